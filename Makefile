@@ -1,0 +1,97 @@
+# `make` prints what there is. Every target sets up what is missing, so each works on a fresh checkout.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8080
+PYTEST_ARGS ?=
+LOCK_ARGS ?=
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+SOURCES = $(wildcard src tests bench prove)
+
+.PHONY: help setup demo test check lint types imports bench prove fuzz format lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv with everything in it (again only when requirements change)
+
+demo: setup ## run the hub with sample data on PORT (default 8080)
+	@$(BIN)/orderhub demo --port $(PORT) --data .demo
+
+test: setup ## run the tests (PYTEST_ARGS="-n 2 -k word" and the like)
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: lint types imports test ## everything CI checks
+
+lint: setup ## check style and formatting
+	@$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: setup ## check types
+	@$(BIN)/mypy
+
+# Without the cache: it goes by modification times and the whole check takes a second.
+imports: setup ## check who imports whom
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+bench: setup ## run the benchmarks (ARGS=...)
+	@$(BIN)/python -m bench $(ARGS)
+
+prove: setup ## run the proofs: crashes, conservation, no order doubled (ARGS=...)
+	@$(BIN)/python -m prove $(ARGS)
+
+fuzz: setup ## run the fuzz tests with many examples
+	@$(BIN)/pytest tests/fuzz --fuzz-examples=5000 $(PYTEST_ARGS)
+
+format: setup ## rewrite the code in the house format
+	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+# Local settings of pip are left out: a lock file must hold the hashes of what is published. Pins
+# stay as they are where they can; LOCK_ARGS=--upgrade takes the newest of everything.
+lock: setup ## regenerate requirements/*.txt from pyproject.toml, with Python 3.11
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || {
+	  echo "make lock needs a .venv with Python 3.11, the oldest we support." >&2; exit 1; }
+	unset PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS
+	export PIP_CONFIG_FILE=/dev/null
+	compile=($(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header
+	  --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(LOCK_ARGS))
+	"$${compile[@]}" --output-file requirements/runtime.txt pyproject.toml
+	"$${compile[@]}" --extra dev --constraint requirements/runtime.txt \
+	  --output-file requirements/dev.txt pyproject.toml
+
+clean: ## remove .venv, the demo's data and all caches
+	@rm -rf .venv .demo dist build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find src tests docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The build backend comes pinned from requirements/dev.txt, hence no build isolation.
+$(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
+	@if ! test -x $(BIN)/python; then
+	  python=
+	  for candidate in python3.11 python3; do
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+	      python=$$candidate; break
+	    fi
+	  done
+	  test -n "$$python" || {
+	    echo "OrderHub needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2
+	    exit 1; }
+	  echo "Creating .venv with $$("$$python" --version)"
+	  "$$python" -m venv --clear .venv || {
+	    rm -rf .venv
+	    echo "Python could not create .venv; on Debian and Ubuntu install python3-venv." >&2
+	    exit 1; }
+	fi
+	echo "Installing what requirements/dev.txt pins (a minute or two the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,201 @@
+"""python -m bench scale: do reads stay as fast with 1,000,000 orders in the ledger as with 10,000?
+
+One order is placed through the dialect's own door and its rows are multiplied by SQL, tallies included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+import urllib.request
+from contextlib import ExitStack
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from bench.__main__ import _call, _databases, _fresh, _server
+from bench.reading import READINGS, Reading, create_case, first_body
+from orderhub.ledger.database import open_engine, writing
+from orderhub.ledger.tables import metadata, orders
+
+_SMALL, _LARGE = 10_000, 1_000_000
+_CHUNK = 50_000
+_ALONE = {
+    "pool_move",
+    "timer",
+}  # their laws concern pools and clocks, which reads of orders do not touch
+_US_BETWEEN = 1_000_000
+
+
+def multiply(engine: Engine, copies: int) -> None:
+    """So many copies of the newest order, each older than the last, with lines, events, terms and tallies."""
+    with writing(engine).begin() as connection:
+        newest = connection.execute(
+            orders.select().order_by(orders.c.recorded_at.desc()).limit(1)
+        ).one()
+    for start in range(1, copies + 1, _CHUNK):
+        with writing(engine).begin() as connection:
+            _copy_chunk(connection, newest, start, min(_CHUNK, copies + 1 - start))
+    with writing(engine).begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE tally SET n = n + :n WHERE tenant_id = :tenant AND door = :door "
+                "AND status = :status AND owner IN ('*', :owner)"
+            ),
+            {
+                "n": copies,
+                "tenant": newest.tenant_id,
+                "door": newest.door,
+                "status": newest.status,
+                "owner": newest.owner,
+            },
+        )
+        connection.execute(
+            text(
+                "UPDATE counter SET next = next + :n WHERE tenant_id = :tenant AND name = 'order'"
+            ),
+            {"n": copies + 1_000_000, "tenant": newest.tenant_id},
+        )
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
+
+
+def _copy_chunk(connection: Connection, newest: Any, start: int, count: int) -> None:
+    postgres = connection.dialect.name == "postgresql"
+    series = (
+        f"generate_series(CAST({start} AS bigint), {start + count - 1}) AS n(i)"
+        if postgres
+        else f"(WITH RECURSIVE n(i) AS (SELECT {start} UNION ALL SELECT i + 1 FROM n "
+        f"WHERE i < {start + count - 1}) SELECT i FROM n) AS n"
+    )
+    shift = f"{newest.id} + 1000000 + n.i"
+    hexed = "lpad(to_hex(n.i), 9, '0')" if postgres else "printf('%09x', n.i)"
+    padded = "lpad(CAST(n.i AS text), 9, '0')" if postgres else "printf('%09d', n.i)"
+    uid = f"'{newest.uid[:24]}' || {hexed} || '000'"
+    by_uid = newest.number == newest.uid
+    number = (
+        uid
+        if by_uid
+        else (
+            f"CAST({int(newest.number)} + 1000000 + n.i AS text)"
+            if len(newest.number) < 18
+            else f"'300000000' || {padded}"
+        )
+    )
+    changed = {
+        "id": shift,
+        "order_id": shift,
+        "uid": uid,
+        "number": number,
+        "group_number": (
+            f"CAST({int(newest.group_number)} + 2000000 + n.i AS text)"
+            if newest.group_number
+            else "''"
+        ),
+        "reference": f"'B' || {padded}" if newest.reference else "''",
+        "recorded_at": f"t.recorded_at - n.i * {_US_BETWEEN}",
+        "updated_at": f"t.updated_at - n.i * {_US_BETWEEN}",
+        "occurred_at": f"t.occurred_at - n.i * {_US_BETWEEN}",
+    }
+    for table in metadata.sorted_tables:
+        is_orders = table is orders
+        if not is_orders and ("order_id" not in table.c or table.name in _ALONE):
+            continue
+        names = [column.name for column in table.columns]
+        picked = ", ".join(
+            changed[name] if name in changed and (is_orders or name != "id") else f't."{name}"'
+            for name in names
+        )
+        columns = ", ".join(f'"{name}"' for name in names)
+        key = "id" if is_orders else "order_id"
+        connection.execute(
+            text(
+                f"INSERT INTO {table.name} ({columns}) SELECT {picked} FROM {table.name} AS t "
+                f"CROSS JOIN {series} WHERE t.tenant_id = :tenant AND t.{key} = :order"
+            ),
+            {"tenant": newest.tenant_id, "order": newest.id},
+        )
+
+
+def _timed(reading: Reading, base_url: str, repeats: int) -> dict[int, float]:
+    """Page number -> median milliseconds."""
+    found: dict[int, float] = {}
+    cursor = ""
+    for page in range(1, max(reading.pages) + 1):
+        timed = page in reading.pages
+        times = []
+        for _ in range(repeats if timed else 1):
+            request = urllib.request.Request(
+                reading.url(base_url, cursor),
+                method=reading.method,
+                data=reading.data(),
+                headers={
+                    "Authorization": f"Bearer {reading.token}",
+                    "Content-Type": "application/json",
+                },
+            )
+            started = time.perf_counter()
+            with urllib.request.urlopen(request) as answer:
+                body = answer.read()
+            times.append(1000 * (time.perf_counter() - started))
+        if timed:
+            found[page] = statistics.median(times)
+        if reading.cursor:
+            cursor = json.loads(body).get(reading.cursor) or ""
+            if not cursor:
+                break
+    return found
+
+
+def scale_case(name: str, database: str, large: int, repeats: int) -> bool:
+    """Times every reading of a dialect on both ledgers; answers whether all stay within their bound."""
+    case = create_case(name)
+    holds = True
+    with _databases(database) as urls, ExitStack() as stack:
+        servers = []
+        for url, copies in zip(urls, (_SMALL, large), strict=False):
+            _fresh(url)
+            with _server(url, "hub") as (base_url, _):
+                _call(base_url, "POST", case.path, case.token, json.loads(first_body(case)))
+            engine = open_engine(url)
+            started = time.perf_counter()
+            multiply(engine, copies)
+            engine.dispose()
+            print(
+                f"{name} on {database}: {copies:,} orders in {time.perf_counter() - started:.0f} s",
+                flush=True,
+            )
+            servers.append(stack.enter_context(_server(url, "hub"))[0])
+        for reading in READINGS[name]:
+            for _ in range(2):  # once to warm caches up
+                small, big = (_timed(reading, base_url, repeats) for base_url in servers)
+            for page in big:
+                ratio = big[page] / small.get(page, small[min(small)])
+                verdict = "holds" if ratio <= reading.times else "TOO SLOW"
+                holds = holds and ratio <= reading.times
+                print(
+                    f"  {reading.name:<22} page {page:>3}: {small.get(page, 0):8.2f} ms, {big[page]:8.2f} ms, "
+                    f"{ratio:5.2f} x (at most {reading.times:g}) {verdict}",
+                    flush=True,
+                )
+    return holds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
+    parser.add_argument("--case", action="append", choices=list(READINGS))
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--orders", type=int, default=_LARGE)
+    parser.add_argument("--repeats", type=int, default=15)
+    given = parser.parse_args()
+    results = [
+        scale_case(name, given.database, given.orders, given.repeats)
+        for name in given.case or list(READINGS)
+    ]
+    raise SystemExit(0 if all(results) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The server of a benchmark: the hub, or the "floor", whose decision and ledger are a constant."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from typing import Any
+
+import uvicorn
+
+from orderhub.app import build
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.core.known import Accepted
+from orderhub.intake.intake import Intake
+from orderhub.intake.outcome import Outcome, Waiting
+from orderhub.ledger.ledger import Ledger
+from orderhub.settings import ProgramSettings
+from orderhub.web import logs
+
+
+class FloorIntake:
+    """Has the first command of a kind decided for real, and answers all later ones with that decision, reworded."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._real = Intake(ledger)
+        self._constant: dict[type, Accepted] = {}
+        self.depth = 0
+
+    def start(self) -> None:
+        self._real.start()
+
+    def stop(self) -> None:
+        self._real.stop()
+
+    def put(self, waiting: Waiting, *, bulk: bool = False) -> None:
+        kind = type(waiting.command)
+        constant = self._constant.get(kind)
+        if constant is None or kind.__name__ != "PlaceOrder":
+            deliver = waiting.deliver
+
+            def keep(outcome: Outcome) -> None:
+                if outcome.accepted is not None:
+                    self._constant[kind] = outcome.accepted
+                deliver(outcome)
+
+            waiting.deliver = keep
+            self._real.put(waiting, bulk=bulk)
+            return
+        waiting.enqueued_at = time.perf_counter()
+        worded = waiting.answer(constant)
+        uids = tuple(order.uid for order in constant.placed)
+        waiting.deliver(Outcome(kind="accepted", answer=worded, order_uids=uids, accepted=constant))
+
+
+def main(arguments: list[str]) -> None:
+    """python -m bench.server URL PORT [floor]"""
+    url, port, *more = arguments
+    settings = ProgramSettings.from_environment(
+        database=url, port=int(port), public_url=f"http://127.0.0.1:{port}", rate_limits=False
+    )
+    logs.configure(settings.log_level)
+    ledger = Ledger.open(url, RECORD_TYPES)
+    intake: Any = FloorIntake(ledger) if "floor" in more else None
+    hub = build(settings, ledger=ledger, intake=intake)
+    gc.collect()
+    gc.freeze()  # as `orderhub serve` does
+    uvicorn.run(
+        hub.app,
+        host="127.0.0.1",
+        port=int(port),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=4096,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,93 @@
+"""python -m prove: run the proofs, print a line for each, and exit 1 when one does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prove.kill import prove_kill
+from prove.race import prove_race
+from prove.servers import described, seed_database
+from prove.term import prove_term
+from prove.twins import prove_twins
+from prove.verdict import ProofStopped, Verdict
+from tests.support.postgres import fresh_database, running_server
+
+_PROOFS = ("race", "twins", "kill", "term")
+_ROUNDS = {"race": 50, "twins": 50, "term": 20}
+_KILLS = 100
+
+
+def main() -> int:
+    given = _arguments()
+    seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
+    print(f"seed {seed}", flush=True)
+    failed = False
+    with _databases(given.database) as databases:
+        for proof in given.proof or _PROOFS:
+            for database in databases:
+                verdict = _run(proof, database, given, seed)
+                failed |= bool(verdict.violations)
+                print(verdict.report(), flush=True)
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m prove", description=__doc__)
+    parser.add_argument("proof", nargs="*", choices=_PROOFS, help="which (default: all of them)")
+    parser.add_argument("--rounds", type=int, help=f"rounds of race, twins and term {_ROUNDS}")
+    parser.add_argument("--kills", type=int, default=_KILLS, help=f"kills of kill ({_KILLS})")
+    parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
+    parser.add_argument("--seed", type=int, help="of a run to repeat (default: a new one)")
+    return parser.parse_args()
+
+
+@contextmanager
+def _databases(which: str) -> Iterator[list[str]]:
+    """`sqlite`, or the URL of a PostgreSQL server of our own."""
+    if which == "sqlite":
+        yield ["sqlite"]
+        return
+    with running_server() as server:
+        yield ["sqlite", server] if which == "both" else [server]
+
+
+def _run(proof: str, database: str, given: argparse.Namespace, seed: int) -> Verdict:
+    with (
+        tempfile.TemporaryDirectory(prefix="orderhub-proof-") as name,
+        _fresh(database, name) as url,
+    ):
+        seed_database(url)
+        started = time.monotonic()
+        logs = Path(name)
+        if proof == "kill":
+            work = prove_kill(url, kills=given.kills, seed=seed, logs=logs)
+        else:
+            prove = {"race": prove_race, "twins": prove_twins, "term": prove_term}[proof]
+            work = prove(url, rounds=given.rounds or _ROUNDS[proof], seed=seed, logs=logs)
+        try:
+            verdict = asyncio.run(work)
+        except ProofStopped as stopped:
+            verdict = Verdict(proof, described(url))
+            verdict.violate(str(stopped))
+        verdict.notes.append(f"{time.monotonic() - started:.0f} s")
+        return verdict
+
+
+@contextmanager
+def _fresh(database: str, folder: str) -> Iterator[str]:
+    if database == "sqlite":
+        yield f"sqlite:///{folder}/hub.sqlite"
+    else:
+        with fresh_database(database) as url:
+            yield url
+
+
+if __name__ == "__main__":
+    sys.exit(main())

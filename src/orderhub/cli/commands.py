@@ -1,0 +1,89 @@
+"""orderhub serve, demo, check: each refuses to start with one clear sentence rather than a trace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderhub.cli import clocks, tenants, tokens
+from orderhub.cli.conform import conform
+
+app = typer.Typer(
+    help="Five vendors' order APIs in, one durable ledger out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.add_typer(tokens.app, name="token")
+app.add_typer(tenants.app, name="tenant")
+app.add_typer(clocks.app, name="clock")
+app.command()(conform)
+
+Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """What an operator can mend is said in one sentence, with exit status 2."""
+    from orderhub.ledger.database import DatabaseRefused
+    from orderhub.settings import SettingRefused
+    from orderhub.web.port import SecretKeyMissing
+
+    try:
+        yield
+    except (DatabaseRefused, SettingRefused, SecretKeyMissing) as refused:
+        typer.echo(f"orderhub: {refused}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def serve(
+    database: Database = None,
+    port: Port = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+) -> None:
+    """Serve the hub on a database, which is created or migrated as needed."""
+    from orderhub.cli.server import serve as run
+    from orderhub.settings import ProgramSettings
+
+    with _one_sentence():
+        run(ProgramSettings.from_environment(database=database, port=port, host=host))
+
+
+@app.command()
+def demo(
+    port: Port = 8080,
+    data: Annotated[Path, typer.Option(help="Directory for the demo's files.")] = Path(".demo"),
+    keep: Annotated[bool, typer.Option(help="Go on with what the last demo left.")] = False,
+) -> None:
+    """Serve a fresh sandbox with the demo businesses, on loopback only."""
+    from orderhub.cli.server import serve_demo
+
+    with _one_sentence():
+        serve_demo(port or 8080, data, keep=keep)
+
+
+@app.command()
+def check(database: Database = None) -> None:
+    """Verify the laws of the ledger without changing it: exit status 1 when one is broken."""
+    from orderhub.ledger.check import check_ledger
+    from orderhub.ledger.database import check_version, open_engine
+    from orderhub.settings import ProgramSettings
+
+    with _one_sentence():
+        settings = ProgramSettings.from_environment(database=database)
+        engine = open_engine(settings.database)
+        check_version(engine)
+        report = check_ledger(engine)
+    for breach in report.breaches:
+        typer.echo(str(breach))
+    typer.echo(report.summary())
+    if report.breaches:
+        sys.exit(1)

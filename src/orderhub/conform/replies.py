@@ -1,0 +1,37 @@
+"""What came back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+_VENDORS_SUCCESS = (0, 10000)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, headers by their lower-case names, and the very bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def value(self) -> Any:
+        """The JSON value with exact numbers, or None when the body is none."""
+        try:
+            return json.loads(self.body, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            return None
+
+
+def succeeded(reply: Reply) -> bool:
+    """A status below 400 and, where the vendor's envelope has a code, the one of success."""
+    return is_success(reply.status, reply.value())
+
+
+def is_success(status: int, value: Any) -> bool:
+    code = value.get("code") if isinstance(value, dict) else None
+    return status < 400 and (type(code) is not int or code in _VENDORS_SUCCESS)

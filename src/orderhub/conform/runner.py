@@ -1,0 +1,191 @@
+"""Runs cases against a server, one after another, in sandboxes where the server is a hub and an operator allows it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+
+from orderhub.conform.cases import Case, Request
+from orderhub.conform.logins import Login, of_sandbox, renamed, signature, with_headers, with_login
+from orderhub.conform.paths import PathMissing, at, filled
+from orderhub.conform.replies import Reply, succeeded
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a case. `differences` says why it failed, `why` why it was skipped."""
+
+    case: Case
+    outcome: str
+    seconds: float = 0.0
+    differences: tuple[str, ...] = ()
+    why: str = ""
+
+
+class StepFailed(Exception):
+    """A request that only prepares the one under test was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a case runs: a tenant, and who its callers are."""
+
+    tenant: str
+    login: Login
+
+
+@dataclass
+class Runner:
+    """Over an open client, whose base URL is the server's.
+
+    login           whom the server under test knows its caller as
+    samples         dialect -> a request with the credentials that the golden pairs use
+    operator_token  a hub operator's token: opens sandboxes, moves clocks, ships orders; empty = no such thing
+    vendor_only     leave out what the hub promises beyond the vendor
+    """
+
+    client: httpx.AsyncClient
+    login: Login = field(default_factory=Login)
+    samples: dict[str, Request] = field(default_factory=dict)
+    operator_token: str = ""
+    vendor_only: bool = False
+    _places: dict[str, Place] = field(default_factory=dict)
+    _clocks: dict[str, str] = field(default_factory=dict)
+
+    async def run(self, cases: Sequence[Case]) -> list[Result]:
+        return [await self.run_one(case) for case in cases]
+
+    async def run_one(self, case: Case) -> Result:
+        why = self._why_not(case)
+        if why:
+            return Result(case, SKIPPED, why=why)
+        started = time.perf_counter()
+        try:
+            wrong = await self._differences(case)
+        except StepFailed as failed:
+            wrong = [str(failed)]
+        except httpx.HTTPError as error:
+            wrong = [f"no answer: {type(error).__name__}: {error}"]
+        seconds = time.perf_counter() - started
+        return Result(case, FAILED if wrong else PASSED, seconds, tuple(wrong))
+
+    def _why_not(self, case: Case) -> str:
+        if case.of_hub and self.vendor_only:
+            return "promised by the hub alone"
+        if self.operator_token:
+            return ""
+        if case.needs_operator:
+            return "needs a move of the hub's operator"
+        return "" if case.anywhere else "needs a sandbox of its own and its clock"
+
+    async def _differences(self, case: Case) -> list[str]:
+        place, saved, replies = await self.prepare(case)
+        replies.append(await self.send(case, place, case.requests[-1], saved))
+        return case.check(replies, saved)
+
+    async def prepare(self, case: Case) -> tuple[Place, dict[str, Any], list[Reply]]:
+        """Everything up to the request under test. Raises StepFailed."""
+        place = await self._place(case)
+        await self._set_clock(case, place)
+        saved: dict[str, Any] = {}
+        replies: list[Reply] = []
+        for index, request in enumerate(case.requests[:-1], 1):
+            reply = await self.send(case, place, request, saved)
+            if not case.free and not succeeded(reply):
+                raise StepFailed(
+                    f"request {index} before it was refused: {reply.status} {reply.body[:200]!r}"
+                )
+            _save(request, reply, saved)
+            replies.append(reply)
+        return place, saved, replies
+
+    async def send(
+        self, case: Case, place: Place, request: Request, saved: dict[str, Any]
+    ) -> Reply:
+        """One request, with credentials and signature. Raises httpx.HTTPError when no answer comes."""
+        if request.is_operators:
+            request = in_tenant(request, case.tenant, place.tenant)
+            request = with_headers(request, Authorization=f"Bearer {self.operator_token}")
+        elif case.dialect in self.samples:
+            sample = self.samples[case.dialect]
+            request = with_login(case.dialect, request, sample, place.login)
+        content = body_bytes(request, saved)
+        query = {name: str(value) for name, value in filled(request.query, saved).items()}
+        if request.sign is not None:
+            query |= signature(request.sign, content or b"")
+        self.client.cookies.clear()
+        answer = await self.client.request(
+            request.method,
+            filled(request.path, saved),
+            params=query or None,
+            headers=dict(filled(request.headers, saved)),
+            content=content,
+        )
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        body = answer.content
+        for given, written in renamed(self.samples.get(case.dialect), place.login):
+            body = body.replace(given, written)
+        return Reply(answer.status_code, headers, body)
+
+    # --- the hub's sandboxes and clocks
+
+    async def _place(self, case: Case) -> Place:
+        """A sandbox of the case's own when it needs one, else the one that the dialect's cases share."""
+        if not self.operator_token:
+            return Place(case.tenant, self.login)
+        if case.anywhere and case.dialect in self._places:
+            return self._places[case.dialect]
+        made = await self._operate("POST", "/hub/v1/sandboxes", {"dialect": case.dialect})
+        place = Place(made["tenant"], of_sandbox(case.dialect, made))
+        if case.anywhere:
+            self._places[case.dialect] = place
+        return place
+
+    async def _set_clock(self, case: Case, place: Place) -> None:
+        if not (case.clock and self.operator_token) or self._clocks.get(place.tenant) == case.clock:
+            return
+        path = f"/hub/v1/tenants/{place.tenant}/clock"
+        await self._operate("POST", path, {"action": "freeze", "at": case.clock})
+        self._clocks[place.tenant] = case.clock
+
+    async def _operate(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self.client.request(
+            method, path, json=body, headers={"Authorization": f"Bearer {self.operator_token}"}
+        )
+        if answer.status_code not in (200, 201):
+            raise StepFailed(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        return answer.json()
+
+
+def _save(request: Request, reply: Reply, saved: dict[str, Any]) -> None:
+    value = reply.value() if request.save else None
+    for name, path in request.save.items():
+        try:
+            saved[name] = at(value, path)
+        except PathMissing:
+            raise StepFailed(f"{path} is missing in {reply.body[:200]!r}") from None
+
+
+def in_tenant(request: Request, written: str, tenant: str) -> Request:
+    """An operator's request as it is meant for another tenant than the golden pair's."""
+    path = request.path.replace(f"/tenants/{written}/", f"/tenants/{tenant}/")
+    query = {
+        name: tenant if name == "tenant" and value == written else value
+        for name, value in request.query.items()
+    }
+    return replace(request, path=path, query=query)
+
+
+def body_bytes(request: Request, saved: dict[str, Any]) -> bytes | None:
+    if request.text is not None:
+        return request.text.encode("utf-8", "surrogateescape")
+    if request.body is None:
+        return None
+    return json.dumps(filled(request.body, saved), ensure_ascii=False).encode()

@@ -1,0 +1,128 @@
+"""Who is charged, for which service, on which bill: what businesses that charge accounts keep."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from orderhub.core.money import ZERO
+
+
+class AccountKind(StrEnum):
+    CUSTOMER = "customer"
+    COMPANY = "company"
+
+
+class BillState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    DELETED = "deleted"
+
+
+class Enterprise(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The property behind a tenant. What decides amounts (pricing, precision) is in Settings."""
+
+    id: int
+    uid: str
+    chain: str = ""  # uid of the chain it belongs to
+    name: str = ""
+    time_zone: str = "Etc/UTC"  # IANA
+    legal_environment: str = ""
+    tax_environment: str = ""  # code; empty = every tax rate may be used
+    language: str = "en-US"
+    operational_history_s: int | None = None  # None = as the editable history of the settings
+    created_at: int = 0
+    data: dict[str, Any] = {}
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an enterprise offers. Orders charge `additional` ones; `bookable` ones are reserved."""
+
+    id: int
+    uid: str
+    name: str = ""
+    kind: str = "additional"
+    active: bool = True
+    ordering: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    data: dict[str, Any] = {}
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A customer or company that is charged. A company's name is `last_name`."""
+
+    kind: AccountKind = AccountKind.CUSTOMER
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    active: bool = True
+    created_at: int = 0
+    updated_at: int = 0
+    data: dict[str, Any] = {}
+
+
+class Bill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an account's charges and payments are put on. Times are the tenant's, 0 = not yet."""
+
+    account: str
+    account_kind: AccountKind = AccountKind.CUSTOMER
+    state: BillState = BillState.OPEN
+    kind: str = "receipt"  # or `invoice`
+    number: str = ""
+    notes: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    closed_at: int = 0
+    data: dict[str, Any] = {}
+
+
+class AccountingCategory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where revenue is booked."""
+
+    id: int
+    uid: str
+    name: str = ""
+    code: str = ""
+    active: bool = True
+    data: dict[str, Any] = {}
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Money an account paid outside, put on a bill. `amount` is positive for money received."""
+
+    account: str
+    bill: str = ""
+    currency: str
+    amount: Decimal = ZERO
+    kind: str = "external"
+    reference: str = ""
+    notes: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    data: dict[str, Any] = {}
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another thing that a charge may refer to: a business segment, a reservation."""
+
+    id: int
+    uid: str
+    name: str = ""
+    active: bool = True
+    data: dict[str, Any] = {}
+
+
+RECORDS: dict[str, type] = {
+    "enterprise": Enterprise,
+    "service": Service,
+    "account": Account,
+    "bill": Bill,
+    "accounting_category": AccountingCategory,
+    "account_payment": Payment,
+    "business_segment": Named,
+    "reservation": Named,
+}

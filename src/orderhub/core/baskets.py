@@ -1,0 +1,496 @@
+"""Baskets: goods or a membership, bought by a user of a shop, at the shop's prices.
+
+Every amount is worked out in whole minor units (`Shop.price_digits`) and truncated, never rounded
+up: the unit price after the inviter's group discount, then the coupon on the sum of the lines. What
+a client states as a price never counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from orderhub.core import (
+    address_book,
+    basket_changes,
+    carts,
+    commissions,
+    coupons,
+    memberships,
+)
+from orderhub.core.address_book import Resolved, resolve
+from orderhub.core.allocation import allocate
+from orderhub.core.basket_prices import (
+    BasketItem,
+    Priced,
+    Prices,
+    amount_of,
+    percent_of,
+    price_lines,
+    sellable_of,
+    seller_of,
+)
+from orderhub.core.business import Business
+from orderhub.core.catalogue import Sellable
+from orderhub.core.commands import PlaceOrder, Terms
+from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
+from orderhub.core.coupons import CouponChoice, Redemption, coupon_needs
+from orderhub.core.known import (
+    Accepted,
+    Known,
+    NewIds,
+    OrderNeed,
+    PoolNeed,
+    Record,
+    RecordKey,
+    Timer,
+    Wanted,
+)
+from orderhub.core.memberships import User, UserGroup
+from orderhub.core.ordering import MAX_LINES, Draft, compose, untaxed_line
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import MICROSECONDS, Line, LineKind, Move, Order, Pool, PoolKey, Settings
+
+MAX_NOTES = 250
+MAX_LABEL = 20
+_PRICING = {"scope": "unit", "rounding": "down"}
+_ONE_ORDER = Wanted(orders=1)
+_WITH_ADDRESS = Wanted(orders=1, records=(("address", 1),), uids=1)
+
+
+class GoodsBasket(Terms, frozen=True, kw_only=True):
+    """What a user buys.
+
+    user_id       0 = a guest, where the shop takes orders of guests
+    items         what is bought; for a membership the first item's product_id names the user group
+    cart_ids      rows of the carts of `cart_holders`, bought when there are no items, then removed
+    membership    a user group's membership instead of goods
+    address_id    a stored address of the user; with `address` over it, which alone is a new address
+    address       members of values.Address by name
+    label         what the buyer called this kind of order
+    """
+
+    user_id: int
+    items: tuple[BasketItem, ...] = ()
+    cart_ids: tuple[int, ...] = ()
+    cart_holders: tuple[str, ...] = ()
+    membership: bool = False
+    coupon: CouponChoice | None = None
+    address_id: int = 0
+    address: dict[str, str] | None = None
+    label: str = "goods"
+
+    @property
+    def bought_rows(self) -> tuple[int, ...]:
+        """The cart rows that this order buys, each once. A membership is never in a cart."""
+        return () if self.items or self.membership else tuple(dict.fromkeys(self.cart_ids))
+
+
+class _People(msgspec.Struct, frozen=True):
+    """Who has to do with an order. `earner` and his `group` decide the shares."""
+
+    buyer: User | None = None
+    inviter: User | None = None
+    inviter_group: UserGroup | None = None
+    earner: User | None = None
+    earner_group: UserGroup | None = None
+    earner_parent: User | None = None
+
+
+# --- facts
+
+
+def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
+    """One round for an order whose buyer nobody brought, two more for inviters and their groups."""
+    terms = command.terms
+    assert isinstance(terms, GoodsBasket)
+    tenant = command.origin.tenant_id
+    yield RecordKey(tenant, "shop", "id", "1")
+    if terms.user_id:
+        yield from _people_needs(terms.user_id, tenant, known)
+    if terms.address_id:
+        yield RecordKey(tenant, "address", "id", str(terms.address_id))
+    items = terms.items
+    if terms.bought_rows:
+        for cart_id in terms.bought_rows:
+            yield RecordKey(tenant, "cart_item", "id", str(cart_id))
+        items = tuple(_item_of(each) for each in _cart_records(terms, tenant, known))
+    if terms.membership:
+        for item in items[:1]:
+            yield RecordKey(tenant, "user_group", "id", str(item.product_id))
+    else:
+        for item in items:
+            yield RecordKey(tenant, "product", "id", str(item.product_id))
+            if item.variant_id:
+                yield RecordKey(tenant, "variant", "id", str(item.variant_id))
+    if terms.coupon is not None:
+        yield from coupon_needs(terms.coupon, tenant, known)
+
+
+def _people_needs(user_id: int, tenant: int, known: Known) -> Iterator[RecordKey]:
+    yield RecordKey(tenant, "user", "id", str(user_id))
+    buyer: User | None = known.doc(tenant, "user", "id", user_id)
+    if buyer is None:
+        return
+    if buyer.inviter_id:
+        yield RecordKey(tenant, "user", "id", str(buyer.inviter_id))
+        inviter: User | None = known.doc(tenant, "user", "id", buyer.inviter_id)
+        if inviter is not None:
+            yield RecordKey(tenant, "user_group", "id", str(inviter.group_id))
+            if inviter.inviter_id:
+                yield RecordKey(tenant, "user", "id", str(inviter.inviter_id))
+    if buyer.is_distributor:
+        yield RecordKey(tenant, "user_group", "id", str(buyer.group_id))
+
+
+def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+    terms = command.terms
+    assert isinstance(terms, GoodsBasket)
+    tenant = command.origin.tenant_id
+    items = _items(terms, tenant, known)
+    if not terms.membership and not isinstance(items, Rejected):
+        for item in items:
+            sellable = sellable_of(item, tenant, known)
+            if isinstance(sellable, Sellable) and sellable.product.stocked:
+                yield PoolNeed(tenant, "stock", sellable.subject)
+    if terms.coupon is not None:
+        redemption = coupons.find(terms.coupon, tenant, terms.user_id, known)
+        if isinstance(redemption, Redemption):
+            yield from coupons.redemption_pools(redemption, tenant, terms.user_id)
+
+
+def wanted(command: PlaceOrder, _known: Known) -> Wanted:
+    terms = command.terms
+    assert isinstance(terms, GoodsBasket)
+    return _ONE_ORDER if terms.address is None or terms.address_id else _WITH_ADDRESS
+
+
+# --- the decision
+
+
+def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+    """Refusals in the order that shop fronts expect: who, what, where to, prices, stock."""
+    terms = command.terms
+    assert isinstance(terms, GoodsBasket)
+    tenant = command.origin.tenant_id
+    settings = known.settings(tenant)
+    now = settings.clock.at(command.origin.recorded_at)
+    shop: Shop = known.doc(tenant, "shop", "id", 1) or NO_SHOP
+    people = _people(terms.user_id, tenant, known, shop)
+    if isinstance(people, Rejected):
+        return people
+    items = _items(terms, tenant, known)
+    if isinstance(items, Rejected):
+        return items
+    resolved = resolve(terms.address_id, terms.address, terms.user_id, tenant, known, now)
+    if isinstance(resolved, Rejected):
+        return resolved
+    prices = Prices(tenant, known, shop, settings.currency, percent_of(people.inviter_group))
+    priced = price_lines(items, prices, membership=terms.membership)
+    if isinstance(priced, Rejected):
+        return priced
+    seller_id = seller_of(priced)
+    if isinstance(seller_id, Rejected):
+        return seller_id
+    refusal = _texts_too_long(command, terms, resolved)
+    if refusal is not None:
+        return refusal
+    return _placed(
+        command,
+        terms,
+        known,
+        ids,
+        _Basket(
+            settings=settings,
+            now=now,
+            shop=shop,
+            people=people,
+            resolved=resolved,
+            priced=priced,
+            seller_id=seller_id,
+        ),
+    )
+
+
+class _Basket(msgspec.Struct, frozen=True, kw_only=True):
+    """What is settled before coupons and stock are looked at."""
+
+    settings: Settings
+    now: int
+    shop: Shop
+    people: _People
+    resolved: Resolved
+    priced: tuple[Priced, ...]
+    seller_id: int
+
+
+def _placed(
+    command: PlaceOrder, terms: GoodsBasket, known: Known, ids: NewIds, basket: _Basket
+) -> Accepted | Rejected:
+    tenant = command.origin.tenant_id
+    order_id = ids.orders[0][0]
+    goods = sum(each.amount for each in basket.priced)
+    redeemed = _redeemed(terms, known, tenant, order_id, basket)
+    if isinstance(redeemed, Rejected):
+        return redeemed
+    off, redemption, opened, coupon_moves = redeemed
+    stock = _stock_moves(tenant, order_id, basket, known)
+    if isinstance(stock, Rejected):
+        return stock
+    resolved = basket.resolved
+    if resolved.record is not None and not resolved.record.id:
+        resolved = address_book.stored_as(resolved, ids.records["address"][0], ids.uids[0])
+    composed = compose(
+        msgspec.structs.replace(
+            command,
+            notes=command.notes or _automatic_notes(basket.priced),
+            ship_to=resolved.address,
+        ),
+        known,
+        ids.orders[0],
+        _draft(terms, basket, resolved, redemption, goods, off),
+    )
+    if isinstance(composed, Rejected):
+        return composed
+    order, event = composed
+    return Accepted(
+        placed=(order,),
+        events=(event,),
+        opened=opened,
+        moves=(*stock, *coupon_moves),
+        records=() if resolved.record is None else (resolved.record,),
+        removed=_cart_records(terms, tenant, known),
+        timers=_timers(order, basket.settings),
+    )
+
+
+def _people(user_id: int, tenant: int, known: Known, shop: Shop) -> _People | Rejected:
+    buyer: User | None = known.doc(tenant, "user", "id", user_id) if user_id else None
+    if buyer is None:
+        if not user_id and shop.guest_ordering:
+            return _People()
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"no user {user_id}")
+    if not buyer.inviter_id and not shop.allow_self:
+        return _People(buyer=buyer)
+
+    def group_of(user: User | None) -> UserGroup | None:
+        found: UserGroup | None = (
+            None if user is None else known.doc(tenant, "user_group", "id", user.group_id)
+        )
+        return found
+
+    inviter: User | None = (
+        known.doc(tenant, "user", "id", buyer.inviter_id) if buyer.inviter_id else None
+    )
+    earner = earner_of(buyer, inviter, shop)
+    parent_id = 0 if earner is None else earner.inviter_id
+    return _People(
+        buyer=buyer,
+        inviter=inviter,
+        inviter_group=group_of(inviter),
+        earner=earner,
+        earner_group=group_of(earner),
+        earner_parent=known.doc(tenant, "user", "id", parent_id) if parent_id else None,
+    )
+
+
+def _cart_records(terms: GoodsBasket, tenant: int, known: Known) -> tuple[Record, ...]:
+    """The rows asked for that there are."""
+    found = (known.record(tenant, "cart_item", "id", row_id) for row_id in terms.bought_rows)
+    return tuple(record for record in found if record is not None)
+
+
+def _item_of(record: Record) -> BasketItem:
+    row: carts.CartItem = record.doc
+    return BasketItem(
+        product_id=row.product_id, variant_id=row.variant_id, quantity=row.quantity, data=row.data
+    )
+
+
+def _items(terms: GoodsBasket, tenant: int, known: Known) -> tuple[BasketItem, ...] | Rejected:
+    items = terms.items
+    if terms.bought_rows:
+        records = _cart_records(terms, tenant, known)
+        own = [each for each in records if carts.is_held_by(each, terms.cart_holders)]
+        if len(own) != len(terms.bought_rows):
+            return Rejected(Reason.RECORD_UNKNOWN, "cart", "a cart row that is not there")
+        items = tuple(_item_of(each) for each in own)
+    if not items:
+        return Rejected(Reason.NOTHING_ORDERED, "lines", "no product is named")
+    if len(items) > MAX_LINES:
+        return Rejected(Reason.QUANTITY_INVALID, "lines", f"at most {MAX_LINES} lines")
+    return items[:1] if terms.membership else items
+
+
+def _texts_too_long(command: PlaceOrder, terms: GoodsBasket, resolved: Resolved) -> Rejected | None:
+    if len(command.notes) > MAX_NOTES:
+        return Rejected(Reason.CONTACT_INVALID, "notes", f"at most {MAX_NOTES} characters")
+    if len(terms.label) > MAX_LABEL:
+        return Rejected(Reason.CONTACT_INVALID, "label", f"at most {MAX_LABEL} characters")
+    return None if resolved.address is None else address_book.too_long(resolved.address)
+
+
+def _redeemed(
+    terms: GoodsBasket, known: Known, tenant: int, order_id: int, basket: _Basket
+) -> tuple[int, Redemption | None, tuple[Pool, ...], tuple[Move, ...]] | Rejected:
+    """What the coupon takes off, and the pools and moves that count its redemption."""
+    if terms.coupon is None:
+        return 0, None, (), ()
+    redemption = coupons.find(terms.coupon, tenant, terms.user_id, known)
+    if isinstance(redemption, Rejected):
+        return redemption
+    amounts = [(each.item.product_id, each.amount) for each in basket.priced]
+    off = coupons.discount(redemption.coupon, amounts, basket.now, basket.shop.price_digits)
+    if isinstance(off, Rejected):
+        return off
+    counted = coupons.redeem(redemption, tenant, terms.user_id, order_id, known)
+    if isinstance(counted, Rejected):
+        return counted
+    return off, redemption, *counted
+
+
+def _stock_moves(
+    tenant: int, order_id: int, basket: _Basket, known: Known
+) -> list[Move] | Rejected:
+    taken: dict[PoolKey, int] = {}
+    moves: list[Move] = []
+    for line_no, each in enumerate(basket.priced, 1):
+        if not each.subject:
+            continue
+        units = each.item.quantity
+        found = allocate(
+            known, tenant, each.subject, units, taken, basket.settings.default_warehouse
+        )
+        if found is None:
+            return Rejected(
+                Reason.OUT_OF_STOCK, f"lines[{line_no - 1}].quantity", f"{units} of {each.subject}"
+            )
+        moves += [Move(key, "draw", part, order_id, line_no) for key, part in found]
+    return moves
+
+
+# --- putting the order together
+
+
+def _automatic_notes(priced: tuple[Priced, ...]) -> str:
+    notes = priced[0].title if len(priced) == 1 else f"{priced[0].title}..."
+    return notes[:MAX_NOTES]
+
+
+def _timers(order: Order, settings: Settings) -> tuple[Timer, ...]:
+    if not settings.auto_close_s:
+        return ()
+    due = order.occurred_at + settings.auto_close_s * MICROSECONDS
+    return (Timer(tenant_id=order.tenant_id, kind="auto_close", order_id=order.id, due_at=due),)
+
+
+def _draft(
+    terms: GoodsBasket,
+    basket: _Basket,
+    resolved: Resolved,
+    redemption: Redemption | None,
+    goods: int,
+    off: int,
+) -> Draft:
+    digits = basket.shop.price_digits
+    lines = [_line(line_no, each, digits) for line_no, each in enumerate(basket.priced, 1)]
+    if redemption is not None:
+        coupon = redemption.coupon
+        lines.append(
+            untaxed_line(
+                len(lines) + 1,
+                LineKind.DISCOUNT,
+                coupon.title or coupon.code,
+                1,
+                amount_of(-off, digits),
+                data={"coupon": coupon.id},
+            )
+        )
+    return Draft(
+        lines=tuple(lines),
+        currency=basket.priced[0].currency,
+        pricing=_PRICING,
+        business=_business(terms, basket, resolved, redemption, goods, off),
+    )
+
+
+def _line(line_no: int, each: Priced, digits: int) -> Line:
+    data = each.item.data
+    if each.unit != each.list_price:
+        data = {**data, "list_price": amount_of(each.list_price, digits)}
+    item = each.item
+    return untaxed_line(
+        line_no,
+        each.kind,
+        each.title,
+        item.quantity,
+        amount_of(each.unit, digits),
+        product_id=item.product_id,
+        variant_id=item.variant_id,
+        sku=each.sku,
+        data=data,
+    )
+
+
+def _business(
+    terms: GoodsBasket,
+    basket: _Basket,
+    resolved: Resolved,
+    redemption: Redemption | None,
+    goods: int,
+    off: int,
+) -> dict[str, Any]:
+    """What the order is about beside its lines; members that are nothing are left out."""
+    people = basket.people
+    parts: Shares = shares(
+        goods - off,
+        basket.seller_id,
+        0 if people.buyer is None else people.buyer.inviter_id,
+        people.earner,
+        people.earner_group,
+        people.earner_parent,
+        basket.shop,
+    )
+    digits = basket.shop.price_digits
+    members = {
+        "user_id": terms.user_id,
+        "label": terms.label,
+        "membership": basket.priced[0].item.product_id if terms.membership else 0,
+        "address_id": 0 if resolved.address is None else resolved.address.id,
+        "coupon_id": 0 if redemption is None else redemption.coupon.id,
+        "coupon_claim_id": terms.coupon.claim_id if terms.coupon is not None else 0,
+        "seller_id": parts.seller_id,
+        "seller_amount": amount_of(parts.seller_amount, digits),
+        "share_user_id": parts.share_user_id,
+        "share_amount": amount_of(parts.share_amount, digits),
+        "share_parent_user_id": parts.share_parent_user_id,
+        "share_parent_amount": amount_of(parts.share_parent_amount, digits),
+        "origin_amount": amount_of(
+            sum(each.list_price * each.item.quantity for each in basket.priced), digits
+        ),
+        "form_url": next((each.form_url for each in basket.priced if each.form_url), ""),
+    }
+    return {name: value for name, value in members.items() if value}
+
+
+BUSINESS = Business(
+    terms=GoodsBasket,
+    place=place,
+    needs=needs,
+    pools=pools,
+    wanted=wanted,
+    records={
+        **memberships.RECORDS,
+        **commissions.RECORDS,
+        **coupons.RECORDS,
+        **address_book.RECORDS,
+        **carts.RECORDS,
+        **basket_changes.RECORDS,
+    },
+    on_change=basket_changes.on_change,
+    change_needs=basket_changes.change_needs,
+    change_pools=basket_changes.change_pools,
+    change_wanted=basket_changes.change_wanted,
+)

@@ -1,0 +1,72 @@
+"""What a business must bring: the facts it needs, the pools it draws on, and the rule that places an order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
+from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
+from orderhub.core.refusals import Rejected
+from orderhub.core.values import Order
+
+Needs = Iterable[RecordKey | OrderNeed]
+
+
+def _no_needs(_command: Any, _known: Known) -> Needs:
+    return ()
+
+
+def _no_pools(_command: Any, _known: Known) -> Iterable[PoolNeed]:
+    return ()
+
+
+def _one_order(_command: PlaceOrder, _known: Known) -> Wanted:
+    return Wanted(orders=1)
+
+
+def _no_change_needs(_command: ChangeOrder, _order: Order, _known: Known) -> Needs:
+    return ()
+
+
+def _no_change_pools(_command: ChangeOrder, _order: Order, _known: Known) -> Iterable[PoolNeed]:
+    return ()
+
+
+def _no_change_wants(_command: ChangeOrder, _order: Order, _known: Known) -> Wanted:
+    return Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """One way of doing business, named by its `terms`. All functions are pure.
+
+    place        PlaceOrder, facts, new ids -> Accepted or Rejected
+    needs        the records and orders it must know; asked again after each load until nothing is missing
+    pools        the pools it may draw on; asked once, after all records are known
+    wanted       how many new ids it may use
+    records      record kinds it defines: kind -> Struct
+    on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
+                 command, the order before and after, facts and ids; answers the Accepted with them added,
+                 or a Rejected
+    change_*     as above, for the records, pools and ids that `on_change` uses
+    """
+
+    terms: type[Terms]
+    place: Callable[[PlaceOrder, Known, NewIds], Accepted | Rejected]
+    needs: Callable[[PlaceOrder, Known], Needs] = _no_needs
+    pools: Callable[[PlaceOrder, Known], Iterable[PoolNeed]] = _no_pools
+    wanted: Callable[[PlaceOrder, Known], Wanted] = _one_order
+    records: Mapping[str, type] = field(default_factory=dict)
+    on_change: (
+        Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None
+    ) = None
+    change_needs: Callable[[ChangeOrder, Order, Known], Needs] = _no_change_needs
+    change_pools: Callable[[ChangeOrder, Order, Known], Iterable[PoolNeed]] = _no_change_pools
+    change_wanted: Callable[[ChangeOrder, Order, Known], Wanted] = _no_change_wants
+
+    @property
+    def name(self) -> str:
+        """Kept on the order, so that its later changes find the same rules."""
+        return self.terms.__name__

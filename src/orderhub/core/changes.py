@@ -1,0 +1,224 @@
+"""Changes of orders that stand: along the life cycle, or of a recorded order's stated members."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.core import parts
+from orderhub.core.commands import Action, ChangeOrder, OrderName
+from orderhub.core.known import Accepted, Known, Timer
+from orderhub.core.life import EVENT_OF, next_status
+from orderhub.core.money import ZERO, is_storable
+from orderhub.core.pools import returns_of
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Settings, Status
+
+TIMER_KINDS = ("auto_close", "auto_pay", "auto_finish")
+# An AMEND may set these canonical members; the life cycle is never among them.
+_AMENDABLE = ("total", "currency", "account")
+
+
+def targets(command: ChangeOrder, known: Known) -> tuple[Order, ...] | Rejected:
+    """The orders that the command names and its caller may touch."""
+    orders = known.orders(command.origin.tenant_id, command.name)
+    if command.only_door:
+        orders = tuple(order for order in orders if order.door == command.only_door)
+    if not orders:
+        return Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {command.name.value}")
+    owner = command.origin.owner
+    if owner and any(order.owner != owner for order in orders):
+        return Rejected(Reason.NOT_OWNER, "order", "the order belongs to someone else")
+    return orders
+
+
+def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
+    """Every order named moves, or none does."""
+    orders = targets(command, known)
+    if isinstance(orders, Rejected):
+        return orders
+    changed: list[Order] = []
+    events: list[Event] = []
+    returned: list[Move] = []
+    lines: list[tuple[Order, Line]] = []
+    timers: list[Timer] = []
+    done: list[Timer] = []
+    for order in orders:
+        moved = _change_one(command, order, known)
+        if isinstance(moved, Rejected):
+            return moved
+        after, event = moved
+        changed.append(after)
+        events.append(event)
+        lines.extend(
+            (after, line)
+            for line, before in zip(after.lines, order.lines, strict=False)
+            if line is not before
+        )
+        if after.status is not order.status:
+            done.extend(_timers_of(order))
+            timers.extend(_timers_for(after, known.settings(order.tenant_id)))
+        if command.action is Action.REFUND_PART:
+            returned.extend(parts.returned(command, order, known))
+        if after.status in (Status.CANCELLED, Status.REFUNDED) and after.status != order.status:
+            returned.extend(returns_of(known.draws(order), event.kind))
+    return Accepted(
+        changed=tuple(changed),
+        changed_lines=tuple(lines),
+        events=tuple(events),
+        moves=tuple(returned),
+        timers=tuple(timers),
+        timers_done=tuple(done),
+    )
+
+
+def moved_on(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
+    """One order one step further: for a business that takes two steps in one command."""
+    return _change_one(command, order, known)
+
+
+def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
+    if command.if_version is not None and command.if_version != order.version:
+        return Rejected(
+            Reason.VERSION_CONFLICT,
+            "version",
+            f"version {command.if_version} was expected, the order is at {order.version}",
+        )
+    status = next_status(command.action, order.status)
+    if command.only_from and order.status not in command.only_from:
+        status = None
+    if status is not None and command.action is Action.CALL_OFF:
+        action = Action.REFUND if status is Status.REFUNDED else Action.CANCEL
+        command = msgspec.structs.replace(command, action=action)
+    if status is None:
+        return Rejected(
+            Reason.TRANSITION_NOT_ALLOWED,
+            "status",
+            f"an order that is {order.status} cannot take the action {command.action}",
+        )
+    if command.action is Action.REJECT_REFUND:
+        status = Status(order.doc.business.get("refund_asked_from", Status.PAID))
+    origin = command.origin
+    now = known.settings(order.tenant_id).clock.at(origin.recorded_at)
+    if command.action in (Action.SHIP_PART, Action.REFUND_PART) and (
+        len(known.orders(origin.tenant_id, command.name)) > 1
+    ):
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "lines name one order's units")
+    data = _new_members(command, order, status)
+    if isinstance(data, Rejected):
+        return data
+    after = msgspec.structs.replace(
+        order,
+        version=order.version + 1,
+        updated_at=now,
+        doc=_new_doc(command, order, now),
+        lines=parts.lines_after(command, order),
+        **data,
+    )
+    event = Event(
+        tenant_id=order.tenant_id,
+        order_id=order.id,
+        version=after.version,
+        kind=EVENT_OF[command.action],
+        occurred_at=now,
+        recorded_at=origin.recorded_at,
+        actor=origin.actor,
+        data={
+            **data,
+            **parts.told(command),
+            **({"reason": command.reason} if command.reason else {}),
+        },
+        request_id=origin.request_id,
+        request=origin.request,
+    )
+    return after, event
+
+
+def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str, Any] | Rejected:
+    """The canonical columns that change, by name: what the event records and the row takes."""
+    members: dict[str, Any] = {}
+    if status is not order.status:
+        members["status"] = status
+    if command.action is Action.PAY:
+        members["paid"] = order.total
+    if command.action is Action.REFUND:
+        members["refunded"] = order.paid
+    if command.action is Action.REFUND_PART:
+        members["refunded"] = order.refunded + Decimal(command.refund["amount"])
+    if command.vendor_status is not None:
+        members["vendor_status"] = command.vendor_status
+    if command.action is Action.AMEND:
+        if (command.add_lines or command.line_changes) and not order.recorded:
+            return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "the lines are computed")
+        for name in _AMENDABLE:
+            if name in command.changes:
+                members[name] = command.changes[name]
+        stated = members.get("total")
+        if stated is not None:
+            if not order.recorded:
+                return Rejected(Reason.TRANSITION_NOT_ALLOWED, "total", "the total is computed")
+            if not is_storable(stated):
+                return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the amount cannot be kept")
+            members["net"], members["tax"] = stated, ZERO
+    return members
+
+
+def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
+    doc = order.doc
+    changes: dict[str, Any] = {}
+    business = dict(doc.business)
+    if command.action is Action.REQUEST_REFUND:
+        business["refund_asked_from"] = str(order.status)
+    moment = {"pay": "paid_at", "ship": "shipped_at", "complete": "completed_at"}.get(
+        command.action
+    ) or {
+        "cancel": "cancelled_at",
+        "refund": "refunded_at",
+        "request_refund": "refund_asked_at",
+    }.get(command.action)
+    if moment:
+        business[moment] = now
+    if business != doc.business:
+        changes["business"] = business
+    if command.vendor is not None:
+        merged = {**doc.vendor, **command.vendor}
+        changes["vendor"] = {key: value for key, value in merged.items() if value is not None}
+    if command.payment:
+        changes["payments"] = (*doc.payments, {**command.payment, "at": now})
+    if command.action in (Action.SHIP, Action.SHIP_PART):
+        changes["shipments"] = (*doc.shipments, {**command.shipment, "at": now})
+    if command.refund or command.action is Action.REFUND:
+        changes["refunds"] = (*doc.refunds, {**command.refund, "at": now})
+    for name in ("notes", "contact", "ship_to"):
+        if command.action is Action.AMEND and name in command.changes:
+            changes[name] = command.changes[name]
+    return msgspec.structs.replace(doc, **changes) if changes else doc
+
+
+def _timers_of(order: Order) -> list[Timer]:
+    return [
+        Timer(tenant_id=order.tenant_id, kind=kind, order_id=order.id, due_at=0)
+        for kind in TIMER_KINDS
+    ]
+
+
+def _timers_for(order: Order, settings: Settings) -> list[Timer]:
+    """A shipped order finishes by itself where the tenant says so."""
+    if order.status is Status.SHIPPED and settings.auto_finish_s:
+        due = order.updated_at + settings.auto_finish_s * 1_000_000
+        return [Timer(tenant_id=order.tenant_id, kind="auto_finish", order_id=order.id, due_at=due)]
+    return []
+
+
+def command_of_timer(timer: Timer, command: ChangeOrder) -> ChangeOrder:
+    """The command that a due timer stands for, made from a bare one that names origin and order."""
+    action = {
+        "auto_close": Action.CANCEL,
+        "auto_pay": Action.PAY,
+        "auto_finish": Action.COMPLETE,
+    }[timer.kind]
+    return msgspec.structs.replace(
+        command, action=action, name=OrderName("id", str(timer.order_id)), reason=timer.kind
+    )

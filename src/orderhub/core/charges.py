@@ -1,0 +1,516 @@
+"""Charges to accounts: products and custom items of a service, consumed at one point in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.core import accounts, tax
+from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Enterprise, Service
+from orderhub.core.allocation import allocate
+from orderhub.core.business import Business
+from orderhub.core.catalogue import Product
+from orderhub.core.commands import PlaceOrder, Terms
+from orderhub.core.currencies import currency_digits
+from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
+from orderhub.core.money import EXACT, ZERO, is_storable
+from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.tax import TaxEnvironment, TaxRate, TaxRules, UnusableCode
+from orderhub.core.values import MICROSECONDS, Line, LineKind, Move, PoolKey, Pricing, Settings
+
+_RANK = {reason: rank for rank, reason in enumerate(Reason)}
+_FIELD = "lines[{}].{}"
+
+
+class StatedPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """A unit amount as the caller states it. No tax codes = not taxed."""
+
+    currency: str
+    net: Decimal | None = None
+    gross: Decimal | None = None
+    tax_codes: tuple[str, ...] = ()
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """One line: a product by uid, or (product empty) a custom item with a title and a price."""
+
+    product: str = ""
+    title: str = ""
+    quantity: int = 1
+    price: StatedPrice | None = None  # None = the product's own
+    category: str = ""  # uid of the accounting category of a custom item
+    data: dict[str, Any] = {}
+
+
+class AccountCharge(Terms, frozen=True, kw_only=True):
+    """What is charged to whom. Uids are lower case; `consumed_at` is in microseconds, UTC."""
+
+    service: str
+    account: str
+    bill: str = ""
+    consumed_at: int | None = None  # None = now
+    charges: tuple[Charge, ...] = ()
+    segment: str = ""
+    reservation: str = ""
+    may_rebate: bool = False  # negative amounts
+    may_charge_companies: bool = True
+
+
+def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
+    """Everything is named by the command, so that one load is enough."""
+    terms = command.terms
+    assert isinstance(terms, AccountCharge)
+    tenant = command.origin.tenant_id
+    for kind in ("enterprise", "tax_environment", "tax_rate"):
+        yield RecordKey(tenant, kind, "all")
+    yield RecordKey(tenant, "service", "uid", terms.service)
+    yield RecordKey(tenant, "account", "uid", terms.account)
+    for kind, uid in (
+        ("bill", terms.bill),
+        ("business_segment", terms.segment),
+        ("reservation", terms.reservation),
+    ):
+        if uid:
+            yield RecordKey(tenant, kind, "uid", uid)
+    for charge in terms.charges:
+        if charge.product:
+            yield RecordKey(tenant, "product", "uid", charge.product)
+        if charge.category:
+            yield RecordKey(tenant, "accounting_category", "uid", charge.category)
+
+
+def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+    """The stock of stocked products, wherever it lies."""
+    terms = command.terms
+    assert isinstance(terms, AccountCharge)
+    tenant = command.origin.tenant_id
+    for uid in {charge.product for charge in terms.charges if charge.product}:
+        product = known.doc(tenant, "product", "uid", uid)
+        if product is not None and product.stocked:
+            yield PoolNeed(tenant, "stock", product.subject)
+
+
+class _Context(msgspec.Struct, frozen=True):
+    """What every line of one command is priced with."""
+
+    settings: Settings
+    rates: Mapping[str, TaxRate]
+    environment: TaxEnvironment | None
+    consumed_at: int
+    currency: str
+    rules: TaxRules
+
+
+def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+    """Refusals come in the order of `Reason`; amounts are worked out when nothing else is wrong."""
+    terms = command.terms
+    assert isinstance(terms, AccountCharge)
+    tenant = command.origin.tenant_id
+    settings = known.settings(tenant)
+    now = settings.clock.at(command.origin.recorded_at)
+    refusal = (
+        _refused_parties(terms, known, tenant)
+        or _refused_lines(terms, known, tenant)
+        or _refused_references(terms, known, tenant)
+        or _refused_quantities(terms)
+        or _refused_consumption(terms, settings, now)
+    )
+    if refusal is not None:
+        return refusal
+    currencies = _currencies(terms, known, tenant, settings)
+    if isinstance(currencies, Rejected):
+        return currencies
+    context = _context(terms, known, tenant, settings, currencies, now)
+    lines = _lines(terms, known, tenant, context)
+    if isinstance(lines, Rejected):
+        return lines
+    moves = _draws(terms, known, tenant, ids.orders[0][0], settings)
+    if isinstance(moves, Rejected):
+        return moves
+    account: Account = known.doc(tenant, "account", "uid", terms.account)
+    business = {
+        "account_kind": account.kind,
+        "segment": terms.segment,
+        "reservation": terms.reservation,
+    }
+    composed = compose(
+        command,
+        known,
+        ids.orders[0],
+        Draft(
+            lines=lines,
+            currency=context.currency,
+            pricing={
+                "mode": settings.pricing,
+                "rounding": context.rules.rounding,
+                "scope": "line",
+                "precision": context.rules.digits,
+            },
+            business={name: value for name, value in business.items() if value},
+            account=terms.account,
+            service=terms.service,
+            bill=terms.bill,
+            service_at=context.consumed_at,
+        ),
+    )
+    if isinstance(composed, Rejected):
+        return composed
+    order, event = composed
+    return Accepted(placed=(order,), events=(event,), moves=moves)
+
+
+def _context(
+    terms: AccountCharge, known: Known, tenant: int, settings: Settings, currency: str, now: int
+) -> _Context:
+    enterprise: Enterprise | None = next(
+        (record.doc for record in known.records(tenant, "enterprise")), None
+    )
+    environment = None
+    if enterprise is not None and enterprise.tax_environment:
+        environment = next(
+            (
+                record.doc
+                for record in known.records(tenant, "tax_environment")
+                if record.doc.code == enterprise.tax_environment
+            ),
+            # An environment that nobody described has no taxes.
+            TaxEnvironment(code=enterprise.tax_environment),
+        )
+    digits = settings.tax_precision
+    return _Context(
+        settings=settings,
+        rates={record.doc.code: record.doc for record in known.records(tenant, "tax_rate")},
+        environment=environment,
+        consumed_at=now if terms.consumed_at is None else terms.consumed_at,
+        currency=currency,
+        rules=TaxRules(
+            settings.pricing,
+            currency_digits(currency) if digits is None else digits,
+            settings.rounding,
+        ),
+    )
+
+
+# --- what is ordered, and by whom
+
+
+def _refused_parties(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
+    if not terms.charges:
+        return Rejected(Reason.NOTHING_ORDERED, "lines", "neither products nor items")
+    service: Service | None = known.doc(tenant, "service", "uid", terms.service)
+    if service is None:
+        return Rejected(Reason.SERVICE_UNKNOWN, "service", f"no service {terms.service}")
+    if service.kind != "additional":
+        return Rejected(Reason.SERVICE_INACTIVE, "service", f"a {service.kind} service is reserved")
+    if not service.active:
+        return Rejected(Reason.SERVICE_INACTIVE, "service", "the service is not active")
+    account: Account | None = known.doc(tenant, "account", "uid", terms.account)
+    if account is None or not account.active:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "account", f"no account {terms.account}")
+    if account.kind is AccountKind.COMPANY and not terms.may_charge_companies:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "account", "the caller may not charge companies")
+    return refused_bill(known.doc(tenant, "bill", "uid", terms.bill), terms) if terms.bill else None
+
+
+def refused_bill(bill: Bill | None, terms: AccountCharge) -> Rejected | None:
+    if bill is None or bill.state is BillState.DELETED:
+        return Rejected(Reason.BILL_UNKNOWN, "bill", f"no bill {terms.bill}")
+    if bill.state is not BillState.OPEN:
+        return Rejected(Reason.BILL_CLOSED, "bill", "the bill is closed")
+    if bill.account != terms.account:
+        return Rejected(Reason.BILL_OF_OTHER_ACCOUNT, "bill", "the bill is another account's")
+    return None
+
+
+def _refused_lines(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
+    """The gravest of the refusals of all lines, the first of its kind."""
+    gravest: Rejected | None = None
+    for index, charge in enumerate(terms.charges):
+        refusal = (
+            _refused_product(index, charge, terms, known, tenant)
+            if charge.product
+            else _refused_category(index, charge, known, tenant)
+        )
+        if refusal is not None and (
+            gravest is None or _RANK[refusal.reason] < _RANK[gravest.reason]
+        ):
+            gravest = refusal
+    return gravest
+
+
+def _refused_product(
+    index: int, charge: Charge, terms: AccountCharge, known: Known, tenant: int
+) -> Rejected | None:
+    product: Product | None = known.doc(tenant, "product", "uid", charge.product)
+    field = _FIELD.format(index, "product")
+    if product is None or product.service != terms.service:
+        return Rejected(
+            Reason.PRODUCT_UNKNOWN, field, f"no product {charge.product} of the service"
+        )
+    if not product.active:
+        return Rejected(Reason.PRODUCT_INACTIVE, field, "the product is not active")
+    return None
+
+
+def _refused_category(index: int, charge: Charge, known: Known, tenant: int) -> Rejected | None:
+    if not charge.category:
+        return None
+    category = known.doc(tenant, "accounting_category", "uid", charge.category)
+    if category is None or not category.active:
+        field = _FIELD.format(index, "category")
+        return Rejected(Reason.CATEGORY_UNKNOWN, field, f"no category {charge.category}")
+    return None
+
+
+def _refused_references(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
+    for kind, field, uid in (
+        ("business_segment", "segment", terms.segment),
+        ("reservation", "reservation", terms.reservation),
+    ):
+        found = known.doc(tenant, kind, "uid", uid) if uid else None
+        if uid and (found is None or not found.active):
+            return Rejected(Reason.REFERENCE_UNKNOWN, field, f"no {field} {uid}")
+    return None
+
+
+# --- how it is ordered
+
+
+def _refused_quantities(terms: AccountCharge) -> Rejected | None:
+    if len(terms.charges) > MAX_LINES:
+        return Rejected(Reason.QUANTITY_INVALID, "lines", f"at most {MAX_LINES} lines an order")
+    for index, charge in enumerate(terms.charges):
+        if not 1 <= charge.quantity <= MAX_QUANTITY:
+            field = _FIELD.format(index, "quantity")
+            return Rejected(Reason.QUANTITY_INVALID, field, f"1 to {MAX_QUANTITY} units a line")
+    return None
+
+
+def _refused_consumption(terms: AccountCharge, settings: Settings, now: int) -> Rejected | None:
+    """In the future, or at most the editable history back."""
+    if terms.consumed_at is None:
+        return None
+    if terms.consumed_at < now - settings.editable_history_s * MICROSECONDS:
+        return Rejected(
+            Reason.CONSUMPTION_TOO_OLD,
+            "consumed_at",
+            f"consumed before the last {settings.editable_history_s} seconds",
+        )
+    return None
+
+
+# --- what it costs
+
+
+def _currencies(
+    terms: AccountCharge, known: Known, tenant: int, settings: Settings
+) -> str | Rejected:
+    """The one currency of the order."""
+    chosen = ""
+    for index, charge in enumerate(terms.charges):
+        if charge.price is not None:
+            currency = charge.price.currency
+        else:
+            product: Product = known.doc(tenant, "product", "uid", charge.product)
+            currency = product.currency or settings.currency
+        field = _FIELD.format(index, "currency")
+        if not settings.accepts(currency):
+            return Rejected(Reason.CURRENCY_NOT_ENABLED, field, f"{currency} is not enabled")
+        if chosen and currency != chosen:
+            return Rejected(
+                Reason.CURRENCY_NOT_ENABLED,
+                field,
+                f"one order is charged in one currency, {chosen}",
+            )
+        chosen = currency
+    return chosen
+
+
+def _lines(
+    terms: AccountCharge, known: Known, tenant: int, context: _Context
+) -> tuple[Line, ...] | Rejected:
+    """Every line priced and taxed, or the gravest refusal."""
+    lines: list[Line] = []
+    gravest: Rejected | None = None
+    for index, charge in enumerate(terms.charges):
+        product = known.doc(tenant, "product", "uid", charge.product) if charge.product else None
+        line = _line(index, charge, product, terms.may_rebate, context)
+        if isinstance(line, Line):
+            lines.append(line)
+        elif gravest is None or _RANK[line.reason] < _RANK[gravest.reason]:
+            gravest = line
+    return tuple(lines) if gravest is None else gravest
+
+
+def _line(
+    index: int, charge: Charge, product: Product | None, may_rebate: bool, context: _Context
+) -> Line | Rejected:
+    price = charge.price or _own_price(product, context)
+    amount = _unit(index, price, context)
+    if isinstance(amount, Rejected):
+        return amount
+    unit, pricing = amount
+    rates: tuple[TaxRate, ...] | UnusableCode = ()
+    if price.tax_codes:
+        rates = tax.rates_of(
+            price.tax_codes,
+            context.rates,
+            context.environment,
+            price.currency,
+            context.consumed_at,
+        )
+    field = _FIELD.format(index, "tax_codes")
+    if isinstance(rates, UnusableCode):
+        reason = Reason.TAX_CODES_CONFLICT if rates.conflict else Reason.TAX_CODE_UNKNOWN
+        return Rejected(reason, field, rates.detail)
+    if charge.price is not None and price.gross is not None and len(rates) > 1:
+        return Rejected(Reason.TAX_CODES_CONFLICT, field, "one tax at most with a gross amount")
+    if unit < 0 and not may_rebate:
+        return Rejected(
+            Reason.REBATE_NOT_PERMITTED,
+            _FIELD.format(index, "price"),
+            "the caller may not post negative amounts",
+        )
+    if not is_storable(unit):
+        return Rejected(
+            Reason.AMOUNT_OUT_OF_RANGE,
+            _FIELD.format(index, "price"),
+            "at most 12 digits before the point and 6 behind it",
+        )
+    return _taxed_line(index, charge, product, price, (unit, pricing), rates, context)
+
+
+def _taxed_line(
+    index: int,
+    charge: Charge,
+    product: Product | None,
+    price: StatedPrice,
+    amount: tuple[Decimal, Pricing],
+    rates: tuple[TaxRate, ...],
+    context: _Context,
+) -> Line | Rejected:
+    unit, pricing = amount
+    whole = tax.taxed(unit, charge.quantity, pricing, rates, context.rules)
+    if whole.net and whole.gross and (whole.net < 0) != (whole.gross < 0):
+        return Rejected(
+            Reason.AMOUNT_OUT_OF_RANGE,
+            _FIELD.format(index, "price"),
+            "the taxes are higher than the gross amount",
+        )
+    one = whole if charge.quantity == 1 else tax.taxed(unit, 1, pricing, rates, context.rules)
+    unit_net, unit_gross = (
+        (unit, EXACT.add(unit, one.tax))
+        if pricing is Pricing.NET
+        else (EXACT.subtract(unit, one.tax), unit)
+    )
+    stated = price.gross if pricing is Pricing.NET else price.net
+    if stated is not None and stated != (unit_gross if pricing is Pricing.NET else unit_net):
+        return Rejected(
+            Reason.PRICE_MISSING,
+            _FIELD.format(index, "price.gross" if pricing is Pricing.NET else "price.net"),
+            "net and gross do not agree",
+        )
+    data = dict(charge.data)
+    if product is not None:
+        data["product"] = product.uid
+    category = charge.category if product is None else product.category
+    if category:
+        data["category"] = category
+    if len(rates) > 1 and charge.quantity != 1:
+        # With one tax it is the difference of the unit amounts; with more it must be kept.
+        data["unit_taxes"] = [[part.code, part.amount] for part in one.parts]
+    return Line(
+        line_no=index + 1,
+        kind=LineKind.CUSTOM_ITEM if product is None else LineKind.SERVICE_PRODUCT,
+        title=charge.title if product is None else product.title,
+        quantity=charge.quantity,
+        unit_net=unit_net,
+        unit_gross=unit_gross,
+        net=whole.net,
+        tax=whole.tax,
+        gross=whole.gross,
+        product_id=0 if product is None else product.id,
+        sku="" if product is None else product.code,
+        taxes=whole.parts,
+        data=data,
+    )
+
+
+def _own_price(product: Product | None, context: _Context) -> StatedPrice:
+    """A product's own price stands on the tenant's side of the tax."""
+    assert product is not None, "a custom item without a price"
+    is_net = context.settings.pricing is Pricing.NET
+    return StatedPrice(
+        currency=context.currency,
+        net=product.price if is_net else None,
+        gross=None if is_net else product.price,
+        tax_codes=product.tax_codes,
+    )
+
+
+def _unit(index: int, price: StatedPrice, context: _Context) -> tuple[Decimal, Pricing] | Rejected:
+    """The stated unit amount and its side of the tax: the tenant's, or any when it is not taxed."""
+    pricing = context.settings.pricing
+    net_first = pricing is Pricing.NET
+    amount, other = (price.net, price.gross) if net_first else (price.gross, price.net)
+    if amount is not None:
+        return amount, pricing
+    if other is not None and not price.tax_codes:
+        return other, Pricing.GROSS if net_first else Pricing.NET
+    member = "net" if net_first else "gross"
+    return Rejected(
+        Reason.PRICE_MISSING,
+        _FIELD.format(index, f"price.{member}"),
+        f"the {member} amount is needed",
+    )
+
+
+# --- what it uses up
+
+
+def _draws(
+    terms: AccountCharge, known: Known, tenant: int, order_id: int, settings: Settings
+) -> tuple[Move, ...] | Rejected:
+    moves: list[Move] = []
+    taken: dict[PoolKey, int] = {}
+    for index, charge in enumerate(terms.charges):
+        product: Product | None = (
+            known.doc(tenant, "product", "uid", charge.product) if charge.product else None
+        )
+        # A rebate gives money back, not goods.
+        if product is None or not product.stocked or _is_rebate(charge):
+            continue
+        found = allocate(
+            known, tenant, product.subject, charge.quantity, taken, settings.default_warehouse
+        )
+        if found is None:
+            return Rejected(
+                Reason.OUT_OF_STOCK,
+                _FIELD.format(index, "product"),
+                f"fewer than {charge.quantity} of {product.subject} left",
+            )
+        moves.extend(Move(key, "draw", units, order_id, index + 1) for key, units in found)
+    return tuple(moves)
+
+
+def _is_rebate(charge: Charge) -> bool:
+    price = charge.price
+    if price is None:
+        return False
+    amount = price.net if price.net is not None else price.gross
+    return amount is not None and amount < ZERO
+
+
+BUSINESS = Business(
+    terms=AccountCharge,
+    place=place,
+    needs=needs,
+    pools=pools,
+    records={**accounts.RECORDS, **tax.RECORDS},
+)
+
+__all__ = ["BUSINESS", "AccountCharge", "Charge", "StatedPrice"]

@@ -1,0 +1,202 @@
+"""What can be asked of the hub. Every change of an order or a pool is one of these, whichever door it came by."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from orderhub.core.values import Address, Clock, Contact, Status
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, through which door, with which words. Times are microseconds since 1970 UTC."""
+
+    tenant_id: int
+    door: str
+    actor: str  # credential id, `timer`, `operator:…`
+    recorded_at: int  # wall time
+    owner: str = ""  # non-empty: the caller may touch only orders of this owner
+    request_id: str = ""
+    request: str = ""  # the raw request with its secrets cut out
+
+
+class Numbering(StrEnum):
+    """How an order gets the number that its vendor shows."""
+
+    ID = "id"  # the integer id itself
+    ID13 = "id13"  # 1000000000000 + id
+    TIME4 = "time4"  # local YYYYMMDDhhmmss + the id's last four digits
+    UID = "uid"
+
+
+class StatedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was sold elsewhere, as stated. `price` is per unit and may be negative."""
+
+    title: str = ""
+    sku: str = ""
+    quantity: int = 1
+    price: Decimal
+    data: dict[str, Any] = {}
+
+
+class LineChange(msgspec.Struct, frozen=True, kw_only=True):
+    """New members of one line of a recorded order; None leaves a member as it is.
+
+    `data` is merged over the stored one; a None member removes the key.
+    """
+
+    line_no: int
+    title: str | None = None
+    sku: str | None = None
+    quantity: int | None = None
+    price: Decimal | None = None
+    data: dict[str, Any] | None = None
+    cancelled: bool | None = None
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The business part of an order. Each business of `core` has one subclass and the rules for it."""
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Place one order, or a group of orders born of one request: all or nothing."""
+
+    origin: Origin
+    terms: Terms
+    numbering: Numbering = Numbering.UID
+    natural_key: str = ""  # the vendor's own uniqueness rule; a second order with it is refused
+    reference: str = ""
+    contact: Contact | None = None
+    ship_to: Address | None = None
+    notes: str = ""
+    vendor_status: str = ""
+    vendor: dict[str, Any] = {}
+
+
+class Action(StrEnum):
+    PAY = "pay"
+    SHIP = "ship"
+    SHIP_PART = "ship_part"  # some units; the last of them make it SHIP
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    CALL_OFF = (
+        "call_off"  # before anything ships: an unpaid order is cancelled, a paid one refunded
+    )
+    REQUEST_REFUND = "request_refund"
+    REFUND = "refund"
+    REFUND_PART = "refund_part"  # some units or some money; the last of them make it REFUND
+    REJECT_REFUND = "reject_refund"
+    AMEND = "amend"  # vendor's data and stated values only, never the canonical life
+
+
+class OrderName(msgspec.Struct, frozen=True, order=True):
+    """One of the names an order can be found by: `uid`, `id`, `number`, `group`."""
+
+    by: str
+    value: str
+
+
+class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Move an order, or every order of a group, along its life."""
+
+    origin: Origin
+    name: OrderName
+    action: Action
+    reason: str = ""
+    if_version: int | None = None
+    only_door: str = ""  # non-empty: an order of another door counts as unknown
+    only_from: tuple[Status, ...] = ()  # non-empty: what the life allows elsewhere is refused
+    payment: dict[str, Any] = {}
+    shipment: dict[str, Any] = {}  # carrier, tracking, lines: {"1": 2} = two units of line 1
+    refund: dict[str, Any] = {}  # lines (as above), amount
+    vendor_status: str | None = None
+    vendor: dict[str, Any] | None = (
+        None  # merged over the stored one; a None member removes the key
+    )
+    changes: dict[str, Any] = {}  # AMEND: canonical members of a recorded order, such as `total`
+    add_lines: tuple[StatedLine, ...] = ()  # AMEND of a recorded order: further lines
+    line_changes: tuple[LineChange, ...] = ()  # AMEND of a recorded order: lines that change
+
+
+class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
+    """Count more or fewer units, with a reason. A pool that does not exist is opened."""
+
+    origin: Origin
+    kind: str
+    subject: str
+    place: str = ""
+    by: int = 0
+    reason: str = ""
+    must_exist: bool = False
+
+
+class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
+    """Write (`doc` given) or remove (`doc` None) one typed document.
+
+    `id` 0 = the next free id of its kind. `keys` are its searchable names beside id, uid and code,
+    as (name, value) pairs. With `if_version` the change is refused when the stored document has
+    another version, so that two who read the same one cannot overwrite each other.
+    """
+
+    kind: str
+    id: int = 0
+    if_version: int | None = None
+    uid: str = ""
+    code: str = ""
+    doc: Any = None
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+class PutRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Write records in one commit: catalogue, users, carts, guests, settings.
+
+    `unique` names keys that no other live record of the kind may hold, as (kind, by, value);
+    `exists` names ones that must be there.
+    """
+
+    origin: Origin
+    changes: tuple[RecordChange, ...]
+    unique: tuple[tuple[str, str, str], ...] = ()
+    exists: tuple[tuple[str, str, str], ...] = ()
+
+
+class SetClock(msgspec.Struct, frozen=True, kw_only=True):
+    """Freeze, advance or run a tenant's clock. Refused unless the tenant is a sandbox."""
+
+    origin: Origin
+    action: str  # freeze, advance, run, real
+    at_us: int | None = None
+    by_us: int = 0
+
+
+class ChangeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Merge members into a tenant's settings; unknown members and wrong types are refused by the caller."""
+
+    origin: Origin
+    members: dict[str, Any]
+
+
+Command = PlaceOrder | ChangeOrder | AdjustPool | PutRecords | SetClock | ChangeSettings
+
+__all__ = [
+    "Action",
+    "AdjustPool",
+    "ChangeOrder",
+    "ChangeSettings",
+    "Clock",
+    "Command",
+    "Decimal",
+    "LineChange",
+    "Numbering",
+    "OrderName",
+    "Origin",
+    "PlaceOrder",
+    "PutRecords",
+    "RecordChange",
+    "SetClock",
+    "StatedLine",
+    "Terms",
+]

@@ -1,0 +1,26 @@
+"""Currencies: which are in use today, and how many decimals each has (CLDR, by way of Babel)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from babel.core import get_global
+from babel.numbers import get_currency_precision
+
+
+@cache
+def currency_digits(code: str) -> int:
+    """Decimals of a currency: 2 for USD, 0 for JPY, 3 for KWD; 2 for a code nobody knows."""
+    return int(get_currency_precision(code))
+
+
+@cache
+def current_currencies() -> tuple[str, ...]:
+    """The ISO 4217 codes that are legal tender somewhere today, sorted."""
+    found = {
+        code
+        for territory in get_global("territory_currencies").values()
+        for code, _start, end, is_tender in territory
+        if is_tender and end is None
+    }
+    return tuple(sorted(found))

@@ -1,0 +1,236 @@
+"""Decide what becomes of a command. Pure: no clock, no database, no log, no await."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from orderhub.core import (
+    baskets,
+    changes,
+    charge_changes,
+    charges,
+    numbering,
+    parcels,
+    parts,
+    recorded,
+    tours,
+    upkeep,
+)
+from orderhub.core.business import Business
+from orderhub.core.catalogue import RECORDS as CATALOGUE_RECORDS
+from orderhub.core.commands import (
+    AdjustPool,
+    ChangeOrder,
+    ChangeSettings,
+    Command,
+    Numbering,
+    OrderName,
+    PlaceOrder,
+    PutRecords,
+    SetClock,
+    Terms,
+)
+from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order, Settings
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """A repeat under an idempotency key: the first answer stands. Produced by the intake's claim."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+Decision = Accepted | Rejected
+
+_BUSINESSES = (
+    recorded.BUSINESS,
+    tours.BUSINESS,
+    charges.BUSINESS,
+    charge_changes.BUSINESS,
+    baskets.BUSINESS,
+    parcels.BUSINESS,
+)
+BUSINESSES: dict[type[Terms], Business] = {each.terms: each for each in _BUSINESSES}
+_BY_NAME = {each.name: each for each in _BUSINESSES}
+
+# Every typed document that decisions read: kind -> Struct. Other kinds are plain JSON values.
+RECORD_TYPES: dict[str, type] = {"settings": Settings}
+for _records in (CATALOGUE_RECORDS, *(each.records for each in _BUSINESSES)):
+    for _kind, _struct in _records.items():
+        # Two businesses may share a kind of record, but not mean different things by it.
+        assert RECORD_TYPES.setdefault(_kind, _struct) is _struct, f"two kinds of {_kind}"
+
+# A crowded second pushes a time number on, at most this many seconds.
+_MOST_LAPS = 4_096
+
+
+def business_of(order: Order) -> Business | None:
+    """The rules that an order was placed under."""
+    return _BY_NAME.get(order.doc.business.get("terms", ""))
+
+
+def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
+    """The records and orders to load before `command` can be decided.
+
+    Asked again after each load, since one record may name another, until nothing new is wanted.
+    """
+    tenant = command.origin.tenant_id
+    settings = RecordKey(tenant, "settings", "id", "0")
+    yield settings
+    if not known.has(settings):
+        return
+    match command:
+        case PlaceOrder():
+            yield from BUSINESSES[type(command.terms)].needs(command, known)
+        case ChangeOrder():
+            name = OrderNeed(tenant, command.name)
+            yield name
+            if name in known.loaded_orders:
+                for order in known.orders(tenant, command.name):
+                    business = business_of(order)
+                    if business is not None:
+                        yield from business.change_needs(command, order, known)
+        case PutRecords():
+            yield from upkeep.put_needs(command, known)
+
+
+def number_needs(
+    command: PlaceOrder, known: Known, order_ids: Iterable[int]
+) -> Iterator[OrderNeed]:
+    """The numbers to look up before time-numbered orders get theirs: empty once each id has a free one."""
+    tenant = command.origin.tenant_id
+    settings = known.settings(tenant)
+    now = settings.clock.at(command.origin.recorded_at)
+    for order_id in order_ids:
+        for lap in range(_MOST_LAPS):
+            number = numbering.number_for(command.numbering, settings, now, order_id, "", lap)
+            need = OrderNeed(tenant, OrderName("number", number))
+            if need not in known.loaded_orders:
+                yield need
+                break
+            if not known.is_number_taken(tenant, number):
+                break
+
+
+def pool_needs(command: Command, known: Known) -> Iterable[PoolNeed]:
+    """The pools to lock before `command` can be decided; asked once all records and orders are known."""
+    match command:
+        case PlaceOrder():
+            return BUSINESSES[type(command.terms)].pools(command, known)
+        case ChangeOrder():
+            return list(_change_pools(command, known))
+        case AdjustPool():
+            tenant = command.origin.tenant_id
+            return (PoolNeed(tenant, command.kind, command.subject, command.place),)
+    return ()
+
+
+def _change_pools(command: ChangeOrder, known: Known) -> Iterator[PoolNeed]:
+    for order in known.orders(command.origin.tenant_id, command.name):
+        for draw in known.draws(order):
+            key = draw.key
+            yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
+        business = business_of(order)
+        if business is not None:
+            yield from business.change_pools(command, order, known)
+
+
+def wanted(command: Command, known: Known) -> Wanted:
+    """How many new ids the command may use."""
+    match command:
+        case PlaceOrder():
+            return BUSINESSES[type(command.terms)].wanted(command, known)
+        case PutRecords():
+            counts: dict[str, int] = {}
+            for change in command.changes:
+                if not change.id:
+                    counts[change.kind] = counts.get(change.kind, 0) + 1
+            return Wanted(records=tuple(counts.items()), uids=len(command.changes))
+        case ChangeOrder():
+            orders = known.orders(command.origin.tenant_id, command.name)
+            business = business_of(orders[0]) if orders else None
+            return (
+                Wanted() if business is None else business.change_wanted(command, orders[0], known)
+            )
+    return Wanted()
+
+
+def decide(command: Command, known: Known, ids: NewIds) -> Decision:
+    """Accepted with everything that changes, or Rejected with the first broken rule."""
+    match command:
+        case PlaceOrder():
+            return _place(command, known, ids)
+        case ChangeOrder():
+            return _change(command, known, ids)
+        case AdjustPool():
+            return upkeep.adjust(command, known)
+        case PutRecords():
+            return upkeep.put(command, known, ids)
+        case SetClock():
+            return upkeep.set_clock(command, known)
+        case ChangeSettings():
+            return upkeep.change_settings(command, known)
+
+
+def _place(command: PlaceOrder, known: Known, ids: NewIds) -> Decision:
+    decision = BUSINESSES[type(command.terms)].place(command, known, ids)
+    if isinstance(decision, Rejected):
+        return decision
+    if command.numbering is Numbering.TIME4:
+        decision = _renumbered(decision, known)
+    if command.natural_key:
+        decision = msgspec.structs.replace(decision, natural_keys=(command.natural_key,))
+    return decision
+
+
+def _renumbered(accepted: Accepted, known: Known) -> Accepted:
+    """The same orders, each with the first free number of its time."""
+    placed = []
+    for order in accepted.placed:
+        settings = known.settings(order.tenant_id)
+        lap = numbering.first_free_lap(
+            known,
+            Numbering.TIME4,
+            order.tenant_id,
+            settings,
+            order.updated_at,
+            order.id,
+            _MOST_LAPS,
+        )
+        assert lap is not None, "no free order number within an hour"
+        number = number_at(settings, order, lap)
+        placed.append(
+            order if number == order.number else msgspec.structs.replace(order, number=number)
+        )
+    return msgspec.structs.replace(accepted, placed=tuple(placed))
+
+
+def number_at(settings: Settings, order: Order, lap: int) -> str:
+    return numbering.number_for(
+        Numbering.TIME4, settings, order.updated_at, order.id, order.uid, lap
+    )
+
+
+def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
+    whole_or_part = parts.resolved(command, known)
+    if isinstance(whole_or_part, Rejected):
+        return whole_or_part
+    command = whole_or_part
+    decision = changes.change(command, known)
+    if isinstance(decision, Rejected):
+        return decision
+    before = known.orders(command.origin.tenant_id, command.name)
+    business = business_of(before[0])
+    if business is None or business.on_change is None:
+        return decision
+    return business.on_change(command, before[0], decision, known, ids)
+
+
+def already_exists(natural_key: str) -> Rejected:
+    """The refusal of a second order under a vendor's natural key."""
+    return Rejected(Reason.ALREADY_EXISTS, "reference", natural_key)

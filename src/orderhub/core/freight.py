@@ -1,0 +1,104 @@
+"""Freight by place, destination and weight, from a table in the catalogue.
+
+A rate is a record of kind `freight_rate`, found by the key `country`: a country code, or `*` for
+every destination. Where several rates fit, the one that says most about the parcel wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from orderhub.core.known import Known, RecordKey
+from orderhub.core.money import EXACT, ZERO
+
+STANDARD = "Standard"
+ANYWHERE = "*"
+KIND = "freight_rate"
+
+
+class FreightRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a parcel costs on one channel: `base`, and `per_step` for every started `step_g` grams.
+
+    warehouse  code of the place it leaves from, empty = any
+    country    ISO 3166-1 alpha-2 of the destination, empty = any
+    channel    kind of service: `Standard`, `Express`, `Expedited`
+    days       longest delivery in days: channels are shown fastest first
+    """
+
+    id: int
+    warehouse: str = ""
+    country: str = ""
+    channel: str = STANDARD
+    code: str = ""
+    title: str = ""
+    company: str = ""
+    base: Decimal = ZERO
+    per_step: Decimal = ZERO
+    step_g: int = 100
+    currency: str = ""  # empty = the tenant's default
+    delivery: str = ""
+    days: int = 0
+    active: bool = True
+
+    def amount(self, weight_g: int) -> Decimal:
+        """The freight of one parcel."""
+        steps = -(-weight_g // self.step_g) if self.step_g > 0 else 0
+        return EXACT.add(self.base, EXACT.multiply(self.per_step, Decimal(steps)))
+
+
+RECORDS: dict[str, type] = {KIND: FreightRate}
+
+
+def keys_of_rate(rate: FreightRate) -> tuple[tuple[str, str], ...]:
+    """The keys that the record of a rate must carry."""
+    return (("country", rate.country or ANYWHERE),)
+
+
+def rate_needs(tenant_id: int, country: str) -> tuple[RecordKey, ...]:
+    """The rates that may fit a destination."""
+    return (
+        RecordKey(tenant_id, KIND, "country", country),
+        RecordKey(tenant_id, KIND, "country", ANYWHERE),
+    )
+
+
+def rates_known(known: Known, tenant_id: int, country: str) -> list[FreightRate]:
+    """The rates that were loaded for a destination."""
+    return [
+        record.doc
+        for need in rate_needs(tenant_id, country)
+        for record in known.records(tenant_id, need.kind, need.by, need.value)
+    ]
+
+
+def channels(rates: Iterable[FreightRate], warehouse: str, country: str) -> list[FreightRate]:
+    """The channels that serve the way, each with its most specific rate, fastest first."""
+    best: dict[str, tuple[int, FreightRate]] = {}
+    for rate in rates:
+        if not rate.active or rate.warehouse not in ("", warehouse):
+            continue
+        if rate.country not in ("", country):
+            continue
+        fit = 2 * (rate.warehouse != "") + (rate.country != "")
+        name = rate.code or rate.channel
+        found = best.get(name)
+        if found is None or fit > found[0]:
+            best[name] = (fit, rate)
+    return sorted((rate for _, rate in best.values()), key=lambda rate: (rate.days, rate.code))
+
+
+def chosen(offered: Sequence[FreightRate], asked: str) -> FreightRate | None:
+    """The channel asked for by code or kind; else the standard one, else the slowest."""
+    if not offered:
+        return None
+    if asked:
+        for rate in offered:
+            if asked in (rate.code, rate.channel):
+                return rate
+    for rate in offered:
+        if rate.channel == STANDARD:
+            return rate
+    return offered[-1]

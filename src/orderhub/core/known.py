@@ -1,0 +1,269 @@
+"""The facts that a batch of commands is decided upon, loaded beforehand, and what each decision makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import OrderName
+from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings
+
+
+class RecordKey(msgspec.Struct, frozen=True, order=True):
+    """The name of a typed document. `by`: `id`, `uid`, `code`, `all` (value empty) or the name of one of its keys."""
+
+    tenant_id: int
+    kind: str
+    by: str
+    value: str = ""
+
+
+class PoolNeed(msgspec.Struct, frozen=True, order=True):
+    """Pools to load and lock: one place, or with `place` None every place of the subject."""
+
+    tenant_id: int
+    kind: str
+    subject: str
+    place: str | None = None
+
+
+class OrderNeed(msgspec.Struct, frozen=True, order=True):
+    tenant_id: int
+    name: OrderName
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A typed document. `doc` is the Struct registered for its kind, else plain JSON values."""
+
+    tenant_id: int
+    kind: str
+    id: int
+    uid: str
+    code: str
+    doc: Any
+    version: int = 1
+    keys: tuple[tuple[str, str], ...] = ()
+
+
+class NewIds(msgspec.Struct, frozen=True):
+    """Ids set aside for one command: chance and counters come in as values.
+
+    orders   (id, uid) pairs, as many as the command wanted
+    records  kind -> ids
+    uids     spare UUIDs
+    """
+
+    orders: tuple[tuple[int, str], ...] = ()
+    records: dict[str, tuple[int, ...]] = {}
+    uids: tuple[str, ...] = ()
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """How many ids a command may use at most."""
+
+    orders: int = 0
+    records: tuple[tuple[str, int], ...] = ()
+    uids: int = 0
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """A command to be done at a time of the tenant's clock. One per (kind, order)."""
+
+    tenant_id: int
+    kind: str  # auto_close, auto_pay, auto_finish
+    order_id: int
+    due_at: int
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one accepted command changes. Nothing else may change."""
+
+    placed: tuple[Order, ...] = ()
+    changed: tuple[Order, ...] = ()
+    changed_lines: tuple[tuple[Order, Line], ...] = ()
+    added_lines: tuple[tuple[Order, Line], ...] = ()
+    events: tuple[Event, ...] = ()
+    opened: tuple[Pool, ...] = ()
+    moves: tuple[Move, ...] = ()
+    records: tuple[Record, ...] = ()
+    removed: tuple[Record, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    timers_done: tuple[Timer, ...] = ()
+    natural_keys: tuple[str, ...] = ()
+    orders_used: int = (
+        0  # order ids used up, where that is more than orders placed (a group's own number)
+    )
+    group_number: str = ""
+    result: Any = None  # what the dialect's wording may need beside the orders
+
+    @property
+    def order(self) -> Order:
+        """The one order that was placed or changed."""
+        return (self.placed or self.changed)[0]
+
+
+_NO_RECORDS: dict[tuple[str, str], tuple[Record, ...]] = {}
+_NO_POOLS: dict[str, Pool] = {}
+
+
+class Known:
+    """Facts by name. `decide` reads them; `apply` lets later commands of the batch see what earlier ones did."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[int, str], dict[tuple[str, str], tuple[Record, ...]]] = {}
+        self._by_id: dict[tuple[int, str, int], Record | None] = {}
+        self._pools: dict[tuple[int, str, str], dict[str, Pool]] = {}
+        self._orders: dict[OrderNeed, tuple[Order, ...]] = {}
+        self._order_by_id: dict[tuple[int, int], Order] = {}
+        self._taken: set[tuple[int, str]] = set()
+        self._status_when_loaded: dict[tuple[int, int], str] = {}
+        self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
+        self.loaded_pools: set[PoolNeed] = set()
+        self.loaded_orders: set[OrderNeed] = set()
+
+    # --- filled by the ledger, or by a test
+
+    def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
+        live = []
+        for record in records:
+            name = (record.tenant_id, record.kind, record.id)
+            current = self._by_id.setdefault(name, record)
+            if current is not None:
+                live.append(current)
+        kind = self._records.setdefault((key.tenant_id, key.kind), {})
+        kind[(key.by, key.value)] = tuple(live)
+
+    def learn_pools(self, need: PoolNeed, pools: Iterable[Pool]) -> None:
+        self.loaded_pools.add(need)
+        places = self._pools.setdefault((need.tenant_id, need.kind, need.subject), {})
+        for pool in pools:
+            places.setdefault(pool.key.place, pool)
+
+    def learn_orders(self, need: OrderNeed, orders: Iterable[Order]) -> None:
+        self.loaded_orders.add(need)
+        found = tuple(
+            self._order_by_id.setdefault((order.tenant_id, order.id), order) for order in orders
+        )
+        for order in found:
+            name = (order.tenant_id, order.id)
+            self._status_when_loaded.setdefault(name, order.status.value)
+        self._orders[need] = found
+
+    def learn_draws(self, tenant_id: int, order_id: int, draws: Iterable[Move]) -> None:
+        """What an order still holds of pools: its draws less its returns."""
+        self._draws.setdefault((tenant_id, order_id), tuple(draws))
+
+    def has(self, key: RecordKey) -> bool:
+        return (key.by, key.value) in self._records.get((key.tenant_id, key.kind), _NO_RECORDS)
+
+    # --- read by decisions
+
+    def settings(self, tenant_id: int) -> Settings:
+        record = self.record(tenant_id, "settings", "id", "0")
+        assert record is not None, f"tenant {tenant_id} has no settings"
+        doc: Settings = record.doc
+        return doc
+
+    def record(self, tenant_id: int, kind: str, by: str, value: str | int) -> Record | None:
+        found = self.records(tenant_id, kind, by, value)
+        return found[0] if found else None
+
+    def records(
+        self, tenant_id: int, kind: str, by: str = "all", value: str | int = ""
+    ) -> tuple[Record, ...]:
+        return self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)), ())
+
+    def doc(self, tenant_id: int, kind: str, by: str, value: str | int) -> Any:
+        record = self.record(tenant_id, kind, by, value)
+        return None if record is None else record.doc
+
+    def pools(self, tenant_id: int, kind: str, subject: str) -> dict[str, Pool]:
+        """Place -> pool, for the places that were loaded."""
+        return self._pools.get((tenant_id, kind, subject), _NO_POOLS)
+
+    def pool(self, key: PoolKey) -> Pool | None:
+        return self._pools.get((key.tenant_id, key.kind, key.subject), _NO_POOLS).get(key.place)
+
+    def orders(self, tenant_id: int, name: OrderName) -> tuple[Order, ...]:
+        found = self._orders.get(OrderNeed(tenant_id, name), ())
+        return tuple(self._order_by_id[(order.tenant_id, order.id)] for order in found)
+
+    def draws(self, order: Order) -> tuple[Move, ...]:
+        """What the order still holds, as `draw` moves with positive units."""
+        return self._draws.get((order.tenant_id, order.id), ())
+
+    def status_when_loaded(self, order: Order) -> str:
+        """The status that the order had before this batch."""
+        return self._status_when_loaded[(order.tenant_id, order.id)]
+
+    def is_number_taken(self, tenant_id: int, number: str) -> bool:
+        name = OrderNeed(tenant_id, OrderName("number", number))
+        return bool(self._orders.get(name)) or (tenant_id, number) in self._taken
+
+    # --- written after a decision was accepted
+
+    def apply(self, accepted: Accepted) -> None:
+        """Make what was accepted visible to the commands that follow in the batch."""
+        for order in accepted.placed:
+            self._taken.add((order.tenant_id, order.number))
+            self._see_order(order)
+        for order in accepted.changed:
+            self._order_by_id[(order.tenant_id, order.id)] = order
+        for opened in accepted.opened:
+            key = opened.key
+            places = self._pools.setdefault((key.tenant_id, key.kind, key.subject), {})
+            places[key.place] = opened
+        for move in accepted.moves:
+            pool = self.pool(move.key)
+            assert pool is not None, f"a move on a pool nobody loaded: {move.key}"
+            if move.kind == "draw":
+                pool.drawn += move.units
+            elif move.kind == "return":
+                pool.returned += move.units
+            elif move.kind == "adjustment":
+                pool.adjusted += move.units
+            if move.order_id and move.kind in ("draw", "return"):
+                self._see_move(move)
+            assert pool.available >= 0, f"pool below zero: {move.key}"
+        for record in accepted.removed:
+            self._see_record(record, removed=True)
+        for record in accepted.records:
+            self._see_record(record, removed=False)
+
+    def _see_move(self, move: Move) -> None:
+        name = (move.key.tenant_id, move.order_id)
+        held = list(self._draws.get(name, ()))
+        if move.kind == "draw":
+            held.append(move)
+        else:
+            for index, each in enumerate(held):
+                if each.key == move.key and each.line_no == move.line_no:
+                    rest = each.units - move.units
+                    held[index : index + 1] = (
+                        [msgspec.structs.replace(each, units=rest)] if rest else []
+                    )
+                    break
+        self._draws[name] = tuple(held)
+
+    def _see_order(self, order: Order) -> None:
+        self._order_by_id[(order.tenant_id, order.id)] = order
+        names = [("uid", order.uid), ("id", str(order.id)), ("number", order.number)]
+        if order.group_number:
+            names.append(("group", order.group_number))
+        for by, value in names:
+            need = OrderNeed(order.tenant_id, OrderName(by, value))
+            if need in self.loaded_orders:
+                self._orders[need] = (*self._orders.get(need, ()), order)
+
+    def _see_record(self, record: Record, *, removed: bool) -> None:
+        name = (record.tenant_id, record.kind, record.id)
+        self._by_id[name] = None if removed else record
+        answers = {("id", str(record.id)), ("uid", record.uid), ("code", record.code), ("all", "")}
+        answers.update(record.keys)
+        kind = self._records.setdefault((record.tenant_id, record.kind), {})
+        for key, found in kind.items():
+            if key in answers or any(each.id == record.id for each in found):
+                others = tuple(each for each in found if each.id != record.id)
+                kind[key] = (*others, record) if key in answers and not removed else others

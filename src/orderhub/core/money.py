@@ -1,0 +1,91 @@
+"""Money is an exact Decimal; what may be stored is bounded, and every rounding is named."""
+
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    ROUND_UP,
+    Context,
+    Decimal,
+)
+from enum import StrEnum
+
+ZERO = Decimal(0)
+# At rest an amount is a BIGINT of millionths: 12 digits before the point and 6 behind it fit.
+STORED_DECIMALS = 6
+_LIMIT = Decimal(10) ** 12
+# Wide enough that a product of two storable values, or of one with a tax rate, is never rounded.
+EXACT = Context(prec=60)
+
+
+class Rounding(StrEnum):
+    """How an amount between two representable ones is settled."""
+
+    HALF_UP = "half_up"
+    HALF_EVEN = "half_even"
+    DOWN = "down"
+    UP = "up"
+
+
+_MODES = {
+    Rounding.HALF_UP: ROUND_HALF_UP,
+    Rounding.HALF_EVEN: ROUND_HALF_EVEN,
+    Rounding.DOWN: ROUND_DOWN,
+    Rounding.UP: ROUND_UP,
+}
+_QUANTA = tuple(Decimal(1).scaleb(-digits) for digits in range(13))
+
+
+def rounded(amount: Decimal, digits: int, mode: Rounding = Rounding.HALF_UP) -> Decimal:
+    """`amount` with exactly `digits` decimals (0 to 12)."""
+    return amount.quantize(_QUANTA[digits], _MODES[mode], EXACT)
+
+
+def times(amount: Decimal, factor: Decimal | int) -> Decimal:
+    """The exact product."""
+    return EXACT.multiply(amount, factor)
+
+
+def divided(amount: Decimal, divisor: Decimal) -> Decimal:
+    """The quotient to 60 significant digits; round it before it is used as money."""
+    return EXACT.divide(amount, divisor)
+
+
+def total(amounts: "list[Decimal] | tuple[Decimal, ...]") -> Decimal:
+    """The exact sum."""
+    result = ZERO
+    for amount in amounts:
+        result = EXACT.add(result, amount)
+    return result
+
+
+def is_storable(amount: Decimal) -> bool:
+    """Whether `amount` has at most 12 digits before and 6 behind the point."""
+    if not amount.is_finite() or not -_LIMIT < amount < _LIMIT:
+        return False
+    # Within that range quantizing cannot fail: 18 digits are all it keeps.
+    return amount.quantize(_QUANTA[STORED_DECIMALS], context=EXACT) == amount
+
+
+def to_micros(amount: Decimal) -> int:
+    """The amount in millionths. It must be storable: anything else is a bug of the caller."""
+    return int(amount.scaleb(STORED_DECIMALS, EXACT))
+
+
+def from_micros(micros: int) -> Decimal:
+    """The amount of so many millionths."""
+    return Decimal(micros).scaleb(-STORED_DECIMALS, EXACT)
+
+
+def plain(amount: Decimal) -> Decimal:
+    """The same amount without trailing zeros and without an exponent: 10.50 and 1E+1 become 10.5 and 10."""
+    trimmed = amount.normalize(EXACT)
+    exponent = trimmed.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > 0:
+        return trimmed.quantize(Decimal(1), context=EXACT)
+    return trimmed + ZERO if trimmed else ZERO
+
+
+def minor_units(amount: Decimal, digits: int) -> int:
+    """The amount in the currency's smallest unit (cents, fen); it must have no finer part."""
+    return int(amount.scaleb(digits, EXACT))

@@ -1,0 +1,61 @@
+"""The number that an order shows. No two orders of a tenant ever bear the same one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from orderhub.core.commands import Numbering, OrderName
+from orderhub.core.known import Known, OrderNeed
+from orderhub.core.values import MICROSECONDS, Settings
+
+_ID13_BASE = 1_000_000_000_000
+
+
+def number_for(
+    scheme: Numbering, settings: Settings, at_us: int, order_id: int, uid: str, lap: int = 0
+) -> str:
+    """The number by `scheme`; `lap` is how many seconds a crowded time number has been put off."""
+    if scheme is Numbering.ID:
+        return str(order_id)
+    if scheme is Numbering.ID13:
+        return str(_ID13_BASE + order_id)
+    if scheme is Numbering.TIME4:
+        return time_number(settings, at_us + lap * MICROSECONDS, order_id)
+    return uid
+
+
+def time_number(settings: Settings, at_us: int, order_id: int) -> str:
+    """Local `YYYYMMDDhhmmss` of the tenant and the last four digits of the id."""
+    second = _local_second(at_us // MICROSECONDS, settings.utc_offset_minutes)
+    return f"{second}{order_id % 10_000:04d}"
+
+
+@lru_cache(maxsize=4_096)
+def _local_second(second: int, utc_offset_minutes: int) -> str:
+    local = datetime.fromtimestamp(second, UTC) + timedelta(minutes=utc_offset_minutes)
+    return f"{local:%Y%m%d%H%M%S}"
+
+
+def first_free_lap(
+    known: Known,
+    scheme: Numbering,
+    tenant_id: int,
+    settings: Settings,
+    at_us: int,
+    order_id: int,
+    within: int,
+) -> int | None:
+    """How far a time number must move to be free, or None when it is not within so many seconds.
+
+    A second holds 10,000 numbers; when an id's place in it is taken, the number takes the next free
+    second while the order's own times stay true.
+    """
+    if scheme is not Numbering.TIME4:
+        return 0
+    for lap in range(within):
+        number = number_for(scheme, settings, at_us, order_id, "", lap)
+        looked_up = OrderNeed(tenant_id, OrderName("number", number)) in known.loaded_orders
+        if looked_up and not known.is_number_taken(tenant_id, number):
+            return lap
+    return None

@@ -1,0 +1,171 @@
+"""Putting an order together from its lines: sums, number, times and the event that says it was placed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import PlaceOrder
+from orderhub.core.known import Known
+from orderhub.core.money import ZERO, is_storable, times, total
+from orderhub.core.numbering import number_for
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Event, Line, LineKind, Order, OrderDoc, Status
+
+# Enough for any basket seen in the wild, and a line number fits in a line's uid.
+MAX_LINES = 4_000
+MAX_QUANTITY = 1_000_000_000
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """An order before it has an id: what the business worked out."""
+
+    lines: tuple[Line, ...]
+    currency: str
+    pricing: dict[str, Any] = {}
+    settlement: dict[str, Any] = {}
+    business: dict[str, Any] = {}
+    vendor: dict[str, Any] | None = None  # None = the command's
+    account: str = ""
+    service: str = ""
+    bill: str = ""
+    group_number: str = ""
+    occurred_at: int | None = None  # None = the tenant's now
+    service_at: int = 0
+    stated_total: Decimal | None = None  # recorded orders only
+
+
+def untaxed_line(
+    line_no: int,
+    kind: LineKind,
+    title: str,
+    quantity: int,
+    unit: Decimal,
+    amount: Decimal | None = None,
+    **more: Any,
+) -> Line:
+    """A line on which no tax is shown: net and gross are the same. `amount` None = unit x quantity."""
+    line_total = times(unit, quantity) if amount is None else amount
+    return Line(
+        line_no=line_no,
+        kind=kind,
+        title=title,
+        quantity=quantity,
+        unit_net=unit,
+        unit_gross=unit,
+        net=line_total,
+        tax=ZERO,
+        gross=line_total,
+        **more,
+    )
+
+
+def compose(
+    command: PlaceOrder, known: Known, new_id: tuple[int, str], draft: Draft, lap: int = 0
+) -> tuple[Order, Event] | Rejected:
+    """The order and its first event, or the refusal of amounts that cannot be kept."""
+    origin = command.origin
+    settings = known.settings(origin.tenant_id)
+    now = settings.clock.at(origin.recorded_at)
+    order_id, uid = new_id
+    net = total([line.net for line in draft.lines])
+    tax = total([line.tax for line in draft.lines])
+    gross = total([line.gross for line in draft.lines])
+    refusal = _out_of_range(draft, (net, tax, gross))
+    if refusal is not None:
+        return refusal
+    recorded = draft.stated_total is not None
+    order = Order(
+        tenant_id=origin.tenant_id,
+        id=order_id,
+        uid=uid,
+        door=origin.door,
+        number=number_for(command.numbering, settings, now, order_id, uid, lap),
+        group_number=draft.group_number,
+        owner=origin.owner,
+        account=draft.account,
+        service=draft.service,
+        bill=draft.bill,
+        placed_by=origin.actor,
+        reference=command.reference,
+        status=Status.PENDING,
+        vendor_status=command.vendor_status,
+        currency=draft.currency,
+        net=draft.stated_total if draft.stated_total is not None else net,
+        tax=ZERO if recorded else tax,
+        total=draft.stated_total if draft.stated_total is not None else gross,
+        recorded=recorded,
+        occurred_at=now if draft.occurred_at is None else draft.occurred_at,
+        updated_at=now,
+        recorded_at=origin.recorded_at,
+        service_at=draft.service_at,
+        doc=OrderDoc(
+            contact=command.contact,
+            ship_to=command.ship_to,
+            notes=command.notes,
+            pricing=draft.pricing,
+            settlement=draft.settlement,
+            business={"terms": type(command.terms).__name__, **draft.business},
+            vendor=command.vendor if draft.vendor is None else draft.vendor,
+        ),
+        lines=draft.lines,
+    )
+    return order, placed_event(order, command)
+
+
+def placed_event(order: Order, command: PlaceOrder) -> Event:
+    """The event that the order's row can be rebuilt from."""
+    return Event(
+        tenant_id=order.tenant_id,
+        order_id=order.id,
+        version=1,
+        kind="placed",
+        occurred_at=command.origin.recorded_at if order.recorded else order.updated_at,
+        recorded_at=order.recorded_at,
+        actor=command.origin.actor,
+        data={
+            "status": order.status,
+            "vendor_status": order.vendor_status,
+            "currency": order.currency,
+            "net": order.net,
+            "tax": order.tax,
+            "total": order.total,
+            "lines": len(order.lines),
+        },
+        request_id=command.origin.request_id,
+        request=command.origin.request,
+    )
+
+
+def _out_of_range(draft: Draft, sums: tuple[Decimal, ...]) -> Rejected | None:
+    for line in draft.lines:
+        if line.quantity > MAX_QUANTITY:
+            return Rejected(
+                Reason.AMOUNT_OUT_OF_RANGE,
+                f"lines[{line.line_no - 1}].quantity",
+                f"at most {MAX_QUANTITY} units a line",
+            )
+        # Untaxed lines share their amounts: each is looked at once.
+        amounts = {
+            id(each): each
+            for each in (line.unit_net, line.unit_gross, line.net, line.tax, line.gross)
+        }.values()
+        for amount in amounts:
+            if not is_storable(amount):
+                return Rejected(
+                    Reason.AMOUNT_OUT_OF_RANGE,
+                    f"lines[{line.line_no - 1}].amount",
+                    "at most 12 digits before the point and 6 behind it",
+                )
+        assert line.net + line.tax == line.gross, f"line {line.line_no}: net + tax is not gross"
+    stated = () if draft.stated_total is None else (draft.stated_total,)
+    for amount in (*sums, *stated):
+        if not is_storable(amount):
+            return Rejected(
+                Reason.AMOUNT_OUT_OF_RANGE,
+                "total",
+                "at most 12 digits before the point and 6 behind it",
+            )
+    return None

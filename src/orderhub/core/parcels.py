@@ -1,0 +1,375 @@
+"""Dropshipping: goods from several warehouses to one address, paid from a balance, all or nothing.
+
+One request becomes one order for each warehouse that ships. Several share a group, whose number is
+that of the first id set aside: N parcels use N + 1 ids then, one parcel uses one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from orderhub.core.business import Business
+from orderhub.core.calling_off import on_change
+from orderhub.core.catalogue import Sellable, Warehouse, keys_of_code, sellable_by_code
+from orderhub.core.commands import PlaceOrder, Terms
+from orderhub.core.countries import EU_COUNTRIES
+from orderhub.core.freight import (
+    RECORDS,
+    FreightRate,
+    channels,
+    chosen,
+    rate_needs,
+    rates_known,
+)
+from orderhub.core.known import (
+    Accepted,
+    Known,
+    NewIds,
+    OrderNeed,
+    PoolNeed,
+    RecordKey,
+    Timer,
+    Wanted,
+)
+from orderhub.core.money import to_micros
+from orderhub.core.numbering import number_for
+from orderhub.core.ordering import Draft, compose, untaxed_line
+from orderhub.core.pools import shortage
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.splitting import Parcel, Place, Plan, Want, split
+from orderhub.core.values import Address, Event, Line, LineKind, Move, Order, PoolKey, Settings
+
+_IOSS = re.compile(r"IM[0-9]{10}")
+# What a line keeps of its product, so that an order can be shown without looking anything up.
+_SHOWN = ("image", "option1", "option2", "option3")
+
+
+class Item(msgspec.Struct, frozen=True):
+    """So many units of a SKU, from a warehouse of the buyer's choice if it has one."""
+
+    sku: str
+    quantity: int
+    warehouse: str = ""
+
+
+class Dropship(Terms, frozen=True, kw_only=True):
+    """Goods to be sent to `PlaceOrder.ship_to`.
+
+    channel         code or kind of the freight channel; one that does not serve = the standard one
+    denied          countries that are not served
+    ioss_required   whether an order to the European Union needs an IOSS number
+    """
+
+    items: tuple[Item, ...]
+    channel: str = ""
+    denied: tuple[str, ...] = ()
+    ioss_required: bool = False
+
+
+class Good(msgspec.Struct, frozen=True):
+    """One line before it is split: `index` is its first place in the request."""
+
+    index: int
+    sellable: Sellable
+    quantity: int
+    warehouse: str = ""
+
+
+def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey | OrderNeed]:
+    terms = command.terms
+    assert isinstance(terms, Dropship)
+    tenant = command.origin.tenant_id
+    yield RecordKey(tenant, "warehouse", "all")
+    yield from rate_needs(tenant, _country(command))
+    for item in terms.items:
+        yield from keys_of_code(tenant, item.sku)
+        variant = _known.doc(tenant, "variant", "code", item.sku)
+        if variant is not None:
+            yield RecordKey(tenant, "product", "id", str(variant.product_id))
+
+
+def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+    terms = command.terms
+    assert isinstance(terms, Dropship)
+    tenant = command.origin.tenant_id
+    yield PoolNeed(tenant, "balance", known.settings(tenant).currency, "")
+    for item in terms.items:
+        sellable = sellable_by_code(known, tenant, item.sku)
+        if sellable is not None and sellable.product.stocked:
+            yield PoolNeed(tenant, "stock", sellable.subject)
+
+
+def wanted(command: PlaceOrder, known: Known) -> Wanted:
+    """One id, or one for each parcel there may be and one for the group."""
+    terms = command.terms
+    assert isinstance(terms, Dropship)
+    most = min(
+        sum(item.quantity for item in terms.items),
+        len(known.records(command.origin.tenant_id, "warehouse")),
+    )
+    return Wanted(orders=most + 1 if most > 1 else 1)
+
+
+def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+    terms = command.terms
+    assert isinstance(terms, Dropship)
+    tenant = command.origin.tenant_id
+    settings = known.settings(tenant)
+    goods = goods_of(known, tenant, terms.items)
+    if isinstance(goods, Rejected):
+        return goods
+    refusal = _destination(command, terms)
+    if refusal is not None:
+        return refusal
+    for good in goods:
+        if good.sellable.product.currency not in ("", settings.currency):
+            return Rejected(
+                Reason.CURRENCY_NOT_ENABLED,
+                f"lines[{good.index}].product",
+                f"priced in {good.sellable.product.currency}, charged in {settings.currency}",
+            )
+    rates = {
+        warehouse.code: (warehouse, rate)
+        for warehouse, rate in serving(known, tenant, _country(command), terms.channel)
+    }
+    if not rates:
+        return Rejected(
+            Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"no freight to {_country(command)}"
+        )
+    plan = plan_of(known, tenant, goods, [each for each, _ in rates.values()], _country(command))
+    if isinstance(plan, Rejected):
+        return plan
+    return _parcelled(command, known, ids, goods, plan, rates)
+
+
+def goods_of(known: Known, tenant_id: int, items: tuple[Item, ...]) -> tuple[Good, ...] | Rejected:
+    """The lines, repeats of a SKU for one warehouse merged; or the first that cannot be sold."""
+    if not items:
+        return Rejected(Reason.NOTHING_ORDERED, "lines", "no line")
+    warehouses = {record.doc.code for record in known.records(tenant_id, "warehouse")}
+    merged: dict[tuple[str, str], Good] = {}
+    for index, item in enumerate(items):
+        # A warehouse that does not exist is no wish: the plan chooses, as if none had been named.
+        pin = item.warehouse if item.warehouse in warehouses else ""
+        found = merged.get((item.sku, pin))
+        if found is not None:
+            more = found.quantity + item.quantity
+            merged[item.sku, pin] = msgspec.structs.replace(found, quantity=more)
+            continue
+        sellable = sellable_by_code(known, tenant_id, item.sku)
+        field = f"lines[{index}].product"
+        if sellable is None or sellable.product.kind != "good":
+            return Rejected(Reason.PRODUCT_UNKNOWN, field, f"no product {item.sku}")
+        if not sellable.is_active:
+            return Rejected(Reason.PRODUCT_INACTIVE, field, f"{item.sku} is not sold now")
+        merged[item.sku, pin] = Good(index, sellable, item.quantity, pin)
+    return tuple(merged.values())
+
+
+def serving(
+    known: Known, tenant_id: int, country: str, channel: str
+) -> Iterator[tuple[Warehouse, FreightRate]]:
+    """The open warehouses that ship to a country, each with its rate on the channel."""
+    rates = rates_known(known, tenant_id, country)
+    for record in known.records(tenant_id, "warehouse"):
+        warehouse: Warehouse = record.doc
+        if warehouse.active:
+            rate = chosen(channels(rates, warehouse.code, country), channel)
+            if rate is not None:
+                yield warehouse, rate
+
+
+def plan_of(
+    known: Known,
+    tenant_id: int,
+    goods: tuple[Good, ...],
+    warehouses: list[Warehouse],
+    country: str,
+) -> Plan | Rejected:
+    """Which warehouse ships how much of which line, or the first line there is too little of."""
+    settings = known.settings(tenant_id)
+    places = [Place(each.code, each.country) for each in warehouses]
+    wants, stock = [], {}
+    for good in goods:
+        subject = good.sellable.subject
+        wants.append(Want(subject, good.quantity, good.warehouse))
+        if good.sellable.product.stocked:
+            held = known.pools(tenant_id, "stock", subject)
+            stock[subject] = {place: pool.available for place, pool in held.items()}
+        else:
+            plenty = sum(each.quantity for each in goods)
+            stock[subject] = dict.fromkeys((each.code for each in warehouses), plenty)
+    plan = split(
+        places,
+        wants,
+        stock,
+        country=country,
+        default=settings.default_warehouse,
+        strategy=settings.split_strategy,
+    )
+    if isinstance(plan, Plan):
+        return plan
+    short = goods[plan.index]
+    return Rejected(
+        Reason.OUT_OF_STOCK,
+        f"lines[{short.index}].quantity",
+        f"{short.sellable.sku}: {short.quantity} wanted, {plan.available} left",
+    )
+
+
+def parcel_weight_g(goods: tuple[Good, ...], parcel: Parcel) -> int:
+    return sum(goods[index].sellable.weight_g * units for index, units in parcel.units)
+
+
+def _parcelled(
+    command: PlaceOrder,
+    known: Known,
+    ids: NewIds,
+    goods: tuple[Good, ...],
+    plan: Plan,
+    rates: dict[str, tuple[Warehouse, FreightRate]],
+) -> Accepted | Rejected:
+    """One order for each parcel, what each draws, and when each is paid."""
+    tenant = command.origin.tenant_id
+    settings = known.settings(tenant)
+    now = settings.clock.at(command.origin.recorded_at)
+    group, own_ids = "", ids.orders
+    if len(plan.parcels) > 1:
+        group_id, group_uid = ids.orders[0]
+        group = number_for(command.numbering, settings, now, group_id, group_uid)
+        own_ids = ids.orders[1:]
+    placed: list[Order] = []
+    events: list[Event] = []
+    moves: list[Move] = []
+    timers: list[Timer] = []
+    for parcel, new_id in zip(plan.parcels, own_ids, strict=False):
+        warehouse, rate = rates[parcel.place]
+        draft = _draft(settings, goods, parcel, warehouse, rate, group)
+        draft.business["plan"] = "exact" if plan.exact else "greedy"
+        composed = compose(command, known, new_id, draft)
+        if isinstance(composed, Rejected):
+            return composed
+        order, event = composed
+        placed.append(order)
+        events.append(event)
+        moves.extend(_draws(tenant, goods, parcel, order))
+        if settings.auto_pay_s is not None:
+            due = now + settings.auto_pay_s * 1_000_000
+            timers.append(Timer(tenant_id=tenant, kind="auto_pay", order_id=order.id, due_at=due))
+    assert len(placed) == len(plan.parcels), "fewer ids than parcels were set aside"
+    short = shortage(known, [m for m in moves if m.key.kind == "balance"], field="balance")
+    if short is not None:
+        return short
+    return Accepted(
+        placed=tuple(placed),
+        events=tuple(events),
+        moves=tuple(moves),
+        timers=tuple(timers),
+        group_number=group,
+        orders_used=len(placed) + (group != ""),  # the group's number is nobody else's
+    )
+
+
+def _draft(
+    settings: Settings,
+    goods: tuple[Good, ...],
+    parcel: Parcel,
+    warehouse: Warehouse,
+    rate: FreightRate,
+    group: str,
+) -> Draft:
+    lines = [
+        _line(number, goods[index].sellable, units)
+        for number, (index, units) in enumerate(parcel.units, 1)
+    ]
+    weight_g = parcel_weight_g(goods, parcel)
+    lines.append(
+        untaxed_line(
+            len(lines) + 1, LineKind.FREIGHT, rate.title or "Freight", 1, rate.amount(weight_g)
+        )
+    )
+    return Draft(
+        lines=tuple(lines),
+        currency=settings.currency,
+        group_number=group,
+        pricing={"freight": rate.id, "split": settings.split_strategy},
+        business={
+            "warehouse": warehouse.code,
+            "warehouse_id": warehouse.id,
+            "warehouse_country": warehouse.country,
+            "channel": rate.code or rate.channel,
+            "weight_g": weight_g,
+        },
+    )
+
+
+def _line(number: int, sellable: Sellable, units: int) -> Line:
+    variant = sellable.variant
+    return untaxed_line(
+        number,
+        LineKind.GOOD,
+        (variant.title if variant is not None else "") or sellable.product.title,
+        units,
+        sellable.price,
+        product_id=sellable.product.id,
+        variant_id=0 if variant is None else variant.id,
+        sku=sellable.sku,
+        data=shown_of(sellable),
+    )
+
+
+def shown_of(sellable: Sellable) -> dict[str, Any]:
+    """What a line keeps of descriptive members: a variant's own before the product's."""
+    data = sellable.product.data
+    if sellable.variant is not None and sellable.variant.data:
+        data = {**data, **sellable.variant.data}
+    return {name: data[name] for name in _SHOWN if name in data} if data else {}
+
+
+def _draws(tenant: int, goods: tuple[Good, ...], parcel: Parcel, order: Order) -> Iterator[Move]:
+    for number, (index, units) in enumerate(parcel.units, 1):
+        sellable = goods[index].sellable
+        if sellable.product.stocked:
+            key = PoolKey(tenant, "stock", sellable.subject, parcel.place)
+            yield Move(key, "draw", units, order.id, number)
+    if order.total:
+        key = PoolKey(tenant, "balance", order.currency)
+        yield Move(key, "draw", to_micros(order.total), order.id)
+
+
+def _destination(command: PlaceOrder, terms: Dropship) -> Rejected | None:
+    address = command.ship_to or Address()
+    if address.country in terms.denied:
+        return Rejected(
+            Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"{address.country} is not served"
+        )
+    if (
+        terms.ioss_required
+        and address.country in EU_COUNTRIES
+        and not _IOSS.fullmatch(address.ioss)
+    ):
+        return Rejected(
+            Reason.TAX_NUMBER_REQUIRED,
+            "ship_to.ioss",
+            "an order to the European Union needs an IOSS number: IM and ten digits",
+        )
+    return None
+
+
+def _country(command: PlaceOrder) -> str:
+    return command.ship_to.country if command.ship_to is not None else ""
+
+
+BUSINESS = Business(
+    terms=Dropship,
+    place=place,
+    needs=needs,
+    pools=pools,
+    wanted=wanted,
+    records=RECORDS,
+    on_change=on_change,
+)

@@ -1,0 +1,129 @@
+"""The form each traveller fills in, as the product asks for it, and whether the answers fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from orderhub.core.refusals import Reason, Rejected
+
+# `<country code>-<number>` is what the trade sends; a bare number with spaces or dashes passes too.
+_PHONE = re.compile(r"\+?[0-9]{1,4}(?:[ -]?[0-9]){2,24}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_MAX_NUMBER_LENGTH = 40
+
+
+class FieldKind(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    SELECT = "select"
+    RADIO = "radio"
+    DATE = "date"
+    PHONE = "phone"
+
+
+class FormField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One question. Every listed field must be answered; a choice by one of `options`."""
+
+    name: str
+    kind: FieldKind = FieldKind.TEXT
+    label: str = ""
+    minimum: Decimal | None = None  # of a number
+    maximum: Decimal | None = None
+    options: tuple[str, ...] | dict[str, str] = ()
+    placeholder: str = ""
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """One traveller: `kind` as it was sent, and the answers."""
+
+    kind: str
+    is_child: bool = False
+    answers: dict[str, Any] = {}
+
+
+def parse_date(text: str) -> date | None:
+    """A day written `YYYY-MM-DD`, or None."""
+    if _DATE.fullmatch(text) is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def problem_of(field: FormField, answer: Any) -> str:
+    """What is wrong with an answer, or empty."""
+    if answer is None or isinstance(answer, bool | dict | list):
+        return "is missing" if answer is None else "is not text"
+    text = str(answer).strip()
+    if not text:
+        return "is missing"
+    match field.kind:
+        case FieldKind.NUMBER:
+            return _number_problem(field, text)
+        case FieldKind.SELECT | FieldKind.RADIO:
+            # A keyed choice is answered by its key or by the words shown for it.
+            options = field.options
+            allowed = {*options, *options.values()} if isinstance(options, dict) else options
+            return "" if not allowed or text in allowed else "is not one of the choices"
+        case FieldKind.DATE:
+            return "" if parse_date(text) else "is not a date YYYY-MM-DD"
+        case FieldKind.PHONE:
+            return "" if _PHONE.fullmatch(text) else "is not a phone number"
+        case FieldKind.TEXT:
+            return ""
+
+
+def _number_problem(field: FormField, text: str) -> str:
+    try:
+        number = Decimal(text) if len(text) <= _MAX_NUMBER_LENGTH else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        return "is not a number"
+    if field.minimum is not None and number < field.minimum:
+        return f"is less than {field.minimum}"
+    if field.maximum is not None and number > field.maximum:
+        return f"is more than {field.maximum}"
+    return ""
+
+
+def form_refusal(form: Iterable[FormField], guests: tuple[Guest, ...]) -> Rejected | None:
+    """The first answer that does not fit."""
+    for field in form:
+        for index, guest in enumerate(guests):
+            problem = problem_of(field, guest.answers.get(field.name))
+            if problem:
+                return Rejected(
+                    Reason.GUEST_FORM_INVALID,
+                    f"guests[{index}].{field.name}",
+                    f"{field.name} {problem}",
+                )
+    return None
+
+
+def age_on(born: date, day: date) -> int:
+    """Completed years on a day."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def child_refusal(
+    form: Iterable[FormField], guests: tuple[Guest, ...], day: date, max_age: int
+) -> Rejected | None:
+    """A child too old on the day of departure; asked only where the form has a birthday."""
+    if not max_age or not any(field.name == "dob" for field in form):
+        return None
+    for index, guest in enumerate(guests):
+        born = parse_date(str(guest.answers.get("dob", "")).strip()) if guest.is_child else None
+        if born is not None and age_on(born, day) > max_age:
+            return Rejected(
+                Reason.CHILD_TOO_OLD, f"guests[{index}].dob", f"older than {max_age} on {day}"
+            )
+    return None

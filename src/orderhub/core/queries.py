@@ -1,0 +1,195 @@
+"""What can be asked of the ledger without changing it. Answers are core values."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from orderhub.core.access import Credential, Tenant
+from orderhub.core.commands import OrderName
+from orderhub.core.known import Record
+from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, frozen=True):
+    """`total` is None unless it was asked for; `cursor` is None on the last page."""
+
+    items: tuple[Order, ...]
+    cursor: str | None = None
+    total: int | None = None
+
+
+class GroupState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the statuses of a whole group must look like; an order without a group is a group of one.
+
+    some  for each of these tuples at least one order of the group has one of its statuses
+    none  no order of the group has any of these
+    """
+
+    some: tuple[tuple[Status, ...], ...] = ()
+    none: tuple[Status, ...] = ()
+
+
+class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters are joined by AND; empty ones do not filter. Instants are microseconds, from inclusive, to exclusive.
+
+    Newest first (by time of arrival) unless `oldest_first`. `after` is a cursor of an earlier page.
+    `heads_only`: a group counts as one and is listed as its first order (the lowest id); it was updated
+    when the last of its orders was. `group_states`: any of them must hold for the order's group.
+    """
+
+    tenant_id: int | None = None  # None: every tenant (operators only)
+    door: str = ""
+    doors: tuple[str, ...] = ()
+    owner: str | None = None
+    account: str = ""
+    accounts: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    reference: str = ""
+    statuses: tuple[Status, ...] = ()
+    names: tuple[OrderName, ...] = ()  # any of them
+    occurred_from: int | None = None
+    occurred_to: int | None = None
+    updated_from: int | None = None
+    updated_to: int | None = None
+    recorded_from: int | None = None
+    recorded_to: int | None = None
+    heads_only: bool = False
+    group_states: tuple[GroupState, ...] = ()
+    oldest_first: bool = False
+    by_occurred: bool = False  # sort by occurred_at instead of arrival; paged by offset
+    after: str = ""
+    offset: int = 0
+    limit: int = 50
+    with_lines: bool = True
+    with_total: bool = False
+
+
+class LineQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Single lines of orders, newest order first, last line first. Filters are joined by AND.
+
+    lines      (order uid, line number) pairs
+    consumed   an order without a time of consumption was consumed when it occurred
+    before     only what follows this (occurred_at, order id, line number) in the list
+    Instants are microseconds, from inclusive, to exclusive.
+    """
+
+    tenant_id: int
+    lines: tuple[tuple[str, int], ...] = ()
+    order_uids: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    bills: tuple[str, ...] = ()
+    occurred_from: int | None = None
+    occurred_to: int | None = None
+    updated_from: int | None = None
+    updated_to: int | None = None
+    consumed_from: int | None = None
+    consumed_to: int | None = None
+    cancelled_from: int | None = None
+    cancelled_to: int | None = None
+    before: tuple[int, int, int] | None = None
+    limit: int = 1000
+
+
+class OrderSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of orders along one index, newest first, at a cost that does not grow with the ledger.
+
+    tenant_id  None: every tenant (operators only), in order of arrival
+    anyone_of  filters, any of which must hold; the columns of one filter are those of an index
+    terms      (kind, term) pairs of core.search, any of them; excludes `anyone_of`
+    by         the instant that sorts and that `since` (inclusive) and `until` (exclusive) bound
+    after      what this page follows: (instant, order id), with the tenant's id between for every tenant
+    """
+
+    tenant_id: int | None = None
+    anyone_of: tuple[tuple[tuple[str, str], ...], ...] = ()
+    terms: tuple[tuple[str, str], ...] = ()
+    by: str = "recorded_at"  # or updated_at, occurred_at
+    since: int | None = None
+    until: int | None = None
+    after: tuple[int, ...] = ()
+    limit: int = 50
+    with_lines: bool = False
+
+
+class MoveQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The moves of one pool, newest first, beyond (recorded_at, id)."""
+
+    key: PoolKey
+    after: tuple[int, int] | None = None
+    limit: int = 50
+
+
+class PastMove(msgspec.Struct, frozen=True, kw_only=True):
+    """A move as it was recorded. `order_uid` is empty for an adjustment."""
+
+    id: int
+    move: Move
+    order_uid: str
+    actor: str
+    recorded_at: int
+
+
+def cancelled_at(order: Order, line: Line) -> int | None:
+    """When a line was cancelled, alone or with its order (tenant's time); None = it stands."""
+    found = line.data.get("cancelled_at")
+    if found is None and order.status in (Status.CANCELLED, Status.REFUNDED):
+        business = order.doc.business
+        found = business.get("cancelled_at") or business.get("refunded_at") or order.updated_at
+    return found if isinstance(found, int) else None
+
+
+class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of one kind, by ids, names or keys; `by` as in RecordKey."""
+
+    tenant_id: int
+    kind: str
+    by: str = "all"
+    values: tuple[str, ...] = ()
+    offset: int = 0
+    limit: int = 1000
+    newest_first: bool = False
+    after_id: int = 0  # ids beyond this one in the chosen order, 0 = from the start
+
+
+class Reads(Protocol):
+    """The ledger's reading side. Each call is one consistent look; instants are microseconds UTC."""
+
+    def tenants(self) -> tuple[Tenant, ...]: ...
+    def tenant(self, name: str) -> Tenant | None: ...
+    def settings(self, tenant_id: int) -> Settings: ...
+    def credential(self, kind: str, name: str) -> Credential | None: ...
+    def credential_by_id(self, credential_id: str) -> Credential | None: ...
+    def credentials(self, tenant_id: int | None, kind: str = "") -> tuple[Credential, ...]: ...
+    def order(self, tenant_id: int | None, name: OrderName) -> Order | None: ...
+    def orders_named(self, tenant_id: int, name: OrderName) -> tuple[Order, ...]: ...
+    def orders(self, query: OrderQuery) -> Page: ...
+    def orders_among(
+        self, tenant_id: int, ids: tuple[int, ...] = (), groups: tuple[str, ...] = ()
+    ) -> tuple[Order, ...]: ...
+    def search(self, query: OrderSearch) -> tuple[Order, ...]: ...
+    def terms_beginning(
+        self, tenant_id: int, kind: str, prefix: str, at_most: int
+    ) -> tuple[str, ...]: ...
+    def lines(self, query: LineQuery) -> tuple[tuple[Order, Line], ...]: ...
+    def events(self, order: Order) -> tuple[Event, ...]: ...
+    def moves(self, order: Order) -> tuple[Move, ...]: ...
+    def record(self, tenant_id: int, kind: str, by: str, value: str | int) -> Record | None: ...
+    def records(self, query: RecordQuery) -> tuple[Record, ...]: ...
+    def count_records(self, query: RecordQuery) -> int: ...
+    def pools(
+        self, tenant_id: int, kind: str, subjects: tuple[str, ...] = ()
+    ) -> tuple[Pool, ...]: ...
+    def pools_page(
+        self,
+        tenant_id: int,
+        kind: str,
+        subjects: tuple[str, ...],
+        after: tuple[str, str],
+        limit: int,
+    ) -> tuple[Pool, ...]: ...
+    def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]: ...

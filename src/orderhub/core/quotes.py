@@ -1,0 +1,423 @@
+"""What a tour is sold as, and what a booking costs: one answer for asking and for ordering."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from orderhub.core.catalogue import Product
+from orderhub.core.departures import Departures, departure_on
+from orderhub.core.exchange import Exchange, RateTable, exchange
+from orderhub.core.money import ZERO, is_storable, rounded, times, total
+from orderhub.core.passengers import FormField, Guest
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.rooms import Room, RoomPrices, room_price
+from orderhub.core.upgrades import Chosen, Party, UpgradeChoice, UpgradeGroup, chosen, option_price
+from orderhub.core.values import LineKind
+
+# Net prices are kept to as many decimals as the trade shows.
+NET_DECIMALS = 4
+RULE = "cheapest-alternative"
+_ONE = Decimal(1)
+_PRODUCT_KINDS = ("tour", "ticket")
+
+
+class SoldBy(StrEnum):
+    ROOMS = "rooms"
+    PERSONS = "persons"
+    TICKETS = "tickets"
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One kind of ticket of a product sold by tickets."""
+
+    sku_id: int
+    name: str = ""
+    price: Decimal
+
+
+class Tour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a product of kind `tour` or `ticket` is sold; its id is the product's.
+
+    Prices are in the product's currency.
+
+    discount_ratio   net price = list price x ratio; `upgrade_ratio` for upgrades where it differs
+    seats_counted    travellers (or tickets) are drawn from the pool `seats` of the departure
+    rooms_counted    rooms are drawn from the pool `rooms` of the departure
+    guests_by_type   adults and children among the guests must match the rooms, not only their sum
+    """
+
+    sold_by: SoldBy = SoldBy.ROOMS
+    duration_days: int = 1
+    departures: tuple[Departures, ...] = ()
+    prices: RoomPrices = RoomPrices()
+    adult_price: Decimal = ZERO
+    kid_price: Decimal = ZERO
+    tickets: tuple[Ticket, ...] = ()
+    max_occupancy: int = 4
+    min_guests: int = 1
+    min_days_ahead: int = 0
+    max_child_age: int = 0  # 0 = not checked
+    discount_ratio: Decimal = _ONE
+    upgrade_ratio: Decimal | None = None
+    upgrades: tuple[UpgradeGroup, ...] = ()
+    form: tuple[FormField, ...] = ()
+    seats_counted: bool = True
+    rooms_counted: bool = False
+    guests_by_type: bool = False
+    pickups: tuple[Pickup, ...] = ()
+    pickups_only: bool = False
+
+
+class Pickup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where and when travellers are met.
+
+    Times are `HH:MM:SS`: none = any time, only a start = a point in time, both = a window.
+    """
+
+    id: int
+    start_time: str = ""
+    end_time: str = ""
+    location: str = ""
+    address: str = ""
+    tips: str = ""
+
+
+class Reseller(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one reseller was granted; its code is the owner of its orders."""
+
+    settlement: str = ""  # currency, empty = the tenant's default
+    discount_ratio: Decimal | None = None  # None = the product's
+    product_ratios: dict[str, Decimal] = {}  # by product id: before either of them
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for: a product on a day, for whom, with which extras."""
+
+    product_id: int
+    day: date
+    pickup: str = ""
+    rooms: tuple[Room, ...] = ()
+    tickets: tuple[tuple[int, int], ...] = ()  # (sku id, count)
+    adults: int = 0  # where the product is sold by persons
+    kids: int = 0
+    upgrades: tuple[UpgradeChoice, ...] = ()
+    guests: tuple[Guest, ...] = ()
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts a quote is made from."""
+
+    product: Product | None
+    tour: Tour | None
+    reseller: Reseller | None
+    rates: RateTable | None
+    currency: str  # the tenant's default
+    today: date
+
+
+class Priced(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that costs: amounts per unit at list and at net price. `index`: of the room."""
+
+    kind: LineKind
+    title: str
+    quantity: int
+    list_unit: Decimal
+    unit: Decimal
+    index: int = 0
+    sku_id: int = 0
+    group: UpgradeGroup | None = None
+    option_id: int = 0
+    option_name: str = ""
+    option_code: str = ""
+
+    @property
+    def list_amount(self) -> Decimal:
+        return times(self.list_unit, self.quantity)
+
+    @property
+    def amount(self) -> Decimal:
+        return times(self.unit, self.quantity)
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a booking costs in the product's currency, and how it is settled in another."""
+
+    product: Product
+    tour: Tour
+    party: Party
+    currency: str
+    settle: Exchange
+    ratio: Decimal
+    upgrade_ratio: Decimal
+    base: tuple[Priced, ...]
+    upgrades: tuple[Priced, ...]
+    net: Decimal
+    list_total: Decimal
+
+
+def net_of(priced: tuple[Priced, ...]) -> Decimal:
+    return total([each.amount for each in priced])
+
+
+def list_of(priced: tuple[Priced, ...]) -> Decimal:
+    return total([each.list_amount for each in priced])
+
+
+def end_of(tour: Tour, day: date) -> date:
+    """The last day: a one-day tour ends the day it begins."""
+    return day + timedelta(days=tour.duration_days - 1)
+
+
+def offered(offer: Offer, booking: Booking) -> tuple[Product, Tour] | Rejected:
+    """The product and how it is sold, or why it is not. A booking for nobody asks for nothing."""
+    if not booking.rooms and not booking.tickets and booking.adults < 1:
+        return Rejected(Reason.NOTHING_ORDERED, "rooms", "nobody travels")
+    product, tour = offer.product, offer.tour
+    if product is None or tour is None or product.kind not in _PRODUCT_KINDS:
+        return Rejected(Reason.PRODUCT_UNKNOWN, "product", "no such tour")
+    if not product.active:
+        return Rejected(Reason.PRODUCT_INACTIVE, "product", f"product {product.id} is not on sale")
+    return product, tour
+
+
+def ordered_refusal(tour: Tour, booking: Booking) -> Rejected | None:
+    """Whether anything is ordered in the way that the product is sold."""
+    match tour.sold_by:
+        case SoldBy.ROOMS if not booking.rooms:
+            return Rejected(Reason.NOTHING_ORDERED, "rooms", "the product is sold by rooms")
+        case SoldBy.TICKETS if not booking.tickets:
+            return Rejected(Reason.NOTHING_ORDERED, "tickets", "the product is sold by tickets")
+        case SoldBy.TICKETS:
+            known = {ticket.sku_id for ticket in tour.tickets}
+            for index, (sku_id, _) in enumerate(booking.tickets):
+                if sku_id not in known:
+                    return Rejected(
+                        Reason.VARIANT_UNKNOWN, f"tickets[{index}].sku", f"no ticket {sku_id}"
+                    )
+            for index, (_, count) in enumerate(booking.tickets):
+                if count < 1:
+                    return Rejected(
+                        Reason.QUANTITY_INVALID, f"tickets[{index}].count", "at least one ticket"
+                    )
+    return None
+
+
+def day_refusal(tour: Tour, booking: Booking, today: date) -> Rejected | None:
+    """Whether the product departs that day and the day is far enough ahead."""
+    if departure_on(tour.departures, booking.day) is None:
+        return Rejected(Reason.DATE_UNAVAILABLE, "date", f"no departure on {booking.day}")
+    if booking.day < today + timedelta(days=tour.min_days_ahead):
+        return Rejected(
+            Reason.TOO_LATE_TO_BOOK,
+            "date",
+            f"{booking.day} must be booked {tour.min_days_ahead} days ahead, today is {today}",
+        )
+    return None
+
+
+def rooms_refusal(tour: Tour, booking: Booking) -> Rejected | None:
+    """An adult in every room, and no room too full."""
+    if tour.sold_by is SoldBy.TICKETS:
+        return None
+    if not booking.rooms and booking.adults < 1:
+        return Rejected(Reason.ADULT_MISSING, "adults", "at least one adult")
+    for index, room in enumerate(booking.rooms):
+        if room.adults < 1:
+            return Rejected(
+                Reason.ADULT_MISSING, f"rooms[{index}].adults", "at least one adult in each room"
+            )
+    if tour.sold_by is not SoldBy.ROOMS:
+        return None
+    for index, room in enumerate(booking.rooms):
+        if room.persons > tour.max_occupancy:
+            return Rejected(
+                Reason.ROOM_TOO_FULL,
+                f"rooms[{index}]",
+                f"{room.persons} persons in a room for {tour.max_occupancy}",
+            )
+    return None
+
+
+def party_of(tour: Tour, booking: Booking) -> Party:
+    """Who travels. Rooms say more than head counts and win over them; a ticket is one person."""
+    if tour.sold_by is SoldBy.TICKETS:
+        return Party(adults=sum(count for _, count in booking.tickets))
+    if booking.rooms:
+        return Party(
+            rooms=booking.rooms if tour.sold_by is SoldBy.ROOMS else (),
+            adults=sum(room.adults for room in booking.rooms),
+            kids=sum(room.kids for room in booking.rooms),
+        )
+    return Party(adults=booking.adults, kids=booking.kids)
+
+
+def persons_refusal(tour: Tour, booking: Booking, party: Party) -> Rejected | None:
+    """Enough persons for the product and for the departure."""
+    departure = departure_on(tour.departures, booking.day)
+    least = max(tour.min_guests, 0 if departure is None else departure.min_persons)
+    if party.persons < least:
+        return Rejected(
+            Reason.TOO_FEW_PERSONS, "guests", f"{party.persons} persons, at least {least} needed"
+        )
+    return None
+
+
+def price(
+    offer: Offer, tour: Tour, product: Product, booking: Booking, taken: tuple[Chosen, ...]
+) -> Quote | Rejected:
+    """The price of a booking that broke no rule. Amounts are exact; only net units are rounded."""
+    currency = product.currency or offer.currency
+    reseller = offer.reseller
+    target = (reseller.settlement if reseller is not None else "") or offer.currency
+    settle = exchange(offer.rates, offer.today, currency, target)
+    if settle is None:
+        return Rejected(
+            Reason.CURRENCY_NOT_ENABLED, "currency", f"no rate from {currency} to {target}"
+        )
+    ratio, upgrade_ratio = _ratios(tour, product, reseller)
+    party = party_of(tour, booking)
+    base = _base(tour, booking, party, ratio)
+    if isinstance(base, Rejected):
+        return base
+    upgrades = []
+    for group, option in taken:
+        list_unit, quantity = option_price(option, party)
+        upgrades.append(
+            Priced(
+                kind=LineKind.UPGRADE,
+                title=f"{group.name}: {option.name}" if group.name else option.name,
+                quantity=quantity,
+                list_unit=list_unit,
+                unit=_net(list_unit, upgrade_ratio),
+                group=group,
+                option_id=option.id,
+                option_name=option.name,
+                option_code=option.code,
+            )
+        )
+    everything = (*base, *upgrades)
+    net, list_total = net_of(everything), list_of(everything)
+    if not (is_storable(list_total) and is_storable(settle(list_total))):
+        return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the price cannot be kept")
+    return Quote(
+        product=product,
+        tour=tour,
+        party=party,
+        currency=currency,
+        settle=settle,
+        ratio=ratio,
+        upgrade_ratio=upgrade_ratio,
+        base=base,
+        upgrades=tuple(upgrades),
+        net=net,
+        list_total=list_total,
+    )
+
+
+def _ratios(tour: Tour, product: Product, reseller: Reseller | None) -> tuple[Decimal, Decimal]:
+    """The discount on the base price and on upgrades.
+
+    The reseller's own for the product comes first, then his general one, then the product's.
+    """
+    if reseller is not None:
+        granted = reseller.product_ratios.get(str(product.id), reseller.discount_ratio)
+        if granted is not None:
+            return granted, granted
+    ratio = tour.discount_ratio
+    return ratio, ratio if tour.upgrade_ratio is None else tour.upgrade_ratio
+
+
+def _net(amount: Decimal, ratio: Decimal) -> Decimal:
+    return amount if ratio == 1 else rounded(times(amount, ratio), NET_DECIMALS)
+
+
+def _base(
+    tour: Tour, booking: Booking, party: Party, ratio: Decimal
+) -> tuple[Priced, ...] | Rejected:
+    if tour.sold_by is SoldBy.ROOMS:
+        return _rooms(tour, booking, ratio)
+    if tour.sold_by is SoldBy.TICKETS:
+        return _tickets(tour, booking, ratio)
+    priced = []
+    for title, count, unit in (
+        ("Adult", party.adults, tour.adult_price),
+        ("Child", party.kids, tour.kid_price),
+    ):
+        if count and not unit:
+            return Rejected(Reason.PRICE_NOT_SOLD, "rooms", f"no price for a traveller: {title}")
+        if count:
+            priced.append(
+                Priced(
+                    kind=LineKind.TICKET,
+                    title=title,
+                    quantity=count,
+                    list_unit=unit,
+                    unit=_net(unit, ratio),
+                )
+            )
+    return tuple(priced)
+
+
+def _rooms(tour: Tour, booking: Booking, ratio: Decimal) -> tuple[Priced, ...] | Rejected:
+    priced = []
+    for index, room in enumerate(booking.rooms):
+        amount = room_price(tour.prices, room)
+        if amount is None:
+            return Rejected(
+                Reason.PRICE_NOT_SOLD,
+                f"rooms[{index}]",
+                f"no price for {room.adults} adults and {room.kids} children in a room",
+            )
+        priced.append(
+            Priced(
+                kind=LineKind.ROOM,
+                title=f"Room {index + 1}",
+                quantity=1,
+                list_unit=amount,
+                unit=_net(amount, ratio),
+                index=index,
+            )
+        )
+    return tuple(priced)
+
+
+def _tickets(tour: Tour, booking: Booking, ratio: Decimal) -> tuple[Priced, ...]:
+    tickets = {ticket.sku_id: ticket for ticket in tour.tickets}
+    return tuple(
+        Priced(
+            kind=LineKind.TICKET,
+            title=tickets[sku_id].name,
+            quantity=count,
+            list_unit=tickets[sku_id].price,
+            unit=_net(tickets[sku_id].price, ratio),
+            sku_id=sku_id,
+        )
+        for sku_id, count in booking.tickets
+    )
+
+
+def quote(offer: Offer, booking: Booking) -> Quote | Rejected:
+    """What a booking would cost, or the first broken rule on product, day, rooms or upgrades.
+
+    Seats, contact and guests are not looked at.
+    """
+    found = offered(offer, booking)
+    if isinstance(found, Rejected):
+        return found
+    product, tour = found
+    refusal = (
+        ordered_refusal(tour, booking)
+        or day_refusal(tour, booking, offer.today)
+        or rooms_refusal(tour, booking)
+        or persons_refusal(tour, booking, party_of(tour, booking))
+    )
+    if refusal is not None:
+        return refusal
+    taken = chosen(tour.upgrades, booking.upgrades)
+    if isinstance(taken, Rejected):
+        return taken
+    return price(offer, tour, product, booking, taken)

@@ -1,0 +1,320 @@
+"""Bookings of tours and tickets. They draw on the departure's seats, and on its rooms."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from orderhub.core.business import Business
+from orderhub.core.commands import PlaceOrder, Terms
+from orderhub.core.exchange import RateTable
+from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey, Timer
+from orderhub.core.money import EXACT
+from orderhub.core.ordering import Draft, compose, untaxed_line
+from orderhub.core.passengers import child_refusal, form_refusal
+from orderhub.core.pools import shortage
+from orderhub.core.quotes import (
+    RULE,
+    Booking,
+    Offer,
+    Quote,
+    Reseller,
+    SoldBy,
+    Tour,
+    day_refusal,
+    end_of,
+    offered,
+    ordered_refusal,
+    party_of,
+    persons_refusal,
+    price,
+    rooms_refusal,
+)
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.upgrades import Party, chosen
+from orderhub.core.values import MICROSECONDS, Contact, Line, Move, PoolKey, Settings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RATES_ID = "1"
+
+
+class TourBooking(Terms, frozen=True, kw_only=True):
+    """One product on one day for one party, booked by a reseller (the order's owner)."""
+
+    booking: Booking
+
+
+def offer_keys(tenant_id: int, product_id: int, owner: str) -> tuple[RecordKey, ...]:
+    """The records that an offer is made from: product, tour, rates, reseller."""
+    keys = (
+        RecordKey(tenant_id, "product", "id", str(product_id)),
+        RecordKey(tenant_id, "tour", "id", str(product_id)),
+        RecordKey(tenant_id, "exchange_rates", "id", _RATES_ID),
+    )
+    return (*keys, RecordKey(tenant_id, "reseller", "code", owner)) if owner else keys
+
+
+def local_day(settings: Settings, at_us: int) -> date:
+    """The tenant's calendar day at an instant of its own time."""
+    return (_EPOCH + timedelta(microseconds=at_us, minutes=settings.utc_offset_minutes)).date()
+
+
+def _needs(command: PlaceOrder, _known: Known) -> tuple[RecordKey, ...]:
+    terms = command.terms
+    assert isinstance(terms, TourBooking)
+    return offer_keys(command.origin.tenant_id, terms.booking.product_id, command.origin.owner)
+
+
+def _offer(command: PlaceOrder, known: Known, booking: Booking) -> Offer:
+    origin = command.origin
+    tenant, product_id = origin.tenant_id, booking.product_id
+    settings = known.settings(tenant)
+    return Offer(
+        product=known.doc(tenant, "product", "id", product_id),
+        tour=known.doc(tenant, "tour", "id", product_id),
+        reseller=known.doc(tenant, "reseller", "code", origin.owner) if origin.owner else None,
+        rates=known.doc(tenant, "exchange_rates", "id", _RATES_ID),
+        currency=settings.currency,
+        today=local_day(settings, settings.clock.at(origin.recorded_at)),
+    )
+
+
+def _pool_keys(tenant_id: int, tour: Tour, booking: Booking) -> list[PoolKey]:
+    subject, place = f"product:{booking.product_id}", booking.day.isoformat()
+    keys = []
+    if tour.seats_counted:
+        keys.append(PoolKey(tenant_id, "seats", subject, place))
+    if tour.rooms_counted:
+        keys.append(PoolKey(tenant_id, "rooms", subject, place))
+    return keys
+
+
+def _pools(command: PlaceOrder, known: Known) -> list[PoolNeed]:
+    terms = command.terms
+    assert isinstance(terms, TourBooking)
+    tenant = command.origin.tenant_id
+    tour: Tour | None = known.doc(tenant, "tour", "id", terms.booking.product_id)
+    if tour is None:
+        return []
+    return [
+        PoolNeed(tenant, key.kind, key.subject, key.place)
+        for key in _pool_keys(tenant, tour, terms.booking)
+    ]
+
+
+def contact_refusal(contact: Contact | None) -> Rejected | None:
+    """Somebody to reach: both names, a phone number, an e-mail with text on each side of its @."""
+    if contact is None:
+        return Rejected(Reason.CONTACT_INVALID, "contact", "nobody to contact")
+    for name in ("first_name", "last_name", "phone", "email"):
+        if not getattr(contact, name).strip():
+            return Rejected(Reason.CONTACT_INVALID, f"contact.{name}", f"{name} is empty")
+    before, _, after = contact.email.strip().partition("@")
+    if not before or not after or "@" in after or any(each.isspace() for each in before + after):
+        return Rejected(Reason.CONTACT_INVALID, "contact.email", "not an e-mail address")
+    return None
+
+
+def guests_refusal(tour: Tour, booking: Booking, party: Party) -> Rejected | None:
+    """As many travellers named as travel. They may be left out where nothing is asked of them."""
+    guests = booking.guests
+    if tour.sold_by is SoldBy.TICKETS or not (guests or tour.form):
+        return None
+    if len(guests) != party.persons:
+        return Rejected(
+            Reason.GUESTS_MISMATCH, "guests", f"{len(guests)} guests for {party.persons} places"
+        )
+    kids = sum(guest.is_child for guest in guests)
+    if tour.guests_by_type and kids != party.kids:
+        return Rejected(
+            Reason.GUESTS_MISMATCH, "guests", f"{kids} children for {party.kids} child places"
+        )
+    return None
+
+
+def _pickup_refusal(tour: Tour, booking: Booking) -> Rejected | None:
+    if not tour.pickups_only or not tour.pickups:
+        return None
+    if any(booking.pickup in (pickup.location, pickup.address) for pickup in tour.pickups):
+        return None
+    return Rejected(Reason.REFERENCE_UNKNOWN, "pickup", "not one of the product's places")
+
+
+def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+    """A tour order, or the first broken rule in the order of the list of reasons."""
+    terms = command.terms
+    assert isinstance(terms, TourBooking)
+    booking = terms.booking
+    offer = _offer(command, known, booking)
+    found = offered(offer, booking)
+    if isinstance(found, Rejected):
+        return found
+    product, tour = found
+    party = party_of(tour, booking)
+    refusal = (
+        ordered_refusal(tour, booking)
+        or _pickup_refusal(tour, booking)
+        or contact_refusal(command.contact)
+        or day_refusal(tour, booking, offer.today)
+        or rooms_refusal(tour, booking)
+        or guests_refusal(tour, booking, party)
+        or persons_refusal(tour, booking, party)
+    )
+    if refusal is not None:
+        return refusal
+    taken = chosen(tour.upgrades, booking.upgrades)
+    if isinstance(taken, Rejected):
+        return taken
+    refusal = form_refusal(tour.form, booking.guests) or child_refusal(
+        tour.form, booking.guests, booking.day, tour.max_child_age
+    )
+    if refusal is not None:
+        return refusal
+    quote = price(offer, tour, product, booking, taken)
+    if isinstance(quote, Rejected):
+        return quote
+    return _accepted(command, known, ids, booking, quote)
+
+
+def _accepted(
+    command: PlaceOrder, known: Known, ids: NewIds, booking: Booking, quote: Quote
+) -> Accepted | Rejected:
+    tenant = command.origin.tenant_id
+    order_id = ids.orders[0][0]
+    units = {"seats": quote.party.persons, "rooms": len(booking.rooms)}
+    moves = tuple(
+        Move(key, "draw", units[key.kind], order_id, 1)
+        for key in _pool_keys(tenant, quote.tour, booking)
+        if units[key.kind]
+    )
+    settings = known.settings(tenant)
+    midnight = datetime.combine(booking.day, datetime.min.time(), UTC) - timedelta(
+        minutes=settings.utc_offset_minutes
+    )
+    composed = compose(
+        command,
+        known,
+        ids.orders[0],
+        Draft(
+            lines=_lines(booking, quote),
+            currency=quote.currency,
+            pricing=_pricing(quote),
+            settlement=_settlement(quote),
+            business=_business(booking, quote),
+            service_at=(midnight - _EPOCH) // timedelta(microseconds=1),
+        ),
+    )
+    if isinstance(composed, Rejected):
+        return composed
+    refusal = shortage(known, moves, field="date")
+    if refusal is not None:
+        return refusal
+    order, event = composed
+    timers = []
+    if settings.auto_close_s:
+        due = order.updated_at + settings.auto_close_s * MICROSECONDS
+        timers.append(Timer(tenant_id=tenant, kind="auto_close", order_id=order.id, due_at=due))
+    return Accepted(placed=(order,), events=(event,), moves=moves, timers=tuple(timers))
+
+
+def _lines(booking: Booking, quote: Quote) -> tuple[Line, ...]:
+    """One line a room, ticket or kind of traveller, and one an upgrade, at net prices."""
+    lines = []
+    for number, priced in enumerate((*quote.base, *quote.upgrades), 1):
+        data: dict[str, Any] = {"list_unit": text(priced.list_unit)}
+        if priced.group is not None:
+            data |= {"upgrade": priced.group.id, "option": priced.option_id}
+        elif priced.sku_id:
+            data["ticket"] = priced.sku_id
+        elif booking.rooms and quote.tour.sold_by is SoldBy.ROOMS:
+            room = booking.rooms[priced.index]
+            data |= {"adults": room.adults, "kids": room.kids, "pairup": room.pairup}
+        lines.append(
+            untaxed_line(
+                number,
+                priced.kind,
+                priced.title,
+                priced.quantity,
+                priced.unit,
+                product_id=quote.product.id,
+                sku=quote.product.code,
+                data=data,
+            )
+        )
+    return tuple(lines)
+
+
+def text(amount: Decimal) -> str:
+    """An amount as it is kept in an order's document: exact, without trailing zeros."""
+    return format(amount.normalize(EXACT), "f")
+
+
+def _pricing(quote: Quote) -> dict[str, Any]:
+    """Which rule and which rates made the price."""
+    settle = quote.settle
+    return {
+        "rule": RULE,
+        "discount_ratio": text(quote.ratio),
+        "upgrade_ratio": text(quote.upgrade_ratio),
+        "rates": {
+            settle.source: text(settle.source_rate),
+            settle.target: text(settle.target_rate),
+        },
+        "rates_since": "" if settle.since is None else settle.since.isoformat(),
+        "rounding": "half_up",
+        "decimals": 4,
+    }
+
+
+def _settlement(quote: Quote) -> dict[str, Any]:
+    settle, net, list_total = quote.settle, quote.net, quote.list_total
+    return {
+        "currency": settle.target,
+        "net": text(settle(net)),
+        "list": text(settle(list_total)),
+        "discount": text(settle(list_total - net)),
+    }
+
+
+def _business(booking: Booking, quote: Quote) -> dict[str, Any]:
+    """Everything that a reading call shows of the booking, so that it needs no look-up."""
+    product = quote.product
+    return {
+        "product_id": product.id,
+        "product_title": product.title,
+        "product_line": product.data.get("product_line", product.kind),
+        "date": booking.day.isoformat(),
+        "end_date": end_of(quote.tour, booking.day).isoformat(),
+        "pickup": booking.pickup,
+        "net": text(quote.net),
+        "list": text(quote.list_total),
+        "discount": text(quote.list_total - quote.net),
+        "rooms": [
+            {"adults": room.adults, "kids": room.kids, "pairup": room.pairup}
+            for room in booking.rooms
+        ],
+        "tickets": [{"sku_id": sku_id, "count": count} for sku_id, count in booking.tickets],
+        "guests": [{"kind": guest.kind, "answers": guest.answers} for guest in booking.guests],
+        "upgrades": [
+            {
+                "id": each.group.id,
+                "name": each.group.name,
+                "sub_name": each.group.sub_name,
+                "option": each.option_id,
+                "option_name": each.option_name,
+                "option_code": each.option_code,
+            }
+            for each in quote.upgrades
+            if each.group is not None
+        ],
+    }
+
+
+BUSINESS = Business(
+    terms=TourBooking,
+    place=place,
+    needs=_needs,
+    pools=_pools,
+    records={"tour": Tour, "exchange_rates": RateTable, "reseller": Reseller},
+)

@@ -1,0 +1,136 @@
+"""Commands that are not orders: pools adjusted, records written, settings and clocks changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import AdjustPool, ChangeSettings, PutRecords, RecordChange, SetClock
+from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Clock, ClockMode, Move, Pool, PoolKey, Settings
+
+
+def adjust(command: AdjustPool, known: Known) -> Accepted | Rejected:
+    """The pool counts `by` more units; it is opened when it does not exist. It never goes below zero."""
+    key = PoolKey(command.origin.tenant_id, command.kind, command.subject, command.place)
+    pool = known.pool(key)
+    if pool is None:
+        if command.must_exist:
+            return Rejected(Reason.RECORD_UNKNOWN, "pool", "no such pool")
+        if command.by < 0:
+            return Rejected(Reason.OUT_OF_STOCK, "by", "the pool holds nothing")
+        opened = Pool(key=key, opening=command.by)
+        return Accepted(
+            opened=(opened,),
+            moves=(Move(key, "opening", command.by, reason=command.reason),),
+            result=opened,
+        )
+    if pool.available + command.by < 0:
+        return Rejected(Reason.OUT_OF_STOCK, "by", f"only {pool.available} left")
+    after = msgspec.structs.replace(pool, adjusted=pool.adjusted + command.by)
+    return Accepted(
+        moves=(Move(key, "adjustment", command.by, reason=command.reason),), result=after
+    )
+
+
+def put_needs(command: PutRecords, _known: Known) -> list[RecordKey]:
+    tenant = command.origin.tenant_id
+    keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
+    for kind, by, value in (*command.unique, *command.exists):
+        keys.append(RecordKey(tenant, kind, by, value))
+    return keys
+
+
+def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
+    """All changes, or none. A clash of a unique key or a missing record refuses the command."""
+    tenant = command.origin.tenant_id
+    for kind, by, value in command.exists:
+        if known.record(tenant, kind, by, value) is None:
+            return Rejected(Reason.RECORD_UNKNOWN, kind, f"no {kind} with {by} {value}")
+    changed_ids = {(change.kind, change.id) for change in command.changes if change.id}
+    for kind, by, value in command.unique:
+        for holder in known.records(tenant, kind, by, value):
+            if (kind, holder.id) not in changed_ids:
+                return Rejected(Reason.ALREADY_EXISTS, by, f"{kind} {by} {value} is taken")
+    written: list[Record] = []
+    removed: list[Record] = []
+    fresh = {kind: iter(each) for kind, each in ids.records.items()}
+    uids = iter(ids.uids)
+    for change in command.changes:
+        current = known.record(tenant, change.kind, "id", change.id) if change.id else None
+        version = 0 if current is None else current.version
+        if change.if_version is not None and change.if_version != version:
+            return Rejected(
+                Reason.VERSION_CONFLICT, "version", f"{change.kind} {change.id} is at {version}"
+            )
+        if change.doc is None:
+            if current is not None:
+                removed.append(current)
+            continue
+        written.append(_written(tenant, change, current, fresh, uids))
+    return Accepted(records=tuple(written), removed=tuple(removed), result=tuple(written))
+
+
+def _written(
+    tenant: int, change: RecordChange, current: Record | None, fresh: Any, uids: Any
+) -> Record:
+    record_id = change.id or next(fresh[change.kind])
+    uid = change.uid or (current.uid if current is not None else next(uids))
+    return Record(
+        tenant_id=tenant,
+        kind=change.kind,
+        id=record_id,
+        uid=uid,
+        code=change.code or (current.code if current is not None else ""),
+        doc=_told_its_id(change.doc, record_id),
+        version=1 if current is None else current.version + 1,
+        keys=change.keys,
+    )
+
+
+def _told_its_id(doc: Any, record_id: int) -> Any:
+    """A new document that carries its own id gets it here, where ids are given out."""
+    if isinstance(doc, msgspec.Struct) and getattr(doc, "id", None) == 0 and record_id:
+        return msgspec.structs.replace(doc, id=record_id)
+    return doc
+
+
+def set_clock(command: SetClock, known: Known) -> Accepted | Rejected:
+    """A sandbox's time stands still, jumps or runs on. A real tenant's time cannot be moved."""
+    tenant = command.origin.tenant_id
+    settings = known.settings(tenant)
+    if not settings.sandbox:
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "clock", "only a sandbox has a test clock")
+    wall = command.origin.recorded_at
+    now = settings.clock.at(wall)
+    target = now if command.at_us is None else command.at_us
+    match command.action:
+        case "freeze":
+            clock = Clock(ClockMode.FROZEN, frozen_at_us=target)
+        case "run":
+            clock = Clock(ClockMode.RUNNING, offset_us=target - wall)
+        case "advance" if settings.clock.mode is ClockMode.FROZEN:
+            clock = Clock(ClockMode.FROZEN, frozen_at_us=target + command.by_us)
+        case "advance":
+            clock = Clock(ClockMode.RUNNING, offset_us=target + command.by_us - wall)
+        case _:
+            clock = Clock()
+    return _with_settings(known, tenant, msgspec.structs.replace(settings, clock=clock))
+
+
+def change_settings(command: ChangeSettings, known: Known) -> Accepted | Rejected:
+    """The members replace the stored ones; `dialects` is merged one level deep."""
+    tenant = command.origin.tenant_id
+    stored = msgspec.to_builtins(known.settings(tenant))
+    dialects = {**stored.get("dialects", {}), **command.members.get("dialects", {})}
+    merged = {**stored, **command.members, "dialects": dialects}
+    return _with_settings(known, tenant, msgspec.convert(merged, Settings, strict=False))
+
+
+def _with_settings(known: Known, tenant: int, settings: Settings) -> Accepted:
+    record = known.record(tenant, "settings", "id", 0)
+    assert record is not None
+    after = msgspec.structs.replace(record, doc=settings, version=record.version + 1)
+    return Accepted(records=(after,), result=settings)

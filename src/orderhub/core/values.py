@@ -1,0 +1,261 @@
+"""The values that commands, facts and orders are made of."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from orderhub.core.money import ZERO, Rounding
+
+MICROSECONDS = 1_000_000
+
+
+class Pricing(StrEnum):
+    """Which side of the tax a tenant's prices stand on."""
+
+    NET = "net"
+    GROSS = "gross"
+
+
+class ClockMode(StrEnum):
+    REAL = "real"
+    RUNNING = "running"
+    FROZEN = "frozen"
+
+
+class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tenant's time. Instants are microseconds since 1970 UTC.
+
+    `RUNNING`: wall time plus `offset_us`. `FROZEN`: always `frozen_at_us`.
+    """
+
+    mode: ClockMode = ClockMode.REAL
+    offset_us: int = 0
+    frozen_at_us: int = 0
+
+    def at(self, wall_us: int) -> int:
+        """The tenant's time when the wall shows `wall_us`."""
+        if self.mode is ClockMode.FROZEN:
+            return self.frozen_at_us
+        return wall_us + self.offset_us
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one tenant does business. `dialects` holds what only one vendor's folder reads."""
+
+    name: str
+    currency: str = "USD"
+    currencies: tuple[str, ...] = ()  # enabled besides the default
+    pricing: Pricing = Pricing.GROSS
+    rounding: Rounding = Rounding.HALF_UP
+    tax_precision: int | None = None  # decimals; None = the currency's own
+    utc_offset_minutes: int = 0  # of local times in order numbers and vendor fields
+    editable_history_s: int = 0
+    sandbox: bool = False
+    clock: Clock = Clock()
+    first_order_id: int = 1
+    default_warehouse: str = ""
+    split_strategy: str = "fewest-parcels"
+    auto_close_s: int = 0  # 0 = never
+    auto_pay_s: int | None = None  # None = never, 0 = at once
+    auto_finish_s: int = 0
+    dialects: dict[str, Any] = {}
+
+    def accepts(self, currency: str) -> bool:
+        return currency == self.currency or currency in self.currencies
+
+
+class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    phone: str = ""
+    company: str = ""
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where to ship. `country` is ISO 3166-1 alpha-2 where the vendor has one, else empty."""
+
+    id: int = 0
+    recipient: str = ""
+    last_name: str = ""
+    phone: str = ""
+    email: str = ""
+    company: str = ""
+    country: str = ""
+    province: str = ""
+    city: str = ""
+    district: str = ""
+    town: str = ""
+    street1: str = ""
+    street2: str = ""
+    postcode: str = ""
+    ioss: str = ""
+    vat: str = ""
+
+
+class TaxPart(msgspec.Struct, frozen=True):
+    """One tax on one line: its code, the base it was taken from and the amount."""
+
+    code: str
+    base: Decimal
+    amount: Decimal
+
+
+class LineKind(StrEnum):
+    GOOD = "good"
+    MEMBERSHIP = "membership"
+    ROOM = "room"
+    UPGRADE = "upgrade"
+    TICKET = "ticket"
+    SERVICE_PRODUCT = "service_product"
+    CUSTOM_ITEM = "custom_item"
+    RECORDED_ITEM = "recorded_item"
+    DISCOUNT = "discount"
+    FREIGHT = "freight"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an order. net + tax = gross, always; unit amounts are before rounding to the line."""
+
+    line_no: int  # from 1
+    kind: LineKind
+    title: str
+    quantity: int
+    unit_net: Decimal
+    unit_gross: Decimal
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    product_id: int = 0
+    variant_id: int = 0
+    sku: str = ""
+    taxes: tuple[TaxPart, ...] = ()
+    cancelled: bool = False
+    shipped: int = 0  # units
+    refunded: int = 0  # units
+    data: dict[str, Any] = {}  # what the business or the vendor adds: option, warehouse, sku values
+
+
+class Status(StrEnum):
+    """The one canonical life of an order."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+
+
+class PoolKey(msgspec.Struct, frozen=True, order=True):
+    """The name of something countable. Locks are taken in this order.
+
+    kind     `stock`, `seats`, `rooms`, `coupon`, `balance`
+    subject  what is counted: `product:900`, `variant:3`, `coupon:7`, `USD`
+    place    where or when: warehouse code, departure date, `user:1000`; empty = everywhere
+    """
+
+    tenant_id: int
+    kind: str
+    subject: str
+    place: str = ""
+
+
+class Pool(msgspec.Struct):
+    """opening + adjusted - drawn + returned = available, never below zero.
+
+    Units are whole, except money pools (`balance`), counted in millionths of the currency.
+    """
+
+    key: PoolKey
+    opening: int
+    adjusted: int = 0
+    drawn: int = 0
+    returned: int = 0
+
+    @property
+    def available(self) -> int:
+        return self.opening + self.adjusted - self.drawn + self.returned
+
+
+class Move(msgspec.Struct, frozen=True):
+    """One change of a pool: `opening`, `draw`, `return` or `adjustment`; only the last is signed."""
+
+    key: PoolKey
+    kind: str
+    units: int
+    order_id: int = 0
+    line_no: int = 0
+    reason: str = ""
+
+
+class OrderDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an order carries beside its columns."""
+
+    contact: Contact | None = None
+    ship_to: Address | None = None
+    notes: str = ""
+    pricing: dict[
+        str, Any
+    ] = {}  # mode, rounding, scope, precision, rates: how the amounts came about
+    settlement: dict[str, Any] = {}  # tours: currency, rate, amounts in the settlement currency
+    business: dict[str, Any] = {}  # rooms, guests, seller and share amounts, parcels, coupon ...
+    vendor: dict[str, Any] = {}  # what only this vendor knows and wants echoed
+    shipments: tuple[dict[str, Any], ...] = ()
+    payments: tuple[dict[str, Any], ...] = ()
+    refunds: tuple[dict[str, Any], ...] = ()
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One order. Instants are microseconds since 1970 UTC; amounts are in `currency`."""
+
+    tenant_id: int
+    id: int
+    uid: str
+    door: str  # the dialect it came through
+    number: str
+    group_number: str = ""
+    owner: str = ""  # whose it is in the vendor's sense: user id, app key, client key
+    account: str = ""  # whom it is charged to: account uid, guest uid
+    service: str = ""  # uid of the service that is charged
+    bill: str = ""  # uid of the bill it was put on
+    placed_by: str  # credential id
+    reference: str = ""
+    status: Status
+    vendor_status: str = ""
+    version: int = 1
+    currency: str
+    net: Decimal
+    tax: Decimal
+    total: Decimal
+    paid: Decimal = ZERO
+    refunded: Decimal = ZERO
+    recorded: bool = False  # a stated total that lines need not reach
+    occurred_at: int  # the tenant's time
+    updated_at: int  # the tenant's time
+    recorded_at: int  # wall time
+    service_at: int = 0  # when it is consumed or departs, 0 = not said
+    doc: OrderDoc = OrderDoc()
+    lines: tuple[Line, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of one order. `data` holds every canonical field that the change set."""
+
+    tenant_id: int
+    order_id: int
+    version: int
+    kind: (
+        str  # placed, paid, shipped, completed, cancelled, refund_requested, refunded, amended ...
+    )
+    occurred_at: int
+    recorded_at: int
+    actor: str
+    data: dict[str, Any]
+    request_id: str = ""
+    request: str = ""  # the raw request with its secrets cut out

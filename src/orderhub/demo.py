@@ -1,0 +1,155 @@
+"""The demo businesses: one tenant for each dialect, one with all doors, and an operator."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shlex
+import time
+from datetime import datetime
+from decimal import Decimal
+from importlib import resources
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from orderhub.core.catalogue import Product, Warehouse
+from orderhub.core.commands import RecordChange
+from orderhub.core.values import Clock, ClockMode, Pricing, Settings
+from orderhub.dialects.contract import Dialect
+from orderhub.dialects.sandbox import DemoBusiness, DemoPool
+from orderhub.ledger.ledger import Ledger
+from orderhub.seeding import Seeder
+from orderhub.web.port import Cipher
+
+OMNI = "omni"
+
+
+def _shared_products() -> tuple[RecordChange, ...]:
+    """The products that the tenant with all doors sells through every door that sells goods."""
+    products = (
+        (900, "LAST_ONE", "The last one"),
+        (910, "PLENTY", "Plenty of these"),
+    )
+    changes = [
+        RecordChange(
+            kind="product",
+            id=number,
+            uid=str(UUID(int=0x4000_8000_0000_0000_0000 | int(str(number), 16))),
+            code=code,
+            doc=Product(
+                id=number,
+                uid=str(UUID(int=0x4000_8000_0000_0000_0000 | int(str(number), 16))),
+                code=code,
+                title=title,
+                price=Decimal("10.00"),
+                currency="USD",
+                stocked=True,
+                weight_g=200,
+                service="00000000-0000-4000-8000-000000000901",
+            ),
+        )
+        for number, code, title in products
+    ]
+    warehouse = RecordChange(
+        kind="warehouse",
+        id=1,
+        code="US01",
+        doc=Warehouse(id=1, code="US01", name="US01", country="US"),
+    )
+    return (*changes, warehouse)
+
+
+def _omni_settings(parts: tuple[DemoBusiness, ...]) -> Settings:
+    dialects: dict[str, Any] = {}
+    for part in parts:
+        if part.settings is not None:
+            dialects.update(part.settings.dialects)
+    return Settings(
+        name=OMNI,
+        currency="USD",
+        currencies=("EUR",),
+        pricing=Pricing.NET,
+        utc_offset_minutes=480,
+        sandbox=True,
+        default_warehouse="US01",
+        editable_history_s=7 * 86_400,
+        dialects=dialects,
+    )
+
+
+def demo_module(dialect: Dialect) -> Any:
+    """Where a dialect keeps its demo businesses."""
+    return importlib.import_module(f"orderhub.dialects.{dialect.name}.demo")
+
+
+def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
+    """Write all demo businesses into an empty ledger. Clocks run from now."""
+    seeder = Seeder(ledger, cipher)
+    wall_us = time.time_ns() // 1000
+    shown = [dialect for dialect in dialects if _has_demo(dialect)]
+    tenant_id = 0
+    for dialect in shown:
+        for business in demo_module(dialect).DEMO:
+            tenant_id += 1
+            settings = business.settings or Settings(name=business.name)
+            seeder.tenant(
+                tenant_id, business.name, business.title, with_clock(settings, business, wall_us)
+            )
+            seeder.business(tenant_id, business)
+            acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
+            seeder.hub_token(tenant_id, f"hub-demo-{business.name}", acts_as)
+    parts = {dialect.name: demo_module(dialect).OMNI for dialect in shown}
+    omni = tenant_id + 1
+    seeder.tenant(omni, OMNI, "All doors", _omni_settings(tuple(parts.values())))
+    stock = DemoBusiness(
+        name=OMNI,
+        records=_shared_products(),
+        pools=(
+            DemoPool("stock", "product:900", "US01", 1),
+            DemoPool("stock", "product:910", "US01", 1_000_000),
+        ),
+    )
+    seeder.business(omni, stock)
+    for part in parts.values():
+        seeder.business(omni, part)
+    seeder.hub_token(
+        omni, "hub-demo-omni", {name: part.acts_as for name, part in parts.items() if part.acts_as}
+    )
+    seeder.hub_token(0, "hub-demo-operator", {})
+
+
+def _has_demo(dialect: Dialect) -> bool:
+    try:
+        demo_module(dialect)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def with_clock(settings: Settings, business: DemoBusiness, wall_us: int) -> Settings:
+    """The settings of a sandbox whose clock runs from the instant that its business names."""
+    clock = Clock()
+    if business.clock_from:
+        start = round(datetime.fromisoformat(business.clock_from).timestamp() * 1_000_000)
+        clock = Clock(ClockMode.RUNNING, offset_us=start - wall_us)
+    return msgspec.structs.replace(settings, name=business.name, sandbox=True, clock=clock)
+
+
+def curl_commands(dialects: tuple[Dialect, ...], base_url: str) -> list[str]:
+    """One create call for each dialect, as its document shows it: the first of its golden examples."""
+    commands = []
+    for dialect in dialects:
+        if not _has_demo(dialect):
+            continue
+        folder = resources.files(f"orderhub.dialects.{dialect.name}") / "golden"
+        first = min(each.name for each in folder.iterdir() if each.name.endswith(".json"))
+        case = json.loads((folder / first).read_text())
+        request = case["request"]
+        body = json.dumps(request["body"], ensure_ascii=False)
+        commands.append(
+            f"curl -s {base_url}{request['path']} -H 'Authorization: Bearer hub-demo-{case['tenant']}' "
+            f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
+        )
+    return commands

@@ -1,0 +1,21 @@
+"""AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
+
+from orderhub.dialects.anqicms.described import ROUTES, SECURITY
+from orderhub.dialects.anqicms.mapping import DIALECT_NAME, render
+from orderhub.dialects.anqicms.words import FIELDS, fault, refusal
+from orderhub.dialects.contract import Dialect
+
+DIALECT = Dialect(
+    name=DIALECT_NAME,
+    title="AnQiCMS",
+    prefixes=("/api/",),
+    routes=ROUTES,
+    fault=fault,
+    refusal=refusal,
+    fields=FIELDS,
+    render=render,
+    secrets=("password",),
+    security=SECURITY,
+)
+
+__all__ = ["DIALECT"]

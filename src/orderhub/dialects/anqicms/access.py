@@ -1,0 +1,244 @@
+"""Who is calling: the site, then a token of the hub's, a shop user's JWT, or nobody.
+
+A token that is missing, malformed, wrongly signed, expired or of a deleted user makes its bearer an
+anonymous visitor, silently; each operation decides what an anonymous visitor may do.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import jwt
+import msgspec
+
+from orderhub.core.access import Credential
+from orderhub.core.memberships import User
+from orderhub.core.queries import Reads
+from orderhub.core.values import MICROSECONDS
+from orderhub.dialects.anqicms import words
+from orderhub.dialects.anqicms.mapping import GUEST_OWNER, cart_holders
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    Handler,
+    Refused,
+    Stop,
+)
+from orderhub.dialects.wiring import bearer, digest, hub_caller
+
+T = TypeVar("T")
+
+SITE_KIND = "anqicms.site"
+DEFAULT_SITE = "default"
+DAY_S = 86_400
+LOGIN_LIFE_S = 30 * DAY_S
+_RENEWED_LIFE_S = DAY_S
+_RENEW_BELOW_S = 3_600
+_ALGORITHM = "HS256"
+_MAX_TOKEN = 2_000
+_MAX_CART_TOKEN = 200
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who calls, and which site.
+
+    user_id   the shop user, for a token of the hub's the one it acts as; 0 = nobody
+    is_wide   the caller sees the whole tenant, not only his own orders
+    renewal   a fresh token to hand out with the answer, since the one shown ends within the hour
+    """
+
+    caller: Caller
+    site: Credential
+    user_id: int = 0
+    is_wide: bool = False
+    renewal: str = ""
+
+    @property
+    def tenant_id(self) -> int:
+        return self.caller.tenant_id
+
+    @property
+    def is_anonymous(self) -> bool:
+        return not self.user_id and not self.is_wide
+
+
+def endpoint(handle: Callable[[Call, Visitor], Awaitable[Answer]]) -> Handler:
+    """A route's handler: finds out who calls, and adds what every answer of the vendor carries."""
+
+    async def handler(call: Call) -> Answer:
+        visitor = await identify(call)
+        more = words.cors(call)
+        if visitor.renewal:
+            more = (*more, ("update-token", visitor.renewal))
+        if not more:
+            return await handle(call, visitor)
+        try:
+            answer = await handle(call, visitor)
+        except Stop as stop:
+            if not visitor.renewal:
+                raise
+            more = (("update-token", visitor.renewal),)
+            answer = words.fault(call, stop.fault)
+        except Refused as refused:
+            call.notes.update(reason=refused.rejected.reason.value, field=refused.rejected.field)
+            answer = words.refusal(call, refused.rejected)
+        return msgspec.structs.replace(answer, headers=(*answer.headers, *more))
+
+    handler.__doc__ = handle.__doc__
+    return handler
+
+
+async def identify(call: Call) -> Visitor:
+    """Sets `call.caller`. A bearer token of the hub's wins over anything the vendor would read."""
+    caller = await hub_caller(call)
+    if caller is not None:
+        acts_as = caller.acts_as
+        return Visitor(
+            caller=caller,
+            site=caller.credential,
+            user_id=int(acts_as) if acts_as.isdecimal() else 0,
+            is_wide=True,
+        )
+    token = call.header("token") or call.cookies.get("token", "") or bearer(call)
+    visitor = await _by_token(call, token) if token else None
+    if visitor is None:
+        site = await site_of(call)
+        visitor = Visitor(caller=_caller(site, GUEST_OWNER, f"{site.id}:{GUEST_OWNER}"), site=site)
+    call.caller = visitor.caller
+    return visitor
+
+
+async def site_of(call: Call) -> Credential:
+    """The site by Host, else by `site_id`, else the default one. Raises Stop when there is none."""
+    host = call.header("host").lower().removesuffix(".")
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    site = await call.hub.credential(SITE_KIND, name) if name else None
+    if site is None:
+        given = call.query.get("site_id", "") if call.query_string else ""
+        wanted = f"site:{given}" if given else DEFAULT_SITE
+        site = await call.hub.credential(SITE_KIND, wanted) if given.isprintable() else None
+    if site is None:
+        raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
+    return site
+
+
+async def login_site(call: Call, visitor: Visitor) -> Credential:
+    """The site that one logs in at or registers with; for a token of the hub's, its tenant's own."""
+    if not visitor.is_wide:
+        return await site_of(call)
+    sites = await call.hub.read(lambda reads: reads.credentials(visitor.tenant_id, SITE_KIND))
+    for site in sites:
+        if site.is_usable(call.received_at):
+            return site
+    raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
+
+
+def _caller(site: Credential, owner: str, credential_id: str) -> Caller:
+    # Each user is a caller of his own: idempotency keys of two users never meet.
+    credential = msgspec.structs.replace(site, id=credential_id)
+    return Caller(credential=credential, tenant_id=site.tenant_id, owner=owner)
+
+
+# --- tokens
+
+
+def issue(call: Call, site: Credential, user_id: int, life_s: int = LOGIN_LIFE_S) -> str:
+    """A JWT for a user of a site. Its expiry is wall time, in the vendor's own claim."""
+    now_s = call.received_at // MICROSECONDS
+    claims = {"userId": str(user_id), "t": str(now_s + life_s), "site": str(site.data["site"])}
+    return jwt.encode(claims, call.hub.decrypt(site.secret), algorithm=_ALGORITHM)
+
+
+async def _by_token(call: Call, token: str) -> Visitor | None:
+    site = await _site_of_token(call, token)
+    if site is None:
+        return None
+    try:
+        claims = jwt.decode(token, call.hub.decrypt(site.secret), algorithms=[_ALGORITHM])
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    user_id, ends_at = _number(claims.get("userId")), _number(claims.get("t"))
+    left_s = ends_at - call.received_at // MICROSECONDS
+    if not user_id or left_s <= 0:
+        return None
+    return Visitor(
+        caller=_caller(site, str(user_id), f"{site.id}:{user_id}"),
+        site=site,
+        user_id=user_id,
+        renewal=issue(call, site, user_id, _RENEWED_LIFE_S) if left_s < _RENEW_BELOW_S else "",
+    )
+
+
+async def _site_of_token(call: Call, token: str) -> Credential | None:
+    """The site that an unverified token names: its secret is what verifies it."""
+    if len(token) > _MAX_TOKEN or token.count(".") != 2 or not token.isascii():
+        return None
+    payload = token.split(".")[1]
+    try:
+        claims = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(claims, dict):
+        return None
+    site = claims.get("site")
+    if site is None:
+        return await site_of(call)
+    if not isinstance(site, str) or not site.isprintable():
+        return None
+    return await call.hub.credential(SITE_KIND, f"site:{site}")
+
+
+def _number(claim: Any) -> int:
+    """Claims are digits in strings; anything else counts as none."""
+    text = str(claim) if isinstance(claim, str | int) and not isinstance(claim, bool) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
+
+
+# --- what operations ask
+
+
+def login_required() -> Stop:
+    return Stop(Fault(FaultKind.UNAUTHENTICATED))
+
+
+def not_anonymous(visitor: Visitor) -> None:
+    if visitor.is_anonymous:
+        raise login_required()
+
+
+async def look(call: Call, visitor: Visitor, ask: Callable[[Reads], T]) -> T:
+    """A question on behalf of a visitor who must be logged in; his user must still be there."""
+    not_anonymous(visitor)
+    if visitor.is_wide:
+        return await call.hub.read(ask)
+
+    def asked(reads: Reads) -> T:
+        if user_in(reads, visitor) is None:
+            raise login_required()
+        return ask(reads)
+
+    return await call.hub.read(asked)
+
+
+def user_in(reads: Reads, visitor: Visitor) -> User | None:
+    if not visitor.user_id:
+        return None
+    record = reads.record(visitor.tenant_id, "user", "id", visitor.user_id)
+    return None if record is None else record.doc
+
+
+def owner_of(visitor: Visitor) -> str | None:
+    """Whose orders the visitor may see; None = everyone's in the tenant."""
+    return None if visitor.is_wide else visitor.caller.owner
+
+
+def holders_of(call: Call, visitor: Visitor) -> tuple[str, ...]:
+    """Whose carts the visitor holds: his own, and the one that the `cart` header or cookie names."""
+    token = call.header("cart") or call.cookies.get("cart", "")
+    # The token is a secret of the visitor's: what is stored and logged is its digest.
+    return cart_holders(visitor.user_id, digest(token) if 0 < len(token) <= _MAX_CART_TOKEN else "")

@@ -1,0 +1,86 @@
+"""The caller's address book."""
+
+from __future__ import annotations
+
+from orderhub.core.address_book import SavedAddress, too_long, user_key
+from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.known import Record
+from orderhub.core.queries import RecordQuery
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Address
+from orderhub.dialects.anqicms import mapping, wire, words
+from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous
+from orderhub.dialects.contract import Answer, Call, Refused
+
+_MOST = 1_000
+
+
+async def _saved(call: Call, visitor: Visitor, limit: int) -> tuple[Record, ...]:
+    by, value = user_key(visitor.user_id)
+    query = RecordQuery(
+        tenant_id=visitor.tenant_id,
+        kind="address",
+        by=by,
+        values=(value,),
+        newest_first=True,
+        limit=limit,
+    )
+    return await look(call, visitor, lambda reads: reads.records(query))
+
+
+async def newest(call: Call, visitor: Visitor) -> Answer:
+    """The caller's newest address; `msg` is null, as the vendor sends it."""
+    not_anonymous(visitor)
+    found = await _saved(call, visitor, 1)
+    if not found:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "ship_to", "no address yet"))
+    return words.success(mapping.saved_address(found[0].doc), None)
+
+
+async def listing(call: Call, visitor: Visitor) -> Answer:
+    not_anonymous(visitor)
+    found = await _saved(call, visitor, _MOST)
+    return words.success([mapping.saved_address(record.doc) for record in found], None)
+
+
+async def save(call: Call, visitor: Visitor) -> Answer:
+    """A new address, or with `id` the members given over the stored one."""
+    not_anonymous(visitor)
+    given = wire.address_in(wire.body_of(call))
+    members = mapping.address_members(given)
+    record: Record | None = await look(
+        call,
+        visitor,
+        lambda reads: (
+            reads.record(visitor.tenant_id, "address", "id", given.id) if given.id else None
+        ),
+    )
+    settings = await call.hub.settings(visitor.tenant_id)
+    now = settings.clock.at(call.received_at)
+    created = now
+    if given.id:
+        if record is None or record.doc.user_id != visitor.user_id:
+            raise Refused(Rejected(Reason.ADDRESS_UNKNOWN, "ship_to.id", f"no address {given.id}"))
+        stored: SavedAddress = record.doc
+        created = stored.created_at
+        members = {
+            **{ours: getattr(stored.address, ours) for ours in mapping.ADDRESS_MEMBERS.values()},
+            **members,
+        }
+    address = Address(id=given.id, **members)
+    refusal = too_long(address)
+    if refusal is not None:
+        raise Refused(refusal)
+    saved = SavedAddress(
+        id=given.id,
+        user_id=visitor.user_id,
+        address=address,
+        created_at=created,
+        updated_at=now,
+    )
+    change = RecordChange(kind="address", id=given.id, doc=saved, keys=(user_key(visitor.user_id),))
+    command = PutRecords(origin=call.origin(visitor.caller, call.body), changes=(change,))
+    return await call.submit(
+        command,
+        lambda accepted: words.success(mapping.saved_address(accepted.records[0].doc), None),
+    )

@@ -1,0 +1,194 @@
+"""Carts: of the caller who is logged in, or of the anonymous visitor that the `cart` token names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.core.carts import CartItem, keys_of, row_name
+from orderhub.core.catalogue import Product, Variant
+from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.known import Record
+from orderhub.core.money import from_micros, to_micros
+from orderhub.core.ordering import MAX_QUANTITY
+from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.anqicms import wire, words
+from orderhub.dialects.anqicms.access import Visitor, holders_of, login_required
+from orderhub.dialects.anqicms.goods import docs_by_id, goods_object
+from orderhub.dialects.anqicms.mapping import fen, seconds
+from orderhub.dialects.contract import Answer, Call, Refused
+
+_PAGE_SIZE = 20
+_MAX_ROWS = 1_000
+
+
+def _holder(call: Call, visitor: Visitor) -> str:
+    """The one cart a call is about. Raises Stop for a visitor with neither login nor cart token."""
+    holders = holders_of(call, visitor)
+    if not holders:
+        raise login_required()
+    return holders[0]
+
+
+async def listing(call: Call, visitor: Visitor) -> Answer:
+    """The rows, newest first, at today's prices; `total` counts all of them."""
+    holder = _holder(call, visitor)
+    size = max(1, min(wire.query_int(call, "pageSize", _PAGE_SIZE) or _PAGE_SIZE, _MAX_ROWS))
+    page = max(1, min(wire.query_int(call, "current", 1), _MAX_ROWS))
+    query = RecordQuery(
+        tenant_id=visitor.tenant_id,
+        kind="cart_item",
+        by="holder",
+        values=(holder,),
+        newest_first=True,
+        offset=(page - 1) * size,
+        limit=size,
+    )
+
+    def ask(reads: Reads) -> tuple[list[dict[str, Any]], int]:
+        items: list[CartItem] = [record.doc for record in reads.records(query)]
+        tenant = visitor.tenant_id
+        products = docs_by_id(reads, tenant, "product", {item.product_id for item in items})
+        variants = docs_by_id(reads, tenant, "variant", {item.variant_id for item in items})
+        shown = [
+            _row(item, products.get(item.product_id), variants.get(item.variant_id), visitor)
+            for item in items
+        ]
+        return shown, reads.count_records(query)
+
+    rows, total = await call.hub.read(ask)
+    return words.listed(rows, total)
+
+
+def _row(
+    item: CartItem, product: Product | None, variant: Variant | None, visitor: Visitor
+) -> dict[str, Any]:
+    price = fen(_price(product, variant))
+    added = fen(item.added_price)
+    return {
+        "id": item.id,
+        "cart_id": item.id,
+        "archive_id": item.product_id,
+        "sku_id": item.variant_id,
+        "sku_values": item.data.get("sku_values", []),
+        "quantity": item.quantity,
+        "origin_price": added,
+        "price": price,
+        "amount": price * item.quantity,
+        "origin_amount": added * item.quantity,
+        "status": item.data.get("status", 0),
+        "priority": item.data.get("priority", 0),
+        "user_id": visitor.user_id,
+        "token": "",
+        "created_time": seconds(item.created_at),
+        "updated_time": seconds(item.updated_at),
+        "order_extra": item.data.get("order_extra"),
+        "is_wholesale": False,
+        "title": "" if product is None else product.title,
+        "archive": None if product is None else goods_object(product),
+    }
+
+
+def _price(product: Product | None, variant: Variant | None) -> Any:
+    if variant is not None and variant.price is not None:
+        return variant.price
+    return 0 if product is None else product.price
+
+
+async def put(call: Call, visitor: Visitor) -> Answer:
+    """`add` and `update` alike: a product that is in the cart gets the new quantity."""
+    holder = _holder(call, visitor)
+    given = wire.cart_row(wire.body_of(call))
+    settings = await call.hub.settings(visitor.tenant_id)
+    now = settings.clock.at(call.received_at)
+    if not 0 < (given.quantity or 1) <= MAX_QUANTITY:
+        raise Refused(Rejected(Reason.QUANTITY_INVALID, "lines[0].quantity", "too many"))
+    name = row_name(CartItem(holder=holder, product_id=given.archive_id, variant_id=given.sku_id))
+
+    def ask(reads: Reads) -> tuple[Record | None, int]:
+        price = _price_of(reads, visitor.tenant_id, given)
+        row = reads.record(visitor.tenant_id, "cart_item", "row", name)
+        if row is None:
+            query = RecordQuery(
+                tenant_id=visitor.tenant_id, kind="cart_item", by="holder", values=(holder,)
+            )
+            if reads.count_records(query) >= _MAX_ROWS:
+                raise Refused(Rejected(Reason.QUANTITY_INVALID, "cart", "the cart is full"))
+        return row, price
+
+    record, price_micros = await call.hub.read(ask)
+    item = _item(given, holder, now, None if record is None else record.doc, price_micros)
+    change = RecordChange(kind="cart_item", id=item.id, doc=item, keys=keys_of(item))
+    command = PutRecords(
+        origin=call.origin(visitor.caller, call.body),
+        changes=(change,),
+        unique=(("cart_item", "row", name),),
+    )
+    sentence = words.say(call, "saved")
+    return await call.submit(
+        command,
+        lambda _accepted: words.done(sentence),
+        # A twin put the same product in at the same moment: it is in the cart.
+        lambda rejected: (
+            words.done(sentence)
+            if rejected.reason is Reason.ALREADY_EXISTS
+            else words.refusal(call, rejected)
+        ),
+    )
+
+
+def _price_of(reads: Reads, tenant_id: int, given: wire.CartRow) -> int:
+    """Today's unit price in millionths. Raises Refused for what is not sold."""
+    product = reads.record(tenant_id, "product", "id", given.archive_id)
+    if product is None or not product.doc.active or product.doc.kind != "good":
+        raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no {given.archive_id}"))
+    variant = reads.record(tenant_id, "variant", "id", given.sku_id) if given.sku_id else None
+    if given.sku_id and (variant is None or variant.doc.product_id != given.archive_id):
+        raise Refused(Rejected(Reason.VARIANT_UNKNOWN, "variant", f"no SKU {given.sku_id}"))
+    return to_micros(_price(product.doc, None if variant is None else variant.doc))
+
+
+def _item(
+    given: wire.CartRow, holder: str, now: int, stored: CartItem | None, price_micros: int
+) -> CartItem:
+    data: dict[str, Any] = {} if stored is None else dict(stored.data)
+    for name in ("status", "priority"):
+        value = getattr(given, name)
+        if value:
+            data[name] = value
+    if given.order_extra is not None:
+        data["order_extra"] = given.order_extra
+    if given.sku_values:
+        data["sku_values"] = list(given.sku_values)
+    return CartItem(
+        id=0 if stored is None else stored.id,
+        holder=holder,
+        product_id=given.archive_id,
+        variant_id=given.sku_id,
+        quantity=given.quantity or 1,
+        added_price=from_micros(price_micros) if stored is None else stored.added_price,
+        created_at=now if stored is None else stored.created_at,
+        updated_at=now,
+        data=data,
+    )
+
+
+async def remove(call: Call, visitor: Visitor) -> Answer:
+    """Takes one row out. A row that is not in the caller's cart is unknown."""
+    holder = _holder(call, visitor)
+    row_id = wire.row_id(wire.body_of(call)).id
+    record = await call.hub.read(
+        lambda reads: reads.record(visitor.tenant_id, "cart_item", "id", row_id)
+    )
+    # A repeat under an Idempotency-Key must reach its first answer although the row is gone.
+    if record is None and not call.header("idempotency-key"):
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id}"))
+    if record is not None and record.doc.holder != holder:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id} of yours"))
+    command = PutRecords(
+        origin=call.origin(visitor.caller, call.body),
+        changes=(RecordChange(kind="cart_item", id=row_id),),
+        exists=(("cart_item", "id", str(row_id)),),
+    )
+    sentence = words.say(call, "deleted")
+    return await call.submit(command, lambda _accepted: words.done(sentence))

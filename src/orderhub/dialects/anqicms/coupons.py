@@ -1,0 +1,138 @@
+"""Coupons a user may claim, and those of his that hold for an amount and a product."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from orderhub.core import coupons as core
+from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.coupons import Coupon, CouponClaim, CouponKind
+from orderhub.core.known import Record
+from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.anqicms import wire, words
+from orderhub.dialects.anqicms.access import Visitor, login_required, look, not_anonymous
+from orderhub.dialects.anqicms.goods import docs_by_id
+from orderhub.dialects.anqicms.mapping import fen, seconds
+from orderhub.dialects.contract import Answer, Call, Refused
+
+_MOST = 1_000
+_DIGITS = 2
+_MONEY_TYPES = {CouponKind.FIXED: 0, CouponKind.PERCENT: 1}
+
+
+async def valid(call: Call, visitor: Visitor) -> Answer:
+    """The caller's claims that hold for an order of `amount` and, when named, for `archive_id`."""
+    not_anonymous(visitor)
+    amount = wire.query_int(call, "amount") if "amount" in call.query else None
+    archive_id = wire.query_int(call, "archive_id")
+    settings = await call.hub.settings(visitor.tenant_id)
+    now = settings.clock.at(call.received_at)
+    tenant = visitor.tenant_id
+    query = RecordQuery(
+        tenant_id=tenant,
+        kind="coupon_claim",
+        by="user",
+        values=(str(visitor.user_id),),
+        newest_first=True,
+        limit=_MOST,
+    )
+
+    def ask(reads: Reads) -> list[dict[str, Any]]:
+        claims: list[CouponClaim] = [record.doc for record in reads.records(query)]
+        found: dict[int, Coupon] = docs_by_id(
+            reads, tenant, "coupon", {claim.coupon_id for claim in claims}
+        )
+        used = _used(reads, tenant, claims)
+        return [
+            _shown(claim, found[claim.coupon_id])
+            for claim in claims
+            if claim.coupon_id in found
+            and claim.id not in used
+            and _holds(found[claim.coupon_id], amount, archive_id, now)
+        ]
+
+    shown = await look(call, visitor, ask)
+    return words.listed(shown, len(shown))
+
+
+def _used(reads: Reads, tenant: int, claims: list[CouponClaim]) -> set[int]:
+    subjects = {core.claim_subject(claim.id): claim.id for claim in claims}
+    if not subjects:
+        return set()
+    pools = reads.pools(tenant, "coupon", tuple(subjects))
+    return {subjects[pool.key.subject] for pool in pools if pool.available < 1}
+
+
+def _holds(coupon: Coupon, amount: int | None, archive_id: int, now: int) -> bool:
+    if archive_id and coupon.products and archive_id not in coupon.products:
+        return False
+    if amount is None:
+        return coupon.is_open(now)
+    # Without a product the whole amount counts as what the coupon is for.
+    product_id = archive_id or (coupon.products[0] if coupon.products else 0)
+    return not isinstance(core.discount(coupon, ((product_id, amount),), now, _DIGITS), Rejected)
+
+
+def _shown(claim: CouponClaim, coupon: Coupon) -> dict[str, Any]:
+    """`id` is what `coupon_code_id` wants. Money is in currency units, a percentage as itself."""
+    fixed = coupon.kind is CouponKind.FIXED
+    return {
+        "id": claim.id,
+        "title": coupon.title,
+        "coupon_id": coupon.id,
+        "code": coupon.code,
+        "start_time": seconds(coupon.starts_at),
+        "end_time": seconds(coupon.ends_at),
+        "user_id": claim.user_id,
+        "money": _units(coupon.money) if fixed else coupon.percent,
+        "max_money": _units(coupon.max_money),
+        "min_amount": fen(coupon.min_amount),
+        "get_time": seconds(claim.claimed_at),
+        "use_time": 0,
+        "order_id": "",
+        "money_type": _MONEY_TYPES[coupon.kind],
+    }
+
+
+def _units(money: Decimal) -> Decimal:
+    return Decimal(fen(money)) / 100
+
+
+async def claim(call: Call, visitor: Visitor) -> Answer:
+    """Takes a coupon for later. A user holds one claim of a coupon at most."""
+    not_anonymous(visitor)
+    if not visitor.user_id:
+        raise login_required()
+    coupon_id = wire.row_id(wire.body_of(call)).id
+    settings = await call.hub.settings(visitor.tenant_id)
+    now = settings.clock.at(call.received_at)
+    record: Record | None = await look(
+        call, visitor, lambda reads: reads.record(visitor.tenant_id, "coupon", "id", coupon_id)
+    )
+    if record is None:
+        raise Refused(Rejected(Reason.COUPON_UNKNOWN, "coupon.id", f"no coupon {coupon_id}"))
+    if not record.doc.is_open(now):
+        raise Refused(Rejected(Reason.COUPON_NOT_VALID, "coupon.id", "not valid now"))
+    held = f"{coupon_id}|{visitor.user_id}"
+    change = RecordChange(
+        kind="coupon_claim",
+        doc=CouponClaim(id=0, coupon_id=coupon_id, user_id=visitor.user_id, claimed_at=now),
+        keys=(("user", str(visitor.user_id)), ("held", held)),
+    )
+    command = PutRecords(
+        origin=call.origin(visitor.caller, call.body),
+        changes=(change,),
+        unique=(("coupon_claim", "held", held),),
+    )
+    sentence = words.say(call, "claimed")
+    return await call.submit(
+        command,
+        lambda _accepted: words.done(sentence),
+        lambda rejected: (
+            words.failure(words.say(call, "already_claimed"))
+            if rejected.reason is Reason.ALREADY_EXISTS
+            else words.refusal(call, rejected)
+        ),
+    )

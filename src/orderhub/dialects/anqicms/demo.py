@@ -1,0 +1,175 @@
+"""The demo shop: what the document's two examples order, and the users who may order it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from orderhub.core.catalogue import Product, Variant, Warehouse
+from orderhub.core.commands import RecordChange
+from orderhub.core.commissions import Shop
+from orderhub.core.coupons import Coupon
+from orderhub.core.memberships import User, UserGroup
+from orderhub.core.values import Settings
+from orderhub.dialects.anqicms.access import DEFAULT_SITE, SITE_KIND
+from orderhub.dialects.anqicms.people import LOGIN_KIND, names_of
+from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
+
+_SHOP_SECRET = "demo-shop-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
+_OMNI_SECRET = "demo-omni-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
+_WAREHOUSE = "MAIN"
+_DAY_S = 86_400
+# 10,000.00 in millionths.
+_BALANCE = 10_000 * 1_000_000
+
+# Hashed beforehand: hashing while the demo starts would be what takes the time.
+_HASHES = {
+    "demo": (  # demo123456
+        "$argon2id$v=19$m=19456,t=2,p=1$GJx56oBuB0xQEhuK5cHrIA$"
+        "M+jA7cceNaRsXTWe8JWPmtN9JpBh/8EZYqtu+cVfVqs"
+    ),
+    "other": (  # other123456
+        "$argon2id$v=19$m=19456,t=2,p=1$M4PXS5OYu5db5Eeo/6OPhA$"
+        "S+ZRzDP/j8RrMOkrMLXw7yrcrZx5scBocdMoMevuDis"
+    ),
+    "omni": (  # omni123456
+        "$argon2id$v=19$m=19456,t=2,p=1$yVPoRSq6/V3sqx5COK7CZA$"
+        "YU2Mlw6/hQeShOUXu/0M6Ki0Odr/DkObUGRhUZHvE0c"
+    ),
+}
+
+
+def _user(number: int, name: str, **data: Any) -> tuple[RecordChange, ...]:
+    """A user, and his password where he has one."""
+    uid = f"00000000-0000-4000-8000-00000000{number:04d}"
+    shown = {"user_name": name, **data}
+    user = User(id=number, group_id=1, data=shown)
+    change = RecordChange(
+        kind="user", id=number, uid=uid, doc=user, keys=tuple(names_of(shown).items())
+    )
+    if name not in _HASHES:
+        return (change,)
+    return (
+        change,
+        RecordChange(kind=LOGIN_KIND, id=number, uid=uid, doc={"hash": _HASHES[name]}),
+    )
+
+
+def _goods(number: int, title: str, price: str, options: tuple[str, ...] = ()) -> RecordChange:
+    product = Product(
+        id=number,
+        code=f"GOODS-{number}",
+        title=title,
+        price=Decimal(price),
+        currency="CNY",
+        stocked=True,
+        seller_id=15,
+        data={"link": f"/goods/{number}.html", "options": [{"title": name} for name in options]},
+    )
+    return RecordChange(
+        kind="product",
+        id=number,
+        code=product.code,
+        doc=product,
+        keys=(("filename", f"goods-{number}"),),
+    )
+
+
+def _sku(number: int, product_id: int, title: str, price: str) -> RecordChange:
+    variant = Variant(
+        id=number,
+        product_id=product_id,
+        code=f"SKU-{number}",
+        title=title,
+        price=Decimal(price),
+    )
+    return RecordChange(
+        kind="variant",
+        id=number,
+        code=variant.code,
+        doc=variant,
+        keys=(("product", str(product_id)),),
+    )
+
+
+def _groups() -> tuple[RecordChange, ...]:
+    groups = (
+        UserGroup(id=1, title="普通用户"),
+        UserGroup(
+            id=2,
+            title="VIP会员",
+            price=Decimal(365),
+            discount=90,
+            share_reward=10,
+            parent_reward=5,
+            expire_days=365,
+            level=1,
+        ),
+    )
+    return tuple(RecordChange(kind="user_group", id=each.id, doc=each) for each in groups)
+
+
+_COUPON = Coupon(id=1, code="COUPON2023", title="满减券", money=Decimal(10), limited=True)
+_STOCKED = ("product:188", "product:1", "product:2", "variant:1", "variant:3")
+
+DEMO: tuple[DemoBusiness, ...] = (
+    DemoBusiness(
+        name="shop",
+        title="A shop that speaks AnQiCMS",
+        settings=Settings(
+            name="shop",
+            currency="CNY",
+            utc_offset_minutes=480,
+            sandbox=True,
+            first_order_id=46,
+            default_warehouse=_WAREHOUSE,
+            auto_finish_s=10 * _DAY_S,
+        ),
+        clock_from="2022-11-23T22:09:08+08:00",
+        acts_as="1000",
+        credentials=tuple(
+            DemoCredential(kind=SITE_KIND, name=name, secret=_SHOP_SECRET, data={"site": "1"})
+            for name in ("site:1", DEFAULT_SITE)
+        ),
+        records=(
+            RecordChange(kind="shop", id=1, doc=Shop(seller_percent=80)),
+            RecordChange(
+                kind="warehouse",
+                id=1,
+                code=_WAREHOUSE,
+                doc=Warehouse(id=1, code=_WAREHOUSE, name="Main", country="CN"),
+            ),
+            *_groups(),
+            *_user(15, "seller"),
+            *_user(1000, "demo", email="demo@example.com"),
+            *_user(1001, "other", email="other@example.com"),
+            _goods(188, "普通商品", "99"),
+            _goods(1, "T恤", "50", ("Size",)),
+            _goods(2, "牛仔裤", "80", ("Fiber", "Size")),
+            _sku(1, 1, "Small", "50"),
+            _sku(3, 2, "Denim, Small", "80"),
+            RecordChange(kind="coupon", id=_COUPON.id, code=_COUPON.code, doc=_COUPON),
+        ),
+        pools=(
+            *(DemoPool("stock", subject, _WAREHOUSE, 1_000) for subject in _STOCKED),
+            DemoPool("coupon", f"coupon:{_COUPON.id}", "", 1_000_000),
+            DemoPool("balance", "user:1000", "", _BALANCE),
+        ),
+        sequences={"user": 1002, LOGIN_KIND: 1002},
+    ),
+)
+
+OMNI = DemoBusiness(
+    name="omni",
+    acts_as="1000",
+    credentials=(
+        DemoCredential(kind=SITE_KIND, name="site:2", secret=_OMNI_SECRET, data={"site": "2"}),
+    ),
+    records=(
+        RecordChange(kind="shop", id=1, doc=Shop()),
+        *_groups(),
+        *_user(1000, "omni", email="omni@example.com"),
+    ),
+    pools=(DemoPool("balance", "user:1000", "", _BALANCE),),
+    sequences={"user": 1001, LOGIN_KIND: 1001},
+)

@@ -1,0 +1,217 @@
+"""What is sold, as the vendor shows it: products, SKUs and user groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from orderhub.core.catalogue import Product, Variant
+from orderhub.core.memberships import UserGroup
+from orderhub.core.queries import OrderQuery, Reads, RecordQuery
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Settings, Status
+from orderhub.dialects.anqicms import wire, words
+from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous
+from orderhub.dialects.anqicms.mapping import fen
+from orderhub.dialects.contract import Answer, Call, Refused
+
+_BOUGHT = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
+# What the vendor shows for goods that nobody counts.
+_UNCOUNTED = 9_999_999
+_SYMBOLS = {"CNY": "￥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_MAX_ORDERS_SEARCHED = 1_000
+
+
+def goods_object(product: Product, has_ordered: bool = False) -> dict[str, Any]:
+    """A product as order lines and carts carry it; `data` holds what only shows."""
+    data = product.data
+    return {
+        "id": product.id,
+        "title": product.title,
+        "logo": data.get("logo", ""),
+        "thumb": data.get("thumb", ""),
+        "price": fen(product.price),
+        "stock": data.get("stock", _UNCOUNTED),
+        "link": data.get("link", ""),
+        "user_id": product.seller_id,
+        "favorable_price": fen(product.price),
+        "has_ordered": has_ordered,
+        "images": data.get("images", []),
+    }
+
+
+def group_object(group: UserGroup) -> dict[str, Any]:
+    data = group.data
+    return {
+        "id": group.id,
+        "title": group.title,
+        "description": data.get("description", ""),
+        "level": group.level,
+        "status": int(group.active),
+        "price": fen(group.price),
+        "favorable_price": fen(group.price),
+        "setting": {
+            "share_reward": group.share_reward,
+            "parent_reward": group.parent_reward,
+            "discount": group.discount,
+            "expire_day": group.expire_days,
+        },
+    }
+
+
+def sku_object(variant: Variant, product: Product, stock: int) -> dict[str, Any]:
+    price = product.price if variant.price is None else variant.price
+    data = variant.data
+    return {
+        "id": variant.id,
+        "title": variant.title,
+        "sku": variant.code,
+        "symbol": data.get("symbol", ""),
+        "values": data.get("values", []),
+        "logo": data.get("logo", ""),
+        "price": _units(price),
+        "stock": stock,
+    }
+
+
+def goods_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+    products: dict[int, Product] = docs_by_id(reads, tenant_id, "product", ids)
+    return {number: goods_object(product) for number, product in products.items()}
+
+
+def skus_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+    variants: dict[int, Variant] = docs_by_id(reads, tenant_id, "variant", ids)
+    return {
+        number: {"id": variant.id, "title": variant.title, "sku": variant.code}
+        for number, variant in variants.items()
+    }
+
+
+def groups_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+    groups: dict[int, UserGroup] = docs_by_id(reads, tenant_id, "user_group", ids)
+    return {number: group_object(group) for number, group in groups.items()}
+
+
+def docs_by_id(reads: Reads, tenant_id: int, kind: str, ids: Iterable[int]) -> dict[int, Any]:
+    values = tuple(str(number) for number in sorted(set(ids)) if number)
+    if not values:
+        return {}
+    query = RecordQuery(tenant_id=tenant_id, kind=kind, by="id", values=values, limit=len(values))
+    return {record.id: record.doc for record in reads.records(query)}
+
+
+def _units(price: Decimal) -> Decimal:
+    """Prices of this operation are in currency units, as a number."""
+    return Decimal(fen(price)) / 100
+
+
+# --- operations
+
+
+async def archive_sku(call: Call, visitor: Visitor) -> Answer:
+    """A product with its SKUs and their stock, by `id` or `filename`; needs no login."""
+    settings = await call.hub.settings(visitor.tenant_id)
+    product_id = wire.query_int(call, "id")
+    filename = call.query.get("filename", "")
+    members = await call.hub.read(
+        lambda reads: _archive(reads, visitor, settings, product_id, filename)
+    )
+    return words.success(members)
+
+
+def _archive(
+    reads: Reads, visitor: Visitor, settings: Settings, product_id: int, filename: str
+) -> dict[str, Any]:
+    tenant = visitor.tenant_id
+    found = None
+    if product_id:
+        found = reads.record(tenant, "product", "id", product_id)
+    elif filename and filename.isprintable():
+        found = reads.record(tenant, "product", "filename", filename)
+    product: Product | None = None if found is None else found.doc
+    if product is None or not product.active or product.kind != "good":
+        raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}"))
+    query = RecordQuery(
+        tenant_id=tenant, kind="variant", by="product", values=(str(product.id),), limit=1_000
+    )
+    variants: list[Variant] = [record.doc for record in reads.records(query) if record.doc.active]
+    stock = _stock(reads, tenant, product, variants)
+    skus = [
+        sku_object(
+            variant, product, stock.get(variant.subject, 0) if product.stocked else _UNCOUNTED
+        )
+        for variant in variants
+    ]
+    prices = [sku["price"] for sku in skus] or [_units(product.price)]
+    currency = product.currency or settings.currency
+    return {
+        "id": product.id,
+        "title": product.title,
+        "currency": currency,
+        "curency_symbol": _SYMBOLS.get(currency, currency),
+        "price": _units(product.price),
+        "min_price": min(prices),
+        "max_price": max(prices),
+        "user_limit": 0,
+        "quota_used": 0,
+        "order_count": 0,
+        "stock": sum(stock.values()) if product.stocked else _UNCOUNTED,
+        "options": product.data.get("options", []),
+        "skus": skus,
+        "wholesale_rules": [],
+    }
+
+
+def _stock(reads: Reads, tenant: int, product: Product, variants: list[Variant]) -> dict[str, int]:
+    subjects = (product.subject, *(variant.subject for variant in variants))
+    left: dict[str, int] = {}
+    for pool in reads.pools(tenant, "stock", subjects):
+        left[pool.key.subject] = left.get(pool.key.subject, 0) + pool.available
+    return left
+
+
+async def order_check(call: Call, visitor: Visitor) -> Answer:
+    """Whether the caller has bought the product, or need not: it is free, or his own."""
+    not_anonymous(visitor)
+    product_id = wire.query_int(call, "id")
+
+    def ask(reads: Reads) -> bool:
+        record = reads.record(visitor.tenant_id, "product", "id", product_id)
+        if record is None:
+            raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}"))
+        product: Product = record.doc
+        if not product.price or (visitor.user_id and product.seller_id == visitor.user_id):
+            return True
+        query = OrderQuery(
+            tenant_id=visitor.tenant_id,
+            owner=str(visitor.user_id),
+            statuses=_BOUGHT,
+            limit=_MAX_ORDERS_SEARCHED,
+        )
+        return any(
+            line.product_id == product_id
+            for order in reads.orders(query).items
+            for line in order.lines
+        )
+
+    return words.success(await look(call, visitor, ask))
+
+
+async def user_groups(call: Call, visitor: Visitor) -> Answer:
+    """The groups whose membership can be bought, lowest level first; needs no login."""
+    query = RecordQuery(tenant_id=visitor.tenant_id, kind="user_group", limit=1_000)
+    records = await call.hub.read(lambda reads: reads.records(query))
+    groups: list[UserGroup] = [record.doc for record in records if record.doc.active]
+    groups.sort(key=lambda group: (group.level, group.id))
+    return words.success([group_object(group) for group in groups])
+
+
+async def user_group(call: Call, visitor: Visitor) -> Answer:
+    group_id = wire.query_int(call, "id")
+    record = await call.hub.read(
+        lambda reads: reads.record(visitor.tenant_id, "user_group", "id", group_id)
+    )
+    if record is None:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "user_group", f"no group {group_id}"))
+    return words.success(group_object(record.doc))

@@ -1,0 +1,260 @@
+"""Ordering: create, preview, list, look at, cancel, finish and ask for a refund."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import Action, ChangeOrder, OrderName
+from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import MICROSECONDS, LineKind, Order, Settings, Status
+from orderhub.dialects.anqicms import mapping, wire, words
+from orderhub.dialects.anqicms.access import (
+    Visitor,
+    holders_of,
+    look,
+    not_anonymous,
+    owner_of,
+    user_in,
+)
+from orderhub.dialects.anqicms.goods import goods_by_id, groups_by_id, skus_by_id
+from orderhub.dialects.anqicms.people import users_by_id
+from orderhub.dialects.contract import Answer, Call, Refused
+
+_PAGE_SIZE = 20
+_MAX_PAGE_SIZE = 100
+_MAX_PAGE = 10_000_000
+_NUMBER_LENGTH = 18
+_STATUS_FILTERS: dict[str, tuple[Status, ...]] = {
+    "waiting": (Status.PENDING,),
+    "paid": (Status.PAID,),
+    "delivery": (Status.SHIPPED,),
+    "finished": (Status.COMPLETED,),
+    "refunding": (Status.REFUNDING,),
+    "closed": (Status.CANCELLED,),
+}
+# What a buyer may do, and from where: less than an operator may.
+_MOVES: dict[Action, tuple[tuple[Status, ...], str]] = {
+    Action.CANCEL: ((Status.PENDING,), "canceled"),
+    Action.COMPLETE: ((Status.SHIPPED,), "completed"),
+    Action.REQUEST_REFUND: ((Status.PAID, Status.COMPLETED), "refund_asked"),
+}
+
+
+# --- create and preview
+
+
+async def create(call: Call, visitor: Visitor) -> Answer:
+    """The body is read before anyone asks who sent it: a broken one is told so even to nobody."""
+    given = wire.create_order(wire.body_of(call))
+    return await _submit(
+        call,
+        visitor,
+        given,
+        lambda order, settings: words.success(mapping.order_data(order, settings)),
+    )
+
+
+async def checkout(call: Call, visitor: Visitor) -> Answer:
+    """What `create` would make of the same body: the same decision, of which nothing is kept."""
+    given = wire.create_order(wire.body_of(call))
+
+    def preview(order: Order, settings: Settings) -> Answer:
+        members = mapping.whole_order(order, settings)
+        # Nothing was placed: what would name the order names nothing.
+        address_id = 0 if given.address is None else given.address.id
+        members.update(id=0, order_id="", created_time=0, updated_time=0, address_id=address_id)
+        if "order_address" in members:
+            members["order_address"]["id"] = address_id
+        for detail in members["details"]:
+            detail.update(id=0, order_id="")
+        return words.success(members)
+
+    return await _submit(call.as_dry_run(), visitor, given, preview)
+
+
+async def _submit(
+    call: Call,
+    visitor: Visitor,
+    given: wire.CreateOrder,
+    word: Callable[[Order, Settings], Answer],
+) -> Answer:
+    settings = await call.hub.settings(visitor.tenant_id)
+    holders = holders_of(call, visitor) if given.cart_ids else ()
+    origin = call.origin(visitor.caller, call.body)
+    command = mapping.place_order(given, origin, visitor.user_id, holders)
+    return await call.submit(command, lambda accepted: word(accepted.order, settings))
+
+
+# --- looking
+
+
+async def orders(call: Call, visitor: Visitor) -> Answer:
+    """The caller's orders, newest first. An unknown `status` does not filter."""
+    size = max(1, min(wire.query_int(call, "pageSize", _PAGE_SIZE) or _PAGE_SIZE, _MAX_PAGE_SIZE))
+    page = max(1, min(wire.query_int(call, "current", 1), _MAX_PAGE))
+    query = OrderQuery(
+        tenant_id=visitor.tenant_id,
+        owner=owner_of(visitor),
+        statuses=_STATUS_FILTERS.get(call.query.get("status", ""), ()),
+        offset=(page - 1) * size,
+        limit=size,
+        with_total=True,
+    )
+    settings = await call.hub.settings(visitor.tenant_id)
+
+    def ask(reads: Reads) -> tuple[list[Any], int]:
+        found = reads.orders(query)
+        shown = shown_orders(reads, found.items, settings)
+        return shown, found.total or 0
+
+    items, total = await look(call, visitor, ask)
+    return words.listed(items, total)
+
+
+def shown_orders(
+    reads: Reads, found: tuple[Order, ...], settings: Settings
+) -> list[dict[str, Any]]:
+    """Orders with the goods, SKUs, groups and users they name: one question for each kind."""
+    if not found:
+        return []
+    tenant = found[0].tenant_id
+    goods_ids, sku_ids, group_ids = set(), set(), set()
+    for order in found:
+        for line in order.lines:
+            if line.kind is LineKind.MEMBERSHIP:
+                group_ids.add(line.product_id)
+            elif line.product_id:
+                goods_ids.add(line.product_id)
+                if line.variant_id:
+                    sku_ids.add(line.variant_id)
+    goods = goods_by_id(reads, tenant, goods_ids)
+    skus = skus_by_id(reads, tenant, sku_ids)
+    groups = groups_by_id(reads, tenant, group_ids)
+    users = users_by_id(reads, tenant, {mapping.user_of(order) for order in found})
+    return [
+        mapping.whole_order(
+            order,
+            settings,
+            goods=goods,
+            skus=skus,
+            groups=groups,
+            user=users.get(mapping.user_of(order)),
+        )
+        for order in found
+    ]
+
+
+async def detail(call: Call, visitor: Visitor) -> Answer:
+    """One order. There is no login guard: an anonymous visitor may simply see nothing."""
+    settings = await call.hub.settings(visitor.tenant_id)
+    order_id = call.query.get("order_id", "")
+
+    def ask(reads: Reads) -> dict[str, Any] | None:
+        order = find_order(reads, visitor, settings, order_id)
+        if visitor.is_anonymous or not may_see(visitor, order):
+            return None
+        if not visitor.is_wide and user_in(reads, visitor) is None:
+            return None
+        return shown_orders(reads, (order,), settings)[0]
+
+    members = await call.hub.read(ask)
+    if members is None:
+        return words.failure(words.say(call, "forbidden"))
+    return words.success(members)
+
+
+def may_see(visitor: Visitor, order: Order) -> bool:
+    return visitor.is_wide or order.owner == visitor.caller.owner
+
+
+def find_order(reads: Reads, visitor: Visitor, settings: Settings, order_id: str) -> Order:
+    """The order of this number; whoever sees the whole tenant finds those of other doors too.
+
+    Raises Refused(ORDER_UNKNOWN). An order of another door is named by the same recipe from its own
+    time and id; the number is not stored, so it is looked for among the orders of that second.
+    """
+    if len(order_id) == _NUMBER_LENGTH and order_id.isascii() and order_id.isdecimal():
+        order = reads.order(visitor.tenant_id, OrderName("number", order_id))
+        if order is None and visitor.is_wide:
+            order = _by_recipe(reads, visitor.tenant_id, settings, order_id)
+        elif order is not None and order.door != mapping.DIALECT_NAME:
+            order = None
+        if order is not None:
+            return order
+    raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", "no such order"))
+
+
+def _by_recipe(reads: Reads, tenant_id: int, settings: Settings, order_id: str) -> Order | None:
+    try:
+        local = datetime.strptime(order_id[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        at = local - timedelta(minutes=settings.utc_offset_minutes)
+    except (ValueError, OverflowError):
+        return None
+    start = int(at.timestamp()) * MICROSECONDS
+    query = OrderQuery(
+        tenant_id=tenant_id,
+        occurred_from=start,
+        occurred_to=start + MICROSECONDS,
+        limit=1_000,
+        with_lines=False,
+    )
+    for order in reads.orders(query).items:
+        if order.door != mapping.DIALECT_NAME and order.id % 10_000 == int(order_id[14:]):
+            return reads.order(tenant_id, OrderName("uid", order.uid))
+    return None
+
+
+# --- moves of the buyer
+
+
+async def cancel(call: Call, visitor: Visitor) -> Answer:
+    return await _move(call, visitor, Action.CANCEL)
+
+
+async def finish(call: Call, visitor: Visitor) -> Answer:
+    return await _move(call, visitor, Action.COMPLETE)
+
+
+async def refund(call: Call, visitor: Visitor) -> Answer:
+    return await _move(call, visitor, Action.REQUEST_REFUND)
+
+
+async def _move(call: Call, visitor: Visitor, action: Action) -> Answer:
+    not_anonymous(visitor)
+    order_id = wire.order_id(wire.body_of(call)).order_id
+    statuses, said = _MOVES[action]
+    order = await own_order(call, visitor, order_id)
+    command = change_of(call, visitor, order, action, only_from=statuses)
+    sentence = words.say(call, said)
+    return await call.submit(command, lambda _accepted: words.done(sentence))
+
+
+async def own_order(call: Call, visitor: Visitor, order_id: str, *, guests: bool = False) -> Order:
+    """The order, when it is the caller's own. Raises Refused, and Stop for who must log in first."""
+    settings = await call.hub.settings(visitor.tenant_id)
+
+    def ask(reads: Reads) -> Order:
+        return find_order(reads, visitor, settings, order_id)
+
+    if guests and visitor.is_anonymous:
+        order = await call.hub.read(ask)
+    else:
+        order = await look(call, visitor, ask)
+    if not may_see(visitor, order):
+        raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to someone else"))
+    return order
+
+
+def change_of(
+    call: Call, visitor: Visitor, order: Order, action: Action, **members: Any
+) -> ChangeOrder:
+    # Whoever sees the whole tenant may move every order of it, whomever new ones would belong to.
+    origin = msgspec.structs.replace(
+        call.origin(visitor.caller, call.body), owner=visitor.caller.owner
+    )
+    return ChangeOrder(origin=origin, name=OrderName("uid", order.uid), action=action, **members)

@@ -1,0 +1,144 @@
+"""Paying an order: from the user's balance, offline, or through a provider behind one port."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Protocol
+
+from orderhub.core.basket_changes import PAID_FROM_BALANCE
+from orderhub.core.commands import Action
+from orderhub.core.known import Accepted
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order, Settings, Status
+from orderhub.dialects.anqicms import wire, words
+from orderhub.dialects.anqicms.access import Visitor, login_required, look
+from orderhub.dialects.anqicms.mapping import basket_of, number_of, seconds
+from orderhub.dialects.anqicms.orders import change_of, find_order, may_see, own_order
+from orderhub.dialects.contract import Answer, Call, Refused
+
+OFFLINE = "offline"
+_PENDING = (Status.PENDING,)
+_PAID = (
+    Status.PAID,
+    Status.SHIPPED,
+    Status.COMPLETED,
+    Status.REFUNDING,
+    Status.REFUNDED,
+)
+# A one-pixel picture stands where a provider would draw its QR code.
+_QR_PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk"
+    "YPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+class PaymentProvider(Protocol):
+    """Begins a payment somewhere else. What it answers goes to the client as it is."""
+
+    ways: frozenset[str]
+
+    def begin(self, way: str, order: Order, payment_id: str) -> dict[str, Any]:
+        """What the client needs to pay: a picture, a link, or the members of a signed request."""
+        ...
+
+
+class SandboxProvider:
+    """Gives the documented answers without a provider behind them; only a sandbox tenant has it.
+
+    The order is paid when the operator says so: `POST /hub/v1/orders/{uid}/pay`.
+    """
+
+    ways = frozenset({"wechat", "weapp", "alipay", "paypal", "stripe"})
+
+    def __init__(self, public_url: str) -> None:
+        self._public_url = public_url
+
+    def begin(self, way: str, order: Order, payment_id: str) -> dict[str, Any]:
+        if way == "wechat":
+            return {"pay_way": way, "code_url": _QR_PIXEL}
+        if way == "weapp":
+            nonce = hashlib.sha256(payment_id.encode()).hexdigest()
+            return {
+                "pay_way": way,
+                "paySign": hashlib.sha256(f"sandbox|{nonce}|{order.total}".encode()).hexdigest(),
+                "timeStamp": str(seconds(order.updated_at)),
+                "package": f"prepay_id=sandbox{payment_id}",
+                "nonceStr": nonce[:32],
+                "signType": "RSA",
+            }
+        link = f"{self._public_url}/api/payment/check?order_id={order.number}&pay_way={way}"
+        return {"pay_way": way, "jump_url": link}
+
+
+def provider_for(way: str, settings: Settings, public_url: str) -> PaymentProvider | None:
+    """Who takes payments by this way for a tenant; None = nobody."""
+    if settings.sandbox and way in SandboxProvider.ways:
+        return SandboxProvider(public_url)
+    return None
+
+
+async def pay(call: Call, visitor: Visitor) -> Answer:
+    """The owner pays his pending order. Whoever sees the whole tenant may also mark one as paid."""
+    if visitor.is_anonymous and not await _takes_guests(call, visitor):
+        raise login_required()
+    given = wire.pay_order(wire.body_of(call))
+    order = await own_order(call, visitor, given.order_id, guests=True)
+    settings = await call.hub.settings(visitor.tenant_id)
+    way = given.pay_way
+    if way in (PAID_FROM_BALANCE, OFFLINE):
+        if way == OFFLINE and not visitor.is_wide:
+            return words.failure(words.say(call, "forbidden"))
+        return await _pay_now(call, visitor, order, way, settings)
+    provider = provider_for(way, settings, call.base_url)
+    if provider is None:
+        return words.failure(words.say(call, "no_payment"))
+    command = change_of(
+        call, visitor, order, Action.AMEND, payment={"way": way}, only_from=_PENDING
+    )
+    return await call.submit(
+        command,
+        lambda accepted: words.success(
+            provider.begin(way, accepted.order, _payment_id(accepted.order))
+        ),
+    )
+
+
+async def _takes_guests(call: Call, visitor: Visitor) -> bool:
+    record = await call.hub.read(lambda reads: reads.record(visitor.tenant_id, "shop", "id", 1))
+    return record is not None and bool(record.doc.guest_ordering)
+
+
+async def _pay_now(
+    call: Call, visitor: Visitor, order: Order, way: str, settings: Settings
+) -> Answer:
+    command = change_of(call, visitor, order, Action.PAY, payment={"way": way}, only_from=_PENDING)
+    sentence = words.say(call, "paid")
+
+    def answer(accepted: Accepted) -> Answer:
+        after = accepted.order
+        members = {
+            "payment_id": _payment_id(after),
+            "order_id": number_of(after, settings),
+            "status": 1,
+        }
+        return words.success(members, sentence)
+
+    return await call.submit(command, answer)
+
+
+def _payment_id(order: Order) -> str:
+    return str(basket_of(order).get("payment_number", ""))
+
+
+async def check(call: Call, visitor: Visitor) -> Answer:
+    """Whether the order is paid, told at once. Without a payment begun there is no record of one."""
+    settings = await call.hub.settings(visitor.tenant_id)
+    order_id = call.query.get("order_id", "")
+    order = await look(call, visitor, lambda reads: find_order(reads, visitor, settings, order_id))
+    if not may_see(visitor, order):
+        return words.failure(words.say(call, "forbidden"))
+    if order.status in _PAID:
+        return words.done(words.say(call, "paid"))
+    if not _payment_id(order):
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "payment", "no payment was begun"))
+    return words.failure(words.say(call, "unpaid"))

@@ -1,0 +1,314 @@
+"""Shop users: register, log in, and what the vendor shows of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.known import Accepted
+from orderhub.core.memberships import User, UserGroup, balance_subject
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.anqicms import wire, words
+from orderhub.dialects.anqicms.access import (
+    DAY_S,
+    LOGIN_LIFE_S,
+    Visitor,
+    issue,
+    login_required,
+    login_site,
+    look,
+    not_anonymous,
+)
+from orderhub.dialects.anqicms.goods import docs_by_id, group_object
+from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
+from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.wiring import digest, encode
+
+LOGIN_KIND = "anqicms.login"
+_DEFAULT_GROUP = 1
+_MIN_PASSWORD = 6
+_MAX_PASSWORD = 1_000
+_MAX_NAME = 100
+_MAX_TEXT = 250
+_GUESSES = 10
+_GUESS_WINDOW_S = 60.0
+_PHONE = re.compile(r"1[3-9][0-9]{9}")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
+
+# 19 MiB, two passes: the smallest setting that OWASP recommends. Hashing runs on worker threads.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+# Verified for users that are not there, so that a guess costs the same time either way.
+_NOBODYS_HASH = (
+    "$argon2id$v=19$m=19456,t=2,p=1$VPgzbjqC70ejW5XHGBQ65A$"
+    "MWhCHplTUwT1bjU23gPEV+fWH5dw9LgnavyJEyxJORA"
+)
+# Guesses at one account from one address wait for each other, or parallel ones would all pass.
+_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+
+# --- what is shown
+
+
+def user_object(
+    user: User, group: UserGroup | None, balance_micros: int = 0, token: str = ""
+) -> dict[str, Any]:
+    """The vendor's user object. `token` is empty except after login and registration."""
+    data = user.data
+    return {
+        "id": user.id,
+        "created_time": seconds(user.created_at),
+        "updated_time": seconds(user.updated_at),
+        "parent_id": user.inviter_id,
+        "user_name": data.get("user_name", ""),
+        "url_token": data.get("url_token", ""),
+        "real_name": data.get("real_name", ""),
+        "first_name": data.get("first_name", ""),
+        "last_name": data.get("last_name", ""),
+        "birthday": data.get("birthday", 0),
+        "avatar_url": data.get("avatar_url", ""),
+        "introduce": data.get("introduce", ""),
+        "email": data.get("email", ""),
+        "email_verified": data.get("email_verified", False),
+        "phone": data.get("phone", ""),
+        "group_id": user.group_id,
+        "google_id": "",
+        "reset_password": False,
+        "status": user.status,
+        "is_retailer": int(user.is_distributor),
+        "balance": fen_of_micros(balance_micros),
+        "total_reward": fen(user.total_reward),
+        "invite_code": data.get("invite_code", ""),
+        "last_login": data.get("last_login", 0),
+        "expire_time": seconds(user.expires_at),
+        "extra": data.get("extra"),
+        "token": token,
+        "group": None if group is None else group_object(group),
+        "full_avatar_url": data.get("avatar_url", ""),
+        "link": data.get("link", ""),
+    }
+
+
+def users_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+    users: dict[int, User] = docs_by_id(reads, tenant_id, "user", ids)
+    groups = docs_by_id(reads, tenant_id, "user_group", {u.group_id for u in users.values()})
+    balances = _balances(reads, tenant_id, users)
+    return {
+        number: user_object(user, groups.get(user.group_id), balances.get(number, 0))
+        for number, user in users.items()
+    }
+
+
+def _balances(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, int]:
+    subjects = {balance_subject(number): number for number in ids}
+    if not subjects:
+        return {}
+    pools = reads.pools(tenant_id, "balance", tuple(subjects))
+    return {subjects[pool.key.subject]: pool.available for pool in pools}
+
+
+async def user_detail(call: Call, visitor: Visitor) -> Answer:
+    """The caller himself, whatever `userId` says; `msg` is null, as the vendor sends it."""
+    not_anonymous(visitor)
+
+    def ask(reads: Reads) -> dict[str, Any]:
+        found = users_by_id(reads, visitor.tenant_id, (visitor.user_id,))
+        if visitor.user_id not in found:
+            raise login_required()
+        shown: dict[str, Any] = found[visitor.user_id]
+        return shown
+
+    return words.success(await look(call, visitor, ask), None)
+
+
+async def captcha(_call: Call, _visitor: Visitor) -> Answer:
+    """Captchas are off."""
+    return words.success({"captcha_off": True})
+
+
+# --- logging in
+
+
+async def login(call: Call, visitor: Visitor) -> Answer:
+    """A token for 30 days. Unknown users and wrong passwords are told alike, in the same time."""
+    given = wire.login(wire.body_of(call))
+    name = (given.phone or given.email or given.user_name).strip()
+    password = given.password.strip()
+    if not name:
+        return words.failure(words.say(call, "account_missing"))
+    if len(password.encode()) < _MIN_PASSWORD:
+        return words.failure(words.say(call, "password_short"))
+    site = await login_site(call, visitor)
+    account = digest(f"{site.tenant_id}|{name.lower()}")
+    window = f"{LOGIN_KIND}:{account}:{call.client}"
+    turn = _turns.setdefault(f"{id(call.hub)}:{window}", asyncio.Lock())
+    async with turn:
+        wait_s = call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S, count=False)
+        if wait_s:
+            retry = (("Retry-After", str(int(wait_s) + 1)),)
+            return words.failure(words.say(call, "login_blocked"), headers=retry)
+        found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
+        user, hashed = found if found is not None else (None, "")
+        fits = await call.hub.blocking(_verify, hashed or _NOBODYS_HASH, password)
+        if user is None or not hashed or not fits:
+            call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S)
+            return words.failure(words.say(call, "login_failed"))
+    token = issue(call, site, user.id)
+    shown = await call.hub.read(lambda reads: users_by_id(reads, site.tenant_id, (user.id,)))
+    cookie = _cookie(token, LOGIN_LIFE_S if given.remember else DAY_S)
+    return words.success({**shown[user.id], "token": token}, headers=(cookie,))
+
+
+def _account(reads: Reads, tenant_id: int, name: str) -> tuple[User, str] | None:
+    """The user of this name, and the hash of his password; empty when he has none."""
+    by, value = _login_name(name)
+    record = reads.record(tenant_id, "user", by, value)
+    if record is None:
+        return None
+    stored = reads.record(tenant_id, LOGIN_KIND, "uid", record.uid)
+    return record.doc, "" if stored is None else str(stored.doc.get("hash", ""))
+
+
+def _login_name(name: str) -> tuple[str, str]:
+    """What looks like an e-mail is one; what contains a mobile number is one; else a user name."""
+    if _EMAIL.fullmatch(name):
+        return "email", name.lower()
+    phone = _PHONE.search(name)
+    if phone is not None:
+        return "phone", phone.group()
+    return "user_name", name.lower()
+
+
+def _verify(hashed: str, password: str) -> bool:
+    if len(password) > _MAX_PASSWORD:
+        return False
+    try:
+        return _HASHER.verify(hashed, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def _cookie(token: str, life_s: int) -> tuple[str, str]:
+    return ("Set-Cookie", f"token={token}; Path=/; Max-Age={life_s}; SameSite=Lax")
+
+
+# --- registering
+
+
+async def register(call: Call, visitor: Visitor) -> Answer:
+    """A new user of the site's default group, logged in at once."""
+    given = wire.register(wire.body_of(call))
+    site = await login_site(call, visitor)
+    name, email, phone = given.user_name.strip(), given.email.strip(), given.phone.strip()
+    password = given.password.strip()
+    inviter = call.cookies.get("invite", "")
+    invited_by = int(inviter) if inviter.isdecimal() and len(inviter) <= 18 else given.invite_id
+    if not name or not password or len(name) > _MAX_NAME:
+        return words.failure(words.say(call, "register_incomplete"))
+    if len(password.encode()) < _MIN_PASSWORD or len(password) > _MAX_PASSWORD:
+        return words.failure(words.say(call, "register_password_short"))
+    names = names_of({"user_name": name, "email": email, "phone": phone})
+    taken, inviter_id, group = await call.hub.read(
+        lambda reads: _standing(reads, site.tenant_id, names, invited_by)
+    )
+    wrong = _wrong(taken, phone, email)
+    if wrong:
+        return words.failure(words.say(call, wrong))
+    for column, text in (("real_name", given.real_name), ("avatar_url", given.avatar_url)):
+        if len(text) > _MAX_TEXT:
+            raise Refused(Rejected(Reason.CONTACT_INVALID, column, "too long"))
+    hashed = await call.hub.blocking(_HASHER.hash, password)
+    settings = await call.hub.settings(site.tenant_id)
+    now = settings.clock.at(call.received_at)
+    user = User(
+        id=0,
+        group_id=_DEFAULT_GROUP,
+        inviter_id=inviter_id,
+        created_at=now,
+        updated_at=now,
+        data={
+            "user_name": name,
+            "email": email,
+            "phone": phone,
+            "real_name": given.real_name,
+            "avatar_url": given.avatar_url,
+        },
+    )
+
+    def answer(accepted: Accepted) -> Answer:
+        number = accepted.records[0].id
+        # After a dry run the number is free for somebody else, whom no token may let one be.
+        token = "" if call.is_dry_run else issue(call, site, number)
+        members = user_object(accepted.records[0].doc, group, 0, token)
+        cookies = (_cookie(token, DAY_S),) if token else ()
+        return words.success(members, headers=cookies)
+
+    command = _put_user(call, visitor, user, hashed)
+    # The names were looked at before; another registration may have come between.
+    return await call.submit(
+        command, answer, lambda rejected: _clash(call, rejected), secret_answer=True
+    )
+
+
+def _standing(
+    reads: Reads, tenant_id: int, names: dict[str, str], invited_by: int
+) -> tuple[tuple[str, ...], int, UserGroup | None]:
+    """Which of the names are taken, the inviter when there is one, and the default group."""
+    taken = tuple(
+        by for by, value in names.items() if reads.record(tenant_id, "user", by, value) is not None
+    )
+    inviter = reads.record(tenant_id, "user", "id", invited_by) if invited_by else None
+    group = reads.record(tenant_id, "user_group", "id", _DEFAULT_GROUP)
+    return taken, 0 if inviter is None else inviter.id, None if group is None else group.doc
+
+
+def _wrong(taken: tuple[str, ...], phone: str, email: str) -> str:
+    """What is wrong with the names, in the vendor's order; empty = nothing."""
+    if "user_name" in taken:
+        return "user_name_taken"
+    if phone:
+        if not _PHONE.fullmatch(phone):
+            return "phone_wrong"
+        if "phone" in taken:
+            return "phone_taken"
+    if email:
+        if len(email) > _MAX_NAME or not _EMAIL.fullmatch(email):
+            return "email_wrong"
+        if "email" in taken:
+            return "email_taken"
+    return "" if phone or email else "contact_missing"
+
+
+def names_of(data: dict[str, Any]) -> dict[str, str]:
+    """What a user is found by, without regard to case: key -> value."""
+    names = {by: str(data.get(by, "")).lower() for by in ("user_name", "phone", "email")}
+    return {by: value for by, value in names.items() if value}
+
+
+def _put_user(call: Call, visitor: Visitor, user: User, hashed: str) -> PutRecords:
+    """The user and his password's hash, under one uid."""
+    uid = str(uuid4())
+    names = names_of(user.data)
+    return PutRecords(
+        origin=call.origin(visitor.caller, encode({"user_name": user.data["user_name"]}).decode()),
+        changes=(
+            RecordChange(kind="user", uid=uid, doc=user, keys=tuple(names.items())),
+            RecordChange(kind=LOGIN_KIND, uid=uid, doc={"hash": hashed}),
+        ),
+        unique=tuple(("user", by, value) for by, value in names.items()),
+    )
+
+
+def _clash(call: Call, rejected: Rejected) -> Answer:
+    taken = f"{rejected.field}_taken"
+    if rejected.reason is Reason.ALREADY_EXISTS and taken in words.TEXTS:
+        return words.failure(words.say(call, taken))
+    return words.refusal(call, rejected)

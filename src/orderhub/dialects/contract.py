@@ -1,0 +1,383 @@
+"""What a dialect is: routes, words for all that can go wrong, and its one small port to the hub."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from orderhub.core.access import Credential
+from orderhub.core.commands import Command, Origin
+from orderhub.core.known import Accepted
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Rejected
+from orderhub.core.values import Order, Settings
+
+T = TypeVar("T")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What leaves the hub: exactly these bytes."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = "application/json"
+
+
+class FaultKind(StrEnum):
+    """What can be wrong with a call before any decision is made. Every dialect words every one."""
+
+    MALFORMED = "malformed"  # not JSON, absurdly deep, U+0000
+    INVALID = "invalid"  # JSON of the wrong shape: see `faults`
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"  # unknown path
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA = "unsupported_media"
+    RATE_LIMITED = "rate_limited"
+    KEY_INVALID = "key_invalid"  # the Idempotency-Key header itself is unusable
+    BUSY = "busy"  # the queue is full; always with Retry-After
+    UNAVAILABLE = "unavailable"  # the ledger cannot be written (disk full, database gone)
+    BROKEN = "broken"  # a bug of the hub
+
+
+class WireFault(msgspec.Struct, frozen=True):
+    """One fault in the shape of a request. `path` is in the vendor's spelling, such as `rooms[0].adult`."""
+
+    path: str
+    problem: str  # `missing`, `type`, `value`, `length`
+    message: str = ""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    kind: FaultKind
+    message: str = ""
+    faults: tuple[WireFault, ...] = ()
+    retry_after_s: int = 0
+
+
+class Stop(Exception):
+    """Raised by a handler to end the call with this fault, worded by its dialect."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
+class Refused(Exception):
+    """Raised by a handler to end the call with a refusal found outside a decision (a read of an unknown order)."""
+
+    def __init__(self, rejected: Rejected) -> None:
+        super().__init__(rejected.reason)
+        self.rejected = rejected
+
+
+def malformed(message: str = "") -> Stop:
+    return Stop(Fault(FaultKind.MALFORMED, message))
+
+
+def invalid(*faults: WireFault) -> Stop:
+    return Stop(Fault(FaultKind.INVALID, faults[0].message if faults else "", faults))
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is calling, once the credential was checked.
+
+    `owner` is set when the caller may see and touch only what is his (an AnQiCMS user).
+    `acts_as` is the vendor's identity that new orders belong to, also for tenant-wide callers.
+    """
+
+    credential: Credential
+    tenant_id: int
+    owner: str = ""
+    acts_as: str = ""
+    data: dict[str, Any] = {}
+
+    @property
+    def claim_scope(self) -> str:
+        """Idempotency keys are this caller's own: the credential, and the user where one credential has many."""
+        return f"{self.credential.id}:{self.owner}" if self.owner else self.credential.id
+
+
+class Hub(Protocol):
+    """The port. Everything a dialect may do to the world."""
+
+    public_url: str  # base URL without a trailing slash
+    rate_limits: bool  # whether the vendors' rate limits apply
+    errors_in_detail: bool  # whether error answers may carry details meant for developers
+
+    def now_us(self) -> int:
+        """Wall time, microseconds since 1970 UTC."""
+        ...
+
+    async def credential(self, kind: str, name: str) -> Credential | None:
+        """A usable credential, or None. Cached for at most a second."""
+        ...
+
+    async def settings(self, tenant_id: int) -> Settings:
+        """The tenant's settings, as of at most a moment ago; decisions load their own."""
+        ...
+
+    async def read(self, ask: Callable[[Reads], T]) -> T:
+        """Run a question on a reading connection, off the event loop."""
+        ...
+
+    async def submit(
+        self,
+        call: Call,
+        command: Command,
+        answer: Callable[[Accepted], Answer],
+        refusal: Callable[[Rejected], Answer],
+        claim_scope: str,
+        secret_answer: bool,
+        bulk: bool = False,
+    ) -> Answer:
+        """Queue the command, await the commit, answer in the words given. Both wordings must be pure."""
+        ...
+
+    async def blocking(self, work: Callable[..., T], *args: Any) -> T:
+        """Run slow work (password hashing) off the event loop."""
+        ...
+
+    def decrypt(self, secret: str) -> str:
+        """What `encrypt` made. Raises ValueError for anything else."""
+        ...
+
+    def encrypt(self, secret: str) -> str: ...
+
+    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
+        """Count a hit in a sliding window: 0.0 when allowed, else seconds to wait. `limit` 0 = no limit.
+
+        `count` False only looks: for windows of failures, which are not known beforehand.
+        """
+        ...
+
+    def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
+        """Pour a hit into a leaky bucket: 0.0 when it fits, else seconds until it will."""
+        ...
+
+
+class Call:
+    """One request, as the web layer hands it to a handler."""
+
+    __slots__ = (
+        "_base_url",
+        "_headers",
+        "_query",
+        "_stream",
+        "body",
+        "caller",
+        "client",
+        "dialect",
+        "hub",
+        "method",
+        "notes",
+        "params",
+        "path",
+        "planned",
+        "query_string",
+        "received_at",
+        "request_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        dialect: Dialect,
+        method: str,
+        path: str,
+        query_string: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        params: Mapping[str, str] | None = None,
+        client: str = "",
+        request_id: str = "",
+        received_at: int = 0,
+        stream: AsyncIterator[bytes] | None = None,
+        base_url: str = "",
+    ) -> None:
+        self._base_url = base_url
+        self._stream = stream
+        self.hub = hub
+        self.dialect = dialect
+        self.method = method
+        self.path = path
+        self.query_string = query_string
+        self._headers = headers or {}
+        self._query: dict[str, str] | None = None
+        self.body = body
+        self.params = params or {}
+        self.client = client
+        self.request_id = request_id
+        self.received_at = received_at  # wall microseconds
+        self.caller: Caller | None = None
+        self.notes: dict[str, Any] = {}  # what the log line should carry besides
+        self.planned: list[Accepted] | None = None  # filled by a dry run, for who asks for its plan
+
+    def header(self, name: str, default: str = "") -> str:
+        """A header by its lower-case name."""
+        return self._headers.get(name, default)
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether the call must be answered as ever and leave nothing behind; commands see to it by themselves."""
+        return self.header("hub-dry-run").lower() == "true"
+
+    @property
+    def base_url(self) -> str:
+        """The base of links in answers: the hub's public URL, or what a trusted proxy says it was called by."""
+        return self._base_url or self.hub.public_url
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query parameters; of a repeated one the last."""
+        if self._query is None:
+            self._query = dict(parse_qsl(self.query_string, keep_blank_values=True))
+        return self._query
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        pairs = (each.strip().partition("=") for each in self.header("cookie").split(";"))
+        return {name: value for name, equals, value in pairs if equals}
+
+    def origin(self, caller: Caller, request: str | bytes, *, door: str = "") -> Origin:
+        """The origin of a command. `request` is the raw body with its secrets cut out."""
+        text = request if isinstance(request, str) else request.decode("utf-8", "replace")
+        return Origin(
+            tenant_id=caller.tenant_id,
+            door=door or self.dialect.name,
+            actor=caller.credential.id,
+            recorded_at=self.received_at,
+            owner=caller.owner or caller.acts_as,
+            request_id=self.request_id,
+            request=text,
+        )
+
+    async def submit(
+        self,
+        command: Command,
+        answer: Callable[[Accepted], Answer],
+        refusal: Callable[[Rejected], Answer] | None = None,
+        *,
+        secret_answer: bool = False,
+        bulk: bool = False,
+    ) -> Answer:
+        """Have the command decided and committed; the answer is worded before the commit and leaves after it.
+
+        `Idempotency-Key` is honoured here. `secret_answer`: the answer must not be kept (a fresh token).
+        `bulk`: part of a load that enters in small chunks behind the creates that wait.
+        """
+        words = refusal or (lambda rejected: self.dialect.refusal(self, rejected))
+        scope = "" if self.caller is None else self.caller.claim_scope
+        return await self.hub.submit(self, command, answer, words, scope, secret_answer, bulk)
+
+    def as_dry_run(self) -> Call:
+        """The same call, of whose command nothing is kept: for operations that only preview."""
+        headers = {name: each for name, each in self._headers.items() if name != "idempotency-key"}
+        preview = Call(
+            hub=self.hub,
+            dialect=self.dialect,
+            method=self.method,
+            path=self.path,
+            query_string=self.query_string,
+            headers={**headers, "hub-dry-run": "true"},
+            body=self.body,
+            params=self.params,
+            client=self.client,
+            request_id=self.request_id,
+            received_at=self.received_at,
+            base_url=self._base_url,
+        )
+        preview.caller, preview.notes, preview.planned = self.caller, self.notes, self.planned
+        return preview
+
+    def set_stream(self, pieces: AsyncIterator[bytes]) -> None:
+        """For the web layer: where a streamed body comes from."""
+        self._stream = pieces
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, for routes declared with `stream=True`; it can be read once.
+
+        Raises Stop(TOO_LARGE) when it grows past the route's `max_body`.
+        """
+        assert self._stream is not None, "only routes with stream=True can stream"
+        return self._stream
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A body that is no JSON document, for OpenAPI: its media type, and the model of it (NDJSON: of a line)."""
+
+    type: str
+    model: Any = bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation at the vendor's own path. `{name}` parts become `call.params`.
+
+    A wire model is a msgspec Struct, or a JSON Schema (a dict) where no Struct says what is true.
+
+    request   wire model of the body, for OpenAPI
+    answers   HTTP status -> wire model of the answer, for OpenAPI; None: no body, ...: what the golden pairs show
+    mutates   whether the call changes anything: idempotency keys and dry runs apply
+    params    wire model of the path parameters, where they are not just any text, for OpenAPI
+    query     wire model of the query parameters, for OpenAPI
+    headers   wire model of the request headers of its own, for OpenAPI
+    keyed     whether a mutating call keeps its answer for its `Idempotency-Key`: not where that holds a secret
+    optional_body   whether no body at all is an empty object, for OpenAPI
+    public    whether nobody has to say who he is: the call is open, or its address is the credential
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str = ""
+    request: Any = None
+    answers: Mapping[int, Any] = field(default_factory=dict)
+    mutates: bool = False
+    max_body: int = 0  # bytes; 0 = the hub's limit
+    stream: bool = False  # the body is not gathered: the handler reads `call.stream()`
+    params: Any = None
+    query: Any = None
+    headers: Any = None
+    keyed: bool = True
+    optional_body: bool = False
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One vendor's API.
+
+    name       the folder's name
+    prefixes   paths it words unknown paths under, longest match wins
+    fault      words for what goes wrong before a decision: total over FaultKind
+    refusal    words for a refusal: total over Reason
+    fields     canonical field -> the vendor's spelling
+    render     an order of any door as this vendor's own read call would show it (plain JSON values)
+    secrets    body members never kept in the raw request
+    security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
+               OpenAPI security schemes that go together, empty where OpenAPI has no word for it
+    """
+
+    name: str
+    title: str
+    prefixes: tuple[str, ...]
+    routes: tuple[Route, ...]
+    fault: Callable[[Call, Fault], Answer]
+    refusal: Callable[[Call, Rejected], Answer]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    render: Callable[[Order, Settings], Any] | None = None
+    secrets: tuple[str, ...] = ()
+    security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()

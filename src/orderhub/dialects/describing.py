@@ -1,0 +1,117 @@
+"""JSON Schemas for OpenAPI where a wire model cannot say what is accepted, and routes told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from orderhub.dialects.contract import Handler, Route
+
+Schema = dict[str, Any]
+
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_OFFSET = "(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+_SECOND = "(?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
+# What neither Python nor JavaScript takes for a blank.
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85\ufeff]"
+# 29 February is in the years that have one.
+_LEAP = "19(?:7[26]|8[048]|9[26])|20(?:0[048]|[2468][048]|[13579][26])"
+
+
+def _day(year: str) -> str:
+    return (
+        f"(?:{year}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+        "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+        f"|(?:{_LEAP})-02-29)"
+    )
+
+
+_DAY = _day("(?:19|20)[0-9]{2}")
+# With an offset, perhaps without one, and perhaps without a time at all.
+INSTANT: Schema = {"type": "string", "pattern": f"^{_DAY}T{_CLOCK}{_SECOND}{_OFFSET}$"}
+INSTANT_SINCE_1970: Schema = {
+    "type": "string",
+    "pattern": f"^{_day('(?:19[789]|20[0-9])[0-9]')}T{_CLOCK}{_SECOND}{_OFFSET}$",
+}
+LOOSE_INSTANT: Schema = {"type": "string", "pattern": f"^{_DAY}T{_CLOCK}{_SECOND}{_OFFSET}?$"}
+DAY_OR_INSTANT: Schema = {
+    "type": "string",
+    "pattern": f"^{_DAY}(?:T{_CLOCK}{_SECOND}{_OFFSET}?)?$",
+}
+BIRTHDAY: Schema = {
+    "type": "string",
+    "pattern": f"^(?:19[0-9]{{2}}|20[01][0-9])-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    f"(?:T{_CLOCK}{_SECOND}{_OFFSET}?)?$",
+}
+
+
+def described(
+    routes: Iterable[Route], notes: Mapping[Handler | str, Mapping[str, Any]]
+) -> tuple[Route, ...]:
+    """The routes with what OpenAPI should know besides: by handler, or by `METHOD /path`."""
+    unused = set(notes)
+    found = []
+    for route in routes:
+        for key in (route.handler, f"{route.method} {route.path}"):
+            if key in notes:
+                unused.discard(key)
+                route = replace(route, **notes[key])  # noqa: PLW2901 - both keys may tell something
+        found.append(route)
+    assert not unused, f"no such route: {unused}"
+    return tuple(found)
+
+
+def text(most: int, about: str = "") -> Schema:
+    schema: Schema = {"type": "string", "maxLength": most}
+    return {**schema, "description": about} if about else schema
+
+
+def needed(most: int) -> Schema:
+    """A text with something else than blanks in it."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _NOT_BLANK}
+
+
+def maybe(schema: Schema) -> Schema:
+    """The same, or null."""
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def whole(least: int, most: int, about: str = "") -> Schema:
+    schema: Schema = {"type": "integer", "minimum": least, "maximum": most}
+    return {**schema, "description": about} if about else schema
+
+
+def or_empty(schema: Schema) -> Schema:
+    """A query parameter that counts as absent when it is empty."""
+    about = {name: schema[name] for name in ("description",) if name in schema}
+    rest = {name: value for name, value in schema.items() if name not in about}
+    return {"anyOf": [rest, {"const": ""}], **about}
+
+
+def listed(item: Schema, least: int, most: int) -> Schema:
+    return {"type": "array", "items": item, "minItems": least, "maxItems": most}
+
+
+def members(properties: Mapping[str, Schema], *required: str, **more: Any) -> Schema:
+    """An object."""
+    schema: Schema = {"type": "object", "properties": dict(properties)}
+    if required:
+        schema["required"] = list(required)
+    return {**schema, **more}
+
+
+NOTHING: Schema = {"enum": [None, ""]}
+
+
+def any_of(spelled: Mapping[str, Schema]) -> list[Schema]:
+    """For `anyOf`: one of these members is there; the first that is there is the one that counts."""
+    return [
+        {
+            "properties": {**dict.fromkeys(list(spelled)[:index], NOTHING), name: schema},
+            "required": [name],
+        }
+        for index, (name, schema) in enumerate(spelled.items())
+    ]

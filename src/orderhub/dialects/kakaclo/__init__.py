@@ -1,0 +1,21 @@
+"""KakaClo open API: dropship orders, V1 and V2, with the calls around them."""
+
+from __future__ import annotations
+
+from orderhub.dialects.contract import Dialect
+from orderhub.dialects.kakaclo import codes
+from orderhub.dialects.kakaclo.described import ROUTES, SECURITY
+from orderhub.dialects.kakaclo.mapping import NAME
+from orderhub.dialects.kakaclo.show import show_one
+
+DIALECT = Dialect(
+    name=NAME,
+    title="KakaClo open API",
+    prefixes=("/openapi",),
+    routes=ROUTES,
+    fault=codes.fault,
+    refusal=codes.refusal,
+    fields=codes.FIELDS,
+    render=show_one,
+    security=SECURITY,
+)

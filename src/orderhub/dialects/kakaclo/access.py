@@ -1,0 +1,129 @@
+"""Who calls, how often, and the small things that every handler of this door needs."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from orderhub.core.values import MICROSECONDS, Settings
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    Handler,
+    Route,
+    Stop,
+    WireFault,
+    invalid,
+)
+from orderhub.dialects.kakaclo.codes import SUCCESS
+from orderhub.dialects.kakaclo.mapping import NAME, switches
+from orderhub.dialects.kakaclo.wire import as_integer
+from orderhub.dialects.wiring import bearer, decode_object, digest, encode, hub_caller
+
+# The vendor's leaky bucket: 120 requests fit, 2 leave it every second.
+BUCKET = 120
+LEAK_PER_S = 2.0
+# Pages print paths that begin with /openapi below a base URL that ends in it: both are taken.
+PREFIXES = ("/openapi", "/openapi/openapi")
+
+
+async def caller_of(call: Call) -> tuple[Caller, Settings]:
+    """The caller and the tenant's settings. Raises Stop: nobody we know, or too many calls."""
+    caller = await hub_caller(call)
+    if caller is None:
+        token = bearer(call)
+        credential = await call.hub.credential(NAME, digest(token)) if token else None
+        if credential is None or not credential.tenant_id:
+            raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+        caller = Caller(credential=credential, tenant_id=credential.tenant_id)
+        call.caller = caller
+    settings = await call.hub.settings(caller.tenant_id)
+    _limit(call, caller, settings)
+    return caller, settings
+
+
+def _limit(call: Call, caller: Caller, settings: Settings) -> None:
+    """Per credential; off in a sandbox unless the tenant's switch `rate_limit` says otherwise."""
+    wanted = switches(settings).get("rate_limit", not settings.sandbox)
+    if wanted is not True or not call.hub.rate_limits:
+        return
+    wait_s = call.hub.pour(f"{NAME}:{caller.credential.id}", BUCKET, LEAK_PER_S)
+    if wait_s > 0:
+        raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=math.ceil(wait_s)))
+
+
+def success(data: Any) -> Answer:
+    return Answer(200, encode({"code": SUCCESS, "message": "success", "data": data}))
+
+
+def object_of(call: Call) -> dict[str, Any]:
+    return decode_object(call.body)
+
+
+def routes(
+    method: str, paths: tuple[str, ...], handler: Handler, summary: str, **more: Any
+) -> tuple[Route, ...]:
+    """The operation at each path (`/v1/...`) below each prefix."""
+    return tuple(
+        Route(method, prefix + path, handler, summary, **more)
+        for path in paths
+        for prefix in PREFIXES
+    )
+
+
+def bad(name: str, message: str) -> Stop:
+    return invalid(WireFault(name, "value", message))
+
+
+def whole(call: Call, name: str, default: int, most: int) -> int:
+    """A query parameter that is an integer from 1 to `most`."""
+    text = call.query.get(name, "").strip()
+    if not text:
+        return default
+    value = as_integer(text)
+    if value is None or not 1 <= value <= most:
+        raise bad(name, f"must be an integer from 1 to {most}")
+    return value
+
+
+def listed(call: Call, name: str, most: int) -> tuple[str, ...]:
+    """A query parameter that is a list with commas; empty entries do not count."""
+    found = tuple(each.strip() for each in call.query.get(name, "").split(",") if each.strip())
+    if len(found) > most:
+        raise bad(name, f"at most {most}")
+    if any(len(each) > 64 for each in found):
+        raise bad(name, "at most 64 characters each")
+    return found
+
+
+def instant(call: Call, *names: str) -> int | None:
+    """A query parameter that is a time, UTC unless it says otherwise: microseconds since 1970.
+
+    The document's own example stands in quotes; `2016-01-18T23:41:00Z`, a blank instead of the T
+    and a date alone are taken too.
+    """
+    for name in names:
+        text = call.query.get(name, "").strip().strip('"')
+        if not text:
+            continue
+        # An unescaped + of an offset arrives as a blank.
+        head, blank, tail = text.rpartition(" ")
+        if blank and len(head) > 10:
+            text = f"{head}+{tail}"
+        try:
+            at = datetime.fromisoformat(text)
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+            since = at - datetime(1970, 1, 1, tzinfo=UTC)
+        except (ValueError, OverflowError):
+            raise bad(name, "must be a time such as 2016-01-18T23:41:00Z") from None
+        return since // timedelta(microseconds=1)
+    return None
+
+
+def just_after(at_us: int | None) -> int | None:
+    """The end of a closed range as an open one. Times are shown to the second: all of it counts."""
+    return None if at_us is None else at_us - at_us % MICROSECONDS + MICROSECONDS

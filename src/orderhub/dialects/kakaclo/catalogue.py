@@ -1,0 +1,381 @@
+"""What can be bought and where it lies: products, stocks, warehouses, categories; the balance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from orderhub.core.catalogue import Product, Sellable, Variant, Warehouse
+from orderhub.core.known import Record
+from orderhub.core.money import ZERO, from_micros, plain
+from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.values import MICROSECONDS
+from orderhub.dialects.contract import Answer, Call, Route
+from orderhub.dialects.kakaclo.access import (
+    bad,
+    caller_of,
+    instant,
+    just_after,
+    listed,
+    routes,
+    success,
+    whole,
+)
+from orderhub.dialects.kakaclo.show import moment
+
+PAGE_SIZE = 30
+_MOST_CODES = 30
+_MAX_PAGE = 1_000_000
+_BATCH = 1_000
+_DAY_US = 86_400 * MICROSECONDS
+CATEGORY = "kakaclo.category"  # plain JSON: name, parentId, level, imgUrl
+
+# Where a warehouse's country is written out, in the vendor's member `countryCn`.
+_COUNTRIES = {"CN": "China", "US": "United States", "FR": "France", "DE": "Germany"}
+
+
+def _every(reads: Reads, tenant_id: int, kind: str) -> list[Any]:
+    """All documents of a kind, in portions."""
+    found: list[Any] = []
+    after = 0
+    while True:
+        query = RecordQuery(tenant_id=tenant_id, kind=kind, after_id=after, limit=_BATCH)
+        portion = reads.records(query)
+        found += [record.doc for record in portion]
+        if len(portion) < _BATCH:
+            return found
+        after = portion[-1].id
+
+
+def _by(reads: Reads, tenant_id: int, kind: str, by: str, values: Iterable[Any]) -> list[Any]:
+    wanted = tuple(str(value) for value in values)
+    if not wanted:
+        return []
+    query = RecordQuery(tenant_id=tenant_id, kind=kind, by=by, values=wanted, limit=_BATCH)
+    return [record.doc for record in reads.records(query)]
+
+
+def _is_good(product: Product) -> bool:
+    return product.kind == "good" and product.code != ""
+
+
+def _skus_of(products: list[Product], variants: list[Variant]) -> list[Sellable]:
+    """Every SKU of the products: their variants, or the product itself if it has none."""
+    by_product: dict[int, list[Variant]] = {}
+    for variant in variants:
+        by_product.setdefault(variant.product_id, []).append(variant)
+    return [
+        sellable
+        for product in products
+        for sellable in (
+            [Sellable(product, variant) for variant in by_product[product.id] if variant.code]
+            if product.id in by_product
+            else [Sellable(product)]
+        )
+    ]
+
+
+def _named_skus(reads: Reads, tenant_id: int, codes: tuple[str, ...]) -> list[Sellable]:
+    """The SKUs of these codes, in their order; unknown ones are left out."""
+    variants: list[Variant] = _by(reads, tenant_id, "variant", "code", codes)
+    owners = {each.product_id for each in variants}
+    products = {p.id: p for p in _by(reads, tenant_id, "product", "id", sorted(owners))}
+    found = {
+        each.code: Sellable(products[each.product_id], each)
+        for each in variants
+        if each.product_id in products
+    }
+    for product in _by(reads, tenant_id, "product", "code", codes):
+        if product.kind == "good":
+            found.setdefault(product.code, Sellable(product))
+    return [found[code] for code in dict.fromkeys(codes) if code in found]
+
+
+def _window(call: Call) -> tuple[int, int] | None:
+    """The time window that products and stocks may be asked for by; whole days, both ends in it."""
+    start = instant(call, "dateStartTime")
+    end = instant(call, "dateEndTime")
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        raise bad("dateEndTime" if end is None else "dateStartTime", "is required")
+    if start > end:
+        raise bad("dateStartTime", "must not be after dateEndTime")
+    return start - start % _DAY_US, (just_after(end) or end) // _DAY_US * _DAY_US + _DAY_US
+
+
+def _paged(call: Call) -> int:
+    """`pageNumber`, which the vendor requires where a list may be long."""
+    if not call.query.get("pageNumber", "").strip():
+        raise bad("pageNumber", "is required")
+    return whole(call, "pageNumber", 1, _MAX_PAGE)
+
+
+def _changed_within(product: Product, window: tuple[int, int]) -> bool:
+    """By `updateTime` of the product's data; without one it may have changed at any time."""
+    at = product.data.get("updateTime")
+    if not isinstance(at, str):
+        return True
+    start, end = moment(window[0]) or "", moment(window[1]) or ""
+    return start <= at < end
+
+
+# --- stocks
+
+
+async def stocks(call: Call) -> Answer:
+    """Stock by SKU and warehouse: only warehouses that carry the SKU, also with none left."""
+    caller, _ = await caller_of(call)
+    codes = listed(call, "skus", _MOST_CODES)
+    window = _window(call)
+    if not codes and window is None:
+        raise bad("skus", "is required, or dateStartTime, dateEndTime and pageNumber")
+    page = 1 if codes else _paged(call)
+    place = call.query.get("warehouseCode", "").strip()
+
+    def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:
+        tenant = caller.tenant_id
+        if codes:
+            skus = _named_skus(reads, tenant, codes)
+        else:
+            # The hub keeps no time for a stock: every SKU may have changed in the window.
+            goods = [each for each in _every(reads, tenant, "product") if _is_good(each)]
+            skus = _skus_of(goods, _every(reads, tenant, "variant"))
+        total = len(skus)
+        skus = skus[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        countries = {each.code: each.country for each in _every(reads, tenant, "warehouse")}
+        held = _held(reads, tenant, skus)
+        listing = [
+            {
+                "warehouseStockList": [
+                    {"countryCode": countries.get(code), "qty": units, "warehouseCode": code}
+                    for code, units in held.get(sku.subject, {}).items()
+                    if place in ("", code)
+                ],
+                "sku": sku.sku,
+            }
+            for sku in skus
+        ]
+        return total, listing
+
+    total, listing = await call.hub.read(ask)
+    return success(_page(listing, total, page))
+
+
+def _held(reads: Reads, tenant_id: int, skus: Iterable[Sellable]) -> dict[str, dict[str, int]]:
+    """Subject -> warehouse code -> units, in the order of the codes."""
+    subjects = tuple(dict.fromkeys(sku.subject for sku in skus if sku.product.stocked))
+    held: dict[str, dict[str, int]] = {}
+    for start in range(0, len(subjects), 500):
+        for pool in reads.pools(tenant_id, "stock", subjects[start : start + 500]):
+            held.setdefault(pool.key.subject, {})[pool.key.place] = pool.available
+    return {subject: dict(sorted(places.items())) for subject, places in held.items()}
+
+
+def _page(listing: list[Any], total: int, page: int) -> dict[str, Any]:
+    return {"total": total, "pageNumber": page, "pageSize": PAGE_SIZE, "list": listing}
+
+
+# --- products
+
+
+async def products(call: Call) -> Answer:
+    """Products with their SKUs, by spus, skus, categoryId, or dateStartTime and dateEndTime."""
+    caller, _ = await caller_of(call)
+    spus, skus = listed(call, "spus", _MOST_CODES), listed(call, "skus", _MOST_CODES)
+    window = _window(call)
+    category = call.query.get("categoryId", "").strip()
+    if category and not category.isdigit():
+        raise bad("categoryId", "must be a category id")
+    if not (spus or skus or category or window):
+        raise bad("spus", "is required, or skus, categoryId, dateStartTime and dateEndTime")
+    page = 1 if spus or skus else _paged(call)
+    sort_by, descending = _sorting(call)
+
+    def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:
+        tenant = caller.tenant_id
+        if spus or skus:
+            found = [p for p in _by(reads, tenant, "product", "code", spus) if p.kind == "good"]
+            found += [sku.product for sku in _named_skus(reads, tenant, skus)]
+            found = list({product.id: product for product in found}.values())
+        else:
+            found = [each for each in _every(reads, tenant, "product") if _is_good(each)]
+        if category:
+            found = [p for p in found if str(p.data.get("categoryId", "")) == category]
+        if window is not None:
+            found = [p for p in found if _changed_within(p, window)]
+        ids = {product.id for product in found}
+        variants = [v for v in _every(reads, tenant, "variant") if v.product_id in ids]
+        every = _skus_of(found, variants)
+        held = _held(reads, tenant, every)
+        by_product: dict[int, list[Sellable]] = {}
+        for sku in every:
+            by_product.setdefault(sku.product.id, []).append(sku)
+        shown = [_product(p, by_product.get(p.id, []), held) for p in found]
+        shown.sort(key=sort_by, reverse=descending)
+        return len(shown), shown[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+
+    total, listing = await call.hub.read(ask)
+    return success(_page(listing, total, page))
+
+
+_SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "salasVolume": lambda shown: shown["salesVolume"],
+    "stock": lambda shown: shown["stock"],
+    "price": lambda shown: shown["price"],
+    "updateTime": lambda shown: shown["updateTime"] or "",
+}
+
+
+def _sorting(call: Call) -> tuple[Callable[[dict[str, Any]], Any], bool]:
+    """`sortType` (the vendor writes salasVolume) and `sortBy`; else the latest update first."""
+    kind = call.query.get("sortType", "").strip() or "updateTime"
+    if kind not in _SORTS:
+        raise bad("sortType", f"must be one of {', '.join(_SORTS)}")
+    way = call.query.get("sortBy", "").strip().lower() or "desc"
+    if way not in ("asc", "desc"):
+        raise bad("sortBy", "must be asc or desc")
+    return _SORTS[kind], way == "desc"
+
+
+def _product(
+    product: Product, skus: list[Sellable], held: dict[str, dict[str, int]]
+) -> dict[str, Any]:
+    data = product.data
+    details = [_sku(sku, held) for sku in skus]
+    return {
+        "kkProductId": product.id,
+        "spu": product.code,
+        "productName": product.title,
+        "description": data.get("description"),
+        "sizeImagePath": data.get("sizeImagePath"),
+        "spuStatus": 1 if product.active else 0,
+        "categoryId": data.get("categoryId"),
+        "fullCategoryName": data.get("fullCategoryName"),
+        "salesVolume": _number(data.get("salesVolume")),
+        "attributesJson": data.get("attributesJson"),
+        "price": min((sku["price"] for sku in details), default=plain(product.price)),
+        "stock": sum(sku["stock"] for sku in details),
+        "createTime": data.get("createTime"),
+        "updateTime": data.get("updateTime"),
+        "skuDetails": details,
+        "skuImgUrl": [
+            {"skus": [sku["sku"]], "imgUrl": [sku["mainImg"]]} for sku in details if sku["mainImg"]
+        ],
+    }
+
+
+def _sku(sellable: Sellable, held: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """One SKU. `skuStatus` is what the product's data says, as far as it fits what is sold."""
+    variant = sellable.variant
+    data = sellable.product.data | (variant.data if variant is not None else {})
+    stock = sum(held.get(sellable.subject, {}).values())
+    name = (variant.title if variant is not None else "") or sellable.product.title
+    return {
+        "sku": sellable.sku,
+        "skuName": name,
+        "mainImg": data.get("image"),
+        "packageLength": data.get("packageLength"),
+        "packageWidth": data.get("packageWidth"),
+        "packageHeight": data.get("packageHeight"),
+        "packageWeight": sellable.weight_g,
+        "cost": data.get("cost"),
+        "price": plain(sellable.price),
+        "stock": stock,
+        "option1": data.get("option1"),
+        "option2": data.get("option2"),
+        "option3": data.get("option3"),
+        "material": data.get("material"),
+        "skuStatus": _sku_status(sellable, data.get("skuStatus")),
+    }
+
+
+# The vendor's: 0 off the shelf, 1 on it, 2 deleted, 3 discontinued, 4 and 5 clearance, 6 no stock.
+_SOLD = (1, 4, 5, 6)
+_NOT_SOLD = (0, 2, 3)
+
+
+def _sku_status(sellable: Sellable, said: Any) -> int:
+    if sellable.is_active:
+        return said if said in _SOLD else 1
+    return said if said in _NOT_SOLD else 0
+
+
+def _number(value: Any) -> int | Decimal:
+    return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else 0
+
+
+# --- warehouses, categories, balance
+
+
+async def warehouses(call: Call) -> Answer:
+    caller, _ = await caller_of(call)
+    found: list[Warehouse] = await call.hub.read(
+        lambda reads: _every(reads, caller.tenant_id, "warehouse")
+    )
+    listing = [
+        {
+            "warehouseId": each.id,
+            "warehouseCode": each.code,
+            "warehouseName": each.name or each.code,
+            "warehouseNameExt": each.name or each.code,
+            "countryCode": each.country,
+            "countryCn": _COUNTRIES.get(each.country, each.country),
+            "status": 1 if each.active else 0,
+        }
+        for each in sorted(found, key=lambda each: each.code)
+    ]
+    return success({"list": listing})
+
+
+async def categories(call: Call) -> Answer:
+    """The tree of categories; one whose parent is unknown stands at the root."""
+    caller, _ = await caller_of(call)
+    query = RecordQuery(tenant_id=caller.tenant_id, kind=CATEGORY, limit=10_000)
+    found = await call.hub.read(lambda reads: reads.records(query))
+    return success({"list": _tree(found)})
+
+
+def _tree(records: tuple[Record, ...]) -> list[dict[str, Any]]:
+    parents = {record.id: int(record.doc.get("parentId") or 0) for record in records}
+    children: dict[int, list[Record]] = {}
+    for record in records:
+        parent = parents[record.id]
+        children.setdefault(parent if parent in parents else 0, []).append(record)
+
+    def level(parent: int, depth: int, path: tuple[int, ...]) -> list[dict[str, Any]]:
+        return [
+            {
+                "categoryId": record.id,
+                "parentId": parent,
+                "level": depth,
+                "fullCategoryId": "/".join(map(str, (*path, record.id))),
+                "imgUrl": record.doc.get("imgUrl"),
+                "name": record.doc.get("name", ""),
+                "child": level(record.id, depth + 1, (*path, record.id)),
+            }
+            for record in children.get(parent, ())
+        ]
+
+    return level(0, 1, ())
+
+
+async def balance(call: Call) -> Answer:
+    """The prepaid balance that orders are drawn on, in the account's currency."""
+    caller, settings = await caller_of(call)
+    found = await call.hub.read(
+        lambda reads: reads.pools(caller.tenant_id, "balance", (settings.currency,))
+    )
+    micros = sum(pool.available for pool in found if not pool.key.place)
+    amount = plain(from_micros(micros)) if micros else ZERO
+    return success({"balance": amount, "currency": settings.currency})
+
+
+ROUTES: tuple[Route, ...] = (
+    *routes("GET", ("/v1/product/stocks",), stocks, "Query stock"),
+    *routes("GET", ("/v1/product/products",), products, "Query products"),
+    *routes("GET", ("/v1/product/countryAndWarehouse",), warehouses, "Query warehouses"),
+    *routes("GET", ("/v1/product/category",), categories, "Query category"),
+    *routes("GET", ("/v1/payment/balance",), balance, "Query balance"),
+)

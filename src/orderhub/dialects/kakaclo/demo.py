@@ -1,0 +1,130 @@
+"""What the demo seeds for this door."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from orderhub.core.catalogue import Product, Warehouse
+from orderhub.core.commands import RecordChange
+from orderhub.core.freight import FreightRate, keys_of_rate
+from orderhub.core.values import Settings
+from orderhub.dialects.kakaclo.catalogue import CATEGORY
+from orderhub.dialects.kakaclo.mapping import NAME
+from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
+
+_PLENTY = 100_000
+_MILLION_USD = 1_000_000 * 1_000_000  # in millionths
+_IMAGES = "https://img.example.com/"
+
+# Code, title, colour, size, warehouse code -> units.
+_SKUS: tuple[tuple[str, str, str, str, dict[str, int]], ...] = (
+    ("TS_RED_M", "T-shirt", "Red", "M", {"G006": _PLENTY, "G007": _PLENTY}),
+    ("TS_BLUE_L", "T-shirt", "Blue", "L", {"US01": _PLENTY}),
+    ("HOOD_BLK_S", "Hoodie", "Black", "S", {"G006": _PLENTY}),
+    ("MUG_WHT", "Mug", "White", "", {"G007": 5, "US01": 5}),
+)
+_WAREHOUSES = (
+    (1, "G006", "Warehouse 6 in North China", "CN"),
+    (2, "G007", "Warehouse 7 in South China", "CN"),
+    (13, "US01", "Warehouse 1 in the United States", "US"),
+)
+_CATEGORIES = ((3600, "Women", 0), (3658, "Tops", 3600), (3700, "Home", 0))
+
+
+def _option(name: str, value: str) -> str:
+    return f'{{"name":"{name}","value":"{value}"}}'
+
+
+def _product(number: int, code: str, title: str, colour: str, size: str) -> RecordChange:
+    is_mug = code.startswith("MUG")
+    product = Product(
+        id=number,
+        code=code,
+        title=title,
+        price=Decimal(10),
+        currency="USD",
+        stocked=True,
+        weight_g=200,
+        data={
+            "image": f"{_IMAGES}{code}.jpg",
+            "option1": _option("color", colour),
+            "option2": _option("size", size),
+            "categoryId": 3700 if is_mug else 3658,
+            "fullCategoryName": "Home" if is_mug else "Women/Tops",
+        },
+    )
+    return RecordChange(kind="product", id=number, code=code, doc=product)
+
+
+def _rate() -> RecordChange:
+    """5 USD and 1 more for every started 100 g, for every parcel, from anywhere to anywhere."""
+    rate = FreightRate(
+        id=1,
+        code="WB001",
+        title="Standard Shipping",
+        company="Yanwen",
+        base=Decimal(5),
+        per_step=Decimal(1),
+        step_g=100,
+        currency="USD",
+        delivery="6~10 Business Days",
+        days=10,
+    )
+    return RecordChange(
+        kind="freight_rate", id=rate.id, code=rate.code, doc=rate, keys=keys_of_rate(rate)
+    )
+
+
+DEMO = (
+    DemoBusiness(
+        name="dropship",
+        title="KakaClo: a dropship seller",
+        settings=Settings(
+            name="dropship",
+            currency="USD",
+            utc_offset_minutes=480,
+            sandbox=True,
+            first_order_id=371651,
+            default_warehouse="G007",
+            auto_pay_s=600,
+        ),
+        credentials=(DemoCredential(NAME, token="demo-kakaclo"),),  # noqa: S106 - the demo's own
+        records=(
+            *(
+                RecordChange(
+                    kind="warehouse",
+                    id=number,
+                    code=code,
+                    doc=Warehouse(id=number, code=code, name=name, country=country),
+                )
+                for number, code, name, country in _WAREHOUSES
+            ),
+            *(
+                _product(number, code, title, colour, size)
+                for number, (code, title, colour, size, _) in enumerate(_SKUS, 1)
+            ),
+            *(
+                RecordChange(
+                    kind=CATEGORY, id=number, doc={"name": name, "parentId": parent, "imgUrl": ""}
+                )
+                for number, name, parent in _CATEGORIES
+            ),
+            _rate(),
+        ),
+        pools=(
+            *(
+                DemoPool("stock", f"product:{number}", place, units)
+                for number, (_, _, _, _, stock) in enumerate(_SKUS, 1)
+                for place, units in stock.items()
+            ),
+            DemoPool("balance", "USD", "", _MILLION_USD),
+        ),
+    ),
+)
+
+OMNI = DemoBusiness(
+    name="omni",
+    credentials=(DemoCredential(NAME, token="omni-kakaclo"),),  # noqa: S106 - the demo's own
+    records=(_rate(),),
+    pools=(DemoPool("balance", "USD", "", _MILLION_USD),),
+)

@@ -1,0 +1,171 @@
+"""What sending would cost: three calls of three ages over one table of rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.core import parcels
+from orderhub.core.commands import PlaceOrder
+from orderhub.core.freight_quotes import Quote, as_split, from_warehouse
+from orderhub.core.known import Known, PoolNeed, Record, RecordKey
+from orderhub.core.money import plain
+from orderhub.core.parcels import Dropship, Item
+from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.refusals import Rejected
+from orderhub.core.values import Address, Settings
+from orderhub.dialects.contract import Answer, Call, Caller, Route
+from orderhub.dialects.kakaclo.access import caller_of, object_of, routes, success
+from orderhub.dialects.kakaclo.codes import QUOTE_FIELDS, V1_QUOTE_FIELDS, refused_as
+from orderhub.dialects.kakaclo.wire import FreightQuestion, read_freight
+
+_MAX_RECORDS = 10_000
+
+
+def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Known:
+    """What the order would be decided upon, as of now and without locks."""
+    tenant_id = command.origin.tenant_id
+    known = Known()
+    key = RecordKey(tenant_id, "settings", "id", "0")
+    known.learn_records(
+        key, [Record(tenant_id=tenant_id, kind="settings", id=0, uid="", code="", doc=settings)]
+    )
+    while True:
+        missing = [
+            need
+            for need in dict.fromkeys(parcels.needs(command, known))
+            if isinstance(need, RecordKey) and not known.has(need)
+        ]
+        if not missing:
+            break
+        for need in missing:
+            values = () if need.by == "all" else (need.value,)
+            query = RecordQuery(
+                tenant_id=tenant_id, kind=need.kind, by=need.by, values=values, limit=_MAX_RECORDS
+            )
+            known.learn_records(need, reads.records(query))
+    subjects = {need.subject for need in parcels.pools(command, known) if need.kind == "stock"}
+    found = reads.pools(tenant_id, "stock", tuple(sorted(subjects))) if subjects else ()
+    for subject in subjects:
+        held = [pool for pool in found if pool.key.subject == subject]
+        known.learn_pools(PoolNeed(tenant_id, "stock", subject), held)
+    return known
+
+
+def _command(call: Call, caller: Caller, question: FreightQuestion) -> PlaceOrder:
+    return PlaceOrder(
+        origin=call.origin(caller, ""),
+        terms=Dropship(items=tuple(Item(each.sku, each.quantity) for each in question.products)),
+        ship_to=Address(country=question.shipToCountry),
+    )
+
+
+async def _quotes(
+    call: Call, caller: Caller, settings: Settings, question: FreightQuestion, warehouse: str | None
+) -> tuple[Quote, ...] | Rejected:
+    """From one warehouse (`None`: as the order would be split)."""
+    command = _command(call, caller, question)
+    terms = command.terms
+    assert isinstance(terms, Dropship)
+    known = await call.hub.read(lambda reads: _facts(reads, settings, command))
+    country = question.shipToCountry
+    if warehouse is None:
+        return as_split(known, caller.tenant_id, terms.items, country)
+    return from_warehouse(known, caller.tenant_id, terms.items, country, warehouse)
+
+
+async def logistics_channel(call: Call) -> Answer:
+    """The seed's call: one named warehouse, `termini` is the destination."""
+    caller, settings = await caller_of(call)
+    question = read_freight(object_of(call), sku="skuCode", country="termini", needs_warehouse=True)
+    quotes = await _quotes(call, caller, settings, question, question.warehouseCode)
+    if isinstance(quotes, Rejected):
+        return refused_as(quotes, V1_QUOTE_FIELDS)
+    listing = [
+        {
+            "deliveryTime": each.rate.delivery,
+            "estimatedFreight": plain(each.amount),
+            "companyName": each.rate.company or each.rate.title or each.rate.channel,
+        }
+        for each in quotes
+    ]
+    return success({"list": listing})
+
+
+async def channel(call: Call) -> Answer:
+    """One warehouse, the default one if none is named or it is not known. Fastest channel first."""
+    caller, settings = await caller_of(call)
+    question = read_freight(object_of(call))
+    warehouse = await call.hub.read(
+        lambda reads: _warehouse(reads, caller.tenant_id, settings, question.warehouseCode)
+    )
+    quotes = await _quotes(call, caller, settings, question, warehouse)
+    if isinstance(quotes, Rejected):
+        return refused_as(quotes, QUOTE_FIELDS)
+    return success(
+        [
+            {
+                "channelCode": each.rate.code or each.rate.channel,
+                "channelNameEn": each.rate.title or each.rate.channel,
+                "estimatedFreight": plain(each.amount),
+                "estimatedFreightCurrency": each.rate.currency or settings.currency,
+                "deliveryTime": each.rate.delivery,
+                "channelType": each.rate.channel,
+            }
+            for each in quotes
+        ]
+    )
+
+
+def _warehouse(reads: Reads, tenant_id: int, settings: Settings, asked: str) -> str:
+    query = RecordQuery(tenant_id=tenant_id, kind="warehouse", limit=_MAX_RECORDS)
+    codes = sorted(record.doc.code for record in reads.records(query) if record.doc.active)
+    if asked in codes:
+        return asked
+    return settings.default_warehouse or (codes[0] if codes else "")
+
+
+async def automation_split(call: Call) -> Answer:
+    """The freight of the order as it would be split now: the sum over its parcels, by channel."""
+    caller, settings = await caller_of(call)
+    question = read_freight(object_of(call))
+    quotes = await _quotes(call, caller, settings, question, None)
+    if isinstance(quotes, Rejected):
+        return refused_as(quotes, QUOTE_FIELDS)
+    listing: list[dict[str, Any]] = [
+        {
+            "deliveryTime": each.rate.delivery,
+            "estimatedFreight": plain(each.amount),
+            "estimatedFreightCurrency": each.rate.currency or settings.currency,
+            "channelType": each.rate.channel,
+        }
+        for each in quotes
+    ]
+    return success(listing)
+
+
+ROUTES: tuple[Route, ...] = (
+    *routes(
+        "POST",
+        ("/v1/order/logisticsChannel", "/v1/order/LogisticsChannel"),
+        logistics_channel,
+        "Freight from one warehouse (draft)",
+    ),
+    *routes(
+        "POST",
+        ("/v1/order/order/channel", "/v1/order/orders/channel", "/v2/order/orders/channel"),
+        channel,
+        "Freight from one warehouse",
+        request=FreightQuestion,
+    ),
+    *routes(
+        "POST",
+        (
+            "/v2/order/orders/channel/automationSplit",
+            "/v1/order/orders/channel/automationSplit",
+            "/v2/order/orders/automaticSplit/channel",
+        ),
+        automation_split,
+        "Freight of an order as it would be split",
+        request=FreightQuestion,
+    ),
+)

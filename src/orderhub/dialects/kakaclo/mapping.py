@@ -1,0 +1,135 @@
+"""The vendor's words to commands. Pure: neither bytes nor a database reach this file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.core.commands import Action, ChangeOrder, Numbering, OrderName, Origin, PlaceOrder
+from orderhub.core.parcels import Dropship, Item
+from orderhub.core.values import Address, Order, Settings
+from orderhub.dialects.kakaclo.wire import CreateOrder, OrderAddress, RefundOrder
+
+NAME = "kakaclo"
+# The vendor's numbers: 13 digits that begin with 1000000.
+BASE = 1_000_000_000_000
+# A line is named by its order's id and its number in the order.
+_LINES = 10_000
+_SEQ_DIGITS = 3
+_NUMBER_DIGITS = 13
+
+
+def switches(settings: Settings) -> dict[str, Any]:
+    """The tenant's switches for this door: `Settings.dialects["kakaclo"]`."""
+    found = settings.dialects.get(NAME)
+    return found if isinstance(found, dict) else {}
+
+
+def place_order(order: CreateOrder, origin: Origin, settings: Settings) -> PlaceOrder:
+    ours = switches(settings)
+    denied = ours.get("denied_countries", ())
+    return PlaceOrder(
+        origin=origin,
+        numbering=Numbering.ID13,
+        terms=Dropship(
+            items=tuple(
+                Item(each.sku, each.quantity, each.warehouseCode or order.warehouseCode)
+                for each in order.orderItemsList
+            ),
+            channel=_channel(order),
+            denied=tuple(map(str, denied)) if isinstance(denied, list | tuple) else (),
+            ioss_required=ours.get("ioss_required") is True,
+        ),
+        reference=order.CustomOrderNumber,
+        ship_to=address_of(order.orderAddress),
+        notes=order.remark,
+        vendor={"salePlatform": order.SalePlatform} if order.SalePlatform else {},
+    )
+
+
+def _channel(order: CreateOrder) -> str:
+    """A parcel has one channel: the order's own wish, else the first of its items'."""
+    if order.channelCode or order.channelType:
+        return order.channelCode or order.channelType
+    for each in order.orderItemsList:
+        if each.channelCode or each.channelType:
+            return each.channelCode or each.channelType
+    return ""
+
+
+def address_of(address: OrderAddress) -> Address:
+    return Address(
+        recipient=address.recipient,
+        phone=address.phone,
+        country=address.country,
+        province=address.province,
+        city=address.city,
+        street1=address.street1,
+        street2=address.street2,
+        postcode=address.zip,
+        ioss=address.ioss,
+        vat=address.vat,
+    )
+
+
+def call_off(
+    refund: RefundOrder, number: str, orders: tuple[Order, ...], origin: Origin
+) -> ChangeOrder:
+    """The refund of the order or the group that `number` names: in part when it names items."""
+    told: dict[str, Any] = {"of": number}
+    if refund.remark:
+        told["remark"] = refund.remark
+    if refund.refundReason:
+        told["reason"] = refund.refundReason
+    if refund.orderItems:
+        told["items"] = [
+            {
+                "quantity": each.quantity,
+                "sku": each.skuCode,
+                "country": each.countryCode,
+                **(_line_of(each.itemId) if each.itemId else {}),
+            }
+            for each in refund.orderItems
+        ]
+    is_group = orders[0].group_number == number
+    name = OrderName("group", number) if is_group else OrderName("id", str(orders[0].id))
+    return ChangeOrder(
+        origin=origin,
+        name=name,
+        action=Action.AMEND if refund.orderItems else Action.CALL_OFF,
+        reason=refund.remark,
+        refund=told,
+    )
+
+
+def number_of(order: Order) -> str:
+    """The 13 digits an order goes by at this door, whichever door it came through."""
+    return str(BASE + order.id)
+
+
+def id_of(number: str) -> int:
+    """The id of the order that a number names, if it is no group's; 0 = it is no number of ours."""
+    if len(number) != _NUMBER_DIGITS or not (number.isascii() and number.isdigit()):
+        return 0
+    return max(int(number) - BASE, 0)
+
+
+def item_id(order: Order, line_no: int) -> str:
+    return str(order.id * _LINES + line_no)
+
+
+def _line_of(item: str) -> dict[str, int]:
+    order_id, line_no = divmod(int(item), _LINES)
+    # An id of 0 would mean "no line named"; no order has -1 either.
+    return {"order_id": order_id or -1, "line_no": line_no}
+
+
+def refund_number(of: str, seq: int) -> str:
+    """The number of a refund: the order's or group's, and how many refunds it makes of it."""
+    return f"{of}{seq:0{_SEQ_DIGITS}d}"
+
+
+def refund_named(text: str) -> tuple[str, str]:
+    """(order number, refund number) that a refund query asks for; no refund number = all."""
+    if len(text) == _NUMBER_DIGITS + _SEQ_DIGITS:
+        return text[:_NUMBER_DIGITS], text
+    return text, ""

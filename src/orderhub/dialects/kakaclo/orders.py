@@ -1,0 +1,350 @@
+"""Creating, listing and refunding orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.core.known import Accepted
+from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order, Status
+from orderhub.dialects.contract import Answer, Call, Refused, Route
+from orderhub.dialects.kakaclo.access import (
+    bad,
+    caller_of,
+    instant,
+    just_after,
+    listed,
+    object_of,
+    routes,
+    success,
+    whole,
+)
+from orderhub.dialects.kakaclo.codes import REFUND_FIELDS, SUCCESS, refused_as
+from orderhub.dialects.kakaclo.mapping import (
+    call_off,
+    id_of,
+    number_of,
+    place_order,
+    refund_named,
+    refund_number,
+)
+from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
+from orderhub.dialects.kakaclo.wire import (
+    Created,
+    CreateOrder,
+    Reader,
+    RefundOrder,
+    as_integer,
+    read_create,
+    read_refund,
+)
+from orderhub.dialects.wiring import decode_object
+
+_MAX_PAGE_SIZE = 250
+_MAX_PAGE = 1_000_000
+# Names of seed-time pages for the statuses of today.
+_OLD_STATES = {"waiting_toship": "waiting_to_ship"}
+# V1 statuses that no order of ours ever has, yet may be asked for.
+_EMPTY_STATES = frozenset({"refund_fail"})
+_V2_ONLY = frozenset({"abnormal_order", "processing", "completed"})
+
+
+def _created(accepted: Accepted) -> Answer:
+    number = accepted.group_number or number_of(accepted.order)
+    body = f'{{"code":{SUCCESS},"message":"success","data":{number}}}'
+    return Answer(200, body.encode())
+
+
+async def create(call: Call) -> Answer:
+    """One order for each warehouse that ships; the answer is the one number that stands for all."""
+    caller, settings = await caller_of(call)
+    order = read_create(decode_object(call.body))
+    command = place_order(order, call.origin(caller, call.body), settings)
+    return await call.submit(command, _created)
+
+
+# --- the list
+
+
+class _Asked:
+    """What the list's query parameters ask for."""
+
+    def __init__(self, call: Call, version: int) -> None:
+        self.page = whole(call, "pageNumber", 1, _MAX_PAGE)
+        self.size = whole(call, "pageSize", 10, _MAX_PAGE_SIZE)
+        self.split = call.query.get("split") == "1"
+        self.ids = listed(call, "ids", _MAX_PAGE_SIZE)
+        for each in self.ids:
+            if as_integer(each) is None:
+                raise bad("ids", f"{each} is not an order number")
+        self.states = _states(call, version)
+        self.created_from = instant(call, "createStartTime", "createdAtMin")
+        self.created_to = just_after(instant(call, "createEndTime", "createdAtMax"))
+        self.updated_from = instant(call, "updateStartTime", "updatedAtMin")
+        self.updated_to = just_after(instant(call, "updateEndTime", "updatedAtMax"))
+
+    def suits(self, orders: tuple[Order, ...]) -> bool:
+        """Whether a group found by its number passes the other filters."""
+        created = min(order.occurred_at for order in orders)
+        updated = max(order.updated_at for order in orders)
+        return (
+            (self.states is None or state_of(orders) in self.states)
+            and (self.created_from is None or created >= self.created_from)
+            and (self.created_to is None or created < self.created_to)
+            and (self.updated_from is None or updated >= self.updated_from)
+            and (self.updated_to is None or updated < self.updated_to)
+        )
+
+    def query(self, tenant_id: int) -> OrderQuery:
+        states = self.states or ()
+        return OrderQuery(
+            tenant_id=tenant_id,
+            heads_only=not self.split,
+            group_states=() if self.split else tuple(STATES[name] for name in states),
+            statuses=tuple(_STATUS_OF[name] for name in states if name in _STATUS_OF)
+            if self.split
+            else (),
+            occurred_from=self.created_from,
+            occurred_to=self.created_to,
+            updated_from=self.updated_from,
+            updated_to=self.updated_to,
+            offset=(self.page - 1) * self.size,
+            limit=self.size,
+            with_total=True,
+        )
+
+
+_STATUS_OF: dict[str, Status] = {
+    "waiting_payment": Status.PENDING,
+    "waiting_to_ship": Status.PAID,
+    "shipped": Status.SHIPPED,
+    "delivered": Status.COMPLETED,
+    "cancel": Status.CANCELLED,
+    "refunding": Status.REFUNDING,
+    "refunded": Status.REFUNDED,
+}
+
+
+def _states(call: Call, version: int) -> frozenset[str] | None:
+    """The V1 statuses asked for, in the words of either version; None = all."""
+    asked = listed(call, "status", 20)
+    if not asked:
+        return None
+    found: set[str] = set()
+    for each in asked:
+        name = _OLD_STATES.get(each, each)
+        of_v2 = {state for state, shown in V2_STATES.items() if shown[0] == name}
+        if version == 2 and (of_v2 or name in _V2_ONLY):
+            found |= of_v2
+        elif name in STATES:
+            found.add(name)
+        elif name not in _EMPTY_STATES:
+            raise bad("status", f"{each} is not a status")
+    return frozenset(found)
+
+
+def _find(reads: Reads, tenant_id: int, asked: _Asked) -> tuple[int, list[tuple[Order, ...]]]:
+    """The total and the page, each entry an order or the orders of a group."""
+    if asked.ids:
+        groups = [g for g in _named(reads, tenant_id, asked.ids, asked.split) if asked.suits(g)]
+        start = (asked.page - 1) * asked.size
+        return len(groups), groups[start : start + asked.size]
+    query = asked.query(tenant_id)
+    if asked.states is not None and not (query.group_states or query.statuses):
+        return 0, []
+    page = reads.orders(query)
+    if asked.split:
+        return page.total or 0, [(order,) for order in page.items]
+    groups_of = _members(reads, tenant_id, {o.group_number for o in page.items if o.group_number})
+    return page.total or 0, [groups_of.get(o.group_number, (o,)) for o in page.items]
+
+
+def _members(reads: Reads, tenant_id: int, numbers: set[str]) -> dict[str, tuple[Order, ...]]:
+    """The orders of groups, each group's in the order of their ids."""
+    if not numbers:
+        return {}
+    groups: dict[str, list[Order]] = {}
+    for order in reads.orders_among(tenant_id, groups=tuple(sorted(numbers))):
+        groups.setdefault(order.group_number, []).append(order)
+    return {number: tuple(orders) for number, orders in groups.items()}
+
+
+def _named(
+    reads: Reads, tenant_id: int, ids: tuple[str, ...], split: bool
+) -> list[tuple[Order, ...]]:
+    """What the numbers stand for, newest first; a number that is not known stands for nothing."""
+    wanted = {each for each in ids if id_of(each)}
+    if not wanted:
+        return []
+    found = reads.orders_among(
+        tenant_id, ids=tuple(sorted(id_of(each) for each in wanted)), groups=tuple(sorted(wanted))
+    )
+    groups: dict[str, list[Order]] = {}
+    alone: list[tuple[Order, ...]] = []
+    for order in found:
+        if order.group_number in wanted and not split:
+            groups.setdefault(order.group_number, []).append(order)
+        if number_of(order) in wanted or (split and order.group_number in wanted):
+            alone.append((order,))
+    every = alone + [tuple(orders) for orders in groups.values()]
+    return sorted(every, key=lambda g: (g[0].recorded_at, g[0].id, -len(g)), reverse=True)
+
+
+async def _list(call: Call, version: int) -> Answer:
+    caller, settings = await caller_of(call)
+    asked = _Asked(call, version)
+    total, groups = await call.hub.read(lambda reads: _find(reads, caller.tenant_id, asked))
+    return success(
+        {
+            "vo": None,
+            "list": [show(group, settings, version) for group in groups],
+            "total": total,
+            "pageNumber": asked.page,
+            "pageSize": asked.size,
+            "totalPageNumber": None,
+            "modifyDate": None,
+            "nextId": None,
+        }
+    )
+
+
+async def list_v1(call: Call) -> Answer:
+    """Orders newest first; a group is one entry, its parent, unless `split=1` is asked for."""
+    return await _list(call, 1)
+
+
+async def list_v2(call: Call) -> Answer:
+    return await _list(call, 2)
+
+
+# --- refunds
+
+
+async def _orders_of(call: Call, tenant_id: int, number: str) -> tuple[Order, ...]:
+    found = await call.hub.read(lambda reads: _named(reads, tenant_id, (number,), split=False))
+    if not found:
+        raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {number}"))
+    return found[0]
+
+
+async def _refund(call: Call, version: int) -> Answer:
+    await caller_of(call)
+    body = object_of(call) if call.body.strip() else {}
+    refund = read_refund(body, remark_required=version == 1)
+    if version == 1:
+        # V1 knows whole orders only; members that it does not know are ignored, as everywhere.
+        refund = RefundOrder(remark=refund.remark, refundReason=refund.refundReason)
+    return await _call_off(call, refund, call.params["id"], version)
+
+
+async def _call_off(call: Call, refund: RefundOrder, number: str, version: int) -> Answer:
+    caller = call.caller
+    assert caller is not None
+    orders = await _orders_of(call, caller.tenant_id, number)
+    if refund.orderItems and any("warehouse" not in o.doc.business for o in orders):
+        # Orders of other doors follow other rules: they are refunded whole or not at all.
+        raise Refused(Rejected(Reason.TRANSITION_NOT_ALLOWED, "status", "not in part"))
+    command = call_off(refund, number, orders, call.origin(caller, call.body))
+
+    def answer(accepted: Accepted) -> Answer:
+        entry = accepted.changed[0].doc.refunds[-1]
+        no = refund_number(number, entry.get("seq", len(accepted.changed[0].doc.refunds)))
+        data: Any = {0: {"RefundNo": [no]}, 1: no}.get(version, int(no))
+        return success(data)
+
+    return await call.submit(command, answer, lambda rejected: refused_as(rejected, REFUND_FIELDS))
+
+
+async def refund_v1(call: Call) -> Answer:
+    """The whole order is called off, before it ships; the answer is the refund's number."""
+    return await _refund(call, 1)
+
+
+async def refund_v2(call: Call) -> Answer:
+    """The whole order, or some units of some items."""
+    return await _refund(call, 2)
+
+
+async def refund_old(call: Call) -> Answer:
+    """The first draft's call: `{OrderNo, Reason, Remark, Contacts, Phone}`, a list back."""
+    await caller_of(call)
+    body = object_of(call)
+    reader = Reader()
+    number = reader.order_number(body, "OrderNo")
+    reader.finish()
+    refund = read_refund(body, remark_required=False)
+    whole_order = RefundOrder(remark=refund.remark, refundReason=refund.refundReason)
+    return await _call_off(call, whole_order, number, 0)
+
+
+async def _refunds(call: Call, tenant_id: int, text: str) -> list[dict[str, Any]]:
+    number, refund_no = refund_named(text)
+    orders = await _orders_of(call, tenant_id, number)
+    found = refunds_of(orders, number)
+    if refund_no:
+        found = [each for each in found if each["refundNo"] == refund_no]
+        if not found:
+            raise Refused(Rejected(Reason.RECORD_UNKNOWN, "refundNo", f"no refund {refund_no}"))
+    return found
+
+
+async def refund_query(call: Call) -> Answer:
+    """The refunds of an order, by its number or by theirs."""
+    caller, _ = await caller_of(call)
+    found = await _refunds(call, caller.tenant_id, call.params["id"])
+    return success({"total": len(found), "pageNumber": 1, "pageSize": 10, "list": found})
+
+
+async def refund_query_old(call: Call) -> Answer:
+    """The first draft's call: `refundNo` and `ids` as query parameters, a bare list back."""
+    caller, _ = await caller_of(call)
+    wanted = (*listed(call, "refundNo", 30), *listed(call, "ids", 30))
+    if not wanted:
+        raise bad("refundNo", "is required")
+    found: list[dict[str, Any]] = []
+    for each in wanted:
+        found += await _refunds(call, caller.tenant_id, each)
+    return success(list({each["refundNo"]: each for each in found}.values()))
+
+
+_V1 = ("/v1/order/order", "/v1/order/orders")
+_V2 = ("/v2/order/orders",)
+
+ROUTES: tuple[Route, ...] = (
+    *routes(
+        "POST",
+        (*_V1, *_V2),
+        create,
+        "Create order related information",
+        request=CreateOrder,
+        answers={200: Created},
+        mutates=True,
+    ),
+    *routes("GET", _V1, list_v1, "Query orders"),
+    *routes("GET", _V2, list_v2, "Query orders (V2)"),
+    *routes(
+        "POST",
+        tuple(f"{path}/{{id}}/refund" for path in _V1),
+        refund_v1,
+        "Refund an order",
+        request=RefundOrder,
+        mutates=True,
+    ),
+    *routes(
+        "POST",
+        tuple(f"{path}/{{id}}/refund" for path in _V2),
+        refund_v2,
+        "Refund an order or some of its items (V2)",
+        request=RefundOrder,
+        mutates=True,
+    ),
+    *routes(
+        "GET",
+        tuple(f"{path}/refund/{{id}}" for path in (*_V1, *_V2)),
+        refund_query,
+        "Query the refunds of an order",
+    ),
+    *routes("POST", ("/AddRefundOrder",), refund_old, "Refund an order (draft)", mutates=True),
+    *routes("GET", ("/order/refund",), refund_query_old, "Query refunds (draft)"),
+)

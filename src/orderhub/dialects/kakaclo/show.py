@@ -1,0 +1,326 @@
+"""Orders of any door as this vendor's query calls show them. Never raises, looks nothing up.
+
+What is shown is always a group: an order on its own is a group of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from orderhub.core.calling_off import left
+from orderhub.core.money import EXACT, ZERO, plain, total
+from orderhub.core.queries import GroupState
+from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
+from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
+
+_PENDING, _PAID, _SHIPPED, _DONE = Status.PENDING, Status.PAID, Status.SHIPPED, Status.COMPLETED
+_CANCELLED, _REFUNDING, _REFUNDED = Status.CANCELLED, Status.REFUNDING, Status.REFUNDED
+_FOUR = Decimal("0.0001")
+_LATEST = 253_402_300_799  # the last second of the year 9999
+
+# The V1 status of a group: the one whose condition holds. Exactly one does for any set of statuses.
+STATES: dict[str, GroupState] = {
+    "refunding": GroupState(some=((_REFUNDING,),)),
+    "waiting_payment": GroupState(some=((_PENDING,),), none=(_REFUNDING, _SHIPPED, _DONE)),
+    "waiting_to_ship": GroupState(some=((_PAID,),), none=(_REFUNDING, _PENDING, _SHIPPED, _DONE)),
+    "partial_shipped": GroupState(some=((_SHIPPED, _DONE), (_PENDING, _PAID)), none=(_REFUNDING,)),
+    "shipped": GroupState(some=((_SHIPPED,),), none=(_REFUNDING, _PENDING, _PAID)),
+    "delivered": GroupState(some=((_DONE,),), none=(_REFUNDING, _PENDING, _PAID, _SHIPPED)),
+    "refunded": GroupState(
+        some=((_REFUNDED,),), none=(_REFUNDING, _PENDING, _PAID, _SHIPPED, _DONE)
+    ),
+    "cancel": GroupState(
+        some=((_CANCELLED,),), none=(_REFUNDING, _PENDING, _PAID, _SHIPPED, _DONE, _REFUNDED)
+    ),
+}
+# V1 status -> V2 status, financialStatus, fulfillmentStatus.
+V2_STATES: dict[str, tuple[str, str, str]] = {
+    "refunding": ("processing", "paid", "waiting_to_ship"),
+    "waiting_payment": ("waiting_payment", "waiting", "NULL"),
+    "waiting_to_ship": ("processing", "paid", "waiting_to_ship"),
+    "partial_shipped": ("processing", "paid", "partially_shipped"),
+    "shipped": ("processing", "paid", "fully_shipped"),
+    "delivered": ("completed", "paid", "completed"),
+    "refunded": ("cancel", "paid", "NULL"),
+    "cancel": ("cancel", "NULL", "NULL"),
+}
+
+
+def state_of(orders: tuple[Order, ...]) -> str:
+    """The V1 status of an order or a group."""
+    statuses = {order.status for order in orders}
+    for name, state in STATES.items():
+        if not statuses.isdisjoint(state.none):
+            continue
+        if all(not statuses.isdisjoint(any_of) for any_of in state.some):
+            return name
+    raise AssertionError(f"no status for {statuses}")
+
+
+def money(amount: Decimal) -> Decimal:
+    """Four decimals as the vendor shows them; an amount of another door may have more."""
+    shown = amount.quantize(_FOUR, context=EXACT)
+    return shown if shown == amount else plain(amount)
+
+
+def moment(at_us: Any) -> str | None:
+    """`2022-11-01T06:21:12Z`, or null for no time."""
+    if not isinstance(at_us, int) or at_us == 0:
+        return None
+    seconds = at_us // MICROSECONDS
+    if not -62_135_596_800 <= seconds <= _LATEST:
+        return None
+    at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dict[str, Any]:
+    """One object of the order list. Several orders are shown as their parent, with `subOrders`."""
+    first = orders[0]
+    is_parent = len(orders) > 1
+    state = state_of(orders)
+    goods = [(order, line) for order in orders for line in order.lines if _is_item(line)]
+    item = _item_v1 if version == 1 else _item_v2
+    shown: dict[str, Any] = {
+        "id": first.group_number if is_parent else number_of(first),
+        "customOrderId": first.reference or None,
+        "remark": first.doc.notes or None,
+    }
+    if version == 1:
+        shown |= {"CustomOrderNumber": shown["customOrderId"], "status": state}
+    else:
+        status, financial, fulfillment = V2_STATES[state]
+        if any(order.status is _PENDING for order in orders):
+            financial = "waiting"
+        shown |= {
+            "status": status,
+            "financialStatus": financial,
+            "fulfillmentStatus": fulfillment,
+            "refundStatus": _refund_state(orders, state),
+        }
+    paid = "payAt" if version == 1 else "payDate"
+    done = "completedAt" if version == 1 else "completedDate"
+    shown |= {
+        "purchaseDate": _latest(orders, "paid_at"),
+        paid: _latest(orders, "paid_at"),
+        done: _latest(orders, "completed_at"),
+        "cancelDate": _latest(orders, "cancelled_at"),
+        "refundDate": _latest(orders, "refunded_at"),
+        "salePlatform": first.doc.vendor.get("salePlatform"),
+        "shippingAddress": _address(first),
+        "warehouseId": None if is_parent else first.doc.business.get("warehouse_id"),
+        "warehouseCode": None if is_parent else first.doc.business.get("warehouse"),
+    }
+    shown |= _amounts_v1(orders) if version == 1 else _amounts_v2(orders)
+    shown["orderItems"] = [item(order, line) for order, line in goods]
+    shown["fulfillments"] = _packages(orders, settings, item) or None
+    shown["createDate"] = moment(min(order.occurred_at for order in orders))
+    shown["modifyDate"] = moment(max(order.updated_at for order in orders))
+    if version != 1:
+        shown["updateDate"] = shown["modifyDate"]
+    shown["parentId"] = first.group_number or None if not is_parent else None
+    shown["subOrders"] = [_sub_order(order) for order in orders] if is_parent else []
+    return shown
+
+
+def _sub_order(order: Order) -> dict[str, Any]:
+    return {
+        "id": number_of(order),
+        "warehouseCode": order.doc.business.get("warehouse"),
+        "warehouseId": order.doc.business.get("warehouse_id"),
+        "status": state_of((order,)),
+        "skuCodes": [line.sku for line in order.lines if _is_item(line)],
+    }
+
+
+def _is_item(line: Line) -> bool:
+    return line.kind not in (LineKind.FREIGHT, LineKind.DISCOUNT)
+
+
+def _freight(orders: Iterable[Order]) -> Decimal:
+    return total(
+        [line.gross for order in orders for line in order.lines if line.kind is LineKind.FREIGHT]
+    )
+
+
+def _amounts_v1(orders: tuple[Order, ...]) -> dict[str, Any]:
+    """totalAmount (the samples) = finalAmount (the table) = skusAmount + freightAmount, exactly."""
+    final = total([order.total for order in orders])
+    freight = _freight(orders)
+    return {
+        "currencyCode": orders[0].currency,
+        "totalAmount": money(final),
+        "finalAmount": money(final),
+        "freightAmount": money(freight),
+        "skusAmount": money(EXACT.subtract(final, freight)),
+    }
+
+
+def _amounts_v2(orders: tuple[Order, ...]) -> dict[str, Any]:
+    """finalAmount = subTotalAmount + freightAmount - couponAmount, exactly."""
+    final = total([order.total for order in orders])
+    freight = _freight(orders)
+    items = [line.gross for order in orders for line in order.lines if _is_item(line)]
+    subtotal = total(items)
+    refunded = total([_given_back(order) for order in orders])
+    return {
+        "currencyCode": orders[0].currency,
+        "finalAmount": money(final),
+        "freightAmount": money(freight),
+        "subTotalAmount": money(subtotal),
+        "couponAmount": money(EXACT.subtract(EXACT.add(subtotal, freight), final)),
+        "promotionAmount": money(ZERO),
+        "refundedAmount": money(refunded),
+        "refundableAmount": money(EXACT.subtract(final, refunded)),
+    }
+
+
+def _given_back(order: Order) -> Decimal:
+    """A cancelled order was never paid, but its balance was drawn and given back all the same."""
+    return order.total if order.status in (_CANCELLED, _REFUNDED) else order.refunded
+
+
+def _refund_state(orders: tuple[Order, ...], state: str) -> str:
+    if state in ("refunding", "refunded"):
+        return state
+    if state != "cancel" and any(_given_back(order) for order in orders):
+        return "partial_refund"
+    return "NULL"
+
+
+def _item_v1(order: Order, line: Line) -> dict[str, Any]:
+    return {
+        "id": item_id(order, line.line_no),
+        "imageUrl": line.data.get("image"),
+        "productName": line.title or None,
+        "productNum": line.quantity,
+        "skuCode": line.sku,
+        "option1": line.data.get("option1"),
+        "option2": line.data.get("option2"),
+        "option3": line.data.get("option3"),
+        "subtotal": money(line.gross),
+        "purchasePrices": money(line.unit_gross),
+        "stockStatus": "normal",
+        "promotionAmount": money(ZERO),
+        "countryCode": order.doc.business.get("warehouse_country"),
+        "warehouseCode": order.doc.business.get("warehouse"),
+    }
+
+
+def _item_v2(order: Order, line: Line) -> dict[str, Any]:
+    shown = _item_v1(order, line)
+    name = shown["id"]
+    amount, subtotal = shown.pop("purchasePrices"), shown.pop("subtotal")
+    back = order.status is _REFUNDED or line.refunded > 0
+    part = "refunded" if order.status is _REFUNDED or not left(line) else "partial_refund"
+    return {
+        "id": name,
+        "itemId": name,
+        "refundStatus": part if back else "NULL",
+        **shown,
+        "refundedNum": line.quantity if order.status is _REFUNDED else line.refunded,
+        "total": subtotal,
+        "amount": amount,
+    }
+
+
+def _latest(orders: tuple[Order, ...], name: str) -> str | None:
+    times = [order.doc.business.get(name) for order in orders]
+    return moment(max((each for each in times if isinstance(each, int)), default=0))
+
+
+def _address(order: Order) -> dict[str, Any]:
+    to, contact = order.doc.ship_to, order.doc.contact
+    if to is None:
+        recipient = f"{contact.first_name} {contact.last_name}".strip() if contact else ""
+        shown = {"recipient": recipient, "phone": contact.phone if contact else ""}
+    else:
+        shown = {
+            "country": to.country,
+            "city": to.city,
+            "phone": to.phone,
+            "recipient": f"{to.recipient} {to.last_name}".strip() if to.last_name else to.recipient,
+            "street1": to.street1,
+            "street2": to.street2,
+            "province": to.province,
+            "zip": to.postcode,
+            "vat": to.vat,
+            "ioss": to.ioss,
+        }
+    return {name: shown.get(name) or None for name in _ADDRESS}
+
+
+_ADDRESS = (
+    "country",
+    "city",
+    "phone",
+    "recipient",
+    "street1",
+    "street2",
+    "province",
+    "zip",
+    "vat",
+    "ioss",
+)
+
+
+def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[dict[str, Any]]:
+    """One entry a package, named `KA`, local YYYYMMDDhhmm, four digits, `_` and its position."""
+    packages = []
+    for order in orders:
+        for position, shipment in enumerate(order.doc.shipments, 1):
+            at = shipment.get("at", 0)
+            carrier, tracking = shipment.get("carrier"), shipment.get("tracking")
+            packages.append(
+                {
+                    "id": f"KA{_local(at, settings)}{order.id % 10_000:04d}_{position}",
+                    "status": "completed" if order.status is _DONE else "shipped",
+                    "deliveryTime": moment(at),
+                    "trackingCode": tracking,
+                    "carrier": carrier,
+                    "carrierType": "last",
+                    "logisticsSearchUrl": None,
+                    "items": [item(order, line) for line in order.lines if _is_item(line)],
+                    "trackingInfos": [{"carrier": carrier, "trackingCode": tracking}]
+                    if tracking
+                    else [],
+                }
+            )
+    return packages
+
+
+def _local(at_us: Any, settings: Settings) -> str:
+    shown = moment(at_us + settings.utc_offset_minutes * 60 * MICROSECONDS if at_us else 0)
+    return "".join(each for each in (shown or "")[:16] if each.isdigit())
+
+
+def show_one(order: Order, settings: Settings) -> dict[str, Any]:
+    """`Dialect.render`: an order of any door as the V1 query shows it."""
+    return show((order,), settings)
+
+
+def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:
+    """The refunds of an order or a group, oldest first. `number` is what the caller named it by."""
+    found: dict[str, dict[str, Any]] = {}
+    for order in orders:
+        last = len(order.doc.refunds) - 1
+        for index, entry in enumerate(order.doc.refunds):
+            no = refund_number(entry.get("of") or number_of(order), entry.get("seq", index + 1))
+            found[no] = {
+                "refundNo": no,
+                "refundStatus": _refund_status(order, entry, is_last=index == last),
+                "id": number,
+                "remark": entry.get("remark"),
+            }
+    return [found[no] for no in sorted(found)]
+
+
+def _refund_status(order: Order, entry: dict[str, Any], *, is_last: bool) -> str:
+    if order.status is _REFUNDING and is_last:
+        return "pending_review"
+    # A refund of a whole order that stands was turned down; one in part names its lines.
+    stands = order.status not in (_REFUNDED, _CANCELLED, _REFUNDING)
+    return "refund_failed" if stands and "lines" not in entry else "refund_successfully"

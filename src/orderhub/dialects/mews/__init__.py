@@ -1,0 +1,21 @@
+"""Mews Connector API: charges to the accounts of a property."""
+
+from orderhub.dialects.contract import Dialect
+from orderhub.dialects.mews.described import ROUTES
+from orderhub.dialects.mews.errors import FIELDS, fault, refusal
+from orderhub.dialects.mews.items import render
+from orderhub.dialects.mews.routes import PREFIX
+from orderhub.dialects.mews.session import NAME, SECRETS
+
+DIALECT = Dialect(
+    name=NAME,
+    title="Mews Connector API",
+    prefixes=(PREFIX,),
+    routes=ROUTES,
+    fault=fault,
+    refusal=refusal,
+    fields=FIELDS,
+    render=render,
+    secrets=SECRETS,
+    security=({},),  # the vendor's own tokens are members of the body
+)

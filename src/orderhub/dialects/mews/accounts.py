@@ -1,0 +1,457 @@
+"""Customers and companies: the accounts that orders are charged to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from orderhub.core.accounts import Account, AccountKind
+from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.known import Accepted, Record
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Rejected
+from orderhub.dialects.contract import Answer, WireFault, invalid
+from orderhub.dialects.mews.errors import worded
+from orderhub.dialects.mews.items import profile
+from orderhub.dialects.mews.keys import account_keys
+from orderhub.dialects.mews.paging import (
+    Keep,
+    RecordList,
+    cursor_of,
+    is_within,
+    lowered,
+    window,
+)
+from orderhub.dialects.mews.session import Session, enterprise_of
+from orderhub.dialects.mews.times import is_duration, parse_date, utc
+from orderhub.dialects.mews.wire import (
+    AddCompany,
+    AddCustomer,
+    AddressParameters,
+    GetCompanies,
+    GetCustomers,
+    SearchCustomers,
+)
+from orderhub.dialects.wiring import encode
+
+TITLES = ("Mister", "Miss", "Misses")
+SEXES = ("Male", "Female")
+CLASSIFICATIONS = frozenset(
+    [
+        "PaymasterAccount",
+        "Blacklist",
+        "Media",
+        "LoyaltyProgram",
+        "PreviousComplaint",
+        "Returning",
+        "Staff",
+        "FriendOrFamily",
+        "TopManagement",
+        "Important",
+        "VeryImportant",
+        "Problematic",
+        "Cashlist",
+        "DisabledPerson",
+        "Military",
+        "Airline",
+        "HealthCompliant",
+        "InRoom",
+        "WaitingForRoom",
+        "Student",
+    ]
+)
+OPTIONS = frozenset(
+    [
+        "SendMarketingEmails",
+        "Invoiceable",
+        "BillAddressObjection",
+        "SendMarketingPostalMail",
+        "SendPartnerMarketingEmails",
+        "SendPartnerMarketingPostalMail",
+        "WithdrawCardConsent",
+    ]
+)
+CREDIT_RATINGS = ("CreditOk", "PaymentRequiredUpfront", "LocalDecisionRequired")
+ACTIVITY = {"Active": True, "Deleted": False}
+# Profile members that are kept and shown as they came. The rest of a customer is worked out.
+CUSTOMER_PROFILE = (
+    "Title",
+    "Sex",
+    "SecondLastName",
+    "NationalityCode",
+    "PreferredLanguageCode",
+    "LanguageCode",
+    "BirthDate",
+    "BirthPlace",
+    "Occupation",
+    "Phone",
+    "TaxIdentificationNumber",
+    "LoyaltyCode",
+    "AccountingCode",
+    "BillingCode",
+    "Notes",
+    "CarRegistrationNumber",
+    "DietaryRequirements",
+    "Passport",
+    "IdentityCard",
+    "Visa",
+    "DriversLicense",
+    "ItalianDestinationCode",
+    "ItalianFiscalCode",
+    "CompanyId",
+)
+COMPANY_PROFILE = (
+    "Identifier",
+    "TaxIdentifier",
+    "AdditionalTaxIdentifier",
+    "ElectronicInvoiceIdentifier",
+    "InvoiceDueInterval",
+    "AccountingCode",
+    "MotherCompanyId",
+    "BillingCode",
+    "Iata",
+    "Telephone",
+    "InvoicingEmail",
+    "WebsiteUrl",
+    "ContactPerson",
+    "Contact",
+    "Notes",
+    "Department",
+    "DunsNumber",
+    "ExternalIdentifier",
+)
+_ADDRESS = (
+    "Line1",
+    "Line2",
+    "City",
+    "PostalCode",
+    "CountryCode",
+    "CountrySubdivisionCode",
+    "Latitude",
+    "Longitude",
+)
+_MOST_FOUND = 100
+
+
+def shown_address(record: Record) -> dict[str, Any] | None:
+    """An account has one address: its id is the account's own."""
+    address = record.doc.data.get("Address")
+    if not address:
+        return None
+    return {"Id": record.uid, **{name: address.get(name) for name in _ADDRESS}}
+
+
+def shown_customer(record: Record, chain: str) -> dict[str, Any]:
+    account: Account = record.doc
+    data = account.data
+    address = shown_address(record)
+    return {
+        "Id": record.uid,
+        "ChainId": chain or None,
+        "Number": str(record.id),
+        "FirstName": account.first_name or None,
+        "LastName": account.last_name,
+        "Email": account.email or None,
+        "HasOtaEmail": False,
+        **{name: data.get(name) for name in CUSTOMER_PROFILE},
+        "CreatedUtc": utc(account.created_at),
+        "UpdatedUtc": utc(account.updated_at),
+        "Address": address,
+        "AddressId": None if address is None else record.uid,
+        "Classifications": data.get("Classifications") or [],
+        "Options": data.get("Options") or [],
+        "MergeTargetId": None,
+        "ActivityState": "Active" if account.active else "Deleted",
+        "IsActive": account.active,
+        "PreferredSpaceFeatures": [],
+        "CreatorProfileId": profile(str(data.get("creator", ""))),
+        "UpdaterProfileId": profile(str(data.get("updater", ""))),
+    }
+
+
+def shown_company(record: Record, chain: str) -> dict[str, Any]:
+    account: Account = record.doc
+    data = account.data
+    address = shown_address(record)
+    return {
+        "Id": record.uid,
+        "ChainId": chain or None,
+        "Name": account.last_name,
+        "IsActive": account.active,
+        "Number": record.id,
+        **{name: data.get(name) for name in COMPANY_PROFILE},
+        "CreatedUtc": utc(account.created_at),
+        "UpdatedUtc": utc(account.updated_at),
+        "Address": address,
+        "AddressId": None if address is None else record.uid,
+        "Options": data.get("Options") or {"Invoiceable": False, "AddFeesToInvoices": False},
+        "CreditRating": data.get("CreditRating"),
+    }
+
+
+def _chain(reads: Reads, tenant_id: int) -> str:
+    enterprise = enterprise_of(reads, tenant_id)
+    return "" if enterprise is None else enterprise.chain
+
+
+# --- customers
+
+
+async def get_customers(session: Session, body: GetCustomers) -> Answer:
+    by: str = "kind"
+    values: tuple[str, ...] = (AccountKind.CUSTOMER.value,)
+    for name, given in (
+        ("uid", lowered(body.CustomerIds)),
+        ("email", lowered(body.Emails)),
+        ("last_name", tuple(body.LastNames or ())),
+        ("company", lowered(body.CompanyIds)),
+        ("loyalty_code", tuple(body.LoyaltyCodes or ())),
+        ("first_name", tuple(body.FirstNames or ())),
+    ):
+        if given:
+            by, values = name, given
+            break
+    listed = RecordList("account", by=by, values=values, keep=_customers_kept(body))
+
+    def look(reads: Reads) -> list[tuple[Record, str]]:
+        limitation = body.Limitation
+        found = listed.page(reads, session.tenants, limitation.Count, cursor_of(limitation))
+        chains = {tenant_id: _chain(reads, tenant_id) for tenant_id in session.tenants}
+        return [(record, chains[record.tenant_id]) for record in found]
+
+    found = await session.call.hub.read(look)
+    wanted = body.Extent.Customers is not False
+    shown = [shown_customer(record, chain) for record, chain in found] if wanted else []
+    cursor = found[-1][0].uid if found else None
+    return session.answer(
+        {"Customers": shown, "Documents": None, "Cursor": cursor}, empty=not found
+    )
+
+
+def _customers_kept(body: GetCustomers) -> Keep:
+    created = window(body.CreatedUtc, "CreatedUtc")
+    updated = window(body.UpdatedUtc, "UpdatedUtc")
+    deleted = window(body.DeletedUtc, "DeletedUtc")
+    states = frozenset(body.ActivityStates or ())
+    if not states <= ACTIVITY.keys():
+        raise invalid(WireFault("ActivityStates", "value", "Active or Deleted"))
+    active = {ACTIVITY[state] for state in states} or {True, False}
+    emails = frozenset(lowered(body.Emails))
+    firsts, lasts = frozenset(body.FirstNames or ()), frozenset(body.LastNames or ())
+    loyalty, companies = frozenset(body.LoyaltyCodes or ()), frozenset(lowered(body.CompanyIds))
+
+    def keep(account: Account) -> bool:
+        return (
+            account.kind is AccountKind.CUSTOMER
+            and account.active in active
+            and is_within(account.created_at, created)
+            and is_within(account.updated_at, updated)
+            and (deleted is None or (not account.active and is_within(account.updated_at, deleted)))
+            and (not emails or account.email.lower() in emails)
+            and (not firsts or account.first_name in firsts)
+            and (not lasts or account.last_name in lasts)
+            and (not loyalty or account.data.get("LoyaltyCode") in loyalty)
+            and (not companies or account.data.get("CompanyId") in companies)
+        )
+
+    return keep
+
+
+async def search_customers(session: Session, body: SearchCustomers) -> Answer:
+    """Active customers by a part of their name. No customer has a reservation of a resource here."""
+    wanted = (body.Name or "").strip().lower()
+
+    def keep(account: Account) -> bool:
+        return account.active and wanted in f"{account.first_name} {account.last_name}".lower()
+
+    listed = RecordList("account", by="kind", values=(AccountKind.CUSTOMER.value,), keep=keep)
+
+    def look(reads: Reads) -> list[dict[str, Any]]:
+        if body.ResourceId:
+            return []
+        chain = _chain(reads, session.tenant_id)
+        found = listed.page(reads, session.tenants, _MOST_FOUND)
+        return [
+            {"Customer": shown_customer(record, chain), "Reservation": None} for record in found
+        ]
+
+    shown = await session.call.hub.read(look)
+    return session.answer({"Customers": shown, "Documents": None}, empty=not shown)
+
+
+async def add_customer(session: Session, body: AddCustomer) -> Answer:
+    """The customer itself, not wrapped. An email that is known is an error, or overwritten if asked."""
+    profile_given = _customer_profile(session, body)
+    email = (body.Email or "").strip()
+    now = await session.now_us()
+
+    def look(reads: Reads) -> tuple[Record | None, str]:
+        holder = None
+        if email and body.OverwriteExisting:
+            holder = reads.record(session.tenant_id, "account", "email", email.lower())
+        return holder, _chain(reads, session.tenant_id)
+
+    existing, chain = await session.call.hub.read(look)
+    actor = session.caller.credential.id
+    fresh = Account(created_at=now, data={"creator": actor})
+    account: Account = fresh if existing is None else existing.doc
+    account = replace(
+        account,
+        first_name=body.FirstName or account.first_name,
+        last_name=body.LastName,
+        email=email or account.email,
+        active=True,
+        updated_at=now,
+        data={**account.data, **profile_given, "updater": actor},
+    )
+    command = PutRecords(
+        origin=session.origin(),
+        changes=(
+            RecordChange(
+                kind="account",
+                id=0 if existing is None else existing.id,
+                if_version=None if existing is None else existing.version,
+                doc=account,
+                keys=account_keys(account),
+            ),
+        ),
+        unique=(("account", "email", email.lower()),) if email else (),
+        exists=(("account", "uid", body.CompanyId.lower()),) if body.CompanyId else (),
+    )
+
+    def answer(accepted: Accepted) -> Answer:
+        return Answer(200, encode(shown_customer(accepted.records[0], chain)))
+
+    def words(rejected: Rejected) -> Answer:
+        name = "Email" if rejected.field == "email" else "CompanyId"
+        return worded(session.call, rejected, name)
+
+    return await session.call.submit(command, answer, words)
+
+
+def _customer_profile(session: Session, body: AddCustomer) -> dict[str, Any]:
+    """The profile members that were given. Raises Stop(INVALID) for values no such member has."""
+    _one_of(body.Title, "Title", TITLES)
+    _one_of(body.Sex, "Sex", SEXES)
+    for name, given, known in (
+        ("Classifications", body.Classifications, CLASSIFICATIONS),
+        ("Options", body.Options, OPTIONS),
+    ):
+        if not known.issuperset(given or ()):
+            raise invalid(WireFault(name, "value", f"unknown {name}"))
+    if body.Email and "@" not in body.Email.strip("@ "):
+        raise invalid(WireFault("Email", "value", "an email address has an @"))
+    found = {
+        name: session.members[name]
+        for name in (*CUSTOMER_PROFILE, "Classifications", "Options")
+        if session.members.get(name) is not None
+    }
+    if body.BirthDate:
+        found["BirthDate"] = parse_date(body.BirthDate, "BirthDate")
+    if body.CompanyId:
+        found["CompanyId"] = body.CompanyId.lower()
+    return {**found, **_address(session, body.Address)}
+
+
+def _address(session: Session, given: AddressParameters | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    members = session.members["Address"]
+    return {"Address": {name: members[name] for name in _ADDRESS if name in members}}
+
+
+def _one_of(value: str | None, name: str, known: tuple[str, ...]) -> None:
+    if value is not None and value not in known:
+        raise invalid(WireFault(name, "value", f"{name} is one of {', '.join(known)}"))
+
+
+# --- companies
+
+
+async def get_companies(session: Session, body: GetCompanies) -> Answer:
+    by: str = "kind"
+    values: tuple[str, ...] = (AccountKind.COMPANY.value,)
+    for name, given in (
+        ("uid", lowered(body.Ids)),
+        ("external", tuple(body.ExternalIdentifiers or ())),
+        ("last_name", tuple(body.Names or ())),
+    ):
+        if given:
+            by, values = name, given
+            break
+    created = window(body.CreatedUtc, "CreatedUtc")
+    updated = window(body.UpdatedUtc, "UpdatedUtc")
+    names, external = frozenset(body.Names or ()), frozenset(body.ExternalIdentifiers or ())
+
+    def keep(account: Account) -> bool:
+        return (
+            account.kind is AccountKind.COMPANY
+            and is_within(account.created_at, created)
+            and is_within(account.updated_at, updated)
+            and (not names or account.last_name in names)
+            and (not external or account.data.get("ExternalIdentifier") in external)
+        )
+
+    listed = RecordList("account", by=by, values=values, keep=keep)
+    limitation = body.Limitation
+
+    def look(reads: Reads) -> list[dict[str, Any]]:
+        # Older clients send no Limitation: they get the first thousand.
+        count = 1000 if limitation is None else limitation.Count
+        cursor = "" if limitation is None else cursor_of(limitation)
+        found = listed.page(reads, session.tenants, count, cursor)
+        return [shown_company(record, _chain(reads, record.tenant_id)) for record in found]
+
+    shown = await session.call.hub.read(look)
+    cursor = shown[-1]["Id"] if shown else None
+    return session.answer({"Companies": shown, "Cursor": cursor}, empty=not shown)
+
+
+async def add_company(session: Session, body: AddCompany) -> Answer:
+    if body.CreditRating is not None:
+        _one_of(body.CreditRating.Basic, "CreditRating.Basic", CREDIT_RATINGS)
+    if body.InvoiceDueInterval is not None and not is_duration(body.InvoiceDueInterval):
+        raise invalid(WireFault("InvoiceDueInterval", "value", "an ISO 8601 duration is expected"))
+    now = await session.now_us()
+    members = session.members
+    data = {
+        name: members[name]
+        for name in (*COMPANY_PROFILE, "CreditRating")
+        if members.get(name) is not None
+    }
+    if body.ContacPerson is not None:
+        data.setdefault("ContactPerson", body.ContacPerson)
+    if body.MotherCompanyId:
+        data["MotherCompanyId"] = body.MotherCompanyId.lower()
+    if body.Options is not None:
+        data["Options"] = {
+            "Invoiceable": body.Options.Invoiceable,
+            "AddFeesToInvoices": body.Options.AddFeesToInvoices,
+        }
+    account = Account(
+        kind=AccountKind.COMPANY,
+        last_name=body.Name,
+        email=body.InvoicingEmail or "",
+        created_at=now,
+        updated_at=now,
+        data={**data, **_address(session, body.Address)},
+    )
+    # An invoicing address may be many companies': it is no name of the account.
+    keys = tuple(pair for pair in account_keys(account) if pair[0] != "email")
+    mother = body.MotherCompanyId
+    command = PutRecords(
+        origin=session.origin(),
+        changes=(RecordChange(kind="account", doc=account, keys=keys),),
+        exists=(("account", "uid", mother.lower()),) if mother else (),
+    )
+    chain = await session.call.hub.read(lambda reads: _chain(reads, session.tenant_id))
+
+    def answer(accepted: Accepted) -> Answer:
+        company = shown_company(accepted.records[0], chain)
+        return Answer(200, encode({"Companies": [company], "Cursor": company["Id"]}))
+
+    def words(rejected: Rejected) -> Answer:
+        return worded(session.call, rejected, "MotherCompanyId")
+
+    return await session.call.submit(command, answer, words)

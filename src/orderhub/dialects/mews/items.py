@@ -1,0 +1,199 @@
+"""Orders of any door as this vendor's order items and product service orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from orderhub.core.charges import AccountCharge
+from orderhub.core.ids import MAX_LINE_NO, line_uid
+from orderhub.core.money import ZERO, plain
+from orderhub.core.queries import cancelled_at
+from orderhub.core.values import Line, LineKind, Order, Settings, Status
+from orderhub.dialects.mews.session import enterprise_uid
+from orderhub.dialects.mews.times import utc
+
+TYPES: dict[LineKind, str] = {
+    LineKind.GOOD: "ProductOrder",
+    LineKind.MEMBERSHIP: "ProductOrder",
+    LineKind.ROOM: "SpaceOrder",
+    LineKind.UPGRADE: "ResourceUpgradeFee",
+    LineKind.TICKET: "ProductOrder",
+    LineKind.SERVICE_PRODUCT: "ProductOrder",
+    LineKind.CUSTOM_ITEM: "CustomItem",
+    LineKind.RECORDED_ITEM: "CustomItem",
+    LineKind.DISCOUNT: "ProductOrderRebate",
+    LineKind.FREIGHT: "Surcharge",
+}
+REVENUE: dict[str, str] = {"ProductOrder": "Product", "SpaceOrder": "Service"}
+STATES = ("Open", "Closed", "Inactive", "Canceled")
+SERVICE_ORDER_STATES: dict[Status, str] = {
+    Status.PENDING: "Confirmed",
+    Status.PAID: "Confirmed",
+    Status.SHIPPED: "Started",
+    Status.COMPLETED: "Processed",
+    Status.CANCELLED: "Canceled",
+    Status.REFUNDING: "Processed",
+    Status.REFUNDED: "Canceled",
+}
+ACCOUNT_TYPES = {"customer": "Customer", "company": "Company"}
+NOT_CANCELED_WITH_RESERVATION = {"CanceledWithReservation": False}
+# When a bill was closed, by its id.
+ClosedBills = Mapping[str, int]
+
+
+@lru_cache(maxsize=4096)
+def profile(credential_id: str) -> str:
+    """The profile that stands for a credential: the same one every time."""
+    return str(uuid5(NAMESPACE_OID, f"orderhub:profile:{credential_id}"))
+
+
+def amount(
+    currency: str, net: Decimal, gross: Decimal, taxes: list[tuple[str, Decimal, Decimal]]
+) -> dict[str, Any]:
+    """An amount with its taxes, given as (code, base, value). Untaxed: one part without a code."""
+    net, gross = plain(net), plain(gross)
+    parts = [(code, plain(base), plain(value)) for code, base, value in taxes]
+    items = [
+        {"TaxRateCode": code, "NetValue": base, "TaxValue": value} for code, base, value in parts
+    ]
+    return {
+        "Currency": currency,
+        "NetValue": net,
+        "GrossValue": gross,
+        "TaxValues": [{"Code": code, "Value": value} for code, _, value in parts],
+        "Breakdown": {
+            "Items": items
+            or [{"TaxRateCode": None, "NetValue": net, "TaxValue": plain(gross - net)}]
+        },
+    }
+
+
+def is_charge(order: Order) -> bool:
+    """Whether the order was placed as a charge: only then its documents have the members read here."""
+    return order.doc.business.get("terms") == AccountCharge.__name__
+
+
+def unit_amount(order: Order, line: Line) -> dict[str, Any]:
+    """One unit's. With several taxes their unit values were kept when the line was charged."""
+    kept = line.data.get("unit_taxes") if is_charge(order) else None
+    if line.quantity == 1 and line.taxes:
+        taxes = [(part.code, part.base, part.amount) for part in line.taxes]
+    elif kept:
+        taxes = [(code, line.unit_net, value) for code, value in kept]
+    elif len(line.taxes) == 1:
+        taxes = [(line.taxes[0].code, line.unit_net, line.unit_gross - line.unit_net)]
+    else:
+        taxes = []
+    return amount(order.currency, line.unit_net, line.unit_gross, taxes)
+
+
+def order_item(
+    order: Order, line: Line, enterprise: str, closed: ClosedBills | None = None
+) -> dict[str, Any]:
+    """One line as an order item. Total: never raises, whatever door the order came through."""
+    cancelled = cancelled_at(order, line)
+    closed_at = (closed or {}).get(order.bill) if order.bill else None
+    kind = TYPES[line.kind]
+    data = line.data if is_charge(order) else {}
+    whole = amount(
+        order.currency,
+        line.net,
+        line.gross,
+        [(part.code, part.base, part.amount) for part in line.taxes],
+    )
+    product = data.get("product")
+    return {
+        "Id": line_uid(order.uid, line.line_no) if 0 < line.line_no <= MAX_LINE_NO else order.uid,
+        "EnterpriseId": enterprise or None,
+        "AccountId": order.account or None,
+        "AccountType": account_type(order),
+        "ServiceId": order.service or None,
+        "ServiceOrderId": order.uid,
+        "Notes": order.doc.notes or None,
+        "BillId": order.bill or None,
+        "AccountingCategoryId": data.get("category"),
+        "BillingName": line.title or None,
+        "ExternalIdentifier": data.get("external"),
+        "UnitCount": line.quantity,
+        "UnitAmount": unit_amount(order, line),
+        "Amount": whole,
+        "OriginalAmount": whole,
+        "RevenueType": REVENUE.get(kind, "Additional"),
+        "CreatorProfileId": profile(order.placed_by),
+        "UpdaterProfileId": profile(order.placed_by),
+        "CreatedUtc": utc(order.occurred_at),
+        "UpdatedUtc": utc(order.updated_at),
+        "ConsumedUtc": utc(order.service_at or order.occurred_at),
+        "CanceledUtc": utc(cancelled),
+        "ClosedUtc": utc(closed_at),
+        "StartUtc": utc(data.get("start")),
+        "ClaimedUtc": None,
+        "AccountingState": accounting_state(line, cancelled, closed_at),
+        "Type": kind,
+        "Options": NOT_CANCELED_WITH_RESERVATION,
+        "Data": None
+        if product is None
+        else {
+            "Discriminator": "Product",
+            "Rebate": None,
+            "Product": {"ProductId": product, "AgeCategoryId": None, "ProductType": "Product"},
+        },
+        "TaxExemptionReason": None,
+        "TaxExemptionLegalReference": None,
+    }
+
+
+def account_type(order: Order) -> str | None:
+    return ACCOUNT_TYPES[order.doc.business["account_kind"]] if is_charge(order) else None
+
+
+def accounting_state(line: Line, cancelled: int | None, closed_at: int | None) -> str:
+    if cancelled is not None:
+        return "Canceled"
+    if line.gross == ZERO:
+        return "Inactive"
+    return "Open" if closed_at is None else "Closed"
+
+
+def service_order(order: Order) -> dict[str, Any]:
+    """An order as a product service order."""
+    business = order.doc.business
+    charged = business if is_charge(order) else {}
+    cancelled = business.get("cancelled_at") or business.get("refunded_at")
+    return {
+        "Id": order.uid,
+        "ServiceId": order.service or None,
+        "AccountId": order.account or None,
+        "AccountType": account_type(order),
+        "CreatorProfileId": profile(order.placed_by),
+        "UpdaterProfileId": profile(order.placed_by),
+        "BookerId": order.account if account_type(order) == "Customer" else None,
+        "Number": str(order.id),
+        "State": SERVICE_ORDER_STATES[order.status],
+        "Origin": "Connector",
+        "CommanderOrigin": None,
+        "OriginDetails": None,
+        "CreatedUtc": utc(order.occurred_at),
+        "UpdatedUtc": utc(order.updated_at),
+        "CancelledUtc": utc(cancelled if isinstance(cancelled, int) else None),
+        "VoucherId": None,
+        "BusinessSegmentId": charged.get("segment"),
+        "LinkedReservationId": charged.get("reservation"),
+        "Options": {
+            "OwnerCheckedIn": False,
+            "AllCompanionsCheckedIn": False,
+            "AnyCompanionCheckedIn": False,
+            "ConnectorCheckIn": False,
+        },
+    }
+
+
+def render(order: Order, settings: Settings) -> dict[str, Any]:
+    """An order as `orderItems/getAll` with its `ServiceOrderIds` would show it, newest line first."""
+    enterprise = enterprise_uid(settings)
+    shown = [order_item(order, line, enterprise) for line in reversed(order.lines)]
+    return {"OrderItems": shown, "Cursor": shown[-1]["Id"] if shown else None}

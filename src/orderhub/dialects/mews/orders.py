@@ -1,0 +1,303 @@
+"""Orders and their items: `orders/add`, `orderItems/*`, `productServiceOrders/getAll`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from orderhub.core.accounts import BillState
+from orderhub.core.charge_changes import CancelLines
+from orderhub.core.commands import OrderName, PlaceOrder
+from orderhub.core.ids import order_of
+from orderhub.core.known import Accepted
+from orderhub.core.ordering import MAX_LINES
+from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery
+from orderhub.core.refusals import Rejected
+from orderhub.core.values import Line, Order
+from orderhub.dialects.contract import Answer, WireFault, invalid
+from orderhub.dialects.mews.errors import TooHeavy, worded
+from orderhub.dialects.mews.items import (
+    SERVICE_ORDER_STATES,
+    STATES,
+    order_item,
+    service_order,
+)
+from orderhub.dialects.mews.mapping import order_added, place_order, refusal_of
+from orderhub.dialects.mews.paging import (
+    Window,
+    bad_cursor,
+    cursor_of,
+    lowered,
+    window,
+)
+from orderhub.dialects.mews.session import Session, enterprise_of, nothing
+from orderhub.dialects.mews.wire import (
+    AddOrder,
+    CancelOrderItems,
+    GetOrderItems,
+    GetProductServiceOrders,
+)
+
+# Pages looked at for one page of items that match filters which no index serves.
+_MOST_PAGES = 20
+_CHUNK = 1000
+_SERVICE_STATES = (
+    "Enquired",
+    "Requested",
+    "Optional",
+    "Confirmed",
+    "Started",
+    "Processed",
+    "Canceled",
+)
+
+Pair = tuple[Order, Line]
+
+
+async def add(session: Session, body: AddOrder) -> Answer:
+    if len(body.ProductOrders or ()) + len(body.Items or ()) > MAX_LINES:
+        raise TooHeavy(f"at most {MAX_LINES} products and items an order")
+    command = place_order(session, body)
+    return await session.call.submit(command, order_added, refusal_of(session, body))
+
+
+# --- order items
+
+
+async def get_items(session: Session, body: GetOrderItems) -> Answer:
+    query = _query(body)
+    keep = _keep(body)
+    closed_within = window(body.ClosedUtc, "ClosedUtc")
+
+    def look(reads: Reads) -> list[dict[str, Any]]:
+        collector = _Items(reads, session.tenants, query, keep, closed_within)
+        return collector.page(body.Limitation.Count, cursor_of(body.Limitation))
+
+    shown = await session.call.hub.read(look)
+    cursor = shown[-1]["Id"] if shown else None
+    return session.answer({"OrderItems": shown, "Cursor": cursor}, empty=not shown)
+
+
+def _query(body: GetOrderItems) -> LineQuery:
+    created = window(body.CreatedUtc, "CreatedUtc") or (None, None)
+    updated = window(body.UpdatedUtc, "UpdatedUtc") or (None, None)
+    consumed = window(body.ConsumedUtc, "ConsumedUtc") or (None, None)
+    cancelled = window(body.CanceledUtc, "CanceledUtc") or (None, None)
+    filters = (
+        body.OrderItemIds,
+        body.ServiceOrderIds,
+        body.ServiceIds,
+        body.AccountIds,
+        body.BillIds,
+        body.CreatedUtc,
+        body.UpdatedUtc,
+        body.ConsumedUtc,
+        body.CanceledUtc,
+        body.ClosedUtc,
+    )
+    if not any(filters):
+        raise invalid(WireFault("OrderItemIds", "missing", "at least one filter is needed"))
+    return LineQuery(
+        tenant_id=0,
+        lines=tuple(order_of(uid) for uid in lowered(body.OrderItemIds)),
+        order_uids=lowered(body.ServiceOrderIds),
+        services=lowered(body.ServiceIds),
+        accounts=lowered(body.AccountIds),
+        bills=lowered(body.BillIds),
+        occurred_from=created[0],
+        occurred_to=created[1],
+        updated_from=updated[0],
+        updated_to=updated[1],
+        consumed_from=consumed[0],
+        consumed_to=consumed[1],
+        cancelled_from=cancelled[0],
+        cancelled_to=cancelled[1],
+    )
+
+
+def _keep(body: GetOrderItems) -> Callable[[dict[str, Any]], bool]:
+    states = choices(body.AccountingStates, "AccountingStates", STATES)
+    # A type that no order of the hub has is a type nevertheless: it matches nothing.
+    types = frozenset(body.Types or ())
+    currency = body.Currency
+
+    def keep(item: dict[str, Any]) -> bool:
+        return (
+            (not states or item["AccountingState"] in states)
+            and (not types or item["Type"] in types)
+            # Amounts are never converted: the filter chooses instead.
+            and (not currency or item["Amount"]["Currency"] == currency)
+        )
+
+    return keep
+
+
+def choices(given: Sequence[str] | None, name: str, known: Sequence[str]) -> frozenset[str]:
+    """The values of an enumeration. Raises Stop(INVALID) for one that is none of it."""
+    chosen = frozenset(given or ())
+    if not chosen <= set(known):
+        raise invalid(WireFault(name, "value", f"{name} are among {', '.join(known)}"))
+    return chosen
+
+
+class _Items:
+    """Collects a page of items, tenant by tenant."""
+
+    def __init__(
+        self,
+        reads: Reads,
+        tenants: Sequence[int],
+        query: LineQuery,
+        keep: Callable[[dict[str, Any]], bool],
+        closed_within: Window | None,
+    ) -> None:
+        self._reads = reads
+        self._tenants = tenants
+        self._query = query
+        self._keep = keep
+        self._closed_within = closed_within
+
+    def page(self, count: int, cursor: str) -> list[dict[str, Any]]:
+        start, before = self._start(cursor)
+        found: list[dict[str, Any]] = []
+        pages = 0
+        for tenant_id in self._tenants[start:]:
+            query = self._for_tenant(tenant_id)
+            enterprise = enterprise_of(self._reads, tenant_id)
+            uid = "" if enterprise is None else enterprise.uid
+            while query is not None and len(found) < count:
+                limit = count - len(found)
+                pairs = self._reads.lines(_from(query, before, limit))
+                found += self._shown(tenant_id, pairs, uid)
+                if len(pairs) < limit:
+                    break
+                order, line = pairs[-1]
+                before = (order.occurred_at, order.id, line.line_no)
+                pages += 1
+                if pages >= _MOST_PAGES and len(found) < count:
+                    raise TooHeavy("the filters match too few items: narrow the interval")
+            before = None
+        return found
+
+    def _start(self, cursor: str) -> tuple[int, tuple[int, int, int] | None]:
+        if not cursor:
+            return 0, None
+        uid, line_no = order_of(cursor)
+        for index, tenant_id in enumerate(self._tenants):
+            order = self._reads.order(tenant_id, OrderName("uid", uid))
+            if order is not None:
+                return index, (order.occurred_at, order.id, line_no)
+        raise bad_cursor()
+
+    def _for_tenant(self, tenant_id: int) -> LineQuery | None:
+        """The query of one tenant. Items were closed when their bills were."""
+        bills = self._query.bills
+        if self._closed_within is not None:
+            closed = self._bills_closed(tenant_id)
+            bills = tuple(uid for uid in closed if not bills or uid in bills)
+            if not bills:
+                return None
+        return replace(self._query, tenant_id=tenant_id, bills=bills)
+
+    def _bills_closed(self, tenant_id: int) -> list[str]:
+        assert self._closed_within is not None
+        start, end = self._closed_within
+        found: list[str] = []
+        after = 0
+        while True:
+            chunk = self._reads.records(
+                RecordQuery(
+                    tenant_id=tenant_id,
+                    kind="bill",
+                    by="state",
+                    values=(BillState.CLOSED,),
+                    newest_first=True,
+                    limit=_CHUNK,
+                    after_id=after,
+                )
+            )
+            found += [record.uid for record in chunk if start <= record.doc.closed_at < end]
+            if len(chunk) < _CHUNK:
+                return found
+            after = chunk[-1].id
+
+    def _shown(self, tenant_id: int, pairs: Sequence[Pair], uid: str) -> list[dict[str, Any]]:
+        bills = tuple({order.bill for order, _ in pairs if order.bill})
+        closed = closed_bills(self._reads, tenant_id, bills)
+        items = (order_item(order, line, uid, closed) for order, line in pairs)
+        return [item for item in items if self._keep(item)]
+
+
+def closed_bills(reads: Reads, tenant_id: int, bills: tuple[str, ...]) -> dict[str, int]:
+    """Which of these bills are closed, and since when."""
+    if not bills:
+        return {}
+    found = reads.records(
+        RecordQuery(tenant_id=tenant_id, kind="bill", by="uid", values=bills, limit=len(bills))
+    )
+    return {
+        record.uid: record.doc.closed_at for record in found if record.doc.state is BillState.CLOSED
+    }
+
+
+def _from(query: LineQuery, before: tuple[int, int, int] | None, limit: int) -> LineQuery:
+    return replace(query, before=before, limit=limit)
+
+
+async def cancel_items(session: Session, body: CancelOrderItems) -> Answer:
+    lines = tuple(order_of(uid) for uid in lowered(body.OrderItemIds))
+    command = PlaceOrder(origin=session.origin(), terms=CancelLines(lines=lines))
+
+    def words(rejected: Rejected) -> Answer:
+        return worded(session.call, rejected, "OrderItemIds")
+
+    def answer(_accepted: Accepted) -> Answer:
+        return nothing(session.call)
+
+    return await session.call.submit(command, answer, words)
+
+
+# --- product service orders
+
+
+async def get_service_orders(session: Session, body: GetProductServiceOrders) -> Answer:
+    states = choices(body.States, "States", _SERVICE_STATES)
+    updated = window(body.UpdatedUtc, "UpdatedUtc") or (None, None)
+    query = OrderQuery(
+        services=lowered(body.ServiceIds),
+        names=tuple(OrderName("uid", uid) for uid in lowered(body.ProductServiceOrderIds)),
+        statuses=tuple(status for status, shown in SERVICE_ORDER_STATES.items() if shown in states),
+        updated_from=updated[0],
+        updated_to=updated[1],
+        by_occurred=True,
+        with_lines=False,
+    )
+    if states and not query.statuses:
+        return session.answer({"ProductServiceOrders": [], "Cursor": None}, empty=True)
+
+    def look(reads: Reads) -> list[dict[str, Any]]:
+        start, after = _service_order_start(reads, session.tenants, cursor_of(body.Limitation))
+        found: list[Order] = []
+        for tenant_id in session.tenants[start:]:
+            limit = body.Limitation.Count - len(found)
+            if limit:
+                page = reads.orders(replace(query, tenant_id=tenant_id, after=after, limit=limit))
+                found += page.items
+            after = ""
+        return [service_order(order) for order in found]
+
+    shown = await session.call.hub.read(look)
+    cursor = shown[-1]["Id"] if shown else None
+    return session.answer({"ProductServiceOrders": shown, "Cursor": cursor}, empty=not shown)
+
+
+def _service_order_start(reads: Reads, tenants: Sequence[int], cursor: str) -> tuple[int, str]:
+    if not cursor:
+        return 0, ""
+    for index, tenant_id in enumerate(tenants):
+        order = reads.order(tenant_id, OrderName("uid", cursor))
+        if order is not None:
+            return index, f"{order.occurred_at}.{order.id}"
+    raise bad_cursor()

@@ -1,0 +1,214 @@
+"""Who calls, and for which enterprises: tokens in the body, as the vendor takes them, or the hub's own bearer."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from orderhub.core.access import Credential
+from orderhub.core.accounts import Enterprise
+from orderhub.core.commands import Origin
+from orderhub.core.queries import Reads
+from orderhub.core.values import Settings
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    Stop,
+    WireFault,
+    invalid,
+)
+from orderhub.dialects.mews.errors import TooHeavy, too_heavy
+from orderhub.dialects.mews.wire import Request, convert
+from orderhub.dialects.wiring import decode_object, digest, encode, hub_caller, without
+
+NAME = "mews"
+SECRETS = ("ClientToken", "AccessToken")
+# The vendor's limit: requests per access token, in a sliding window.
+RATE_LIMIT = 200
+RATE_WINDOW_S = 30.0
+_TOKENS = ("ClientToken", "AccessToken", "Client")
+_EMPTY = b"{}"
+
+
+@dataclass(slots=True)
+class Session:
+    """One authenticated call. `tenants` are all that it reaches; more than one only for a portfolio."""
+
+    call: Call
+    caller: Caller
+    members: dict[str, Any]
+    tenants: tuple[int, ...]
+
+    @property
+    def tenant_id(self) -> int:
+        return self.caller.tenant_id
+
+    def may(self, permission: str, *, default: bool = False) -> bool:
+        """A permission of the integration, kept with its credential."""
+        granted = self.caller.credential.data.get(permission, default)
+        return granted is True
+
+    def origin(self) -> Origin:
+        return self.call.origin(self.caller, without(self.members, SECRETS))
+
+    async def settings(self) -> Settings:
+        return await self.call.hub.settings(self.tenant_id)
+
+    async def now_us(self) -> int:
+        """The tenant's time."""
+        return (await self.settings()).clock.at(self.call.received_at)
+
+    def answer(self, body: Any, *, empty: bool = False) -> Answer:
+        """200 with the body; 204 without one when it is empty and the client prefers that."""
+        if empty and prefers_minimal(self.call):
+            return Answer(204, b"")
+        return Answer(200, encode(body))
+
+
+def nothing(call: Call) -> Answer:
+    """The answer of an operation that returns `{}`."""
+    return Answer(204, b"") if prefers_minimal(call) else Answer(200, _EMPTY)
+
+
+def prefers_minimal(call: Call) -> bool:
+    preferences = call.header("prefer").lower().replace(" ", "")
+    return "return=minimal" in preferences.replace(";", ",").split(",")
+
+
+Operation = Callable[[Session, Any], Awaitable[Answer]]
+
+
+def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awaitable[Answer]]:
+    """Decode, authenticate, check the shape, then do it: tokens are judged before parameters."""
+    is_write = "EnterpriseId" in model.__struct_fields__
+    by_chain = "ChainId" in model.__struct_fields__
+
+    async def handle(call: Call) -> Answer:
+        members = decode_object(call.body)
+        session = await open_session(call, members)
+        body = convert(members, model)
+        await _choose_enterprise(session, is_write=is_write, by_chain=by_chain)
+        try:
+            return await operation(session, body)
+        except TooHeavy as problem:
+            return too_heavy(call, str(problem))
+
+    handle.__doc__ = operation.__doc__
+    return handle
+
+
+async def open_session(call: Call, members: dict[str, Any]) -> Session:
+    """The hub's own bearer token, else ClientToken and AccessToken. Raises Stop(UNAUTHENTICATED)."""
+    caller = await hub_caller(call)
+    if caller is None:
+        caller = await _vendor_caller(call, members)
+        call.caller = caller
+    tenants = caller.credential.tenants or (caller.tenant_id,)
+    return Session(call, caller, members, tenants)
+
+
+async def _vendor_caller(call: Call, members: dict[str, Any]) -> Caller:
+    for name in _TOKENS:
+        token = members.get(name)
+        if not isinstance(token, str) or not token:
+            raise invalid(WireFault(name, "missing", f"{name} is required"))
+    credential = await call.hub.credential(NAME, digest(members["AccessToken"]))
+    if credential is None:
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED, "no such AccessToken, or it is disabled"))
+    known_client = str(credential.data.get("client", ""))
+    if not hmac.compare_digest(digest(members["ClientToken"]), known_client):
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED, "the ClientToken is another application's"))
+    _refuse_flood(call, credential)
+    tenant_id = credential.tenant_id or (credential.tenants[0] if credential.tenants else 0)
+    return Caller(credential=credential, tenant_id=tenant_id)
+
+
+def _refuse_flood(call: Call, credential: Credential) -> None:
+    limit = credential.data.get("rate_limit", RATE_LIMIT)
+    if not call.hub.rate_limits or not limit:
+        return
+    wait_s = call.hub.allow(f"{NAME}:{credential.id}", int(limit), RATE_WINDOW_S)
+    if wait_s:
+        raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=ceil(wait_s)))
+
+
+async def _choose_enterprise(session: Session, *, is_write: bool, by_chain: bool) -> None:
+    """A portfolio token says which of its enterprises it means; disabled enterprises are closed."""
+    if session.caller.credential.tenants:
+        if is_write or by_chain:
+            await _choose_one(session, "EnterpriseId" if is_write else "ChainId")
+        else:
+            await _choose_some(session)
+    for tenant_id in session.tenants:
+        settings = await session.call.hub.settings(tenant_id)
+        if settings.dialects.get(NAME, {}).get("disabled"):
+            raise Stop(Fault(FaultKind.UNAUTHENTICATED, "the enterprise is disabled"))
+
+
+async def _choose_one(session: Session, name: str) -> None:
+    wanted = session.members.get(name)
+    if not wanted or not isinstance(wanted, str):
+        raise invalid(WireFault(name, "missing", f"a portfolio token needs {name}"))
+    found = await session.call.hub.read(
+        lambda reads: [
+            tenant_id
+            for tenant_id in session.tenants
+            if _bears(enterprise_of(reads, tenant_id), name, wanted.lower())
+        ]
+    )
+    if not found:
+        raise invalid(WireFault(name, "value", f"{name} is not in the scope of the token"))
+    caller = session.caller
+    session.caller = Caller(credential=caller.credential, tenant_id=found[0])
+    session.call.caller = session.caller
+    session.tenants = (found[0],)
+
+
+def _bears(enterprise: Enterprise | None, name: str, wanted: str) -> bool:
+    if enterprise is None:
+        return False
+    return wanted == (enterprise.uid if name == "EnterpriseId" else enterprise.chain)
+
+
+async def _choose_some(session: Session) -> None:
+    """`EnterpriseIds` of a list; customers and companies go by `ChainIds`. None = all in scope."""
+    name = "ChainIds" if "ChainIds" in session.members else "EnterpriseIds"
+    wanted = session.members.get(name)
+    if not wanted:
+        return
+    if not isinstance(wanted, list) or not all(isinstance(uid, str) for uid in wanted):
+        raise invalid(WireFault(name, "type", f"{name} are a list of ids"))
+    uids = {uid.lower() for uid in wanted}
+
+    def look(reads: Reads) -> tuple[list[int], set[str]]:
+        chosen, seen = [], set()
+        for tenant_id in session.tenants:
+            enterprise = enterprise_of(reads, tenant_id)
+            if enterprise is not None:
+                uid = enterprise.chain if name == "ChainIds" else enterprise.uid
+                if uid in uids:
+                    chosen.append(tenant_id)
+                    seen.add(uid)
+        return chosen, seen
+
+    chosen, seen = await session.call.hub.read(look)
+    if seen != uids:
+        raise invalid(WireFault(name, "value", f"{name} are not in the scope of the token"))
+    session.tenants = tuple(chosen)
+
+
+def enterprise_of(reads: Reads, tenant_id: int) -> Enterprise | None:
+    """The property behind a tenant."""
+    record = reads.record(tenant_id, "enterprise", "all", "")
+    return None if record is None else record.doc
+
+
+def enterprise_uid(settings: Settings) -> str:
+    """The enterprise's id without a look-up: a tenant that other doors set up may have none."""
+    return str(settings.dialects.get(NAME, {}).get("enterprise", ""))

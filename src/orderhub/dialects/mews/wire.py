@@ -1,0 +1,416 @@
+"""The vendor's request shapes in the vendor's spelling.
+
+Unknown members are tolerated: real clients send them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from orderhub.dialects.contract import WireFault, invalid
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Ids = Annotated[list[Id], Meta(max_length=1000)]
+Hundred = Annotated[list[Id], Meta(max_length=100)]
+Text = Annotated[str, Meta(max_length=255)]
+Name = Annotated[str, Meta(min_length=1, max_length=255)]
+LongText = Annotated[str, Meta(max_length=10_000)]
+Texts = Annotated[list[Text], Meta(max_length=1000)]
+Codes = Annotated[list[Text], Meta(max_length=32)]
+Instant = Annotated[str, Meta(max_length=40)]
+# An amount may come as a text too.
+Number = Annotated[
+    Decimal,
+    Meta(extra_json_schema={"type": ["number", "string"], "pattern": r"^-?[0-9]+(?:\.[0-9]+)?$"}),
+]
+# JSON `2` and `2.0` are the same whole number; what is not whole is refused by the mapping.
+Whole = int | Number
+
+T = TypeVar("T")
+
+
+class Request(Struct, kw_only=True):
+    """What every operation takes. The tokens are required, unless the hub's bearer token is shown."""
+
+    ClientToken: str = ""
+    AccessToken: str = ""
+    Client: str = ""
+    LanguageCode: str | None = None
+    CultureCode: str | None = None
+
+
+class EnterpriseRequest(Request, kw_only=True):
+    EnterpriseId: str | None = None
+
+
+class Limitation(Struct, kw_only=True):
+    Count: Annotated[int, Meta(ge=1, le=1000)] = 100
+    Cursor: str | None = None
+
+
+class ListRequest(Request, kw_only=True):
+    EnterpriseIds: Ids | None = None
+    Limitation: Limitation
+
+
+class Interval(Struct, kw_only=True):
+    StartUtc: Instant
+    EndUtc: Instant
+
+
+class StringUpdate(Struct, kw_only=True):
+    """Absent = keep, `{"Value": null}` = clear."""
+
+    Value: LongText | None = None
+
+
+class BoolUpdate(Struct, kw_only=True):
+    Value: bool | None = None
+
+
+# --- orders
+
+
+class AmountParameters(Struct, kw_only=True):
+    Currency: Annotated[str, Meta(min_length=1, max_length=16)]
+    TaxCodes: Codes | None = None
+    NetValue: Number | None = None
+    GrossValue: Number | None = None
+
+
+class ProductOrderParameters(Struct, kw_only=True):
+    ProductId: Id
+    Count: Whole | None = None
+    UnitAmount: AmountParameters | None = None
+    StartUtc: Instant | None = None
+    EndUtc: Instant | None = None
+    ExternalIdentifier: Text | None = None
+
+
+class ItemCategory(Struct, kw_only=True):
+    Code: Text | None = None
+    Name: Text | None = None
+
+
+class ItemParameters(Struct, kw_only=True):
+    Name: Name
+    UnitCount: Whole
+    UnitAmount: AmountParameters
+    AccountingCategoryId: Id | None = None
+    Category: ItemCategory | None = None
+    ExternalIdentifier: Text | None = None
+
+
+class OrderOptions(Struct, kw_only=True):
+    DisableItemGrouping: bool | None = None
+
+
+class AddOrder(EnterpriseRequest, kw_only=True):
+    """`orders/add`: the document's members and the later ones."""
+
+    ServiceId: Id
+    AccountId: Id | None = None
+    CustomerId: Id | None = None
+    BillId: Id | None = None
+    ConsumptionUtc: Instant | None = None
+    Notes: LongText | None = None
+    BusinessSegmentId: Id | None = None
+    LinkedReservationId: Id | None = None
+    Options: OrderOptions | None = None
+    ProductOrders: list[ProductOrderParameters] | None = None
+    Items: list[ItemParameters] | None = None
+
+
+class OrderAdded(Struct):
+    OrderId: str
+
+
+class GetOrderItems(ListRequest, kw_only=True):
+    OrderItemIds: Ids | None = None
+    ServiceOrderIds: Ids | None = None
+    ServiceIds: Ids | None = None
+    AccountIds: Hundred | None = None
+    BillIds: Ids | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    ConsumedUtc: Interval | None = None
+    CanceledUtc: Interval | None = None
+    ClosedUtc: Interval | None = None
+    AccountingStates: Texts | None = None
+    Types: Texts | None = None
+    Currency: Text | None = None
+
+
+class CancelOrderItems(EnterpriseRequest, kw_only=True):
+    OrderItemIds: Annotated[list[Id], Meta(min_length=1, max_length=10)]
+
+
+class GetProductServiceOrders(ListRequest, kw_only=True):
+    ServiceIds: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+    ProductServiceOrderIds: Ids | None = None
+    States: Texts | None = None
+    UpdatedUtc: Interval | None = None
+
+
+# --- accounts
+
+
+class AddressParameters(Struct, kw_only=True):
+    Line1: Text | None = None
+    Line2: Text | None = None
+    City: Text | None = None
+    PostalCode: Text | None = None
+    CountryCode: Text | None = None
+    CountrySubdivisionCode: Text | None = None
+    Latitude: Number | None = None
+    Longitude: Number | None = None
+
+
+class CustomerExtent(Struct, kw_only=True):
+    Customers: bool | None = None
+    Addresses: bool | None = None
+    Documents: bool | None = None
+
+
+class GetCustomers(Request, kw_only=True):
+    ChainIds: Ids | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    DeletedUtc: Interval | None = None
+    Extent: CustomerExtent
+    ActivityStates: Texts | None = None
+    CustomerIds: Ids | None = None
+    CompanyIds: Annotated[list[Id], Meta(max_length=1)] | None = None
+    Emails: Texts | None = None
+    FirstNames: Texts | None = None
+    LastNames: Texts | None = None
+    LoyaltyCodes: Texts | None = None
+    Limitation: Limitation
+
+
+class SearchCustomers(EnterpriseRequest, kw_only=True):
+    Name: Text | None = None
+    ResourceId: Id | None = None
+    Extent: CustomerExtent | None = None
+
+
+class AddCustomer(Request, kw_only=True):
+    """Members after `OverwriteExisting` are the profile, kept as they are."""
+
+    LastName: Name
+    OverwriteExisting: bool
+    ChainId: str | None = None
+    Title: Text | None = None
+    FirstName: Text | None = None
+    SecondLastName: Text | None = None
+    Sex: Text | None = None
+    NationalityCode: Text | None = None
+    LanguageCode: Text | None = None
+    PreferredLanguageCode: Text | None = None
+    BirthDate: Text | None = None
+    BirthPlace: Text | None = None
+    Occupation: Text | None = None
+    Email: Text | None = None
+    Phone: Text | None = None
+    LoyaltyCode: Text | None = None
+    Notes: LongText | None = None
+    CarRegistrationNumber: Text | None = None
+    DietaryRequirements: Text | None = None
+    TaxIdentificationNumber: Text | None = None
+    AccountingCode: Text | None = None
+    BillingCode: Text | None = None
+    CompanyId: Id | None = None
+    Address: AddressParameters | None = None
+    Classifications: Texts | None = None
+    Options: Texts | None = None
+    ItalianDestinationCode: Text | None = None
+    ItalianFiscalCode: Text | None = None
+    IdentityCard: dict[str, Any] | None = None
+    Passport: dict[str, Any] | None = None
+    Visa: dict[str, Any] | None = None
+    DriversLicense: dict[str, Any] | None = None
+
+
+class GetCompanies(Request, kw_only=True):
+    ChainIds: Ids | None = None
+    Ids: Ids | None = None
+    Names: Texts | None = None
+    ExternalIdentifiers: Texts | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    Limitation: Limitation | None = None
+
+
+class CompanyOptions(Struct, kw_only=True):
+    Invoiceable: bool
+    AddFeesToInvoices: bool = False
+
+
+class CreditRating(Struct, kw_only=True):
+    Basic: Text | None = None
+
+
+class AddCompany(Request, kw_only=True):
+    Name: Name
+    Options: CompanyOptions | None = None
+    ChainId: str | None = None
+    MotherCompanyId: Id | None = None
+    Identifier: Text | None = None
+    TaxIdentifier: Text | None = None
+    AdditionalTaxIdentifier: Text | None = None
+    ElectronicInvoiceIdentifier: Text | None = None
+    BillingCode: Text | None = None
+    AccountingCode: Text | None = None
+    Address: AddressParameters | None = None
+    InvoiceDueInterval: Text | None = None
+    Telephone: Text | None = None
+    InvoicingEmail: Text | None = None
+    WebsiteUrl: Text | None = None
+    ContactPerson: Text | None = None
+    ContacPerson: Text | None = None  # misspelled in the vendor's own example
+    Contact: Text | None = None
+    Notes: LongText | None = None
+    Iata: Text | None = None
+    Department: Text | None = None
+    DunsNumber: Text | None = None
+    CreditRating: CreditRating | None = None
+    ExternalIdentifier: Text | None = None
+
+
+# --- bills and payments
+
+
+class BillParameters(Struct, kw_only=True):
+    AccountId: Id
+    AssociatedAccountId: Id | None = None
+    Name: Text | None = None
+
+
+class AddBills(EnterpriseRequest, kw_only=True):
+    Bills: Annotated[list[BillParameters], Meta(min_length=1, max_length=1000)]
+
+
+class BillExtent(Struct, kw_only=True):
+    Items: bool | None = None
+
+
+class GetBills(ListRequest, kw_only=True):
+    BillIds: Ids | None = None
+    CustomerIds: Ids | None = None
+    AccountIds: Ids | None = None
+    State: Text | None = None
+    ClosedUtc: Interval | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    DueUtc: Interval | None = None
+    PaidUtc: Interval | None = None
+    Extent: BillExtent | None = None
+
+
+class BillOptions(Struct, kw_only=True):
+    DisplayCustomer: BoolUpdate | None = None
+    DisplayTaxation: BoolUpdate | None = None
+
+
+class CloseBill(EnterpriseRequest, kw_only=True):
+    BillId: Id
+    Type: Text
+    BillCounterId: Id | None = None
+    FiscalMachineId: Id | None = None
+    Options: BillOptions | None = None
+    TaxedDate: StringUpdate | None = None
+    DueDate: StringUpdate | None = None
+    VariableSymbol: StringUpdate | None = None
+    TaxIdentifier: StringUpdate | None = None
+    Notes: StringUpdate | None = None
+    Address: AddressParameters | None = None
+
+
+class DeleteBills(EnterpriseRequest, kw_only=True):
+    BillIds: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+
+
+class AddExternalPayment(EnterpriseRequest, kw_only=True):
+    CustomerId: Id | None = None
+    AccountId: Id | None = None
+    BillId: Id | None = None
+    ReservationId: Id | None = None
+    Amount: AmountParameters
+    ExternalIdentifier: Text | None = None
+    Type: Text | None = None
+    AccountingCategoryId: Id | None = None
+    Notes: LongText | None = None
+
+
+class GetPayments(ListRequest, kw_only=True):
+    PaymentIds: Ids | None = None
+    BillIds: Ids | None = None
+    AccountIds: Ids | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    ChargedUtc: Interval | None = None
+    ClosedUtc: Interval | None = None
+    SettlementUtc: Interval | None = None
+    AccountingStates: Texts | None = None
+    AccountingState: Text | None = None
+    States: Texts | None = None
+    Type: Text | None = None
+    Currency: Text | None = None
+
+
+# --- configuration
+
+
+class GetServices(Request, kw_only=True):
+    """Old clients send no Limitation here: the vendor added it later."""
+
+    EnterpriseIds: Ids | None = None
+    ServiceIds: Ids | None = None
+    ServiceType: Text | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    Limitation: Limitation | None = None
+
+
+class GetProducts(ListRequest, kw_only=True):
+    ServiceIds: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+    ProductIds: Ids | None = None
+    IncludeDefault: bool | None = None
+    UpdatedUtc: Interval | None = None
+
+
+class GetAccountingCategories(ListRequest, kw_only=True):
+    AccountingCategoryIds: Ids | None = None
+    ActivityStates: Texts | None = None
+    UpdatedUtc: Interval | None = None
+
+
+class GetEnterprises(ListRequest, kw_only=True):
+    LinkedUtc: Interval | None = None
+    ExternalIdentifiers: Texts | None = None
+
+
+def convert(members: dict[str, Any], model: type[T]) -> T:
+    """The decoded object as its model. Raises Stop(INVALID) with the path of the first fault."""
+    try:
+        return msgspec.convert(members, model)
+    except (msgspec.ValidationError, ArithmeticError, ValueError, OverflowError) as problem:
+        raise invalid(_fault(str(problem))) from None
+
+
+def _fault(message: str) -> WireFault:
+    """msgspec says `Object missing required field `Name` - at `$.Items[0]``."""
+    problem, _, at = message.partition(" - at ")
+    path = at.strip("`").removeprefix("$").removeprefix(".").replace("[...]", "[]")
+    kind = "type"
+    if problem.startswith("Object missing"):
+        missing = problem.rpartition(" ")[2].strip("`")
+        path = f"{path}.{missing}" if path else missing
+        kind = "missing"
+    elif "length" in problem or "<=" in problem or ">=" in problem:
+        kind = "length"
+    return WireFault(path or "request", kind, problem)

@@ -1,0 +1,21 @@
+"""Sitecore CDP Order REST API v2.1, its guests and its batch uploads."""
+
+from __future__ import annotations
+
+from orderhub.dialects.contract import Dialect
+from orderhub.dialects.sitecore_cdp import errors
+from orderhub.dialects.sitecore_cdp.auth import NAME
+from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
+from orderhub.dialects.sitecore_cdp.mapping import render
+
+DIALECT = Dialect(
+    name=NAME,
+    title="Sitecore CDP REST API v2.1",
+    prefixes=("/v2.1", "/v2/batches"),
+    routes=ROUTES,
+    fault=errors.fault,
+    refusal=errors.refusal,
+    fields=errors.FIELDS,
+    render=render,
+    security=SECURITY,
+)

@@ -1,0 +1,67 @@
+"""Who calls: the hub's own bearer token, else HTTP Basic with client key and API token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop
+from orderhub.dialects.wiring import digest, hub_caller
+
+NAME = "sitecore_cdp"
+
+
+async def caller_of(call: Call) -> Caller:
+    """The caller, also set on the call. Raises Stop: nobody we know, or too many calls."""
+    caller = await hub_caller(call)
+    if caller is None:
+        caller = await _basic_caller(call)
+        call.caller = caller
+    await _limit(call, caller)
+    _refuse_nul(call)
+    return caller
+
+
+def _refuse_nul(call: Call) -> None:
+    """U+0000 is in no name, and not every database takes it in a question."""
+    if "\0" in call.path or any("\0" in each for each in call.params.values()):
+        raise Stop(Fault(FaultKind.NOT_FOUND))
+    if "%00" in call.query_string:
+        raise Stop(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
+
+
+def client_key(caller: Caller) -> str:
+    """The key that orders are unique under. A hub token acts under the one it is set up for."""
+    return caller.acts_as or caller.credential.id.replace(":", "_")
+
+
+async def _basic_caller(call: Call) -> Caller:
+    scheme, _, encoded = call.header("authorization").partition(" ")
+    if scheme.lower() != "basic":
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+    try:
+        shown = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED)) from None
+    key, colon, _ = shown.partition(":")
+    if not colon:
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+    # Key and token are random: found together by one digest, so nothing is compared in the clear.
+    credential = await call.hub.credential(NAME, digest(shown))
+    if credential is None or not credential.tenant_id:
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+    return Caller(credential=credential, tenant_id=credential.tenant_id, acts_as=key)
+
+
+async def _limit(call: Call, caller: Caller) -> None:
+    """No limit is documented; a tenant may set one: `requests_per_minute` of this dialect."""
+    if not call.hub.rate_limits:
+        return
+    settings = await call.hub.settings(caller.tenant_id)
+    ours = settings.dialects.get(NAME)
+    limit = ours.get("requests_per_minute", 0) if isinstance(ours, dict) else 0
+    if not isinstance(limit, int) or limit <= 0:
+        return
+    wait_s = call.hub.allow(f"{NAME}:{caller.credential.id}", limit, 60.0)
+    if wait_s > 0:
+        raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=int(wait_s) + 1))

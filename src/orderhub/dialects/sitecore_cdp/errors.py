@@ -1,0 +1,153 @@
+"""The vendor's words for everything that can go wrong. Every table is total; a test holds that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
+from orderhub.dialects.wiring import encode, spelled
+
+MORE_INFO_URL = "https://support.sitecore.com"
+
+# Canonical field -> the vendor's spelling.
+FIELDS = {
+    "reference": "referenceId",
+    "total": "price",
+    "amount": "price",
+    "currency": "currencyCode",
+    "occurred_at": "orderedAt",
+    "account": "guestRef",
+    "order": "orderRef",
+    "line": "orderItemRef",
+    "lines": "orderItems",
+    "lines[]": "orderItems[]",
+    "lines[].quantity": "orderItems[].quantity",
+    "lines[].price": "orderItems[].price",
+    "lines[].amount": "orderItems[].price",
+    "sitecore_cdp.guest": "guestRef",
+    "sitecore_cdp.batch": "batchRef",
+    "status": "status",
+    "version": "version",
+}
+
+UNAUTHORIZED = {
+    "status": "UNAUTHORIZED",
+    "code": 401,
+    "message": "Authentication credentials are required to access the resource. "
+    "All requests must be authenticated.",
+    "moreInfoUrl": MORE_INFO_URL,
+}
+
+_FAULTS: dict[FaultKind, tuple[int, str]] = {
+    FaultKind.MALFORMED: (400, "The request body could not be read as JSON."),
+    FaultKind.INVALID: (400, "The request is not valid."),
+    FaultKind.UNAUTHENTICATED: (401, str(UNAUTHORIZED["message"])),
+    FaultKind.FORBIDDEN: (403, "The credentials do not permit this request."),
+    FaultKind.NOT_FOUND: (404, "The requested resource does not exist."),
+    FaultKind.METHOD_NOT_ALLOWED: (405, "The method is not allowed for this resource."),
+    FaultKind.TOO_LARGE: (413, "The request is too large."),
+    FaultKind.UNSUPPORTED_MEDIA: (415, "The media type is not supported. Use application/json."),
+    FaultKind.RATE_LIMITED: (429, "Too many requests."),
+    FaultKind.KEY_INVALID: (400, "The Idempotency-Key header is not usable."),
+    FaultKind.BUSY: (503, "The service is busy. Try again later."),
+    FaultKind.UNAVAILABLE: (503, "The service is unavailable. Try again later."),
+    FaultKind.BROKEN: (500, "An internal error occurred."),
+}
+
+# What is wrong with the hub itself is the operator's to read, in the log.
+_DISCREET = {FaultKind.BROKEN, FaultKind.UNAVAILABLE}
+
+_NOT_FOUND = {Reason.ORDER_UNKNOWN, Reason.RECORD_UNKNOWN, Reason.NOT_OWNER}
+_STATUS = {
+    **dict.fromkeys(Reason, 400),
+    **dict.fromkeys(_NOT_FOUND, 404),
+    Reason.KEY_REUSED: 422,
+    Reason.ALREADY_EXISTS: 409,
+    Reason.VERSION_CONFLICT: 412,
+}
+
+_WORDS = {
+    Reason.KEY_REUSED: "The Idempotency-Key was used before with another request.",
+    Reason.ALREADY_EXISTS: "The resource already exists so it can't be created.",
+    Reason.ORDER_UNKNOWN: "The order does not exist.",
+    Reason.RECORD_UNKNOWN: "The resource does not exist.",
+    Reason.NOT_OWNER: "The order does not exist.",
+    Reason.VERSION_CONFLICT: "The resource was changed by another request. Try again.",
+    Reason.TRANSITION_NOT_ALLOWED: "{field}: cannot be changed.",
+    Reason.ACCOUNT_UNKNOWN: "{field}: no such guest.",
+    Reason.AMOUNT_OUT_OF_RANGE: "{field}: numeric value out of bounds "
+    "(at most 12 digits before and 6 behind the decimal point are kept).",
+    Reason.QUANTITY_INVALID: "{field}: must be between 1 and the most that is kept.",
+}
+
+
+def error_body(status: int, message: str, developer_message: str = "") -> dict[str, Any]:
+    return {
+        "status": status,
+        "code": status,
+        "message": message,
+        "developerMessage": developer_message or message,
+        "moreInfoUrl": MORE_INFO_URL,
+    }
+
+
+def error(status: int, message: str, developer_message: str = "", *, retry_s: int = 0) -> Answer:
+    headers = (("Retry-After", str(retry_s)),) if retry_s else ()
+    return Answer(status, encode(error_body(status, message, developer_message)), headers)
+
+
+def fault(_call: Call, problem: Fault) -> Answer:
+    """Words for a call that was stopped before any decision."""
+    status, words = _FAULTS[problem.kind]
+    if problem.kind is FaultKind.UNAUTHENTICATED:
+        challenge = (("WWW-Authenticate", 'Basic realm="Sitecore CDP"'),)
+        return Answer(status, encode(UNAUTHORIZED), challenge)
+    if problem.kind is FaultKind.INVALID and problem.faults:
+        message = " ".join(f"{each.path}: {each.message}" for each in problem.faults)
+        return error(status, message)
+    detail = "" if problem.kind in _DISCREET else problem.message
+    retry = problem.retry_after_s
+    if not retry and status in {429, 503}:
+        retry = 1
+    return error(status, words, f"{words} {detail}".strip(), retry_s=retry)
+
+
+def refusal(_call: Call, rejected: Rejected) -> Answer:
+    """Words for a refusal by the core."""
+    status, message = refusal_words(rejected)
+    developer = duplicate_words(rejected.detail) if is_duplicate(rejected) else ""
+    return error(status, message, developer)
+
+
+def refusal_words(rejected: Rejected) -> tuple[int, str]:
+    """HTTP status and message."""
+    field = spelled(FIELDS, rejected.field) or "order"
+    words = _WORDS.get(rejected.reason, "{field}: is not valid.")
+    return _STATUS[rejected.reason], words.format(field=field)
+
+
+def natural_key(client_key: str, occurred_at: int, reference: str) -> str:
+    """What the vendor calls the same order: reference and instant, per client key."""
+    return f"cdp:{client_key}:{occurred_at}:{reference}"
+
+
+def is_duplicate(rejected: Rejected) -> bool:
+    return rejected.reason is Reason.ALREADY_EXISTS and rejected.detail.startswith("cdp:")
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def duplicate_words(key: str) -> str:
+    """The documented text of a 409, its time in the Java way of writing one (server zone: UTC).
+
+    Names of days and months are spelled out here because strftime follows the machine's locale.
+    """
+    _, client_key, occurred_at, reference = key.split(":", 3)
+    at = datetime.fromtimestamp(int(occurred_at) // 1_000_000, UTC)
+    shown = f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at:%d %H:%M:%S} UTC {at.year}"
+    order = f"Order with ref {reference} and orderedAt {shown}"
+    return f"{order} for client key {client_key} already exist"

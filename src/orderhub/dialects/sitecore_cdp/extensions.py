@@ -1,0 +1,173 @@
+"""Data extensions: one flat set of key-value pairs, `ext`, on an order or on an order item."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Line, Order
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Handler,
+    Refused,
+    Route,
+    WireFault,
+    invalid,
+)
+from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.guests import ATTEMPTS, tenant_now
+from orderhub.dialects.sitecore_cdp.items import item_of_call
+from orderhub.dialects.sitecore_cdp.repeats import replayable
+from orderhub.dialects.sitecore_cdp.routes import change_parts, order_of_call
+from orderhub.dialects.wiring import encode
+
+
+class Place(NamedTuple):
+    """Where an extension hangs: on an order (`line` None) or on one of its items."""
+
+    order: Order
+    line: Line | None
+
+    @property
+    def stored(self) -> dict[str, Any] | None:
+        kept = mapping.parts_of(self.order)
+        if self.line is None:
+            return kept.get("ext")
+        found: dict[str, Any] | None = kept.get("item_ext", {}).get(str(self.line.line_no))
+        return found
+
+    def href(self, base: str) -> str:
+        if self.line is None:
+            return f"{mapping.order_href(base, self.order.uid)}/extensions/ext"
+        return f"{mapping.item_href(self.order, base, self.line)}/extensions/ext"
+
+    def put(self, parts: dict[str, Any], extension: dict[str, Any] | None) -> None:
+        if self.line is None:
+            parts["ext"] = extension or {}
+        else:
+            items = dict(parts.get("item_ext", {}))
+            items.pop(str(self.line.line_no), None)
+            if extension is not None:
+                items[str(self.line.line_no)] = extension
+            parts["item_ext"] = items
+
+
+async def _place(call: Call, caller: Caller, *, on_item: bool) -> Place:
+    if call.params["name"] != "ext":
+        raise invalid(WireFault("name", "value", "must be ext."))
+    if on_item:
+        return Place(*await item_of_call(call, caller))
+    return Place(await order_of_call(call, caller), None)
+
+
+def _found(place: Place) -> dict[str, Any]:
+    stored = place.stored
+    if stored is None:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "ext", "no data extension"))
+    return stored
+
+
+def _limited(pairs: dict[str, Any]) -> dict[str, Any]:
+    if len(pairs) > fields.MAX_EXTENSION_PAIRS:
+        message = f"at most {fields.MAX_EXTENSION_PAIRS} key-value pairs are allowed."
+        raise invalid(WireFault("ext", "length", message))
+    return pairs
+
+
+def read(*, on_item: bool) -> Handler:
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        place = await _place(call, caller, on_item=on_item)
+        shown = mapping.to_extension(_found(place), place.href(call.base_url))
+        return Answer(200, encode(shown))
+
+    return handler
+
+
+def write(method: str, *, on_item: bool) -> Handler:
+    """POST makes one (409 when there is one), PATCH merges into it, DELETE takes it away."""
+
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        body = {} if method == "DELETE" else fields.json_body(call)
+        partial = method == "PATCH"
+        pairs = fields.read_extension(body, partial=partial) if method != "DELETE" else {}
+        now = await tenant_now(call, caller)
+        for _ in range(ATTEMPTS):
+            place = await _place(call, caller, on_item=on_item)
+            extension = _next(method, place, pairs, now)
+            answer = await _put(method, place, extension, call, caller)
+            if answer is not None:
+                return answer
+        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+
+    return replayable(handler)
+
+
+def _next(method: str, place: Place, pairs: dict[str, Any], now: int) -> dict[str, Any] | None:
+    """The extension as it will be kept; None = no more."""
+    if method == "POST":
+        if place.stored is not None:
+            raise Refused(Rejected(Reason.ALREADY_EXISTS, "ext", "one extension at most"))
+        return {"created_at": now, "modified_at": now, "pairs": _limited(pairs)}
+    stored = _found(place)
+    if method == "DELETE":
+        return None
+    merged = {**stored["pairs"], **pairs}
+    left = {key: value for key, value in merged.items() if value is not None}
+    return {**stored, "modified_at": now, "pairs": _limited(left)}
+
+
+async def _put(
+    method: str, place: Place, extension: dict[str, Any] | None, call: Call, caller: Caller
+) -> Answer | None:
+    base = call.base_url
+
+    def answer(_after: Order) -> Answer:
+        if extension is None:
+            return Answer(204, b"")
+        status = 201 if method == "POST" else 200
+        return Answer(status, encode(mapping.to_extension(extension, place.href(base))))
+
+    return await change_parts(
+        call, caller, place.order, lambda parts: place.put(parts, extension), answer
+    )
+
+
+_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error, 409: wire.Error}
+
+
+def _routes(path: str, what: str, *, on_item: bool) -> tuple[Route, ...]:
+    path = f"{path}/extensions/{{name}}"
+    shown = dict[str, str | int | float | bool]
+    summaries = {"POST": "Create", "PATCH": "Update", "DELETE": "Delete"}
+    return (
+        Route(
+            "GET",
+            path,
+            read(on_item=on_item),
+            f"Retrieve the data extension of an {what}",
+            answers={200: shown, **_ERRORS},
+        ),
+        *(
+            Route(
+                method,
+                path,
+                write(method, on_item=on_item),
+                f"{verb} the data extension of an {what}",
+                None if method == "DELETE" else shown,
+                {201 if method == "POST" else 200: shown, **_ERRORS},
+                mutates=True,
+            )
+            for method, verb in summaries.items()
+        ),
+    )
+
+
+ROUTES = (
+    *_routes("/v2.1/orders/{ref}", "order", on_item=False),
+    *_routes("/v2.1/orderItems/{ref}", "order item", on_item=True),
+)

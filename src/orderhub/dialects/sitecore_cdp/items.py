@@ -1,0 +1,181 @@
+"""Order items: added to a standing order, read, changed, removed."""
+
+from __future__ import annotations
+
+from orderhub.core.commands import Action, ChangeOrder, LineChange, OrderName
+from orderhub.core.known import Accepted
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Line, Order
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.guests import tenant_now
+from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
+from orderhub.dialects.sitecore_cdp.refs import part_of
+from orderhub.dialects.sitecore_cdp.repeats import replayable
+from orderhub.dialects.sitecore_cdp.routes import must_be_ours, order_of_call, tenant_wide
+from orderhub.dialects.wiring import encode
+
+
+def unknown_part(ref: str) -> Refused:
+    return Refused(Rejected(Reason.RECORD_UNKNOWN, "line", f"nothing called {ref}"))
+
+
+async def item_of_call(call: Call, caller: Caller) -> tuple[Order, Line]:
+    """The order and line that `/v2.1/orderItems/{ref}` names. Raises Refused."""
+    ref = call.params["ref"]
+    uid, line_no = part_of(ref)
+    order = await order_of_call(call, caller, uid)
+    for line in mapping.lines_of(order):
+        if line.line_no == line_no:
+            return order, line
+    raise unknown_part(ref)
+
+
+async def create_item(call: Call) -> Answer:
+    """POST /v2.1/orders/{ref}/orderItems -> 201."""
+    caller = await caller_of(call)
+    members = fields.read(fields.json_body(call), fields.ORDER_ITEM)
+    order = await order_of_call(call, caller)
+    must_be_ours(order)
+    item = mapping.to_item(members, await tenant_now(call, caller))
+    command = ChangeOrder(
+        origin=tenant_wide(call, caller),
+        name=OrderName("uid", order.uid),
+        action=Action.AMEND,
+        add_lines=(item,),
+    )
+    base = call.base_url
+
+    def answer(accepted: Accepted) -> Answer:
+        after, line = accepted.added_lines[0]
+        return Answer(201, encode(mapping.to_wire_item(after, line, base)))
+
+    return await call.submit(command, answer)
+
+
+async def list_items(call: Call) -> Answer:
+    """GET /v2.1/orders/{ref}/orderItems."""
+    caller = await caller_of(call)
+    paging = paging_of(call)
+    order = await order_of_call(call, caller)
+    base = call.base_url
+    lines = mapping.lines_of(order)
+    if expands(call):
+        items = [mapping.to_wire_item(order, line, base) for line in lines]
+    else:
+        items = [{"href": mapping.item_href(order, base, line)} for line in lines]
+    return Answer(200, encode(paging.page(call, items)))
+
+
+async def get_item(call: Call) -> Answer:
+    """GET /v2.1/orderItems/{ref}."""
+    caller = await caller_of(call)
+    order, line = await item_of_call(call, caller)
+    return Answer(200, encode(mapping.to_wire_item(order, line, call.base_url)))
+
+
+async def patch_item(call: Call) -> Answer:
+    """PATCH /v2.1/orderItems/{ref}: what is sent changes, null takes a member away."""
+    return await _update(call, partial=True)
+
+
+async def put_item(call: Call) -> Answer:
+    """PUT /v2.1/orderItems/{ref}: the item as sent; members that are not sent go away."""
+    return await _update(call, partial=False)
+
+
+async def _update(call: Call, *, partial: bool) -> Answer:
+    caller = await caller_of(call)
+    body = fields.json_body(call)
+    order, line = await item_of_call(call, caller)
+    must_be_ours(order)
+    members = fields.read(body, fields.ORDER_ITEM, partial=partial)
+    if not partial:
+        members = {**dict.fromkeys(field.name for field in fields.ORDER_ITEM), **members}
+    now = await tenant_now(call, caller)
+    change = mapping.to_line_change(members, line.line_no, now)
+    return await change_line(call, caller, order, change)
+
+
+async def change_line(call: Call, caller: Caller, order: Order, change: LineChange) -> Answer:
+    """Submit the change of one line; the answer shows the item, or is 204 when it was removed."""
+    base = call.base_url
+
+    def answer(accepted: Accepted) -> Answer:
+        after, line = accepted.changed_lines[0]
+        if line.cancelled:
+            return Answer(204, b"")
+        return Answer(200, encode(mapping.to_wire_item(after, line, base)))
+
+    command = ChangeOrder(
+        origin=tenant_wide(call, caller),
+        name=OrderName("uid", order.uid),
+        action=Action.AMEND,
+        line_changes=(change,),
+    )
+    return await call.submit(command, answer)
+
+
+async def delete_item(call: Call) -> Answer:
+    """DELETE /v2.1/orderItems/{ref} -> 204."""
+    caller = await caller_of(call)
+    order, line = await item_of_call(call, caller)
+    must_be_ours(order)
+    return await change_line(call, caller, order, LineChange(line_no=line.line_no, cancelled=True))
+
+
+_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
+_ITEM = wire.OrderItem
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v2.1/orders/{ref}/orderItems",
+        replayable(create_item),
+        "Add an order item",
+        wire.OrderItemRequest,
+        {201: _ITEM, **_ERRORS},
+        mutates=True,
+    ),
+    Route(
+        "GET",
+        "/v2.1/orders/{ref}/orderItems",
+        list_items,
+        "List the items of an order",
+        answers={200: wire.Collection, **_ERRORS},
+    ),
+    Route(
+        "GET",
+        "/v2.1/orderItems/{ref}",
+        get_item,
+        "Retrieve an order item",
+        answers={200: _ITEM, **_ERRORS},
+    ),
+    Route(
+        "PATCH",
+        "/v2.1/orderItems/{ref}",
+        replayable(patch_item),
+        "Partially update an order item",
+        wire.OrderItemRequest,
+        {200: _ITEM, **_ERRORS},
+        mutates=True,
+    ),
+    Route(
+        "PUT",
+        "/v2.1/orderItems/{ref}",
+        replayable(put_item),
+        "Update an order item",
+        wire.OrderItemRequest,
+        {200: _ITEM, **_ERRORS},
+        mutates=True,
+    ),
+    Route(
+        "DELETE",
+        "/v2.1/orderItems/{ref}",
+        replayable(delete_item),
+        "Remove an order item",
+        answers={204: None, **_ERRORS},
+        mutates=True,
+    ),
+)

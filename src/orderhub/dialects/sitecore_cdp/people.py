@@ -1,0 +1,390 @@
+"""Who is behind an order: contacts (they link it to a guest) and consumers (they use its items)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from orderhub.core.commands import PutRecords
+from orderhub.core.ids import line_uid
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Handler,
+    Refused,
+    Route,
+    WireFault,
+    invalid,
+)
+from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.guests import (
+    ATTEMPTS,
+    guest_change,
+    identity_keys,
+    matching,
+    tenant_now,
+)
+from orderhub.dialects.sitecore_cdp.mapping import GUEST
+from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
+from orderhub.dialects.sitecore_cdp.refs import part_of
+from orderhub.dialects.sitecore_cdp.repeats import apart, replayable
+from orderhub.dialects.sitecore_cdp.routes import change_parts, order_of_call
+from orderhub.dialects.wiring import encode
+
+
+class Role(NamedTuple):
+    """`part` is the name in the paths and among the parts of an order; its numbers are a range."""
+
+    part: str
+    first: int
+    last: int
+    fields: Callable[[int], tuple[fields.Field, ...]]
+    shown: Callable[[Order, int, Mapping[str, Any], str], dict[str, Any]]
+
+
+CONTACT = Role(
+    "contacts",
+    mapping.FIRST_CONTACT,
+    mapping.LAST_CONTACT,
+    fields.person,
+    mapping.to_contact,
+)
+CONSUMER = Role(
+    "consumers",
+    mapping.FIRST_CONSUMER,
+    mapping.LAST_CONSUMER,
+    fields.consumer,
+    mapping.to_consumer,
+)
+
+
+def free_number(role: Role, taken: Mapping[str, Any]) -> int:
+    """Behind the last one; a number of somebody removed only when the range is used up."""
+    numbers = {int(number) for number in taken}
+    following = max(numbers, default=role.first - 1) + 1
+    if following <= role.last:
+        return following
+    for number in range(role.first, role.last + 1):
+        if number not in numbers:
+            return number
+    most = role.last - role.first + 1
+    raise Refused(Rejected(Reason.QUANTITY_INVALID, role.part, f"at most {most} an order"))
+
+
+def entry(members: Mapping[str, Any], guest: str, now: int) -> dict[str, Any]:
+    """What is kept of a contact."""
+    kept = {name: value for name, value in members.items() if value is not None}
+    return {"guest": guest, "created_at": now, "modified_at": now, "members": kept}
+
+
+# --- create
+
+
+def create(role: Role) -> Handler:
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        body = fields.json_body(call)
+        now = await tenant_now(call, caller)
+        members = fields.read(body, role.fields(now))
+        await order_of_call(call, caller)
+        guest = await _guest_for(role, members, call, caller, now)
+        for _ in range(ATTEMPTS):
+            order = await order_of_call(call, caller)
+            answer = await _add(role, members, guest, order, call, caller, now)
+            if answer is not None:
+                return answer
+        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+
+    return replayable(handler)
+
+
+async def _add(
+    role: Role,
+    members: Mapping[str, Any],
+    guest: str,
+    order: Order,
+    call: Call,
+    caller: Caller,
+    now: int,
+) -> Answer | None:
+    kept = mapping.parts_of(order).get(role.part, {})
+    number = free_number(role, kept)
+    added = _kept(role, members, guest, order, now)
+
+    def change(parts: dict[str, Any]) -> dict[str, Any]:
+        parts[role.part] = {**kept, str(number): added}
+        return account_of(role, parts, order)
+
+    base = call.base_url
+    return await change_parts(
+        call,
+        caller,
+        order,
+        change,
+        lambda after: Answer(201, encode(role.shown(after, number, added, base))),
+    )
+
+
+def _kept(
+    role: Role, members: Mapping[str, Any], guest: str, order: Order, now: int
+) -> dict[str, Any]:
+    """What is kept of one person. Raises Stop(INVALID) when it names items of another order."""
+    if role is CONTACT:
+        return entry(members, guest, now)
+    own = item_refs(order)
+    named = members.get("orderItems") or []
+    for index, ref in enumerate(named):
+        if ref not in own:
+            path = f"orderItems.items[{index}].href"
+            raise invalid(WireFault(path, "value", "is not an item of this order."))
+    names = {name: members.get(name) for name in ("firstName", "lastName")}
+    return {**entry(names, guest, now), "items": named}
+
+
+def item_refs(order: Order) -> set[str]:
+    return {line_uid(order.uid, line.line_no) for line in mapping.lines_of(order)}
+
+
+def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, Any]:
+    """The order belongs to the guest of its latest contact.
+
+    An order of another door keeps the account that its own business charges.
+    """
+    if role is not CONTACT or not mapping.is_ours(order):
+        return {}
+    contacts = parts.get(role.part, {})
+    latest = max(contacts, key=int, default=None)
+    return {"account": contacts[latest]["guest"] if latest is not None else ""}
+
+
+async def _guest_for(
+    role: Role, members: Mapping[str, Any], call: Call, caller: Caller, now: int
+) -> str:
+    """The ref of the guest: a contact's is matched or made, a consumer's is the one it names."""
+    if role is CONTACT:
+        return await matched_guest(members, call, caller, now)
+    ref: str = members.get("guest") or ""
+    if ref:
+        found = await call.hub.read(lambda reads: reads.record(caller.tenant_id, GUEST, "uid", ref))
+        if found is None:
+            raise invalid(WireFault("guest.href", "value", "no such guest."))
+    return ref
+
+
+async def matched_guest(
+    members: Mapping[str, Any], call: Call, caller: Caller, now: int, *, bulk: bool = False
+) -> str:
+    """The guest that the identity rules find, else a new one made of the contact's members.
+
+    Of two contacts that make the same guest at once, the second finds the first one's.
+    """
+    keys = identity_keys(members)
+    known = {name: value for name, value in members.items() if value is not None}
+    made = Answer(201, b"")
+    for _ in range(ATTEMPTS):
+        found = await call.hub.read(lambda reads: matching(reads, caller.tenant_id, keys))
+        if found is not None:
+            return found.uid
+        ref = str(uuid4())
+        command = PutRecords(
+            origin=call.origin(caller, b""),
+            changes=(guest_change({"guestType": "customer", **known}, now, ref=ref),),
+            unique=tuple((GUEST, by, value) for by, value in keys),
+        )
+        answer = await apart(call).submit(command, lambda _accepted: made, bulk=bulk)
+        if answer.status == 201:
+            return ref
+    raise Refused(Rejected(Reason.VERSION_CONFLICT, "version", "the guest comes and goes"))
+
+
+# --- read
+
+
+def list_all(role: Role) -> Handler:
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        paging = paging_of(call)
+        order = await order_of_call(call, caller)
+        base = call.base_url
+        kept = mapping.parts_of(order).get(role.part, {})
+        items: list[Any] = [
+            role.shown(order, int(number), each, base) for number, each in kept.items()
+        ]
+        if not expands(call):
+            items = [{"href": each["href"]} for each in items]
+        return Answer(200, encode(paging.page(call, items)))
+
+    return handler
+
+
+async def _one(role: Role, call: Call, caller: Caller) -> tuple[Order, str, dict[str, Any]]:
+    uid, number = part_of(call.params["ref"])
+    order = await order_of_call(call, caller, uid)
+    found = mapping.parts_of(order).get(role.part, {}).get(str(number))
+    if found is None:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, role.part, "no such part of the order"))
+    return order, str(number), found
+
+
+def read_one(role: Role) -> Handler:
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        order, number, found = await _one(role, call, caller)
+        return Answer(200, encode(role.shown(order, int(number), found, call.base_url)))
+
+    return handler
+
+
+# --- change
+
+
+def update(role: Role, *, partial: bool) -> Handler:
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        body = fields.json_body(call)
+        now = await tenant_now(call, caller)
+        sent = fields.read(body, role.fields(now), partial=partial)
+        guest = await _guest_for(role, sent, call, caller, now) if role is CONSUMER else ""
+        for _ in range(ATTEMPTS):
+            order, number, found = await _one(role, call, caller)
+            after = _changed(role, found, sent, guest, order, now, partial=partial)
+            answer = await _put(role, order, number, after, call, caller)
+            if answer is not None:
+                return answer
+        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+
+    return replayable(handler)
+
+
+def _changed(
+    role: Role,
+    found: Mapping[str, Any],
+    sent: Mapping[str, Any],
+    guest: str,
+    order: Order,
+    now: int,
+    *,
+    partial: bool,
+) -> dict[str, Any]:
+    """The person as it will be kept. A contact stays linked to the guest it was matched with."""
+    before = dict(found["members"]) if partial else {}
+    if role is CONSUMER and partial:
+        # An item that was removed meanwhile is no fault of this call.
+        own = item_refs(order)
+        before["orderItems"] = [ref for ref in found["items"] if ref in own]
+    after = _kept(role, {**before, **sent}, guest or found["guest"], order, now)
+    if role is CONSUMER and "guest" not in sent and not partial:
+        after["guest"] = ""
+    if role is CONSUMER and "guest" in sent and sent["guest"] is None:
+        after["guest"] = ""
+    return {**after, "created_at": found["created_at"]}
+
+
+async def _put(
+    role: Role,
+    order: Order,
+    number: str,
+    after: dict[str, Any] | None,
+    call: Call,
+    caller: Caller,
+) -> Answer | None:
+    """Write one person, or remove it (`after` None)."""
+
+    def change(parts: dict[str, Any]) -> dict[str, Any]:
+        kept = parts.get(role.part, {})
+        if after is None:
+            kept.pop(number, None)
+        else:
+            kept[number] = after
+        parts[role.part] = kept
+        return account_of(role, parts, order)
+
+    def answer(changed: Order) -> Answer:
+        if after is None:
+            return Answer(204, b"")
+        return Answer(200, encode(role.shown(changed, int(number), after, call.base_url)))
+
+    return await change_parts(call, caller, order, change, answer)
+
+
+def remove(role: Role) -> Handler:
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        for _ in range(ATTEMPTS):
+            order, number, _found = await _one(role, call, caller)
+            answer = await _put(role, order, number, None, call, caller)
+            if answer is not None:
+                return answer
+        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+
+    return replayable(handler)
+
+
+_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
+
+
+def _routes(role: Role, one: str, path: str, body: Any, shown: Any) -> tuple[Route, ...]:
+    of_order = f"/v2.1/orders/{{ref}}/{role.part}"
+    by_ref = f"/v2.1/{path}/{{ref}}"
+    return (
+        Route(
+            "POST",
+            of_order,
+            create(role),
+            f"Add an order {one}",
+            body,
+            {201: shown, **_ERRORS},
+            mutates=True,
+        ),
+        Route(
+            "GET",
+            of_order,
+            list_all(role),
+            f"List the {role.part} of an order",
+            answers={200: wire.Collection, **_ERRORS},
+        ),
+        Route(
+            "GET",
+            by_ref,
+            read_one(role),
+            f"Retrieve an order {one}",
+            answers={200: shown, **_ERRORS},
+        ),
+        Route(
+            "PATCH",
+            by_ref,
+            update(role, partial=True),
+            f"Partially update an order {one}",
+            body,
+            {200: shown, **_ERRORS},
+            mutates=True,
+        ),
+        Route(
+            "PUT",
+            by_ref,
+            update(role, partial=False),
+            f"Update an order {one}",
+            body,
+            {200: shown, **_ERRORS},
+            mutates=True,
+        ),
+        Route(
+            "DELETE",
+            by_ref,
+            remove(role),
+            f"Remove an order {one}",
+            answers={204: None, **_ERRORS},
+            mutates=True,
+        ),
+    )
+
+
+ROUTES = (
+    *_routes(CONTACT, "contact", "orderContacts", wire.ContactRequest, wire.Contact),
+    *_routes(CONSUMER, "consumer", "orderConsumers", wire.ConsumerRequest, wire.Consumer),
+)

@@ -1,0 +1,24 @@
+"""Refs of an order's parts: the order's own, with the part's number in its last three digits."""
+
+from __future__ import annotations
+
+import re
+
+from orderhub.core.ids import order_of
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.contract import Refused
+
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
+
+
+def part_of(ref: str) -> tuple[str, int]:
+    """The order's uid and the part's number. Raises Refused for what cannot be a part's ref."""
+    if is_uuid(ref):
+        uid, number = order_of(ref)
+        if number:
+            return uid, number
+    raise Refused(Rejected(Reason.RECORD_UNKNOWN, "line", f"nothing called {ref[:64]}"))

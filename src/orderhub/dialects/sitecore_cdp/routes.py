@@ -1,0 +1,354 @@
+"""Orders: create, find, read, update, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
+from orderhub.core.known import Accepted
+from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order, Status
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
+from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp.auth import NAME, caller_of, client_key
+from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
+from orderhub.dialects.sitecore_cdp.repeats import first_attempt, replayable
+from orderhub.dialects.wiring import encode
+
+# Orders that share a reference are read so many at a time.
+_STRIDE = 200
+
+
+# --- create
+
+
+async def create_order(call: Call) -> Answer:
+    """POST /v2.1/orders -> 201. `?guestRef=` links the order to a guest at once."""
+    caller = await caller_of(call)
+    members = fields.read(fields.json_body(call), fields.ORDER)
+    command = mapping.to_place(
+        members,
+        call.origin(caller, call.body),
+        client_key(caller),
+        guest=call.query.get("guestRef", "").lower(),
+    )
+    base = call.base_url
+    return await call.submit(command, lambda accepted: order_answer(accepted.order, base, 201))
+
+
+def order_answer(order: Order, base: str, status: int = 200) -> Answer:
+    return Answer(status, encode(mapping.to_order(order, base)))
+
+
+# --- one order
+
+
+async def order_of_call(call: Call, caller: Caller, ref: str | None = None) -> Order:
+    """The order that the path names, of any door. Raises Refused when there is none."""
+    uid = (call.params["ref"] if ref is None else ref).lower()
+    order = await call.hub.read(lambda reads: reads.order(caller.tenant_id, OrderName("uid", uid)))
+    if order is None or mapping.is_deleted(order):
+        raise unknown_order(uid)
+    return order
+
+
+def unknown_order(uid: str) -> Refused:
+    return Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {uid}"))
+
+
+def must_be_ours(order: Order, *fields: str) -> None:
+    """What another door sold is read here; its price and status change through its own door."""
+    if not mapping.is_ours(order):
+        message = f"the order was placed through another API ({order.door}) and is read-only here."
+        raise invalid(*(WireFault(field, "value", message) for field in fields or ("orderRef",)))
+
+
+async def get_order(call: Call) -> Answer:
+    """GET /v2.1/orders/{ref}. `expand`: orderItems, contacts, consumers, or `true` for all."""
+    caller = await caller_of(call)
+    order = await order_of_call(call, caller)
+    return Answer(200, encode(expanded(order, call.base_url, expands(call))))
+
+
+def expanded(order: Order, base: str, parts: frozenset[str]) -> wire.Order:
+    """The order with the named parts in full, as paged collections of the older API."""
+
+    def whole(path: str, items: list[Any]) -> dict[str, Any]:
+        href = f"{mapping.order_href(base, order.uid)}/{path}"
+        return {"href": href, "offset": 0, "limit": max(len(items), 1), "items": items}
+
+    kept = mapping.parts_of(order)
+    contacts = consumers = items = None
+    if "contacts" in parts:
+        found = kept.get("contacts", {})
+        contacts = whole(
+            "contacts", [mapping.to_contact(order, int(n), c, base) for n, c in found.items()]
+        )
+    if "consumers" in parts:
+        found = kept.get("consumers", {})
+        consumers = whole(
+            "consumers", [mapping.to_consumer(order, int(n), c, base) for n, c in found.items()]
+        )
+    if "orderItems" in parts:
+        lines = mapping.lines_of(order)
+        items = whole("orderItems", [mapping.to_wire_item(order, line, base) for line in lines])
+    return mapping.to_order(order, base, contacts=contacts, consumers=consumers, items=items)
+
+
+async def patch_order(call: Call) -> Answer:
+    """PATCH /v2.1/orders/{ref}: what is sent changes, null takes an optional member away."""
+    return await _update(call, partial=True)
+
+
+async def put_order(call: Call) -> Answer:
+    """PUT /v2.1/orders/{ref}: the order as sent; optional members that are not sent go away."""
+    return await _update(call, partial=False)
+
+
+async def _update(call: Call, *, partial: bool) -> Answer:
+    caller = await caller_of(call)
+    body = fields.json_body(call)
+    order = await order_of_call(call, caller)
+    must_be_ours(order)
+    members = fields.read(body, fields.ORDER, partial=partial)
+    _must_keep_names(members, order)
+    command = amendment(members, order, call, caller, whole=not partial)
+    base = call.base_url
+    return await call.submit(command, lambda accepted: order_answer(accepted.order, base))
+
+
+def _must_keep_names(members: dict[str, Any], order: Order) -> None:
+    """referenceId and orderedAt are the order's name to the client: they cannot change."""
+    kept = {"orderedAt": order.occurred_at, "referenceId": order.reference}
+    faults = [
+        WireFault(name, "value", "cannot be changed.")
+        for name, value in kept.items()
+        if name in members and members[name] != value
+    ]
+    if faults:
+        raise invalid(*faults)
+
+
+def amendment(
+    members: dict[str, Any],
+    order: Order,
+    call: Call,
+    caller: Caller,
+    *,
+    whole: bool,
+    request: bytes | None = None,
+) -> ChangeOrder:
+    """`members` as read by fields.ORDER. `whole`: optional ones that are missing are taken away."""
+    changes: dict[str, Any] = {}
+    if members.get("price") is not None:
+        changes["total"] = members["price"]
+    if members.get("currencyCode") is not None:
+        changes["currency"] = members["currencyCode"]
+    vendor = {name: members.get(name) for name in mapping.ECHOED if whole or name in members}
+    status = (members.get("status") or "") if whole or "status" in members else None
+    return ChangeOrder(
+        origin=tenant_wide(call, caller, request),
+        name=OrderName("uid", order.uid),
+        action=Action.AMEND,
+        vendor_status=status,
+        vendor=vendor or None,
+        changes=changes,
+    )
+
+
+def tenant_wide(call: Call, caller: Caller, request: bytes | None = None) -> Origin:
+    """The origin of a change. Every client key of a tenant may change every order of this door."""
+    origin = call.origin(caller, call.body if request is None else request)
+    return msgspec.structs.replace(origin, owner="")
+
+
+async def delete_order(call: Call) -> Answer:
+    """DELETE /v2.1/orders/{ref} -> 204. The ledger keeps the order; this door hides it."""
+    caller = await caller_of(call)
+    order = await order_of_call(call, caller)
+    must_be_ours(order)
+    command = deletion(order, call, caller)
+    return await call.submit(command, lambda _accepted: Answer(204, b""))
+
+
+def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = None) -> ChangeOrder:
+    """An order nobody paid through the hub is cancelled for the other doors too."""
+    return ChangeOrder(
+        origin=tenant_wide(call, caller, request),
+        name=OrderName("uid", order.uid),
+        action=Action.CANCEL if order.status is Status.PENDING else Action.AMEND,
+        reason="deleted by the client",
+        vendor={mapping.DELETED: True},
+    )
+
+
+async def change_parts(
+    call: Call, caller: Caller, order: Order, change: Any, answer: Any
+) -> Answer | None:
+    """Rewrite what this door keeps about an order; None = someone else changed the order meanwhile.
+
+    `change` gets the parts as a fresh dict and may also return canonical changes.
+    """
+    parts = {name: dict(value) for name, value in mapping.parts_of(order).items()}
+    changes = change(parts) or {}
+    conflict = Answer(412, b"")
+    command = ChangeOrder(
+        origin=tenant_wide(call, caller),
+        name=OrderName("uid", order.uid),
+        action=Action.AMEND,
+        if_version=order.version,
+        vendor={mapping.PARTS: {name: part for name, part in parts.items() if part} or None},
+        changes=changes,
+    )
+
+    def refused(rejected: Rejected) -> Answer:
+        if rejected.reason is Reason.VERSION_CONFLICT:
+            return conflict
+        return call.dialect.refusal(call, rejected)
+
+    def worded(accepted: Accepted) -> Answer:
+        result: Answer = answer(accepted.order)
+        return result
+
+    first_attempt(call)
+    found = await call.submit(command, worded, refused)
+    return None if found.status == conflict.status else found
+
+
+# --- many orders
+
+
+async def find_orders(call: Call) -> Answer:
+    """GET /v2.1/orders with exactly one of `referenceId` and `guestRef`; newest first."""
+    caller = await caller_of(call)
+    reference, guest = call.query.get("referenceId", ""), call.query.get("guestRef", "").lower()
+    if bool(reference) == bool(guest):
+        message = "exactly one of referenceId and guestRef is required."
+        raise invalid(WireFault("referenceId", "missing", message))
+    paging = paging_of(call)
+    order_by, oldest_first = _sorting(call, by_guest=bool(guest))
+    if guest:
+        query = OrderQuery(
+            tenant_id=caller.tenant_id,
+            account=guest,
+            by_occurred=order_by == "orderedAt",
+            oldest_first=oldest_first,
+        )
+        orders = await call.hub.read(lambda reads: _live(reads, query, paging.end))
+    else:
+        query = OrderQuery(
+            tenant_id=caller.tenant_id, door=NAME, reference=reference, oldest_first=oldest_first
+        )
+        orders = await call.hub.read(lambda reads: _by_reference(reads, query, paging.end))
+    base = call.base_url
+    full = expands(call)
+    page = orders[paging.offset : paging.end]
+    items = (
+        [expanded(order, base, full) for order in page]
+        if full
+        else [{"href": mapping.order_href(base, order.uid)} for order in page]
+    )
+    return Answer(200, encode(paging.collection(call, items)))
+
+
+def _by_reference(reads: Reads, query: OrderQuery, wanted: int) -> list[Order]:
+    """Orders of this door by reference, and the one of another door with that number."""
+    found = _live(reads, query, wanted)
+    assert query.tenant_id is not None
+    other = reads.order(query.tenant_id, OrderName("number", query.reference))
+    if other is not None and not mapping.is_ours(other):
+        found.append(other)
+        found.sort(key=lambda order: (order.recorded_at, order.id), reverse=not query.oldest_first)
+    return found
+
+
+def _live(reads: Reads, query: OrderQuery, wanted: int) -> list[Order]:
+    """The first `wanted` orders that were not deleted."""
+    return list(islice(all_live(reads, query, min(wanted, _STRIDE)), wanted))
+
+
+def all_live(reads: Reads, query: OrderQuery, stride: int = _STRIDE) -> Iterator[Order]:
+    """The orders of a query that were not deleted, loaded as they are looked at."""
+    offset = 0
+    while True:
+        page = reads.orders(msgspec.structs.replace(query, offset=offset, limit=stride)).items
+        yield from (order for order in page if not mapping.is_deleted(order))
+        if len(page) < stride:
+            return
+        offset += stride
+
+
+def _sorting(call: Call, *, by_guest: bool) -> tuple[str, bool]:
+    """(`created` or `orderedAt`, oldest first). A leading minus means newest first."""
+    asked = call.query.get("sort", "").strip()
+    name = asked.lstrip("+-")
+    if not asked:
+        return "created", False
+    if name in {"created", "createdAt"}:
+        return "created", not asked.startswith("-")
+    if name == "orderedAt":
+        if not by_guest:
+            message = "orderedAt can only be used with guestRef."
+            raise invalid(WireFault("sort", "value", message))
+        return "orderedAt", not asked.startswith("-")
+    raise invalid(WireFault("sort", "value", "must be created or orderedAt."))
+
+
+_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
+
+ROUTES = (
+    Route(
+        "POST",
+        "/v2.1/orders",
+        create_order,
+        "Create an order",
+        wire.OrderRequest,
+        {201: wire.Order, 400: wire.Error, 401: wire.Unauthorized, 409: wire.Error},
+        mutates=True,
+    ),
+    Route(
+        "GET",
+        "/v2.1/orders",
+        find_orders,
+        "Find orders by referenceId or guestRef",
+        answers={200: wire.Collection, **_ERRORS},
+    ),
+    Route(
+        "GET",
+        "/v2.1/orders/{ref}",
+        get_order,
+        "Retrieve an order",
+        answers={200: wire.Order, **_ERRORS},
+    ),
+    Route(
+        "PATCH",
+        "/v2.1/orders/{ref}",
+        replayable(patch_order),
+        "Partially update an order",
+        wire.OrderRequest,
+        {200: wire.Order, **_ERRORS},
+        mutates=True,
+    ),
+    Route(
+        "PUT",
+        "/v2.1/orders/{ref}",
+        replayable(put_order),
+        "Update an order",
+        wire.OrderRequest,
+        {200: wire.Order, **_ERRORS},
+        mutates=True,
+    ),
+    Route(
+        "DELETE",
+        "/v2.1/orders/{ref}",
+        replayable(delete_order),
+        "Delete an order",
+        answers={204: None, **_ERRORS},
+        mutates=True,
+    ),
+)

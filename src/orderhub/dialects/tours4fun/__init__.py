@@ -1,0 +1,18 @@
+"""Tours4Fun V2: tours sold by resellers, in rooms, on departure days."""
+
+from orderhub.dialects.contract import Dialect
+from orderhub.dialects.tours4fun.codes import FIELDS, word_fault, word_refusal
+from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
+from orderhub.dialects.tours4fun.render import detail
+
+DIALECT = Dialect(
+    name="tours4fun",
+    title="Tours4Fun V2",
+    prefixes=("/v2/order/", "/v2/product/", "/ttd/"),
+    routes=ROUTES,
+    fault=word_fault,
+    refusal=word_refusal,
+    fields=FIELDS,
+    render=detail,
+    security=SECURITY,
+)

@@ -1,0 +1,113 @@
+"""Who is calling: `appkey`, `t` and `sign` in the query, or one of the hub's own tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from typing import Any
+
+from orderhub.core.access import Credential
+from orderhub.core.values import Settings
+from orderhub.dialects.contract import (
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    Stop,
+    WireFault,
+)
+from orderhub.dialects.wiring import hub_caller
+
+KIND = "tours4fun"
+WINDOW_S = 600
+MICROSECONDS = 1_000_000
+
+
+def sign(appkey: str, t: str, secret: str, body: bytes) -> str:
+    """md5 over key, time, secret and the body's bytes exactly as they were received.
+
+    PHP clients sign what `json_encode` wrote, with its escaped slashes: writing the JSON anew would
+    give another text.
+    """
+    text = f"{appkey}{t}{secret}".encode() + body
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
+def _stop(path: str, problem: str, kind: FaultKind = FaultKind.UNAUTHENTICATED) -> Stop:
+    return Stop(Fault(kind, f"{path}: {problem}", (WireFault(path, problem),)))
+
+
+async def authenticate(call: Call) -> Caller:
+    """The caller of a call; raises Stop with what the vendor's codes 10001 to 10006 tell apart."""
+    caller = await hub_caller(call)
+    if caller is None:
+        caller = await _signed(call)
+    data = caller.credential.data
+    calls = data.get("calls")
+    if calls is not None and call.path not in calls:
+        raise Stop(Fault(FaultKind.FORBIDDEN, f"the app may not call {call.path}"))
+    await _limit(call, caller)
+    return caller
+
+
+async def _signed(call: Call) -> Caller:
+    query = call.query
+    appkey, t, given = query.get("appkey", ""), query.get("t", ""), query.get("sign", "")
+    for name, value in (("appkey", appkey), ("t", t), ("sign", given)):
+        if not value:
+            raise _stop(name, "missing")
+    credential = await call.hub.credential(KIND, appkey)
+    if credential is None:
+        # Not usable: switched off or past its time is another answer than never issued.
+        known = await call.hub.read(lambda reads: reads.credential(KIND, appkey))
+        raise _stop("appkey", "unknown" if known is None else "inactive")
+    _check_state(call, credential)
+    if not (t.isascii() and t.isdigit() and len(t) < 13):
+        raise _stop("t", "value")
+    if abs(call.received_at - int(t) * MICROSECONDS) > WINDOW_S * MICROSECONDS:
+        raise _stop("t", "stale")
+    expected = sign(appkey, t, call.hub.decrypt(credential.secret), call.body)
+    if not hmac.compare_digest(expected.encode(), given.strip().lower().encode()):
+        raise _stop("sign", "value")
+    call.caller = Caller(
+        credential=credential,
+        tenant_id=credential.tenant_id,
+        owner=appkey if credential.data.get("sees") == "own" else "",
+        acts_as=appkey,
+    )
+    return call.caller
+
+
+def _check_state(call: Call, credential: Credential) -> None:
+    state = credential.data.get("state", "active")
+    if state == "blocked" or call.client in credential.data.get("blocked_clients", ()):
+        raise _stop("appkey", "blocked")
+    if state != "active":
+        raise _stop("appkey", "inactive")
+
+
+def switch(settings: Settings, name: str) -> Any:
+    """One of the tenant's wire-level switches, `dialects.tours4fun.<name>`; None when it is not set."""
+    switches = settings.dialects.get(KIND)
+    return switches.get(name) if isinstance(switches, dict) else None
+
+
+async def _limit(call: Call, caller: Caller) -> None:
+    """Calls a second of one app: its own figure, else the tenant's; none by default."""
+    if not call.hub.rate_limits:
+        return
+    credential = caller.credential
+    limit = credential.data.get("rate_limit")
+    if limit is None:
+        limit = switch(await call.hub.settings(caller.tenant_id), "rate_limit")
+    if isinstance(limit, int) and limit > 0:
+        wait_s = call.hub.allow(f"{KIND}:{credential.id}", limit, 1.0)
+        if wait_s:
+            raise Stop(
+                Fault(
+                    FaultKind.RATE_LIMITED,
+                    f"more than {limit} calls a second",
+                    retry_after_s=max(1, math.ceil(wait_s)),
+                )
+            )

@@ -1,0 +1,156 @@
+"""The calls on orders: add, cal, detail, list, cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import Action, ChangeOrder, OrderName
+from orderhub.core.known import Accepted
+from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.quotes import Booking, Offer, quote
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.tours import local_day, offer_keys
+from orderhub.core.values import Order, Settings, Status
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
+from orderhub.dialects.tours4fun import codes, mapping, render, wire
+from orderhub.dialects.tours4fun.access import authenticate, switch
+from orderhub.dialects.tours4fun.prices import calculation
+
+# Page and size are plain offsets: what lies deeper is not served page by page.
+_DEEPEST = 10_000_000
+_LARGEST_PAGE = 100
+
+
+def _added(accepted: Accepted) -> Answer:
+    """The vendor's own sample: its `msg` is empty here, unlike everywhere else."""
+    return Answer(200, b'{"code":0,"msg":"","data":{"order_id":%d}}' % accepted.order.id)
+
+
+async def _read(call: Call, caller: Caller) -> dict[str, Any]:
+    """The body. Comments are no JSON, unless the tenant's switch `strip_comments` forgives them."""
+    try:
+        return wire.read(call.body)
+    except Stop:
+        settings = await call.hub.settings(caller.tenant_id)
+        if switch(settings, "strip_comments") is not True:
+            raise
+        return wire.read_commented(call.body)
+
+
+async def add(call: Call) -> Answer:
+    caller = await authenticate(call)
+    body = await _read(call, caller)
+    return await call.submit(mapping.place_order(body, call.origin(caller, call.body)), _added)
+
+
+async def calculate(call: Call) -> Answer:
+    """The price of a booking, by the function that prices orders. Seats are not looked at."""
+    caller = await authenticate(call)
+    booking = mapping.booking(await _read(call, caller), for_order=False)
+    owner = caller.owner or caller.acts_as
+    offer = await call.hub.read(
+        lambda reads: read_offer(reads, caller.tenant_id, booking, owner, call.received_at)
+    )
+    result = quote(offer, booking)
+    if isinstance(result, Rejected):
+        raise Refused(result)
+    return codes.success(calculation(result))
+
+
+def read_offer(
+    reads: Reads, tenant_id: int, booking: Booking, owner: str, received_at: int
+) -> Offer:
+    """The facts of a price, found by the very names that an order's decision loads."""
+    docs = {}
+    for key in offer_keys(tenant_id, booking.product_id, owner):
+        record = reads.record(tenant_id, key.kind, key.by, key.value)
+        docs[key.kind] = None if record is None else record.doc
+    settings = reads.settings(tenant_id)
+    return Offer(
+        product=docs["product"],
+        tour=docs["tour"],
+        rates=docs["exchange_rates"],
+        reseller=docs.get("reseller"),
+        currency=settings.currency,
+        today=local_day(settings, settings.clock.at(received_at)),
+    )
+
+
+async def detail(call: Call) -> Answer:
+    caller = await authenticate(call)
+    order_id = wire.whole(wire.read(call.body).get("order_id"), "order_id")
+
+    def ask(reads: Reads) -> tuple[Order | None, Settings]:
+        name = OrderName("id", str(order_id))
+        return reads.order(caller.tenant_id, name), reads.settings(caller.tenant_id)
+
+    order, settings = await call.hub.read(ask)
+    if order is None:
+        raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {order_id}"))
+    if caller.owner and order.owner != caller.owner:
+        raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to another app"))
+    return codes.success(render.detail(order, settings))
+
+
+async def list_orders(call: Call) -> Answer:
+    """Newest first. `order_status` is our addition: one code of the vendor's table."""
+    caller = await authenticate(call)
+    body = wire.read(call.body)
+    page = wire.whole(body.get("page"), "page", least=1, most=_DEEPEST)
+    size = wire.whole_or(body, "page_size", 10, least=1, most=_LARGEST_PAGE)
+    if page * size > _DEEPEST:
+        raise wire.fault("page", "value")
+    statuses: tuple[Status, ...] = ()
+    wanted = wire.whole_or(body, "order_status", 0)
+    if wanted:
+        if wanted not in codes.ORDER_STATUSES:
+            raise wire.fault("order_status", "value")
+        statuses = (codes.ORDER_STATUSES[wanted],)
+    query = OrderQuery(
+        tenant_id=caller.tenant_id,
+        owner=caller.owner or None,
+        statuses=statuses,
+        offset=(page - 1) * size,
+        limit=size,
+        with_total=True,
+    )
+    found, settings = await call.hub.read(
+        lambda reads: (reads.orders(query), reads.settings(caller.tenant_id))
+    )
+    total = found.total or 0
+    return codes.success(
+        {
+            "cur_page": page,
+            "page_size": size,
+            "total_page": -(-total // size),
+            "total_num": total,
+            "order_list": [render.listed(order, settings) for order in found.items],
+        }
+    )
+
+
+async def cancel(call: Call) -> Answer:
+    """An unpaid order ends and gives its seats back; any other is left as it is."""
+    caller = await authenticate(call)
+    body = wire.read(call.body)
+    order_id = wire.whole(body.get("order_id"), "order_id")
+    reason = wire.text(body, "cancel_reason", needed=False)
+
+    def answer(_accepted: Accepted) -> Answer:
+        data = {"order_id": order_id, "cancel_reason": reason}
+        return codes.success(data, "cancel order success")
+
+    return await call.submit(_cancel_command(call, caller, order_id, reason), answer)
+
+
+def _cancel_command(call: Call, caller: Caller, order_id: int, reason: str) -> ChangeOrder:
+    # An app reaches every order of its tenant unless it was told to see only its own.
+    origin = msgspec.structs.replace(call.origin(caller, call.body), owner=caller.owner)
+    return ChangeOrder(
+        origin=origin,
+        name=OrderName("id", str(order_id)),
+        action=Action.CANCEL,
+        reason=reason,
+    )

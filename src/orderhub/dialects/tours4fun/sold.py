@@ -1,0 +1,90 @@
+"""What the calls on products share: finding what is on sale, its days and its lowest price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from orderhub.core.catalogue import Product
+from orderhub.core.departures import Departures, departure_on, upcoming
+from orderhub.core.exchange import RateTable
+from orderhub.core.money import ZERO
+from orderhub.core.queries import Reads
+from orderhub.core.quotes import SoldBy, Tour
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.tours import local_day
+from orderhub.dialects.contract import Call, Caller, Refused
+
+T = TypeVar("T")
+Days = list[tuple[date, Departures]]
+
+SIZES = ("single", "double", "triple", "quad", "kid")
+_MOST_DATES = 366
+_RATES_ID = 1
+
+
+async def ask_as_caller(call: Call, ask: Callable[[Reads, Caller], T]) -> T:
+    caller = call.caller
+    assert caller is not None
+    return await call.hub.read(lambda reads: ask(reads, caller))
+
+
+def sold_product(reads: Reads, tenant_id: int, product_id: int) -> tuple[Product, Tour] | None:
+    product = reads.record(tenant_id, "product", "id", product_id)
+    tour = reads.record(tenant_id, "tour", "id", product_id)
+    if product is None or tour is None or not product.doc.active:
+        return None
+    return product.doc, tour.doc
+
+
+def today_of(reads: Reads, call: Call, tenant_id: int) -> date:
+    settings = reads.settings(tenant_id)
+    return local_day(settings, settings.clock.at(call.received_at))
+
+
+def rates_of_tenant(reads: Reads, tenant_id: int) -> RateTable | None:
+    record = reads.record(tenant_id, "exchange_rates", "id", _RATES_ID)
+    return None if record is None else record.doc
+
+
+def nothing_for(product_id: int) -> Refused:
+    """Each call says in its own words that it found nothing for a product."""
+    return Refused(Rejected(Reason.RECORD_UNKNOWN, "product", f"no product {product_id} on sale"))
+
+
+def line_of(product: Product) -> str:
+    return str(product.data.get("product_line", product.kind))
+
+
+def lowest_price(tour: Tour) -> Decimal:
+    """The lowest price somebody may pay."""
+    prices = [tour.adult_price]
+    if tour.sold_by is SoldBy.ROOMS:
+        prices = [getattr(tour.prices, name) for name in SIZES[:-1]]
+    elif tour.sold_by is SoldBy.TICKETS:
+        prices = [ticket.price for ticket in tour.tickets]
+    return min((price for price in prices if price), default=ZERO)
+
+
+def bookable_days(reads: Reads, tenant_id: int, tour: Tour, product_id: int, today: date) -> Days:
+    """The next departures that are far enough ahead and have seats left where seats are counted."""
+    since = date.fromordinal(today.toordinal() + tour.min_days_ahead)
+    days = upcoming(tour.departures, since, _MOST_DATES)
+    if not tour.seats_counted:
+        return days
+    pools = reads.pools(tenant_id, "seats", (f"product:{product_id}",))
+    free = {pool.key.place for pool in pools if pool.available > 0}
+    return [(day, stretch) for day, stretch in days if day.isoformat() in free]
+
+
+def departing_product(
+    reads: Reads, tenant_id: int, product_id: int, day: date
+) -> tuple[Product, Tour]:
+    sold = sold_product(reads, tenant_id, product_id)
+    if sold is None:
+        raise nothing_for(product_id)
+    if departure_on(sold[1].departures, day) is None:
+        raise Refused(Rejected(Reason.DATE_UNAVAILABLE, "date", f"no departure on {day}"))
+    return sold

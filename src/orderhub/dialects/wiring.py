@@ -1,0 +1,117 @@
+"""Help that every dialect's wire code needs: safe decoding, canonical field names, hub tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop, malformed
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_NUL = b"\\u0000"
+# A number with a monstrous exponent is cheap to send and dear to compute with.
+_MAX_EXPONENT = 60
+_EXPONENT = re.compile(rb"[0-9][eE]")
+_MAX_INT_DIGITS = 40
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def decode(body: bytes) -> Any:
+    """JSON with exact numbers: floats become Decimals.
+
+    Raises Stop(MALFORMED) for anything that is not JSON, is absurdly deep, holds U+0000 or a number beyond use.
+    """
+    try:
+        value = _DECODER.decode(body)
+    except RecursionError:
+        raise malformed("nested too deeply") from None
+    except (msgspec.DecodeError, ValueError, ArithmeticError) as error:
+        raise malformed(str(error)) from None
+    if _NUL in body or len(body) > 4_000 or _EXPONENT.search(body) is not None:
+        _refuse_poison(value, 0)
+    return value
+
+
+def _refuse_poison(value: Any, depth: int) -> None:
+    """U+0000 cannot be stored everywhere; a huge exponent or a mile of digits stalls arithmetic."""
+    if depth > 64:
+        raise malformed("nested too deeply")
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise malformed("U+0000 is not allowed")
+    elif isinstance(value, Decimal):
+        if value.is_finite() and value and not -_MAX_EXPONENT <= value.adjusted() <= _MAX_EXPONENT:
+            raise malformed("a number out of range")
+    elif isinstance(value, int):
+        if value.bit_length() > 4 * _MAX_INT_DIGITS:
+            raise malformed("a number out of range")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_poison(key, depth + 1)
+            _refuse_poison(each, depth + 1)
+    elif isinstance(value, list):
+        for each in value:
+            _refuse_poison(each, depth + 1)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """A JSON object with exact numbers; raises Stop(MALFORMED) for anything else."""
+    value = decode(body)
+    if not isinstance(value, dict):
+        raise malformed("a JSON object is expected")
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON; Decimals become exact numbers."""
+    return _ENCODER.encode(value)
+
+
+def without(members: dict[str, Any], secrets: tuple[str, ...]) -> str:
+    """The object as JSON text without its secret members: what may be kept of a request."""
+    return encode({name: value for name, value in members.items() if name not in secrets}).decode()
+
+
+def spelled(fields: dict[str, str] | Any, field: str) -> str:
+    """The vendor's spelling of a canonical field: exact, else with its list positions set aside."""
+    found = fields.get(field)
+    if found is not None:
+        return str(found)
+    pattern = _INDEX.sub("[]", field)
+    found = fields.get(pattern)
+    if found is None:
+        return field
+    for position in _INDEX.findall(field):
+        found = found.replace("[]", position, 1)
+    return str(found)
+
+
+def digest(secret: str) -> str:
+    """How a random token is looked up and stored."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def bearer(call: Call) -> str:
+    """The token of an `Authorization: Bearer` header, or empty."""
+    scheme, _, token = call.header("authorization").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def hub_caller(call: Call) -> Caller | None:
+    """The caller when the bearer token is one of the hub's own: it wins over the vendor's reading of it."""
+    token = bearer(call)
+    if not token:
+        return None
+    credential = await call.hub.credential("hub", digest(token))
+    if credential is None or not credential.tenant_id:
+        return None
+    if "dialects" not in credential.scopes:
+        raise Stop(Fault(FaultKind.FORBIDDEN, "the token lacks the scope dialects"))
+    acts_as = credential.data.get("acts_as", {}).get(call.dialect.name, "")
+    call.caller = Caller(credential=credential, tenant_id=credential.tenant_id, acts_as=acts_as)
+    return call.caller

@@ -1,0 +1,357 @@
+"""One batch inside one transaction: load what it may touch, decide each command, write the accepted."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from orderhub.core import decide as core
+from orderhub.core.commands import Command, Numbering, Origin, PlaceOrder, PutRecords
+from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import MICROSECONDS
+from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.uids import Uids
+from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
+from orderhub.ledger.counters import Counters
+from orderhub.ledger.ledger import Ledger
+
+N = TypeVar("N", RecordKey, OrderNeed, PoolNeed)
+
+_HEADERS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
+_REPLAYED = ("Idempotent-Replayed", "true")
+# A chain of records that name each other is at most this long; more is a bug.
+_MAX_ROUNDS = 12
+
+log = logging.getLogger("orderhub.intake")
+
+
+class BatchRun:
+    """One attempt at one batch. Nothing survives a failed attempt: start a new one."""
+
+    def __init__(
+        self, ledger: Ledger, uids: Uids, slot: int, waiting: Sequence[Waiting], wall_us: int
+    ) -> None:
+        self._ledger = ledger
+        self._uids = uids
+        self._slot = slot
+        self._waiting = waiting
+        self._wall_us = wall_us
+        self._known = Known()
+        self._accepted: list[tuple[Origin, Accepted]] = []
+        self._moves: dict[int, int] = {}
+        self._bound: dict[ClaimName, StoredClaim] = {}
+        self._kept: dict[ClaimName, StoredClaim] = {}
+        self._taken_keys: set[tuple[int, str]] = set()
+        self._used_keys: dict[tuple[int, str], str] = {}
+        self._is_changed = False  # something that needs are worked out from
+
+    def run(self) -> list[Outcome]:
+        """Outcomes in the order of the commands, once everything is committed.
+
+        There may be fewer, never none: what an earlier command of the batch changed can make a later
+        one need facts that were not loaded. It begins the next batch.
+        """
+        with self._ledger.batch(secrets.token_hex(8)) as batch:
+            claims = {w.claim.name: w.claim for w in self._waiting if w.claim}
+            claimed = {name: claim.fingerprint for name, claim in claims.items()}
+            stored = batch.claim(claimed, self._wall_us)
+            self._bound = {
+                name: binding
+                for name, binding in stored.items()
+                if claims[name].is_bound(binding.created_at, self._wall_us)
+            }
+            live = [w for w in self._waiting if not w.claim or w.claim.name not in self._bound]
+            natural = [key for key in map(_natural_key, live) if key]
+            self._taken_keys = batch.claim_natural(natural)
+            batch.hold_names(_unique_names(live))
+            self._load(batch, [w.command for w in live])
+            outcomes: list[Outcome] = []
+            for waiting in self._waiting:
+                if self._is_changed and self._lacks_facts(waiting):
+                    break
+                outcomes.append(self._outcome(waiting))
+            if self._accepted:
+                batch.write(self._known, self._accepted, self._move_ids(), self._slot)
+            freed = [n for n in claimed if n not in self._kept and n not in self._bound]
+            batch.settle_claims(self._kept, freed)
+            batch.bind_natural(self._used_keys)
+            batch.free_natural(sorted(set(natural) - self._taken_keys - set(self._used_keys)))
+        return outcomes
+
+    # --- loading
+
+    def _load(self, batch: Batch, commands: list[Command]) -> None:
+        known = self._known
+        self._load_records_and_orders(batch, commands)
+        self._reserve_order_ids(commands)
+        self._load_numbers(batch, commands)
+        pools: list[PoolNeed] = []
+        for command in commands:
+            pools += core.pool_needs(command, known)
+        if pools:
+            batch.load_pools(known, _distinct(pools))
+
+    def _reserve_order_ids(self, commands: list[Command]) -> None:
+        """All at once, so that a large batch asks for no more blocks than a small one."""
+        counts: dict[int, int] = {}
+        for command in commands:
+            if isinstance(command, PlaceOrder):
+                tenant_id = command.origin.tenant_id
+                wanted = core.wanted(command, self._known).orders
+                counts[tenant_id] = counts.get(tenant_id, 0) + wanted
+        for tenant_id, count in counts.items():
+            self._order_ids(tenant_id, count)
+
+    def _load_numbers(self, batch: Batch, commands: list[Command]) -> None:
+        """See which of the numbers that time-numbered orders may bear are taken."""
+        moments: dict[tuple[int, int], PlaceOrder] = {}
+        for command in commands:
+            if isinstance(command, PlaceOrder) and command.numbering is Numbering.TIME4:
+                tenant_id = command.origin.tenant_id
+                # By the tenant's seconds: its clock may turn over in the middle of one of ours.
+                now = self._known.settings(tenant_id).clock.at(command.origin.recorded_at)
+                moments[(tenant_id, now // MICROSECONDS)] = command
+        counts = dict.fromkeys((tenant_id for tenant_id, _ in moments), 0)
+        for command in commands:
+            # Orders of every door take their ids from the tenant's one sequence.
+            if command.origin.tenant_id in counts:
+                wanted = core.wanted(command, self._known).orders
+                counts[command.origin.tenant_id] += wanted
+        # Whatever is refused before it, a command is given one of the next ids of its tenant.
+        ahead = {tenant_id: self._order_ids(tenant_id, n) for tenant_id, n in counts.items()}
+        while True:
+            missing: list[OrderNeed] = []
+            for (tenant_id, _), command in moments.items():
+                missing += core.number_needs(command, self._known, ahead[tenant_id])
+            if not missing:
+                return
+            batch.load_orders(self._known, _distinct(missing))
+
+    def _order_ids(self, tenant_id: int, count: int) -> tuple[int, ...]:
+        first = self._known.settings(tenant_id).first_order_id
+        return self._ledger.counters.peek(tenant_id, "order", count, first)
+
+    def _load_records_and_orders(self, batch: Batch, commands: list[Command]) -> None:
+        known = self._known
+        undone = commands
+        for _ in range(_MAX_ROUNDS):
+            records: dict[RecordKey, None] = {}
+            orders: dict[OrderNeed, None] = {}
+            again: list[Command] = []
+            for command in undone:
+                wants_more = False
+                for need in core.needs(command, known):
+                    if isinstance(need, RecordKey):
+                        if not known.has(need):
+                            records[need] = None
+                            wants_more = True
+                    elif need not in known.loaded_orders:
+                        orders[need] = None
+                        wants_more = True
+                if wants_more:
+                    again.append(command)
+            if not again:
+                return
+            undone = again
+            if records:
+                batch.load_records(known, sorted(records))
+            if orders:
+                batch.load_orders(known, sorted(orders))
+        raise RuntimeError("records name each other in a circle")
+
+    def _lacks_facts(self, waiting: Waiting) -> bool:
+        """Whether the command needs more than what was loaded, now that others were decided before it."""
+        name = waiting.claim.name if waiting.claim is not None else None
+        if name is not None and (name in self._bound or name in self._kept):
+            return False
+        command, known = waiting.command, self._known
+        for need in core.needs(command, known):
+            if not (
+                known.has(need) if isinstance(need, RecordKey) else need in known.loaded_orders
+            ):
+                return True
+        if isinstance(command, PlaceOrder) and command.numbering is Numbering.TIME4:
+            count = core.wanted(command, known).orders
+            ids = self._order_ids(command.origin.tenant_id, count)
+            if any(core.number_needs(command, known, ids)):
+                return True
+        return any(
+            need not in known.loaded_pools
+            and msgspec.structs.replace(need, place=None) not in known.loaded_pools
+            for need in core.pool_needs(command, known)
+        )
+
+    # --- deciding
+
+    def _outcome(self, waiting: Waiting) -> Outcome:
+        claim = waiting.claim
+        if claim is not None:
+            stored = self._bound.get(claim.name) or self._kept.get(claim.name)
+            if stored is not None:
+                return _repeat(waiting, stored)
+        try:
+            decision, ids = self._decide(waiting)
+            if isinstance(decision, Rejected):
+                return _refused(waiting, decision)
+            worded = waiting.answer(decision)
+        except Exception:
+            # The command changed nothing yet: it fails alone, and its neighbours go on.
+            log.exception("a command broke while it was decided")
+            return Outcome(kind="broken")
+        outcome = Outcome(
+            kind="accepted",
+            answer=worded,
+            order_uids=tuple(order.uid for order in decision.placed or decision.changed),
+            accepted=decision,
+        )
+        if not waiting.dry_run:
+            self._keep(waiting, decision, worded, ids)
+        return outcome
+
+    def _decide(self, waiting: Waiting) -> tuple[Accepted | Rejected, NewIds]:
+        key = _natural_key(waiting)
+        if key and (key in self._taken_keys or key in self._used_keys):
+            return core.already_exists(key[1]), NewIds()
+        ids = self._ids(waiting.command)
+        return core.decide(waiting.command, self._known, ids), ids
+
+    def _keep(self, waiting: Waiting, accepted: Accepted, worded: Worded, ids: NewIds) -> None:
+        origin = waiting.command.origin
+        self._known.apply(accepted)
+        self._is_changed = self._is_changed or bool(
+            accepted.records or accepted.removed or accepted.placed
+        )
+        self._accepted.append((origin, accepted))
+        self._moves[origin.tenant_id] = self._moves.get(origin.tenant_id, 0) + len(accepted.moves)
+        self._use(origin.tenant_id, accepted, ids)
+        key = _natural_key(waiting)
+        if key:
+            self._used_keys[key] = accepted.order.uid
+        if waiting.claim is not None:
+            self._kept[waiting.claim.name] = StoredClaim(
+                waiting.claim.fingerprint,
+                worded.status,
+                msgspec.json.encode(
+                    (*worded.headers, ("Content-Type", worded.media_type))
+                ).decode(),
+                worded.body.decode(),
+                self._wall_us,
+            )
+
+    # --- ids
+
+    def _ids(self, command: Command) -> NewIds:
+        """The next free ids, set aside but not used up: what a refused command was given goes to the next."""
+        wanted: Wanted = core.wanted(command, self._known)
+        if wanted == _NOTHING:
+            return _NO_IDS
+        tenant_id = command.origin.tenant_id
+        counters: Counters = self._ledger.counters
+        orders: tuple[tuple[int, str], ...] = ()
+        wall = command.origin.recorded_at
+        if wanted.orders:
+            orders = tuple(
+                (order_id, self._uids.new(wall))
+                for order_id in self._order_ids(tenant_id, wanted.orders)
+            )
+        records = {
+            kind: counters.peek(tenant_id, f"record:{kind}", count)
+            for kind, count in wanted.records
+        }
+        return NewIds(
+            orders=orders,
+            records=records,
+            uids=tuple(self._uids.new(wall) for _ in range(wanted.uids)),
+        )
+
+    def _use(self, tenant_id: int, accepted: Accepted, ids: NewIds) -> None:
+        counters = self._ledger.counters
+        used = accepted.orders_used or len(accepted.placed)
+        if used:
+            counters.take(tenant_id, "order", used)
+        written = {(record.kind, record.id) for record in accepted.records}
+        for kind, given in ids.records.items():
+            count = sum((kind, record_id) in written for record_id in given)
+            if count:
+                counters.take(tenant_id, f"record:{kind}", count)
+
+    def _move_ids(self) -> list[int]:
+        """Ids in the order in which the moves will be written."""
+        counters = self._ledger.counters
+        iterators = {}
+        for tenant_id, count in self._moves.items():
+            iterators[tenant_id] = iter(counters.peek(tenant_id, "move", count))
+            counters.take(tenant_id, "move", count)
+        return [
+            next(iterators[origin.tenant_id])
+            for origin, accepted in self._accepted
+            for _ in accepted.moves
+        ]
+
+
+def decided(
+    ledger: Ledger, uids: Uids, slot: int, waiting: Sequence[Waiting], wall_us: int
+) -> list[Outcome]:
+    """All outcomes, in as few batches as it takes; for who tries once and needs no intake."""
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(waiting):
+        outcomes += BatchRun(ledger, uids, slot, waiting[len(outcomes) :], wall_us).run()
+    return outcomes
+
+
+_NOTHING = Wanted()
+_NO_IDS = NewIds()
+
+
+def _distinct(needs: Sequence[N]) -> list[N]:
+    return list(dict.fromkeys(needs))
+
+
+def _unique_names(live: Sequence[Waiting]) -> Iterator[tuple[int, str, str, str]]:
+    """The names that records of these commands may only bear alone."""
+    for waiting in live:
+        command = waiting.command
+        if isinstance(command, PutRecords):
+            for kind, by, value in command.unique:
+                yield command.origin.tenant_id, kind, by, value
+
+
+def _natural_key(waiting: Waiting) -> tuple[int, str] | None:
+    command = waiting.command
+    if isinstance(command, PlaceOrder) and command.natural_key:
+        return (command.origin.tenant_id, command.natural_key)
+    return None
+
+
+def _refused(waiting: Waiting, rejected: Rejected) -> Outcome:
+    return Outcome(
+        kind="rejected",
+        answer=waiting.refusal(rejected),
+        reason=rejected.reason.value,
+        field=rejected.field,
+        detail=rejected.detail,
+    )
+
+
+def _repeat(waiting: Waiting, stored: StoredClaim) -> Outcome:
+    """The first answer again, byte for byte; or the refusal of other content under a bound key."""
+    assert waiting.claim is not None
+    if stored.fingerprint != waiting.claim.fingerprint:
+        return _refused(
+            waiting,
+            Rejected(
+                Reason.KEY_REUSED, "idempotency_key", "this key came with other content before"
+            ),
+        )
+    headers = _HEADERS.decode(stored.headers)
+    media_type = next(value for name, value in headers if name == "Content-Type")
+    kept = tuple(pair for pair in headers if pair[0] != "Content-Type")
+    return Outcome(
+        kind="replayed",
+        answer=Worded(stored.status, (*kept, _REPLAYED), stored.body.encode(), media_type),
+    )

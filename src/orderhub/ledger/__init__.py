@@ -1,0 +1,1 @@
+"""The tables and everything that reads or writes them. SQLite and PostgreSQL from one definition."""

@@ -1,0 +1,364 @@
+"""One writing transaction: claim, load, and write a whole batch in a handful of statements.
+
+Locks are taken in one order by every process (claims, natural keys, orders, pools, each sorted by
+key), so that two processes wait for each other but do not deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from orderhub.core.commands import Origin
+from orderhub.core.known import (
+    Accepted,
+    Known,
+    OrderNeed,
+    PoolNeed,
+    Record,
+    RecordKey,
+)
+from orderhub.core.values import Order, Pool
+from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger.changeset import ChangeSet
+
+
+class ClaimName(msgspec.Struct, frozen=True, order=True):
+    """The scope of an idempotency key is the tenant and the credential."""
+
+    tenant_id: int
+    scope: str
+    key: str
+
+
+class StoredClaim(msgspec.Struct, frozen=True):
+    """A key that was bound before: what it was bound to, and the answer that was given."""
+
+    fingerprint: str
+    status: int
+    headers: str
+    body: str
+    created_at: int = 0
+
+
+# Names a record always has; every other `by` is one of its keys.
+_OWN_NAMES = ("id", "uid", "code", "all")
+_HOLD_NAMES = (
+    "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(value, 0) AS h "
+    "FROM json_array_elements_text(CAST(%s AS json)) ORDER BY h) AS names"
+)
+
+
+class Batch:
+    """What the writer does on one connection, between BEGIN and COMMIT."""
+
+    def __init__(self, connection: Connection, codec: rows.RecordCodec, mark: str) -> None:
+        self._connection = connection
+        self._codec = codec
+        self._mark = mark  # tells this attempt's rows from earlier ones
+        self._postgres = bulk.is_postgres(connection)
+
+    # --- claims
+
+    def claim(self, names: dict[ClaimName, str], now_us: int) -> dict[ClaimName, StoredClaim]:
+        """Bind the keys that are free (name -> fingerprint); answers the ones that were bound before.
+
+        A twin running in another process is waited for.
+        """
+        if not names:
+            return {}
+        given = [
+            {
+                "tenant_id": name.tenant_id,
+                "scope": name.scope,
+                "key": name.key,
+                "fingerprint": fingerprint,
+                "batch": self._mark,
+                "created_at": now_us,
+            }
+            for name, fingerprint in sorted(names.items())
+        ]
+        # DO UPDATE with no change is how a row that stands is returned, in the same statement.
+        found = bulk.insert(
+            self._connection,
+            tables.claim,
+            given,
+            "DO UPDATE SET batch = claim.batch",
+            "tenant_id, scope, key, fingerprint, batch, status, headers, body, created_at",
+        )
+        return {
+            ClaimName(row.tenant_id, row.scope, row.key): StoredClaim(
+                row.fingerprint, row.status, row.headers, row.body, row.created_at
+            )
+            for row in found
+            if row.batch != self._mark
+        }
+
+    def claim_natural(self, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Take the vendor's natural keys that are free; answers the ones that are not."""
+        given = [
+            {"tenant_id": tenant_id, "key": key, "batch": self._mark}
+            for tenant_id, key in sorted(set(keys))
+        ]
+        if not given:
+            return set()
+        found = bulk.insert(
+            self._connection,
+            tables.natural_key,
+            given,
+            "DO UPDATE SET batch = natural_key.batch",
+            "tenant_id, key, batch",
+        )
+        return {(row.tenant_id, row.key) for row in found if row.batch != self._mark}
+
+    def hold_names(self, names: Iterable[tuple[int, str, str, str]]) -> None:
+        """Until the commit, nobody else decides whether these record names (tenant, kind, by, value) are free.
+
+        A name nobody holds has no row to lock. SQLite has one writer, so there is nobody else.
+        """
+        held = {rows.json_text(name) for name in names} if self._postgres else ()
+        if held:
+            self._connection.exec_driver_sql(_HOLD_NAMES, (rows.json_text(sorted(held)),))
+
+    # --- facts
+
+    def load_records(self, known: Known, keys: Sequence[RecordKey]) -> None:
+        """One statement for all the records that the keys name."""
+        parts: dict[str, list[dict[str, Any]]] = {}
+        for key in keys:
+            by = key.by if key.by in _OWN_NAMES else "key"
+            given: dict[str, Any] = {"tenant_id": key.tenant_id, "kind": key.kind}
+            if by == "id":
+                given["id"] = int(key.value)
+            elif by != "all":
+                given["uid"] = key.value
+            if by == "key":
+                given["code"] = key.by
+            parts.setdefault(by, []).append(given)
+        branches = tuple(sorted(parts))
+        parameters = tuple(self._parameter(parts[by]) for by in branches)
+        sql = _records_sql(branches, self._postgres)
+        found: dict[RecordKey, list[Record]] = {key: [] for key in keys}
+        decoded: dict[tuple[int, str, int], Record] = {}
+        for row in self._connection.exec_driver_sql(sql, parameters):
+            name = (row.tenant_id, row.kind, row.id)
+            record = decoded.get(name)
+            if record is None:
+                record = decoded[name] = self._codec.to_record(row)
+            found[RecordKey(row.tenant_id, row.kind, row.found_by, row.found_value)].append(record)
+        for key, records in found.items():
+            known.learn_records(key, records)
+
+    def load_orders(self, known: Known, needs: Sequence[OrderNeed]) -> None:
+        """The orders that the names mean, locked, with their lines and what they hold of pools."""
+        parts: dict[str, list[dict[str, Any]]] = {}
+        for need in needs:
+            value: Any = need.name.value
+            column = {"group": "group_number"}.get(need.name.by, need.name.by)
+            if column == "id":
+                if not value.isdecimal() or len(value) > 18:
+                    continue
+                value = int(value)
+            parts.setdefault(column, []).append({"tenant_id": need.tenant_id, column: value})
+        found: list[Order] = []
+        if parts:
+            columns = tuple(sorted(parts))
+            parameters = tuple(self._parameter(parts[column]) for column in columns)
+            locked = list(
+                self._connection.exec_driver_sql(_orders_sql(columns, self._postgres), parameters)
+            )
+            if locked:
+                found = self._whole_orders(known, locked)
+        for need in needs:
+            known.learn_orders(need, [order for order in found if _bears(order, need)])
+
+    def _whole_orders(self, known: Known, locked: list[Any]) -> list[Order]:
+        given = [{"tenant_id": row.tenant_id, "order_id": row.id} for row in locked]
+        lines: dict[tuple[int, int], list[Any]] = {}
+        for row in bulk.select(
+            self._connection,
+            tables.order_line,
+            given,
+            order_by=("tenant_id", "order_id", "line_no"),
+        ):
+            lines.setdefault((row.tenant_id, row.order_id), []).append(rows.to_line(row))
+        moves: dict[tuple[int, int], list[Any]] = {}
+        for row in bulk.select(self._connection, tables.pool_move, given):
+            moves.setdefault((row.tenant_id, row.order_id), []).append(rows.to_move(row))
+        for row in locked:
+            name = (row.tenant_id, row.id)
+            known.learn_draws(*name, rows.held(moves.get(name, ())))
+        return [rows.to_order(row, lines.get((row.tenant_id, row.id), ())) for row in locked]
+
+    def load_pools(self, known: Known, needs: Sequence[PoolNeed]) -> None:
+        """Lock and read the pools, in key order."""
+        exact = [_pool_key(need) for need in needs if need.place is not None]
+        whole = [_pool_key(need) for need in needs if need.place is None]
+        parameters = tuple(self._parameter(part) for part in (exact, whole) if part)
+        sql = _pools_sql(bool(exact), bool(whole), self._postgres)
+        found: dict[tuple[int, str, str], list[Pool]] = {}
+        for row in self._connection.exec_driver_sql(sql, parameters):
+            found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
+        for need in needs:
+            pools = found.get((need.tenant_id, need.kind, need.subject), [])
+            known.learn_pools(
+                need, [pool for pool in pools if need.place in (None, pool.key.place)]
+            )
+
+    def _parameter(self, given: list[dict[str, Any]]) -> str:
+        return bulk.rows_parameter(given, tuple(given[0]), self._postgres)
+
+    # --- results
+
+    def write(
+        self,
+        known: Known,
+        accepted: Sequence[tuple[Origin, Accepted]],
+        move_ids: Iterable[int],
+        slot: int,
+    ) -> None:
+        """Everything that the accepted commands changed: one statement per table. Raises Stale."""
+        if accepted:
+            ChangeSet(known, accepted, move_ids, slot).write(self._connection)
+
+    def settle_claims(self, kept: dict[ClaimName, StoredClaim], freed: Iterable[ClaimName]) -> None:
+        """Bind the answers of accepted commands; free the keys of refused ones."""
+        if kept:
+            bulk.update(
+                self._connection,
+                tables.claim,
+                [
+                    {
+                        "tenant_id": name.tenant_id,
+                        "scope": name.scope,
+                        "key": name.key,
+                        "fingerprint": stored.fingerprint,
+                        "status": stored.status,
+                        "headers": stored.headers,
+                        "body": stored.body,
+                        "created_at": stored.created_at,
+                    }
+                    for name, stored in sorted(kept.items())
+                ],
+            )
+        gone = [
+            {"tenant_id": name.tenant_id, "scope": name.scope, "key": name.key} for name in freed
+        ]
+        if gone:
+            bulk.delete(self._connection, tables.claim, gone)
+
+    def bind_natural(self, orders: dict[tuple[int, str], str]) -> None:
+        """Name the orders (by uid) that natural keys stand for."""
+        if orders:
+            bulk.update(
+                self._connection,
+                tables.natural_key,
+                [
+                    {"tenant_id": tenant_id, "key": key, "order_uid": uid}
+                    for (tenant_id, key), uid in sorted(orders.items())
+                ],
+            )
+
+    def free_natural(self, keys: Iterable[tuple[int, str]]) -> None:
+        gone = [{"tenant_id": tenant_id, "key": key} for tenant_id, key in keys]
+        if gone:
+            bulk.delete(self._connection, tables.natural_key, gone)
+
+
+def _pool_key(need: PoolNeed) -> dict[str, Any]:
+    key: dict[str, Any] = {
+        "tenant_id": need.tenant_id,
+        "kind": need.kind,
+        "subject": need.subject,
+    }
+    if need.place is not None:
+        key["place"] = need.place
+    return key
+
+
+def _bears(order: Order, need: OrderNeed) -> bool:
+    if order.tenant_id != need.tenant_id:
+        return False
+    name = need.name
+    held = {
+        "uid": order.uid,
+        "id": str(order.id),
+        "number": order.number,
+        "group": order.group_number,
+    }
+    return held[name.by] == name.value
+
+
+@lru_cache(maxsize=64)
+def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
+    selects = []
+    for by in branches:
+        if by == "key":
+            columns: tuple[str, ...] = ("tenant_id", "kind", "uid", "code")
+            source = bulk.rows_source(tables.record, columns, postgres)
+            selects.append(
+                "SELECT r.code AS found_by, r.uid AS found_value, t.* "
+                f"FROM {source} CROSS JOIN record_key AS k CROSS JOIN record AS t "
+                "WHERE k.tenant_id = r.tenant_id AND k.kind = r.kind AND k.name = r.code "
+                "AND k.value = r.uid AND t.tenant_id = k.tenant_id AND t.kind = k.kind AND t.id = k.id"
+            )
+            continue
+        name = {"id": "id", "all": ""}.get(by, "uid")
+        columns = ("tenant_id", "kind", *((name,) if name else ()))
+        source = bulk.rows_source(tables.record, columns, postgres)
+        value = {"id": "CAST(r.id AS TEXT)", "all": "''"}.get(by, "r.uid")
+        match = {"id": "t.id = r.id", "all": "true", "uid": "t.uid = r.uid"}.get(
+            by, "t.code = r.uid"
+        )
+        selects.append(
+            f"SELECT '{by}' AS found_by, {value} AS found_value, t.* "
+            f"FROM {source} CROSS JOIN record AS t "
+            f"WHERE t.tenant_id = r.tenant_id AND t.kind = r.kind AND {match}"
+        )
+    return " UNION ALL ".join(selects)
+
+
+@lru_cache(maxsize=64)
+def _orders_sql(columns: tuple[str, ...], postgres: bool) -> str:
+    selects = []
+    for column in columns:
+        source = bulk.rows_source(tables.orders, ("tenant_id", column), postgres)
+        # Partial indexes are used only under their own condition.
+        more = {
+            "number": " AND o.number <> o.uid",
+            "group_number": " AND o.group_number <> ''",
+        }.get(column, "")
+        selects.append(
+            f"SELECT o.tenant_id, o.id FROM {source} CROSS JOIN orders AS o "
+            f'WHERE o.tenant_id = r.tenant_id AND o."{column}" = r."{column}"{more}'
+        )
+    lock = " FOR UPDATE OF t" if postgres else ""
+    return (
+        f"SELECT t.* FROM orders AS t WHERE (t.tenant_id, t.id) IN ({' UNION ALL '.join(selects)}) "
+        f"ORDER BY t.tenant_id, t.id{lock}"
+    )
+
+
+@lru_cache(maxsize=8)
+def _pools_sql(exact: bool, whole: bool, postgres: bool) -> str:
+    keys = ("tenant_id", "kind", "subject")
+    selects = []
+    if exact:
+        source = bulk.rows_source(tables.pool, (*keys, "place"), postgres)
+        selects.append(f"SELECT r.tenant_id, r.kind, r.subject, r.place FROM {source}")
+    if whole:
+        source = bulk.rows_source(tables.pool, keys, postgres)
+        selects.append(
+            f"SELECT p.tenant_id, p.kind, p.subject, p.place FROM {source} CROSS JOIN pool AS p "
+            "WHERE p.tenant_id = r.tenant_id AND p.kind = r.kind AND p.subject = r.subject"
+        )
+    lock = " FOR UPDATE OF t" if postgres else ""
+    return (
+        "SELECT t.* FROM pool AS t WHERE (t.tenant_id, t.kind, t.subject, t.place) IN "
+        f"({' UNION ALL '.join(selects)}) "
+        f"ORDER BY t.tenant_id, t.kind, t.subject, t.place{lock}"
+    )

@@ -1,0 +1,266 @@
+"""The rows that a batch's accepted commands add up to, and the statements that write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from orderhub.core.commands import Origin
+from orderhub.core.known import Accepted, Known, Record
+from orderhub.core.search import terms_of
+from orderhub.core.values import Line, Order, PoolKey
+from orderhub.ledger import bulk, rows, tables
+
+# Tallies of all owners together are kept under this name; no owner can be called so.
+ALL_OWNERS = "*"
+# Orders of groups beside the first: what a list counts less when a group counts as one.
+FOLLOWERS = "(followers)"
+_TERM_COLUMNS = ("tenant_id", "kind", "term", "recorded_at", "order_id")
+
+
+class Stale(Exception):
+    """Another process changed a record that this batch had read: decide the batch again."""
+
+
+class ChangeSet:
+    """Collects; where a batch changes a thing twice, the last state is written once."""
+
+    def __init__(
+        self,
+        known: Known,
+        accepted: Sequence[tuple[Origin, Accepted]],
+        move_ids: Iterable[int],
+        slot: int,
+    ) -> None:
+        self._known = known
+        self._slot = slot
+        self._placed: dict[tuple[int, int], Order] = {}
+        self._changed: dict[tuple[int, int], Order] = {}
+        self._lines: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._changed_lines: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._amended: set[tuple[int, int]] = set()
+        self._events: list[dict[str, Any]] = []
+        self._moves: list[dict[str, Any]] = []
+        self._opened: set[PoolKey] = set()
+        self._touched: set[PoolKey] = set()
+        self._records: dict[tuple[int, str, int], tuple[int, Record]] = {}
+        self._removed: dict[tuple[int, str, int], int] = {}
+        self._timers: dict[tuple[int, str, int], dict[str, Any]] = {}
+        self._timers_done: set[tuple[int, str, int]] = set()
+        self._tallies: dict[tuple[int, str, str, str], int] = {}
+        self._statuses: dict[tuple[int, int], str] = {}
+        ids = iter(move_ids)
+        for origin, each in accepted:
+            self._collect_orders(each)
+            self._collect_moves(origin, each, ids)
+            self._collect_records(each)
+
+    def _collect_orders(self, accepted: Accepted) -> None:
+        for order in accepted.placed:
+            name = (order.tenant_id, order.id)
+            self._placed[name] = order
+            for line in order.lines:
+                self._lines[(*name, line.line_no)] = rows.line_row(order, line)
+            self._count(order, 1)
+        if accepted.group_number:
+            first = accepted.placed[0]
+            group = (first.tenant_id, FOLLOWERS, first.door, "")
+            self._tallies[group] = self._tallies.get(group, 0) + len(accepted.placed) - 1
+        for order in accepted.changed:
+            name = (order.tenant_id, order.id)
+            self._recount(order)
+            if name in self._placed:
+                self._placed[name] = order
+            else:
+                self._changed[name] = order
+        for order, line in accepted.changed_lines:
+            self._set_line(order, line, self._changed_lines)
+        for order, line in accepted.added_lines:
+            self._set_line(order, line, self._lines)
+            self._amended.add((order.tenant_id, order.id))
+        for event in accepted.events:
+            self._events.append(rows.event_row(event))
+            if event.kind == "amended":
+                self._amended.add((event.tenant_id, event.order_id))
+        for timer in accepted.timers_done:
+            timer_name = (timer.tenant_id, timer.kind, timer.order_id)
+            self._timers.pop(timer_name, None)
+            self._timers_done.add(timer_name)
+        for timer in accepted.timers:
+            timer_name = (timer.tenant_id, timer.kind, timer.order_id)
+            self._timers_done.discard(timer_name)
+            self._timers[timer_name] = {
+                "tenant_id": timer.tenant_id,
+                "kind": timer.kind,
+                "order_id": timer.order_id,
+                "due_at": timer.due_at,
+                "claimed_until": 0,
+            }
+
+    def _set_line(
+        self, order: Order, line: Line, otherwise: dict[tuple[int, int, int], dict[str, Any]]
+    ) -> None:
+        name = (order.tenant_id, order.id, line.line_no)
+        target = self._lines if name in self._lines else otherwise
+        target[name] = rows.line_row(order, line)
+
+    def _count(self, order: Order, by: int, status: str | None = None) -> None:
+        status = order.status.value if status is None else status
+        owners = (ALL_OWNERS, order.owner) if order.owner else (ALL_OWNERS,)
+        for owner in owners:
+            name = (order.tenant_id, owner, order.door, status)
+            self._tallies[name] = self._tallies.get(name, 0) + by
+        if by > 0:
+            self._statuses[(order.tenant_id, order.id)] = status
+
+    def _recount(self, order: Order) -> None:
+        name = (order.tenant_id, order.id)
+        before = self._statuses.get(name) or self._known.status_when_loaded(order)
+        if before != order.status.value:
+            self._count(order, -1, before)
+            self._count(order, 1)
+
+    def _collect_moves(self, origin: Origin, accepted: Accepted, ids: Any) -> None:
+        self._opened.update(pool.key for pool in accepted.opened)
+        for move in accepted.moves:
+            self._touched.add(move.key)
+            self._moves.append(rows.move_row(move, next(ids), origin.actor, origin.recorded_at))
+
+    def _collect_records(self, accepted: Accepted) -> None:
+        """Each record with its base: the version that stands in the database, 0 = none does."""
+        for record in accepted.removed:
+            name = (record.tenant_id, record.kind, record.id)
+            base = self._records.pop(name, (record.version, record))[0]
+            if base:
+                self._removed[name] = base
+        for record in accepted.records:
+            name = (record.tenant_id, record.kind, record.id)
+            stands = self._removed.pop(name, record.version - 1)
+            self._records[name] = (self._records.get(name, (stands, record))[0], record)
+
+    # --- writing
+
+    def write(self, connection: Connection) -> None:
+        """At most one statement per table and kind of change. Raises Stale."""
+        if self._placed:
+            placed = [rows.order_row(order) for order in self._placed.values()]
+            bulk.insert(connection, tables.orders, placed)
+        if self._changed:
+            changed = [rows.changed_order_row(order) for order in self._changed.values()]
+            bulk.update(connection, tables.orders, changed)
+        if self._lines:
+            bulk.insert(connection, tables.order_line, list(self._lines.values()))
+        if self._changed_lines:
+            bulk.update(connection, tables.order_line, list(self._changed_lines.values()))
+        if self._events:
+            bulk.insert(connection, tables.order_event, self._events)
+        self._write_terms(connection)
+        self._write_pools(connection)
+        self._write_records(connection)
+        if self._timers:
+            bulk.insert(
+                connection,
+                tables.timer,
+                list(self._timers.values()),
+                "DO UPDATE SET due_at = excluded.due_at, claimed_until = 0",
+            )
+        if self._timers_done:
+            bulk.delete(
+                connection,
+                tables.timer,
+                [
+                    {"tenant_id": tenant_id, "kind": kind, "order_id": order_id}
+                    for tenant_id, kind, order_id in sorted(self._timers_done)
+                ],
+            )
+        self._write_tallies(connection)
+
+    def _write_terms(self, connection: Connection) -> None:
+        """What new and amended orders are found by; what an order was found by before stays."""
+        amended = [self._changed[name] for name in sorted(self._amended) if name in self._changed]
+        found = [
+            (order.tenant_id, kind, term, order.recorded_at, order.id)
+            for order in (*self._placed.values(), *amended)
+            for kind, term in terms_of(order)
+        ]
+        if found:
+            found.sort()
+            bulk.insert_narrow(connection, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
+
+    def _write_pools(self, connection: Connection) -> None:
+        if self._moves:
+            bulk.insert(connection, tables.pool_move, self._moves)
+        for keys, write in (
+            (self._opened, bulk.insert),
+            (self._touched - self._opened, bulk.update),
+        ):
+            states = []
+            for key in sorted(keys):
+                pool = self._known.pool(key)
+                assert pool is not None
+                states.append(rows.pool_row(pool))
+            if states:
+                write(connection, tables.pool, states)
+
+    def _write_records(self, connection: Connection) -> None:
+        new = [rows.record_row(record) for base, record in self._records.values() if not base]
+        stale_check = [
+            {**rows.record_row(record), "base_version": base}
+            for base, record in self._records.values()
+            if base
+        ]
+        if new:
+            bulk.insert(connection, tables.record, new)
+        if stale_check:
+            updated = bulk.update(
+                connection, tables.record, stale_check, more=" AND record.version = r.base_version"
+            )
+            if updated != len(stale_check):
+                raise Stale
+        renamed = [
+            {"tenant_id": name[0], "kind": name[1], "id": name[2]}
+            for name in (
+                *(each for each, (base, _) in self._records.items() if base),
+                *self._removed,
+            )
+        ]
+        if renamed:
+            bulk.delete(connection, tables.record_key, renamed)
+        if self._removed:
+            gone = [
+                {"tenant_id": name[0], "kind": name[1], "id": name[2], "version": base}
+                for name, base in self._removed.items()
+            ]
+            if bulk.delete(connection, tables.record, gone) != len(gone):
+                raise Stale
+        names = [
+            {
+                "tenant_id": record.tenant_id,
+                "kind": record.kind,
+                "name": name,
+                "value": value,
+                "id": record.id,
+            }
+            for _, record in self._records.values()
+            for name, value in dict.fromkeys(record.keys)
+        ]
+        if names:
+            bulk.insert(connection, tables.record_key, names)
+
+    def _write_tallies(self, connection: Connection) -> None:
+        counted = [
+            {
+                "tenant_id": tenant_id,
+                "owner": owner,
+                "door": door,
+                "status": status,
+                "slot": self._slot,
+                "n": by,
+            }
+            for (tenant_id, owner, door, status), by in self._tallies.items()
+            if by
+        ]
+        if counted:
+            bulk.insert(connection, tables.tally, counted, "DO UPDATE SET n = tally.n + excluded.n")

@@ -1,0 +1,260 @@
+"""The ledger: one writing connection at a time for batches, many for reading, short ones for the directory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from orderhub.core.access import Credential, Tenant
+from orderhub.core.known import Timer
+from orderhub.core.values import Settings
+from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger.batch import Batch
+from orderhub.ledger.changeset import Stale
+from orderhub.ledger.counters import Counters
+from orderhub.ledger.database import migrate, open_engine, writing
+from orderhub.ledger.reads import LedgerReads
+
+T = TypeVar("T")
+
+# serialization failure, deadlock, lock not available: another process was in the way
+_PASSING_STATES = {"40001", "40P01", "55P03"}
+_INTEGRITY_RETRIES = 3
+# Both drivers call these operational too: a statement that cannot be run, a value that is too big.
+_SQLITE_STATEMENT_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
+_PROGRAM_LIMIT = "54"  # such as a text too long for an index
+
+
+class Ledger:
+    """One database. `record_types` names the Structs that records of a kind decode to."""
+
+    def __init__(self, engine: Engine, record_types: Mapping[str, type]) -> None:
+        self.engine = engine
+        self._write = writing(engine)
+        self._codec = rows.RecordCodec(record_types)
+        self.counters = Counters(self._write)
+
+    @classmethod
+    def open(cls, url: str, record_types: Mapping[str, type]) -> Ledger:
+        """Open and migrate. Raises DatabaseRefused with one clear sentence."""
+        engine = open_engine(url)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, record_types)
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    # --- batches
+
+    @contextmanager
+    def batch(self, mark: str) -> Iterator[Batch]:
+        """One transaction: committed when the block ends well, rolled back otherwise."""
+        with (
+            self._write.connect() as connection,
+            self.counters.within(connection),
+            connection.begin(),
+        ):
+            yield Batch(connection, self._codec, mark)
+
+    @staticmethod
+    def is_passing(error: Exception, attempt: int = 0) -> bool:
+        """Whether the batch may succeed when it is simply tried again after so many attempts."""
+        if isinstance(error, IntegrityError):
+            # Another process was first; who meets it again and again has itself to blame.
+            return attempt < _INTEGRITY_RETRIES
+        if isinstance(error, Stale):
+            return True
+        state = getattr(getattr(error, "orig", None), "sqlstate", None)
+        return state in _PASSING_STATES or "database is locked" in str(error)
+
+    @staticmethod
+    def is_outage(error: Exception) -> bool:
+        """Whether the database itself is in trouble: gone, full, read-only. Never what one command can cause."""
+        if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
+            return False
+        if getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_STATEMENT_CODES:
+            return False
+        if (getattr(error.orig, "sqlstate", None) or "").startswith(_PROGRAM_LIMIT):
+            return False
+        return type(error).__name__ in (
+            "OperationalError",
+            "InterfaceError",
+            "InternalError",
+            "TimeoutError",
+        )
+
+    # --- reading
+
+    def read(self, ask: Callable[[LedgerReads], T]) -> T:
+        """One consistent look."""
+        with self.engine.connect() as connection:
+            if self.is_postgres:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            return ask(LedgerReads(connection, self._codec))
+
+    # --- the directory and other short transactions
+
+    def add_tenant(self, tenant: Tenant, settings: Settings) -> None:
+        """A new tenant with its settings. Raises IntegrityError when id or name are taken."""
+        with self._write.begin() as connection:
+            bulk.insert(
+                connection,
+                tables.tenant,
+                [{"id": tenant.id, "name": tenant.name, "title": tenant.title}],
+            )
+            row = {
+                "tenant_id": tenant.id,
+                "kind": "settings",
+                "id": 0,
+                "uid": "",
+                "code": "",
+                "version": 1,
+                "doc": rows.json_text(settings),
+                "names": "",
+            }
+            bulk.insert(connection, tables.record, [row])
+
+    def set_counter(self, tenant_id: int, name: str, following: int) -> None:
+        """Where a counter goes on; only for tenants that nothing was written for yet."""
+        with self._write.begin() as connection:
+            bulk.insert(
+                connection,
+                tables.counter,
+                [{"tenant_id": tenant_id, "name": name, "next": following}],
+                "DO UPDATE SET next = excluded.next",
+            )
+
+    def add_credential(self, credential: Credential) -> None:
+        """Write a new credential. Raises IntegrityError when its kind and name are taken."""
+        with self._write.begin() as connection:
+            bulk.insert(connection, tables.credential, [rows.credential_row(credential)])
+
+    def change_credential(self, credential: Credential) -> None:
+        """Rewrite the credential of the same id. Raises IntegrityError when its new name is taken."""
+        row = rows.credential_row(credential)
+        del row["last_used_at"]
+        with self._write.begin() as connection:
+            table = tables.credential
+            connection.execute(update(table).where(table.c.id == credential.id).values(row))
+
+    def put_credential(self, credential: Credential) -> None:
+        """Write a credential; the one of the same kind and name is replaced."""
+        with self._write.begin() as connection:
+            bulk.insert(
+                connection,
+                tables.credential,
+                [rows.credential_row(credential)],
+                "DO UPDATE SET id = excluded.id, tenant_id = excluded.tenant_id, body = excluded.body",
+            )
+
+    def remove_credential(self, credential_id: str) -> None:
+        with self._write.begin() as connection:
+            connection.execute(
+                delete(tables.credential).where(tables.credential.c.id == credential_id)
+            )
+
+    def mark_used(self, used: Mapping[str, int]) -> None:
+        """Note when credentials (by id) were last used."""
+        if not used:
+            return
+        with self._write.begin() as connection:
+            for credential_id, at in sorted(used.items()):
+                connection.execute(
+                    update(tables.credential)
+                    .where(tables.credential.c.id == credential_id)
+                    .values(last_used_at=at)
+                )
+
+    def due_timers(self, now_us: int, claim_us: int, limit: int = 200) -> list[Timer]:
+        """Timers whose time has come on their tenant's clock, claimed for a while so that processes share them."""
+        due: list[Timer] = []
+        timer = tables.timer
+        with self._write.begin() as connection:
+            reads = LedgerReads(connection, self._codec)
+            owners = connection.execute(select(timer.c.tenant_id).distinct()).scalars().all()
+            for tenant_id in owners:
+                tenant_now = reads.settings(tenant_id).clock.at(now_us)
+                chosen = (
+                    select(timer)
+                    .where(
+                        timer.c.tenant_id == tenant_id,
+                        timer.c.due_at <= tenant_now,
+                        timer.c.claimed_until < now_us,
+                    )
+                    .order_by(timer.c.due_at)
+                    .limit(limit)
+                    .with_for_update(skip_locked=True)
+                )
+                due += [
+                    Timer(
+                        tenant_id=row.tenant_id,
+                        kind=row.kind,
+                        order_id=row.order_id,
+                        due_at=row.due_at,
+                    )
+                    for row in connection.execute(chosen)
+                ]
+            if due:
+                claimed = [
+                    {
+                        "tenant_id": each.tenant_id,
+                        "kind": each.kind,
+                        "order_id": each.order_id,
+                        "claimed_until": now_us + claim_us,
+                    }
+                    for each in due
+                ]
+                bulk.update(connection, timer, claimed)
+        return due
+
+    def has_due_timers(self, now_us: int) -> bool:
+        """Whether any timer's time has come: a look that takes no lock."""
+        timer = tables.timer
+        first = select(timer.c.tenant_id, func.min(timer.c.due_at)).group_by(timer.c.tenant_id)
+        with self.engine.connect() as connection:
+            reads = LedgerReads(connection, self._codec)
+            return any(
+                due_at <= reads.settings(tenant_id).clock.at(now_us)
+                for tenant_id, due_at in connection.execute(first).all()
+            )
+
+    def drop_timer(self, timer: Timer) -> None:
+        """A timer whose order can no longer take its action."""
+        table = tables.timer
+        with self._write.begin() as connection:
+            connection.execute(
+                delete(table).where(
+                    table.c.tenant_id == timer.tenant_id,
+                    table.c.kind == timer.kind,
+                    table.c.order_id == timer.order_id,
+                )
+            )
+
+    def purge_claims(self, older_than_us: int, at_most: int = 500) -> int:
+        """Remove old header keys, a small step at a time; answers how many went."""
+        claim = tables.claim
+        with self._write.begin() as connection:
+            old = (
+                select(claim.c.tenant_id, claim.c.scope, claim.c.key)
+                .where(claim.c.created_at < older_than_us)
+                .order_by(claim.c.created_at)
+                .limit(at_most)
+            )
+            gone: list[dict[str, Any]] = [
+                {"tenant_id": row.tenant_id, "scope": row.scope, "key": row.key}
+                for row in connection.execute(old)
+            ]
+            return bulk.delete(connection, claim, gone) if gone else 0

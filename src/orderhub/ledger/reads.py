@@ -1,0 +1,375 @@
+"""The reading side: consistent looks at the ledger on connections of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+
+from orderhub.core.access import Credential, Tenant
+from orderhub.core.commands import OrderName
+from orderhub.core.known import Record
+from orderhub.core.queries import (
+    LineQuery,
+    MoveQuery,
+    OrderQuery,
+    OrderSearch,
+    Page,
+    PastMove,
+    RecordQuery,
+)
+from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
+from orderhub.ledger import groups, rows, search
+from orderhub.ledger.changeset import ALL_OWNERS, FOLLOWERS
+from orderhub.ledger.groups import EMPTY
+from orderhub.ledger.lines import page_of_lines
+from orderhub.ledger.tables import (
+    credential,
+    order_event,
+    order_line,
+    orders,
+    pool,
+    pool_move,
+    record,
+    record_key,
+    tally,
+    tenant,
+)
+
+_MAX_ID_DIGITS = 18
+
+
+class LedgerReads:
+    """Implements core.queries.Reads on one connection."""
+
+    def __init__(self, connection: Connection, codec: rows.RecordCodec) -> None:
+        self._connection = connection
+        self._codec = codec
+
+    def _all(self, query: Select[Any]) -> Sequence[Any]:
+        return self._connection.execute(query).all()
+
+    # --- directory
+
+    def tenants(self) -> tuple[Tenant, ...]:
+        found = self._all(select(tenant).order_by(tenant.c.id))
+        return tuple(Tenant(row.id, row.name, row.title) for row in found)
+
+    def tenant(self, name: str) -> Tenant | None:
+        row = self._connection.execute(select(tenant).where(tenant.c.name == name)).first()
+        return None if row is None else Tenant(row.id, row.name, row.title)
+
+    def settings(self, tenant_id: int) -> Settings:
+        found = self.record(tenant_id, "settings", "id", 0)
+        assert found is not None, f"tenant {tenant_id} has no settings"
+        settings: Settings = found.doc
+        return settings
+
+    def credential(self, kind: str, name: str) -> Credential | None:
+        row = self._connection.execute(
+            select(credential).where(credential.c.kind == kind, credential.c.name == name)
+        ).first()
+        return None if row is None else rows.to_credential(row)
+
+    def credential_by_id(self, credential_id: str) -> Credential | None:
+        row = self._connection.execute(
+            select(credential).where(credential.c.id == credential_id)
+        ).first()
+        return None if row is None else rows.to_credential(row)
+
+    def credentials(self, tenant_id: int | None, kind: str = "") -> tuple[Credential, ...]:
+        query = select(credential).order_by(credential.c.tenant_id, credential.c.id)
+        if tenant_id is not None:
+            query = query.where(credential.c.tenant_id == tenant_id)
+        if kind:
+            query = query.where(credential.c.kind == kind)
+        return tuple(rows.to_credential(row) for row in self._all(query))
+
+    # --- orders
+
+    def order(self, tenant_id: int | None, name: OrderName) -> Order | None:
+        found = self._named(tenant_id, (name,)).limit(1)
+        whole = self._whole(self._all(found))
+        return whole[0] if whole else None
+
+    def orders_named(self, tenant_id: int, name: OrderName) -> tuple[Order, ...]:
+        # Sorted here: SQLite would rather walk all ids in order than look up a name and sort a few.
+        found = self._all(self._named(tenant_id, (name,)))
+        return self._whole(sorted(found, key=lambda row: row.id))
+
+    def _named(self, tenant_id: int | None, names: Iterable[OrderName]) -> Select[Any]:
+        query = select(orders).where(or_(*(_is_named(name) for name in names)))
+        if tenant_id is not None:
+            return query.where(orders.c.tenant_id == tenant_id)
+        # Every index begins with the tenant: a look-up across tenants is one look in each.
+        return query.where(orders.c.tenant_id.in_([each.id for each in self.tenants()]))
+
+    def orders(self, query: OrderQuery) -> Page:
+        statement = select(orders).where(*_conditions(query))
+        when = orders.c.occurred_at if query.by_occurred else orders.c.recorded_at
+        sort = (when, orders.c.id)
+        if query.after:
+            at, _, last = query.after.partition(".")
+            here = tuple_(*sort)
+            cursor = tuple_(int(at), int(last))
+            statement = statement.where(here > cursor if query.oldest_first else here < cursor)
+        order = sort if query.oldest_first else tuple(column.desc() for column in sort)
+        statement = statement.order_by(*order).limit(query.limit + 1)
+        if query.offset:
+            statement = statement.offset(query.offset)
+        found = self._all(statement)
+        page, more = found[: query.limit], len(found) > query.limit
+        items = self._whole(page) if query.with_lines else tuple(rows.to_order(r, ()) for r in page)
+        last_row = page[-1] if page else None
+        cursor_text = None
+        if more and last_row is not None:
+            at_us = last_row.occurred_at if query.by_occurred else last_row.recorded_at
+            cursor_text = f"{at_us}.{last_row.id}"
+        return Page(items, cursor_text, self._total(query) if query.with_total else None)
+
+    def search(self, query: OrderSearch) -> tuple[Order, ...]:
+        found = search.page_of_orders(self._connection, query)
+        if query.with_lines:
+            return self._whole(found)
+        return tuple(rows.to_order(row, ()) for row in found)
+
+    def terms_beginning(
+        self, tenant_id: int, kind: str, prefix: str, at_most: int
+    ) -> tuple[str, ...]:
+        return search.terms_beginning(self._connection, tenant_id, kind, prefix, at_most)
+
+    def _total(self, query: OrderQuery) -> int:
+        """From the tallies where they can tell, else counted."""
+        if _is_tallied(query):
+            conditions: list[ColumnElement[bool]] = [tally.c.owner == (query.owner or ALL_OWNERS)]
+            if query.tenant_id is not None:
+                conditions.append(tally.c.tenant_id == query.tenant_id)
+            doors = _doors(query)
+            if doors:
+                conditions.append(tally.c.door.in_(doors))
+            if query.statuses:
+                conditions.append(tally.c.status.in_([each.value for each in query.statuses]))
+            total = self._tallied(conditions)
+            if query.heads_only:
+                conditions[0] = tally.c.owner == FOLLOWERS
+                total -= self._tallied(conditions)
+            return total
+        counted = self._connection.execute(
+            select(func.count()).select_from(orders).where(*_conditions(query))
+        )
+        return int(counted.scalar_one())
+
+    def _tallied(self, conditions: list[ColumnElement[bool]]) -> int:
+        counted = self._connection.execute(select(func.sum(tally.c.n)).where(*conditions))
+        return int(counted.scalar_one() or 0)
+
+    def _whole(self, found: Sequence[Any]) -> tuple[Order, ...]:
+        """The orders with their lines, in one more statement."""
+        if not found:
+            return ()
+        lines: dict[tuple[int, int], list[Line]] = {}
+        by_tenant: dict[int, list[int]] = {}
+        for row in found:
+            by_tenant.setdefault(row.tenant_id, []).append(row.id)
+        belongs = or_(
+            *(
+                and_(order_line.c.tenant_id == tenant_id, order_line.c.order_id.in_(ids))
+                for tenant_id, ids in by_tenant.items()
+            )
+        )
+        sorted_lines = (
+            select(order_line)
+            .where(belongs)
+            .order_by(order_line.c.tenant_id, order_line.c.order_id, order_line.c.line_no)
+        )
+        for row in self._all(sorted_lines):
+            lines.setdefault((row.tenant_id, row.order_id), []).append(rows.to_line(row))
+        return tuple(rows.to_order(row, lines.get((row.tenant_id, row.id), ())) for row in found)
+
+    def lines(self, query: LineQuery) -> tuple[tuple[Order, Line], ...]:
+        return page_of_lines(self._connection, query, self._whole)
+
+    def orders_among(
+        self, tenant_id: int, ids: tuple[int, ...] = (), groups: tuple[str, ...] = ()
+    ) -> tuple[Order, ...]:
+        """The orders with these ids and all orders of these groups, by id."""
+        named = {
+            "id": orders.c.id.in_(ids) if ids else None,
+            "group": and_(orders.c.group_number != EMPTY, orders.c.group_number.in_(groups))
+            if groups
+            else None,
+        }
+        # One statement each: joined by OR, neither would use its index.
+        found = {
+            row.id: row
+            for condition in named.values()
+            if condition is not None
+            for row in self._all(select(orders).where(orders.c.tenant_id == tenant_id, condition))
+        }
+        return self._whole([found[order_id] for order_id in sorted(found)])
+
+    def events(self, order: Order) -> tuple[Event, ...]:
+        query = (
+            select(order_event)
+            .where(order_event.c.tenant_id == order.tenant_id, order_event.c.order_id == order.id)
+            .order_by(order_event.c.version)
+        )
+        return tuple(rows.to_event(row) for row in self._all(query))
+
+    def moves(self, order: Order) -> tuple[Move, ...]:
+        query = (
+            select(pool_move)
+            .where(pool_move.c.tenant_id == order.tenant_id, pool_move.c.order_id == order.id)
+            .order_by(pool_move.c.id)
+        )
+        return tuple(rows.to_move(row) for row in self._all(query))
+
+    # --- records and pools
+
+    def record(self, tenant_id: int, kind: str, by: str, value: str | int) -> Record | None:
+        found = self.records(
+            RecordQuery(tenant_id=tenant_id, kind=kind, by=by, values=(str(value),), limit=1)
+        )
+        return found[0] if found else None
+
+    def records(self, query: RecordQuery) -> tuple[Record, ...]:
+        statement = _records(query)
+        if query.after_id:
+            beyond = (
+                record.c.id < query.after_id if query.newest_first else record.c.id > query.after_id
+            )
+            statement = statement.where(beyond)
+        statement = statement.order_by(record.c.id.desc() if query.newest_first else record.c.id)
+        statement = statement.limit(query.limit).offset(query.offset)
+        return tuple(self._codec.to_record(row) for row in self._all(statement))
+
+    def count_records(self, query: RecordQuery) -> int:
+        counted = select(func.count()).select_from(_records(query).subquery())
+        return int(self._connection.execute(counted).scalar_one())
+
+    def pools(self, tenant_id: int, kind: str, subjects: tuple[str, ...] = ()) -> tuple[Pool, ...]:
+        query = select(pool).where(pool.c.tenant_id == tenant_id, pool.c.kind == kind)
+        if subjects:
+            query = query.where(pool.c.subject.in_(subjects))
+        query = query.order_by(pool.c.subject, pool.c.place)
+        return tuple(rows.to_pool(row) for row in self._all(query))
+
+    def pools_page(
+        self,
+        tenant_id: int,
+        kind: str,
+        subjects: tuple[str, ...],
+        after: tuple[str, str],
+        limit: int,
+    ) -> tuple[Pool, ...]:
+        return search.page_of_pools(self._connection, tenant_id, kind, subjects, after, limit)
+
+    def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]:
+        return search.past_moves(self._connection, query)
+
+
+def _is_named(name: OrderName) -> ColumnElement[bool]:
+    if name.by == "id":
+        usable = name.value.isascii() and name.value.isdigit() and len(name.value) <= _MAX_ID_DIGITS
+        return orders.c.id == (int(name.value) if usable else -1)
+    if name.by == "number":
+        # The first condition is what lets the partial index be used; UID-numbered orders have no other number.
+        return or_(
+            and_(orders.c.number != orders.c.uid, orders.c.number == name.value),
+            and_(orders.c.number == orders.c.uid, orders.c.uid == name.value),
+        )
+    if name.by == "group":
+        return and_(orders.c.group_number != EMPTY, orders.c.group_number == name.value)
+    return orders.c.uid == name.value.lower()
+
+
+def _doors(query: OrderQuery) -> tuple[str, ...]:
+    return (query.door,) if query.door else query.doors
+
+
+def _conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if query.tenant_id is not None:
+        found.append(orders.c.tenant_id == query.tenant_id)
+    doors = _doors(query)
+    if doors:
+        found.append(orders.c.door.in_(doors))
+    if query.owner is not None:
+        found.append(orders.c.owner == query.owner)
+        if query.owner:
+            found.append(orders.c.owner != EMPTY)
+    accounts = (query.account,) if query.account else query.accounts
+    if accounts:
+        found += [orders.c.account != EMPTY, orders.c.account.in_(accounts)]
+    if query.services:
+        found += [orders.c.service != EMPTY, orders.c.service.in_(query.services)]
+    if query.reference:
+        found += [orders.c.reference != EMPTY, orders.c.reference == query.reference]
+    if query.statuses:
+        found.append(orders.c.status.in_([each.value for each in query.statuses]))
+    if query.names:
+        found.append(or_(*(_is_named(name) for name in query.names)))
+    for column, least, below in (
+        (orders.c.occurred_at, query.occurred_from, query.occurred_to),
+        (orders.c.updated_at, query.updated_from, query.updated_to),
+        (orders.c.recorded_at, query.recorded_from, query.recorded_to),
+    ):
+        if column is orders.c.updated_at and query.heads_only:
+            continue  # asked of the whole group below
+        if least is not None:
+            found.append(column >= least)
+        if below is not None:
+            found.append(column < below)
+    found += groups.conditions(query)
+    return found
+
+
+def _is_tallied(query: OrderQuery) -> bool:
+    """Whether tenant, owner, doors and statuses are all that the query asks for."""
+    if query.group_states or (query.heads_only and (query.owner is not None or query.statuses)):
+        return False
+    return (
+        not (query.account or query.accounts or query.services or query.reference or query.names)
+        and query.owner != ""
+        and all(
+            bound is None
+            for bound in (
+                query.occurred_from,
+                query.occurred_to,
+                query.updated_from,
+                query.updated_to,
+                query.recorded_from,
+                query.recorded_to,
+            )
+        )
+    )
+
+
+def _records(query: RecordQuery) -> Select[Any]:
+    chosen = select(record).where(
+        record.c.tenant_id == query.tenant_id, record.c.kind == query.kind
+    )
+    if query.by == "all":
+        return chosen
+    if query.by == "id":
+        ids = [int(v) for v in query.values if v.isdecimal() and len(v) <= _MAX_ID_DIGITS]
+        return chosen.where(record.c.id.in_(ids))
+    if query.by in ("uid", "code"):
+        return chosen.where(record.c[query.by].in_(query.values))
+    named = select(record_key.c.id).where(
+        record_key.c.tenant_id == query.tenant_id,
+        record_key.c.kind == query.kind,
+        record_key.c.name == query.by,
+        record_key.c.value.in_(query.values),
+    )
+    return chosen.where(record.c.id.in_(named))

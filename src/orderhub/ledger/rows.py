@@ -1,0 +1,326 @@
+"""Core values to rows and back. Nothing else knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.core.access import Credential
+from orderhub.core.known import Record
+from orderhub.core.money import from_micros, to_micros
+from orderhub.core.values import (
+    Event,
+    Line,
+    LineKind,
+    Move,
+    Order,
+    OrderDoc,
+    Pool,
+    PoolKey,
+    Status,
+    TaxPart,
+)
+
+# Decimals are written as numbers and read back exactly, also inside untyped members.
+_ENCODE = msgspec.json.Encoder(decimal_format="number").encode
+_DOC = msgspec.json.Decoder(OrderDoc, float_hook=Decimal).decode
+_TAXES = msgspec.json.Decoder(tuple[TaxPart, ...]).decode
+_ANY = msgspec.json.Decoder(float_hook=Decimal).decode
+_KEYS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+_CREDENTIAL = msgspec.json.Decoder(Credential, float_hook=Decimal).decode
+
+
+def json_text(value: Any) -> str:
+    return _ENCODE(value).decode()
+
+
+def order_row(order: Order) -> dict[str, Any]:
+    return {
+        "tenant_id": order.tenant_id,
+        "id": order.id,
+        "uid": order.uid,
+        "door": order.door,
+        "number": order.number,
+        "group_number": order.group_number,
+        "owner": order.owner,
+        "account": order.account,
+        "service": order.service,
+        "bill": order.bill,
+        "placed_by": order.placed_by,
+        "reference": order.reference,
+        "status": order.status.value,
+        "vendor_status": order.vendor_status,
+        "version": order.version,
+        "currency": order.currency,
+        "net": to_micros(order.net),
+        "tax": to_micros(order.tax),
+        "total": to_micros(order.total),
+        "paid": to_micros(order.paid),
+        "refunded": to_micros(order.refunded),
+        "recorded": order.recorded,
+        "occurred_at": order.occurred_at,
+        "updated_at": order.updated_at,
+        "recorded_at": order.recorded_at,
+        "service_at": order.service_at,
+        "doc": json_text(order.doc),
+    }
+
+
+def changed_order_row(order: Order) -> dict[str, Any]:
+    """The members of an order that may change, with its key."""
+    return {
+        "tenant_id": order.tenant_id,
+        "id": order.id,
+        "status": order.status.value,
+        "vendor_status": order.vendor_status,
+        "version": order.version,
+        "currency": order.currency,
+        "account": order.account,
+        "net": to_micros(order.net),
+        "tax": to_micros(order.tax),
+        "total": to_micros(order.total),
+        "paid": to_micros(order.paid),
+        "refunded": to_micros(order.refunded),
+        "updated_at": order.updated_at,
+        "service_at": order.service_at,
+        "doc": json_text(order.doc),
+    }
+
+
+def line_row(order: Order, line: Line) -> dict[str, Any]:
+    return {
+        "tenant_id": order.tenant_id,
+        "order_id": order.id,
+        "line_no": line.line_no,
+        "kind": line.kind.value,
+        "title": line.title,
+        "product_id": line.product_id,
+        "variant_id": line.variant_id,
+        "sku": line.sku,
+        "quantity": line.quantity,
+        "unit_net": to_micros(line.unit_net),
+        "unit_gross": to_micros(line.unit_gross),
+        "net": to_micros(line.net),
+        "tax": to_micros(line.tax),
+        "gross": to_micros(line.gross),
+        "cancelled": line.cancelled,
+        "shipped": line.shipped,
+        "refunded": line.refunded,
+        "taxes": json_text(line.taxes) if line.taxes else "",
+        "data": json_text(line.data) if line.data else "",
+    }
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    return {
+        "tenant_id": event.tenant_id,
+        "order_id": event.order_id,
+        "version": event.version,
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "recorded_at": event.recorded_at,
+        "actor": event.actor,
+        "data": json_text(event.data),
+        "request_id": event.request_id,
+        "request": event.request,
+    }
+
+
+def record_row(record: Record) -> dict[str, Any]:
+    return {
+        "tenant_id": record.tenant_id,
+        "kind": record.kind,
+        "id": record.id,
+        "uid": record.uid,
+        "code": record.code,
+        "version": record.version,
+        "doc": json_text(record.doc),
+        "names": json_text(record.keys) if record.keys else "",
+    }
+
+
+def record_names(text: str) -> tuple[tuple[str, str], ...]:
+    """The searchable names that a record's row says it has."""
+    return _KEYS(text) if text else ()
+
+
+def pool_row(pool: Pool) -> dict[str, Any]:
+    return {
+        "tenant_id": pool.key.tenant_id,
+        "kind": pool.key.kind,
+        "subject": pool.key.subject,
+        "place": pool.key.place,
+        "opening": pool.opening,
+        "adjusted": pool.adjusted,
+        "drawn": pool.drawn,
+        "returned": pool.returned,
+        "available": pool.available,
+    }
+
+
+def move_row(move: Move, move_id: int, actor: str, recorded_at: int) -> dict[str, Any]:
+    return {
+        "tenant_id": move.key.tenant_id,
+        "order_id": move.order_id,
+        "id": move_id,
+        "kind": move.kind,
+        "pool_kind": move.key.kind,
+        "subject": move.key.subject,
+        "place": move.key.place,
+        "units": move.units,
+        "line_no": move.line_no,
+        "reason": move.reason,
+        "actor": actor,
+        "recorded_at": recorded_at,
+    }
+
+
+def to_order(row: Any, lines: Iterable[Line]) -> Order:
+    return Order(
+        tenant_id=row.tenant_id,
+        id=row.id,
+        uid=row.uid,
+        door=row.door,
+        number=row.number,
+        group_number=row.group_number,
+        owner=row.owner,
+        account=row.account,
+        service=row.service,
+        bill=row.bill,
+        placed_by=row.placed_by,
+        reference=row.reference,
+        status=Status(row.status),
+        vendor_status=row.vendor_status,
+        version=row.version,
+        currency=row.currency,
+        net=from_micros(row.net),
+        tax=from_micros(row.tax),
+        total=from_micros(row.total),
+        paid=from_micros(row.paid),
+        refunded=from_micros(row.refunded),
+        recorded=bool(row.recorded),
+        occurred_at=row.occurred_at,
+        updated_at=row.updated_at,
+        recorded_at=row.recorded_at,
+        service_at=row.service_at,
+        doc=_DOC(row.doc),
+        lines=tuple(lines),
+    )
+
+
+def to_line(row: Any) -> Line:
+    return Line(
+        line_no=row.line_no,
+        kind=LineKind(row.kind),
+        title=row.title,
+        product_id=row.product_id,
+        variant_id=row.variant_id,
+        sku=row.sku,
+        quantity=row.quantity,
+        unit_net=from_micros(row.unit_net),
+        unit_gross=from_micros(row.unit_gross),
+        net=from_micros(row.net),
+        tax=from_micros(row.tax),
+        gross=from_micros(row.gross),
+        cancelled=bool(row.cancelled),
+        shipped=row.shipped,
+        refunded=row.refunded,
+        taxes=_TAXES(row.taxes) if row.taxes else (),
+        data=_ANY(row.data) if row.data else {},
+    )
+
+
+def to_event(row: Any) -> Event:
+    return Event(
+        tenant_id=row.tenant_id,
+        order_id=row.order_id,
+        version=row.version,
+        kind=row.kind,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        actor=row.actor,
+        data=_ANY(row.data),
+        request_id=row.request_id,
+        request=row.request,
+    )
+
+
+def event_data(text: str) -> dict[str, Any]:
+    """What one event changed."""
+    data: dict[str, Any] = _ANY(text)
+    return data
+
+
+def to_pool(row: Any) -> Pool:
+    return Pool(
+        key=PoolKey(row.tenant_id, row.kind, row.subject, row.place),
+        opening=row.opening,
+        adjusted=row.adjusted,
+        drawn=row.drawn,
+        returned=row.returned,
+    )
+
+
+def to_move(row: Any) -> Move:
+    return Move(
+        key=PoolKey(row.tenant_id, row.pool_kind, row.subject, row.place),
+        kind=row.kind,
+        units=row.units,
+        order_id=row.order_id,
+        line_no=row.line_no,
+        reason=row.reason,
+    )
+
+
+def held(moves: Iterable[Move]) -> tuple[Move, ...]:
+    """What is still drawn: draws less returns, per pool and line."""
+    units: dict[tuple[PoolKey, int], Move] = {}
+    for move in moves:
+        name = (move.key, move.line_no)
+        sign = {"draw": 1, "return": -1}.get(move.kind, 0)
+        before = units[name].units if name in units else 0
+        units[name] = Move(
+            move.key, "draw", before + sign * move.units, move.order_id, move.line_no
+        )
+    return tuple(move for move in units.values() if move.units > 0)
+
+
+class RecordCodec:
+    """Decodes a record's document to the Struct of its kind; other kinds stay plain JSON values."""
+
+    def __init__(self, types: Mapping[str, type]) -> None:
+        self._decoders: dict[str, Callable[[str], Any]] = {
+            kind: msgspec.json.Decoder(struct, float_hook=Decimal).decode
+            for kind, struct in types.items()
+        }
+
+    def to_record(self, row: Any) -> Record:
+        return Record(
+            tenant_id=row.tenant_id,
+            kind=row.kind,
+            id=row.id,
+            uid=row.uid,
+            code=row.code,
+            version=row.version,
+            doc=self._decoders.get(row.kind, _ANY)(row.doc),
+            keys=record_names(row.names),
+        )
+
+
+def credential_row(credential: Credential) -> dict[str, Any]:
+    return {
+        "kind": credential.kind,
+        "name": credential.name,
+        "id": credential.id,
+        "tenant_id": credential.tenant_id,
+        "last_used_at": credential.last_used_at,
+        "body": json_text(credential),
+    }
+
+
+def to_credential(row: Any) -> Credential:
+    found = _CREDENTIAL(row.body)
+    return msgspec.structs.replace(found, last_used_at=row.last_used_at)

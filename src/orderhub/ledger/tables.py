@@ -1,0 +1,310 @@
+"""The tables. Every key begins with `tenant_id`, but for the small directory that finds the tenant.
+
+Instants are BIGINT microseconds since 1970 UTC, amounts BIGINT millionths, documents JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=text("''"))
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+def _key(name: str, kind: type[BigInteger | Text]) -> Column[object]:
+    return Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
+
+
+# --- the directory: finds the tenant, so it has no tenant in its keys
+
+tenant = Table(
+    "tenant",
+    metadata,
+    _key("id", BigInteger),
+    Column("name", Text, nullable=False, unique=True),
+    _text("title"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    _key("kind", Text),
+    _key("name", Text),
+    Column("id", Text, nullable=False, unique=True),
+    _number("tenant_id"),
+    _number("last_used_at"),
+    _text("body"),
+    Index("credential_of_tenant", "tenant_id", "id"),
+)
+
+# --- what belongs to a tenant
+
+counter = Table(
+    "counter",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("name", Text),
+    _number("next"),
+    sqlite_with_rowid=False,
+)
+
+record = Table(
+    "record",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("kind", Text),
+    _key("id", BigInteger),
+    _text("uid"),
+    _text("code"),
+    _number("version"),
+    _text("doc"),
+    _text("names"),
+    Index("record_by_uid", "tenant_id", "kind", "uid"),
+    Index("record_by_code", "tenant_id", "kind", "code"),
+)
+
+record_key = Table(
+    "record_key",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("kind", Text),
+    _key("name", Text),
+    _key("value", Text),
+    _key("id", BigInteger),
+    Index("record_key_of_record", "tenant_id", "kind", "id"),
+    sqlite_with_rowid=False,
+)
+
+pool = Table(
+    "pool",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("kind", Text),
+    _key("subject", Text),
+    _key("place", Text),
+    _number("opening"),
+    _number("adjusted"),
+    _number("drawn"),
+    _number("returned"),
+    _number("available"),
+    sqlite_with_rowid=False,
+)
+
+pool_move = Table(
+    "pool_move",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("order_id", BigInteger),  # 0 = no order: an adjustment
+    _key("id", BigInteger),
+    _text("kind"),
+    _text("pool_kind"),
+    _text("subject"),
+    _text("place"),
+    _number("units"),
+    _number("line_no"),
+    _text("reason"),
+    _text("actor"),
+    _number("recorded_at"),
+    Index("pool_move_of_pool", "tenant_id", "pool_kind", "subject", "place", "recorded_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("id", BigInteger),
+    _text("uid"),
+    _text("door"),
+    _text("number"),
+    _text("group_number"),
+    _text("owner"),
+    _text("account"),
+    _text("service"),
+    _text("bill"),
+    _text("placed_by"),
+    _text("reference"),
+    _text("status"),
+    _text("vendor_status"),
+    _number("version"),
+    _text("currency"),
+    _number("net"),
+    _number("tax"),
+    _number("total"),
+    _number("paid"),
+    _number("refunded"),
+    Column("recorded", Boolean, nullable=False),
+    _number("occurred_at"),
+    _number("updated_at"),
+    _number("recorded_at"),
+    _number("service_at"),
+    _text("doc"),
+    Index("orders_by_uid", "tenant_id", "uid", unique=True),
+    Index("orders_by_arrival", "tenant_id", "recorded_at", "id"),
+    Index("orders_by_door", "tenant_id", "door", "recorded_at", "id"),
+    Index("orders_by_status", "tenant_id", "status", "recorded_at", "id"),
+    Index("orders_by_door_and_status", "tenant_id", "door", "status", "recorded_at", "id"),
+    Index("orders_of_all_tenants", "recorded_at", "tenant_id", "id"),
+    Index("orders_by_occurrence", "tenant_id", "occurred_at", "id"),
+    Index("orders_by_update", "tenant_id", "updated_at", "id"),
+)
+Index(
+    "orders_by_number",
+    orders.c.tenant_id,
+    orders.c.number,
+    unique=True,
+    sqlite_where=orders.c.number != orders.c.uid,
+    postgresql_where=orders.c.number != orders.c.uid,
+)
+for _name, _columns in {
+    "group_number": ("group_number",),
+    "owner": ("owner", "recorded_at", "id"),
+    "account": ("account", "recorded_at", "id"),
+    "service": ("service", "occurred_at", "id"),
+    "bill": ("bill", "occurred_at", "id"),
+    "reference": ("reference", "recorded_at", "id"),
+}.items():
+    Index(
+        f"orders_by_{_name}",
+        orders.c.tenant_id,
+        *(orders.c[column] for column in _columns),
+        sqlite_where=orders.c[_name] != "",
+        postgresql_where=orders.c[_name] != "",
+    )
+Index(
+    "orders_by_consumption",
+    orders.c.tenant_id,
+    orders.c.service_at,
+    orders.c.id,
+    sqlite_where=orders.c.service_at != 0,
+    postgresql_where=orders.c.service_at != 0,
+)
+# What says no time of consumption is consumed when it occurs.
+Index(
+    "orders_by_immediate_consumption",
+    orders.c.tenant_id,
+    orders.c.occurred_at,
+    orders.c.id,
+    sqlite_where=orders.c.service_at == 0,
+    postgresql_where=orders.c.service_at == 0,
+)
+
+order_line = Table(
+    "order_line",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("order_id", BigInteger),
+    _key("line_no", BigInteger),
+    _text("kind"),
+    _text("title"),
+    _number("product_id"),
+    _number("variant_id"),
+    _text("sku"),
+    _number("quantity"),
+    _number("unit_net"),
+    _number("unit_gross"),
+    _number("net"),
+    _number("tax"),
+    _number("gross"),
+    Column("cancelled", Boolean, nullable=False),
+    _number("shipped"),
+    _number("refunded"),
+    _text("taxes"),
+    _text("data"),
+    sqlite_with_rowid=False,
+)
+
+# What an order can be found by besides its columns: see core/search.py.
+order_term = Table(
+    "order_term",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("kind", Text),
+    # Beginnings are looked up as a stretch of the index, which must be in the order of code points.
+    Column(
+        "term",
+        Text().with_variant(Text(collation="C"), "postgresql"),
+        primary_key=True,
+        nullable=False,
+    ),
+    _key("recorded_at", BigInteger),
+    _key("order_id", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+order_event = Table(
+    "order_event",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("order_id", BigInteger),
+    _key("version", BigInteger),
+    _text("kind"),
+    _number("occurred_at"),
+    _number("recorded_at"),
+    _text("actor"),
+    _text("data"),
+    _text("request_id"),
+    _text("request"),
+    sqlite_with_rowid=False,
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("scope", Text),
+    _key("key", Text),
+    _text("fingerprint"),
+    _text("batch"),
+    Column("status", Integer, nullable=False, server_default=text("0")),
+    _text("headers"),
+    _text("body"),
+    _number("created_at"),
+    Index("claim_by_age", "created_at"),
+    sqlite_with_rowid=False,
+)
+
+natural_key = Table(
+    "natural_key",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("key", Text),
+    _text("batch"),
+    _text("order_uid"),
+    sqlite_with_rowid=False,
+)
+
+timer = Table(
+    "timer",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("kind", Text),
+    _key("order_id", BigInteger),
+    _number("due_at"),
+    _number("claimed_until"),
+    Index("timer_by_due", "tenant_id", "due_at"),
+    sqlite_with_rowid=False,
+)
+
+# How many orders there are, kept with every batch, so that no list ever counts them. `slot` spreads
+# the writers of several processes over rows of their own; a count is the sum over slots.
+tally = Table(
+    "tally",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("owner", Text),  # '*' = all owners together
+    _key("door", Text),
+    _key("status", Text),
+    _key("slot", BigInteger),
+    _number("n"),
+    sqlite_with_rowid=False,
+)
+
+DIRECTORY = (tenant, credential)

@@ -1,0 +1,133 @@
+"""A sandbox of one's own: a new tenant with a dialect's demo business, untouched, and credentials nobody else has."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from orderhub.core.access import Tenant
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.core.values import Settings
+from orderhub.demo import demo_module, with_clock
+from orderhub.dialects.contract import Dialect
+from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
+from orderhub.ledger.ledger import Ledger
+from orderhub.seeding import Seeder
+from orderhub.web.port import Cipher
+
+_RETRIES = 8
+
+
+class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
+    """What the one who asked for it is told, once."""
+
+    tenant: str
+    dialect: str
+    hub_token: str
+    credentials: tuple[dict[str, str], ...]
+
+
+def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect) -> Sandbox:
+    """Write it into a ledger that is being served: nobody knows the tenant yet, so nobody is disturbed."""
+    mark = secrets.token_hex(6)
+    business, given = _renamed(demo_module(dialect).DEMO[0], mark)
+    settings = business.settings or Settings(name=business.name)
+    # Counters of its own: those of the ledger belong to the writer's thread.
+    apart = Ledger(ledger.engine, RECORD_TYPES)
+    seeder = Seeder(apart, cipher)
+    tenant_id = _add_tenant(apart, business, with_clock(settings, business, time.time_ns() // 1000))
+    seeder.business(tenant_id, business)
+    hub_token = f"hub_{secrets.token_urlsafe(24)}"
+    acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
+    seeder.hub_token(tenant_id, hub_token, acts_as)
+    return Sandbox(
+        tenant=business.name, dialect=dialect.name, hub_token=hub_token, credentials=given
+    )
+
+
+def _add_tenant(ledger: Ledger, business: DemoBusiness, settings: Settings) -> int:
+    for attempt in range(_RETRIES):
+        tenants = ledger.read(lambda reads: reads.tenants())
+        tenant = Tenant(
+            max((each.id for each in tenants), default=0) + 1, business.name, business.title
+        )
+        try:
+            ledger.add_tenant(tenant, settings)
+        except IntegrityError:
+            # Another process took the id between the look and the write.
+            if attempt == _RETRIES - 1:
+                raise
+            continue
+        return tenant.id
+    raise AssertionError("unreachable")
+
+
+def _renamed(business: DemoBusiness, mark: str) -> tuple[DemoBusiness, tuple[dict[str, str], ...]]:
+    """The business under another name, what its callers show replaced wherever it is named."""
+    credentials: list[DemoCredential] = []
+    names: dict[str, str] = {}
+    for each in business.credentials[:1]:
+        after = _fresh(each, mark)
+        credentials.append(after)
+        names[_public(each)] = _public(after)
+    records = tuple(
+        msgspec.structs.replace(record, code=names[record.code]) if record.code in names else record
+        for record in business.records
+    )
+    shown = tuple(
+        {
+            name: value
+            for name, value in (
+                ("kind", each.kind),
+                ("name", each.name),
+                ("token", each.token),
+                ("secret", each.secret),
+            )
+            if value
+        }
+        for each in credentials
+    )
+    renamed = DemoBusiness(
+        name=f"sandbox-{mark}",
+        title=f"Sandbox: {business.title}",
+        settings=business.settings,
+        clock_from=business.clock_from,
+        acts_as=names.get(business.acts_as, business.acts_as),
+        credentials=tuple(credentials),
+        records=records,
+        pools=business.pools,
+        sequences=business.sequences,
+    )
+    return renamed, shown
+
+
+def _public(credential: DemoCredential) -> str:
+    """The part of a credential that others may know: its name, or a compound token up to the colon."""
+    key, colon, _ = credential.token.partition(":")
+    return credential.name or (key if colon else "")
+
+
+def _fresh(credential: DemoCredential, mark: str) -> DemoCredential:
+    """The same kind of credential with another name, token and secret."""
+    prefix, colon, _ = credential.name.partition(":")
+    name = f"{prefix}:{mark}" if colon else mark
+    data = dict(credential.data)
+    if colon and prefix in data:
+        data[prefix] = mark  # a site's number, which its users' tokens carry
+    token = ""
+    if credential.token:
+        token = secrets.token_hex(20)
+        name = ""
+        if ":" in credential.token:
+            token = f"{mark}:{token}"
+    return DemoCredential(
+        kind=credential.kind,
+        name=name,
+        token=token,
+        secret=secrets.token_urlsafe(24) if credential.secret else "",
+        scopes=credential.scopes,
+        data=data,
+    )

@@ -1,0 +1,102 @@
+"""Writing businesses into a ledger from plain words: tenants, credentials, catalogue and opening stock."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+
+from orderhub.core.access import Credential, Tenant
+from orderhub.core.commands import AdjustPool, Command, Origin, PutRecords
+from orderhub.core.values import Settings
+from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
+from orderhub.dialects.wiring import digest
+from orderhub.intake.deciding import decided
+from orderhub.intake.outcome import Waiting, Worded
+from orderhub.intake.uids import Uids
+from orderhub.ledger.ledger import Ledger
+from orderhub.web.hub_api.access import OPERATOR, SCOPES
+from orderhub.web.port import Cipher
+
+_EMPTY = Worded(200, (), b"")
+
+
+class SeedRefused(Exception):
+    """A seed that the hub's own rules refuse: a bug in the seed."""
+
+
+class Seeder:
+    """Writes through the same rules as everybody; for a ledger that nobody serves yet."""
+
+    def __init__(self, ledger: Ledger, cipher: Cipher) -> None:
+        self._ledger = ledger
+        self._cipher = cipher
+        self._uids = Uids()
+        self._wall_us = time.time_ns() // 1000
+
+    def tenant(self, tenant_id: int, name: str, title: str, settings: Settings) -> None:
+        self._ledger.add_tenant(Tenant(tenant_id, name, title), settings)
+
+    def business(self, tenant_id: int, part: DemoBusiness) -> None:
+        """The records, pools, credentials and sequences of one demo business."""
+        for kind, following in part.sequences.items():
+            self._ledger.set_counter(tenant_id, f"record:{kind}", following)
+        for credential in part.credentials:
+            self.credential(tenant_id, credential)
+        origin = Origin(tenant_id=tenant_id, door="hub", actor="seed", recorded_at=self._wall_us)
+        commands: list[Command] = []
+        if part.records:
+            commands.append(PutRecords(origin=origin, changes=part.records))
+        commands += [
+            AdjustPool(
+                origin=origin,
+                kind=pool.kind,
+                subject=pool.subject,
+                place=pool.place,
+                by=pool.units,
+                reason="opening",
+            )
+            for pool in part.pools
+        ]
+        self._run(commands)
+
+    def _run(self, commands: Sequence[Command]) -> None:
+        if not commands:
+            return
+        waiting = [
+            Waiting(
+                command=command,
+                answer=lambda _: _EMPTY,
+                refusal=lambda _: _EMPTY,
+                deliver=lambda _: None,
+            )
+            for command in commands
+        ]
+        for outcome in decided(self._ledger, self._uids, 0, waiting, self._wall_us):
+            if outcome.kind != "accepted":
+                raise SeedRefused(
+                    f"{outcome.kind} {outcome.reason} {outcome.field} {outcome.detail}"
+                )
+
+    def credential(self, tenant_id: int, given: DemoCredential) -> None:
+        name = digest(given.token) if given.token else given.name
+        self._ledger.put_credential(
+            Credential(
+                id=f"{given.kind}-{secrets.token_hex(6)}",
+                kind=given.kind,
+                name=name,
+                tenant_id=tenant_id,
+                scopes=given.scopes,
+                secret=self._cipher.encrypt(given.secret) if given.secret else "",
+                created_at=self._wall_us,
+                data=given.data,
+            )
+        )
+
+    def hub_token(self, tenant_id: int, token: str, acts_as: dict[str, str]) -> None:
+        """A token of the hub's own with every scope in its tenant; tenant 0 = the operator."""
+        scopes = SCOPES if tenant_id else (OPERATOR,)
+        self.credential(
+            tenant_id,
+            DemoCredential(kind="hub", token=token, scopes=scopes, data={"acts_as": acts_as}),
+        )

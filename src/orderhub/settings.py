@@ -1,0 +1,90 @@
+"""The program's settings, each with an environment variable. An unknown ORDERHUB_ variable stops the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PREFIX = "ORDERHUB_"
+DAY_S = 86_400
+
+
+class SettingRefused(Exception):
+    """A setting that is unknown or not of its kind; the message is one clear sentence."""
+
+
+def _setting(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"text": text})
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSettings:
+    """What an operator may set. `describe()` lists them for the documentation."""
+
+    database: str = _setting(
+        "sqlite:///orderhub.sqlite", "database URL: sqlite:///path or postgresql://…"
+    )
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8080, "port to listen on")
+    public_url: str = _setting(
+        "", "base URL that answers link to; empty = http://host:port of the listener"
+    )
+    secret_key: str = _setting(
+        "",
+        "key that encrypts stored secrets (any long random text); needed once such secrets exist",
+    )
+    trusted_proxies: str = _setting(
+        "", "comma-separated addresses whose X-Forwarded-* headers are believed"
+    )
+    queue_limit: int = _setting(2_000, "commands that may wait; beyond it callers are told busy")
+    batch_limit: int = _setting(256, "commands decided and committed together at most")
+    max_body_bytes: int = _setting(1_048_576, "largest request body, where a route sets no other")
+    key_retention_days: int = _setting(7, "days that Idempotency-Key answers are kept")
+    rate_limits: bool = _setting(True, "whether the vendors' rate limits apply")
+    errors_in_detail: bool = _setting(
+        False, "whether error answers carry details meant for developers"
+    )
+    log_level: str = _setting("info", "debug, info, warning or error")
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **given: Any
+    ) -> ProgramSettings:
+        """Settings from ORDERHUB_* variables; `given` ones (of the command line) win. Raises SettingRefused."""
+        environment = os.environ if environment is None else environment
+        known = {f"{PREFIX}{each.name.upper()}": each for each in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environment.items():
+            if not name.startswith(PREFIX):
+                continue
+            if name not in known:
+                raise SettingRefused(f"{name} is not a setting of OrderHub: see docs/settings.md.")
+            values[known[name].name] = _parsed(name, text, str(known[name].type))
+        values.update({name: value for name, value in given.items() if value is not None})
+        return cls(**values)
+
+
+def _parsed(name: str, text: str, kind: str) -> Any:
+    if kind == "int":
+        try:
+            return int(text)
+        except ValueError:
+            raise SettingRefused(f"{name} must be a whole number, not {text!r}.") from None
+    if kind == "bool":
+        lowered = text.strip().lower()
+        if lowered in ("1", "true", "yes", "on"):
+            return True
+        if lowered in ("0", "false", "no", "off"):
+            return False
+        raise SettingRefused(f"{name} must be true or false, not {text!r}.")
+    return text
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of every setting."""
+    return [
+        (f"{PREFIX}{each.name.upper()}", str(each.default), each.metadata["text"])
+        for each in fields(ProgramSettings)
+    ]

@@ -1,0 +1,1 @@
+"""The ASGI app: routing, credentials, limits, health, metrics and the hub's own API."""

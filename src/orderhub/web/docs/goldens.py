@@ -1,0 +1,100 @@
+"""The golden pairs of a dialect: the vendor documents' own examples, with what the hub answers to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from orderhub.dialects.contract import Dialect, Route
+from orderhub.dialects.wiring import decode
+
+_PLACEHOLDER = b"{{"
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """One pair. `body` and `answer` are JSON values; UNSET where there is none, or where it is no JSON."""
+
+    name: str
+    title: str
+    method: str
+    path: str
+    query: dict[str, Any]
+    status: int
+    body: Any = msgspec.UNSET
+    answer: Any = msgspec.UNSET
+
+
+def goldens_of(dialect: Dialect) -> tuple[Golden, ...]:
+    """The golden files of the dialect's folder, by name; none where there is no such folder."""
+    package = f"orderhub.dialects.{dialect.name}"
+    if dialect.name == "hub":
+        package = "orderhub.web.hub_api"
+    try:
+        folder = resources.files(package) / "golden"
+        files = [each for each in folder.iterdir() if each.name.endswith(".json")]
+    except (FileNotFoundError, ModuleNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(
+        _golden(each.name.removesuffix(".json"), each.read_bytes())
+        for each in sorted(files, key=lambda each: each.name)
+    )
+
+
+def _golden(name: str, text: bytes) -> Golden:
+    pair = decode(text)
+    request, response = pair["request"], pair["response"]
+    return Golden(
+        name=name,
+        title=pair.get("title", name),
+        method=request["method"],
+        path=request["path"],
+        query=request.get("query") or {},
+        status=response["status"],
+        body=msgspec.UNSET if "body_text" in request else request.get("body", msgspec.UNSET),
+        answer=response.get("body", msgspec.UNSET),
+    )
+
+
+def is_shown_whole(value: Any) -> bool:
+    """Whether no part of it stands for what an earlier call answered."""
+    return _PLACEHOLDER not in msgspec.json.encode(value)
+
+
+def by_route(
+    routes: Iterable[Route], goldens: Iterable[Golden]
+) -> dict[tuple[str, str], list[Golden]]:
+    """(method, path) of a route -> its pairs; an exact path wins over one with parameters.
+
+    An operation that is served at several paths has the pairs of one at all of them.
+    """
+    routes = tuple(routes)
+    found: dict[tuple[str, str], list[Golden]] = {}
+    patterns: list[tuple[re.Pattern[str], Route]] = []
+    for route in routes:
+        found[(route.method, route.path)] = []
+        parts = re.split(r"\{\w+\}", route.path)
+        patterns.append((re.compile("[^/]+".join(map(re.escape, parts))), route))
+    for golden in goldens:
+        exact = found.get((golden.method, golden.path))
+        if exact is not None:
+            exact.append(golden)
+            continue
+        for pattern, route in patterns:
+            if route.method == golden.method and pattern.fullmatch(golden.path):
+                found[(route.method, route.path)].append(golden)
+                break
+    first: dict[Any, list[Golden]] = {}
+    for route in routes:
+        key = (route.method, route.handler, id(route.request))
+        own = found[route.method, route.path]
+        if own:
+            first.setdefault(key, own)
+    return {
+        (route.method, route.path): found[route.method, route.path]
+        or first.get((route.method, route.handler, id(route.request)), [])
+        for route in routes
+    }

@@ -1,0 +1,192 @@
+"""The documentation as plain HTML pages: readable offline, without a script, by a screen reader too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import Any
+
+from orderhub.dialects.contract import Dialect
+from orderhub.web.docs.guides import guides, readme, rendered
+from orderhub.web.docs.schema_html import prose, schema_html
+from orderhub.web.docs.style import STYLE
+
+Json = dict[str, Any]
+_EXAMPLES_SHOWN = 12
+
+
+def page(title: str, body: str, aside: str = "") -> str:
+    navigation = f'<nav aria-label="On this page">{aside}</nav>' if aside else ""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)} · OrderHub</title><style>{STYLE}</style></head><body>"
+        '<a class="skip" href="#main">Skip to the content</a>'
+        '<header><a href="/docs">OrderHub</a></header>'
+        f'<div class="columns">{navigation}<main id="main">{body}</main></div></body></html>'
+    )
+
+
+# --- the index
+
+
+def index(dialects: Iterable[Dialect]) -> str:
+    rows = "".join(
+        f'<tr><td><a href="/docs/{d.name}">{escape(d.title)}</a></td>'
+        f"<td>{len(d.routes)} operations</td>"
+        f'<td><a href="/docs/{d.name}.json">OpenAPI 3.1</a></td></tr>'
+        for d in dialects
+    )
+    named = guides()
+    body = (
+        "<h1>OrderHub</h1><p>Five vendors’ order APIs in, one durable ledger out. Everything here is "
+        "served by the hub itself and needs no connection to anywhere else.</p>"
+        '<h2>APIs</h2><table><thead><tr><th scope="col">API</th><th scope="col">Size</th>'
+        f'<th scope="col">Document</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+    for heading, inside in (("Guides", False), ("Decisions", True)):
+        links = "".join(
+            f'<li><a href="/docs/{name}">{escape(title)}</a></li>'
+            for name, title in named.items()
+            if name.startswith("decisions/") is inside
+        )
+        body += f"<h2>{heading}</h2><ul>{links}</ul>" if links else ""
+    return page("Documentation", body)
+
+
+def guide_page(name: str, html: str) -> str:
+    return page(guides().get(name, name), html)
+
+
+# --- the reference of one dialect
+
+
+def reference(dialect: Dialect, document: Json) -> str:
+    about = readme(dialect.name)
+    operations = [*_operations(document)]
+    aside = "<strong>Operations</strong><ul>" + "".join(
+        f'<li><a href="#{operation["operationId"]}">{escape(operation["summary"])}</a></li>'
+        for _, operation in operations
+    )
+    aside += '</ul><p><a href="#all-errors">When it goes wrong</a><br><a href="#all-shapes">Shapes</a></p>'
+    shapes = document["components"]["schemas"]
+    body = about or f"<h1>{escape(dialect.title)}</h1>"
+    body += (
+        '<h1 id="reference">Reference</h1><p>The same as an '
+        f'<a href="/docs/{dialect.name}.json">OpenAPI 3.1 document</a>.</p>'
+        + rendered(document["info"]["description"])
+        + _security(document)
+        + "".join(_operation(document, each, addresses) for addresses, each in operations)
+        + f'<h2 id="all-errors">When it goes wrong</h2>{_shared(document)}'
+        + '<h2 id="all-shapes">Shapes</h2>'
+        + "".join(
+            f'<section><h3 id="shape-{escape(name)}">{escape(name)}</h3>{schema_html(each)}</section>'
+            for name, each in shapes.items()
+        )
+    )
+    return page(dialect.title, body, aside)
+
+
+def _operations(document: Json) -> Iterator[tuple[list[tuple[str, str]], Json]]:
+    """Operations with their addresses: one that is served at several paths is shown once."""
+    found: dict[str, tuple[list[tuple[str, str]], Json]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            same = [operation.get(name) for name in ("summary", "description", "parameters")]
+            taken = [
+                e["schema"] for e in operation.get("requestBody", {}).get("content", {}).values()
+            ]
+            key = json.dumps([method, same, taken], default=str, sort_keys=True)
+            found.setdefault(key, ([], operation))[0].append((method.upper(), path))
+    yield from found.values()
+
+
+def _security(document: Json) -> str:
+    rows = "".join(
+        f"<dt><code>{escape(name)}</code></dt><dd>{prose(_scheme(each))}</dd>"
+        for name, each in document["components"]["securitySchemes"].items()
+    )
+    return f"<h2>Who is calling</h2><dl>{rows}</dl>"
+
+
+def _scheme(scheme: Json) -> str:
+    kind = scheme.get("scheme") or f"{scheme.get('in')} {scheme.get('name')}"
+    return f"{kind}: {scheme.get('description', '')}"
+
+
+def _operation(document: Json, operation: Json, addresses: list[tuple[str, str]]) -> str:
+    lines = "".join(
+        f'<li><span class="method">{method}</span> <code>{escape(path)}</code></li>'
+        for method, path in addresses
+    )
+    name = operation["operationId"]
+    parts = [
+        f'<section class="operation" aria-labelledby="{name}">',
+        f'<h2 id="{name}">{escape(operation["summary"])}</h2><ul class="addresses">{lines}</ul>',
+    ]
+    if operation.get("description"):
+        parts.append(f"<p>{prose(operation['description'])}</p>")
+    parameters = [_resolved(document, each) for each in operation.get("parameters", ())]
+    if parameters:
+        rows = "".join(
+            f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td>"
+            f"<td>{'required' if each.get('required') else ''}</td>"
+            f"<td>{schema_html(each['schema'])} {prose(each.get('description', ''))}</td></tr>"
+            for each in parameters
+        )
+        parts.append(
+            '<h3>Parameters</h3><table><thead><tr><th scope="col">Name</th><th scope="col">Where</th>'
+            '<th scope="col"></th><th scope="col">What</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
+        )
+    if "requestBody" in operation:
+        parts.append("<h3>Request</h3>" + _content(operation["requestBody"]))
+    parts += [
+        f"<h3>Answer {status} {escape(answer['description'])}</h3>{_content(answer)}"
+        for status, answer in operation["responses"].items()
+        if int(status) < 400
+    ]
+    errors = [(s, a) for s, a in operation["responses"].items() if int(s) >= 400]
+    if errors:
+        parts.append("<h3>When it goes wrong</h3>")
+        parts += [_error(status, answer) for status, answer in errors]
+    return "".join(parts) + "</section>"
+
+
+def _error(status: str, answer: Json) -> str:
+    """Most operations fail in the same words, which stand once at the end."""
+    if "$ref" in answer:
+        name = answer["$ref"].rpartition("/")[2]
+        return f'<a class="status" href="#answer-{name}">{status}</a> '
+    heading = f"{status} {escape(answer['description'])}"
+    return f"<details><summary>{heading}</summary>{_content(answer)}</details>"
+
+
+def _shared(document: Json) -> str:
+    """The answers that many operations have in common."""
+    return "".join(
+        f'<section><h3 id="answer-{name}">{name.removeprefix("Error")} '
+        f"{escape(answer['description'])}</h3>{_content(answer)}</section>"
+        for name, answer in sorted(document["components"]["responses"].items())
+    )
+
+
+def _content(holder: Json) -> str:
+    shown = []
+    for media, content in holder.get("content", {}).items():
+        shown.append(f'<p class="media">{escape(media)}</p>{schema_html(content["schema"])}')
+        for name, example in list(content.get("examples", {}).items())[:_EXAMPLES_SHOWN]:
+            text = json.dumps(example["value"], ensure_ascii=False, indent=2, default=str)
+            title = escape(example.get("summary", name))
+            shown.append(f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>")
+    return "".join(shown) or "<p>No body.</p>"
+
+
+def _resolved(document: Json, value: Json) -> Json:
+    while "$ref" in value:
+        found: Any = document
+        for step in value["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        value = found
+    return value

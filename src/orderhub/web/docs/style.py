@@ -1,0 +1,36 @@
+"""How the pages look: one column of text, the operations beside it, light or dark as the reader likes."""
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#5a6675;--line:#d9dfe6;--paper:#fff;--tint:#f4f6f9;
+--link:#0b5cad;--mark:#0a6b4f}
+@media (prefers-color-scheme:dark){:root{--ink:#e4e8ee;--soft:#9aa7b6;--line:#333d49;--paper:#12161c;
+--tint:#1b2129;--link:#7db7f5;--mark:#5fd0ab}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 system-ui,sans-serif}
+header{padding:.8rem 1.5rem;border-bottom:1px solid var(--line);font-weight:600}
+header a{color:inherit;text-decoration:none}
+a{color:var(--link)}
+a:focus-visible,summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
+.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem}
+.columns{display:flex;gap:2.5rem;max-width:78rem;margin:0 auto;padding:1.5rem}
+nav{flex:0 0 15rem;position:sticky;top:1rem;align-self:flex-start;max-height:95vh;overflow:auto;
+font-size:.88rem}
+nav ul{list-style:none;padding:0}nav li{margin:.25rem 0}
+main{flex:1;min-width:0}
+@media (max-width:56rem){.columns{display:block}nav{position:static;max-height:none;margin-bottom:2rem}}
+h1{line-height:1.2;margin:2rem 0 1rem}main>h1:first-child{margin-top:0}
+h2{margin:2.5rem 0 .6rem;line-height:1.3}h3{margin:1.4rem 0 .4rem;font-size:1rem}
+.operation{border-top:1px solid var(--line)}
+code,pre{font:.88em/1.5 ui-monospace,monospace;background:var(--tint);border-radius:4px}
+code{padding:.1em .3em;overflow-wrap:anywhere}pre{padding:.8rem 1rem;overflow:auto}pre code{padding:0}
+table{border-collapse:collapse;width:100%;font-size:.92rem}
+th,td{text-align:left;vertical-align:top;padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--line)}
+ul.members{margin:.2rem 0;padding-left:1.1rem;list-style:none;border-left:2px solid var(--line)}
+ul.members li{margin:.25rem 0}ul.addresses{list-style:none;padding:0}
+.method{font:600 .8rem ui-monospace,monospace;color:var(--mark)}
+.type,.bounds,.of,.media{color:var(--soft);font-size:.88rem}
+b{font-weight:600;font-size:.85rem}
+details{margin:.4rem 0}summary{cursor:pointer;color:var(--soft)}
+.status{margin-right:.6rem}
+dt{margin-top:.5rem}
+"""

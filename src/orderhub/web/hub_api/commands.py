@@ -1,0 +1,178 @@
+"""POST /hub/v1/orders/{uid}/…: what moves an order along its life, whole or in part."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+
+from orderhub.core.commands import Action, ChangeOrder, OrderName
+from orderhub.core.ids import order_of
+from orderhub.core.known import Accepted
+from orderhub.core.values import Order
+from orderhub.dialects.contract import Answer, Call, Caller, Route
+from orderhub.dialects.wiring import encode
+from orderhub.web.hub_api.access import guarded, origin_in
+from orderhub.web.hub_api.bodies import (
+    Body,
+    Text,
+    converted,
+    exact,
+    if_match,
+    members_of,
+    refuse,
+)
+from orderhub.web.hub_api.orders import tenant_names, unknown_order
+from orderhub.web.hub_api.shapes import order_summary
+
+_MAX_LINES = 4_095
+
+
+class Part(Body, frozen=True, kw_only=True):
+    """So many units of one line, named by its uid or its number."""
+
+    uid: str = ""
+    line_no: Annotated[int, msgspec.Meta(ge=1, le=_MAX_LINES)] | None = None
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+
+
+Parts = Annotated[tuple[Part, ...], msgspec.Meta(min_length=1, max_length=_MAX_LINES)]
+
+
+class Step(Body, frozen=True, kw_only=True):
+    """What every command may carry."""
+
+    reason: Text = ""
+
+
+class Payment(Step, frozen=True, kw_only=True):
+    method: Text = ""
+    reference: Text = ""
+
+
+class Shipment(Step, frozen=True, kw_only=True):
+    """Without `lines` everything that waits is shipped."""
+
+    carrier: Text = ""
+    tracking: Text = ""
+    lines: Parts | None = None
+
+
+class Refund(Step, frozen=True, kw_only=True):
+    """Without `lines` and `amount` everything is refunded. `amount` is in the order's currency."""
+
+    lines: Parts | None = None
+    amount: Decimal | None = None
+
+
+_STEPS: dict[str, tuple[Action, type[Step]]] = {
+    "pay": (Action.PAY, Payment),
+    "ship": (Action.SHIP, Shipment),
+    "complete": (Action.COMPLETE, Step),
+    "cancel": (Action.CANCEL, Step),
+    "refund": (Action.REFUND, Refund),
+    "request-refund": (Action.REQUEST_REFUND, Step),
+    "reject-refund": (Action.REJECT_REFUND, Step),
+}
+
+
+@guarded("orders:write")
+async def move_order(call: Call, who: Caller) -> Answer:
+    """One step of one order. `If-Match` with the order's version guards against a lost update (412)."""
+    uid, name = call.params["uid"].lower(), call.path.rpartition("/")[2]
+    action, model = _STEPS[name]
+    given = converted(members_of(call), model)
+    tenant_id = who.tenant_id or await _tenant_id_of(call, uid)
+    command = _command(
+        ChangeOrder(
+            origin=origin_in(call, who, tenant_id),
+            name=OrderName("uid", uid),
+            action=action,
+            reason=given.reason,
+            if_version=if_match(call),
+        ),
+        given,
+        uid,
+    )
+    names = await call.hub.read(tenant_names)
+
+    def answer(accepted: Accepted) -> Answer:
+        order: Order = accepted.changed[0]
+        body = order_summary(order, names[order.tenant_id])
+        return Answer(200, encode(body), (("ETag", f'"{order.version}"'),))
+
+    return await call.submit(command, answer)
+
+
+def _command(bare: ChangeOrder, given: Step, uid: str) -> ChangeOrder:
+    with_more = msgspec.structs.replace
+    match given:
+        case Payment():
+            payment = _said(method=given.method, reference=given.reference)
+            return with_more(bare, payment=payment)
+        case Shipment():
+            shipment: dict[str, Any] = _said(carrier=given.carrier, tracking=given.tracking)
+            if given.lines is None:
+                return with_more(bare, shipment=shipment)
+            shipment["lines"] = _units(given.lines, uid)
+            return with_more(bare, shipment=shipment, action=Action.SHIP_PART)
+        case Refund():
+            refund: dict[str, Any] = _said(reason=given.reason)
+            if given.lines is None and given.amount is None:
+                return with_more(bare, refund=refund)
+            if given.lines is not None:
+                refund["lines"] = _units(given.lines, uid)
+            if given.amount is not None:
+                refund["amount"] = str(exact(given.amount, "amount"))
+            return with_more(bare, refund=refund, action=Action.REFUND_PART)
+    return bare
+
+
+def _said(**texts: str) -> dict[str, Any]:
+    return {name: text for name, text in texts.items() if text}
+
+
+def _units(parts: tuple[Part, ...], uid: str) -> dict[str, int]:
+    """Line number -> units; a line named twice is the sum of both."""
+    units: dict[str, int] = {}
+    for index, part in enumerate(parts):
+        number = part.line_no
+        if (number is None) is (not part.uid):
+            raise refuse(f"lines[{index}]", f"lines[{index}] has either uid or line_no", "missing")
+        if number is None:
+            order_uid, number = order_of(part.uid)
+            if order_uid != uid or not number:
+                raise refuse(f"lines[{index}].uid", f"lines[{index}].uid is no line of the order")
+        units[str(number)] = units.get(str(number), 0) + part.quantity
+    return units
+
+
+async def _tenant_id_of(call: Call, uid: str) -> int:
+    order = await call.hub.read(lambda reads: reads.order(None, OrderName("uid", uid)))
+    if order is None:
+        raise unknown_order(uid)
+    return order.tenant_id
+
+
+_SUMMARIES = {
+    "pay": "Note that an order is paid",
+    "ship": "Ship an order, or some units of it",
+    "complete": "Complete an order",
+    "cancel": "Cancel an unpaid order",
+    "refund": "Refund an order, some units or some money of it",
+    "request-refund": "Note that a refund is asked for",
+    "reject-refund": "Reject the refund that was asked for",
+}
+
+ROUTES = tuple(
+    Route(
+        "POST",
+        f"/hub/v1/orders/{{uid}}/{name}",
+        move_order,
+        _SUMMARIES[name],
+        request=model,
+        mutates=True,
+    )
+    for name, (_action, model) in _STEPS.items()
+)

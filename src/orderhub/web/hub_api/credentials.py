@@ -1,0 +1,354 @@
+"""/hub/v1/tenants/{tenant}/credentials: the hub's own tokens, and what vendors' clients show at their doors.
+
+What is random is kept as a digest and shown once. What a signature is checked with is kept encrypted.
+The tenant `operator` stands for the hub itself: an operator's tokens are its.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Annotated, Any
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from orderhub.core.access import Credential, Tenant
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Refused, Route, Stop
+from orderhub.dialects.wiring import digest, encode
+from orderhub.web.hub_api.access import (
+    OPERATOR,
+    SCOPES,
+    guarded,
+    holds,
+    is_operator,
+    tenant_of,
+    unknown_tenant,
+)
+from orderhub.web.hub_api.bodies import Body, Name, body_of, instant, refuse
+from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.shapes import exact_instant, plain_values
+
+_HUB = "hub"
+_MAX_LIFE_S = 100 * 366 * 86_400
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_HIDDEN = "(digest)"
+
+Secret = Annotated[str, msgspec.Meta(min_length=4, max_length=2_000)]
+Life = Annotated[int, msgspec.Meta(ge=1, le=_MAX_LIFE_S)]
+
+
+class NewCredential(Body, frozen=True, kw_only=True):
+    """A token of the hub's (kind `hub`), or what a vendor's client shows (a dialect's name as kind).
+
+    name     what it is looked up by in plain (an app key, a site); none = looked up by its token
+    token    what the client shows; none = a random one is made
+    secret   what signatures are checked with; only with `name`; none = a random one is made
+    digests  texts to compare by digest, put into `data` (the client token beside an access token)
+    tenants  names of all tenants that it reaches, for a portfolio (operators only)
+    """
+
+    kind: Name
+    name: Name = ""
+    token: Secret | None = None
+    secret: Secret | None = None
+    scopes: tuple[str, ...] = ()
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    digests: dict[str, Secret] = msgspec.field(default_factory=dict)
+    tenants: tuple[str, ...] = ()
+    label: Name = ""
+    expires_at: str | None = None
+    expires_in_s: Life | None = None
+
+
+class Rotation(Body, frozen=True, kw_only=True):
+    """New random token or secret, unless the new one is given. The old one ends at once."""
+
+    token: Secret | None = None
+    secret: Secret | None = None
+    digests: dict[str, Secret] = msgspec.field(default_factory=dict)
+
+
+class CredentialChange(Body, frozen=True, kw_only=True):
+    """The members given replace the stored ones; `data` is merged, a null member is removed."""
+
+    scopes: tuple[str, ...] | None = None
+    data: dict[str, Any] | None = None
+    label: Name | None = None
+    expires_at: str | None = None
+    enabled: bool | None = None
+
+
+@guarded("credentials")
+async def list_credentials(call: Call, who: Caller) -> Answer:
+    """Every credential of the tenant with its last use, never with what it shows."""
+    tenant = await _tenant(call, who)
+    kind = call.query.get("kind", "")
+    found = await call.hub.read(lambda reads: reads.credentials(tenant.id, kind))
+    return Answer(200, encode({"items": [_shape(call, each) for each in found]}))
+
+
+@guarded("credentials")
+async def create_credential(call: Call, who: Caller) -> Answer:
+    """A new credential. Its token or secret is in this answer and in no other."""
+    tenant = await _tenant(call, who)
+    given = body_of(call, NewCredential)
+    _check_kind(call, given, tenant)
+    _check_reach(who, given.kind, given.scopes, tenant)
+    reached = await _portfolio(call, who, given.tenants)
+    name, token, secret = _looked_up_by(given)
+    credential = Credential(
+        id=f"{given.kind}-{secrets.token_hex(6)}",
+        kind=given.kind,
+        name=name,
+        tenant_id=tenant.id,
+        tenants=reached,
+        scopes=given.scopes,
+        secret=_encrypted(call, secret) if secret else "",
+        label=given.label,
+        expires_at=_expiry(call, given.expires_at, given.expires_in_s),
+        created_at=call.received_at,
+        data={**_checked_data(given.data), **_digested(given.digests)},
+    )
+    await port(call).blocking(_add, call, credential)
+    shown = {**_shape(call, credential), **({"token": token} if token else {})}
+    if secret:
+        shown["secret"] = secret
+    location = f"/hub/v1/tenants/{tenant.name}/credentials/{credential.id}"
+    return Answer(201, encode(shown), (("Location", location),))
+
+
+@guarded("credentials")
+async def rotate_credential(call: Call, who: Caller) -> Answer:
+    """A new token or secret under the same id; what was kept for it stays its own."""
+    tenant = await _tenant(call, who)
+    given = body_of(call, Rotation)
+    before = await _one(call, tenant)
+    _check_reach(who, before.kind, before.scopes, tenant)
+    if before.kind == _HUB and given.token is not None:
+        raise refuse("token", "the hub makes its own tokens")
+    data = {**before.data, **_digested(given.digests)}
+    if before.secret:
+        secret = given.secret or secrets.token_urlsafe(32)
+        shown = {"secret": secret}
+        after = msgspec.structs.replace(before, secret=_encrypted(call, secret), data=data)
+    elif _DIGEST.fullmatch(before.name):
+        token = given.token or _new_token(before.kind)
+        shown = {"token": token}
+        after = msgspec.structs.replace(before, name=digest(token), data=data)
+    else:
+        raise refuse("id", "this credential has nothing to rotate")
+    await port(call).blocking(_change, call, after)
+    return Answer(200, encode({**_shape(call, after), **shown}))
+
+
+@guarded("credentials")
+async def change_credential(call: Call, who: Caller) -> Answer:
+    """Another label, expiry, scopes or data."""
+    tenant = await _tenant(call, who)
+    given = body_of(call, CredentialChange)
+    before = await _one(call, tenant)
+    scopes = before.scopes if given.scopes is None else given.scopes
+    _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
+    merged = {**before.data, **_checked_data(given.data or {})}
+    after = msgspec.structs.replace(
+        before,
+        scopes=scopes,
+        data={name: value for name, value in merged.items() if value is not None},
+        label=before.label if given.label is None else given.label,
+        enabled=before.enabled if given.enabled is None else given.enabled,
+        expires_at=before.expires_at
+        if given.expires_at is None
+        else _expiry(call, given.expires_at, None),
+    )
+    await port(call).blocking(_change, call, after)
+    return Answer(200, encode(_shape(call, after)))
+
+
+@guarded("credentials")
+async def revoke_credential(call: Call, who: Caller) -> Answer:
+    """It opens nothing from now on; it stays in the list, since orders name it."""
+    tenant = await _tenant(call, who)
+    before = await _one(call, tenant)
+    after = msgspec.structs.replace(before, enabled=False)
+    await port(call).blocking(_change, call, after)
+    return Answer(200, encode(_shape(call, after)))
+
+
+# --- checks
+
+
+async def _tenant(call: Call, who: Caller) -> Tenant:
+    name = call.params["tenant"]
+    if name != OPERATOR:
+        return await tenant_of(call, who, name)
+    if not is_operator(who.credential):
+        raise unknown_tenant(name)
+    return Tenant(0, OPERATOR)
+
+
+async def _one(call: Call, tenant: Tenant) -> Credential:
+    sought = call.params["id"]
+    found = await call.hub.read(lambda reads: reads.credential_by_id(sought))
+    if found is None or found.tenant_id != tenant.id:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no credential {sought}"))
+    return found
+
+
+def _check_kind(call: Call, given: NewCredential, tenant: Tenant) -> None:
+    doors = [each.name for each in port(call).dialects]
+    if given.kind == _HUB:
+        if given.name or given.token or given.secret:
+            raise refuse("kind", "the hub makes its own tokens: leave out name, token and secret")
+        unknown = [each for each in given.scopes if each not in (*SCOPES, OPERATOR)]
+        if unknown:
+            raise refuse("scopes", f"scopes are {', '.join(SCOPES)}")
+        if not given.scopes:
+            raise refuse("scopes", "a token without scopes opens nothing", "missing")
+    elif given.kind.partition(".")[0] not in doors or not tenant.id:
+        raise refuse("kind", f"kind is hub, {', '.join(doors)}")
+    if given.secret is not None and not given.name:
+        raise refuse("secret", "a secret goes with a name", "value")
+    if given.token is not None and given.name:
+        raise refuse("token", "a credential is looked up by its name or by its token")
+
+
+def _check_reach(who: Caller, kind: str, scopes: tuple[str, ...], tenant: Tenant) -> None:
+    """Nobody hands out, changes or renews what he does not hold himself."""
+    needed = {*scopes, *(() if kind == _HUB else ("dialects",))}
+    lacking = sorted(each for each in needed if not _may_give(who.credential, each, tenant))
+    if lacking:
+        raise Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {lacking[0]}"))
+
+
+def _may_give(credential: Credential, scope: str, tenant: Tenant) -> bool:
+    if scope == OPERATOR:
+        return is_operator(credential) and not tenant.id
+    return holds(credential, scope)
+
+
+async def _portfolio(call: Call, who: Caller, names: tuple[str, ...]) -> tuple[int, ...]:
+    if not names:
+        return ()
+    if not is_operator(who.credential):
+        raise Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {OPERATOR}"))
+    return tuple([(await tenant_of(call, who, name)).id for name in names])
+
+
+def _checked_data(data: dict[str, Any]) -> dict[str, Any]:
+    limit = data.get("rate_limit")
+    if isinstance(limit, dict):
+        whole = all(type(limit.get(name)) is int for name in ("calls", "seconds"))
+        if not whole or limit["calls"] < 0 or not 1 <= limit["seconds"] <= 3_600:
+            raise refuse("data.rate_limit", "rate_limit is {calls, seconds}, at most 3600 seconds")
+    return data
+
+
+def _digested(texts: dict[str, str]) -> dict[str, str]:
+    return {name: digest(text) for name, text in texts.items()}
+
+
+def _looked_up_by(given: NewCredential) -> tuple[str, str, str]:
+    """(name, token, secret) of a new credential; the last two as they are shown once."""
+    if given.name:
+        return given.name, "", given.secret or secrets.token_urlsafe(32)
+    token = given.token or _new_token(given.kind)
+    return digest(token), token, ""
+
+
+def _new_token(kind: str) -> str:
+    return f"{kind}_{secrets.token_urlsafe(32)}"
+
+
+def _encrypted(call: Call, secret: str) -> str:
+    try:
+        return call.hub.encrypt(secret)
+    except ValueError as error:
+        raise refuse("secret", str(error)) from None
+
+
+def _expiry(call: Call, at: str | None, in_s: int | None) -> int:
+    if at is not None and in_s is not None:
+        raise refuse("expires_at", "expires_at or expires_in_s, not both")
+    if in_s is not None:
+        return call.received_at + in_s * 1_000_000
+    return instant(at, "expires_at") if at else 0
+
+
+# --- writing: short transactions of the directory, off the event loop
+
+
+def _add(call: Call, credential: Credential) -> None:
+    ledger = port(call).ledger
+    held = ledger.read(lambda reads: reads.credential(credential.kind, credential.name))
+    if held is not None and (held.enabled or held.tenant_id != credential.tenant_id):
+        raise _taken()
+    if is_dry_run(call):
+        return
+    try:
+        # A revoked one of the tenant's own makes room for its successor.
+        (ledger.add_credential if held is None else ledger.put_credential)(credential)
+    except IntegrityError:
+        raise _taken() from None
+    port(call).forget()
+
+
+def _change(call: Call, credential: Credential) -> None:
+    if is_dry_run(call):
+        return
+    try:
+        port(call).ledger.change_credential(credential)
+    except IntegrityError:
+        raise _taken() from None
+    port(call).forget()
+
+
+def _taken() -> Refused:
+    return Refused(Rejected(Reason.ALREADY_EXISTS, "name", "this name or token is taken"))
+
+
+def _shape(call: Call, credential: Credential) -> dict[str, Any]:
+    is_plain = not _DIGEST.fullmatch(credential.name)
+    used = max(credential.last_used_at, port(call).used.get(credential.id, 0))
+    return {
+        "id": credential.id,
+        "kind": credential.kind,
+        "name": credential.name if is_plain else None,
+        "label": credential.label or None,
+        "scopes": list(credential.scopes),
+        "data": {
+            name: _HIDDEN if isinstance(value, str) and _DIGEST.fullmatch(value) else value
+            for name, value in plain_values(credential.data).items()
+        },
+        "enabled": credential.enabled,
+        "created_at": exact_instant(credential.created_at) if credential.created_at else None,
+        "expires_at": exact_instant(credential.expires_at) if credential.expires_at else None,
+        "last_used_at": exact_instant(used) if used else None,
+    }
+
+
+_ALL = "/hub/v1/tenants/{tenant}/credentials"
+_ONE = f"{_ALL}/{{id}}"
+
+ROUTES = (
+    Route("GET", _ALL, list_credentials, "Credentials and when they were last used"),
+    Route("POST", _ALL, create_credential, "A new credential", request=NewCredential, mutates=True),
+    Route(
+        "PATCH",
+        _ONE,
+        change_credential,
+        "Change a credential",
+        request=CredentialChange,
+        mutates=True,
+    ),
+    Route("DELETE", _ONE, revoke_credential, "Revoke a credential", mutates=True),
+    Route(
+        "POST",
+        f"{_ONE}/rotate",
+        rotate_credential,
+        "A new token or secret",
+        request=Rotation,
+        mutates=True,
+    ),
+)

@@ -1,0 +1,106 @@
+"""/docs: the OpenAPI document of every dialect and of the hub, and pages to read them on, offline."""
+
+from __future__ import annotations
+
+from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Media, Route, Stop
+from orderhub.dialects.wiring import encode
+from orderhub.web.docs import pages
+from orderhub.web.docs.guides import guide
+from orderhub.web.docs.openapi import Json, document
+from orderhub.web.hub_api.inner import port
+
+_HTML = "text/html; charset=utf-8"
+# Routes never change while the program runs: each document and page is written once.
+_written: dict[str, tuple[Dialect, Json, bytes]] = {}
+_drawn: dict[str, tuple[Dialect, str]] = {}
+
+
+def all_dialects(call: Call) -> tuple[Dialect, ...]:
+    """Every dialect, and the hub's own API, whose handlers these are."""
+    return (call.dialect, *port(call).dialects)
+
+
+def document_of(dialect: Dialect) -> tuple[Json, bytes]:
+    """The dialect's document, as values and as the bytes that are served."""
+    found = _written.get(dialect.name)
+    if found is None or found[0] is not dialect:
+        made = document(dialect)
+        found = _written[dialect.name] = (dialect, made, encode(made))
+    return found[1], found[2]
+
+
+def page_of(dialect: Dialect) -> str:
+    found = _drawn.get(dialect.name)
+    if found is None or found[0] is not dialect:
+        found = _drawn[dialect.name] = (dialect, pages.reference(dialect, document_of(dialect)[0]))
+    return found[1]
+
+
+def _dialect(call: Call) -> Dialect:
+    name = call.params["dialect"]
+    for dialect in all_dialects(call):
+        if dialect.name == name:
+            return dialect
+    raise Stop(Fault(FaultKind.NOT_FOUND, f"there is no document {name}"))
+
+
+async def index(call: Call) -> Answer:
+    """Which APIs the hub speaks, with a link to the page and the document of each."""
+    return _page(pages.index(all_dialects(call)))
+
+
+async def openapi(call: Call) -> Answer:
+    """The OpenAPI 3.1 document of one dialect; `hub` is the hub's own API."""
+    _, text = await call.hub.blocking(document_of, _dialect(call))
+    return Answer(200, text)
+
+
+async def page(call: Call) -> Answer:
+    """A dialect's README and reference, or a guide such as `problems` and `settings`."""
+    name = call.params["name"]
+    for dialect in all_dialects(call):
+        if dialect.name == name:
+            return _page(await call.hub.blocking(page_of, dialect))
+    return _guide(name)
+
+
+async def decision(call: Call) -> Answer:
+    """Why something is as it is."""
+    return _guide(f"decisions/{call.params['name']}")
+
+
+def _guide(name: str) -> Answer:
+    html = guide(name)
+    if html is None:
+        raise Stop(Fault(FaultKind.NOT_FOUND, f"there is no page {name}"))
+    return _page(pages.guide_page(name, html))
+
+
+def _page(html: str) -> Answer:
+    policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+    return Answer(200, html.encode(), (policy,), _HTML)
+
+
+_SHOWN = {200: Media("text/html", str)}
+
+ROUTES = (
+    Route("GET", "/docs", index, "The documentation", answers=_SHOWN, public=True),
+    # Before the pages: a page's name takes in everything up to the next slash.
+    Route(
+        "GET",
+        "/docs/{dialect}.json",
+        openapi,
+        "The OpenAPI document of a dialect",
+        answers={200: dict},
+        public=True,
+    ),
+    Route("GET", "/docs/{name}", page, "A dialect, or a guide", answers=_SHOWN, public=True),
+    Route(
+        "GET",
+        "/docs/decisions/{name}",
+        decision,
+        "A decision",
+        answers=_SHOWN,
+        public=True,
+    ),
+)

@@ -1,0 +1,108 @@
+"""/hub/v1/tenants/{tenant}/credentials/{id}/faults: what the calls of a sandbox's credential shall meet."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from orderhub.core.access import Credential
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.wiring import encode
+from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Plan, Step, plan_of
+from orderhub.web.hub_api.access import guarded, tenant_in_path
+from orderhub.web.hub_api.bodies import Body, body_of, refuse
+from orderhub.web.hub_api.inner import port
+
+
+class NewStep(Body, frozen=True, kw_only=True):
+    """One fault: how often, for calls of which paths, and how long the answer waits besides."""
+
+    kind: Kind
+    times: Annotated[int, msgspec.Meta(ge=1, le=MAX_TIMES)] = 1
+    delay_s: Annotated[float, msgspec.Meta(ge=0, le=MAX_DELAY_S)] = 0.0
+    path: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class FaultPlan(Body, frozen=True, kw_only=True):
+    """Faults in the order in which calls meet them."""
+
+    faults: Annotated[tuple[NewStep, ...], msgspec.Meta(min_length=1, max_length=MAX_STEPS)]
+
+
+@guarded("faults")
+async def show_faults(call: Call, who: Caller) -> Answer:
+    """The plan, and how many calls each of its faults will still meet."""
+    return _shown(call, await _credential(call, who))
+
+
+@guarded("faults")
+async def set_faults(call: Call, who: Caller) -> Answer:
+    """A plan in place of the one before; its counts begin anew."""
+    credential = await _credential(call, who)
+    given = body_of(call, FaultPlan)
+    for index, each in enumerate(given.faults):
+        if each.kind is Kind.DELAY and not each.delay_s:
+            raise refuse(f"faults[{index}].delay_s", "a delay has delay_s", "missing")
+    steps = tuple(Step(each.kind, each.times, each.delay_s, each.path) for each in given.faults)
+    plan: Any = msgspec.to_builtins(Plan(call.received_at, steps))
+    return await _put(call, credential, {**credential.data, "faults": plan})
+
+
+@guarded("faults")
+async def clear_faults(call: Call, who: Caller) -> Answer:
+    """From now on every call is served."""
+    credential = await _credential(call, who)
+    rest = {name: each for name, each in credential.data.items() if name != "faults"}
+    return await _put(call, credential, rest)
+
+
+async def _credential(call: Call, who: Caller) -> Credential:
+    tenant = await tenant_in_path(call, who)
+    sought = call.params["id"]
+    found = await call.hub.read(lambda reads: reads.credential_by_id(sought))
+    if found is None or found.tenant_id != tenant.id:
+        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no credential {sought}"))
+    if not await port(call).is_sandbox(tenant.id):
+        raise Refused(
+            Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", "only a sandbox has faults")
+        )
+    return found
+
+
+async def _put(call: Call, credential: Credential, data: dict[str, Any]) -> Answer:
+    after = msgspec.structs.replace(credential, data=data)
+    hub = port(call)
+    if not call.is_dry_run:
+        await hub.blocking(hub.ledger.change_credential, after)
+        hub.forget()
+    return _shown(call, after)
+
+
+def _shown(call: Call, credential: Credential) -> Answer:
+    plan = plan_of(credential.data)
+    if plan is None:
+        return Answer(200, encode({"faults": []}))
+    left = port(call).faults.left(credential.id, plan)
+    shown = [
+        {**msgspec.to_builtins(step), "left": number}
+        for step, number in zip(plan.steps, left, strict=True)
+    ]
+    return Answer(200, encode({"faults": shown}))
+
+
+_FAULTS = "/hub/v1/tenants/{tenant}/credentials/{id}/faults"
+
+ROUTES = (
+    Route("GET", _FAULTS, show_faults, "The faults that a credential's calls will meet"),
+    Route(
+        "PUT",
+        _FAULTS,
+        set_faults,
+        "Let a sandbox's calls fail",
+        request=FaultPlan,
+        mutates=True,
+    ),
+    Route("DELETE", _FAULTS, clear_faults, "Let them be served again", mutates=True),
+)

@@ -1,0 +1,17 @@
+"""The hub from within: its own API may do what no dialect may, such as write the directory."""
+
+from __future__ import annotations
+
+from orderhub.dialects.contract import Call
+from orderhub.web.port import HubPort
+
+
+def port(call: Call) -> HubPort:
+    hub = call.hub
+    assert isinstance(hub, HubPort)
+    return hub
+
+
+def is_dry_run(call: Call) -> bool:
+    """Whether the call must leave nothing behind; commands see to that by themselves."""
+    return call.is_dry_run

@@ -1,0 +1,114 @@
+"""/hub/v1/orders: every order of every door, listed, searched, in full, and through any other door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.core.commands import OrderName
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Event, Move, Order, Settings
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.wiring import encode
+from orderhub.web.hub_api.access import guarded, tenant_of
+from orderhub.web.hub_api.bodies import refuse, refuse_unknown_query
+from orderhub.web.hub_api.fields import picker
+from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.search import page, wanted
+from orderhub.web.hub_api.shapes import (
+    ORDER_MEMBERS,
+    SUMMARY_MEMBERS,
+    event_shape,
+    order_in_full,
+    order_summary,
+    plain_values,
+)
+
+
+@guarded("orders:read")
+async def list_orders(call: Call, who: Caller) -> Answer:
+    """Newest first, by one of the combinations of filters that an index answers."""
+    tenant_id: int | None = who.tenant_id or None
+    if call.query.get("tenant"):
+        tenant_id = (await tenant_of(call, who, call.query["tenant"])).id
+    asked = wanted(call, tenant_id)
+    pick = picker(call, SUMMARY_MEMBERS)
+    (found, cursor), names = await call.hub.read(
+        lambda reads: (page(reads, asked), tenant_names(reads))
+    )
+    items = [pick(order_summary(order, names[order.tenant_id])) for order in found]
+    return Answer(200, encode({"items": items, "next_cursor": cursor}))
+
+
+def tenant_names(reads: Reads) -> dict[int, str]:
+    return {tenant.id: tenant.name for tenant in reads.tenants()}
+
+
+def unknown_order(uid: str) -> Refused:
+    return Refused(Rejected(Reason.ORDER_UNKNOWN, "uid", f"no order {uid}"))
+
+
+@guarded("orders:read")
+async def one_order(call: Call, who: Caller) -> Answer:
+    """The order, its lines, draws, events and raw request; with `as`, as that dialect would show it."""
+    refuse_unknown_query(call, frozenset({"as", "fields"}))
+    if call.query.get("as"):
+        return await _through_another_door(call, who, call.query["as"])
+    pick = picker(call, ORDER_MEMBERS)
+
+    def in_full(
+        reads: Reads, order: Order
+    ) -> tuple[Order, str, tuple[Event, ...], tuple[Move, ...]]:
+        name = tenant_names(reads)[order.tenant_id]
+        return order, name, reads.events(order), reads.moves(order)
+
+    whole = await _found(call, who, in_full)
+    return Answer(200, encode(pick(order_in_full(*whole))), (_etag(whole[0]),))
+
+
+async def _found(call: Call, who: Caller, ask: Any) -> Any:
+    """What `ask` answers for the order of the path, or the refusal when it is none of the caller's."""
+    uid = call.params["uid"]
+
+    def look(reads: Reads) -> Any:
+        order = reads.order(who.tenant_id or None, OrderName("uid", uid))
+        return None if order is None else ask(reads, order)
+
+    found = await call.hub.read(look)
+    if found is None:
+        raise unknown_order(uid)
+    return found
+
+
+async def _through_another_door(call: Call, who: Caller, name: str) -> Answer:
+    doors = {each.name: each.render for each in port(call).dialects if each.render is not None}
+    if name not in doors:
+        raise refuse("as", f"as is one of {', '.join(sorted(doors))}")
+    if call.query.get("fields"):
+        raise refuse("fields", "fields and as cannot be combined: a vendor's answer is whole")
+
+    def with_settings(reads: Reads, order: Order) -> tuple[Order, Settings]:
+        return order, reads.settings(order.tenant_id)
+
+    order, settings = await _found(call, who, with_settings)
+    return Answer(200, encode(doors[name](order, settings)), (_etag(order),))
+
+
+@guarded("orders:read")
+async def order_events(call: Call, who: Caller) -> Answer:
+    """The history of one order, oldest first."""
+    events = await _found(call, who, lambda reads, order: reads.events(order))
+    return Answer(200, encode({"items": plain_values([event_shape(event) for event in events])}))
+
+
+def _etag(order: Order) -> tuple[str, str]:
+    return ("ETag", f'"{order.version}"')
+
+
+_ORDERS = "/hub/v1/orders"
+
+ROUTES = (
+    Route("GET", _ORDERS, list_orders, "Orders of every door, newest first"),
+    Route("GET", f"{_ORDERS}/{{uid}}", one_order, "One order in full, or through another door"),
+    Route("GET", f"{_ORDERS}/{{uid}}/events", order_events, "The history of one order"),
+)

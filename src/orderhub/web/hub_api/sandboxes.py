@@ -1,0 +1,45 @@
+"""POST /hub/v1/sandboxes: an untouched sandbox with a dialect's demo business, for one run of someone's tests."""
+
+from __future__ import annotations
+
+from orderhub.dialects.contract import Answer, Call, Caller, Route
+from orderhub.dialects.wiring import encode
+from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator
+from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse
+from orderhub.web.hub_api.inner import is_dry_run, port
+
+
+class NewSandbox(Body, frozen=True, kw_only=True):
+    """Which vendor's API it is for."""
+
+    dialect: Name
+
+
+@guarded(OPERATOR)
+async def open_sandbox(call: Call, who: Caller) -> Answer:
+    """A new tenant with the demo business of a dialect. Its credentials are in this answer and in no other."""
+    # Seeding stands above the web: it is met when it is needed.
+    from orderhub.sandboxes import open_sandbox as open_one  # noqa: PLC0415
+
+    assert is_operator(who.credential)
+    given = body_of(call, NewSandbox)
+    hub = port(call)
+    dialects = {each.name: each for each in hub.dialects}
+    if given.dialect not in dialects:
+        raise refuse("dialect", f"dialect is one of {', '.join(sorted(dialects))}")
+    if is_dry_run(call):
+        return Answer(201, encode({"dialect": given.dialect}))
+    made = await hub.blocking(open_one, hub.ledger, hub.cipher, dialects[given.dialect])
+    return Answer(201, encode(made))
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/hub/v1/sandboxes",
+        open_sandbox,
+        "An untouched sandbox of one's own (operators)",
+        request=NewSandbox,
+        mutates=True,
+    ),
+)

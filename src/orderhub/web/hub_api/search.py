@@ -1,0 +1,210 @@
+"""The filters of `GET /hub/v1/orders`: which may go together, and the index that answers each combination.
+
+A list must answer its hundredth page among a million orders as it answers its first among ten: every
+combination here walks one index. What is not here is refused rather than answered slowly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from orderhub.core.commands import OrderName
+from orderhub.core.queries import OrderSearch, Reads
+from orderhub.core.search import (
+    EMAIL,
+    PHONE,
+    SKU,
+    beginning,
+    email_term,
+    is_whole,
+    phone_term,
+    sku_term,
+)
+from orderhub.core.values import Order, Status
+from orderhub.dialects.contract import Call, Stop
+from orderhub.web.hub_api.bodies import instant, limit_of, refuse, refuse_unknown_query
+
+MAX_PAGE = 200
+# More beginnings than this are merged at no bounded cost: a longer beginning is asked for.
+MAX_BEGINNINGS = 64
+# Without a tenant, filters are looked up in each one: only so many looks are worth one call.
+MAX_LOOKS = 200
+
+TIMES = ("recorded", "updated", "occurred")
+_WINDOW = {f"{name}_{end}" for name in TIMES for end in ("from", "to")}
+_ARRIVAL = frozenset({"recorded_from", "recorded_to"})
+# Sets of filters that go together, with the index (or table) that answers them.
+COMBINATIONS: Mapping[frozenset[str], str] = {
+    frozenset(): "orders_by_arrival",
+    frozenset({"dialect"}): "orders_by_door",
+    frozenset({"status"}): "orders_by_status",
+    frozenset({"dialect", "status"}): "orders_by_door_and_status",
+    frozenset({"owner"}): "orders_by_owner",
+    frozenset({"account"}): "orders_by_account",
+    frozenset({"reference"}): "orders_by_reference",
+    frozenset({"number"}): "orders_by_number",
+    frozenset({"email"}): "order_term",
+    frozenset({"phone"}): "order_term",
+    frozenset({"sku"}): "order_term",
+    frozenset({"word"}): "order_term",
+    frozenset({"updated"}): "orders_by_update",
+    frozenset({"occurred"}): "orders_by_occurrence",
+}
+FILTERS = frozenset({name for each in COMBINATIONS for name in each} - {"updated", "occurred"})
+PARAMETERS = FILTERS | _WINDOW | {"tenant", "limit", "cursor", "fields"}
+_TERMS = frozenset({"email", "phone", "sku", "word"})
+_ACROSS_TENANTS = frozenset({"dialect", "status"})
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A list as it was asked for; `filters` are the names of those given."""
+
+    filters: frozenset[str]
+    values: dict[str, str]
+    search: OrderSearch
+
+
+def wanted(call: Call, tenant_id: int | None) -> Wanted:
+    """Raises Stop(INVALID) for what no index answers."""
+    query = call.query
+    refuse_unknown_query(call, frozenset(PARAMETERS))
+    filters = frozenset(name for name in FILTERS if query.get(name))
+    by = _time_of(query)
+    combination = filters | ({by} if by != "recorded" else set())
+    if combination not in COMBINATIONS:
+        raise refuse(
+            ",".join(sorted(combination)),
+            f"no index answers {' with '.join(sorted(combination))} together: "
+            "see the list of filters that go together",
+        )
+    if tenant_id is None and not combination <= _ACROSS_TENANTS:
+        raise refuse("tenant", f"{', '.join(sorted(combination))} needs tenant", "missing")
+    search = OrderSearch(
+        tenant_id=tenant_id,
+        by=f"{by}_at",
+        since=_instant(query, f"{by}_from"),
+        until=_instant(query, f"{by}_to"),
+        after=_cursor(query.get("cursor", ""), tenant_id),
+        limit=limit_of(call, MAX_PAGE),
+    )
+    values = {name: query[name] for name in filters}
+    return Wanted(filters, values, _filtered(search, values))
+
+
+def _time_of(query: Mapping[str, str]) -> str:
+    given = [t for t in TIMES if query.get(f"{t}_from") or query.get(f"{t}_to")]
+    if len(given) > 1:
+        raise refuse(given[1], f"{given[0]} and {given[1]} times cannot be combined")
+    return given[0] if given else "recorded"
+
+
+def _instant(query: Mapping[str, str], name: str) -> int | None:
+    return instant(query[name], name) if query.get(name) else None
+
+
+def _cursor(text: str, tenant_id: int | None) -> tuple[int, ...]:
+    if not text:
+        return ()
+    parts = text.split(".")
+    if len(parts) != (3 if tenant_id is None else 2) or len(text) > 64:
+        raise _bad_cursor()
+    if not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
+        raise _bad_cursor()
+    return tuple(map(int, parts))
+
+
+def _bad_cursor() -> Stop:
+    return refuse("cursor", "cursor is a next_cursor of an earlier page of the same list")
+
+
+def _filtered(search: OrderSearch, values: Mapping[str, str]) -> OrderSearch:
+    if "email" in values:
+        return msgspec.structs.replace(search, terms=((EMAIL, email_term(values["email"])),))
+    if "phone" in values:
+        digits = phone_term(values["phone"])
+        if not digits:
+            raise refuse("phone", "phone has no digit")
+        return msgspec.structs.replace(search, terms=((PHONE, digits),))
+    if "sku" in values:
+        return msgspec.structs.replace(search, terms=((SKU, sku_term(values["sku"])),))
+    columns = {"dialect": "door"}
+    plain = [
+        (columns.get(name, name), value)
+        for name, value in values.items()
+        if name in ("dialect", "owner", "account", "reference")
+    ]
+    statuses = _statuses(values.get("status", ""))
+    heads = [(*plain, ("status", each.value)) for each in statuses] or [tuple(plain)]
+    return msgspec.structs.replace(search, anyone_of=tuple(heads))
+
+
+def _statuses(text: str) -> tuple[Status, ...]:
+    try:
+        return tuple(dict.fromkeys(Status(each) for each in text.split(",") if each))
+    except ValueError:
+        allowed = ", ".join(Status)
+        raise refuse("status", f"status is one of {allowed}, or several with commas") from None
+
+
+def page(reads: Reads, asked: Wanted) -> tuple[list[Order], str | None]:
+    """The orders of the page and the cursor of the next one. Raises Stop for a word too many begin with."""
+    search = asked.search
+    if "number" in asked.filters:
+        assert search.tenant_id is not None
+        named = OrderName("number", asked.values["number"])
+        return list(reads.orders_named(search.tenant_id, named)), None
+    if "word" in asked.filters:
+        search = _of_word(reads, search, asked.values["word"])
+        if not search.terms:
+            return [], None
+    more = msgspec.structs.replace(search, limit=search.limit + 1)
+    if search.tenant_id is None and search.anyone_of != ((),):
+        found = _in_each_tenant(reads, more)
+    else:
+        found = list(reads.search(more))
+    if len(found) <= search.limit:
+        return found, None
+    shown = found[: search.limit]
+    last = shown[-1]
+    at = {"updated_at": last.updated_at, "occurred_at": last.occurred_at}.get(
+        search.by, last.recorded_at
+    )
+    parts = (at, last.id) if search.tenant_id else (at, last.tenant_id, last.id)
+    return shown, ".".join(map(str, parts))
+
+
+def _of_word(reads: Reads, search: OrderSearch, text: str) -> OrderSearch:
+    sought = beginning(text)
+    if sought is None:
+        raise refuse("word", "word is one word or the beginning of one")
+    kind, term = sought
+    if is_whole(kind, term):
+        return msgspec.structs.replace(search, terms=(sought,))
+    assert search.tenant_id is not None
+    found = reads.terms_beginning(search.tenant_id, kind, term, MAX_BEGINNINGS + 1)
+    if len(found) > MAX_BEGINNINGS:
+        raise refuse("word", f"more than {MAX_BEGINNINGS} words begin like this: say more letters")
+    return msgspec.structs.replace(search, terms=tuple((kind, each) for each in found))
+
+
+def _in_each_tenant(reads: Reads, search: OrderSearch) -> list[Order]:
+    """A filtered list of every tenant: the heads of each one's list, merged."""
+    tenants = reads.tenants()
+    if len(tenants) * len(search.anyone_of) > MAX_LOOKS:
+        raise refuse("tenant", "too many tenants to filter in all of them: name one", "missing")
+    found: list[Order] = []
+    for tenant in tenants:
+        after: tuple[int, ...] = ()
+        if search.after:
+            at, beyond, last = search.after
+            # The list goes by (time, tenant, id), all downwards.
+            after = (at, last) if tenant.id == beyond else (at, _ALL if tenant.id < beyond else 0)
+        one = msgspec.structs.replace(search, tenant_id=tenant.id, after=after)
+        found += reads.search(one)
+    found.sort(key=lambda order: (order.recorded_at, order.tenant_id, order.id), reverse=True)
+    return found[: search.limit]
+
+
+_ALL = 2**62

@@ -1,0 +1,189 @@
+"""/hub/v1/tenants: who the hub serves, how each does business, and its test clock."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from sqlalchemy.exc import IntegrityError
+
+from orderhub.core.access import Tenant
+from orderhub.core.commands import ChangeSettings, SetClock
+from orderhub.core.known import Accepted
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Settings
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
+from orderhub.dialects.wiring import encode
+from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, origin_in, tenant_in_path
+from orderhub.web.hub_api.bodies import (
+    Body,
+    Name,
+    body_of,
+    converted,
+    fault_of,
+    instant,
+    members_of,
+    refuse,
+)
+from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.shapes import clock_shape, settings_shape
+
+_FIXED = {"name", "clock", "first_order_id"}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_RETRIES = 8
+_CENTURY_S = 100 * 366 * 86_400
+
+Seconds = Annotated[int, msgspec.Meta(ge=-_CENTURY_S, le=_CENTURY_S)]
+
+
+class NewTenant(Body, frozen=True, kw_only=True):
+    """`settings` as in PATCH …/settings, and `first_order_id`."""
+
+    name: Name
+    title: Name = ""
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class ClockMove(Body, frozen=True, kw_only=True):
+    """freeze and run take `at`; advance takes `by_s` seconds; real gives the test clock up."""
+
+    action: Literal["freeze", "run", "advance", "real"]
+    at: str | None = None
+    by_s: Seconds = 0
+
+
+def _shape(tenant: Tenant) -> dict[str, Any]:
+    return {"name": tenant.name, "title": tenant.title or None}
+
+
+@guarded("settings")
+async def list_tenants(call: Call, who: Caller) -> Answer:
+    """The tenants that the token reaches."""
+    tenants = await call.hub.read(lambda reads: reads.tenants())
+    reached = [_shape(t) for t in tenants if who.tenant_id in (0, t.id)]
+    return Answer(200, encode({"items": reached}))
+
+
+@guarded(OPERATOR)
+async def create_tenant(call: Call, who: Caller) -> Answer:
+    """A new tenant with its settings; its name is part of paths and cannot be changed."""
+    assert is_operator(who.credential)
+    given = body_of(call, NewTenant)
+    if not _NAME.fullmatch(given.name) or given.name == OPERATOR:
+        raise refuse(
+            "name",
+            "name is 1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, "
+            "and is not operator",
+        )
+    allowed = set(Settings.__struct_fields__) - {"name", "clock"}
+    settings = _checked(given.settings, given.name, allowed, "settings")
+    tenant = await port(call).blocking(_add, call, given, settings)
+    body = {**_shape(tenant), "settings": settings_shape(settings)}
+    location = ("Location", f"/hub/v1/tenants/{tenant.name}/settings")
+    return Answer(201, encode(body), (location,))
+
+
+def _add(call: Call, given: NewTenant, settings: Settings) -> Tenant:
+    """The directory is small and seldom written: the next id is found by looking, and again when taken."""
+    ledger = port(call).ledger
+    for attempt in range(_RETRIES):
+        tenants = ledger.read(lambda reads: reads.tenants())
+        if any(each.name == given.name for each in tenants):
+            break
+        following = max((each.id for each in tenants), default=0) + 1
+        tenant = Tenant(following, given.name, given.title)
+        if is_dry_run(call):
+            return tenant
+        try:
+            ledger.add_tenant(tenant, settings)
+        except IntegrityError:
+            if attempt == _RETRIES - 1:
+                raise
+            continue
+        return tenant
+    raise Refused(Rejected(Reason.ALREADY_EXISTS, "name", f"the tenant {given.name} exists"))
+
+
+@guarded("settings")
+async def get_settings(call: Call, who: Caller) -> Answer:
+    tenant = await tenant_in_path(call, who)
+    settings = await call.hub.read(lambda reads: reads.settings(tenant.id))
+    return Answer(200, encode(settings_shape(settings)))
+
+
+@guarded("settings")
+async def patch_settings(call: Call, who: Caller) -> Answer:
+    """The members given replace the stored ones; `dialects` is merged one level deep."""
+    tenant = await tenant_in_path(call, who)
+    members = members_of(call)
+    _checked(members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
+
+    def answer(accepted: Accepted) -> Answer:
+        return Answer(200, encode(settings_shape(accepted.result)))
+
+    return await call.submit(
+        ChangeSettings(origin=origin_in(call, who, tenant.id), members=members), answer
+    )
+
+
+def _checked(members: dict[str, Any], name: str, allowed: set[str], prefix: str = "") -> Settings:
+    unknown = sorted(set(members) - allowed)
+    if unknown:
+        raise invalid(
+            *(
+                WireFault(each, "value", f"{each} is not a setting that can be changed")
+                for each in unknown
+            )
+        )
+    try:
+        return msgspec.convert({"name": name, **members}, Settings, strict=True)
+    except msgspec.ValidationError as error:
+        raise invalid(fault_of(error, prefix)) from None
+
+
+@guarded("clock")
+async def get_clock(call: Call, who: Caller) -> Answer:
+    tenant = await tenant_in_path(call, who)
+    settings = await call.hub.read(lambda reads: reads.settings(tenant.id))
+    return Answer(200, encode(clock_shape(settings, call.received_at)))
+
+
+@guarded("clock")
+async def set_clock(call: Call, who: Caller) -> Answer:
+    """Freeze, run from an instant, advance, or give up a sandbox's test clock."""
+    tenant = await tenant_in_path(call, who)
+    given = converted(members_of(call), ClockMove)
+    command = SetClock(
+        origin=origin_in(call, who, tenant.id),
+        action=given.action,
+        at_us=None if given.at is None else instant(given.at, "at"),
+        by_us=given.by_s * 1_000_000,
+    )
+    wall = call.received_at
+
+    def answer(accepted: Accepted) -> Answer:
+        return Answer(200, encode(clock_shape(accepted.result, wall)))
+
+    return await call.submit(command, answer)
+
+
+_TENANT = "/hub/v1/tenants/{tenant}"
+
+ROUTES = (
+    Route("GET", "/hub/v1/tenants", list_tenants, "Tenants within reach"),
+    Route(
+        "POST",
+        "/hub/v1/tenants",
+        create_tenant,
+        "A new tenant (operators)",
+        request=NewTenant,
+        mutates=True,
+    ),
+    Route("GET", f"{_TENANT}/settings", get_settings, "A tenant's settings"),
+    Route("PATCH", f"{_TENANT}/settings", patch_settings, "Change settings", mutates=True),
+    Route("GET", f"{_TENANT}/clock", get_clock, "The tenant's time"),
+    Route(
+        "POST", f"{_TENANT}/clock", set_clock, "Move a test clock", request=ClockMove, mutates=True
+    ),
+)

@@ -1,0 +1,77 @@
+"""What Prometheus shows. One registry for each app, so that importing registers nothing."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.orders = Counter(
+            "orderhub_orders", "Orders placed", ["dialect"], registry=self.registry
+        )
+        self.refusals = Counter(
+            "orderhub_refusals",
+            "Commands refused",
+            ["dialect", "reason"],
+            registry=self.registry,
+        )
+        self.replays = Counter(
+            "orderhub_replays",
+            "Repeats answered with the first answer",
+            ["dialect"],
+            registry=self.registry,
+        )
+        self.faults = Counter(
+            "orderhub_faults",
+            "Calls that never became a command",
+            ["dialect", "kind"],
+            registry=self.registry,
+        )
+        self.answers = Histogram(
+            "orderhub_answer_seconds",
+            "Time from request to answer",
+            ["dialect"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.batch_sizes = Histogram(
+            "orderhub_batch_commands", "Commands in a batch", buckets=_SIZES, registry=self.registry
+        )
+        self.commits = Histogram(
+            "orderhub_commit_seconds",
+            "Time to load, decide, write and commit a batch",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.retries = Counter(
+            "orderhub_batch_retries", "Batches tried again", registry=self.registry
+        )
+        self.queue_depth = Gauge(
+            "orderhub_queue_depth", "Commands that wait", registry=self.registry
+        )
+        self._answers: dict[str, Histogram] = {}
+
+    # --- what the intake tells
+
+    def batch(self, size: int, seconds: float) -> None:
+        self.batch_sizes.observe(size)
+        self.commits.observe(seconds)
+
+    def retried(self) -> None:
+        self.retries.inc()
+
+    # --- what the web tells
+
+    def answered(self, dialect: str, seconds: float) -> None:
+        child = self._answers.get(dialect)
+        if child is None:
+            child = self._answers[dialect] = self.answers.labels(dialect)
+        child.observe(seconds)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,334 @@
+"""The hub as dialects see it: implements contract.Hub over the intake and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from orderhub.core.access import Credential
+from orderhub.core.commands import Command, PlaceOrder
+from orderhub.core.known import Accepted
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Rejected
+from orderhub.core.values import Settings
+from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Stop
+from orderhub.dialects.wiring import decode
+from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body
+from orderhub.intake.intake import Busy, Intake
+from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.ledger.batch import ClaimName
+from orderhub.ledger.ledger import Ledger
+from orderhub.settings import ProgramSettings
+from orderhub.web.faults import Faults
+from orderhub.web.metrics import Metrics
+
+T = TypeVar("T")
+
+_CACHE_S = 0.9
+_MOST_WINDOW_S = 7 * 86_400  # as long as claims are kept
+_CACHE_SIZE = 20_000
+DRY_RUN = ("Hub-Dry-Run", "true")
+
+
+class SecretKeyMissing(ValueError):
+    """Raised when a secret must be read back and ORDERHUB_SECRET_KEY is not the one it was written with."""
+
+
+class Cipher:
+    """Encrypts what must be read back, under a key derived from ORDERHUB_SECRET_KEY."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._fernet: Fernet | None = None
+        if secret_key:
+            digest = hashlib.sha256(b"orderhub:" + secret_key.encode()).digest()
+            self._fernet = Fernet(base64.urlsafe_b64encode(digest))
+
+    def encrypt(self, secret: str) -> str:
+        if self._fernet is None:
+            raise SecretKeyMissing("Set ORDERHUB_SECRET_KEY: this secret must be stored encrypted.")
+        return self._fernet.encrypt(secret.encode()).decode()
+
+    def decrypt(self, secret: str) -> str:
+        if self._fernet is None:
+            raise SecretKeyMissing(
+                "Set ORDERHUB_SECRET_KEY: stored secrets cannot be read without it."
+            )
+        try:
+            return self._fernet.decrypt(secret.encode()).decode()
+        except InvalidToken:
+            raise SecretKeyMissing(
+                "ORDERHUB_SECRET_KEY is not the one the secrets were stored under."
+            ) from None
+
+
+class Windows:
+    """Sliding windows of hits by name: vendors' rate limits and guess limits."""
+
+    def __init__(self) -> None:
+        self._hits: dict[str, deque[float]] = {}
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
+        """Count a hit; answers 0.0, or the seconds until one would be allowed again."""
+        now = time.monotonic()
+        # Last hit, last forgotten: a flood of new names does not wash away the one under attack.
+        hits = self._hits.pop(name, None) or deque()
+        self._hits[name] = hits
+        if len(self._hits) > _CACHE_SIZE:
+            del self._hits[next(iter(self._hits))]
+        while hits and hits[0] <= now - window_s:
+            hits.popleft()
+        if len(hits) >= limit:
+            return max(hits[0] + window_s - now, 0.001)
+        if count:
+            hits.append(now)
+        return 0.0
+
+    def room(self, name: str, limit: int, window_s: float) -> tuple[int, float]:
+        """After `allow`: how many hits are left, and the seconds until the oldest one leaves the window."""
+        hits = self._hits.get(name)
+        if not hits:
+            return limit, 0.0
+        return max(0, limit - len(hits)), max(0.0, hits[0] + window_s - time.monotonic())
+
+    def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
+        """Pour a hit into a leaky bucket; answers 0.0, or the seconds until it would fit."""
+        now = time.monotonic()
+        level, since = self._levels.pop(name, (0.0, now))
+        if len(self._levels) >= _CACHE_SIZE:
+            del self._levels[next(iter(self._levels))]
+        level = max(0.0, level - (now - since) * leak_per_s)
+        if level + 1 > bucket:
+            self._levels[name] = (level, now)
+            return (level + 1 - bucket) / leak_per_s
+        self._levels[name] = (level + 1, now)
+        return 0.0
+
+
+class HubPort:
+    """One for each app. Only the event loop's thread calls it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        intake: Intake,
+        settings: ProgramSettings,
+        metrics: Metrics,
+        dialects: tuple[Dialect, ...] = (),
+    ) -> None:
+        self.dialects = dialects
+        self.public_url = settings.public_url.rstrip("/")
+        self.rate_limits = settings.rate_limits
+        self.errors_in_detail = settings.errors_in_detail
+        self.ledger = ledger
+        self.intake = intake
+        self.metrics = metrics
+        self.used: dict[str, int] = {}
+        self.clock_changed = asyncio.Event()
+        self.cipher = Cipher(settings.secret_key)
+        self._windows = Windows()
+        self.faults = Faults(self.is_sandbox)
+        self._credentials: dict[tuple[str, str], tuple[float, Credential | None]] = {}
+        self._own: dict[tuple[str, str], Credential] = {}
+        self._settings: dict[int, tuple[float, Settings]] = {}
+        self._decrypted: dict[str, str] = {}
+        self._readers = ThreadPoolExecutor(4, "orderhub-reader")
+        self._workers = ThreadPoolExecutor(2, "orderhub-worker")
+
+    def close(self) -> None:
+        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    # --- reading
+
+    async def read(self, ask: Callable[[Reads], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.ledger.read, ask)
+
+    def admit(self, credential: Credential) -> None:
+        """Take a credential that lives in this process only: the command line's own."""
+        self._own[(credential.kind, credential.name)] = credential
+
+    async def credential(self, kind: str, name: str) -> Credential | None:
+        if (kind, name) in self._own:
+            return self._own[(kind, name)]
+        now = time.monotonic()
+        cached = self._credentials.get((kind, name))
+        if cached is None or cached[0] < now:
+            found = await self.read(lambda reads: reads.credential(kind, name))
+            if len(self._credentials) > _CACHE_SIZE:
+                self._credentials.clear()
+            cached = self._credentials[(kind, name)] = (now + _CACHE_S, found)
+        credential = cached[1]
+        if credential is None or not credential.is_usable(self.now_us()):
+            return None
+        self.used[credential.id] = self.now_us()
+        return credential
+
+    async def settings(self, tenant_id: int) -> Settings:
+        now = time.monotonic()
+        cached = self._settings.get(tenant_id)
+        if cached is None or cached[0] < now:
+            found = await self.read(lambda reads: reads.settings(tenant_id))
+            cached = self._settings[tenant_id] = (now + _CACHE_S, found)
+        return cached[1]
+
+    async def is_sandbox(self, tenant_id: int) -> bool:
+        return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
+
+    def forget(self) -> None:
+        """Drop what is cached: a credential or a tenant changed here."""
+        self._credentials.clear()
+        self._settings.clear()
+
+    # --- secrets, limits, slow work
+
+    def encrypt(self, secret: str) -> str:
+        return self.cipher.encrypt(secret)
+
+    def decrypt(self, secret: str) -> str:
+        found = self._decrypted.get(secret)
+        if found is None:
+            if len(self._decrypted) > _CACHE_SIZE:
+                self._decrypted.clear()
+            found = self._decrypted[secret] = self.cipher.decrypt(secret)
+        return found
+
+    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
+        if not limit:
+            return 0.0
+        return self._windows.allow(name, limit, window_s, count=count)
+
+    def room(self, name: str, limit: int, window_s: float) -> tuple[int, float]:
+        return self._windows.room(name, limit, window_s)
+
+    def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
+        return self._windows.pour(name, bucket, leak_per_s)
+
+    async def blocking(self, work: Callable[..., T], *args: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._workers, work, *args)
+
+    # --- commands
+
+    async def submit(
+        self,
+        call: Call,
+        command: Command,
+        answer: Callable[[Accepted], Answer],
+        refusal: Callable[[Rejected], Answer],
+        claim_scope: str,
+        secret_answer: bool,
+        bulk: bool = False,
+    ) -> Answer:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Outcome] = loop.create_future()
+        dry_run = call.is_dry_run
+        await self.faults.before(call)
+
+        def deliver(outcome: Outcome) -> None:
+            if not done.done():
+                done.set_result(outcome)
+
+        waiting = Waiting(
+            command=command,
+            answer=lambda accepted: _worded(answer(accepted)),
+            refusal=lambda rejected: _worded(refusal(rejected)),
+            deliver=deliver,
+            claim=None if secret_answer else self._claim(call, command, claim_scope),
+            dry_run=dry_run,
+            loop=loop,
+        )
+        try:
+            self.intake.put(waiting, bulk=bulk)
+        except Busy as busy:
+            raise Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s)) from None
+        outcome = await done
+        self._note(call, command, outcome, dry_run)
+        worded = outcome.answer
+        if worded is None:
+            kind = FaultKind.UNAVAILABLE if outcome.kind == "unavailable" else FaultKind.BROKEN
+            raise Stop(Fault(kind, retry_after_s=1 if kind is FaultKind.UNAVAILABLE else 0))
+        if call.planned is not None and outcome.accepted is not None:
+            call.planned.append(outcome.accepted)
+        return Answer(worded.status, worded.body, worded.headers, worded.media_type)
+
+    def _claim(self, call: Call, command: Command, scope: str) -> Claim | None:
+        key = call.header("idempotency-key")
+        if not scope:
+            return None
+        if not key:
+            return self._claim_of_body(call, command, scope)
+        if not is_usable_key(key):
+            raise Stop(
+                Fault(
+                    FaultKind.KEY_INVALID, "Idempotency-Key must be 1 to 255 printable characters"
+                )
+            )
+        # A call that submits several commands binds each of them under a key of its own.
+        part = call.notes["keyed"] = call.notes.get("keyed", 0) + 1
+        return Claim(
+            ClaimName(command.origin.tenant_id, scope, key if part == 1 else f"{key}#{part}"),
+            _fingerprint(call),
+        )
+
+    @staticmethod
+    def _claim_of_body(call: Call, command: Command, scope: str) -> Claim | None:
+        """A credential may ask that the same body within so many seconds counts as a repeat."""
+        if call.caller is None or not isinstance(command, PlaceOrder):
+            return None
+        window_s = call.caller.credential.data.get("repeat_window_s", 0)
+        if not isinstance(window_s, int | float) or not 0 < window_s <= _MOST_WINDOW_S:
+            return None
+        return of_body(
+            command.origin.tenant_id, scope, _fingerprint(call), int(window_s * 1_000_000)
+        )
+
+    def _note(self, call: Call, command: Command, outcome: Outcome, dry_run: bool) -> None:
+        notes = call.notes
+        notes["outcome"] = outcome.kind
+        name = call.dialect.name
+        if outcome.kind == "rejected":
+            notes["reason"], notes["field"] = outcome.reason, outcome.field
+            if outcome.detail:
+                notes["detail"] = outcome.detail
+            self.metrics.refusals.labels(name, outcome.reason).inc()
+        elif outcome.kind == "replayed":
+            self.metrics.replays.labels(name).inc()
+        elif outcome.kind == "accepted" and not dry_run:
+            if outcome.order_uids:
+                notes["orders"] = outcome.order_uids
+            accepted = outcome.accepted
+            if isinstance(command, PlaceOrder) and accepted is not None:
+                self.metrics.orders.labels(name).inc(len(accepted.placed))
+            elif accepted is not None and any(r.kind == "settings" for r in accepted.records):
+                self._settings.clear()
+                self.clock_changed.set()
+
+
+def _fingerprint(call: Call) -> str:
+    try:
+        body: object = decode(call.body) if call.body else b""
+    except Stop:
+        body = call.body
+    return fingerprint(call.dialect.name, call.method, call.path, body, call.dialect.secrets)
+
+
+def _worded(answer: Answer) -> Worded:
+    return Worded(answer.status, answer.headers, answer.body, answer.media_type)
+
+
+def scopes_missing(credential: Credential, scope: str) -> bool:
+    """Deny by default: a scope that is not named is not there."""
+    return scope not in credential.scopes and "operator" not in credential.scopes

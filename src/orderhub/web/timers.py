@@ -1,0 +1,89 @@
+"""Timers: due rows are claimed and done by idempotent commands through the intake. No leader is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+import structlog
+
+from orderhub.core.changes import command_of_timer
+from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
+from orderhub.core.known import Accepted, Timer
+from orderhub.core.refusals import Rejected
+from orderhub.intake.intake import Busy, Intake
+from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.ledger.ledger import Ledger
+
+_EVERY_S = 0.5
+_CLAIM_US = 30_000_000
+_DONE = Worded(200, (), b"")
+
+
+class Timers:
+    """Looks twice a second, and at once when a tenant's clock was moved."""
+
+    def __init__(self, ledger: Ledger, intake: Intake, wake: asyncio.Event) -> None:
+        self._ledger = ledger
+        self._intake = intake
+        self._wake = wake
+        self._log = structlog.get_logger("orderhub.timers")
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            # Not wait_for: on Python 3.11 it loses a cancellation that arrives with the wake-up.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY_S):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                while due := await loop.run_in_executor(None, self._claim):
+                    await asyncio.gather(*(self._do(timer) for timer in due))
+            except Busy:
+                continue
+            except Exception as error:  # noqa: BLE001 - a later look may succeed
+                self._log.warning("timers will be tried again", exc_info=error)
+
+    def _claim(self) -> list[Timer]:
+        now = time.time_ns() // 1000
+        if not self._ledger.has_due_timers(now):
+            return []
+        return self._ledger.due_timers(now, _CLAIM_US)
+
+    async def _do(self, timer: Timer) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Outcome] = loop.create_future()
+        bare = ChangeOrder(
+            origin=Origin(
+                tenant_id=timer.tenant_id,
+                door="hub",
+                actor="timer",
+                recorded_at=time.time_ns() // 1000,
+            ),
+            name=OrderName("id", str(timer.order_id)),
+            action=Action.CANCEL,
+        )
+        self._intake.put(
+            Waiting(
+                command=command_of_timer(timer, bare),
+                answer=_accepted,
+                refusal=_rejected,
+                deliver=done.set_result,
+                loop=loop,
+            ),
+            bulk=True,
+        )
+        outcome = await done
+        if outcome.kind == "rejected":
+            # The order went another way: the timer has nothing left to do.
+            await loop.run_in_executor(None, self._ledger.drop_timer, timer)
+
+
+def _accepted(_accepted: Accepted) -> Worded:
+    return _DONE
+
+
+def _rejected(_rejected: Rejected) -> Worded:
+    return _DONE

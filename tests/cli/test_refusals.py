@@ -1,0 +1,152 @@
+"""What cannot be served is refused in one sentence with exit status 2, and nothing is left behind."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from orderhub.cli import server
+from orderhub.cli.commands import app
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.ledger.database import ServeLock, migrate, open_engine, writing
+from orderhub.ledger.ledger import Ledger
+from orderhub.web import logs
+from tests.support import world
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last step before the socket is left out, and so are the log's global settings."""
+    monkeypatch.setattr(server, "_run", lambda *_: None)
+    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    for name in ("ORDERHUB_DATABASE", "ORDERHUB_PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def newer(url: str) -> None:
+    engine = open_engine(url)
+    migrate(engine)
+    with writing(engine).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+
+def no_database(url: str) -> None:
+    Path(url.removeprefix("sqlite:///")).write_text("this is a letter, not a database\n" * 100)
+
+
+def a_folder(url: str) -> None:
+    Path(url.removeprefix("sqlite:///")).mkdir()
+
+
+def refused(*words: str, **variables: str) -> str:
+    result = CliRunner(env=variables).invoke(app, words)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    said = result.stderr.strip()
+    assert said.startswith("orderhub: ")
+    assert "\n" not in said
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "not a database URL"),
+        ("mysql://localhost/x", "not supported"),
+        ("sqlite://", "keeps nothing"),
+        ("sqlite:///x.sqlite?synchronous=off", "acknowledged orders"),
+        ("postgresql://nobody@127.0.0.1:1/none", "cannot be opened"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused(command: str, url: str, says: str) -> None:
+    assert says in refused(command, "--database", url)
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [(newer, "newer OrderHub"), (no_database, "cannot be opened"), (a_folder, "cannot be opened")],
+)
+def test_a_file_that_is_no_database_of_ours_is_refused(
+    sqlite_url: str, command: str, made: Callable[[str], None], says: str
+) -> None:
+    made(sqlite_url)
+    assert says in refused(command, "--database", sqlite_url)
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_an_unknown_setting_is_refused(sqlite_url: str, command: str) -> None:
+    said = refused(command, "--database", sqlite_url, ORDERHUB_PROT="1")
+    assert "ORDERHUB_PROT is not a setting" in said
+
+
+def test_a_second_server_on_one_file_is_refused_and_told_where_the_first_is(
+    sqlite_url: str,
+) -> None:
+    lock = ServeLock(sqlite_url)
+    lock.take("http://127.0.0.1:7777")
+    assert "http://127.0.0.1:7777" in refused("serve", "--database", sqlite_url)
+    lock.release()
+    assert CliRunner().invoke(app, ["serve", "--database", sqlite_url]).exit_code == 0
+
+
+def test_serving_makes_the_database_and_no_credential(sqlite_url: str) -> None:
+    assert CliRunner().invoke(app, ["serve", "--database", sqlite_url]).exit_code == 0
+    ledger = Ledger.open(sqlite_url, RECORD_TYPES)
+    assert ledger.read(lambda reads: reads.tenants()) == ()
+    assert ledger.read(lambda reads: reads.credentials(None)) == ()
+    ledger.close()
+
+
+# --- orderhub check
+
+
+def test_check_says_that_every_law_holds(sqlite_url: str) -> None:
+    with world.open_world(sqlite_url) as ledger:
+        world.place(ledger, world.basket())
+    result = CliRunner().invoke(app, ["check", "--database", sqlite_url])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("every law holds (1 orders, 1 lines, 1 events")
+
+
+def test_check_names_each_breach_and_exits_with_1(sqlite_url: str) -> None:
+    with world.open_world(sqlite_url) as ledger:
+        world.place(ledger, world.basket())
+        with writing(ledger.engine).begin() as connection:
+            connection.execute(text("UPDATE pool SET available = 3 WHERE subject = 'product:188'"))
+            connection.execute(text("UPDATE orders SET total = total + 1"))
+    result = CliRunner().invoke(app, ["check", "--database", sqlite_url])
+    assert result.exit_code == 1
+    assert "stock product:188 A: available 3" in result.stdout
+    assert "net + tax = total on every order" in result.stdout
+    assert result.stdout.strip().splitlines()[-1].endswith("moves)")
+
+
+def test_check_of_what_is_not_there_makes_nothing(tmp_path: Path) -> None:
+    said = refused("check", "--database", f"sqlite:///{tmp_path / 'none.sqlite'}")
+    assert "schema none" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_changes_nothing(sqlite_url: str) -> None:
+    with world.open_world(sqlite_url) as ledger:
+        world.place(ledger, world.basket())
+    path = sqlite_url.removeprefix("sqlite:///")
+    before = dump(path)
+    CliRunner().invoke(app, ["check", "--database", sqlite_url])
+    assert dump(path) == before
+
+
+def dump(path: str) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()

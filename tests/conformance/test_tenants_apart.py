@@ -1,0 +1,94 @@
+"""What belongs to one tenant is to another as if it had never been, whatever it is asked for by."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from orderhub.app import find_dialects
+from tests.support.calls import Caller, Reply
+from tests.support.golden import Golden, Request, goldens
+
+STRANGER = "hub-demo-omni"
+_DIGIT = re.compile(r"[0-9]")
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TELLING = 6  # a shorter name may stand in an answer by chance
+
+
+def uses_names(case: Golden) -> bool:
+    """Whether the call under test names something that an earlier call of the case made."""
+    shown = f"{case.request.path} {dict(case.request.query)} {case.request.raw!r}"
+    return "{{" in shown and any(request.save for request in case.before)
+
+
+CASES = [c for d in find_dialects() for c in goldens(d.name) if uses_names(c)]
+
+
+def another(name: Any) -> str:
+    """A name of the same form that nothing bears."""
+    return _DIGIT.sub(lambda digit: str((int(digit[0]) + 7) % 10), str(name))
+
+
+def blind(reply: Reply, names: list[str]) -> tuple[int, Any]:
+    """The answer without the names that were asked for, and without ids of the answer itself."""
+    text = _UID.sub("UID", reply.body.decode())
+    for name in names:
+        if len(name) >= _TELLING:
+            text = text.replace(name, "NAME")
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return reply.status, text
+    if isinstance(body, dict):
+        for own in ("RequestId", "requestId", "request_id"):
+            body.pop(own, None)
+    return reply.status, body
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_stranger_is_answered_as_if_it_were_not_there(hub: Caller, case: Golden) -> None:
+    saved: dict[str, Any] = {}
+    if case.clock:
+        hub.freeze(case.tenant, case.clock)
+        hub.freeze("omni", case.clock)
+    for request in case.before:
+        request.sent(hub.send, saved)
+    unknown = {name: another(value) for name, value in saved.items()}
+    assert unknown != {name: str(value) for name, value in saved.items()}
+    before = hub.orders(case.tenant)
+    asked = case.request.by(STRANGER)
+    found = blind(asked.sent(hub.send, dict(saved)), [str(value) for value in saved.values()])
+    missing = blind(asked.sent(hub.send, dict(unknown)), list(unknown.values()))
+    assert found == missing
+    assert hub.orders(case.tenant) == before, "a stranger moved it"
+    assert hub.broken() == {}
+
+
+@pytest.mark.parametrize("dialect", find_dialects(), ids=lambda each: each.name)
+def test_every_dialect_is_tried(dialect: Any) -> None:
+    tried = [case for case in CASES if case.dialect == dialect.name]
+    assert tried, f"{dialect.name} has no golden pair that names what an earlier call made"
+
+
+@pytest.mark.parametrize("dialect", find_dialects(), ids=lambda each: each.name)
+def test_an_order_of_one_tenant_is_on_no_list_of_another(hub: Caller, dialect: Any) -> None:
+    first: Golden = goldens(dialect.name)[0]
+    if first.clock:
+        hub.freeze(first.tenant, first.clock)
+    first.request.sent(hub.send, {})
+    assert len(hub.orders(first.tenant)) == 1
+    assert hub.orders("omni") == []
+    answer = hub.ask("GET", "/hub/v1/orders", token=STRANGER)
+    assert answer.json()["items"] == []
+    uid = hub.orders(first.tenant)[0]["uid"]
+    for path in (f"/hub/v1/orders/{uid}", f"/hub/v1/orders/{uid}/events"):
+        assert hub.ask("GET", path, token=STRANGER).status == 404
+    assert hub.ask("POST", f"/hub/v1/orders/{uid}/cancel", {}, token=STRANGER).status == 404
+    assert hub.ask("GET", f"/hub/v1/orders?tenant={first.tenant}", token=STRANGER).status == 404
+
+
+def test_the_names_that_are_tried_change(hub: Caller) -> None:
+    assert another("018bcfe5-6805-7000") == "785bcfe2-3572-4777"
+    request = Request.of({"method": "GET", "path": "/a/{{x}}"}, None)
+    assert request.filled({"x": 1}).path == "/a/1"

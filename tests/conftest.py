@@ -1,0 +1,72 @@
+"""What every test may ask for: an empty database of either kind, and the size of a fuzz run."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import fresh_database, make_home, shared_server, stop_server
+
+POSTGRES_HOME = pytest.StashKey[Path]()
+OWNER_PID = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz-examples",
+        type=int,
+        default=50,
+        help="examples per fuzz test (default 50; `make fuzz` takes many more)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", None)
+    if given is None:
+        config.stash[POSTGRES_HOME] = make_home()
+        config.stash[OWNER_PID] = os.getpid()
+    else:
+        config.stash[POSTGRES_HOME] = Path(given["postgres_home"])
+        config.stash[OWNER_PID] = given["owner_pid"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """With pytest-xdist all workers share one server, started by the first who needs it."""
+    node.workerinput["postgres_home"] = str(node.config.stash[POSTGRES_HOME])
+    node.workerinput["owner_pid"] = node.config.stash[OWNER_PID]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    home = config.stash.get(POSTGRES_HOME, None)
+    if home is not None and not hasattr(config, "workerinput"):
+        stop_server(home)
+
+
+@pytest.fixture(scope="session")
+def fuzz_examples(pytestconfig: pytest.Config) -> int:
+    return pytestconfig.getoption("--fuzz-examples")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(pytestconfig: pytest.Config) -> str:
+    """The URL of the run's one PostgreSQL; started at the first use, never for SQLite alone."""
+    return shared_server(pytestconfig.stash[POSTGRES_HOME], pytestconfig.stash[OWNER_PID])
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'hub.sqlite'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    with fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, empty database; the test runs once on each kind."""
+    return request.getfixturevalue(f"{request.param}_url")

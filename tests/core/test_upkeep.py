@@ -1,0 +1,137 @@
+"""Records, clocks and settings: given what is known, when a command comes, then what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orderhub.core import decide, upkeep
+from orderhub.core.commands import ChangeSettings, Origin, PutRecords, RecordChange, SetClock
+from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Clock, ClockMode, Settings
+
+HOUR = 3_600_000_000
+AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=10 * HOUR)
+IDS = NewIds(records={"note": (501, 502)}, uids=("x-1", "x-2"))
+
+
+def known_with(*records: Record, settings: Settings | None = None) -> Known:
+    known = Known()
+    doc = settings or Settings(name="shop", sandbox=True)
+    row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=doc, version=4)
+    known.learn_records(RecordKey(1, "settings", "id", "0"), (row,))
+    for each in records:
+        known.learn_records(RecordKey(1, each.kind, "id", str(each.id)), (each,))
+        known.learn_records(RecordKey(1, each.kind, "code", each.code), (each,))
+    return known
+
+
+def note(number: int, version: int = 1, code: str = "") -> Record:
+    return Record(
+        tenant_id=1, kind="note", id=number, uid=f"u-{number}", code=code, doc=0, version=version
+    )
+
+
+def put(*changes: RecordChange, **more: Any) -> PutRecords:
+    return PutRecords(origin=AT, changes=changes, **more)
+
+
+def change(number: int = 0, doc: Any = 1, **more: Any) -> RecordChange:
+    return RecordChange(kind="note", id=number, doc=doc, **more)
+
+
+PUTS = [
+    # what stands         what is put                                  what is written: id, uid, code, version
+    ((),                  put(change()),                               [(501, "x-1", "", 1)]),
+    ((),                  put(change(), change()),                     [(501, "x-1", "", 1), (502, "x-2", "", 1)]),
+    ((),                  put(change(7, uid="mine", code="C")),        [(7, "mine", "C", 1)]),
+    ((note(7, 3, "C"),),  put(change(7)),                              [(7, "u-7", "C", 4)]),
+    ((note(7, 3, "C"),),  put(change(7, uid="new", code="D")),         [(7, "new", "D", 4)]),
+    ((note(7, 3),),       put(change(7, if_version=3)),                [(7, "u-7", "", 4)]),
+    ((note(7, 3),),       put(change(7, if_version=2)),                Reason.VERSION_CONFLICT),
+    ((),                  put(change(7, if_version=1)),                Reason.VERSION_CONFLICT),
+    ((),                  put(change(7, if_version=0)),                [(7, "x-1", "", 1)]),
+    ((note(7, 3),),       put(change(7, None, if_version=2)),          Reason.VERSION_CONFLICT),
+    ((note(7, 1, "C"),),  put(change(), unique=(("note", "code", "C"),)),  Reason.ALREADY_EXISTS),
+    ((note(7, 1, "C"),),  put(change(7), unique=(("note", "code", "C"),)), [(7, "u-7", "C", 2)]),
+    ((),                  put(change(), exists=(("note", "id", "7"),)),    Reason.RECORD_UNKNOWN),
+    ((note(7),),          put(change(), exists=(("note", "id", "7"),)),    [(501, "x-1", "", 1)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stands", "command", "then"), PUTS)
+def test_records_are_put_or_refused(
+    stands: tuple[Record, ...], command: PutRecords, then: Any
+) -> None:
+    decision = upkeep.put(command, known_with(*stands), IDS)
+    if isinstance(decision, Rejected):
+        assert decision.reason is then
+        return
+    assert [(r.id, r.uid, r.code, r.version) for r in decision.records] == then
+
+
+def test_removing_what_is_there_and_what_is_not() -> None:
+    decision = upkeep.put(put(change(7, None), change(8, None)), known_with(note(7, 3)), IDS)
+    assert isinstance(decision, Accepted)
+    assert [(each.id, each.version) for each in decision.removed] == [(7, 3)]
+    assert decision.records == ()
+
+
+def test_a_command_asks_for_the_ids_it_will_use() -> None:
+    command = put(change(), change(7), change(), RecordChange(kind="memo", doc=1))
+    wanted = decide.wanted(command, known_with())
+    assert dict(wanted.records) == {"note": 2, "memo": 1}
+    assert wanted.uids == 4
+    assert wanted.orders == 0
+
+
+CLOCKS = [
+    # how the clock stands                     what is asked                                       at 10:00, 12:00
+    (Clock(),                                  {"action": "freeze"},                              (10, 10)),
+    (Clock(),                                  {"action": "freeze", "at_us": 3 * HOUR},           (3, 3)),
+    (Clock(),                                  {"action": "run", "at_us": 3 * HOUR},              (3, 5)),
+    (Clock(),                                  {"action": "advance", "by_us": 5 * HOUR},          (15, 17)),
+    (Clock(ClockMode.RUNNING, -HOUR),          {"action": "advance", "by_us": 2 * HOUR},          (11, 13)),
+    (Clock(ClockMode.RUNNING, -HOUR),          {"action": "freeze"},                              (9, 9)),
+    (Clock(ClockMode.FROZEN, 0, 3 * HOUR),     {"action": "advance", "by_us": 2 * HOUR},          (5, 5)),
+    (Clock(ClockMode.FROZEN, 0, 3 * HOUR),     {"action": "run"},                                 (3, 5)),
+    (Clock(ClockMode.FROZEN, 0, 3 * HOUR),     {"action": "real"},                                (10, 12)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stands", "asked", "then"), CLOCKS)
+def test_a_sandboxs_clock_is_moved(
+    stands: Clock, asked: dict[str, Any], then: tuple[int, int]
+) -> None:
+    known = known_with(settings=Settings(name="shop", sandbox=True, clock=stands))
+    decision = upkeep.set_clock(SetClock(origin=AT, **asked), known)
+    assert isinstance(decision, Accepted)
+    clock = decision.result.clock
+    assert (clock.at(10 * HOUR), clock.at(12 * HOUR)) == (then[0] * HOUR, then[1] * HOUR)
+    assert decision.records[0].version == 5
+
+
+def test_a_real_tenants_clock_cannot_be_moved() -> None:
+    known = known_with(settings=Settings(name="shop"))
+    decision = upkeep.set_clock(SetClock(origin=AT, action="freeze"), known)
+    assert isinstance(decision, Rejected)
+    assert (decision.reason, decision.field) == (Reason.TRANSITION_NOT_ALLOWED, "clock")
+
+
+def test_settings_are_merged_and_what_is_not_named_stays() -> None:
+    stands = Settings(
+        name="shop",
+        currency="CNY",
+        clock=Clock(ClockMode.FROZEN, frozen_at_us=7),
+        dialects={"a": {"x": 1, "y": 2}, "b": {"z": 3}},
+    )
+    members = {"auto_close_s": 60, "dialects": {"a": {"x": 9}}}
+    decision = upkeep.change_settings(
+        ChangeSettings(origin=AT, members=members), known_with(settings=stands)
+    )
+    assert isinstance(decision, Accepted)
+    after: Settings = decision.result
+    assert (after.currency, after.auto_close_s, after.clock) == ("CNY", 60, stands.clock)
+    assert after.dialects == {"a": {"x": 9}, "b": {"z": 3}}

@@ -1,0 +1,342 @@
+"""Carts, coupons, payments, memberships, what is sold, and what time does; through HTTP."""
+
+import asyncio
+
+import pytest
+
+from orderhub.ledger.check import check_ledger
+from tests.dialects.anqicms.front import (
+    CREATE,
+    NOW,
+    WIDE,
+    call,
+    create,
+    open_shop,
+    show,
+    told,
+    uid_of,
+    user,
+)
+
+pytestmark = pytest.mark.anyio
+NOT_OPERABLE = (-1, "该订单不可操作")
+NOT_FOUND = (-1, "record not found")
+PAY, CHECK = "/api/order/payment", "/api/payment/check?order_id="
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory):
+    async with open_shop(tmp_path_factory.mktemp("shop")) as opened:
+        yield opened
+        # Whatever the tests did, the ledger's laws hold: pools are conserved, rows are their events.
+        assert check_ledger(opened.hub.ledger.engine).breaches == []
+
+
+# --- carts
+
+
+async def test_a_cart_is_filled_changed_ordered_and_emptied_with_the_order(hub):
+    me = user(1001)
+    saved = {"code": 0, "msg": "保存成功"}
+    extra = {"gift": True}
+    row = {"archive_id": 188, "quantity": 2, "order_extra": extra}
+    assert await call(hub, "/api/cart/add", row, me) == saved
+    assert await call(hub, "/api/cart/add", {"archive_id": "188", "quantity": 3.0}, me) == saved
+    sku = {"archive_id": 2, "sku_id": 3, "quantity": 1, "sku_values": [{"id": 156}]}
+    assert await call(hub, "/api/cart/update", sku, me) == saved
+    cart = await call(hub, "/api/cart/list", None, me)
+    assert (cart["total"], [r["archive_id"] for r in cart["data"]]) == (2, [2, 188])
+    assert [(r["quantity"], r["price"], r["amount"]) for r in cart["data"]] == [
+        (1, 8000, 8000),
+        (3, 9900, 29700),
+    ]
+    assert cart["data"][1]["order_extra"] == extra
+    assert (await call(hub, "/api/cart/list", None, user()))["total"] == 0
+    paged = await call(hub, "/api/cart/list?current=2&pageSize=1", None, me)
+    assert (paged["total"], [r["archive_id"] for r in paged["data"]]) == (2, [188])
+
+    ids = [row["id"] for row in cart["data"]]
+    assert told(await call(hub, CREATE, {"cart_ids": ids}, user())) == NOT_FOUND
+    order = await create(hub, me, cart_ids=ids)
+    assert order["amount"] == 37700
+    assert (await show(hub, order))["details"][0]["sku_values"] == [{"id": 156}]
+    assert (await call(hub, "/api/cart/list", None, me))["data"] == []
+    assert told(await call(hub, CREATE, {"cart_ids": ids}, me)) == NOT_FOUND
+
+
+async def test_an_anonymous_cart_goes_by_its_token_and_can_be_ordered_after_login(hub):
+    cart = {"Cart": "visitor-7"}
+    await call(hub, "/api/cart/add", {"archive_id": 188, "quantity": 1}, cart)
+    row = (await call(hub, "/api/cart/list", None, {"Cookie": "cart=visitor-7"}))["data"][0]
+    assert row["user_id"] == 0
+    assert (await call(hub, "/api/cart/list", None, {"Cart": "visitor-8"}))["total"] == 0
+    other = await call(hub, "/api/cart/remove", {"id": row["id"]}, {"Cart": "visitor-8"})
+    assert told(other) == NOT_FOUND
+    assert told(await call(hub, CREATE, {"cart_ids": [row["id"]]}, user())) == NOT_FOUND
+    order = await create(hub, user(1000, **cart), cart_ids=[row["id"]])
+    assert order["amount"] == 9900
+    assert (await call(hub, "/api/cart/list", None, cart))["total"] == 0
+
+
+async def test_a_row_is_removed_once(hub):
+    await call(hub, "/api/cart/add", {"archive_id": 9, "quantity": 1})
+    rows = (await call(hub, "/api/cart/list"))["data"]
+    body = {"id": next(row["id"] for row in rows if row["archive_id"] == 9)}
+    assert told(await call(hub, "/api/cart/remove", body, user(1001))) == NOT_FOUND
+    assert await call(hub, "/api/cart/remove", body) == {"code": 0, "msg": "删除成功"}
+    assert told(await call(hub, "/api/cart/remove", body)) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"archive_id": 999},
+        {"archive_id": 7},
+        {"archive_id": 188, "sku_id": 3},
+        {"archive_id": 188, "quantity": -1},
+        {"archive_id": 188, "quantity": 10**12},
+        {"archive_id": 188, "order_extra": []},
+        {"archive_id": 10**18},
+        [],
+    ],
+)
+async def test_what_cannot_be_in_a_cart_is_refused(hub, body):
+    assert told(await call(hub, "/api/cart/add", body))[0] == -1
+
+
+async def test_parallel_adds_of_one_product_make_one_row(hub):
+    me, body = user(1012), {"archive_id": 9, "quantity": 2}
+    answers = await asyncio.gather(*(call(hub, "/api/cart/add", body, me) for _ in range(5)))
+    assert {each["code"] for each in answers} == {0}
+    assert (await call(hub, "/api/cart/list", None, me))["total"] == 1
+
+
+# --- coupons
+
+
+async def test_a_claimed_coupon_is_listed_used_once_and_comes_back_when_cancelled(hub):
+    assert await call(hub, "/api/coupon/code", {"id": 6}) == {"code": 0, "msg": "领取成功"}
+    assert told(await call(hub, "/api/coupon/code", {"id": 6})) == (-1, "该优惠券已领取")
+    listed = await call(hub, "/api/coupon/valid?amount=9900&archive_id=188")
+    claim = listed["data"][0]
+    assert (listed["total"], claim["coupon_id"], claim["money"], claim["money_type"]) == (
+        1,
+        6,
+        5,
+        0,
+    )
+    assert (await call(hub, "/api/coupon/valid?archive_id=1"))["total"] == 0
+    assert (await call(hub, "/api/coupon/valid", None, user(1001)))["total"] == 0
+    foreign = await call(hub, CREATE, {"goods_id": 188, "coupon_code_id": claim["id"]}, user(1001))
+    assert told(foreign) == (-1, "优惠券不存在")
+    order = await create(hub, goods_id=188, coupon_code_id=str(claim["id"]), coupon_code="HALF")
+    assert order["amount"] == 9400
+    assert (await show(hub, order))["coupon_code_id"] == str(claim["id"])
+    assert (await call(hub, "/api/coupon/valid"))["total"] == 0
+    again = await call(hub, CREATE, {"goods_id": 188, "coupon_code_id": claim["id"]})
+    assert told(again) == (-1, "优惠券已用完")
+    await call(hub, "/api/order/cancel", {"order_id": order["order_id"]})
+    assert (await call(hub, "/api/coupon/valid"))["total"] == 1
+
+
+async def test_a_coupon_for_one_redemption_per_user_holds_under_parallel_orders(hub):
+    body = {"goods_id": 188, "coupon_code": "ONCE"}
+    for who in (1000, 1001):
+        answers = await asyncio.gather(*(call(hub, CREATE, body, user(who)) for _ in range(6)))
+        assert [each["code"] for each in answers].count(0) == 1
+        assert {each["msg"] for each in answers} == {"", "优惠券已用完"}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [({"id": 99}, "优惠券不存在"), ({}, "优惠券不存在"), ({"id": 4}, "优惠券不可用")],
+)
+async def test_a_coupon_that_is_not_there_or_over_cannot_be_claimed(hub, body, text):
+    assert told(await call(hub, "/api/coupon/code", body)) == (-1, text)
+
+
+# --- payments
+
+
+async def test_a_balance_pays_at_once_and_is_given_back_by_a_refund(hub):
+    balance = (await call(hub, "/api/user/detail"))["data"]["balance"]
+    order = await create(hub)
+    body = {"order_id": order["order_id"], "pay_way": "balance"}
+    assert told(await call(hub, CHECK + order["order_id"])) == NOT_FOUND
+    paid = await call(hub, PAY, body)
+    assert paid["msg"] == "支付成功"
+    assert list(paid["data"]) == ["payment_id", "order_id", "status"]
+    assert paid["data"]["order_id"] == order["order_id"]
+    assert len(paid["data"]["payment_id"]) == 18
+    assert await call(hub, CHECK + order["order_id"]) == {"code": 0, "msg": "支付成功"}
+    assert told(await call(hub, PAY, body)) == NOT_OPERABLE
+    assert (await call(hub, "/api/user/detail"))["data"]["balance"] == balance - 9900
+    shown = await show(hub, order)
+    assert (shown["status"], shown["payment_id"]) == (1, paid["data"]["payment_id"])
+    await hub.refund(await uid_of(hub, order))
+    assert (await call(hub, "/api/user/detail"))["data"]["balance"] == balance
+
+
+async def test_who_has_too_little_pays_nothing(hub):
+    order = await create(hub, user(1001))
+    body = {"order_id": order["order_id"], "pay_way": "balance"}
+    assert told(await call(hub, PAY, body, user(1001))) == (-1, "BalanceNotEnough")
+    assert (await show(hub, order))["status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("way", "members"),
+    [
+        ("wechat", {"pay_way", "code_url"}),
+        ("alipay", {"pay_way", "jump_url"}),
+        ("paypal", {"pay_way", "jump_url"}),
+        ("stripe", {"pay_way", "jump_url"}),
+        ("weapp", {"pay_way", "paySign", "timeStamp", "package", "nonceStr", "signType"}),
+    ],
+)
+async def test_a_provider_begins_a_payment_and_the_order_waits_for_it(hub, way, members):
+    order = await create(hub)
+    body = {"order_id": order["order_id"], "pay_way": way}
+    begun = (await call(hub, PAY, body))["data"]
+    assert set(begun) == members
+    assert begun["pay_way"] == way
+    assert all(isinstance(value, str) for value in begun.values())
+    payment_id = (await show(hub, order))["payment_id"]
+    assert payment_id
+    assert told(await call(hub, CHECK + order["order_id"])) == (-1, "未支付")
+    assert told(await call(hub, CHECK + order["order_id"], None, user(1001))) == (-1, "权限不足")
+    await call(hub, PAY, body)
+    await hub.pay(await uid_of(hub, order))
+    shown = await show(hub, order)
+    assert (shown["status"], shown["payment_id"]) == (1, payment_id)
+    assert told(await call(hub, PAY, body)) == NOT_OPERABLE
+
+
+async def test_only_who_sees_the_whole_shop_may_mark_an_order_as_paid(hub):
+    order = await create(hub)
+    body = {"order_id": order["order_id"], "pay_way": "offline"}
+    assert told(await call(hub, PAY, body)) == (-1, "权限不足")
+    assert (await call(hub, PAY, body, WIDE))["data"]["status"] == 1
+    for way in ("", "gold", None):
+        other = await create(hub)
+        refused = await call(hub, PAY, {"order_id": other["order_id"], "pay_way": way})
+        assert told(refused) == (-1, "无法创建支付订单")
+
+
+# --- memberships
+
+
+async def test_a_paid_membership_completes_and_moves_its_buyer_up_once(hub):
+    order = await create(hub, goods_id=2, quantity=2, type="vip")
+    assert order["amount"] == 73000
+    body = {"order_id": order["order_id"], "pay_way": "balance"}
+    assert (await call(hub, PAY, body))["code"] == 0
+    shown = await show(hub, order)
+    assert shown["status"] == 3
+    assert shown["details"][0]["group"]["title"] == "VIP会员"
+    me = (await call(hub, "/api/user/detail"))["data"]
+    assert (me["group_id"], me["group"]["title"]) == (2, "VIP会员")
+    assert me["expire_time"] == 1_669_212_548 + 365 * 86_400
+
+
+# --- what is sold
+
+
+async def test_a_product_is_shown_with_its_skus_and_their_stock(hub):
+    for query in ("id=2", "filename=goods-2"):
+        data = (await call(hub, f"/api/archive/sku?{query}", None, {}))["data"]
+        assert (data["id"], data["currency"], data["price"]) == (2, "CNY", 80)
+        assert [(s["id"], s["price"], s["stock"] > 0) for s in data["skus"]] == [(3, 80, True)]
+    for query in ("id=999", "id=7", "filename=none", "filename=%00", "", "id=x"):
+        assert told(await call(hub, f"/api/archive/sku?{query}", None, {})) == NOT_FOUND
+
+
+async def test_whether_a_product_was_bought(hub):
+    async def bought(product_id):
+        path = f"/api/archive/order/check?id={product_id}"
+        return (await call(hub, path, None, user(1010)))["data"]
+
+    assert not await bought(188)
+    assert await bought(10)
+    order = await create(hub, user(1010))
+    assert not await bought(188)
+    await hub.pay(await uid_of(hub, order))
+    assert await bought(188)
+
+
+async def test_groups_are_listed_for_anyone(hub):
+    groups = (await call(hub, "/api/user/groups", None, {}))["data"]
+    assert [group["id"] for group in groups] == [1, 2]
+    assert groups[1]["setting"] == {
+        "share_reward": 10,
+        "parent_reward": 5,
+        "discount": 90,
+        "expire_day": 365,
+    }
+    one = await call(hub, "/api/user/group/detail?id=2", None, {})
+    assert one["data"] == groups[1]
+    assert told(await call(hub, "/api/user/group/detail?id=9", None, {})) == NOT_FOUND
+    assert (await call(hub, "/api/captcha", None, {}))["data"] == {"captcha_off": True}
+
+
+# --- addresses
+
+
+async def test_addresses_are_kept_changed_and_listed_newest_first(hub):
+    me = user(1012)
+    assert told(await call(hub, "/api/order/address", None, me)) == NOT_FOUND
+    assert (await call(hub, "/api/order/addresses", None, me))["data"] == []
+    first = (await call(hub, "/api/order/address", {"name": "A", "phone": "1"}, me))["data"]
+    second = (await call(hub, "/api/order/address", {"name": "B"}, me))["data"]
+    changed = await call(hub, "/api/order/address", {"id": first["id"], "City": "C"}, me)
+    assert changed == {"code": 0, "msg": None, "data": {**first, "city": "C"}}
+    listed = await call(hub, "/api/order/addresses", None, me)
+    assert [each["id"] for each in listed["data"]] == [second["id"], first["id"]]
+    assert listed["msg"] is None
+    foreign = await call(hub, "/api/order/address", {"id": first["id"], "name": "X"})
+    assert told(foreign) == (-1, "地址不存在")
+    long = await call(hub, "/api/order/address", {"postcode": "x" * 37}, me)
+    assert told(long) == (-1, "Error 1406 (22001): Data too long for column 'postcode' at row 1")
+    order = await create(hub, me, goods_id=188, address={"id": second["id"]})
+    assert order["order_address"]["name"] == "B"
+    assert order["address_id"] == second["id"]
+
+
+# --- time
+
+
+async def _status_becomes(hub, order, status):
+    for _ in range(100):
+        shown = await show(hub, order)
+        if shown["status"] == status:
+            return shown
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"still {shown['status']}")
+
+
+async def test_the_hub_closes_unpaid_orders_and_finishes_shipped_ones_by_itself(hub):
+    await hub.settings("shop", auto_close_s=600)
+    before = await hub.pool("shop", "stock", "product:188")
+    unpaid, shipped = await create(hub), await create(hub)
+    uid = await uid_of(hub, shipped)
+    await hub.pay(uid)
+    await hub.ship(uid)
+    await hub.advance("shop", 601)
+    closed = await _status_becomes(hub, unpaid, -1)
+    assert closed["finished_time"] - closed["created_time"] == 601
+    assert await hub.pool("shop", "stock", "product:188") == before - 1
+    assert (await show(hub, shipped))["status"] == 2
+    await hub.advance("shop", 10 * 86_400)
+    await _status_becomes(hub, shipped, 3)
+    assert told(await call(hub, PAY, {"order_id": unpaid["order_id"]})) == (
+        -1,
+        "无法创建支付订单",
+    )
+    await hub.settings("shop", auto_close_s=0)
+    await hub.freeze("shop", NOW)

@@ -1,0 +1,204 @@
+"""Products, stocks, categories and freight beyond the golden pairs."""
+
+from decimal import Decimal
+
+import pytest
+
+from orderhub.app import find_dialects
+from orderhub.core.catalogue import Product, Variant
+from orderhub.core.commands import RecordChange
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.core.freight import FreightRate, keys_of_rate
+from orderhub.demo import seed
+from orderhub.dialects.sandbox import DemoBusiness, DemoPool
+from orderhub.ledger.ledger import Ledger
+from orderhub.seeding import Seeder
+from orderhub.web.port import Cipher
+from tests.dialects.kakaclo.shop import V1, V2, Seller, order_of
+from tests.support.hub import SECRET_KEY, running_hub
+
+pytestmark = pytest.mark.anyio
+PRODUCTS = "/openapi/v1/product/products"
+STOCKS = "/openapi/v1/product/stocks"
+
+HAT = Product(
+    id=50,
+    code="HAT",
+    title="Hat",
+    price=Decimal("5.98"),
+    stocked=True,
+    weight_g=150,
+    data={"updateTime": "2022-01-07T03:29:18Z", "salesVolume": 501, "option1": "one"},
+)
+GONE = Product(id=51, code="GONE", title="Gone", stocked=True, active=False, data={"skuStatus": 3})
+SIZES = tuple(
+    Variant(id=n, product_id=50, code=f"HAT_{size}", title=f"Hat {size}", price=Decimal(n))
+    for n, size in ((60, "S"), (61, "L"))
+)
+EXPRESS = FreightRate(
+    id=9, code="WB004", channel="Express", base=Decimal(20), days=5, delivery="3~5 Business Days"
+)
+TO_FRANCE = FreightRate(id=10, code="WB001", country="FR", base=Decimal(1), days=9)
+
+
+def _record(kind, doc, **more):
+    return RecordChange(kind=kind, id=doc.id, code=doc.code, doc=doc, **more)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def seller(tmp_path_factory):
+    where = tmp_path_factory.mktemp("catalogue")
+    ledger = Ledger.open(f"sqlite:///{where / 'hub.sqlite'}", RECORD_TYPES)
+    cipher = Cipher(SECRET_KEY)
+    seed(ledger, cipher, find_dialects())
+    tenant = ledger.read(lambda reads: reads.tenant("dropship"))
+    more = DemoBusiness(
+        name="dropship",
+        records=(
+            _record("product", HAT),
+            _record("product", GONE),
+            *(_record("variant", each) for each in SIZES),
+            *(_record("freight_rate", r, keys=keys_of_rate(r)) for r in (EXPRESS, TO_FRANCE)),
+        ),
+        pools=(
+            DemoPool("stock", "variant:60", "G007", 30),
+            DemoPool("stock", "variant:61", "US01", 4),
+        ),
+    )
+    Seeder(ledger, cipher).business(tenant.id, more)
+    ledger.close()
+    async with running_hub(where) as hub:
+        yield Seller(hub)
+
+
+async def test_a_product_lists_its_skus_with_their_own_price_and_stock(seller):
+    for query in ({"spus": "HAT"}, {"skus": "HAT_L"}):
+        (hat,) = (await seller.page(PRODUCTS, **query))["list"]
+        skus = [(s["sku"], s["price"], s["stock"], s["skuStatus"]) for s in hat["skuDetails"]]
+        assert skus == [("HAT_S", 60, 30, 1), ("HAT_L", 61, 4, 1)]
+        assert (hat["price"], hat["stock"], hat["salesVolume"]) == (60, 34, 501)
+
+
+async def test_a_product_that_is_not_sold_says_so_and_cannot_be_ordered(seller):
+    (gone,) = (await seller.page(PRODUCTS, spus="GONE"))["list"]
+    assert (gone["spuStatus"], gone["skuDetails"][0]["skuStatus"]) == (0, 3)
+    answer = await seller.post(V1, order_of(("GONE", 1)))
+    assert answer.json() == {
+        "code": 10001,
+        "message": "orderItemsList[0].sku: sku is off the shelf",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "has_hat"),
+    [
+        ({"dateStartTime": "2022-01-07T00:00:00Z", "dateEndTime": "2022-01-07T01:00:00Z"}, True),
+        ({"dateStartTime": "2022-01-08", "dateEndTime": "2022-01-09"}, False),
+    ],
+)
+async def test_products_are_found_by_the_days_they_changed(seller, query, has_hat):
+    found = (await seller.page(PRODUCTS, pageNumber=1, **query))["list"]
+    assert ("HAT" in {each["spu"] for each in found}) is has_hat
+    assert "MUG_WHT" in {each["spu"] for each in found}  # may have changed at any time
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [("price", "price"), ("stock", "stock"), ("salasVolume", "salesVolume")],
+)
+async def test_products_are_sorted_as_asked(seller, sort, key):
+    for by in ("asc", "desc"):
+        query = {"spus": "HAT,MUG_WHT,TS_RED_M", "sortType": sort, "sortBy": by}
+        values = [each[key] for each in (await seller.page(PRODUCTS, **query))["list"]]
+        assert values == sorted(values, reverse=by == "desc")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        (PRODUCTS, {}, "spus"),
+        (PRODUCTS, {"categoryId": "x", "pageNumber": 1}, "categoryId"),
+        (PRODUCTS, {"categoryId": "1"}, "pageNumber"),
+        (PRODUCTS, {"spus": "HAT", "sortType": "beauty"}, "sortType"),
+        (PRODUCTS, {"spus": "HAT", "sortBy": "up"}, "sortBy"),
+        (PRODUCTS, {"skus": ",".join(map(str, range(31)))}, "skus"),
+        (STOCKS, {"skus": "x" * 65}, "skus"),
+        (STOCKS, {"dateStartTime": "2022-01-07"}, "dateEndTime"),
+        (STOCKS, {"dateStartTime": "2022-01-07", "dateEndTime": "2022-01-01"}, "dateStartTime"),
+        (STOCKS, {"dateStartTime": "0001-01-01T00:00:00+14:00", "dateEndTime": "x"}, "dateEndTime"),
+        (STOCKS, {"dateStartTime": "2022-01-07", "dateEndTime": "2022-01-08"}, "pageNumber"),
+        (STOCKS, {"dateEndTime": "2022-01-08", "pageNumber": 1}, "dateStartTime"),
+    ],
+)
+async def test_a_bad_query_names_its_field(seller, path, query, field):
+    answer = await seller.get(path, **query)
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(f"{field}: ")
+
+
+async def test_stocks_by_time_list_every_sku(seller):
+    query = {"dateStartTime": "2022-01-07", "dateEndTime": "2022-01-08", "pageNumber": 1}
+    page = await seller.page(STOCKS, **query)
+    assert {"HAT_S", "HAT_L", "MUG_WHT"} <= {each["sku"] for each in page["list"]}
+    assert page["total"] == len(page["list"])
+    assert (await seller.page(STOCKS, **{**query, "pageNumber": 2}))["list"] == []
+
+
+async def test_channels_come_fastest_first_each_with_its_own_rate(seller):
+    question = {"products": [{"sku": "HAT_S", "quantity": 2}], "shipToCountry": "FR"}
+    answer = await seller.post(f"{V2}/channel", question)
+    rows = [
+        (c["channelCode"], c["channelType"], c["estimatedFreight"]) for c in answer.json()["data"]
+    ]
+    assert rows == [("WB004", "Express", 20), ("WB001", "Standard", 1)]
+
+
+async def test_an_order_pays_for_the_channel_it_asked_for(seller):
+    express = await seller.create(("HAT_S", 1), channelType="Express")
+    assert (await seller.shown(express))["freightAmount"] == 20
+    usual = await seller.create(("HAT_S", 1), channelCode="none such")
+    assert (await seller.shown(usual))["freightAmount"] == 1
+
+
+async def test_a_split_quote_is_what_the_order_then_costs(seller):
+    items = (("HAT_S", 1), ("HAT_L", 1))
+    question = {
+        "products": [{"sku": sku, "quantity": n} for sku, n in items],
+        "shipToCountry": "FR",
+    }
+    quotes = (await seller.post(f"{V2}/channel/automationSplit", question)).json()["data"]
+    costs = {each["channelType"]: each["estimatedFreight"] for each in quotes}
+    assert costs == {"Express": 40, "Standard": 2}
+    for channel, freight in costs.items():
+        number = await seller.create(*items, channelType=channel)
+        assert (await seller.shown(number))["freightAmount"] == freight
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/openapi/v1/order/logisticsChannel", {}, 400, 400),
+        (f"{V2}/channel", {"products": 1, "shipToCountry": "FR"}, 400, 400),
+        (f"{V2}/channel", {"products": [], "shipToCountry": "FR"}, 400, 400),
+        (
+            f"{V2}/channel",
+            {"products": [{"sku": "NONE", "quantity": 1}], "shipToCountry": "FR"},
+            200,
+            10001,
+        ),
+        (
+            f"{V2}/channel/automationSplit",
+            {"products": [{"sku": "HAT_S", "quantity": 99}], "shipToCountry": "FR"},
+            200,
+            10002,
+        ),
+    ],
+)
+async def test_a_quote_fails_like_an_order(seller, path, body, status, code):
+    answer = await seller.post(path, body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)

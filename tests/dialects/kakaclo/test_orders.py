@@ -1,0 +1,407 @@
+"""Creating, listing and refunding over HTTP, against one hub."""
+
+import asyncio
+
+import pytest
+
+from orderhub.core.refusals import Reason
+from orderhub.dialects.contract import FaultKind
+from orderhub.dialects.kakaclo.codes import FAULTS, REFUSALS
+from tests.dialects.kakaclo.shop import ADDRESS, OMNI, TOKEN, TWO_PARCELS, V1, V2, Seller, order_of
+from tests.support.hub import running_hub
+
+pytestmark = pytest.mark.anyio
+AT = "2026-01-02T03:04:05Z"
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory):
+    async with running_hub(tmp_path_factory.mktemp("kakaclo")) as running:
+        await running.freeze("dropship", AT)
+        yield running
+
+
+@pytest.fixture
+def seller(hub):
+    return Seller(hub)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        prefix + path
+        for prefix in ("/openapi", "/openapi/openapi")
+        for path in ("/v1/order/order", "/v1/order/orders", "/v2/order/orders")
+    ],
+)
+async def test_every_path_of_every_age_creates_and_lists(seller, path):
+    answer = await seller.post(path, order_of(("TS_RED_M", 1)))
+    number = answer.json()["data"]
+    assert answer.text == f'{{"code":10000,"message":"success","data":{number}}}'
+    assert (await seller.shown(number, path))["id"] == str(number)
+
+
+async def test_the_hubs_own_token_works_too(hub):
+    mine = Seller(hub, {"Authorization": "Bearer hub-demo-dropship"})
+    assert await mine.create(("TS_RED_M", 1))
+
+
+SPELLINGS = [
+    {"orderAddress": ADDRESS},
+    {"orderAddresses": [ADDRESS]},
+    {"OrderAddresses": ADDRESS},
+    {"orderAddresses": {"countryCode": "fr", **{k: ADDRESS[k] for k in list(ADDRESS)[1:]}}},
+    {"orderAddresses": {k.title(): v for k, v in ADDRESS.items()}},
+    {"orderAddress": {"country": "US"}, "orderAddresses": ADDRESS},
+]
+
+
+@pytest.mark.parametrize("address", SPELLINGS)
+async def test_both_spellings_of_the_address_are_taken(seller, address):
+    body = {"orderItemsList": [{"sku": "TS_RED_M", "quantity": 1}], **address}
+    answer = await seller.post(V1, body)
+    assert answer.json()["code"] == 10000, answer.text
+    assert (await seller.shown(answer.json()["data"]))["shippingAddress"]["country"] == "FR"
+
+
+@pytest.mark.parametrize("name", ["CustomOrderNumber", "customOrderNumber", "customOrderId"])
+@pytest.mark.parametrize("platform", ["SalePlatform", "salePlatform"])
+async def test_both_spellings_of_number_and_platform_are_echoed(seller, name, platform):
+    number = await seller.create(("TS_RED_M", 1), **{name: "KA1", platform: "anything"})
+    shown = await seller.shown(number)
+    assert (shown["customOrderId"], shown["CustomOrderNumber"]) == ("KA1", "KA1")
+    assert shown["salePlatform"] == "anything"
+
+
+@pytest.mark.parametrize("quantity", [3, 3.0, "3"])
+async def test_a_quantity_is_an_integer_however_it_is_written(seller, quantity):
+    shown = await seller.shown(await seller.create(("TS_RED_M", quantity)))
+    assert shown["orderItems"][0]["productNum"] == 3
+
+
+BAD = [
+    ({"orderItemsList": []}, "orderItemsList: is required"),
+    ({"orderItemsList": {}}, "orderItemsList: must be an array"),
+    ({"orderItemsList": [7]}, "orderItemsList[0]: must be an object"),
+    ({"orderItemsList": [{"sku": 1, "quantity": 1}]}, "orderItemsList[0].sku: must be a string"),
+    ({"orderItemsList": [{"sku": "x"}]}, "orderItemsList[0].quantity: is required"),
+    ({"orderItemsList": [{"sku": "x" * 65, "quantity": 1}]}, "orderItemsList[0].sku: at most 64"),
+    ({"orderItemsList": [{"sku": "x", "quantity": True}]}, "quantity: must be an integer"),
+    ({"orderItemsList": [{"sku": "x", "quantity": -1}]}, "quantity: must be greater than 0"),
+    ({"orderItemsList": [{"sku": "x", "quantity": 1e30}]}, "quantity: must be an integer"),
+    ({"orderItemsList": [{"sku": "x", "quantity": 1}] * 1001}, "orderItemsList: at most 1000"),
+    ({"orderAddresses": "home"}, "orderAddresses: must be an object"),
+    ({"orderAddresses": {**ADDRESS, "country": "XX"}}, "orderAddresses.country: must be an ISO"),
+    ({"orderAddresses": {**ADDRESS, "phone": ""}}, "orderAddresses.phone: is required"),
+    ({"orderAddresses": {**ADDRESS, "phone": None}}, "orderAddresses.phone: is required"),
+    ({"orderAddresses": {**ADDRESS, "recipient": " "}}, "orderAddresses.recipient: is required"),
+    ({"orderAddresses": {**ADDRESS, "city": "é" * 65}}, "orderAddresses.city: at most 64"),
+    ({"remark": ["x"]}, "remark: must be a string"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+async def test_a_bad_field_is_named(seller, change, message):
+    answer = await seller.post(V1, order_of(("TS_RED_M", 1), **change))
+    assert answer.status_code == 400
+    assert answer.json()["code"] == 400
+    assert message in answer.json()["message"]
+
+
+async def test_lengths_are_characters_not_bytes(seller):
+    address = {**ADDRESS, "recipient": "途" * 32, "city": "é" * 64}
+    shown = await seller.shown(await seller.create(("TS_RED_M", 1), orderAddresses=address))
+    assert shown["shippingAddress"]["recipient"] == "途" * 32
+
+
+async def test_what_is_refused_changes_nothing(seller):
+    before = (await seller.balance(), await seller.stock("TS_RED_M"))
+    answer = await seller.post(V1, order_of(("TS_RED_M", 1), ("MUG_WHT", 999)))
+    assert answer.json()["code"] == 10002
+    assert (await seller.balance(), await seller.stock("TS_RED_M")) == before
+
+
+async def test_a_line_no_warehouse_holds_whole_is_cut(seller, hub):
+    number = await seller.create(("MUG_WHT", 8))
+    shown = await seller.shown(number)
+    cut = {item["warehouseCode"]: item["productNum"] for item in shown["orderItems"]}
+    assert cut == {"G007": 5, "US01": 3}
+    assert await seller.stock("MUG_WHT") == {"G007": 0, "US01": 2}
+    await seller.post(f"{V1}/{number}/refund", {"Remark": "back"})
+    assert await seller.stock("MUG_WHT") == {"G007": 5, "US01": 5}
+
+
+async def test_a_warehouse_can_be_pinned_by_line_or_order(seller):
+    number = await seller.create(("TS_RED_M", 1), warehouseCode="G006")
+    assert (await seller.shown(number))["warehouseCode"] == "G006"
+    items = [{"sku": "TS_RED_M", "quantity": 1, "warehouseCode": "US01"}]
+    answer = await seller.post(V1, order_of(orderItemsList=items))
+    assert answer.json()["code"] == 10002
+
+
+async def test_every_part_of_a_group_carries_what_the_order_said(seller):
+    address = {**ADDRESS, "ioss": "IM0123456789", "vat": "FR1"}
+    number = await seller.create(
+        *TWO_PARCELS, remark="dog", CustomOrderNumber="C1", orderAddresses=address
+    )
+    parent = await seller.shown(number)
+    assert [each["skuCodes"] for each in parent["subOrders"]] == [["TS_RED_M"], ["TS_BLUE_L"]]
+    for sub in parent["subOrders"]:
+        shown = await seller.shown(sub["id"])
+        assert (shown["remark"], shown["customOrderId"]) == ("dog", "C1")
+        assert shown["shippingAddress"]["ioss"] == "IM0123456789"
+        assert shown["shippingAddress"]["vat"] == "FR1"
+        assert shown["parentId"] == str(number)
+        assert shown["totalAmount"] == shown["skusAmount"] + shown["freightAmount"]
+    assert parent["totalAmount"] == 20 + 9 + 30 + 11
+    following = await seller.create(("TS_RED_M", 1))
+    numbers = {str(number), str(following), *(sub["id"] for sub in parent["subOrders"])}
+    assert len(numbers) == 4
+
+
+async def test_amounts_show_four_decimals(seller):
+    number = await seller.create(("TS_RED_M", 1))
+    text = (await seller.get(V2, ids=number)).text
+    assert '"finalAmount":17.0000,"freightAmount":7.0000,"subTotalAmount":10.0000' in text
+
+
+async def test_lists_show_parents_unless_split(seller):
+    total = (await seller.page())["total"]
+    number = await seller.create(*TWO_PARCELS)
+    page = await seller.page(pageSize=1)
+    assert (page["total"], page["list"][0]["id"]) == (total + 1, str(number))
+    split = await seller.page(split=1, pageSize=2)
+    assert {each["parentId"] for each in split["list"]} == {str(number)}
+    second = await seller.page(pageNumber=2, pageSize=1)
+    assert second["list"][0]["id"] != str(number)
+    by_ids = await seller.page(ids=f"{number},1000000999999,{number}")
+    assert by_ids["total"] == 1
+
+
+async def test_ids_that_name_nothing_find_nothing(seller):
+    for ids in ("1", "1000000999999", "999999999999999"):
+        assert (await seller.page(ids=ids))["list"] == []
+    assert (await seller.get(V1, ids="abc")).status_code == 400
+
+
+async def test_a_parent_is_found_by_what_all_its_orders_are(hub):
+    """Statuses and times of change are those of the group, not of its first order."""
+    seller = Seller(hub)
+    await hub.freeze("dropship", "2026-02-01T00:00:00Z")
+    number = await seller.create(*TWO_PARCELS)
+    first, second = await seller.uids(number)
+    since = {"createStartTime": "2026-02-01T00:00:00Z"}
+
+    async def found(**query):
+        return [each["status"] for each in (await seller.page(**since, **query))["list"]]
+
+    assert await found(status="waiting_payment") == ["waiting_payment"]
+    await hub.pay(first)
+    await hub.pay(second)
+    assert await found(status="waiting_to_ship") == ["waiting_to_ship"]
+    await hub.freeze("dropship", "2026-02-02T00:00:00Z")
+    await hub.ship(second, carrier="Yanwen", tracking="T1")
+    for status in ("waiting_to_ship", "shipped", "delivered", "cancel"):
+        assert await found(status=status) == []
+    assert await found(status="partial_shipped,refunded") == ["partial_shipped"]
+    assert await found(updateStartTime="2026-02-02T00:00:00Z") == ["partial_shipped"]
+    assert await found(updateEndTime="2026-02-01T23:59:59Z") == []
+    assert await found(updateStartTime="2026-02-02T00:00:01Z") == []
+    v2 = (await seller.page(V2, **since, status="processing"))["list"]
+    assert [each["fulfillmentStatus"] for each in v2] == ["partially_shipped"]
+    assert (await seller.page(**since, status="partial_shipped"))["total"] == 1
+    await hub.ship(first)
+    assert await found(status="shipped") == ["shipped"]
+    await hub.complete(first)
+    await hub.complete(second)
+    assert await found(status="delivered") == ["delivered"]
+    assert (await seller.page(V2, **since, status="completed"))["total"] == 1
+    assert (await seller.page(V2, **since, status="abnormal_order"))["total"] == 0
+    await hub.freeze("dropship", AT)
+
+
+async def test_an_order_pays_itself_after_ten_minutes_of_the_tenants_clock(hub):
+    seller = Seller(hub)
+    number = await seller.create(("TS_RED_M", 1))
+    assert (await seller.shown(number))["status"] == "waiting_payment"
+    await hub.advance("dropship", 599)
+    await asyncio.sleep(0.7)
+    assert (await seller.shown(number))["status"] == "waiting_payment"
+    await hub.advance("dropship", 1)
+    for _ in range(50):
+        shown = await seller.shown(number, V2)
+        if shown["status"] == "processing":
+            break
+        await asyncio.sleep(0.1)
+    assert (shown["financialStatus"], shown["payDate"]) == ("paid", "2026-01-02T03:14:05Z")
+    await hub.freeze("dropship", AT)
+
+
+# --- refunds
+
+
+@pytest.mark.parametrize("paid", [False, True])
+async def test_a_whole_refund_gives_back_balance_and_stock_once(seller, hub, paid):
+    before = (await seller.balance(), await seller.stock("TS_BLUE_L"))
+    number = await seller.create(*TWO_PARCELS)
+    assert await seller.balance() == before[0] - 70
+    if paid:
+        for uid in await seller.uids(number):
+            await hub.pay(uid)
+    answer = await seller.post(f"{V1}/{number}/refund", {"remark": "no"})
+    assert answer.json()["data"] == f"{number}001"
+    again = await seller.post(f"{V2}/{number}/refund", {"remark": "no"})
+    assert again.json()["code"] == 10005
+    assert (await seller.balance(), await seller.stock("TS_BLUE_L")) == before
+    shown = await seller.shown(number, V2)
+    assert shown["status"] == "cancel"
+    assert shown["refundStatus"] == ("refunded" if paid else "NULL")
+    assert (shown["refundedAmount"], shown["refundableAmount"]) == (70, 0)
+
+
+async def test_a_part_is_refunded_by_item_and_country(seller):
+    before = (await seller.balance(), await seller.stock("MUG_WHT"))
+    number = await seller.create(("MUG_WHT", 8))
+    items = (await seller.shown(number, V2))["orderItems"]
+    asked = [
+        {
+            "itemId": each["itemId"],
+            "skuCode": each["skuCode"],
+            "countryCode": each["countryCode"],
+            "quantity": 1,
+        }
+        for each in items
+    ]
+    answer = await seller.post(f"{V2}/{number}/refund", {"remark": "x", "orderItems": asked})
+    assert answer.json()["data"] == int(f"{number}001")
+    shown = await seller.shown(number, V2)
+    assert shown["refundStatus"] == "partial_refund"
+    assert shown["refundedAmount"] == 20
+    assert shown["refundableAmount"] == shown["finalAmount"] - 20
+    assert shown["finalAmount"] == (
+        shown["subTotalAmount"] + shown["freightAmount"] - shown["couponAmount"]
+    )
+    assert await seller.stock("MUG_WHT") == {"G007": 1, "US01": 3}
+    wrong = [{**asked[0], "countryCode": "US" if asked[0]["countryCode"] == "CN" else "CN"}]
+    answer = await seller.post(f"{V2}/{number}/refund", {"orderItems": wrong})
+    assert (answer.status_code, answer.json()["code"]) == (404, 404)
+    rest = await seller.post(f"{V2}/{number}/refund", {"remark": "all"})
+    assert rest.json()["data"] == int(f"{number}002")
+    assert (await seller.balance(), await seller.stock("MUG_WHT")) == before
+    listing = (await seller.page(f"{V2}/refund/{number}"))["list"]
+    assert [each["refundNo"] for each in listing] == [f"{number}001", f"{number}002"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"orderItems": [{"quantity": 1}]},
+        {"orderItems": [{"itemId": "x", "quantity": 1}]},
+        {"orderItems": [{"itemId": -1, "quantity": 1}]},
+        {"orderItems": "all"},
+        {"orderItems": [{"skuCode": "TS_RED_M", "quantity": 0}]},
+        {"orderItems": [{"skuCode": "TS_RED_M", "quantity": 1, "countryCode": "ZZ"}]},
+        {"remark": 7},
+        [],
+    ],
+)
+async def test_a_bad_refund_is_a_bad_request(seller, body):
+    number = await seller.create(("TS_RED_M", 1))
+    answer = await seller.post(f"{V2}/{number}/refund", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+
+
+@pytest.mark.parametrize("number", ["1", "abc", "1000000000001", "%F0%9F%98%80"])
+async def test_an_unknown_order_is_not_found(seller, number):
+    answer = await seller.post(f"{V1}/{number}/refund", {"remark": "x"})
+    assert (answer.status_code, answer.json()) == (404, {"code": 404, "message": "order not found"})
+    assert (await seller.get(f"{V2}/refund/{number}")).status_code == 404
+
+
+# --- around
+
+
+async def test_a_repeat_with_a_key_gets_the_very_bytes_and_no_second_order(seller):
+    first = await seller.post(V1, order_of(("TS_RED_M", 1)), **{"Idempotency-Key": "k-1"})
+    total = (await seller.page())["total"]
+    again = await seller.post(V1, order_of(("TS_RED_M", 1)), **{"Idempotency-Key": "k-1"})
+    assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+    assert (await seller.page())["total"] == total
+    other = await seller.post(V1, order_of(("TS_RED_M", 2)), **{"Idempotency-Key": "k-1"})
+    assert (other.status_code, other.json()["code"]) == (422, 422)
+
+
+async def test_one_tenant_cannot_see_or_refund_anothers_order(seller, hub):
+    other = Seller(hub, OMNI)
+    number = await seller.create(("TS_RED_M", 1))
+    theirs = {each["id"] for each in (await other.page())["list"]}
+    assert str(number) not in theirs
+    assert (await other.page(ids=number))["list"] == []
+    assert (await other.post(f"{V1}/{number}/refund", {"remark": "x"})).status_code == 404
+
+
+async def test_the_last_one_goes_to_one_buyer(hub):
+    omni = Seller(hub, OMNI)
+    answers = await asyncio.gather(*(omni.post(V1, order_of(("LAST_ONE", 1))) for _ in range(8)))
+    assert sorted(each.json()["code"] for each in answers) == [10000] + [10002] * 7
+
+
+async def test_an_order_of_another_door_is_shown_and_found_by_its_number(hub):
+    order = {
+        "referenceId": "R1",
+        "orderedAt": "2026-01-01T00:00:00.000Z",
+        "price": 10.5,
+        "currencyCode": "EUR",
+    }
+    login = {"Authorization": "Bearer hub-demo-omni"}
+    made = await hub.post("/v2.1/orders", json=order, headers=login)
+    assert made.status_code in (200, 201), made.text
+    omni = Seller(hub, OMNI)
+    shown = (await omni.page(V2))["list"][0]
+    assert (shown["customOrderId"], shown["finalAmount"], shown["currencyCode"]) == (
+        "R1",
+        10.5,
+        "EUR",
+    )
+    assert await omni.shown(shown["id"], V2) == shown
+    items = [{"skuCode": "x", "quantity": 1}]
+    part = await omni.post(f"{V2}/{shown['id']}/refund", {"orderItems": items})
+    assert part.json()["code"] == 10005
+
+
+async def test_too_many_requests_leak_away(tmp_path):
+    async with running_hub(tmp_path, rate_limits=True) as limited:
+        seller = Seller(limited)
+        for _ in range(130):  # off in a sandbox unless it is asked for
+            assert (await seller.get("/openapi/v1/payment/balance")).status_code == 200
+        await limited.settings("dropship", dialects={"kakaclo": {"rate_limit": True}})
+        await asyncio.sleep(1)
+        codes = [(await seller.get("/openapi/v1/payment/balance")).status_code for _ in range(160)]
+        assert codes[0] == 200
+        assert 429 in codes
+        answer = await seller.get("/openapi/v1/payment/balance")
+        if answer.status_code == 429:
+            assert answer.json() == {"code": 429, "message": "Too Many Requests"}
+            assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_every_reason_and_every_fault_has_words():
+    assert set(REFUSALS) == set(Reason)
+    assert set(FAULTS) == set(FaultKind)
+    codes = {row[1] for row in REFUSALS.values() if row[0] == 200}
+    assert codes == {10001, 10002, 10003, 10004, 10005}
+
+
+async def test_no_credential_opens_nothing(hub):
+    for headers in ({}, {"Authorization": "Basic demo-kakaclo"}, {"Authorization": "Bearer"}):
+        answer = await hub.get(V1, headers=headers)
+        assert (answer.status_code, answer.json()) == (
+            401,
+            {"code": 401, "message": "Unauthorized"},
+        )
+    assert (await hub.get(V1, headers=TOKEN)).status_code == 200

@@ -1,0 +1,214 @@
+"""Garbage in any member is a named fault; an order of any shape can be shown."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orderhub.core.values import (
+    Address,
+    Contact,
+    Line,
+    LineKind,
+    Order,
+    OrderDoc,
+    Settings,
+    Status,
+)
+from orderhub.dialects.contract import Stop
+from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
+from orderhub.dialects.kakaclo.wire import as_integer, read_create, read_freight, read_refund
+from orderhub.dialects.wiring import encode
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=70),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+MEMBERS = st.sampled_from(
+    [
+        "orderAddress",
+        "orderAddresses",
+        "orderItemsList",
+        "remark",
+        "customOrderId",
+        "SalePlatform",
+        "country",
+        "countryCode",
+        "phone",
+        "recipient",
+        "province",
+        "sku",
+        "quantity",
+        "warehouseCode",
+        "orderItems",
+        "itemId",
+        "products",
+        "shipToCountry",
+    ]
+)
+BODIES = st.dictionaries(
+    MEMBERS,
+    ANYTHING
+    | st.dictionaries(MEMBERS, ANYTHING, max_size=5)
+    | st.lists(st.dictionaries(MEMBERS, ANYTHING, max_size=4), max_size=2),
+    max_size=8,
+)
+READERS = (
+    read_create,
+    lambda body: read_refund(body, remark_required=True),
+    lambda body: read_refund(body, remark_required=False),
+    read_freight,
+)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@settings(max_examples=40, deadline=None)
+@given(body=BODIES)
+def test_garbage_is_a_named_fault_or_understood(reader, body):
+    faults = ()
+    try:
+        reader(body)
+    except Stop as stop:
+        faults = stop.fault.faults or None
+    assert faults is not None
+    assert all(each.path and each.message for each in faults)
+
+
+@pytest.mark.parametrize(
+    ("value", "integer"),
+    [
+        (1, 1),
+        (Decimal("1.0"), 1),
+        (Decimal("1E+3"), 1000),
+        ("1", 1),
+        (Decimal("1.5"), None),
+        ("1.5", None),
+        ("abc", None),
+        ("²", None),
+        (True, None),
+        (None, None),
+        ([1], None),
+        (Decimal("1E+60"), None),
+        ("9" * 16, None),
+    ],
+)
+def test_what_counts_as_an_integer(value, integer):
+    assert as_integer(value) == integer
+
+
+AMOUNTS = st.decimals(-(10**11), 10**11, places=6)
+TIMES = st.integers(-(2**62), 2**62)
+LINES = st.builds(
+    Line,
+    line_no=st.integers(1, 4_000),
+    kind=st.sampled_from(LineKind),
+    title=st.text(max_size=5),
+    quantity=st.integers(0, 9),
+    unit_net=AMOUNTS,
+    unit_gross=AMOUNTS,
+    net=AMOUNTS,
+    tax=AMOUNTS,
+    gross=AMOUNTS,
+)
+BUSINESS = st.dictionaries(
+    st.sampled_from(["paid_at", "warehouse", "completed_at", "cancelled_at"]), TIMES | st.text()
+)
+ORDERS = st.builds(
+    Order,
+    tenant_id=st.just(1),
+    id=st.integers(1, 10**12),
+    uid=st.uuids().map(str),
+    door=st.sampled_from(["tours4fun", "mews"]),
+    number=st.text(max_size=9),
+    placed_by=st.just("c"),
+    status=st.sampled_from(Status),
+    currency=st.sampled_from(["USD", "JPY"]),
+    net=AMOUNTS,
+    tax=AMOUNTS,
+    total=AMOUNTS,
+    occurred_at=TIMES,
+    updated_at=TIMES,
+    recorded_at=TIMES,
+    lines=st.lists(LINES, max_size=3).map(tuple),
+    doc=st.builds(
+        OrderDoc,
+        contact=st.none() | st.just(Contact(first_name="A", last_name="B")),
+        ship_to=st.none() | st.just(Address(recipient="A", last_name="B", country="FR")),
+        business=BUSINESS,
+        shipments=st.lists(
+            st.dictionaries(st.just("at"), TIMES) | st.just({"tracking": "T"}), max_size=2
+        ).map(tuple),
+        refunds=st.lists(st.dictionaries(st.just("seq"), st.integers(1, 9)), max_size=2).map(tuple),
+    ),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(orders=st.lists(ORDERS, min_size=1, max_size=3).map(tuple), version=st.sampled_from([1, 2]))
+def test_any_order_can_be_shown_and_its_sums_are_exact(orders, version):
+    shown = show(orders, Settings(name="t", utc_offset_minutes=480), version)
+    assert msgspec.json.decode(encode(shown))["orderItems"] is not None
+    refunds_of(orders, "1000000000001")
+    if version == 1:
+        assert shown["finalAmount"] == shown["skusAmount"] + shown["freightAmount"]
+        assert shown["totalAmount"] == shown["finalAmount"]
+    else:
+        parts = shown["subTotalAmount"] + shown["freightAmount"] - shown["couponAmount"]
+        assert shown["finalAmount"] == parts
+        assert shown["refundableAmount"] == shown["finalAmount"] - shown["refundedAmount"]
+    created = shown["createDate"]
+    assert created is None or datetime.fromisoformat(created)
+
+
+@given(st.sets(st.sampled_from(Status), min_size=1))
+def test_exactly_one_status_holds_for_any_group(statuses):
+    holding = [
+        name
+        for name, state in STATES.items()
+        if statuses.isdisjoint(state.none)
+        and all(not statuses.isdisjoint(some) for some in state.some)
+    ]
+    assert len(holding) == 1
+    assert STATES.keys() == V2_STATES.keys()
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_an_order_alone_has_the_status_of_its_own_life(status):
+    order = Order(
+        tenant_id=1,
+        id=1,
+        uid="",
+        door="kakaclo",
+        number="",
+        placed_by="",
+        status=status,
+        currency="USD",
+        net=Decimal(0),
+        tax=Decimal(0),
+        total=Decimal(0),
+        occurred_at=1,
+        updated_at=1,
+        recorded_at=1,
+    )
+    assert (
+        state_of((order,))
+        == {
+            "pending": "waiting_payment",
+            "paid": "waiting_to_ship",
+            "shipped": "shipped",
+            "completed": "delivered",
+            "cancelled": "cancel",
+            "refunding": "refunding",
+            "refunded": "refunded",
+        }[status.value]
+    )

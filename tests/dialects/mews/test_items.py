@@ -1,0 +1,226 @@
+"""`orderItems/*` and `productServiceOrders/getAll`: filters, paging, cancelling, orders of other doors."""
+
+import pytest
+
+from tests.dialects.mews.hotel import ACCOUNT, BEER, BILL, NOBODY, PAGE, SERVICE, hotel, with_price
+
+pytestmark = pytest.mark.anyio
+FEBRUARY = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
+JANUARY = {"StartUtc": "2020-01-01T00:00:00Z", "EndUtc": "2020-02-01T00:00:00Z"}
+INSTANT = {"StartUtc": "2020-02-04T00:00:00Z", "EndUtc": "2020-02-04T00:00:00Z"}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+async def test_each_filter_finds_what_it_names_and_nothing_else(database_url):
+    async with hotel(database_url) as client:
+        first = await client.order()
+        await client.hub.advance("hotel", 3_600)
+        second = await client.order(
+            BillId=None,
+            ConsumptionUtc="2020-02-20T00:00:00Z",
+            ProductOrders=None,
+            Items=[with_price(Currency="EUR")],
+        )
+        item = (await client.items(ServiceOrderIds=[second]))[0]["Id"]
+        await client.made("orderItems/cancel", {"OrderItemIds": [item]})
+        found = {
+            "OrderItemIds": ([item.upper()], {second}),
+            "ServiceOrderIds": ([first, second], {first, second}),
+            "ServiceIds": ([SERVICE, NOBODY], {first, second}),
+            "AccountIds": ([ACCOUNT], {first, second}),
+            "BillIds": ([BILL], {first}),
+            "CreatedUtc": (
+                {"StartUtc": "2020-02-01T13:00:00Z", "EndUtc": "2020-02-01T13:00:01Z"},
+                {second},
+            ),
+            "UpdatedUtc": (FEBRUARY, {first, second}),
+            "ConsumedUtc": (INSTANT, {first}),
+            "CanceledUtc": (FEBRUARY, {second}),
+        }
+        for name, (value, expected) in found.items():
+            items = await client.items(**{name: value})
+            assert {each["ServiceOrderId"] for each in items} == expected, name
+        nothing = {
+            "OrderItemIds": [NOBODY],
+            "ServiceOrderIds": [NOBODY],
+            "ServiceIds": [NOBODY],
+            "AccountIds": [NOBODY],
+            "BillIds": [NOBODY],
+            "CreatedUtc": JANUARY,
+            "UpdatedUtc": JANUARY,
+            "ConsumedUtc": JANUARY,
+            "CanceledUtc": JANUARY,
+            "ClosedUtc": FEBRUARY,
+        }
+        for name, value in nothing.items():
+            assert await client.items(**{name: value}) == [], name
+        of_service = {"ServiceIds": [SERVICE]}
+        assert len(await client.items(**of_service, Types=["CustomItem"])) == 2
+        assert len(await client.items(**of_service, Currency="EUR")) == 1
+        assert len(await client.items(**of_service, AccountingStates=["Canceled"])) == 1
+        assert await client.items(**of_service, CreatedUtc=JANUARY) == []
+
+
+async def test_closed_items_are_found_by_the_time_their_bill_was_closed(tmp_path):
+    async with hotel(tmp_path) as client:
+        uid = await client.order()
+        await client.order(BillId=None)
+        await client.made("bills/close", {"BillId": BILL, "Type": "Invoice"})
+        items = await client.items(ClosedUtc=FEBRUARY)
+        assert {item["ServiceOrderId"] for item in items} == {uid}
+        assert {item["AccountingState"] for item in items} == {"Closed"}
+        assert {item["ClosedUtc"] for item in items} == {"2020-02-01T12:00:00Z"}
+
+
+async def test_pages_are_newest_first_and_miss_nothing(tmp_path):
+    async with hotel(tmp_path) as client:
+        orders = []
+        for number in range(4):
+            items = [{**BEER, "Name": f"{number}-{line}"} for line in range(3)]
+            orders.append(await client.order(ProductOrders=None, Items=items))
+        seen, cursor = [], None
+        while True:
+            page = await client.made(
+                "orderItems/getAll",
+                {"ServiceIds": [SERVICE], "Limitation": {"Count": 5, "Cursor": cursor}},
+            )
+            seen += [item["BillingName"] for item in page["OrderItems"]]
+            cursor = page["Cursor"]
+            if cursor is None:
+                break
+            assert cursor == page["OrderItems"][-1]["Id"]
+        assert seen == [f"{number}-{line}" for number in (3, 2, 1, 0) for line in (2, 1, 0)]
+        shown, cursor = [], None
+        while True:
+            page = await client.made(
+                "productServiceOrders/getAll",
+                {"ServiceIds": [SERVICE], "Limitation": {"Count": 3, "Cursor": cursor}},
+            )
+            shown += [order["Id"] for order in page["ProductServiceOrders"]]
+            cursor = page["Cursor"]
+            if cursor is None:
+                break
+        assert shown == orders[::-1]
+
+
+async def test_an_empty_page_may_be_no_content(tmp_path):
+    async with hotel(tmp_path) as client:
+        answer = await client.call(
+            "orderItems/getAll",
+            {"ServiceIds": [SERVICE], "Limitation": {"Count": 5}},
+            headers={"Prefer": "respond-async, return=minimal"},
+        )
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "content-type" not in answer.headers
+        plain = await client.call("orderItems/getAll", {**PAGE, "ServiceIds": [SERVICE]})
+        assert plain.json() == {"OrderItems": [], "Cursor": None}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "Invalid Limitation"),
+        (PAGE, "Invalid OrderItemIds"),
+        ({**PAGE, "ServiceIds": []}, "Invalid OrderItemIds"),
+        ({"ServiceIds": [SERVICE], "Limitation": {"Count": 0}}, "Invalid Count"),
+        ({"ServiceIds": [SERVICE], "Limitation": {"Count": 1001}}, "Invalid Count"),
+        ({"ServiceIds": [SERVICE], "Limitation": {"Cursor": NOBODY}}, "Invalid Cursor"),
+        ({**PAGE, "ServiceIds": [SERVICE] * 1001}, "Invalid ServiceIds"),
+        ({**PAGE, "AccountIds": [SERVICE] * 101}, "Invalid AccountIds"),
+        ({**PAGE, "ServiceIds": [SERVICE], "AccountingStates": ["X"]}, "Invalid AccountingStates"),
+        (
+            {**PAGE, "CreatedUtc": {**FEBRUARY, "EndUtc": "2020-06-01T00:00:00Z"}},
+            "Invalid CreatedUtc",
+        ),
+        (
+            {**PAGE, "CreatedUtc": {**FEBRUARY, "EndUtc": "2020-01-01T00:00:00Z"}},
+            "Invalid CreatedUtc",
+        ),
+        ({**PAGE, "CreatedUtc": {**FEBRUARY, "EndUtc": "now"}}, "Invalid EndUtc"),
+        ({**PAGE, "CreatedUtc": {"StartUtc": "2020-01-01T00:00:00Z"}}, "Invalid EndUtc"),
+    ],
+)
+async def test_a_bad_filter_is_named(shared, body, message):
+    assert await shared.refused("orderItems/getAll", body) == (400, message)
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory):
+    async with hotel(tmp_path_factory.mktemp("hub")) as client:
+        yield client
+
+
+async def test_items_are_cancelled_across_orders_all_or_none(tmp_path):
+    async with hotel(tmp_path) as client:
+        one, two = await client.order(), await client.order()
+        items = await client.items(ServiceOrderIds=[one, two])
+        ids = [item["Id"] for item in items]
+        both = [ids[0], ids[2]]
+        wrong = {"OrderItemIds": [ids[0], NOBODY]}
+        assert await client.refused("orderItems/cancel", wrong) == (400, "Invalid OrderItemIds")
+        assert {i["AccountingState"] for i in await client.items(OrderItemIds=ids)} == {"Open"}
+        answer = await client.call("orderItems/cancel", {"OrderItemIds": both})
+        assert answer.content == b"{}"
+        states = {i["Id"]: i["AccountingState"] for i in await client.items(OrderItemIds=ids)}
+        assert {uid for uid, state in states.items() if state == "Canceled"} == set(both)
+        again = await client.refused("orderItems/cancel", {"OrderItemIds": both})
+        assert again[0] == 403
+        rest = {"OrderItemIds": [uid for uid in ids if uid not in both]}
+        quiet = await client.call("orderItems/cancel", rest, headers={"Prefer": "return=minimal"})
+        assert (quiet.status_code, quiet.content) == (204, b"")
+        assert (await client.hub.order(one))["status"] == "cancelled"
+        shown = await client.made(
+            "productServiceOrders/getAll",
+            {**PAGE, "ServiceIds": [SERVICE], "States": ["Canceled"]},
+        )
+        assert {order["Id"] for order in shown["ProductServiceOrders"]} == {one, two}
+        eleven = {"OrderItemIds": [ids[0]] * 11}
+        assert await client.refused("orderItems/cancel", eleven) == (400, "Invalid OrderItemIds")
+
+
+async def test_a_paid_order_keeps_its_items(tmp_path):
+    async with hotel(tmp_path) as client:
+        uid = await client.order()
+        await client.hub.pay(uid)
+        item = (await client.items(ServiceOrderIds=[uid]))[0]["Id"]
+        assert (await client.refused("orderItems/cancel", {"OrderItemIds": [item]}))[0] == 403
+
+
+async def test_an_order_of_another_door_is_shown_by_its_id(tmp_path):
+    async with hotel(tmp_path) as client:
+        sale = {
+            "currencyCode": "EUR",
+            "orderedAt": "2024-01-01T16:17:16Z",
+            "price": 50,
+            "referenceId": "B94TXY-1",
+            "orderItems": [
+                {"name": "Shoes", "price": 25, "quantity": 2, "productId": "P1", "type": "X"}
+            ],
+        }
+        answer = await client.hub.post(
+            "/v2.1/orders", json=sale, auth=("omni-cdp", "omni-cdp-secret")
+        )
+        assert answer.status_code == 201, answer.text
+        (order,) = await client.hub.orders("omni")
+        client.tokens = {"ClientToken": "OMNI-CLIENT", "AccessToken": "OMNI-ACCESS", "Client": "T"}
+        items = await client.items(ServiceOrderIds=[order["uid"]])
+        assert [item["ServiceOrderId"] for item in items] == [order["uid"]] * len(order["lines"])
+        cancel = {"OrderItemIds": [item["Id"] for item in items]}
+        if items:
+            assert (await client.refused("orderItems/cancel", cancel))[0] == 403
+
+
+async def test_another_tenants_items_are_unknown(tmp_path):
+    async with hotel(tmp_path) as client:
+        uid = await client.order()
+        (item, _) = await client.items(ServiceOrderIds=[uid])
+        client.tokens = {"ClientToken": "OMNI-CLIENT", "AccessToken": "OMNI-ACCESS", "Client": "T"}
+        assert await client.items(ServiceOrderIds=[uid]) == []
+        assert await client.items(OrderItemIds=[item["Id"]]) == []
+        assert await client.items(ServiceIds=[SERVICE]) == []
+        cancel = {"OrderItemIds": [item["Id"]]}
+        assert await client.refused("orderItems/cancel", cancel) == (400, "Invalid OrderItemIds")

@@ -1,0 +1,356 @@
+"""Accounts, bills, payments and configuration around `orders/add`."""
+
+from decimal import Decimal
+
+import pytest
+
+from orderhub.core.accounts import Service
+from orderhub.core.tax import Interval, Strategy, TaxRate
+from tests.dialects.mews.hotel import (
+    ACCOUNT,
+    BILL,
+    CATEGORY,
+    ENTERPRISE,
+    NOBODY,
+    PAGE,
+    PRODUCT,
+    SERVICE,
+    hotel,
+)
+
+pytestmark = pytest.mark.anyio
+FEBRUARY = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
+EXTENT = {"Extent": {"Customers": True}}
+JANE = {
+    "LastName": "Doe",
+    "FirstName": "Jane",
+    "Email": "Jane@Example.com",
+    "OverwriteExisting": False,
+}
+# The members of the vendor's published examples; ours may have later ones besides.
+DOCUMENTED = {
+    "OrderItems": (
+        "Id EnterpriseId AccountId AccountType Notes ServiceId ServiceOrderId BillId "
+        "AccountingCategoryId UnitCount UnitAmount Amount OriginalAmount RevenueType "
+        "CreatorProfileId UpdaterProfileId CreatedUtc UpdatedUtc ConsumedUtc CanceledUtc ClosedUtc "
+        "StartUtc AccountingState Type Options Data"
+    ),
+    "ProductServiceOrders": (
+        "Id ServiceId AccountId AccountType CreatorProfileId UpdaterProfileId BookerId Number State "
+        "Origin CommanderOrigin OriginDetails CreatedUtc UpdatedUtc CancelledUtc VoucherId "
+        "BusinessSegmentId Options"
+    ),
+    "Bills": (
+        "Id AccountId CustomerId CompanyId CounterId State Type Number VariableSymbol CreatedUtc "
+        "IssuedUtc TaxedUtc PaidUtc DueUtc Notes Options OrderItems PaymentItems AssigneeData "
+        "EnterpriseData"
+    ),
+    "Payments": (
+        "Id EnterpriseId AccountId BillId AccountingCategoryId Amount OriginalAmount Notes "
+        "SettlementId ConsumedUtc ClosedUtc ChargedUtc CreatedUtc UpdatedUtc AccountingState State "
+        "Identifier Type Data"
+    ),
+    "Customers": (
+        "Id ChainId Number Title Sex FirstName LastName SecondLastName NationalityCode "
+        "PreferredLanguageCode LanguageCode BirthDate BirthPlace Occupation Email HasOtaEmail Phone "
+        "TaxIdentificationNumber LoyaltyCode AccountingCode BillingCode Notes CarRegistrationNumber "
+        "DietaryRequirements CreatedUtc UpdatedUtc Passport IdentityCard Visa DriversLicense Address "
+        "AddressId Classifications Options ItalianDestinationCode ItalianFiscalCode CompanyId "
+        "MergeTargetId ActivityState IsActive PreferredSpaceFeatures CreatorProfileId "
+        "UpdaterProfileId"
+    ),
+    "Companies": (
+        "Id Name IsActive Number Identifier TaxIdentifier AdditionalTaxIdentifier "
+        "ElectronicInvoiceIdentifier InvoiceDueInterval AccountingCode MotherCompanyId CreatedUtc "
+        "UpdatedUtc AddressId BillingCode Iata Telephone InvoicingEmail ContactPerson Contact Notes "
+        "Options Department DunsNumber CreditRating ExternalIdentifier"
+    ),
+    "Services": "Id IsActive Name Data",
+    "Products": (
+        "Id ServiceId CreatedUtc UpdatedUtc CategoryId AccountingCategoryId IsActive Names "
+        "ExternalNames ShortNames Descriptions ChargingMode PostingMode Options Promotions "
+        "Classifications Price ExternalIdentifier"
+    ),
+    "AccountingCategories": (
+        "Classification EnterpriseId Code CostCenterCode ExternalCode Id IsActive "
+        "LedgerAccountCode Name PostingAccountCode"
+    ),
+    "TaxEnvironments": "Code CountryCode TaxationCodes ValidityStartUtc ValidityEndUtc",
+    "Taxations": "Code Name LocalName",
+    "TaxRates": "Code TaxationCode Value Strategy ValidityInvervalsUtc",
+    "Currencies": "Code Precision",
+}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+async def test_every_list_has_the_members_of_the_vendors_examples(tmp_path):
+    async with hotel(tmp_path) as client:
+        await client.order()
+        await client.made("companies/add", {"Name": "ACME"})
+        paid = {"CustomerId": ACCOUNT, "Amount": {"Currency": "USD", "GrossValue": 1}}
+        await client.made("payments/addExternal", paid)
+        asked = {
+            "orderItems/getAll": {**PAGE, "ServiceIds": [SERVICE]},
+            "productServiceOrders/getAll": {**PAGE, "ServiceIds": [SERVICE]},
+            "bills/getAll": {**PAGE, "Extent": {"Items": False}},
+            "payments/getAll": {**PAGE, "CreatedUtc": FEBRUARY},
+            "customers/getAll": {**PAGE, **EXTENT},
+            "companies/getAll": {},
+            "services/getAll": {},
+            "products/getAll": {**PAGE, "ServiceIds": [SERVICE]},
+            "accountingCategories/getAll": PAGE,
+            "taxEnvironments/getAll": {},
+            "taxations/getAll": {},
+            "currencies/getAll": {},
+        }
+        seen = set()
+        for operation, body in asked.items():
+            answer = await client.made(operation, body)
+            for name, rows in answer.items():
+                if name in DOCUMENTED:
+                    seen.add(name)
+                    assert set(DOCUMENTED[name].split()) <= set(rows[0]), name
+        assert seen == set(DOCUMENTED)
+
+
+async def test_a_customer_is_added_once_and_found_by_every_name(tmp_path):
+    async with hotel(tmp_path) as client:
+        company = (await client.made("companies/add", {"Name": "ACME"}))["Companies"][0]["Id"]
+        added = await client.made(
+            "customers/add", {**JANE, "CompanyId": company, "LoyaltyCode": "L1", "Title": "Miss"}
+        )
+        assert added["LastName"] == "Doe"
+        twice = await client.refused("customers/add", {**JANE, "Email": "jane@example.com"})
+        assert twice == (403, "A record with the same Email already exists.")
+        again = await client.made(
+            "customers/add", {**JANE, "FirstName": "Janet", "OverwriteExisting": True}
+        )
+        assert (again["Id"], again["FirstName"], again["Title"]) == (added["Id"], "Janet", "Miss")
+        for name, value in {
+            "CustomerIds": added["Id"].upper(),
+            "Emails": "JANE@example.com",
+            "FirstNames": "Janet",
+            "LastNames": "Doe",
+            "CompanyIds": company,
+            "LoyaltyCodes": "L1",
+        }.items():
+            found = await client.made("customers/getAll", {**PAGE, **EXTENT, name: [value]})
+            assert [each["Id"] for each in found["Customers"]] == [added["Id"]], name
+        both = await client.made("customers/getAll", {**PAGE, **EXTENT, "CreatedUtc": FEBRUARY})
+        assert [each["Id"] for each in both["Customers"]] == [added["Id"]]
+        gone = {**PAGE, **EXTENT, "ActivityStates": ["Deleted"]}
+        assert (await client.made("customers/getAll", gone))["Customers"] == []
+        only_cursor = {**PAGE, "Extent": {"Customers": False}}
+        assert (await client.made("customers/getAll", only_cursor))["Customers"] == []
+        search = await client.made("customers/search", {"Name": "janet d"})
+        assert [each["Customer"]["Id"] for each in search["Customers"]] == [added["Id"]]
+        assert search["Customers"][0]["Reservation"] is None
+        uid = await client.order(AccountId=added["Id"], BillId=None)
+        assert len(await client.items(ServiceOrderIds=[uid])) == 2
+
+
+BAD = [
+    ("customers/add", {**JANE, "LastName": ""}, "Invalid LastName"),
+    ("customers/add", {"LastName": "Doe"}, "Invalid OverwriteExisting"),
+    ("customers/add", {**JANE, "Title": "Lord"}, "Invalid Title"),
+    ("customers/add", {**JANE, "Sex": "?"}, "Invalid Sex"),
+    ("customers/add", {**JANE, "Email": "jane"}, "Invalid Email"),
+    ("customers/add", {**JANE, "Classifications": ["Nice"]}, "Invalid Classifications"),
+    ("customers/add", {**JANE, "Options": ["Nice"]}, "Invalid Options"),
+    ("customers/add", {**JANE, "BirthDate": "May"}, "Invalid BirthDate"),
+    ("customers/add", {**JANE, "CompanyId": NOBODY}, "Invalid CompanyId"),
+    ("customers/getAll", PAGE, "Invalid Extent"),
+    ("customers/getAll", {**PAGE, **EXTENT, "ActivityStates": ["X"]}, "Invalid ActivityStates"),
+    ("companies/add", {}, "Invalid Name"),
+    ("companies/add", {"Name": "A", "MotherCompanyId": NOBODY}, "Invalid MotherCompanyId"),
+    ("companies/add", {"Name": "A", "InvoiceDueInterval": "soon"}, "Invalid InvoiceDueInterval"),
+    ("companies/add", {"Name": "A", "CreditRating": {"Basic": "X"}}, "Invalid Basic"),
+    ("bills/add", {"Bills": []}, "Invalid Bills"),
+    ("bills/add", {"Bills": [{"AccountId": NOBODY}]}, "Invalid AccountId"),
+    ("bills/close", {"BillId": NOBODY, "Type": "Receipt"}, "Invalid BillId"),
+    ("bills/close", {"BillId": BILL, "Type": "Gift"}, "Invalid Type"),
+    (
+        "bills/close",
+        {"BillId": BILL, "Type": "Receipt", "DueDate": {"Value": "2020-07-14"}},
+        "Invalid DueDate",
+    ),
+    ("bills/delete", {"BillIds": [NOBODY]}, "Invalid BillId"),
+    ("bills/getAll", {**PAGE, "State": "Lost"}, "Invalid State"),
+    ("payments/getAll", PAGE, "Invalid PaymentIds"),
+    (
+        "payments/addExternal",
+        {"CustomerId": NOBODY, "Amount": {"Currency": "USD", "GrossValue": 1}},
+        "Invalid CustomerId",
+    ),
+    (
+        "payments/addExternal",
+        {"AccountId": ACCOUNT, "Amount": {"Currency": "GBP", "GrossValue": 1}},
+        "Invalid Currency",
+    ),
+    ("payments/addExternal", {"AccountId": ACCOUNT, "Amount": {"Currency": "USD"}}, None),
+    (
+        "payments/addExternal",
+        {"AccountId": ACCOUNT, "Type": "X", "Amount": {"Currency": "USD", "GrossValue": 1}},
+        "Invalid Type",
+    ),
+    ("products/getAll", PAGE, "Invalid ServiceIds"),
+    ("services/getAll", {**PAGE, "ServiceType": "X"}, "Invalid ServiceType"),
+    ("enterprises/getAll", {}, "Invalid Limitation"),
+]
+
+
+async def test_what_a_neighbour_cannot_take_is_named(tmp_path):
+    async with hotel(tmp_path) as client:
+        wrong = []
+        for operation, body, message in BAD:
+            status, got = await client.refused(operation, body)
+            if status != 400 or got != (message or got):
+                wrong.append((operation, body, status, got))
+        assert wrong == []
+        rebate = {"CustomerId": ACCOUNT, "Amount": {"Currency": "USD", "GrossValue": -1}}
+        assert (await client.refused("payments/addExternal", rebate))[0] == 403
+
+
+async def test_a_bill_is_opened_charged_paid_and_closed(tmp_path):
+    async with hotel(tmp_path) as client:
+        added = await client.made("bills/add", {"Bills": [{"AccountId": ACCOUNT, "Name": "Bar"}]})
+        bill = added["Bills"][0]["Id"]
+        uid = await client.order(BillId=bill)
+        receipt = {"BillId": bill, "Type": "Receipt"}
+        assert (await client.refused("bills/close", receipt))[0] == 403
+        amount = {"Currency": "USD", "GrossValue": 43.46}
+        payment = {"CustomerId": ACCOUNT, "BillId": bill, "Amount": amount, "Type": "Cash"}
+        paid = await client.made("payments/addExternal", payment)
+        assert (await client.refused("bills/delete", {"BillIds": [bill]}))[0] == 403
+        closed = (await client.made("bills/close", receipt))["Bills"][0]
+        assert (closed["State"], closed["Type"]) == ("Closed", "Receipt")
+        assert closed["PaidUtc"] == closed["IssuedUtc"] == "2020-02-01T12:00:00Z"
+        assert await client.refused("bills/close", receipt) == (400, "Invalid BillId")
+        assert await client.refused("payments/addExternal", payment) == (400, "Invalid BillId")
+        query = {**PAGE, "ClosedUtc": FEBRUARY, "Extent": {"Items": True}}
+        (shown,) = (await client.made("bills/getAll", query))["Bills"]
+        assert [item["ServiceOrderId"] for item in shown["OrderItems"]] == [uid, uid]
+        assert [item["Id"] for item in shown["PaymentItems"]] == [paid["ExternalPaymentId"]]
+        (listed,) = (await client.made("payments/getAll", {**PAGE, "ClosedUtc": FEBRUARY}))[
+            "Payments"
+        ]
+        assert listed["Amount"]["GrossValue"] == -43.46
+        assert (listed["AccountingState"], listed["State"]) == ("Closed", "Charged")
+        assert listed["Data"]["External"]["Type"] == "Cash"
+
+
+async def test_an_invoice_is_balanced_by_an_invoice_payment(tmp_path):
+    async with hotel(tmp_path) as client:
+        await client.order()
+        body = {
+            "BillId": BILL,
+            "Type": "Invoice",
+            "DueDate": {"Value": "2020-07-14"},
+            "Notes": {"Value": None},
+        }
+        closed = (await client.made("bills/close", body))["Bills"][0]
+        assert (closed["DueUtc"], closed["PaidUtc"]) == ("2020-07-14T00:00:00Z", None)
+        (payment,) = (await client.made("payments/getAll", {**PAGE, "BillIds": [BILL]}))["Payments"]
+        assert payment["Amount"]["GrossValue"] == -43.46
+        assert payment["Type"] == "InvoicePayment"
+        assert payment["Data"]["Invoice"] == {"InvoiceId": BILL}
+
+
+async def test_a_deleted_bill_is_gone_for_everyone(tmp_path):
+    async with hotel(tmp_path) as client:
+        assert await client.made("bills/delete", {"BillIds": [BILL]}) == {}
+        assert (await client.made("bills/getAll", PAGE))["Bills"] == []
+        again = {"BillIds": [BILL]}
+        assert await client.refused("bills/delete", again) == (400, "Invalid BillId")
+
+
+async def test_the_configuration_says_what_decides_amounts(tmp_path):
+    async with hotel(tmp_path) as client:
+        found = await client.made("configuration/get")
+        enterprise = found["Enterprise"]
+        assert found["NowUtc"] == "2020-02-01T12:00:00Z"
+        assert (enterprise["Id"], enterprise["Pricing"]) == (ENTERPRISE, "Net")
+        assert enterprise["EditableHistoryInterval"] == "P0M7DT0H0M0S"
+        assert enterprise["TaxEnvironmentCode"] == "US-DC"
+        assert [each["Currency"] for each in enterprise["Currencies"]] == ["USD", "EUR"]
+        await client.settings(tax_precision=3, pricing="gross")
+        enterprise = (await client.made("configuration/get"))["Enterprise"]
+        assert (enterprise["TaxPrecision"], enterprise["Pricing"]) == (3, "Gross")
+
+
+async def test_services_products_and_categories_are_found_by_their_ids(tmp_path):
+    async with hotel(tmp_path) as client:
+        rooms = Service(id=2, uid=NOBODY, kind="bookable", name="Rooms")
+        await client.put("service", 2, rooms, NOBODY)
+        for kind, expected in (("Bookable", [NOBODY]), ("Additional", [SERVICE])):
+            found = await client.made("services/getAll", {**PAGE, "ServiceType": kind})
+            assert [each["Id"] for each in found["Services"]] == expected
+            assert found["Services"][0]["Data"]["Discriminator"] == kind
+        named = await client.made("services/getAll", {**PAGE, "ServiceIds": [SERVICE]})
+        assert [each["Id"] for each in named["Services"]] == [SERVICE]
+        query = {**PAGE, "ServiceIds": [SERVICE], "ProductIds": [PRODUCT]}
+        (product,) = (await client.made("products/getAll", query))["Products"]
+        assert product["Price"]["GrossValue"] == 10.6
+        assert product["Price"]["TaxValues"] == [{"Code": "US-DC-G", "Value": 0.6}]
+        other = {**PAGE, "ServiceIds": [NOBODY]}
+        assert (await client.made("products/getAll", other))["Products"] == []
+        wanted = {**PAGE, "AccountingCategoryIds": [CATEGORY]}
+        found = await client.made("accountingCategories/getAll", wanted)
+        assert [each["Id"] for each in found["AccountingCategories"]] == [CATEGORY]
+
+
+async def test_tax_rates_show_their_strategy_and_validity(tmp_path):
+    async with hotel(tmp_path) as client:
+        more = [
+            TaxRate(
+                code="F",
+                taxation="US-DC",
+                strategy=Strategy.FLAT,
+                value=Decimal(5),
+                currency="EUR",
+                valid=(Interval(0, None),),
+            ),
+            TaxRate(
+                code="D",
+                taxation="US-DC",
+                strategy=Strategy.DEPENDENT,
+                value=Decimal("0.1"),
+                base_taxations=("US-DC",),
+            ),
+        ]
+        for number, rate in enumerate(more, 2):
+            await client.put("tax_rate", number, rate, code=rate.code)
+        rates = (await client.made("taxations/getAll"))["TaxRates"]
+        assert rates == [
+            {
+                "Code": "US-DC-G",
+                "TaxationCode": "US-DC",
+                "Value": 0.06,
+                "Strategy": {"Discriminator": "Relative", "Value": {"Value": 0.06}},
+                "ValidityInvervalsUtc": [],
+            },
+            {
+                "Code": "F",
+                "TaxationCode": "US-DC",
+                "Value": 5,
+                "Strategy": {
+                    "Discriminator": "Flat",
+                    "Value": {"Value": 5, "CurrencyCode": "EUR"},
+                },
+                "ValidityInvervalsUtc": [{"StartUtc": "1970-01-01T00:00:00Z", "EndUtc": None}],
+            },
+            {
+                "Code": "D",
+                "TaxationCode": "US-DC",
+                "Value": 0.1,
+                "Strategy": {
+                    "Discriminator": "Dependent",
+                    "Value": {"BaseTaxationCodes": ["US-DC"], "Value": 0.1},
+                },
+                "ValidityInvervalsUtc": [],
+            },
+        ]

@@ -1,0 +1,131 @@
+"""Any order can be shown in this vendor's words, and times and numbers are read as its clients write them."""
+
+from decimal import Decimal
+
+import pytest
+
+from orderhub.core.values import Line, LineKind, Order, OrderDoc, Settings, Status, TaxPart
+from orderhub.dialects.contract import Stop
+from orderhub.dialects.mews.items import SERVICE_ORDER_STATES, TYPES, render, service_order
+from orderhub.dialects.mews.mapping import whole
+from orderhub.dialects.mews.times import (
+    duration,
+    is_duration,
+    parse_date,
+    parse_instant,
+    parse_interval,
+    utc,
+)
+from orderhub.dialects.wiring import encode
+
+UID = "018d0000-0000-7000-8000-000000000000"
+
+
+def order(kind=LineKind.GOOD, status=Status.PENDING, **members):
+    """An order of another door whose documents have members of every type under our names."""
+    odd = {"unit_taxes": 5, "product": [1], "start": "x", "category": {}, "account_kind": {}}
+    line = Line(
+        line_no=1,
+        kind=kind,
+        title="A thing",
+        quantity=3,
+        unit_net=Decimal(1),
+        unit_gross=Decimal("1.1"),
+        net=Decimal(3),
+        tax=Decimal("0.3"),
+        gross=Decimal("3.3"),
+        taxes=(TaxPart("A", Decimal(3), Decimal("0.1")), TaxPart("B", Decimal(3), Decimal("0.2"))),
+        data=odd,
+    )
+    given = {
+        "tenant_id": 1,
+        "id": 5,
+        "uid": UID,
+        "door": "elsewhere",
+        "number": "5",
+        "placed_by": "c1",
+        "status": status,
+        "currency": "USD",
+        "net": Decimal(3),
+        "tax": Decimal("0.3"),
+        "total": Decimal("3.3"),
+        "occurred_at": -(10**18),
+        "updated_at": 10**18,
+        "recorded_at": 0,
+        "doc": OrderDoc(business={**odd, "cancelled_at": "soon"}),
+        "lines": (line,),
+        **members,
+    }
+    return Order(**given)
+
+
+@pytest.mark.parametrize("kind", list(LineKind))
+@pytest.mark.parametrize("status", list(Status))
+def test_an_order_of_any_door_kind_and_status_is_shown(kind, status):
+    shown = render(order(kind, status), Settings(name="shop"))
+    assert encode(shown)
+    (item,) = shown["OrderItems"]
+    assert item["Type"] == TYPES[kind]
+    assert shown["Cursor"] == item["Id"]
+    assert service_order(order(kind, status))["State"] == SERVICE_ORDER_STATES[status]
+
+
+def test_an_order_without_lines_has_no_items():
+    shown = render(order(lines=()), Settings(name="shop"))
+    assert shown == {"OrderItems": [], "Cursor": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2020-02-04T00:00:00Z",
+        "2020-02-04t00:00:00z",
+        "2020-02-04T00:00:00+00:00",
+        "2020-02-04T01:00:00+01:00",
+        "2020-02-04T00:00:00.0000000Z",
+        "2020-02-04T00:00:00.000",
+        "2020-02-04T00:00Z",
+    ],
+)
+def test_a_time_may_be_written_in_many_ways_and_is_sent_in_one(text):
+    assert utc(parse_instant(text, "ConsumptionUtc")) == "2020-02-04T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2020-02-04", "2020-13-04T00:00:00Z", "0001-01-01T00:00:00+14:00", "1580774400", "２０20"],
+)
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(Stop):
+        parse_instant(text, "ConsumptionUtc")
+
+
+def test_equal_ends_mean_exactly_that_instant():
+    at = "2020-02-04T00:00:00Z"
+    start, end = parse_interval(at, at, "CreatedUtc")
+    assert end - start == 1
+    with pytest.raises(Stop):
+        parse_interval(at, "2020-05-07T00:00:00Z", "CreatedUtc")
+
+
+def test_durations_and_dates():
+    assert duration(7 * 86_400) == "P0M7DT0H0M0S"
+    assert duration(93_784) == "P0M1DT2H3M4S"
+    assert is_duration("P2DT23H")
+    assert not is_duration("P")
+    assert not is_duration("2 days")
+    assert parse_date("2020-07-07T00:00:00Z", "DueDate") == "2020-07-07"
+    with pytest.raises(Stop):
+        parse_date("7/7/2020", "DueDate")
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(2, 2), (Decimal("2.0"), 2), (Decimal("2.5"), None), (Decimal("NaN"), None), (2**31, None)],
+)
+def test_counts_are_whole_32_bit_numbers(number, expected):
+    if expected is None:
+        with pytest.raises(Stop):
+            whole(number, "Count")
+    else:
+        assert whole(number, "Count") == expected

@@ -1,0 +1,360 @@
+"""Batch uploads: allocated, uploaded, done row by row, and told about."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import tracemalloc
+import uuid
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderhub.dialects.sitecore_cdp import batch_file, batches
+from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
+from orderhub.dialects.sitecore_cdp.batch_rows import Row, parse
+from tests.dialects.sitecore_cdp.cdp import ORDER, Cdp, an_order, open_cdp
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def cdp(tmp_path_factory):
+    async with open_cdp(tmp_path_factory.mktemp("batches")) as opened:
+        yield opened
+
+
+def row(value, mode="insert", schema="order", ref=None):
+    return {"ref": ref or str(uuid.uuid4()), "schema": schema, "mode": mode, "value": value}
+
+
+def packed(rows, end=b"\n"):
+    lines = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in rows]
+    return gzip.compress(end.join(lines) + end)
+
+
+async def allocated(cdp, data, ref=None, **more):
+    body = {"checksum": hashlib.md5(data).hexdigest(), "size": len(data), **more}
+    return await cdp.made("PUT", f"/v2/batches/{ref or uuid.uuid4()}", body)
+
+
+async def put(cdp, batch, data, **more):
+    return await cdp.call("PUT", batch["location"]["href"], content=data, auth=None, **more)
+
+
+async def done(cdp, rows):
+    """(status code, [(code, message)]) of a file of these rows."""
+    data = packed(rows)
+    batch = await allocated(cdp, data)
+    answer = await put(cdp, batch, data)
+    assert (answer.status_code, answer.content) == (200, b"")
+    after = await cdp.made("GET", f"/v2/batches/{batch['ref']}")
+    page = await cdp.made("GET", f"/v2/batches/{batch['ref']}/rows", params={"limit": 100})
+    return after["status"]["code"], [(r["code"], r.get("message", "")) for r in page["items"]]
+
+
+async def found(cdp, reference):
+    query = {"referenceId": reference, "expand": "true"}
+    return (await cdp.made("GET", "/v2.1/orders", params=query))["items"]
+
+
+async def test_a_file_of_orders_becomes_orders(cdp):
+    rows = [row(an_order(referenceId=f"B-{number}", status="PURCHASED")) for number in range(600)]
+    data = packed(rows, end=b"\r\n")
+    ref = str(uuid.uuid4()).upper()
+    batch = await allocated(cdp, data, ref)
+    assert batch["ref"] == ref.lower()
+    assert batch["status"] == {"code": "uploading"}
+    md5 = base64.b64encode(hashlib.md5(data).digest()).decode()
+    answer = await put(cdp, batch, data, headers={"content-md5": md5})
+    assert (answer.status_code, answer.content) == (200, b"")
+    after = await cdp.made("GET", batch["href"])
+    assert after["status"] == {"code": "success"}
+    assert (after["rows"]["total"], after["rows"]["succeeded"]) == (600, 600)
+    page = await cdp.made("GET", after["rows"]["href"], params={"offset": 250, "limit": 10})
+    assert [each["ref"] for each in page["items"]] == [each["ref"] for each in rows[250:260]]
+    order = await cdp.made("GET", f"/v2.1/orders/{page['items'][0]['resource']['ref']}")
+    assert (order["referenceId"], order["status"]) == ("B-250", "PURCHASED")
+
+
+async def test_an_order_row_brings_its_contact_items_and_extensions(cdp):
+    value = an_order(
+        contact={"firstName": "Ann", "emails": ["ann.batch@example.com"]},
+        orderItems=[
+            {"type": "FLIGHT", "productId": "DUB-LAS", "price": 30.5, "currencyCode": "EUR",
+             "extensions": [{"name": "ext", "key": "default", "seat": "1A"}]},
+        ],
+        extensions=[{"name": "ext", "key": "default", "promotion": "freeBet"}],
+    )  # fmt: skip
+    twice = [row(value), row({**value, "orderedAt": "2024-01-02T00:00:00Z"})]
+    assert await done(cdp, twice) == ("success", [(201, ""), (201, "")])
+    first, second = await found(cdp, value["referenceId"])
+    assert first["contacts"]["items"][0]["guest"] == second["contacts"]["items"][0]["guest"]
+    guest = await cdp.made("GET", first["contacts"]["items"][0]["guest"]["href"])
+    assert guest["firstName"] == "Ann"
+    item = first["orderItems"]["items"][0]
+    assert (item["productId"], item["price"]) == ("DUB-LAS", 30.5)
+    assert (await cdp.made("GET", f"{item['href']}/extensions/ext"))["seat"] == "1A"
+    assert (await cdp.made("GET", f"{first['href']}/extensions/ext"))["promotion"] == "freeBet"
+    by_guest = await cdp.made("GET", "/v2.1/orders", params={"guestRef": guest["ref"]})
+    assert len(by_guest["items"]) == 2
+
+
+async def test_rows_about_one_order_are_done_in_their_order(cdp):
+    order = an_order(orderItems=[{"price": 1}, {"price": 2}])
+    name = {key: order[key] for key in ("referenceId", "orderedAt")}
+    rows = [
+        row(order),
+        row({**name, "status": "CANCELLED"}, "upsert"),
+        row(order, "create"),
+        row({**order, "price": 7, "orderItems": [{"price": 3}]}),
+        row({**name, "orderItems": [{"price": 4}]}, "upsert"),
+    ]
+    code, results = await done(cdp, rows)
+    assert code == "error"
+    assert [result[0] for result in results] == [201, 201, 409, 201, 400]
+    (after,) = await found(cdp, order["referenceId"])
+    assert after["price"] == 7
+    assert "status" not in after
+    assert [item["price"] for item in after["orderItems"]["items"]] == [3]
+
+
+async def test_delete_finds_an_order_within_a_day(cdp):
+    reference = an_order()["referenceId"]
+    near = {**ORDER, "referenceId": reference, "orderedAt": "2024-03-01T10:00:00Z"}
+    far = {**near, "orderedAt": "2024-03-01T20:00:00Z"}
+    gone = {"referenceId": reference, "orderedAt": "2024-03-01T12:00:00Z"}
+    assert await done(cdp, [row(near), row(gone, "delete"), row(gone, "delete")]) == (
+        "error",
+        [(201, ""), (204, ""), (404, "The order does not exist.")],
+    )
+    again = {**near, "orderedAt": "2024-03-01T11:00:00Z"}
+    _, results = await done(cdp, [row(again), row(far), row(gone, "delete")])
+    assert [code for code, _ in results] == [201, 201, 400]
+    ref = (await found(cdp, reference))[0]["ref"]
+    _, results = await done(cdp, [row({**gone, "orderRef": ref.upper()}, "delete")])
+    assert results == [(204, "")]
+    assert len(await found(cdp, reference)) == 1
+
+
+async def test_guest_rows(cdp):
+    mail = {"emails": ["row@example.com"]}
+    rows = [
+        row({"guestType": "customer", **mail, "city": "A"}, "insert", "guest"),
+        row({**mail, "state": "B"}, "upsert", "guest"),
+        row({"guestType": "customer", **mail}, "create", "guest"),
+        row({"guestType": "customer"}, "insert", "guest"),
+    ]
+    code, results = await done(cdp, rows)
+    assert code == "error"
+    assert [result[0] for result in results] == [201, 201, 409, 400]
+    query = {"email": "row@example.com", "expand": "true"}
+    (guest,) = (await cdp.made("GET", "/v2.1/guests", params=query))["items"]
+    assert (guest["city"], guest["state"]) == ("A", "B")
+    _, results = await done(cdp, [row(mail, "gdpr_delete", "guest")] * 2)
+    assert [result[0] for result in results] == [204, 404]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code", "message"),
+    [
+        (b"{", 400, "Validation error"),
+        (b"[1]", 400, "Validation error: a JSON object is expected."),
+        (row({}, schema="order", ref="r") | {"ref": None}, 400, "Validation error: ref: may not"),
+        (row({}, schema="tracking"), 400, "Validation error: schema: must be order or guest."),
+        (row({}, mode="replace"), 402, "Unsupported mode"),
+        (row([]), 400, "Validation error: value: must be an object."),
+        (row({}), 400, "Validation error: referenceId: may not be null. orderedAt: may not"),
+        (row({**ORDER, "orderItems": [{}]}), 400, "Validation error: orderItems[0].price: may"),
+        (row({**ORDER, "price": "1"}), 400, "Validation error: price: must be a number."),
+        (row({**ORDER, "price": 1e15}), 400, "price: numeric value out of bounds"),
+        (row({**ORDER, "contact": {"firstName": "x"}}), 400, "Identity information missing"),
+        (row({**ORDER, "extensions": [{"a": []}]}), 400, "Validation error: a: must be"),
+        (b'"' + b"x" * 1_100_000 + b'"', 400, "The record is too long."),
+    ],
+)
+async def test_a_bad_row_fails_alone_and_is_in_the_log(cdp, bad, code, message):
+    data = packed([row(an_order()), bad, row(an_order())])
+    batch = await allocated(cdp, data)
+    await put(cdp, batch, data)
+    after = await cdp.made("GET", batch["href"])
+    assert after["status"]["code"] == "error"
+    assert (after["rows"]["total"], after["rows"]["failed"]) == (3, 1)
+    log = await cdp.call("GET", after["status"]["log"], auth=None)
+    (line,) = [json.loads(each) for each in log.text.splitlines()]
+    assert line["code"] == str(code)
+    assert line["message"].startswith(message)
+
+
+async def test_a_file_that_is_not_the_announced_one_is_corrupted_and_may_be_sent_again(cdp):
+    data = packed([row(an_order())])
+    batch = await allocated(cdp, data)
+    assert (await put(cdp, batch, data + b"x")).status_code == 200
+    assert (await cdp.made("GET", batch["href"]))["status"]["code"] == "corrupted"
+    headers = {"content-md5": base64.b64encode(b"0" * 16).decode()}
+    assert (await put(cdp, batch, data, headers=headers)).status_code == 400
+    assert (await put(cdp, batch, data)).status_code == 200
+    assert (await cdp.made("GET", batch["href"]))["status"]["code"] == "success"
+    assert (await put(cdp, batch, data)).status_code == 409
+
+
+async def test_a_file_that_is_no_gzip_is_an_error(cdp):
+    for data in (b"PK\3\4 no gzip", packed([row(an_order())])[:-9]):
+        batch = await allocated(cdp, data)
+        await put(cdp, batch, data)
+        status = (await cdp.made("GET", batch["href"]))["status"]
+        assert status["code"] == "error"
+        assert "gzip" in status["message"]
+        assert "gzip" in (await cdp.call("GET", status["log"], auth=None)).text
+
+
+async def test_a_load_that_died_is_done_again_without_doubling_an_order(cdp, monkeypatch):
+    rows = [row(an_order()) for _ in range(300)]
+    data = packed(rows)
+    batch = await allocated(cdp, data)
+    real = batches._rows
+    calls = []
+
+    async def dying(*given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise RuntimeError("died")
+        return await real(*given)
+
+    monkeypatch.setattr(batches, "_rows", dying)
+    assert (await put(cdp, batch, data)).status_code == 500
+    assert (await put(cdp, batch, data)).status_code == 409  # it may still be running
+    monkeypatch.setattr(batches, "STALE_US", 0)
+    assert (await put(cdp, batch, data)).status_code == 200
+    after = await cdp.made("GET", batch["href"])
+    assert after["status"]["code"] == "success"
+    assert after["rows"]["total"] == 300
+    assert len(await found(cdp, rows[0]["value"]["referenceId"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"size": 0}, "size: must be between 1 and 52428800."),
+        ({"size": 52428801}, "size: must be between 1 and 52428800."),
+        ({"size": 1.5}, "size: must be between 1 and 52428800."),
+        ({"checksum": "xyz"}, "checksum: must be a hex-encoded MD5."),
+        ({"checksum": None, "size": "1"}, "checksum: may not be null. size: must be a number."),
+    ],
+)
+async def test_a_bad_announcement_is_refused(cdp, members, message):
+    body = {"checksum": "b1d600dbf7463924e24647e626cd7c1e", "size": 227, **members}
+    assert await cdp.refused(400, "PUT", f"/v2/batches/{uuid.uuid4()}", body) == message
+
+
+async def test_a_batch_ref_is_a_uuid_and_used_once(cdp):
+    body = {"checksum": "b1d600dbf7463924e24647e626cd7c1e", "size": 227}
+    await cdp.refused(400, "PUT", "/v2/batches/nonsense", body)
+    path = f"/v2/batches/{uuid.uuid4()}"
+    await cdp.made("PUT", path, body)
+    await cdp.made("PUT", path, body)
+    await cdp.refused(409, "PUT", path, {**body, "size": 228})
+    await cdp.refused(404, "GET", f"/v2/batches/{uuid.uuid4()}")
+    other = Cdp(cdp.hub, auth=("omni-cdp", "omni-cdp-secret"))
+    await other.refused(404, "GET", path)
+
+
+async def test_only_the_allocated_address_takes_the_file_and_only_for_an_hour(cdp, monkeypatch):
+    data = packed([row(an_order())])
+    batch = await allocated(cdp, data)
+    path = f"/v2/batches/{batch['ref']}/upload"
+    for query in ({}, {"tenant": "1", "token": "é"}, {"tenant": "99999", "token": "x"}):
+        await cdp.refused(403, "PUT", f"{path}?{urlencode(query)}", content=data)
+    monkeypatch.setattr(batches, "VALID_US", -1)
+    late = await allocated(cdp, data)
+    assert (await put(cdp, late, data)).status_code == 403
+    assert (
+        await put(cdp, batch, data, headers={"hub-dry-run": "true"})
+    ).status_code == 200  # and leaves nothing
+
+
+async def test_an_upload_beyond_50_mb_is_refused(cdp):
+    batch = await allocated(cdp, b"x")
+
+    async def endless():
+        for _ in range(51):
+            yield bytes(1024 * 1024)
+
+    assert (await put(cdp, batch, endless())).status_code == 413
+
+
+# --- a row
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+VALUES = st.recursive(
+    SCALARS | st.sampled_from([ORDER, "a@b.c", "2024-01-01T16:17:16Z"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["provider", "id", "items", "price", "extensions", "emails", "name"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+MEMBERS = st.dictionaries(
+    st.sampled_from(["contact", "orderItems", "extensions", "orderRef", "emails", "identifiers"]),
+    VALUES,
+)
+ROWS = st.fixed_dictionaries(
+    {
+        "ref": st.just("r") | VALUES,
+        "schema": st.sampled_from(["order", "guest"]) | VALUES,
+        "mode": st.sampled_from(["insert", "upsert", "delete"]) | VALUES,
+        "value": MEMBERS.map(lambda members: {**ORDER, "guestType": "visitor", **members}) | VALUES,
+    }
+)
+
+
+@given(ROWS)
+def test_whatever_a_row_holds_it_is_a_row_or_a_result(garbage):
+    found = parse(json.dumps(garbage).encode(), 1_800_000_000_000_000)
+    assert isinstance(found, Row) or (found.code in {400, 402} and found.message)
+
+
+# --- the file
+
+
+def lines_of(data, count=3):
+    lines, found = Lines(io.BytesIO(data)), []
+    while taken := lines.take(count):
+        found.extend(taken)
+    return found
+
+
+def test_lines_end_in_any_way_and_blank_ones_are_skipped():
+    assert lines_of(gzip.compress(b"a\r\nb\rc\n\n  \nd")) == [b"a", b"b", b"c", b"d"]
+    assert lines_of(gzip.compress(b"a\nb") + gzip.compress(b"c\n")) == [b"a", b"bc"]
+    assert lines_of(gzip.compress(b"")) == []
+
+
+def test_what_follows_the_gzip_must_be_gzip_too():
+    with pytest.raises(BadFile):
+        lines_of(gzip.compress(b"a\n") + b"rubbish")
+
+
+def test_a_bomb_is_read_in_constant_memory_and_given_up(monkeypatch):
+    monkeypatch.setattr(batch_file, "MAX_UNPACKED_BYTES", 60_000_000)
+    bomb = gzip.compress(bytes(80_000_000).replace(b"\0", b"x"), 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadFile):
+            lines_of(bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8_000_000

@@ -1,0 +1,100 @@
+"""Guests: created without a look for duplicates, found by e-mail or identifier."""
+
+import asyncio
+
+import pytest
+
+from tests.dialects.sitecore_cdp.cdp import UNKNOWN, Cdp, open_cdp
+
+pytestmark = pytest.mark.anyio
+GUESTS = "/v2.1/guests"
+GUEST = {
+    "guestType": "customer",
+    "firstName": "Jack",
+    "emails": ["jack@example.com"],
+    "identifiers": [{"provider": "CRM", "id": "123"}],
+    "subscriptions": [{"name": "default", "channel": "EMAIL"}],
+}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def cdp(tmp_path_factory):
+    async with open_cdp(tmp_path_factory.mktemp("guests")) as opened:
+        yield opened
+
+
+async def found(cdp, **params):
+    return [item["href"] for item in (await cdp.made("GET", GUESTS, params=params))["items"]]
+
+
+async def test_a_guest_is_created_as_often_as_asked_and_found(cdp):
+    first, second = [await cdp.made("POST", GUESTS, GUEST) for _ in range(2)]
+    assert first["ref"] != second["ref"]
+    assert {name: first[name] for name in GUEST} == GUEST
+    both = [first["href"], second["href"]]
+    assert await found(cdp, email="JACK@example.com") == both
+    assert await found(cdp, **{"identifiers.provider": "CRM", "identifiers.id": "123"}) == both
+    assert await found(cdp, email="jack@example.com", offset=1) == both[1:]
+    assert await found(cdp, email="nobody@example.com") == []
+    whole = await cdp.made("GET", GUESTS, params={"email": "jack@example.com", "expand": "true"})
+    assert whole["items"] == [first, second]
+
+
+@pytest.mark.parametrize("query", ["", "?email=", "?identifiers.provider=a", "?email=a&limit=x"])
+async def test_a_search_needs_exactly_one_name(cdp, query):
+    await cdp.refused(400, "GET", GUESTS + query)
+
+
+async def test_patch_put_and_delete(cdp):
+    guest = await cdp.made("POST", GUESTS, {**GUEST, "emails": ["old@example.com"]})
+    patched = await cdp.made(
+        "PATCH", guest["href"], {"emails": ["new@example.com"], "firstName": None}
+    )
+    assert patched["emails"] == ["new@example.com"]
+    assert patched["guestType"] == "customer"
+    assert "firstName" not in patched
+    assert await found(cdp, email="old@example.com") == []
+    assert await found(cdp, email="new@example.com") == [guest["href"]]
+    put = await cdp.made("PUT", guest["href"], {"guestType": "visitor"})
+    assert "emails" not in put
+    assert put["createdAt"] == guest["createdAt"]
+    assert await cdp.refused(400, "PUT", guest["href"], {}) == "guestType: may not be null."
+    headers = {"idempotency-key": "guest-gone"}
+    for _ in range(2):
+        assert (await cdp.call("DELETE", guest["href"], headers=headers)).status_code == 204
+    await cdp.refused(404, "DELETE", guest["href"])
+    await cdp.refused(404, "GET", guest["href"])
+
+
+async def test_parallel_patches_of_different_members_are_all_kept(cdp):
+    guest = await cdp.made("POST", GUESTS, {"guestType": "visitor"})
+    names = ["title", "city", "state", "country", "language", "nationality", "postCode", "lastName"]
+    await asyncio.gather(*(cdp.made("PATCH", guest["href"], {name: name}) for name in names))
+    after = await cdp.made("GET", guest["href"])
+    assert {name: after[name] for name in names} == {name: name for name in names}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "guestType: may not be null."),
+        ({"guestType": "CUSTOMER"}, "guestType: must be one of visitor, customer, traveller."),
+        ({"guestType": "visitor", "dateOfBirth": "2999-01-01T00:00Z"}, "dateOfBirth: must be in"),
+        ({"guestType": 1, "gender": 1}, "guestType: must be a string. gender: must be a string."),
+    ],
+)
+async def test_a_bad_guest_is_refused(cdp, body, message):
+    assert (await cdp.refused(400, "POST", GUESTS, body)).startswith(message)
+
+
+async def test_guests_of_another_tenant_are_unknown(cdp):
+    guest = await cdp.made("POST", GUESTS, GUEST)
+    other = Cdp(cdp.hub, auth=("omni-cdp", "omni-cdp-secret"))
+    await other.refused(404, "GET", guest["href"])
+    await other.refused(404, "GET", f"{GUESTS}/{UNKNOWN}")
+    assert await found(other, email="jack@example.com") == []

@@ -1,0 +1,348 @@
+"""Items, contacts, consumers and data extensions of an order."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.dialects.sitecore_cdp.cdp import UNKNOWN, an_order, open_cdp
+
+pytestmark = pytest.mark.anyio
+ITEM = {
+    "name": "Phone",
+    "description": "64 GB",
+    "type": "Mobile",
+    "productId": "SKU-1",
+    "price": -4.25,
+    "currencyCode": "EUR",
+    "originalPrice": 5,
+    "originalCurrencyCode": "USD",
+    "referenceId": "LINE-1",
+    "vendor": "Company ABC",
+    "status": "Accepted",
+    "language": "EN",
+    "quantity": 2,
+    "channel": "MOBILE_APP",
+}
+CONTACT = {
+    "title": "Mr",
+    "firstName": "Jack",
+    "lastName": "Smith",
+    "gender": "male",
+    "dateOfBirth": "1976-10-28T00:00Z",
+    "phoneNumbers": ["0851234567"],
+    "street": ["Apartment 15", "West Drive Avenue"],
+    "city": "Dublin",
+    "country": "IE",
+}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def cdp(tmp_path_factory):
+    async with open_cdp(tmp_path_factory.mktemp("parts")) as opened:
+        yield opened
+
+
+def parts(order, kind):
+    return f"/v2.1/orders/{order['ref']}/{kind}"
+
+
+def shown(body, sent):
+    return {name: body.get(name) for name in sent}
+
+
+# --- items
+
+
+async def test_an_item_is_added_read_changed_and_removed(cdp):
+    order = await cdp.order()
+    item = await cdp.made("POST", parts(order, "orderItems"), ITEM)
+    assert shown(item, ITEM) == ITEM
+    assert item["href"] == f"http://hub.test/v2.1/orderItems/{item['ref']}"
+    assert await cdp.made("GET", f"/v2.1/orderItems/{item['ref'].upper()}") == item
+    patched = await cdp.made("PATCH", item["href"], {"price": 3, "vendor": None, "quantity": 1.5})
+    assert (patched["price"], patched["quantity"]) == (3, 1.5)
+    assert "vendor" not in patched
+    assert patched["name"] == "Phone"
+    put = await cdp.made("PUT", item["href"], {"price": 1})
+    assert (put["price"], put["quantity"], put["currencyCode"]) == (1, 1, "EUR")
+    assert not {"name", "productId", "type", "status"} & set(put)
+    assert (await cdp.call("DELETE", item["href"])).status_code == 204
+    await cdp.refused(404, "GET", item["href"])
+    await cdp.refused(404, "PATCH", item["href"], {"price": 1})
+    assert (await cdp.made("GET", order["href"]))["orderItems"] == {"items": []}
+
+
+async def test_parallel_items_are_all_kept_and_the_stated_price_stays(cdp):
+    order = await cdp.order(price=9)
+    bodies = [{"price": number, "name": f"n{number}"} for number in range(30)]
+    made = await asyncio.gather(
+        *(cdp.made("POST", parts(order, "orderItems"), body) for body in bodies)
+    )
+    assert len({item["ref"] for item in made}) == 30
+    whole = await cdp.made("GET", order["href"], params={"expand": "orderItems"})
+    assert whole["price"] == 9
+    assert sorted(item["price"] for item in whole["orderItems"]["items"]) == list(range(30))
+    page = await cdp.made("GET", parts(order, "orderItems"), params={"offset": 28, "limit": 5})
+    assert len(page["items"]) == 2
+    full = await cdp.made("GET", parts(order, "orderItems"), params={"expand": "true"})
+    assert full["items"][0]["name"].startswith("n")
+
+
+async def test_an_item_is_added_once_under_a_key(cdp):
+    order = await cdp.order()
+    headers = {"idempotency-key": "item-1"}
+    first = await cdp.call("POST", parts(order, "orderItems"), ITEM, headers=headers)
+    again = await cdp.call("POST", parts(order, "orderItems"), ITEM, headers=headers)
+    assert (first.status_code, again.content) == (201, first.content)
+    assert len((await cdp.made("GET", order["href"]))["orderItems"]["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "price: may not be null."),
+        ({"price": "1"}, "price: must be a number."),
+        ({"price": 1, "quantity": 0}, "quantity: must be greater than 0."),
+        ({"price": 1, "quantity": 2000000000}, "orderItems[0].quantity: must be between"),
+        ({"price": 1e12}, "orderItems[0].price: numeric value out of bounds"),
+        ({"price": 1, "name": "x" * 129}, "name: length must be between 0 and 128."),
+        ({"price": 1, "currencyCode": "eur"}, "currencyCode: must be an upper case ISO 4217"),
+    ],
+)
+async def test_a_bad_item_is_refused(cdp, body, message):
+    order = await cdp.order()
+    assert (await cdp.refused(400, "POST", parts(order, "orderItems"), body)).startswith(message)
+
+
+# --- contacts
+
+
+async def test_a_contact_links_the_order_to_a_guest_it_makes(cdp):
+    order = await cdp.order()
+    sent = {**CONTACT, "emails": ["first@example.com"]}
+    contact = await cdp.made("POST", parts(order, "contacts"), sent)
+    assert shown(contact, sent) == sent
+    guest = await cdp.made("GET", contact["guest"]["href"])
+    assert shown(guest, sent) == sent
+    after = await cdp.made("GET", order["href"])
+    assert after["contacts"]["items"] == [{"href": guest["href"]}]
+    found = await cdp.made("GET", "/v2.1/orders", params={"guestRef": guest["ref"]})
+    assert found["items"] == [{"href": order["href"]}]
+    listed = await cdp.made("GET", parts(order, "contacts"))
+    assert listed["items"] == [{"href": contact["href"]}]
+    assert await cdp.made("GET", contact["href"]) == contact
+
+
+async def test_identity_rules_match_by_identifier_then_by_email(cdp):
+    crm = {"provider": "CRM", "id": "42"}
+    by_id = await cdp.made("POST", "/v2.1/guests", {"guestType": "customer", "identifiers": [crm]})
+    by_mail = await cdp.made(
+        "POST", "/v2.1/guests", {"guestType": "customer", "emails": ["Same@Example.com"]}
+    )
+
+    async def guest_of(contact):
+        order = await cdp.order()
+        return (await cdp.made("POST", parts(order, "contacts"), contact))["guest"]["href"]
+
+    assert await guest_of({"identifiers": [crm]}) == by_id["href"]
+    assert await guest_of({"email": "same@example.COM"}) == by_mail["href"]
+    both = {"identifiers": [crm], "emails": ["same@example.com"]}
+    assert await guest_of(both) == by_id["href"]
+    other = {"identifiers": [{"provider": "CR", "id": "M:42"}]}
+    assert await guest_of(other) not in {by_id["href"], by_mail["href"]}
+    nobody = await guest_of({"firstName": "Ann"})
+    assert await guest_of({"firstName": "Ann"}) != nobody
+
+
+async def test_parallel_contacts_of_one_person_make_one_guest(cdp):
+    orders = [await cdp.order() for _ in range(8)]
+    contact = {"emails": ["parallel@example.com"]}
+    made = await asyncio.gather(
+        *(cdp.made("POST", parts(order, "contacts"), contact) for order in orders)
+    )
+    assert len({each["guest"]["href"] for each in made}) == 1
+
+
+async def test_parallel_contacts_of_one_order_are_all_kept(cdp):
+    order = await cdp.order()
+    await asyncio.gather(
+        *(
+            cdp.made("POST", parts(order, "contacts"), {"emails": [f"p{n}@example.com"]})
+            for n in range(10)
+        )
+    )
+    page = await cdp.made("GET", parts(order, "contacts"), params={"limit": 100})
+    assert len({item["href"] for item in page["items"]}) == 10
+
+
+async def test_a_contact_is_changed_and_removed(cdp):
+    order = await cdp.order()
+    contact = await cdp.made("POST", parts(order, "contacts"), {"firstName": "A", "city": "B"})
+    patched = await cdp.made("PATCH", contact["href"], {"city": None, "lastName": "C"})
+    assert (patched["firstName"], patched["lastName"], patched.get("city")) == ("A", "C", None)
+    put = await cdp.made("PUT", contact["href"], {"city": "D"})
+    assert (put.get("firstName"), put["city"], put["guest"]) == (None, "D", contact["guest"])
+    headers = {"idempotency-key": "contact-gone"}
+    for _ in range(2):
+        assert (await cdp.call("DELETE", contact["href"], headers=headers)).status_code == 204
+    await cdp.refused(404, "GET", contact["href"])
+    assert (await cdp.made("GET", order["href"]))["contacts"] == {"items": []}
+
+
+async def test_a_repeat_of_a_contact_under_a_key_adds_nobody(cdp):
+    order = await cdp.order()
+    headers = {"idempotency-key": "contact-1"}
+    bodies = [
+        (await cdp.call("POST", parts(order, "contacts"), CONTACT, headers=headers)).content
+        for _ in range(2)
+    ]
+    assert bodies[0] == bodies[1]
+    assert json.loads(bodies[0])["firstName"] == "Jack"
+    assert len((await cdp.made("GET", parts(order, "contacts")))["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"emails": "a@b.c"}, "emails: must be a list."),
+        ({"emails": ["a@b.c", "no"]}, "emails[1]: must be an e-mail address."),
+        ({"gender": "?"}, "gender: must be one of male, female, unknown."),
+        ({"dateOfBirth": "2999-01-01"}, "dateOfBirth: must be in the past."),
+        ({"dateOfBirth": "yesterday"}, "dateOfBirth: must be an ISO 8601 date and time."),
+        ({"identifiers": [{"id": "1"}]}, "identifiers[0].provider: may not be null."),
+        ({"street": [1]}, "street[0]: must be a string."),
+    ],
+)
+async def test_a_bad_contact_is_refused(cdp, body, message):
+    order = await cdp.order()
+    assert await cdp.refused(400, "POST", parts(order, "contacts"), body) == message
+
+
+async def test_an_order_has_room_for_31_contacts(cdp):
+    order = await cdp.order()
+    for number in range(31):
+        await cdp.made(
+            "POST", parts(order, "contacts"), {"emails": [f"room{number % 3}@example.com"]}
+        )
+    await cdp.refused(400, "POST", parts(order, "contacts"), {"emails": ["room1@example.com"]})
+
+
+# --- consumers
+
+
+async def test_a_consumer_uses_items_of_the_order(cdp):
+    order = await cdp.order()
+    item = await cdp.made("POST", parts(order, "orderItems"), {"price": 1})
+    guest = await cdp.made("POST", "/v2.1/guests", {"guestType": "traveller"})
+    sent = {
+        "firstName": "Ann",
+        "lastName": "Lee",
+        "guest": {"href": guest["href"]},
+        "orderItems": {"items": [{"href": item["href"]}]},
+    }
+    consumer = await cdp.made("POST", parts(order, "consumers"), sent)
+    assert shown(consumer, sent) == sent
+    assert (await cdp.made("GET", order["href"]))["consumers"]["items"] == [
+        {"href": consumer["href"]}
+    ]
+    patched = await cdp.made("PATCH", consumer["href"], {"lastName": "Ray"})
+    assert shown(patched, sent) == {**sent, "lastName": "Ray"}
+    assert await cdp.made("GET", consumer["href"]) == patched
+    await cdp.call("DELETE", item["href"])
+    patched = await cdp.made("PATCH", consumer["href"], {"lastName": "Roy"})
+    assert patched["orderItems"] == {"items": []}
+    put = await cdp.made("PUT", consumer["href"], {"firstName": "Bo"})
+    assert "guest" not in put
+    assert put["orderItems"] == {"items": []}
+    assert (await cdp.call("DELETE", consumer["href"])).status_code == 204
+    await cdp.refused(404, "GET", consumer["href"])
+
+
+async def test_a_consumer_cannot_use_what_is_not_there(cdp):
+    order, other = await cdp.order(), await cdp.order()
+    item = await cdp.made("POST", parts(other, "orderItems"), {"price": 1})
+    path = parts(order, "consumers")
+    body = {"orderItems": {"items": [{"href": item["href"]}]}}
+    message = "orderItems.items[0].href: is not an item of this order."
+    assert await cdp.refused(400, "POST", path, body) == message
+    body = {"guest": {"href": f"http://x/v2.1/guests/{UNKNOWN}"}}
+    assert await cdp.refused(400, "POST", path, body) == "guest.href: no such guest."
+
+
+# --- data extensions
+
+
+@pytest.mark.parametrize("on_item", [False, True])
+async def test_a_data_extension_lives_on_orders_and_items(cdp, on_item):
+    order = await cdp.order()
+    item = await cdp.made("POST", parts(order, "orderItems"), {"price": 1})
+    href = f"{(item if on_item else order)['href']}/extensions/ext"
+    pairs = {"promotion": "freeBet", "allowed": False, "odds": 1.5, "n1": 10}
+    await cdp.refused(404, "GET", href)
+    await cdp.refused(404, "PATCH", href, pairs)
+    made = await cdp.made("POST", href, {"key": "default", "name": "ext", **pairs})
+    assert shown(made, pairs) == pairs
+    assert (made["name"], made["key"], made["href"]) == ("ext", "default", href)
+    await cdp.refused(409, "POST", href, pairs)
+    patched = await cdp.made("PATCH", href, {"odds": 2, "allowed": None, "more": "x"})
+    assert shown(patched, ["odds", "more", "n1"]) == {"odds": 2, "more": "x", "n1": 10}
+    assert "allowed" not in patched
+    assert await cdp.made("GET", href) == patched
+    headers = {"idempotency-key": f"ext-{on_item}"}
+    for _ in range(2):
+        assert (await cdp.call("DELETE", href, headers=headers)).status_code == 204
+    await cdp.refused(404, "GET", href)
+    await cdp.made("POST", href, pairs)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "ext: must contain at least one key-value pair."),
+        ({"a": {"b": 1}}, "a: must be a string, a number or a boolean."),
+        ({"a": [1]}, "a: must be a string, a number or a boolean."),
+        ({"a": None}, "a: may not be null."),
+        ({"snake_case": 1}, "snake_case: must be a camelCase alphanumeric key."),
+        ({"Upper": 1}, "Upper: must be a camelCase alphanumeric key."),
+        ({"key": "other", "a": 1}, "key: must be default."),
+        ({f"k{n}": n for n in range(101)}, "ext: at most 100 key-value pairs are allowed."),
+    ],
+)
+async def test_a_bad_extension_is_refused(cdp, body, message):
+    order = await cdp.order()
+    path = parts(order, "extensions/ext")
+    assert await cdp.refused(400, "POST", path, body) == message
+
+
+async def test_an_extension_never_grows_beyond_100_pairs(cdp):
+    order = await cdp.order()
+    path = parts(order, "extensions/ext")
+    await cdp.made("POST", path, {f"k{n}": n for n in range(100)})
+    await cdp.refused(400, "PATCH", path, {"another": 1})
+    await cdp.made("PATCH", path, {"another": 1, "k1": None})
+    assert (
+        await cdp.refused(400, "POST", parts(order, "extensions/other"), {"a": 1})
+        == "name: must be ext."
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["orderItems", "orderContacts", "orderConsumers", "guests", "orders"]
+)
+@pytest.mark.parametrize("ref", [UNKNOWN, "nonsense", "%00", "x" * 300])
+async def test_an_unknown_ref_is_404(cdp, path, ref):
+    await cdp.refused(404, "GET", f"/v2.1/{path}/{ref}")
+
+
+async def test_a_part_of_a_deleted_order_is_gone_with_it(cdp):
+    order = await cdp.made("POST", "/v2.1/orders", an_order())
+    item = await cdp.made("POST", parts(order, "orderItems"), {"price": 1})
+    await cdp.call("DELETE", order["href"])
+    await cdp.refused(404, "GET", item["href"])
+    await cdp.refused(404, "POST", parts(order, "orderItems"), {"price": 1})

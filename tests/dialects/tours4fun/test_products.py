@@ -1,0 +1,111 @@
+"""What a reseller looks up before he orders."""
+
+import pytest
+
+from tests.dialects.tours4fun.shop import DAY, call, open_shop
+
+pytestmark = pytest.mark.anyio
+TOUR = 102202692
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory):
+    async with open_shop(tmp_path_factory.mktemp("products")) as opened:
+        yield opened
+
+
+async def data(hub, path, body):
+    answer = await call(hub, path, body)
+    assert answer["code"] == 0, answer
+    return answer["data"]
+
+
+async def test_several_products_come_by_id_without_the_unknown_ones(hub):
+    shown = await data(hub, "/v2/product/detail", {"product_ids": [TOUR, "501", 1, 509]})
+    assert list(shown) == [str(TOUR), "501"]
+    assert shown["501"]["base"]["product_id"] == 501
+
+
+async def test_the_form_names_every_field_with_its_kind(hub):
+    shown = await data(hub, "/v2/product/detail", {"product_ids": 503})
+    kinds = {name: field["type"] for name, field in shown["passengerForm"].items()}
+    assert kinds == {"firstname_en": "text", "mobile": "phone", "dob": "date"}
+
+
+async def test_dates_begin_today_and_end_with_the_season(hub):
+    await hub.freeze("tours", "2019-03-29T23:59:59+08:00")
+    dates = (await data(hub, "/v2/product/availabilities", {"product_id": TOUR}))["availabilities"]
+    assert [each["date"] for each in dates] == ["2019-03-29", "2019-03-30", "2019-03-31"]
+    await hub.advance("tours", 1)
+    dates = (await data(hub, "/v2/product/availabilities", {"product_id": TOUR}))["availabilities"]
+    assert len(dates) == 2
+    await hub.freeze("tours", "2019-01-02T10:00:00+08:00")
+
+
+async def test_dates_keep_the_days_a_product_must_be_booked_ahead(hub):
+    await hub.adjust("tours", "seats", "product:506", "2019-02-01", 1)
+    dates = (await data(hub, "/v2/product/availabilities", {"product_id": 506}))["availabilities"]
+    assert [each["date"] for each in dates] == ["2019-02-01"]
+
+
+async def test_a_day_without_seats_is_not_listed_and_a_product_without_any_is_sold_out(hub):
+    path, asked = "/v2/product/availabilities", {"product_id": 504}
+    assert [each["date"] for each in (await data(hub, path, asked))["availabilities"]] == [DAY]
+    await hub.adjust("tours", "seats", "product:504", DAY, -3)
+    assert (await data(hub, path, asked))["availabilities"] == []
+    shown = await data(hub, "/v2/product/detail", {"product_ids": [504, 503]})
+    assert [each["base"]["stock_status"] for each in shown.values()] == [0, 1]
+
+
+async def test_a_line_sold_by_persons_shows_plain_numbers(hub):
+    shown = await data(hub, "/v2/product/availabilities", {"product_id": 507})
+    assert shown["price"] == {"adult": 80, "kid": 59}
+    assert shown["availabilities"][0]["display_price"] == "80.00"
+
+
+async def test_upgrades_are_shown_in_dollars_unless_asked_otherwise(hub):
+    body = {"product_id": 510, "departure_date": "2019-01-16"}
+    groups = await data(hub, "/v2/product/upgrades", body)
+    assert groups[0]["currency"] == "USD"
+    # 20 EUR at 0.8588 a dollar
+    assert groups[0]["options"][1]["value"] == [{"name": "prefix", "price": 23.2883}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({"product_line": "ttd"}, 1),
+        ({"product_line": "ticket"}, 1),
+        ({"region": "oceania"}, 1),
+        ({"region": "澳大利亚"}, 1),
+        ({"keyword": "DOLPHIN"}, 1),
+        ({"keyword": "dolphin", "region": "us"}, 0),
+        ({"product_line": "tour"}, 10),
+        ({"region": "east", "product_line": "tour"}, 10),
+    ],
+)
+async def test_products_are_found_by_line_region_and_keyword(hub, wanted, count):
+    shown = await data(hub, "/v2/product/list", {**wanted, "page_size": 4})
+    assert shown["count"] == str(count)
+    assert len(shown["products"]) == min(count, 4)
+
+
+async def test_a_later_page_goes_on_where_the_first_ended(hub):
+    ids = []
+    for page in (1, 2, 3):
+        body = {"product_line": "tour", "page": page, "page_size": 4}
+        ids += [
+            each["product_id"] for each in (await data(hub, "/v2/product/list", body))["products"]
+        ]
+    assert len(ids) == len(set(ids)) == 10
+
+
+async def test_rates_are_those_of_the_day(hub):
+    assert (await data(hub, "/ttd/rate", {}))["EUR"] == 0.8588
+    assert (await data(hub, "/ttd/rate", {"date": "2018-01-15"}))["CNY"] == 6.5233
+    assert await data(hub, "/ttd/rate", {"date": "2017-01-15 00:00:00"}) == {"USD": 1}

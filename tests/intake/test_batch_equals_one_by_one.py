@@ -1,0 +1,100 @@
+"""Deciding a batch equals deciding its commands one after another: the same answers, the same ledger."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import given
+
+from orderhub.core.commands import Command
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.intake.deciding import decided
+from orderhub.intake.outcome import Outcome
+from orderhub.intake.uids import Uids
+from orderhub.ledger.check import check_ledger
+from orderhub.ledger.database import open_engine
+from orderhub.ledger.ledger import Ledger
+from tests.support import world
+from tests.support.examples import examples
+from tests.support.mixes import mixes
+
+
+@contextmanager
+def copied(template: Path, where: Path) -> Iterator[Ledger]:
+    for old in where.parent.glob(f"{where.name}*"):
+        old.unlink()
+    opened = Ledger(open_engine(f"sqlite:///{shutil.copy(template, where)}"), RECORD_TYPES)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def outcomes_of(ledger: Ledger, batches: list[list[Command]]) -> list[Outcome]:
+    uids = Uids()
+    uids._random.seed(1)
+    found: list[Outcome] = []
+    for batch in batches:
+        waiting = [world.waiting(command) for command in batch]
+        found += decided(ledger, uids, 0, waiting, world.NOON)
+    return found
+
+
+def shown(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
+    return [(each.kind, each.reason, each.field, each.answer) for each in outcomes]
+
+
+def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Which batch took a natural key is nobody's business, and 9.50 is 9.500000."""
+    rows = {**rows, "natural_key": [(row[0], row[1], row[3]) for row in rows["natural_key"]]}
+    return {name: [tuple(map(read, row)) for row in each] for name, each in rows.items()}
+
+
+def read(value: Any) -> Any:
+    is_document = isinstance(value, str) and value[:1] in {"{", "["}
+    return _DOCUMENT(value) if is_document else value
+
+
+_DOCUMENT = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+def test_a_batch_equals_its_commands_one_after_another(
+    world_file: Path, tmp_path: Path, fuzz_examples: int
+) -> None:
+    seen: set[tuple[str, str]] = set()
+
+    @examples(max(30, fuzz_examples), shrink=True)
+    @given(mixes())
+    def equals(commands: list[Command]) -> None:
+        with copied(template, tmp_path / "one.sqlite") as ledger:
+            one_by_one = outcomes_of(ledger, [[each] for each in commands])
+            rows_of_one = without_marks(world.every_row(ledger))
+        with copied(template, tmp_path / "all.sqlite") as ledger:
+            together = outcomes_of(ledger, [commands])
+            assert shown(together) == shown(one_by_one)
+            rows = without_marks(world.every_row(ledger))
+            different = {
+                name: [each for each in rows[name] if each not in rows_of_one[name]]
+                + [each for each in rows_of_one[name] if each not in rows[name]]
+                for name in rows
+                if rows[name] != rows_of_one[name]
+            }
+            assert not different, f"{different} after {commands}"
+            assert check_ledger(ledger.engine).breaches == []
+        seen.update((type(c).__name__, o.kind) for c, o in zip(commands, together, strict=True))
+
+    template = tmp_path / "template.sqlite"
+    with copied(world_file, template) as ledger:
+        world.run_all(ledger, world.adjust(3, "product:190"), world.adjust(1, place="B"))
+        for _ in range(2):
+            world.place(ledger, world.basket((189, 1)))
+        with ledger.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    equals()
+    for name in ("PlaceOrder", "ChangeOrder", "AdjustPool", "PutRecords"):
+        assert {(name, "accepted"), (name, "rejected")} <= seen, f"{name} was not tried both ways"
+    assert not [each for each in seen if each[1] == "broken"]

@@ -1,0 +1,195 @@
+"""Reads: names, filters, pages that stay whole while orders come in, and other tenants' things out of sight."""
+
+import pytest
+
+from orderhub.core.commands import Action, OrderName
+from orderhub.core.known import OrderNeed
+from orderhub.core.queries import OrderQuery, RecordQuery
+from orderhub.core.values import Order, Settings, Status
+from orderhub.ledger.ledger import Ledger
+from tests.support import world
+from tests.support.world import OTHER, SHOP, all_orders, run_all
+
+
+def page_through(ledger: Ledger, query: OrderQuery, *, while_orders_come: bool) -> list[str]:
+    """The uids of all pages, with new orders placed between any two of them."""
+    uids: list[str] = []
+    after = ""
+    for _ in range(50):
+        from_here = OrderQuery(**{**as_members(query), "after": after})
+        page = ledger.read(lambda reads, asked=from_here: reads.orders(asked))
+        uids += [order.uid for order in page.items]
+        assert len(page.items) <= query.limit
+        if page.cursor is None:
+            return uids
+        after = page.cursor
+        if while_orders_come:
+            world.place(ledger)
+    raise AssertionError("the pages never end")
+
+
+def as_members(query: OrderQuery) -> dict[str, object]:
+    return {name: getattr(query, name) for name in query.__struct_fields__}
+
+
+def test_pages_hold_every_order_once_newest_first(ledger: Ledger) -> None:
+    at = world.origin().recorded_at
+    same_instant = [world.sale(origin=world.origin(recorded_at=at)) for _ in range(5)]
+    run_all(ledger, *same_instant, *(world.sale() for _ in range(6)))
+    everything = [order.uid for order in all_orders(ledger, SHOP)]
+    for limit in (1, 2, 3, 11, 12):
+        query = OrderQuery(tenant_id=SHOP, limit=limit)
+        assert page_through(ledger, query, while_orders_come=False) == everything[::-1]
+
+
+def test_pages_neither_repeat_nor_miss_an_order_while_others_come_in(ledger: Ledger) -> None:
+    run_all(ledger, *(world.sale() for _ in range(7)))
+    before = [order.uid for order in all_orders(ledger, SHOP)]
+    newest_first = OrderQuery(tenant_id=SHOP, limit=2)
+    assert page_through(ledger, newest_first, while_orders_come=True) == before[::-1]
+    oldest_first = OrderQuery(tenant_id=SHOP, limit=3, oldest_first=True)
+    seen = page_through(ledger, oldest_first, while_orders_come=True)
+    assert seen[: len(before)] == before
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.fixture
+def three(ledger: Ledger) -> dict[str, Order]:
+    """Three orders that differ in everything a query can tell apart."""
+    placed = {}
+    for name, day in (("a", 1), ("b", 2), ("c", 3)):
+        at = world.origin(recorded_at=day * 1_000, owner=name, door=f"door-{name}")
+        command = world.sale(
+            origin=at,
+            reference=f"ref-{name}",
+            terms={"occurred_at": 100 * day, "account": f"account-{name}"},
+        )
+        placed[name] = world.place(ledger, command)
+    run_all(
+        ledger,
+        world.change(placed["b"], Action.PAY, origin=world.origin(recorded_at=9_000)),
+        world.sale(tenant=OTHER, origin=world.origin(OTHER, recorded_at=4_000, door="door-a")),
+    )
+    return placed
+
+
+FILTERS = [
+    ({}, "cba"),
+    ({"oldest_first": True}, "abc"),
+    ({"door": "door-b"}, "b"),
+    ({"doors": ("door-a", "door-c")}, "ca"),
+    ({"door": "nowhere"}, ""),
+    ({"owner": "c"}, "c"),
+    ({"owner": ""}, ""),
+    ({"account": "account-a"}, "a"),
+    ({"accounts": ("account-a", "account-b", "account-z")}, "ba"),
+    ({"reference": "ref-b"}, "b"),
+    ({"statuses": (Status.PENDING,)}, "ca"),
+    ({"statuses": (Status.PAID, Status.SHIPPED)}, "b"),
+    ({"occurred_from": 200}, "cb"),
+    ({"occurred_to": 200}, "a"),
+    ({"occurred_from": 200, "occurred_to": 300}, "b"),
+    ({"updated_from": 9_000}, "b"),
+    ({"updated_to": 9_000}, "ca"),
+    ({"recorded_from": 2_000}, "cb"),
+    ({"recorded_to": 2_000}, "a"),
+    ({"by_occurred": True}, "cba"),
+    ({"by_occurred": True, "oldest_first": True, "offset": 1}, "bc"),
+    ({"offset": 1, "limit": 1}, "b"),
+    ({"door": "door-a", "statuses": (Status.PAID,)}, ""),
+]
+
+
+def test_a_filter_lets_through_what_it_says(ledger: Ledger, three: dict[str, Order]) -> None:
+    by_uid = {order.uid: name for name, order in three.items()}
+    for members, expected in FILTERS:
+        query = OrderQuery(tenant_id=SHOP, with_total=True, **members)
+        page = ledger.read(lambda reads, asked=query: reads.orders(asked))
+        assert "".join(by_uid[order.uid] for order in page.items) == expected, members
+        if not (members.get("offset") or members.get("limit")):
+            assert page.total == len(expected), members
+
+
+def test_every_name_of_an_order_finds_it_for_reads_and_for_the_writer(ledger: Ledger) -> None:
+    placed = world.place(ledger, world.sale(numbering=world.Numbering.ID13))
+    names = {
+        "uid": placed.uid,
+        "id": str(placed.id),
+        "number": str(1_000_000_000_000 + placed.id),
+    }
+    for by, value in names.items():
+        name = OrderName(by, value)
+        assert ledger.read(lambda reads, n=name: reads.order(SHOP, n)) == placed, by
+        assert ledger.read(lambda reads, n=name: reads.orders_named(SHOP, n)) == (placed,), by
+        assert ledger.read(lambda reads, n=name: reads.order(None, n)) == placed, by
+        assert ledger.read(lambda reads, n=name: reads.order(OTHER, n)) is None, by
+        assert written(ledger, SHOP, name) == (placed,), by
+        assert written(ledger, OTHER, name) == (), by
+
+
+def test_an_order_numbered_by_its_uid_is_found_by_that_number_too(ledger: Ledger) -> None:
+    placed = world.place(ledger)
+    name = OrderName("number", placed.uid)
+    assert placed.number == placed.uid
+    assert ledger.read(lambda reads: reads.order(SHOP, name)) == placed
+
+
+UNUSABLE = ["", " ", "x", "-1", "1.0", "9" * 18, "9" * 30, "\u0661", "\u00b2", "' OR 1=1 --"]
+
+
+def test_a_name_that_nothing_bears_finds_nothing(ledger: Ledger) -> None:
+    world.place(ledger)
+    for by in ("uid", "id", "number", "group"):
+        for value in UNUSABLE:
+            name = OrderName(by, value)
+            assert ledger.read(lambda reads, n=name: reads.order(SHOP, n)) is None, name
+            assert written(ledger, SHOP, name) == (), name
+
+
+def written(ledger: Ledger, tenant: int, name: OrderName) -> tuple[Order, ...]:
+    known = world.Known()
+    with ledger.batch("mark") as batch:
+        batch.load_orders(known, [OrderNeed(tenant, name)])
+    return known.orders(tenant, name)
+
+
+def test_records_are_paged_in_the_order_of_their_ids(ledger: Ledger) -> None:
+    run_all(
+        ledger, world.put(*(world.note(n, n, keys=(("even", str(n % 2)),)) for n in range(1, 8)))
+    )
+
+    def ids(**members: object) -> list[int]:
+        query = RecordQuery(tenant_id=SHOP, kind="note", **members)
+        return [each.id for each in ledger.read(lambda reads: reads.records(query))]
+
+    assert ids() == [1, 2, 3, 4, 5, 6, 7]
+    assert ids(newest_first=True, limit=2) == [7, 6]
+    assert ids(newest_first=True, after_id=6, limit=2) == [5, 4]
+    assert ids(after_id=6) == [7]
+    assert ids(offset=5) == [6, 7]
+    assert ids(by="even", values=("0",)) == [2, 4, 6]
+    counted = RecordQuery(tenant_id=SHOP, kind="note", by="even", values=("1",))
+    assert ledger.read(lambda reads: reads.count_records(counted)) == 4
+
+
+def test_a_tenant_sees_nothing_of_another(ledger: Ledger) -> None:
+    run_all(ledger, world.put(world.note(1, {}, uid="u", code="c", keys=(("k", "v"),))))
+    world.place(ledger)
+    for by, value in (("id", "1"), ("uid", "u"), ("code", "c"), ("k", "v")):
+        assert ledger.read(lambda r, b=by, v=value: r.record(OTHER, "note", b, v)) is None
+    assert ledger.read(lambda reads: reads.pools(OTHER, "stock")) == ()
+    assert ledger.read(lambda reads: reads.orders(OrderQuery(tenant_id=OTHER))).items == ()
+    assert ledger.read(lambda reads: reads.settings(OTHER)) == Settings(name="other")
+
+
+def test_one_look_sees_one_moment(ledger: Ledger) -> None:
+    """What another process commits meanwhile does not appear halfway through a read."""
+
+    def look(reads: object) -> tuple[int, int]:
+        first = len(reads.orders(OrderQuery(tenant_id=SHOP)).items)  # type: ignore[attr-defined]
+        world.place(ledger)
+        return first, len(reads.orders(OrderQuery(tenant_id=SHOP)).items)  # type: ignore[attr-defined]
+
+    first, second = ledger.read(look)
+    assert first == second
+    assert len(all_orders(ledger, SHOP)) == first + 1

@@ -1,0 +1,46 @@
+"""The proofs in short, on real server processes; `make prove` runs them at full length."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prove.kill import prove_kill
+from prove.race import prove_race
+from prove.servers import seed_database
+from prove.term import prove_term
+from prove.twins import prove_twins
+from prove.verdict import Verdict
+
+SEED = 20_240_101
+
+
+def must_hold(proof: Coroutine[Any, Any, Verdict]) -> None:
+    verdict = asyncio.run(proof)
+    assert not verdict.violations, verdict.report()
+
+
+def test_the_last_unit_goes_to_one_of_64_clients(database_url: str, tmp_path: Path) -> None:
+    seed_database(database_url)
+    must_hold(prove_race(database_url, rounds=4, seed=SEED, logs=tmp_path))
+
+
+@pytest.mark.postgres
+def test_twins_on_two_processes_place_one_order(postgres_url: str, tmp_path: Path) -> None:
+    seed_database(postgres_url)
+    must_hold(prove_twins(postgres_url, rounds=3, seed=SEED, logs=tmp_path))
+
+
+@pytest.mark.slow
+def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    seed_database(sqlite_url)
+    must_hold(prove_kill(sqlite_url, kills=5, seed=SEED, logs=tmp_path, answers=50))
+
+
+def test_sigterm_answers_what_it_placed(sqlite_url: str, tmp_path: Path) -> None:
+    seed_database(sqlite_url)
+    must_hold(prove_term(sqlite_url, rounds=1, seed=SEED, logs=tmp_path, answers=50))

@@ -1,0 +1,130 @@
+"""The real hub in the test's own process: real ledger, real intake, the demo businesses, no socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from orderhub.app import Hub, build, find_dialects
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.demo import seed
+from orderhub.ledger.ledger import Ledger
+from orderhub.settings import ProgramSettings
+from orderhub.web.port import Cipher
+
+OPERATOR = "hub-demo-operator"
+SECRET_KEY = "a key for tests"
+
+
+def operator_headers() -> dict[str, str]:
+    return {"Authorization": f"Bearer {OPERATOR}"}
+
+
+class HubUnderTest:
+    """What a test does to the hub: calls as a client, and moves of the world as an operator."""
+
+    def __init__(self, hub: Hub, client: httpx.AsyncClient) -> None:
+        self.hub = hub
+        self.client = client
+
+    async def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return await self.client.request(method, path, **more)
+
+    async def post(self, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        return await self.client.post(path, json=json, **more)
+
+    async def get(self, path: str, **more: Any) -> httpx.Response:
+        return await self.client.get(path, **more)
+
+    async def _operate(self, method: str, path: str, json: Any = None) -> Any:
+        answer = await self.client.request(method, path, json=json, headers=operator_headers())
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def freeze(self, tenant: str, at: str) -> Any:
+        return await self.clock(tenant, action="freeze", at=at)
+
+    async def advance(self, tenant: str, by_s: int) -> Any:
+        return await self.clock(tenant, action="advance", by_s=by_s)
+
+    async def clock(self, tenant: str, **members: Any) -> Any:
+        return await self._operate("POST", f"/hub/v1/tenants/{tenant}/clock", members)
+
+    async def settings(self, tenant: str, **members: Any) -> Any:
+        return await self._operate("PATCH", f"/hub/v1/tenants/{tenant}/settings", members)
+
+    async def move(self, uid: str, action: str, **members: Any) -> Any:
+        return await self._operate("POST", f"/hub/v1/orders/{uid}/{action}", members)
+
+    async def pay(self, uid: str, **members: Any) -> Any:
+        return await self.move(uid, "pay", **members)
+
+    async def ship(self, uid: str, **members: Any) -> Any:
+        return await self.move(uid, "ship", **members)
+
+    async def complete(self, uid: str, **members: Any) -> Any:
+        return await self.move(uid, "complete", **members)
+
+    async def cancel(self, uid: str, **members: Any) -> Any:
+        return await self.move(uid, "cancel", **members)
+
+    async def refund(self, uid: str, **members: Any) -> Any:
+        return await self.move(uid, "refund", **members)
+
+    async def orders(self, tenant: str, **query: Any) -> list[dict[str, Any]]:
+        """The tenant's orders, newest first, each in full."""
+        answer = await self.client.get(
+            "/hub/v1/orders", params={"tenant": tenant, **query}, headers=operator_headers()
+        )
+        assert answer.status_code == 200, answer.text
+        return [await self.order(each["uid"]) for each in answer.json()["items"]]
+
+    async def order(self, uid: str) -> dict[str, Any]:
+        whole: dict[str, Any] = await self._operate("GET", f"/hub/v1/orders/{uid}")
+        return whole
+
+    async def pool(self, tenant: str, kind: str, subject: str, place: str | None = None) -> int:
+        """What is left of a pool, over all places or at one."""
+        answer = await self.client.get(
+            f"/hub/v1/tenants/{tenant}/pools",
+            params={"kind": kind, "subject": subject},
+            headers=operator_headers(),
+        )
+        assert answer.status_code == 200, answer.text
+        items = answer.json()["items"]
+        return sum(each["available"] for each in items if place in (None, each["place"]))
+
+    async def adjust(
+        self, tenant: str, kind: str, subject: str, place: str, by: int, reason: str = "test"
+    ) -> Any:
+        body = {"kind": kind, "subject": subject, "place": place, "by": by, "reason": reason}
+        return await self._operate("POST", f"/hub/v1/tenants/{tenant}/pools/adjust", body)
+
+
+@asynccontextmanager
+async def running_hub(
+    where: Path | str, *, base_url: str = "http://hub.test", **settings: Any
+) -> AsyncIterator[HubUnderTest]:
+    """The hub on a fresh database: a directory for SQLite, or a database URL."""
+    url = where if isinstance(where, str) else f"sqlite:///{where / 'hub.sqlite'}"
+    ledger = Ledger.open(url, RECORD_TYPES)
+    if not ledger.read(lambda reads: reads.tenants()):
+        seed(ledger, Cipher(SECRET_KEY), find_dialects())
+    given: dict[str, Any] = {
+        "rate_limits": False,
+        "errors_in_detail": True,
+        "public_url": base_url,
+        **settings,
+    }
+    hub = build(ProgramSettings(database=url, secret_key=SECRET_KEY, **given), ledger=ledger)
+    await hub.start()
+    transport = httpx.ASGITransport(app=hub.app, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
+            yield HubUnderTest(hub, client)
+    finally:
+        await hub.stop()

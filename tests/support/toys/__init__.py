@@ -1,0 +1,1 @@
+"""Dialects that only tests know: folders as somebody else might write them."""

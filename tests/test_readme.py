@@ -1,0 +1,142 @@
+"""The documents' commands, run one after another on a fresh demo each, print what the documents say."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from orderhub.cli.commands import app
+from orderhub.conform import running
+from orderhub.conform.paths import at
+from tests.support.hub import HubUnderTest, running_hub
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+_ANYTHING = "…"
+_LOGGED = re.compile(r".*\[(info|warning|error) +\]")
+_SAVED = re.compile(r"(\w+)=\$\((curl .*) \| jq -r (\.\S+)\)")
+
+
+def console_steps(text: str) -> list[tuple[str, str]]:
+    """(command, expected output) pairs of all console blocks, in order."""
+    steps: list[tuple[str, str]] = []
+    for block in _BLOCK.findall(text):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], ""))
+            else:
+                command, output = steps[-1]
+                steps[-1] = (command, f"{output}{line}\n")
+    return steps
+
+
+async def run_curl(hub: HubUnderTest, command: str) -> str:
+    """What curl would print; only the options that our documents use."""
+    words = shlex.split(command)
+    assert words[0] == "curl", command
+    method, headers, body, url, whole = "", {}, None, "", False
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-s", "-i", "-g", "-si"):
+            whole = whole or "i" in word
+        elif word == "-H":
+            name, _, value = next(rest).partition(": ")
+            headers[name] = value
+        elif word in ("-d", "--data"):
+            method, body = method or "POST", next(rest)
+        elif word == "-X":
+            method = next(rest)
+        else:
+            url = word
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    content = None if body is None else body.encode()
+    answer = await hub.request(method or "GET", path, content=content, headers=headers)
+    return shown_whole(answer) if whole else answer.text
+
+
+def shown_whole(answer: httpx.Response) -> str:
+    lines = [f"{name}: {value}" for name, value in answer.headers.items()]
+    return "\n".join(
+        [f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}", *lines, "", answer.text]
+    )
+
+
+async def run_orderhub(hub: HubUnderTest, command: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the command would print, its server being the one under test."""
+
+    async def conform_here(base_url, dialects, **more):
+        return await running.conform(hub.client, dialects, **more)
+
+    loop = asyncio.get_running_loop()
+
+    def run_here(work):
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    monkeypatch.setattr(running, "conform_server", conform_here)
+    monkeypatch.setattr("orderhub.cli.conform.asyncio", SimpleNamespace(run=run_here))
+    words = shlex.split(command)[1:]
+    done = await asyncio.to_thread(CliRunner().invoke, app, words)
+    # The hub under test logs in the same process.
+    return "".join(line for line in done.output.splitlines(True) if not _LOGGED.match(line))
+
+
+class Shell:
+    """Runs a document's commands one after another; `name=$(curl … | jq -r .path)` saves for later ones."""
+
+    def __init__(self, hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hub, self.monkeypatch = hub, monkeypatch
+        self.saved: dict[str, str] = {}
+
+    async def run(self, command: str) -> str:
+        for name, value in self.saved.items():
+            command = command.replace(f"${name}", value)
+        if command.startswith("orderhub "):
+            return await run_orderhub(self.hub, command, self.monkeypatch)
+        saving = _SAVED.fullmatch(command)
+        if saving is None:
+            return await run_curl(self.hub, command)
+        name, curl, path = saving.groups()
+        answer = httpx.Response(200, text=await run_curl(self.hub, curl))
+        self.saved[name] = str(at(answer.json(), path))
+        return ""
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Equal, but that `…` stands for anything."""
+    pattern = ".*".join(map(re.escape, expected.strip().split(_ANYTHING)))
+    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/integrators.md"])
+def test_the_commands_of_a_document_print_what_it_says(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = console_steps((ROOT / document).read_text())
+    assert len(steps) >= 5
+
+    async def run_all() -> None:
+        async with running_hub(tmp_path, base_url="http://127.0.0.1:8080") as hub:
+            shell = Shell(hub, monkeypatch)
+            for command, expected in steps:
+                printed = await shell.run(command)
+                assert matches(expected, printed), f"{command}\nprinted {printed}\nnot {expected}"
+
+    asyncio.run(run_all())
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/integrators.md"])
+def test_links_of_a_document_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
+    assert links
+    missing = [link for link in links if not (path.parent / link).exists()]
+    assert not missing

@@ -1,0 +1,113 @@
+"""The pages under /docs: complete, linked, well formed, and sufficient unto themselves."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from orderhub.app import find_dialects
+from orderhub.web.docs.guides import rendered
+from orderhub.web.hub_api import HUB
+from tests.support.calls import Caller, calling
+
+NAMES = [each.name for each in (*find_dialects(), HUB)]
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+GUIDES = [each.relative_to(DOCS).with_suffix("").as_posix() for each in DOCS.rglob("*.md")]
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """What a page says about itself; fails on what is not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.loads: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.tags.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        self.loads += [given[name] for name in ("src", "data") if name in given]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with calling(f"sqlite:///{tmp_path_factory.mktemp('docs') / 'hub.sqlite'}") as caller:
+        yield caller
+
+
+def text_of(hub: Caller, path: str) -> str:
+    reply = hub.send("GET", path)
+    assert reply.status == 200, path
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    return reply.body.decode()
+
+
+@pytest.mark.parametrize("path", ["", *NAMES, *GUIDES])
+def test_a_page_is_well_formed_and_loads_nothing(hub, path):
+    text = text_of(hub, f"/docs/{path}".rstrip("/"))
+    page = Page(text)
+    assert text.startswith('<!doctype html><html lang="en">')
+    assert {"title", "main", "h1"} <= page.tags
+    assert not page.tags & {"script", "iframe", "object", "img"}
+    assert not page.loads
+    assert "url(" not in text
+    assert len(page.ids) == len(set(page.ids))
+
+
+@pytest.mark.parametrize("path", ["", *NAMES])
+def test_all_links_lead_somewhere(hub, path):
+    pages: dict[str, Page] = {}
+    here = f"/docs/{path}".rstrip("/")
+    pages[here] = Page(text_of(hub, here))
+    for link in set(pages[here].links):
+        target, _, place = link.partition("#")
+        if re.match("https?://", target):
+            continue
+        target = target or here
+        if target.endswith(".json"):
+            assert hub.send("GET", target).status == 200
+            continue
+        if target not in pages:
+            pages[target] = Page(text_of(hub, target))
+        assert not place or place in pages[target].ids, link
+
+
+def test_the_index_names_every_dialect_and_guide(hub):
+    links = Page(text_of(hub, "/docs")).links
+    assert {f"/docs/{name}" for name in (*NAMES, *GUIDES)} <= set(links)
+    assert {f"/docs/{name}.json" for name in NAMES} <= set(links)
+
+
+def test_what_problems_refer_to_is_there(hub):
+    reply = hub.send("GET", "/hub/v1/orders")
+    target, _, place = reply.json()["type"].partition("#")
+    assert place in Page(text_of(hub, target)).ids
+
+
+@pytest.mark.parametrize("name", ["nothing", "decisions", "..", "%2e%2e%2fpyproject", "a%00b"])
+def test_what_is_no_page_is_not_there(hub, name):
+    for path in (f"/docs/{name}", f"/docs/{name}.json", f"/docs/decisions/{name}"):
+        assert hub.send("GET", path).status in (400, 404)
+
+
+def test_markdown_lets_no_html_through():
+    assert "<script" not in rendered("# x\n\n<script>alert(1)</script> [a](javascript:alert(1))")
+    assert 'href="javascript' not in rendered("[a](javascript:alert(1))")

@@ -1,0 +1,233 @@
+"""The catalogue one by one and in bulk, and the pools beside it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderhub.ledger.check import check_ledger
+from orderhub.web.hub_api.catalogue_kinds import KINDS
+from tests.support.hub import HubUnderTest, running_hub
+from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, BASE, SHOP, problem_of, sell
+
+pytestmark = pytest.mark.anyio
+
+ITEMS = f"{BASE}/catalogue"
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+async def put(hub: HubUnderTest, path: str, doc: dict, **more: Any) -> Any:
+    headers = {**AS_SHOP, **more.pop("headers", {})}
+    return await hub.request("PUT", f"{ITEMS}/{path}", json={"doc": doc, **more}, headers=headers)
+
+
+async def bulk(hub: HubUnderTest, kind: str, *rows: Any) -> list[dict[str, Any]]:
+    text = "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows)
+    answer = await hub.request(
+        "POST", f"{ITEMS}/{kind}:bulk", content=text.encode(), headers=AS_SHOP
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_an_item_is_written_read_changed_and_removed(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        doc = {"title": "Mug", "price": "12.50", "code": "MUG", "stocked": True}
+        made = await put(hub, "products/500", doc)
+        assert made.status_code == 201, made.text
+        assert made.json()["doc"] == {"id": 500, **doc}
+        assert (made.json()["code"], made.json()["version"]) == ("MUG", 1)
+        changed = await put(hub, "products/500", {**doc, "price": 13})
+        assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+        stale = await put(hub, "products/500", doc, headers={"If-Match": '"1"'})
+        assert (stale.status_code, problem_of(stale)) == (412, "version_conflict")
+        read = (await hub.get(f"{ITEMS}/products/500", headers=AS_SHOP)).json()
+        assert (read["doc"]["price"], read["version"]) == ("13", 2)
+        by_code = await hub.get(f"{ITEMS}/products?code=MUG", headers=AS_SHOP)
+        assert [each["id"] for each in by_code.json()["items"]] == [500]
+        gone = await hub.request("DELETE", f"{ITEMS}/products/500", headers=AS_SHOP)
+        assert gone.status_code == 204
+        for method in ("GET", "DELETE"):
+            answer = await hub.request(method, f"{ITEMS}/products/500", headers=AS_SHOP)
+            assert (answer.status_code, problem_of(answer)) == (404, "record_unknown")
+
+
+async def test_what_is_written_is_sold_at_its_price(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        before = (await hub.get(f"{ITEMS}/products/188", headers=AS_SHOP)).json()
+        await put(hub, "prices/188", {"price": "7.25"})
+        assert (await sell(hub, 2))["total"] == "14.5"
+        after = (await hub.get(f"{ITEMS}/products/188", headers=AS_SHOP)).json()
+        assert after["doc"] == {**before["doc"], "price": "7.25"}, "a view touches nothing else"
+        tenant = next(
+            each.id
+            for each in hub.hub.ledger.read(lambda reads: reads.tenants())
+            if each.name == SHOP
+        )
+        named = ("product", "filename", "goods-188")
+        found = hub.hub.ledger.read(lambda reads: reads.record(tenant, *named))
+        assert found is not None, "what an item is found by is kept"
+        assert found.id == 188
+
+
+async def test_a_view_shows_and_takes_only_its_members(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        shown = (await hub.get(f"{ITEMS}/prices/188", headers=AS_SHOP)).json()
+        assert set(shown["doc"]) <= {"price", "currency"}
+        refused = await put(hub, "prices/188", {"title": "x"})
+        assert refused.json()["errors"][0]["field"] == "doc.title"
+        assert problem_of(await put(hub, "prices/999", {"price": "1"})) == "invalid"
+        answer = await hub.request("DELETE", f"{ITEMS}/prices/188", headers=AS_SHOP)
+        assert problem_of(answer) == "invalid"
+        tour = "/hub/v1/tenants/tours/catalogue"
+        days = {"departures": [{"first": "2019-05-01", "last": "2019-05-31"}]}
+        answer = await hub.request(
+            "PUT", f"{tour}/departures/102202692", json={"doc": days}, headers=AS_OPERATOR
+        )
+        assert answer.status_code == 200, answer.text
+        whole = (await hub.get(f"{tour}/tours/102202692", headers=AS_OPERATOR)).json()
+        assert whole["doc"]["departures"] == days["departures"]
+        assert whole["doc"]["form"], "the form stands"
+
+
+@pytest.mark.parametrize(
+    ("doc", "field"),
+    [
+        ({"price": "dear"}, "doc.price"),
+        ({"price": "0.0000001"}, "doc.price"),
+        ({"active": 1}, "doc.active"),
+        ({"colour": "red"}, "doc.colour"),
+        ({"id": 7}, "doc.id"),
+        ({"tax_codes": [1]}, "doc.tax_codes[0]"),
+    ],
+)
+async def test_a_wrong_member_is_named(tmp_path: Path, doc: dict, field: str) -> None:
+    async with running_hub(tmp_path) as hub:
+        answer = await put(hub, "products/501", doc)
+        if "0000001" in str(doc):  # a text becomes an amount only once it is typed
+            answer = await hub.request(
+                "PUT",
+                f"{ITEMS}/products/501",
+                content=b'{"doc": {"price": 0.0000001}}',
+                headers=AS_SHOP,
+            )
+        assert (answer.status_code, problem_of(answer)) == (400, "invalid"), answer.text
+        assert answer.json()["errors"][0]["field"] == field
+
+
+async def test_codes_are_unique_and_what_is_named_exists(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await put(hub, "products/500", {"code": "MUG"})
+        taken = await put(hub, "products/501", {"code": "MUG"})
+        assert (taken.status_code, problem_of(taken)) == (409, "already_exists")
+        orphan = await put(hub, "variants/900", {"product_id": 12345})
+        assert problem_of(orphan) == "record_unknown"
+        assert (await put(hub, "variants/900", {"product_id": 500})).status_code == 201
+        assert problem_of(await put(hub, "faxes/1", {})) == "record_unknown"
+
+
+async def test_a_bad_row_never_stops_the_others(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        rows: list[Any] = [{"id": 1000 + n, "doc": {"code": f"B{n}"}} for n in range(150)]
+        rows[3] = "{not json"
+        rows[70] = {"id": 1070, "doc": {"price": "dear"}}
+        rows[71] = {"id": 1071, "doc": {"code": "B0"}}
+        rows[72] = {"doc": {"code": "nobody"}}
+        rows[149] = {"id": 999_999, "delete": True}
+        results = await bulk(hub, "products", *rows)
+        assert [each["line"] for each in results] == list(range(1, 151))
+        refused = {each["line"]: each for each in results if each["status"] == "refused"}
+        assert set(refused) == {4, 71, 72, 73, 150}
+        assert refused[71]["field"] == "doc.price"
+        assert refused[72]["reason"] == "already_exists"
+        again = await bulk(
+            hub, "products", {"doc": {"code": "B1", "title": "x"}}, "", {"id": 1002, "delete": True}
+        )
+        assert [(each["status"], each["id"]) for each in again] == [
+            ("updated", 1001),
+            ("removed", 1002),
+        ]
+        items: list[int] = []
+        query = {"limit": "100"}
+        while True:
+            page = await hub.get(f"{ITEMS}/products", params=query, headers=AS_SHOP)
+            items += [each["id"] for each in page.json()["items"]]
+            if page.json()["next_cursor"] is None:
+                break
+            query["cursor"] = page.json()["next_cursor"]
+        assert len([each for each in items if 1000 <= each < 1150]) == 150 - 5 - 1
+        assert check_ledger(hub.hub.ledger.engine).breaches == []
+
+
+async def test_a_listed_item_can_be_sent_back_as_it_is(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        for tenant in ("shop", "tours", "hotel", "dropship"):
+            path = f"/hub/v1/tenants/{tenant}/catalogue"
+            for kind in KINDS:
+                listed = (await hub.get(f"{path}/{kind}?limit=20", headers=AS_OPERATOR)).json()
+                text = "\n".join(json.dumps(each) for each in listed["items"]).encode()
+                answer = await hub.request(
+                    "POST", f"{path}/{kind}:bulk", content=text, headers=AS_OPERATOR
+                )
+                results = [json.loads(line) for line in answer.text.splitlines()]
+                assert all(r["status"] == "updated" for r in results), (tenant, kind, results)
+                after = (await hub.get(f"{path}/{kind}?limit=20", headers=AS_OPERATOR)).json()
+                assert [i["doc"] for i in after["items"]] == [i["doc"] for i in listed["items"]]
+
+
+# --- pools
+
+
+async def test_a_pool_tells_how_it_came_to_hold_what_it_holds(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        order = await sell(hub, 2)
+        await hub.adjust(SHOP, "stock", "product:188", "MAIN", -5, "broken")
+        await hub.cancel(order["uid"])
+        query = {"kind": "stock", "subject": "product:188", "place": "MAIN", "limit": "2"}
+        seen: list[dict[str, Any]] = []
+        while True:
+            page = await hub.get(f"{BASE}/pools/history", params=query, headers=AS_SHOP)
+            assert page.status_code == 200, page.text
+            seen += page.json()["items"]
+            if page.json()["next_cursor"] is None:
+                break
+            query["cursor"] = page.json()["next_cursor"]
+        told = [(each["kind"], each["units"], each["reason"]) for each in seen]
+        assert told[:3] == [
+            ("return", 2, "cancelled"),
+            ("adjustment", -5, "broken"),
+            ("draw", 2, None),
+        ]
+        assert told[3][:2] == ("opening", 1000)
+        assert [each["order"] for each in seen] == [order["uid"], None, order["uid"], None]
+        theirs = await hub.get("/hub/v1/tenants/cdp/pools/history", params=query, headers=AS_CDP)
+        assert theirs.json()["items"] == []
+
+
+async def test_pools_are_paged_and_adjusted_within_their_law(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        tours = "/hub/v1/tenants/tours/pools"
+        query = {"kind": "seats", "limit": "100"}
+        seen = []
+        while True:
+            page = (await hub.get(tours, params=query, headers=AS_OPERATOR)).json()
+            seen += [(each["subject"], each["place"]) for each in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            query["cursor"] = page["next_cursor"]
+        assert len(seen) == len(set(seen)) == 178
+        body = {"kind": "stock", "subject": "product:188", "place": "MAIN", "by": -1001}
+        for more, problem in (
+            ({"reason": "count"}, "out_of_stock"),
+            ({}, "invalid"),
+            ({"reason": "x", "by": 0}, "invalid"),
+            ({"reason": "x", "by": 1.5}, "invalid"),
+        ):
+            answer = await hub.post(f"{BASE}/pools/adjust", {**body, **more}, headers=AS_SHOP)
+            assert problem_of(answer) == problem, more

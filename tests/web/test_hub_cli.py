@@ -1,0 +1,102 @@
+"""orderhub token, tenant and clock: on a database that nobody serves, and through the hub that serves it."""
+
+import json
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from orderhub.app import build, find_dialects
+from orderhub.cli.commands import app
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.demo import seed
+from orderhub.ledger.database import ServeLock
+from orderhub.ledger.ledger import Ledger
+from orderhub.settings import ProgramSettings
+from orderhub.web.port import Cipher
+from tests.support.hub import OPERATOR, SECRET_KEY
+
+
+def orderhub(url: str, *words: str, fails: bool = False) -> object:
+    result = CliRunner().invoke(app, [*words, "--database", url])
+    assert (result.exit_code == 2) is fails, result.output
+    return result.output if fails else json.loads(result.stdout)
+
+
+def test_without_a_server_they_work_on_the_database(database_url: str) -> None:
+    made = orderhub(
+        database_url, "tenant", "create", "acme", "--set", "sandbox=true", "--set", "currency=EUR"
+    )
+    assert made["settings"]["currency"] == "EUR"
+    assert orderhub(database_url, "tenant", "list") == [{"name": "acme", "title": None}]
+    changed = orderhub(database_url, "tenant", "settings", "acme", "--set", "pricing=net")
+    assert changed["pricing"] == "net"
+    assert orderhub(database_url, "tenant", "settings", "acme")["pricing"] == "net"
+    made = orderhub(database_url, "token", "create", "acme", "--scope", "pools", "--label", "x")
+    assert made["token"].startswith("hub_")
+    turned = orderhub(database_url, "token", "rotate", "acme", made["id"])
+    assert turned["token"] != made["token"]
+    assert orderhub(database_url, "token", "revoke", "acme", made["id"])["enabled"] is False
+    listed = orderhub(database_url, "token", "list", "acme")
+    assert [(each["label"], each["enabled"]) for each in listed] == [("x", False)]
+    at = "2019-01-01T00:00:00Z"
+    assert orderhub(database_url, "clock", "freeze", "acme", "--at", at)["now"] == at
+    assert orderhub(database_url, "clock", "advance", "acme", "60")["mode"] == "frozen"
+    assert orderhub(database_url, "clock", "show", "acme")["now"] == "2019-01-01T00:01:00Z"
+    assert orderhub(database_url, "clock", "run", "acme", "--real")["mode"] == "real"
+
+
+def test_what_is_refused_is_said_in_one_sentence(sqlite_url: str) -> None:
+    orderhub(sqlite_url, "tenant", "create", "acme")
+    for words, says in (
+        (("token", "create", "nobody", "--scope", "pools"), "No tenant nobody."),
+        (("token", "create", "acme", "--scope", "all"), "Scopes are"),
+        (("tenant", "create", "acme"), "exists"),
+        (("clock", "freeze", "acme"), "sandbox"),
+    ):
+        said = orderhub(sqlite_url, *words, fails=True)
+        assert says.lower() in said.lower(), said
+        assert said.count("\n") == 1
+
+
+@pytest.fixture
+def served(tmp_path: Path):
+    """A hub that serves a SQLite file on a port of its own."""
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    ledger = Ledger.open(url, RECORD_TYPES)
+    seed(ledger, Cipher(SECRET_KEY), find_dialects())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = ProgramSettings(database=url, secret_key=SECRET_KEY, port=port)
+    hub = build(settings, ledger=ledger)
+    config = uvicorn.Config(hub.app, port=port, log_config=None, lifespan="on")
+    server = uvicorn.Server(config)
+    lock = ServeLock(url)
+    lock.take(f"http://127.0.0.1:{port}")
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield url
+    server.should_exit = True
+    thread.join()
+    lock.release()
+
+
+def test_while_a_hub_serves_the_file_they_talk_to_it(served: str) -> None:
+    said = orderhub(served, "tenant", "list", fails=True)
+    assert "--token" in said
+    as_operator = ("--token", OPERATOR)
+    names = [each["name"] for each in orderhub(served, "tenant", "list", *as_operator)]
+    assert "shop" in names
+    made = orderhub(served, "token", "create", "shop", "--scope", "clock", *as_operator)
+    mine = ("--token", made["token"])
+    assert orderhub(served, "clock", "show", "shop", *mine)["sandbox"] is True
+    refused = orderhub(served, "tenant", "settings", "shop", *mine, fails=True)
+    assert "lacks the scope settings" in refused
+    assert "lacks the scope" in orderhub(served, "token", "list", "cdp", *mine, fails=True)
