@@ -38,7 +38,13 @@ _CURRENCY: Schema = {"type": "string", "pattern": "^[A-Z]{3}$"}
 # Twelve digits before the point and six behind it are kept.
 _MOST = 10**12 - 1
 _AMOUNT: Schema = {"type": "number", "minimum": -_MOST, "maximum": _MOST}
-_EMAIL: Schema = {"type": "string", "maxLength": fields.MAX_TEXT, "pattern": r"^\S[^@]*@[^@]*\S$"}
+# What is cut off at the ends as white space is more than a pattern's \s: control characters too.
+_END = r"[^\s\u0000-\u001f\u0085]"
+_EMAIL: Schema = {
+    "type": "string",
+    "maxLength": fields.MAX_TEXT,
+    "pattern": f"^{_END}[^@]*@[^@]*{_END}$",
+}
 _KEPT_TIME = maybe(DAY_OR_INSTANT)
 
 
