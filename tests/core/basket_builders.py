@@ -139,7 +139,7 @@ class World:
 
 
 def _has(known: Known, need: RecordKey | OrderNeed) -> bool:
-    return known.has(need) if isinstance(need, RecordKey) else need in known.loaded_orders
+    return need in (known.loaded_records if isinstance(need, RecordKey) else known.loaded_orders)
 
 
 def basket(*items: tuple[int, int] | BasketItem, notes: str = "", **terms: Any) -> PlaceOrder:

@@ -114,7 +114,7 @@ def known_to(command, settings=SETTINGS, stock=()) -> Known:
     ]
     for _ in range(2):
         for need in list(needs(command, known)):
-            if isinstance(need, OrderNeed) or known.has(need):
+            if isinstance(need, OrderNeed) or need in known.loaded_records:
                 continue
             assert isinstance(need, RecordKey)
             known.learn_records(
@@ -303,9 +303,9 @@ def test_all_facts_are_asked_for_in_one_round():
         )
     second = set(needs(command, known))
     for need in second:
-        if not known.has(need):
+        if need not in known.loaded_records:
             known.learn_records(need, [])
-    assert all(known.has(need) for need in needs(command, known))
+    assert all(need in known.loaded_records for need in needs(command, known))
 
 
 # --- single lines cancelled

@@ -55,9 +55,9 @@ def learned(**found: tuple[Record, ...]) -> Known:
 
 def test_what_was_not_loaded_is_not_known_and_what_was_not_found_is() -> None:
     known = learned(code_X=())
-    assert known.has(RecordKey(1, "note", "code", "X"))
-    assert not known.has(RecordKey(1, "note", "code", "Y"))
-    assert not known.has(RecordKey(2, "note", "code", "X"))
+    assert RecordKey(1, "note", "code", "X") in known.loaded_records
+    assert RecordKey(1, "note", "code", "Y") not in known.loaded_records
+    assert RecordKey(2, "note", "code", "X") not in known.loaded_records
     assert known.record(1, "note", "code", "X") is None
 
 

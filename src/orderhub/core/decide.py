@@ -82,7 +82,7 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
     tenant = command.origin.tenant_id
     settings = RecordKey(tenant, "settings", "id", "0")
     yield settings
-    if not known.has(settings):
+    if settings not in known.loaded_records:
         return
     match command:
         case PlaceOrder():

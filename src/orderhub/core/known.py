@@ -120,12 +120,14 @@ class Known:
         self._taken: set[tuple[int, str]] = set()
         self._status_when_loaded: dict[tuple[int, int], str] = {}
         self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
+        self.loaded_records: set[RecordKey] = set()
         self.loaded_pools: set[PoolNeed] = set()
         self.loaded_orders: set[OrderNeed] = set()
 
     # --- filled by the ledger, or by a test
 
     def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
+        self.loaded_records.add(key)
         live = []
         for record in records:
             name = (record.tenant_id, record.kind, record.id)
@@ -155,19 +157,16 @@ class Known:
         """What an order still holds of pools: its draws less its returns."""
         self._draws.setdefault((tenant_id, order_id), tuple(draws))
 
-    def has(self, key: RecordKey) -> bool:
-        return (key.by, key.value) in self._records.get((key.tenant_id, key.kind), _NO_RECORDS)
-
     # --- read by decisions
 
     def settings(self, tenant_id: int) -> Settings:
-        record = self.record(tenant_id, "settings", "id", "0")
-        assert record is not None, f"tenant {tenant_id} has no settings"
-        doc: Settings = record.doc
+        found = self._records[(tenant_id, "settings")][("id", "0")]
+        assert found, f"tenant {tenant_id} has no settings"
+        doc: Settings = found[0].doc
         return doc
 
     def record(self, tenant_id: int, kind: str, by: str, value: str | int) -> Record | None:
-        found = self.records(tenant_id, kind, by, value)
+        found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
         return found[0] if found else None
 
     def records(
@@ -176,8 +175,8 @@ class Known:
         return self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)), ())
 
     def doc(self, tenant_id: int, kind: str, by: str, value: str | int) -> Any:
-        record = self.record(tenant_id, kind, by, value)
-        return None if record is None else record.doc
+        found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
+        return found[0].doc if found else None
 
     def pools(self, tenant_id: int, kind: str, subject: str) -> dict[str, Pool]:
         """Place -> pool, for the places that were loaded."""
@@ -234,21 +233,23 @@ class Known:
 
     def _see_move(self, move: Move) -> None:
         name = (move.key.tenant_id, move.order_id)
-        held = list(self._draws.get(name, ()))
         if move.kind == "draw":
-            held.append(move)
-        else:
-            for index, each in enumerate(held):
-                if each.key == move.key and each.line_no == move.line_no:
-                    rest = each.units - move.units
-                    held[index : index + 1] = (
-                        [msgspec.structs.replace(each, units=rest)] if rest else []
-                    )
-                    break
+            self._draws[name] = (*self._draws.get(name, ()), move)
+            return
+        held = list(self._draws.get(name, ()))
+        for index, each in enumerate(held):
+            if each.key == move.key and each.line_no == move.line_no:
+                rest = each.units - move.units
+                held[index : index + 1] = (
+                    [msgspec.structs.replace(each, units=rest)] if rest else []
+                )
+                break
         self._draws[name] = tuple(held)
 
     def _see_order(self, order: Order) -> None:
         self._order_by_id[(order.tenant_id, order.id)] = order
+        if not self.loaded_orders:
+            return  # nobody asked for any order by name
         names = [("uid", order.uid), ("id", str(order.id)), ("number", order.number)]
         if order.group_number:
             names.append(("group", order.group_number))

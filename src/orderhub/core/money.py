@@ -14,6 +14,8 @@ ZERO = Decimal(0)
 # At rest an amount is a BIGINT of millionths: 12 digits before the point and 6 behind it fit.
 STORED_DECIMALS = 6
 _LIMIT = Decimal(10) ** 12
+_MILLION = Decimal(10) ** STORED_DECIMALS
+_QUANTUM = Decimal(1).scaleb(-STORED_DECIMALS)
 # Wide enough that a product of two storable values, or of one with a tax rate, is never rounded.
 EXACT = Context(prec=60)
 
@@ -64,12 +66,13 @@ def is_storable(amount: Decimal) -> bool:
     if not amount.is_finite() or not -_LIMIT < amount < _LIMIT:
         return False
     # Within that range quantizing cannot fail: 18 digits are all it keeps.
-    return amount.quantize(_QUANTA[STORED_DECIMALS], context=EXACT) == amount
+    return amount.quantize(_QUANTUM, None, EXACT) == amount
 
 
 def to_micros(amount: Decimal) -> int:
     """The amount in millionths. It must be storable: anything else is a bug of the caller."""
-    return int(amount.scaleb(STORED_DECIMALS, EXACT))
+    # Exact in any context: what is storable has no more than 18 digits that count.
+    return int(amount * _MILLION)
 
 
 def from_micros(micros: int) -> Decimal:

@@ -70,9 +70,7 @@ def compose(
     settings = known.settings(origin.tenant_id)
     now = settings.clock.at(origin.recorded_at)
     order_id, uid = new_id
-    net = total([line.net for line in draft.lines])
-    tax = total([line.tax for line in draft.lines])
-    gross = total([line.gross for line in draft.lines])
+    net, tax, gross = _sums(draft.lines)
     refusal = _out_of_range(draft, (net, tax, gross))
     if refusal is not None:
         return refusal
@@ -115,6 +113,14 @@ def compose(
     return order, placed_event(order, command)
 
 
+def _sums(lines: tuple[Line, ...]) -> tuple[Decimal, Decimal, Decimal]:
+    """Net, tax and gross of all lines."""
+    gross = total([line.gross for line in lines])
+    if all(line.net is line.gross for line in lines):
+        return gross, ZERO, gross
+    return total([line.net for line in lines]), total([line.tax for line in lines]), gross
+
+
 def placed_event(order: Order, command: PlaceOrder) -> Event:
     """The event that the order's row can be rebuilt from."""
     return Event(
@@ -147,25 +153,31 @@ def _out_of_range(draft: Draft, sums: tuple[Decimal, ...]) -> Rejected | None:
                 f"lines[{line.line_no - 1}].quantity",
                 f"at most {MAX_QUANTITY} units a line",
             )
-        # Untaxed lines share their amounts: each is looked at once.
-        amounts = {
-            id(each): each
-            for each in (line.unit_net, line.unit_gross, line.net, line.tax, line.gross)
-        }.values()
-        for amount in amounts:
-            if not is_storable(amount):
-                return Rejected(
-                    Reason.AMOUNT_OUT_OF_RANGE,
-                    f"lines[{line.line_no - 1}].amount",
-                    "at most 12 digits before the point and 6 behind it",
-                )
+        if not _is_storable(line):
+            return Rejected(
+                Reason.AMOUNT_OUT_OF_RANGE,
+                f"lines[{line.line_no - 1}].amount",
+                "at most 12 digits before the point and 6 behind it",
+            )
         assert line.net + line.tax == line.gross, f"line {line.line_no}: net + tax is not gross"
     stated = () if draft.stated_total is None else (draft.stated_total,)
     for amount in (*sums, *stated):
-        if not is_storable(amount):
+        if amount is not ZERO and not is_storable(amount):
             return Rejected(
                 Reason.AMOUNT_OUT_OF_RANGE,
                 "total",
                 "at most 12 digits before the point and 6 behind it",
             )
     return None
+
+
+def _is_storable(line: Line) -> bool:
+    """Whether every amount is. Untaxed lines share theirs: each is looked at once."""
+    net, gross, unit_net, unit_gross = line.net, line.gross, line.unit_net, line.unit_gross
+    return (
+        is_storable(net)
+        and (gross is net or is_storable(gross))
+        and (unit_net is net or is_storable(unit_net))
+        and (unit_gross is unit_net or is_storable(unit_gross))
+        and (line.tax is ZERO or is_storable(line.tax))
+    )

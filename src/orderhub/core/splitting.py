@@ -160,6 +160,12 @@ class _Task:
 
     def choose(self) -> tuple[int, bool]:
         """The best set of places as a mask, and whether it is proven best."""
+        if not self.cuts and not self.forced:
+            common = -1
+            for _, mask, _ in self.whole:
+                common &= mask
+            if common > 0:
+                return common & -common, True  # one parcel, from the most preferred place
         masks = _minimal({mask for _, mask, _ in self.whole})
         self.forced |= self._must(masks)
         open_masks = [mask for mask in masks if not mask & self.forced]
@@ -172,6 +178,14 @@ class _Task:
                 for rank, each in enumerate(held):
                     if each > 0:
                         useful |= 1 << rank
+        if not open_masks and not open_needs:
+            return self.forced, True
+        return self._search(open_masks, open_needs, useful)
+
+    def _search(
+        self, open_masks: list[int], open_needs: list[tuple[list[int], int]], useful: int
+    ) -> tuple[int, bool]:
+        """The best set that also serves what the forced places leave open."""
         # The line with the least to spare says no soonest.
         open_needs.sort(key=lambda need: sum(need[0]) - need[1])
         for mask in open_masks:

@@ -48,7 +48,9 @@ class BatchRun:
         self._kept: dict[ClaimName, StoredClaim] = {}
         self._taken_keys: set[tuple[int, str]] = set()
         self._used_keys: dict[tuple[int, str], str] = {}
-        self._is_changed = False  # something that needs are worked out from
+        self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
+        self._is_changed = False  # something was written since the facts were loaded
+        self._is_record_changed = False
 
     def run(self) -> list[Outcome]:
         """Outcomes in the order of the commands, once everything is committed.
@@ -147,12 +149,14 @@ class BatchRun:
                 wants_more = False
                 for need in core.needs(command, known):
                     if isinstance(need, RecordKey):
-                        if not known.has(need):
+                        if need not in known.loaded_records:
                             records[need] = None
                             wants_more = True
-                    elif need not in known.loaded_orders:
-                        orders[need] = None
-                        wants_more = True
+                    else:
+                        self._naming_orders.add(id(command))
+                        if need not in known.loaded_orders:
+                            orders[need] = None
+                            wants_more = True
                 if wants_more:
                     again.append(command)
             if not again:
@@ -170,15 +174,19 @@ class BatchRun:
         if name is not None and (name in self._bound or name in self._kept):
             return False
         command, known = waiting.command, self._known
-        for need in core.needs(command, known):
-            if not (
-                known.has(need) if isinstance(need, RecordKey) else need in known.loaded_orders
-            ):
-                return True
         if isinstance(command, PlaceOrder) and command.numbering is Numbering.TIME4:
             count = core.wanted(command, known).orders
             ids = self._order_ids(command.origin.tenant_id, count)
             if any(core.number_needs(command, known, ids)):
+                return True
+        if not self._is_record_changed and id(command) not in self._naming_orders:
+            return False  # orders came or changed, and its needs are not worked out from any
+        for need in core.needs(command, known):
+            if not (
+                need in known.loaded_records
+                if isinstance(need, RecordKey)
+                else need in known.loaded_orders
+            ):
                 return True
         return any(
             need not in known.loaded_pools
@@ -223,9 +231,9 @@ class BatchRun:
     def _keep(self, waiting: Waiting, accepted: Accepted, worded: Worded, ids: NewIds) -> None:
         origin = waiting.command.origin
         self._known.apply(accepted)
-        self._is_changed = self._is_changed or bool(
-            accepted.records or accepted.removed or accepted.placed
-        )
+        if accepted.records or accepted.removed:
+            self._is_record_changed = True
+        self._is_changed = self._is_changed or self._is_record_changed or bool(accepted.placed)
         self._accepted.append((origin, accepted))
         self._moves[origin.tenant_id] = self._moves.get(origin.tenant_id, 0) + len(accepted.moves)
         self._use(origin.tenant_id, accepted, ids)

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Connection, Integer, Table
+from sqlalchemy import BigInteger, Boolean, Connection, Integer, Table, Text
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -57,7 +57,7 @@ def _names(columns: Sequence[str], prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{name}"' for name in columns)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1_024)
 def insert_sql(
     table: Table,
     columns: tuple[str, ...],
@@ -65,12 +65,13 @@ def insert_sql(
     on_conflict: str = "",
     returning: str = "",
 ) -> str:
-    """INSERT of all rows, in key order so that writers of several processes meet in one order."""
+    """INSERT of all rows; on PostgreSQL in key order, so that writers of several processes meet in one order."""
     keys = [column.name for column in table.primary_key.columns]
     source = rows_source(table, columns, postgres)
+    order = f" ORDER BY {_names(keys, 'r.')}" if postgres else ""
     sql = (
         f"INSERT INTO {table.name} ({_names(columns)}) SELECT {_names(columns, 'r.')} "
-        f"FROM {source} WHERE true ORDER BY {_names(keys, 'r.')}"
+        f"FROM {source} WHERE true{order}"
     )
     if on_conflict:
         sql += f" ON CONFLICT ({_names(keys)}) {on_conflict}"
@@ -117,6 +118,27 @@ def select_sql(
     return sql + (" FOR UPDATE OF t" if lock and postgres else "")
 
 
+@lru_cache(maxsize=64)
+def _defaults(table: Table) -> tuple[tuple[str, Any], ...]:
+    """The columns that the database fills by itself when they are left out, and with what."""
+    return tuple(
+        (column.name, "" if isinstance(column.type, Text) else 0)
+        for column in table.columns
+        if not column.primary_key and column.server_default is not None
+    )
+
+
+def _telling(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """The columns in which any row differs from the column's default: only these need to travel."""
+    first = rows[0]
+    silent = {
+        name
+        for name, default in _defaults(table)
+        if first.get(name) == default and all(row[name] == default for row in rows)
+    }
+    return tuple(name for name in first if name not in silent)
+
+
 def insert(
     connection: Connection,
     table: Table,
@@ -125,29 +147,26 @@ def insert(
     returning: str = "",
 ) -> Any:
     """Insert rows that all have the same columns. Answers the cursor result."""
-    columns = tuple(rows[0])
+    columns = _telling(table, rows)
     postgres = is_postgres(connection)
     sql = insert_sql(table, columns, postgres, on_conflict, returning)
     return connection.exec_driver_sql(sql, (rows_parameter(rows, columns, postgres),))
 
 
-def insert_narrow(
+def insert_tuples(
     connection: Connection,
     table: Table,
     columns: tuple[str, ...],
     rows: Sequence[tuple[Any, ...]],
     on_conflict: str = "",
 ) -> None:
-    """Insert many rows of a few columns. SQLite binds such rows in half the time it takes to read them as JSON."""
-    if is_postgres(connection):
-        insert(connection, table, [dict(zip(columns, r, strict=True)) for r in rows], on_conflict)
-        return
-    keys = [column.name for column in table.primary_key.columns]
-    marks = ", ".join("?" * len(columns))
-    sql = f"INSERT INTO {table.name} ({_names(columns)}) VALUES ({marks})"
-    if on_conflict:
-        sql += f" ON CONFLICT ({_names(keys)}) {on_conflict}"
-    connection.exec_driver_sql(sql, list(rows))
+    """Insert many small rows, given as the values of `columns`."""
+    postgres = is_postgres(connection)
+    sql = insert_sql(table, columns, postgres, on_conflict)
+    given: Sequence[Any] = (
+        [dict(zip(columns, row, strict=True)) for row in rows] if postgres else rows
+    )
+    connection.exec_driver_sql(sql, (_ENCODER.encode(given).decode(),))
 
 
 def update(

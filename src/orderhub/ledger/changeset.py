@@ -186,8 +186,7 @@ class ChangeSet:
             for kind, term in terms_of(order)
         ]
         if found:
-            found.sort()
-            bulk.insert_narrow(connection, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
+            bulk.insert_tuples(connection, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
 
     def _write_pools(self, connection: Connection) -> None:
         if self._moves:

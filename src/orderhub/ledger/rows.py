@@ -91,6 +91,9 @@ def changed_order_row(order: Order) -> dict[str, Any]:
 
 
 def line_row(order: Order, line: Line) -> dict[str, Any]:
+    # Untaxed lines share their amounts: each is converted once.
+    unit_net, net = to_micros(line.unit_net), to_micros(line.net)
+    is_unit_shared, is_shared = line.unit_gross is line.unit_net, line.gross is line.net
     return {
         "tenant_id": order.tenant_id,
         "order_id": order.id,
@@ -101,11 +104,11 @@ def line_row(order: Order, line: Line) -> dict[str, Any]:
         "variant_id": line.variant_id,
         "sku": line.sku,
         "quantity": line.quantity,
-        "unit_net": to_micros(line.unit_net),
-        "unit_gross": to_micros(line.unit_gross),
-        "net": to_micros(line.net),
-        "tax": to_micros(line.tax),
-        "gross": to_micros(line.gross),
+        "unit_net": unit_net,
+        "unit_gross": unit_net if is_unit_shared else to_micros(line.unit_gross),
+        "net": net,
+        "tax": 0 if is_shared else to_micros(line.tax),
+        "gross": net if is_shared else to_micros(line.gross),
         "cancelled": line.cancelled,
         "shipped": line.shipped,
         "refunded": line.refunded,

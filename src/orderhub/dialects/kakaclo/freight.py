@@ -33,7 +33,7 @@ def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Known:
         missing = [
             need
             for need in dict.fromkeys(parcels.needs(command, known))
-            if isinstance(need, RecordKey) and not known.has(need)
+            if isinstance(need, RecordKey) and need not in known.loaded_records
         ]
         if not missing:
             break
