@@ -105,6 +105,14 @@ def test_a_payment_begun_keeps_its_number_until_it_is_made() -> None:
     assert late.reason is Reason.TRANSITION_NOT_ALLOWED
 
 
+def test_of_a_payment_that_is_begun_again_and_again_each_way_is_kept_once() -> None:
+    world = World()
+    order = placed(world.decide(basket((188, 1))))
+    for way in ("card", "bank", "card", "card"):
+        order = placed(world.decide(change(order, Action.AMEND, payment={"way": way})))
+    assert [payment["way"] for payment in order.doc.payments] == ["bank", "card"]
+
+
 # --- commissions
 
 

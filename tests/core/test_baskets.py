@@ -217,6 +217,32 @@ def test_a_guest_orders_only_where_the_shop_takes_guests() -> None:
     assert order.total == D(99)
 
 
+def test_a_guest_never_names_the_address_that_another_guest_left() -> None:
+    left = SavedAddress(
+        id=3,
+        user_id=0,
+        address=Address(id=3, recipient="Li", phone="138"),
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    world = World(Shop(guest_ordering=True), left)
+    refused = world.decide(basket((188, 1), user_id=0, address_id=3, address={}))
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.ADDRESS_UNKNOWN
+
+
+def test_a_coupon_for_a_product_is_not_for_the_membership_of_the_same_number() -> None:
+    world = World(
+        UserGroup(id=188, title="Gold", price=D(365)),
+        Coupon(id=1, code="TEN", money=D(10), products=(188,)),
+    )
+    choice = CouponChoice(code="TEN")
+    refused = world.decide(basket((188, 1), membership=True, coupon=choice))
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.COUPON_NOT_VALID
+    assert placed(world.decide(basket((188, 1), coupon=choice))).total == D(89)
+
+
 def test_an_unpaid_order_is_closed_by_a_timer_where_the_tenant_says_so() -> None:
     decision = World(Settings(name="shop", auto_close_s=600)).decide(basket((188, 1)))
     assert isinstance(decision, Accepted)

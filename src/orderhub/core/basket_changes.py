@@ -93,6 +93,8 @@ def on_change(
             Reason.TRANSITION_NOT_ALLOWED, "status", f"an order that is {order.status} is not paid"
         )
     uids = iter(ids.uids)
+    if command.payment and command.action is Action.AMEND:
+        accepted = _begun_once(accepted)
     if _needs_payment_number(command, order):
         accepted = _numbered_payment(command, accepted, known, ids, next(uids))
     if command.action is Action.PAY and command.payment.get("way") == PAID_FROM_BALANCE:
@@ -134,6 +136,15 @@ def _needs_payment_number(command: ChangeOrder, order: Order) -> bool:
     return bool(command.action is Action.PAY or command.payment) and not order.doc.business.get(
         "payment_number"
     )
+
+
+def _begun_once(accepted: Accepted) -> Accepted:
+    """A payment may be begun again and again: of each way only the last time is kept."""
+    order = accepted.order
+    *earlier, last = order.doc.payments
+    kept = (*(each for each in earlier if each["way"] != last["way"]), last)
+    doc = msgspec.structs.replace(order.doc, payments=kept)
+    return msgspec.structs.replace(accepted, changed=(msgspec.structs.replace(order, doc=doc),))
 
 
 def _numbered_payment(

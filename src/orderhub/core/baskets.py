@@ -341,7 +341,10 @@ def _redeemed(
     redemption = coupons.find(terms.coupon, tenant, terms.user_id, known)
     if isinstance(redemption, Rejected):
         return redemption
-    amounts = [(each.item.product_id, each.amount) for each in basket.priced]
+    # A membership's id names a user group: no coupon for a product is meant for it.
+    amounts = [
+        (0 if terms.membership else each.item.product_id, each.amount) for each in basket.priced
+    ]
     off = coupons.discount(redemption.coupon, amounts, basket.now, basket.shop.price_digits)
     if isinstance(off, Rejected):
         return off

@@ -7,7 +7,7 @@ draw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -160,6 +160,17 @@ def redemption_pools(redemption: Redemption, tenant_id: int, user_id: int) -> It
     """The pools that a redemption draws on."""
     for key, _opening in _counts(redemption, tenant_id, user_id):
         yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
+
+
+def is_used_up(
+    redemption: Redemption, tenant_id: int, user_id: int, pools: Mapping[PoolKey, Pool]
+) -> bool:
+    """Whether one more redemption would be refused, `pools` being those that there are."""
+    for key, opening in _counts(redemption, tenant_id, user_id):
+        pool = pools.get(key)
+        if (pool.available if pool is not None else opening or 0) < 1:
+            return True
+    return False
 
 
 def redeem(

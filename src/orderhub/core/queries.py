@@ -182,7 +182,11 @@ class Reads(Protocol):
     def records(self, query: RecordQuery) -> tuple[Record, ...]: ...
     def count_records(self, query: RecordQuery) -> int: ...
     def pools(
-        self, tenant_id: int, kind: str, subjects: tuple[str, ...] = ()
+        self,
+        tenant_id: int,
+        kind: str,
+        subjects: tuple[str, ...] = (),
+        places: tuple[str, ...] = (),
     ) -> tuple[Pool, ...]: ...
     def pools_page(
         self,

@@ -257,10 +257,18 @@ class LedgerReads:
         counted = select(func.count()).select_from(_records(query).subquery())
         return int(self._connection.execute(counted).scalar_one())
 
-    def pools(self, tenant_id: int, kind: str, subjects: tuple[str, ...] = ()) -> tuple[Pool, ...]:
+    def pools(
+        self,
+        tenant_id: int,
+        kind: str,
+        subjects: tuple[str, ...] = (),
+        places: tuple[str, ...] = (),
+    ) -> tuple[Pool, ...]:
         query = select(pool).where(pool.c.tenant_id == tenant_id, pool.c.kind == kind)
         if subjects:
             query = query.where(pool.c.subject.in_(subjects))
+        if places:
+            query = query.where(pool.c.place.in_(places))
         query = query.order_by(pool.c.subject, pool.c.place)
         return tuple(rows.to_pool(row) for row in self._all(query))
 

@@ -65,6 +65,8 @@ async def hub(tmp_path_factory):
         ({"goods_id": 188, "coupon_id": 1}, (9900, 8900)),
         ({"goods_id": 188, "coupon_code": "HALF", "coupon_id": 1}, (9900, 7900)),
         ({"goods_id": 188, "coupon_code_id": "", "coupon_code": ""}, (9900, 9900)),
+        ({"goods_id": 188, "coupon_code": " COUPON2023 "}, (9900, 8900)),
+        ({"goods_id": 188, "coupon_code": " ", "sku_values": [None]}, (9900, 9900)),
         ({"goods_id": 2, "type": "vip"}, (36500, 36500)),
     ],
 )
@@ -149,6 +151,8 @@ REFUSALS_OF_CREATE = [
     ({}, "请选择商品"),
     ({"details": [], "cart_ids": [], "address": {"id": 99}}, "请选择商品"),
     ({"cart_ids": [999]}, "record not found"),
+    ({"cart_ids": [None]}, "record not found"),
+    ({"details": [None]}, "record not found"),
     ({"goods_id": 999}, "record not found"),
     ({"goods_id": 7}, "record not found"),
     ({"goods_id": 188, "goods_sku_id": 3}, "record not found"),
@@ -329,6 +333,14 @@ async def test_parallel_orders_never_sell_more_than_there_is(hub):
     for order in made:
         await call(hub, "/api/order/cancel", {"order_id": order["order_id"]})
     assert await hub.pool("shop", "stock", "product:8") == 3
+
+
+async def test_of_parallel_cancellations_one_gives_the_stock_back(hub):
+    before = await hub.pool("shop", "stock", "product:188")
+    body = {"order_id": (await create(hub))["order_id"]}
+    answers = await asyncio.gather(*(call(hub, "/api/order/cancel", body) for _ in range(6)))
+    assert sorted(each["code"] for each in answers) == [-1] * 5 + [0]
+    assert await hub.pool("shop", "stock", "product:188") == before
 
 
 # --- preview

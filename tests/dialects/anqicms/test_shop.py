@@ -17,6 +17,7 @@ from tests.dialects.anqicms.front import (
     uid_of,
     user,
 )
+from tests.support.hub import operator_headers
 
 pytestmark = pytest.mark.anyio
 NOT_OPERABLE = (-1, "该订单不可操作")
@@ -81,6 +82,46 @@ async def test_an_anonymous_cart_goes_by_its_token_and_can_be_ordered_after_logi
     order = await create(hub, user(1000, **cart), cart_ids=[row["id"]])
     assert order["amount"] == 9900
     assert (await call(hub, "/api/cart/list", None, cart))["total"] == 0
+
+
+async def test_who_logs_in_finds_what_he_put_into_the_cart_before(hub):
+    cart, me = {"Cart": "visitor-9"}, user(1011)
+    await call(hub, "/api/cart/add", {"archive_id": 188, "quantity": 1}, cart)
+    await call(hub, "/api/cart/add", {"archive_id": 9, "quantity": 1}, me)
+    both = {**me, **cart}
+    rows = (await call(hub, "/api/cart/list", None, both))["data"]
+    assert [(row["archive_id"], row["user_id"], row["token"]) for row in rows] == [
+        (9, 1011, ""),
+        (188, 0, "visitor-9"),
+    ]
+    await call(hub, "/api/cart/update", {"archive_id": 188, "quantity": 4}, both)
+    paged = await call(hub, "/api/cart/list?current=2&pageSize=1", None, both)
+    assert (paged["total"], paged["data"][0]["quantity"]) == (2, 4)
+    assert (await call(hub, "/api/cart/list", None, me))["total"] == 1
+    await call(hub, "/api/cart/remove", {"id": rows[1]["id"]}, both)
+    assert (await call(hub, "/api/cart/list", None, cart))["total"] == 0
+
+
+async def test_of_parallel_orders_of_one_cart_one_is_made(hub):
+    me = user(1011)
+    await call(hub, "/api/cart/add", {"archive_id": 10, "quantity": 1, "order_extra": {"a": 1}}, me)
+    rows = (await call(hub, "/api/cart/list", None, me))["data"]
+    body = {"cart_ids": [next(row["id"] for row in rows if row["archive_id"] == 10)]}
+    answers = await asyncio.gather(*(call(hub, CREATE, body, me) for _ in range(5)))
+    assert sorted(each["code"] for each in answers) == [-1] * 4 + [0]
+    order = next(each["data"] for each in answers if each["code"] == 0)
+    assert (await show(hub, order))["details"][0]["order_extra"] == {"a": 1}
+
+
+async def test_goods_in_a_cart_show_their_stock_and_the_price_for_this_buyer(hub):
+    me = user(1010)
+    await call(hub, "/api/cart/add", {"archive_id": 9, "quantity": 1}, me)
+    await call(hub, "/api/cart/add", {"archive_id": 8, "quantity": 1}, me)
+    rows = (await call(hub, "/api/cart/list", None, me))["data"]
+    goods = {row["archive_id"]: row["archive"] for row in rows}
+    assert (goods[9]["price"], goods[9]["favorable_price"]) == (9999, 8999)
+    assert goods[9]["stock"] == 9_999_999
+    assert goods[8]["stock"] == 3
 
 
 async def test_a_row_is_removed_once(hub):
@@ -151,6 +192,25 @@ async def test_a_coupon_for_one_redemption_per_user_holds_under_parallel_orders(
         answers = await asyncio.gather(*(call(hub, CREATE, body, user(who)) for _ in range(6)))
         assert [each["code"] for each in answers].count(0) == 1
         assert {each["msg"] for each in answers} == {"", "优惠券已用完"}
+
+
+async def test_a_claim_of_which_create_would_redeem_nothing_is_not_listed(hub):
+    for coupon in (1, 5):
+        assert (await call(hub, "/api/coupon/code", {"id": coupon}, user(1012)))["code"] == 0
+
+    async def listed(query=""):
+        found = await call(hub, f"/api/coupon/valid?{query}", None, user(1012))
+        return {each["coupon_id"] for each in found["data"]}
+
+    assert await listed() == await listed("amount=&archive_id=") == {1, 5}
+    typed = await create(hub, user(1012), goods_id=188, coupon_code="ONCE")
+    assert await listed() == {1}
+    await call(hub, "/api/order/cancel", {"order_id": typed["order_id"]}, user(1012))
+    assert await listed() == {1, 5}
+    left = await hub.pool("shop", "coupon", "coupon:1")
+    await hub.adjust("shop", "coupon", "coupon:1", "", -left)
+    assert await listed() == {5}
+    await hub.adjust("shop", "coupon", "coupon:1", "", left)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +289,39 @@ async def test_only_who_sees_the_whole_shop_may_mark_an_order_as_paid(hub):
         assert told(refused) == (-1, "无法创建支付订单")
 
 
+async def _shop_terms(hub, **terms):
+    path = "/hub/v1/tenants/shop/catalogue/shops/1"
+    body = {"doc": {"seller_percent": 80, **terms}}
+    answer = await hub.request("PUT", path, json=body, headers=operator_headers())
+    assert answer.status_code == 200, answer.text
+
+
+async def test_guests_order_and_pay_where_the_shop_takes_them_and_see_nothing_of_each_other(hub):
+    await _shop_terms(hub, guest_ordering=True)
+    try:
+        wanted = {"goods_id": 188, "address": {"name": "Wang", "phone": "138"}}
+        order = await create(hub, {}, **wanted)
+        assert (order["user_id"], order["order_address"]["name"]) == (0, "Wang")
+        foreign = {"goods_id": 188, "address": {"id": order["address_id"]}}
+        assert told(await call(hub, CREATE, foreign, {})) == (-1, "地址不存在")
+        detail = f"/api/order/detail?order_id={order['order_id']}"
+        assert told(await call(hub, detail, None, {})) == (-1, "权限不足")
+        mine = {"order_id": (await create(hub))["order_id"], "pay_way": "wechat"}
+        assert told(await call(hub, PAY, mine, {})) == NOT_OPERABLE
+        assert told(await call(hub, CHECK + mine["order_id"], None, {})) == (-1, "权限不足")
+        body = {"order_id": order["order_id"], "pay_way": "wechat"}
+        assert (await call(hub, PAY, body, {}))["data"]["pay_way"] == "wechat"
+        assert told(await call(hub, CHECK + order["order_id"], None, {})) == (-1, "未支付")
+        await hub.pay(await uid_of(hub, order))
+        assert (await call(hub, CHECK + order["order_id"], None, {}))["code"] == 0
+        balance = {**body, "pay_way": "balance"}
+        assert told(await call(hub, PAY, balance, {})) == NOT_OPERABLE
+    finally:
+        await _shop_terms(hub)
+    refused = await call(hub, CREATE, {"goods_id": 188}, {})
+    assert told(refused) == (1001, "PleaseLogin")
+
+
 # --- memberships
 
 
@@ -243,6 +336,8 @@ async def test_a_paid_membership_completes_and_moves_its_buyer_up_once(hub):
     me = (await call(hub, "/api/user/detail"))["data"]
     assert (me["group_id"], me["group"]["title"]) == (2, "VIP会员")
     assert me["expire_time"] == 1_669_212_548 + 365 * 86_400
+    bought = await call(hub, "/api/archive/order/check?id=2")
+    assert bought["data"] is False, "the group has the number of a product"
 
 
 # --- what is sold
@@ -282,6 +377,11 @@ async def test_groups_are_listed_for_anyone(hub):
     one = await call(hub, "/api/user/group/detail?id=2", None, {})
     assert one["data"] == groups[1]
     assert told(await call(hub, "/api/user/group/detail?id=9", None, {})) == NOT_FOUND
+    for path in ("groups", "group/detail?id=2"):
+        shown = (await call(hub, f"/api/user/{path}", None, user(1010)))["data"]
+        vip = shown[1] if path == "groups" else shown
+        assert (vip["price"], vip["favorable_price"]) == (36500, 32850)
+    assert groups[1]["favorable_price"] == 36500
     assert (await call(hub, "/api/captcha", None, {}))["data"] == {"captcha_off": True}
 
 

@@ -6,6 +6,7 @@ import time
 
 import jwt
 import pytest
+from argon2 import PasswordHasher
 
 from orderhub.dialects.anqicms import people
 from tests.dialects.anqicms.front import EN, SECRET, call, create, open_shop, token, told, user
@@ -90,15 +91,19 @@ async def test_a_login_of_the_wrong_shape_is_refused(hub, body):
 
 @pytest.fixture
 def hashing_threads(monkeypatch):
-    """The threads on which passwords were verified, one for each time."""
+    """The threads on which passwords were hashed or verified, one for each time."""
     threads = []
-    verify = people._verify
 
-    def watched(hashed, password):
-        threads.append(threading.current_thread())
-        return verify(hashed, password)
+    class Watched(PasswordHasher):
+        def hash(self, *given, **more):
+            threads.append(threading.current_thread())
+            return super().hash(*given, **more)
 
-    monkeypatch.setattr(people, "_verify", watched)
+        def verify(self, *given):
+            threads.append(threading.current_thread())
+            return super().verify(*given)
+
+    monkeypatch.setattr(people, "_HASHER", Watched(time_cost=1, memory_cost=8, parallelism=1))
     return threads
 
 
@@ -113,6 +118,8 @@ async def test_after_ten_failures_a_minute_even_the_right_password_is_refused_at
     assert texts.count("登录失败次数过多，请稍后重试") == 3
     assert told(await call(hub, LOGIN, right, {}))[0] == -1
     assert len(hashing_threads) == 10, "who is refused at once costs no hash"
+    by_email = {"email": "other@example.com", "password": "other123456"}
+    assert told(await call(hub, LOGIN, by_email, {}))[0] == -1, "the account is the same"
     assert (await call(hub, LOGIN, DEMO, {}))["code"] == 0
 
 
@@ -120,8 +127,10 @@ async def test_right_logins_are_no_failures_and_no_hash_is_worked_out_on_the_eve
     hub, hashing_threads
 ):
     answers = [await call(hub, LOGIN, DEMO, {}) for _ in range(11)]
+    fresh = {"user_name": "hashed", "password": "secret-1", "email": "hashed@example.com"}
+    answers.append(await call(hub, REGISTER, fresh, {}))
     assert {each["code"] for each in answers} == {0}
-    assert len(hashing_threads) == 11
+    assert len(hashing_threads) == 12
     assert threading.current_thread() not in hashing_threads
 
 
@@ -250,6 +259,23 @@ async def test_a_new_user_is_logged_in_at_once_and_belongs_to_who_invited_him(hu
     assert by_cookie["data"]["parent_id"] == 1012
     unknown = {**invited, "user_name": "neu3", "phone": "13888888880", "invite_id": 777}
     assert (await call(hub, REGISTER, unknown, {}))["data"]["parent_id"] == 0
+
+
+async def test_a_user_name_that_holds_a_phone_number_is_a_user_name_all_the_same(hub):
+    body = {"user_name": "shop13812345678", "password": "secret-1", "email": "s@example.com"}
+    made = (await call(hub, REGISTER, body, {}))["data"]
+    assert (await call(hub, LOGIN, body, {}))["data"]["id"] == made["id"]
+    name = {"user_name": body["user_name"], "password": body["password"]}
+    assert (await call(hub, LOGIN, name, {}))["data"]["id"] == made["id"]
+
+
+async def test_guesses_at_one_phone_are_counted_whatever_stands_around_it(hub, hashing_threads):
+    answers = [
+        await call(hub, LOGIN, {"user_name": f"{n}x13912345678", "password": "guess-it"}, {})
+        for n in range(12)
+    ]
+    texts = [told(each)[1] for each in answers]
+    assert texts == ["登录失败"] * 10 + ["登录失败次数过多，请稍后重试"] * 2
 
 
 @pytest.mark.parametrize(

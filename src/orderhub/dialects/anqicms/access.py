@@ -239,6 +239,12 @@ def owner_of(visitor: Visitor) -> str | None:
 
 def holders_of(call: Call, visitor: Visitor) -> tuple[str, ...]:
     """Whose carts the visitor holds: his own, and the one that the `cart` header or cookie names."""
-    token = call.header("cart") or call.cookies.get("cart", "")
+    token = cart_token_of(call)
     # The token is a secret of the visitor's: what is stored and logged is its digest.
-    return cart_holders(visitor.user_id, digest(token) if 0 < len(token) <= _MAX_CART_TOKEN else "")
+    return cart_holders(visitor.user_id, digest(token) if token else "")
+
+
+def cart_token_of(call: Call) -> str:
+    """The token of an anonymous cart; empty when none, or an absurd one, is shown."""
+    token = call.header("cart") or call.cookies.get("cart", "")
+    return token if len(token) <= _MAX_CART_TOKEN else ""

@@ -7,14 +7,13 @@ from typing import Any
 from orderhub.core.carts import CartItem, keys_of, row_name
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Record
 from orderhub.core.money import from_micros, to_micros
 from orderhub.core.ordering import MAX_QUANTITY
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.anqicms import wire, words
-from orderhub.dialects.anqicms.access import Visitor, holders_of, login_required
-from orderhub.dialects.anqicms.goods import docs_by_id, goods_object
+from orderhub.dialects.anqicms.access import Visitor, cart_token_of, holders_of, login_required
+from orderhub.dialects.anqicms.goods import docs_by_id, goods_object, percent_for, stock_of
 from orderhub.dialects.anqicms.mapping import fen, seconds
 from orderhub.dialects.contract import Answer, Call, Refused
 
@@ -22,24 +21,28 @@ _PAGE_SIZE = 20
 _MAX_ROWS = 1_000
 
 
-def _holder(call: Call, visitor: Visitor) -> str:
-    """The one cart a call is about. Raises Stop for a visitor with neither login nor cart token."""
+def _holders(call: Call, visitor: Visitor) -> tuple[str, ...]:
+    """The carts a call is about, the visitor's own first: what he put in before he logged in is his too.
+
+    Raises Stop for a visitor with neither login nor cart token.
+    """
     holders = holders_of(call, visitor)
     if not holders:
         raise login_required()
-    return holders[0]
+    return holders
 
 
 async def listing(call: Call, visitor: Visitor) -> Answer:
     """The rows, newest first, at today's prices; `total` counts all of them."""
-    holder = _holder(call, visitor)
+    holders = _holders(call, visitor)
+    token = cart_token_of(call)
     size = max(1, min(wire.query_int(call, "pageSize", _PAGE_SIZE) or _PAGE_SIZE, _MAX_ROWS))
     page = max(1, min(wire.query_int(call, "current", 1), _MAX_ROWS))
     query = RecordQuery(
         tenant_id=visitor.tenant_id,
         kind="cart_item",
         by="holder",
-        values=(holder,),
+        values=holders,
         newest_first=True,
         offset=(page - 1) * size,
         limit=size,
@@ -50,20 +53,26 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
         tenant = visitor.tenant_id
         products = docs_by_id(reads, tenant, "product", {item.product_id for item in items})
         variants = docs_by_id(reads, tenant, "variant", {item.variant_id for item in items})
-        shown = [
-            _row(item, products.get(item.product_id), variants.get(item.variant_id), visitor)
-            for item in items
-        ]
+        stock = stock_of(reads, tenant, products.values())
+        percent = percent_for(reads, visitor)
+        goods = {
+            number: goods_object(product, stock[number], percent)
+            for number, product in products.items()
+        }
+        shown = []
+        for item in items:
+            price = _price(products.get(item.product_id), variants.get(item.variant_id))
+            row = _row(item, fen(price), goods.get(item.product_id))
+            is_own = bool(visitor.user_id) and item.holder == holders[0]
+            whose = {"user_id": visitor.user_id} if is_own else {"token": token}
+            shown.append({**row, **whose})
         return shown, reads.count_records(query)
 
     rows, total = await call.hub.read(ask)
     return words.listed(rows, total)
 
 
-def _row(
-    item: CartItem, product: Product | None, variant: Variant | None, visitor: Visitor
-) -> dict[str, Any]:
-    price = fen(_price(product, variant))
+def _row(item: CartItem, price: int, goods: dict[str, Any] | None) -> dict[str, Any]:
     added = fen(item.added_price)
     return {
         "id": item.id,
@@ -78,14 +87,14 @@ def _row(
         "origin_amount": added * item.quantity,
         "status": item.data.get("status", 0),
         "priority": item.data.get("priority", 0),
-        "user_id": visitor.user_id,
+        "user_id": 0,
         "token": "",
         "created_time": seconds(item.created_at),
         "updated_time": seconds(item.updated_at),
         "order_extra": item.data.get("order_extra"),
         "is_wholesale": False,
-        "title": "" if product is None else product.title,
-        "archive": None if product is None else goods_object(product),
+        "title": "" if goods is None else goods["title"],
+        "archive": goods,
     }
 
 
@@ -97,32 +106,31 @@ def _price(product: Product | None, variant: Variant | None) -> Any:
 
 async def put(call: Call, visitor: Visitor) -> Answer:
     """`add` and `update` alike: a product that is in the cart gets the new quantity."""
-    holder = _holder(call, visitor)
+    holders = _holders(call, visitor)
     given = wire.cart_row(wire.body_of(call))
     settings = await call.hub.settings(visitor.tenant_id)
     now = settings.clock.at(call.received_at)
     if not 0 < (given.quantity or 1) <= MAX_QUANTITY:
         raise Refused(Rejected(Reason.QUANTITY_INVALID, "lines[0].quantity", "too many"))
-    name = row_name(CartItem(holder=holder, product_id=given.archive_id, variant_id=given.sku_id))
 
-    def ask(reads: Reads) -> tuple[Record | None, int]:
+    def ask(reads: Reads) -> tuple[CartItem | None, int]:
         price = _price_of(reads, visitor.tenant_id, given)
-        row = reads.record(visitor.tenant_id, "cart_item", "row", name)
-        if row is None:
+        stored = _stored_row(reads, visitor.tenant_id, holders, given)
+        if stored is None:
             query = RecordQuery(
-                tenant_id=visitor.tenant_id, kind="cart_item", by="holder", values=(holder,)
+                tenant_id=visitor.tenant_id, kind="cart_item", by="holder", values=holders[:1]
             )
             if reads.count_records(query) >= _MAX_ROWS:
                 raise Refused(Rejected(Reason.QUANTITY_INVALID, "cart", "the cart is full"))
-        return row, price
+        return stored, price
 
-    record, price_micros = await call.hub.read(ask)
-    item = _item(given, holder, now, None if record is None else record.doc, price_micros)
+    stored, price_micros = await call.hub.read(ask)
+    item = _item(given, holders[0], now, stored, price_micros)
     change = RecordChange(kind="cart_item", id=item.id, doc=item, keys=keys_of(item))
     command = PutRecords(
         origin=call.origin(visitor.caller, call.body),
         changes=(change,),
-        unique=(("cart_item", "row", name),),
+        unique=(("cart_item", "row", row_name(item)),),
     )
     sentence = words.say(call, "saved")
     return await call.submit(
@@ -135,6 +143,19 @@ async def put(call: Call, visitor: Visitor) -> Answer:
             else words.refusal(call, rejected)
         ),
     )
+
+
+def _stored_row(
+    reads: Reads, tenant_id: int, holders: tuple[str, ...], given: wire.CartRow
+) -> CartItem | None:
+    """The row of the product in the first of the carts that has one."""
+    for holder in holders:
+        wanted = CartItem(holder=holder, product_id=given.archive_id, variant_id=given.sku_id)
+        record = reads.record(tenant_id, "cart_item", "row", row_name(wanted))
+        if record is not None:
+            stored: CartItem = record.doc
+            return stored
+    return None
 
 
 def _price_of(reads: Reads, tenant_id: int, given: wire.CartRow) -> int:
@@ -162,7 +183,7 @@ def _item(
         data["sku_values"] = list(given.sku_values)
     return CartItem(
         id=0 if stored is None else stored.id,
-        holder=holder,
+        holder=holder if stored is None else stored.holder,
         product_id=given.archive_id,
         variant_id=given.sku_id,
         quantity=given.quantity or 1,
@@ -175,7 +196,7 @@ def _item(
 
 async def remove(call: Call, visitor: Visitor) -> Answer:
     """Takes one row out. A row that is not in the caller's cart is unknown."""
-    holder = _holder(call, visitor)
+    holders = _holders(call, visitor)
     row_id = wire.row_id(wire.body_of(call)).id
     record = await call.hub.read(
         lambda reads: reads.record(visitor.tenant_id, "cart_item", "id", row_id)
@@ -183,7 +204,7 @@ async def remove(call: Call, visitor: Visitor) -> Answer:
     # A repeat under an Idempotency-Key must reach its first answer although the row is gone.
     if record is None and not call.header("idempotency-key"):
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id}"))
-    if record is not None and record.doc.holder != holder:
+    if record is not None and record.doc.holder not in holders:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id} of yours"))
     command = PutRecords(
         origin=call.origin(visitor.caller, call.body),

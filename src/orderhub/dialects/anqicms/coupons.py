@@ -7,7 +7,7 @@ from typing import Any
 
 from orderhub.core import coupons as core
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.coupons import Coupon, CouponClaim, CouponKind
+from orderhub.core.coupons import Coupon, CouponClaim, CouponKind, Redemption
 from orderhub.core.known import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
@@ -25,7 +25,7 @@ _MONEY_TYPES = {CouponKind.FIXED: 0, CouponKind.PERCENT: 1}
 async def valid(call: Call, visitor: Visitor) -> Answer:
     """The caller's claims that hold for an order of `amount` and, when named, for `archive_id`."""
     not_anonymous(visitor)
-    amount = wire.query_int(call, "amount") if "amount" in call.query else None
+    amount = wire.query_int(call, "amount") if call.query.get("amount") else None
     archive_id = wire.query_int(call, "archive_id")
     settings = await call.hub.settings(visitor.tenant_id)
     now = settings.clock.at(call.received_at)
@@ -44,25 +44,30 @@ async def valid(call: Call, visitor: Visitor) -> Answer:
         found: dict[int, Coupon] = docs_by_id(
             reads, tenant, "coupon", {claim.coupon_id for claim in claims}
         )
-        used = _used(reads, tenant, claims)
-        return [
-            _shown(claim, found[claim.coupon_id])
+        held = [
+            Redemption(coupon=found[claim.coupon_id], claim=claim)
             for claim in claims
-            if claim.coupon_id in found
-            and claim.id not in used
-            and _holds(found[claim.coupon_id], amount, archive_id, now)
+            if claim.coupon_id in found and _holds(found[claim.coupon_id], amount, archive_id, now)
         ]
+        return _left(reads, tenant, visitor.user_id, held)
 
     shown = await look(call, visitor, ask)
     return words.listed(shown, len(shown))
 
 
-def _used(reads: Reads, tenant: int, claims: list[CouponClaim]) -> set[int]:
-    subjects = {core.claim_subject(claim.id): claim.id for claim in claims}
-    if not subjects:
-        return set()
-    pools = reads.pools(tenant, "coupon", tuple(subjects))
-    return {subjects[pool.key.subject] for pool in pools if pool.available < 1}
+def _left(reads: Reads, tenant: int, user_id: int, held: list[Redemption]) -> list[dict[str, Any]]:
+    """Those that `create` would still redeem: a claim, its user and its coupon all have a limit."""
+    needs = [need for each in held for need in core.redemption_pools(each, tenant, user_id)]
+    if not needs:
+        return []
+    subjects = tuple(dict.fromkeys(need.subject for need in needs))
+    places = tuple(dict.fromkeys(need.place or "" for need in needs))
+    pools = {pool.key: pool for pool in reads.pools(tenant, "coupon", subjects, places)}
+    return [
+        _shown(each.claim, each.coupon)
+        for each in held
+        if each.claim is not None and not core.is_used_up(each, tenant, user_id, pools)
+    ]
 
 
 def _holds(coupon: Coupon, amount: int | None, archive_id: int, now: int) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from orderhub.core.basket_prices import percent_of
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.memberships import UserGroup
 from orderhub.core.queries import OrderQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Settings, Status
+from orderhub.core.values import LineKind, Settings, Status
 from orderhub.dialects.anqicms import wire, words
-from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous
+from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous, user_in
 from orderhub.dialects.anqicms.mapping import fen
 from orderhub.dialects.contract import Answer, Call, Refused
 
@@ -21,36 +22,42 @@ _BOUGHT = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
 _UNCOUNTED = 9_999_999
 _SYMBOLS = {"CNY": "￥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _MAX_ORDERS_SEARCHED = 1_000
+_MAX_SKUS = 10_000
 
 
-def goods_object(product: Product, has_ordered: bool = False) -> dict[str, Any]:
-    """A product as order lines and carts carry it; `data` holds what only shows."""
+def goods_object(product: Product, stock: int, percent: int = 100) -> dict[str, Any]:
+    """A product as order lines and carts carry it; `data` holds what only shows.
+
+    `percent` is what the caller pays of the price (see `percent_for`).
+    """
+    price = fen(product.price)
     data = product.data
     return {
         "id": product.id,
         "title": product.title,
         "logo": data.get("logo", ""),
         "thumb": data.get("thumb", ""),
-        "price": fen(product.price),
-        "stock": data.get("stock", _UNCOUNTED),
+        "price": price,
+        "stock": stock,
         "link": data.get("link", ""),
         "user_id": product.seller_id,
-        "favorable_price": fen(product.price),
-        "has_ordered": has_ordered,
+        "favorable_price": price * percent // 100,
+        "has_ordered": False,
         "images": data.get("images", []),
     }
 
 
-def group_object(group: UserGroup) -> dict[str, Any]:
+def group_object(group: UserGroup, percent: int = 100) -> dict[str, Any]:
     data = group.data
+    price = fen(group.price)
     return {
         "id": group.id,
         "title": group.title,
         "description": data.get("description", ""),
         "level": group.level,
         "status": int(group.active),
-        "price": fen(group.price),
-        "favorable_price": fen(group.price),
+        "price": price,
+        "favorable_price": price * percent // 100,
         "setting": {
             "share_reward": group.share_reward,
             "parent_reward": group.parent_reward,
@@ -77,7 +84,38 @@ def sku_object(variant: Variant, product: Product, stock: int) -> dict[str, Any]
 
 def goods_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
     products: dict[int, Product] = docs_by_id(reads, tenant_id, "product", ids)
-    return {number: goods_object(product) for number, product in products.items()}
+    stock = stock_of(reads, tenant_id, products.values())
+    return {number: goods_object(each, stock[number]) for number, each in products.items()}
+
+
+def stock_of(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[int, int]:
+    """What is left of each product in all places, that of its SKUs included."""
+    left = {product.id: 0 if product.stocked else _UNCOUNTED for product in products}
+    subjects = {product.subject: product.id for product in products if product.stocked}
+    if not subjects:
+        return left
+    ids = tuple(str(number) for number in subjects.values())
+    query = RecordQuery(
+        tenant_id=tenant_id, kind="variant", by="product", values=ids, limit=_MAX_SKUS
+    )
+    for record in reads.records(query):
+        if record.doc.active:
+            subjects[record.doc.subject] = record.doc.product_id
+    for subject, units in _stock(reads, tenant_id, subjects).items():
+        left[subjects[subject]] += units
+    return left
+
+
+def percent_for(reads: Reads, visitor: Visitor) -> int:
+    """What the caller pays of list prices, as `create` works it out: his inviter's group decides."""
+    buyer = user_in(reads, visitor)
+    if buyer is None or not buyer.inviter_id:
+        return 100
+    inviter = reads.record(visitor.tenant_id, "user", "id", buyer.inviter_id)
+    if inviter is None:
+        return 100
+    group = reads.record(visitor.tenant_id, "user_group", "id", inviter.doc.group_id)
+    return percent_of(None if group is None else group.doc)
 
 
 def skus_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
@@ -136,7 +174,7 @@ def _archive(
         tenant_id=tenant, kind="variant", by="product", values=(str(product.id),), limit=1_000
     )
     variants: list[Variant] = [record.doc for record in reads.records(query) if record.doc.active]
-    stock = _stock(reads, tenant, product, variants)
+    stock = _stock(reads, tenant, (product.subject, *(variant.subject for variant in variants)))
     skus = [
         sku_object(
             variant, product, stock.get(variant.subject, 0) if product.stocked else _UNCOUNTED
@@ -163,10 +201,9 @@ def _archive(
     }
 
 
-def _stock(reads: Reads, tenant: int, product: Product, variants: list[Variant]) -> dict[str, int]:
-    subjects = (product.subject, *(variant.subject for variant in variants))
+def _stock(reads: Reads, tenant: int, subjects: Iterable[str]) -> dict[str, int]:
     left: dict[str, int] = {}
-    for pool in reads.pools(tenant, "stock", subjects):
+    for pool in reads.pools(tenant, "stock", tuple(subjects)):
         left[pool.key.subject] = left.get(pool.key.subject, 0) + pool.available
     return left
 
@@ -190,7 +227,8 @@ async def order_check(call: Call, visitor: Visitor) -> Answer:
             limit=_MAX_ORDERS_SEARCHED,
         )
         return any(
-            line.product_id == product_id
+            # The id of a membership is that of a user group.
+            line.kind is LineKind.GOOD and line.product_id == product_id
             for order in reads.orders(query).items
             for line in order.lines
         )
@@ -201,17 +239,22 @@ async def order_check(call: Call, visitor: Visitor) -> Answer:
 async def user_groups(call: Call, visitor: Visitor) -> Answer:
     """The groups whose membership can be bought, lowest level first; needs no login."""
     query = RecordQuery(tenant_id=visitor.tenant_id, kind="user_group", limit=1_000)
-    records = await call.hub.read(lambda reads: reads.records(query))
+    records, percent = await call.hub.read(
+        lambda reads: (reads.records(query), percent_for(reads, visitor))
+    )
     groups: list[UserGroup] = [record.doc for record in records if record.doc.active]
     groups.sort(key=lambda group: (group.level, group.id))
-    return words.success([group_object(group) for group in groups])
+    return words.success([group_object(group, percent) for group in groups])
 
 
 async def user_group(call: Call, visitor: Visitor) -> Answer:
     group_id = wire.query_int(call, "id")
-    record = await call.hub.read(
-        lambda reads: reads.record(visitor.tenant_id, "user_group", "id", group_id)
+    record, percent = await call.hub.read(
+        lambda reads: (
+            reads.record(visitor.tenant_id, "user_group", "id", group_id),
+            percent_for(reads, visitor),
+        )
     )
     if record is None:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "user_group", f"no group {group_id}"))
-    return words.success(group_object(record.doc))
+    return words.success(group_object(record.doc, percent))

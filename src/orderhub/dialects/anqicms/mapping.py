@@ -102,11 +102,10 @@ def _item(
 
 
 def _coupon(given: wire.CreateOrder) -> CouponChoice | None:
-    if not (given.coupon_code_id or given.coupon_code or given.coupon_id):
+    code = given.coupon_code.strip()
+    if not (given.coupon_code_id or code or given.coupon_id):
         return None
-    return CouponChoice(
-        claim_id=given.coupon_code_id, code=given.coupon_code, coupon_id=given.coupon_id
-    )
+    return CouponChoice(claim_id=given.coupon_code_id, code=code, coupon_id=given.coupon_id)
 
 
 def address_members(address: wire.AddressIn) -> dict[str, str]:
@@ -290,6 +289,7 @@ def _detail(
         "quantity": line.quantity,
         "status": 1,
         "sku_values": kept.get("sku_values", []),
+        "order_extra": kept.get("order_extra"),
         "goods": None if membership else goods.get(line.product_id) or _goods_of(line, list_price),
         "goods_sku": skus.get(line.variant_id) if line.variant_id else None,
         "group": groups.get(line.product_id) or _group_of(line, list_price) if membership else None,

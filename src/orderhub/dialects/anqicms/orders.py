@@ -236,18 +236,24 @@ async def _move(call: Call, visitor: Visitor, action: Action) -> Answer:
 
 async def own_order(call: Call, visitor: Visitor, order_id: str, *, guests: bool = False) -> Order:
     """The order, when it is the caller's own. Raises Refused, and Stop for who must log in first."""
+    order = await order_named(call, visitor, order_id, guests=guests)
+    if not may_see(visitor, order):
+        raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to someone else"))
+    return order
+
+
+async def order_named(
+    call: Call, visitor: Visitor, order_id: str, *, guests: bool = False
+) -> Order:
+    """The order of that number, whosever it is. Raises as `own_order` does."""
     settings = await call.hub.settings(visitor.tenant_id)
 
     def ask(reads: Reads) -> Order:
         return find_order(reads, visitor, settings, order_id)
 
     if guests and visitor.is_anonymous:
-        order = await call.hub.read(ask)
-    else:
-        order = await look(call, visitor, ask)
-    if not may_see(visitor, order):
-        raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to someone else"))
-    return order
+        return await call.hub.read(ask)
+    return await look(call, visitor, ask)
 
 
 def change_of(

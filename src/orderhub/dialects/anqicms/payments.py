@@ -11,9 +11,9 @@ from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.anqicms import wire, words
-from orderhub.dialects.anqicms.access import Visitor, login_required, look
+from orderhub.dialects.anqicms.access import Visitor, login_required
 from orderhub.dialects.anqicms.mapping import basket_of, number_of, seconds
-from orderhub.dialects.anqicms.orders import change_of, find_order, may_see, own_order
+from orderhub.dialects.anqicms.orders import change_of, may_see, order_named, own_order
 from orderhub.dialects.contract import Answer, Call, Refused
 
 OFFLINE = "offline"
@@ -79,8 +79,7 @@ def provider_for(way: str, settings: Settings, public_url: str) -> PaymentProvid
 
 async def pay(call: Call, visitor: Visitor) -> Answer:
     """The owner pays his pending order. Whoever sees the whole tenant may also mark one as paid."""
-    if visitor.is_anonymous and not await _takes_guests(call, visitor):
-        raise login_required()
+    await _no_stranger(call, visitor)
     given = wire.pay_order(wire.body_of(call))
     order = await own_order(call, visitor, given.order_id, guests=True)
     settings = await call.hub.settings(visitor.tenant_id)
@@ -103,9 +102,13 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
     )
 
 
-async def _takes_guests(call: Call, visitor: Visitor) -> bool:
+async def _no_stranger(call: Call, visitor: Visitor) -> None:
+    """Who is not logged in pays where guests may order. Raises Stop elsewhere."""
+    if not visitor.is_anonymous:
+        return
     record = await call.hub.read(lambda reads: reads.record(visitor.tenant_id, "shop", "id", 1))
-    return record is not None and bool(record.doc.guest_ordering)
+    if record is None or not record.doc.guest_ordering:
+        raise login_required()
 
 
 async def _pay_now(
@@ -132,9 +135,8 @@ def _payment_id(order: Order) -> str:
 
 async def check(call: Call, visitor: Visitor) -> Answer:
     """Whether the order is paid, told at once. Without a payment begun there is no record of one."""
-    settings = await call.hub.settings(visitor.tenant_id)
-    order_id = call.query.get("order_id", "")
-    order = await look(call, visitor, lambda reads: find_order(reads, visitor, settings, order_id))
+    await _no_stranger(call, visitor)
+    order = await order_named(call, visitor, call.query.get("order_id", ""), guests=True)
     if not may_see(visitor, order):
         return words.failure(words.say(call, "forbidden"))
     if order.status in _PAID:

@@ -147,16 +147,17 @@ async def login(call: Call, visitor: Visitor) -> Answer:
     if len(password.encode()) < _MIN_PASSWORD:
         return words.failure(words.say(call, "password_short"))
     site = await login_site(call, visitor)
-    account = digest(f"{site.tenant_id}|{name.lower()}")
-    window = f"{LOGIN_KIND}:{account}:{call.client}"
+    found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
+    user, hashed = found if found is not None else (None, "")
+    # By the account, however it was called: name, e-mail and phone are guesses at one password.
+    account = digest("|".join(_login_name(name))) if user is None else str(user.id)
+    window = f"{LOGIN_KIND}:{site.tenant_id}:{account}:{call.client}"
     turn = _turns.setdefault(f"{id(call.hub)}:{window}", asyncio.Lock())
     async with turn:
         wait_s = call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S, count=False)
         if wait_s:
             retry = (("Retry-After", str(int(wait_s) + 1)),)
             return words.failure(words.say(call, "login_blocked"), headers=retry)
-        found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
-        user, hashed = found if found is not None else (None, "")
         fits = await call.hub.blocking(_verify, hashed or _NOBODYS_HASH, password)
         if user is None or not hashed or not fits:
             call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S)
@@ -169,8 +170,10 @@ async def login(call: Call, visitor: Visitor) -> Answer:
 
 def _account(reads: Reads, tenant_id: int, name: str) -> tuple[User, str] | None:
     """The user of this name, and the hash of his password; empty when he has none."""
-    by, value = _login_name(name)
-    record = reads.record(tenant_id, "user", by, value)
+    record = reads.record(tenant_id, "user", *_login_name(name))
+    if record is None:
+        # A user name may look like an e-mail or hold a phone number.
+        record = reads.record(tenant_id, "user", "user_name", name.lower())
     if record is None:
         return None
     stored = reads.record(tenant_id, LOGIN_KIND, "uid", record.uid)

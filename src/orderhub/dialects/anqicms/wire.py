@@ -240,6 +240,8 @@ _ROW_ID = _table(RowId.__struct_fields__)
 
 def _members(value: Any, names: Mapping[str, str], path: str) -> dict[str, Any]:
     """The known members that are not null; an exact spelling wins over an alias or another case."""
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise invalid(_fault(path, value, "object"))
     found: dict[str, Any] = {}
@@ -301,7 +303,7 @@ def _array(found: Mapping[str, Any], name: str, path: str = "") -> list[Any]:
 
 
 def _objects(found: Mapping[str, Any], name: str, path: str = "") -> tuple[dict[str, Any], ...]:
-    values = _array(found, name, path)
+    values = [{} if each is None else each for each in _array(found, name, path)]
     for each in values:
         if not isinstance(each, dict):
             raise invalid(_fault(f"{path}{name}", each, "object"))
@@ -326,7 +328,9 @@ def create_order(value: dict[str, Any]) -> CreateOrder:
         coupon_code_id=_int(found, "coupon_code_id"),
         coupon_id=_int(found, "coupon_id"),
         address=None if address is None else address_in(address, "address."),
-        cart_ids=tuple(_integer(each, "cart_ids") for each in _array(found, "cart_ids")),
+        cart_ids=tuple(
+            0 if each is None else _integer(each, "cart_ids") for each in _array(found, "cart_ids")
+        ),
     )
 
 
