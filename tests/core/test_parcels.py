@@ -228,6 +228,12 @@ REFUSALS = [
         "ship_to.country",
     ),
     (
+        place_command(("TS_RED_M", 1), country="FR"),
+        {"rates": (msgspec.structs.replace(ANY_WAY, currency="EUR"),)},
+        Reason.COUNTRY_NOT_SERVED,
+        "ship_to.country",
+    ),
+    (
         place_command(("TS_RED_M", 1), country="DE", ioss="IM123", ioss_required=True),
         {},
         Reason.TAX_NUMBER_REQUIRED,

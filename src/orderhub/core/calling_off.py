@@ -17,6 +17,7 @@ import msgspec
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.known import Accepted, Known, NewIds, Timer
 from orderhub.core.money import ZERO, times, to_micros
+from orderhub.core.parts import is_partly_shipped
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Line, LineKind, Move, Order, Status
@@ -78,7 +79,7 @@ def _in_part(
         if units is None:
             continue  # a parcel of the group that the refund does not touch stays as it is
         was = before[order.id]
-        if was.status not in _OPEN:
+        if was.status not in _OPEN or is_partly_shipped(was):
             return Rejected(
                 Reason.TRANSITION_NOT_ALLOWED, "status", f"an order that is {was.status}"
             )
@@ -121,7 +122,8 @@ def _part(
         amount = was.total - was.refunded
         moves = returns_of(known.draws(was), "refunded")
     else:
-        amount = _worth(was, units)
+        # Money may have been given back for no unit; there is never more than the order's total.
+        amount = min(_worth(was, units), was.total - was.refunded)
         moves = tuple(_returned(was, units, amount, known))
     members: dict[str, Any] = {"refunded": was.refunded + amount}
     kind = "refunded_in_part"

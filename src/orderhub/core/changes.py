@@ -19,6 +19,7 @@ from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Settings, S
 TIMER_KINDS = ("auto_close", "auto_pay", "auto_finish")
 # An AMEND may set these canonical members; the life cycle is never among them.
 _AMENDABLE = ("total", "currency", "account")
+_OFF = (Status.CANCELLED, Status.REFUNDED)
 
 
 def targets(command: ChangeOrder, known: Known) -> tuple[Order, ...] | Rejected:
@@ -39,6 +40,9 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
     orders = targets(command, known)
     if isinstance(orders, Rejected):
         return orders
+    if command.action is Action.CALL_OFF:
+        # What was called off before is out of the way; if nothing else is there, it is too late.
+        orders = tuple(each for each in orders if each.status not in _OFF) or orders
     changed: list[Order] = []
     events: list[Event] = []
     returned: list[Move] = []
@@ -62,7 +66,7 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
             timers.extend(_timers_for(after, known.settings(order.tenant_id)))
         if command.action is Action.REFUND_PART:
             returned.extend(parts.returned(command, order, known))
-        if after.status in (Status.CANCELLED, Status.REFUNDED) and after.status != order.status:
+        if after.status in _OFF and after.status != order.status:
             returned.extend(returns_of(known.draws(order), event.kind))
     return Accepted(
         changed=tuple(changed),
@@ -90,6 +94,10 @@ def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order
     if command.only_from and order.status not in command.only_from:
         status = None
     if status is not None and command.action is Action.CALL_OFF:
+        if parts.is_partly_shipped(order):
+            return Rejected(
+                Reason.TRANSITION_NOT_ALLOWED, "status", "some of the order is on its way"
+            )
         action = Action.REFUND if status is Status.REFUNDED else Action.CANCEL
         command = msgspec.structs.replace(command, action=action)
     if status is None:

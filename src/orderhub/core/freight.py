@@ -66,11 +66,13 @@ def rate_needs(tenant_id: int, country: str) -> tuple[RecordKey, ...]:
 
 
 def rates_known(known: Known, tenant_id: int, country: str) -> list[FreightRate]:
-    """The rates that were loaded for a destination."""
+    """The rates that were loaded for a destination, in the currency that orders are charged in."""
+    charged_in = ("", known.settings(tenant_id).currency)
     return [
         record.doc
         for need in rate_needs(tenant_id, country)
         for record in known.records(tenant_id, need.kind, need.by, need.value)
+        if record.doc.currency in charged_in
     ]
 
 

@@ -44,6 +44,11 @@ def to_ship(line: Line) -> int:
     return max(0, line.quantity - line.refunded - line.shipped)
 
 
+def is_partly_shipped(order: Order) -> bool:
+    """Whether a parcel has left, even if others still wait."""
+    return any(line.shipped for line in order.lines)
+
+
 def to_refund(line: Line) -> int:
     """The units of a line that were not given back."""
     return 0 if line.kind in _EXTRAS or line.cancelled else line.quantity - line.refunded

@@ -19,6 +19,7 @@ from orderhub.core.values import (
     Status,
 )
 from orderhub.dialects.contract import Stop
+from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
 from orderhub.dialects.kakaclo.wire import as_integer, read_create, read_freight, read_refund
 from orderhub.dialects.wiring import encode
@@ -104,6 +105,13 @@ def test_garbage_is_a_named_fault_or_understood(reader, body):
 )
 def test_what_counts_as_an_integer(value, integer):
     assert as_integer(value) == integer
+
+
+@pytest.mark.parametrize("seq", [1, 999, 1000, 99_999])
+def test_a_refund_number_names_its_order(seq):
+    number = refund_number("1000000371651", seq)
+    assert refund_named(number) == ("1000000371651", number)
+    assert refund_named("1000000371651") == ("1000000371651", "")
 
 
 AMOUNTS = st.decimals(-(10**11), 10**11, places=6)

@@ -130,6 +130,6 @@ def refund_number(of: str, seq: int) -> str:
 
 def refund_named(text: str) -> tuple[str, str]:
     """(order number, refund number) that a refund query asks for; no refund number = all."""
-    if len(text) == _NUMBER_DIGITS + _SEQ_DIGITS:
+    if len(text) >= _NUMBER_DIGITS + _SEQ_DIGITS:
         return text[:_NUMBER_DIGITS], text
     return text, ""

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from orderhub.core.calling_off import left
-from orderhub.core.money import EXACT, ZERO, plain, total
+from orderhub.core.money import EXACT, ZERO, plain, times, total
+from orderhub.core.parts import is_partly_shipped
 from orderhub.core.queries import GroupState
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
@@ -95,6 +96,8 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
         status, financial, fulfillment = V2_STATES[state]
         if any(order.status is _PENDING for order in orders):
             financial = "waiting"
+        if fulfillment == "waiting_to_ship" and any(map(is_partly_shipped, orders)):
+            fulfillment = "partially_shipped"
         shown |= {
             "status": status,
             "financialStatus": financial,
@@ -191,17 +194,19 @@ def _refund_state(orders: tuple[Order, ...], state: str) -> str:
     return "NULL"
 
 
-def _item_v1(order: Order, line: Line) -> dict[str, Any]:
+def _item_v1(order: Order, line: Line, units: int | None = None) -> dict[str, Any]:
+    """A line, or so many units of it."""
+    in_part = units is not None and units != line.quantity
     return {
         "id": item_id(order, line.line_no),
         "imageUrl": line.data.get("image"),
         "productName": line.title or None,
-        "productNum": line.quantity,
+        "productNum": line.quantity if units is None else units,
         "skuCode": line.sku,
         "option1": line.data.get("option1"),
         "option2": line.data.get("option2"),
         "option3": line.data.get("option3"),
-        "subtotal": money(line.gross),
+        "subtotal": money(times(line.unit_gross, units or 0) if in_part else line.gross),
         "purchasePrices": money(line.unit_gross),
         "stockStatus": "normal",
         "promotionAmount": money(ZERO),
@@ -210,8 +215,8 @@ def _item_v1(order: Order, line: Line) -> dict[str, Any]:
     }
 
 
-def _item_v2(order: Order, line: Line) -> dict[str, Any]:
-    shown = _item_v1(order, line)
+def _item_v2(order: Order, line: Line, units: int | None = None) -> dict[str, Any]:
+    shown = _item_v1(order, line, units)
     name = shown["id"]
     amount, subtotal = shown.pop("purchasePrices"), shown.pop("subtotal")
     back = order.status is _REFUNDED or line.refunded > 0
@@ -271,6 +276,7 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
     """One entry a package, named `KA`, local YYYYMMDDhhmm, four digits, `_` and its position."""
     packages = []
     for order in orders:
+        contents = _contents(order)
         for position, shipment in enumerate(order.doc.shipments, 1):
             at = shipment.get("at", 0)
             carrier, tracking = shipment.get("carrier"), shipment.get("tracking")
@@ -283,13 +289,27 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
                     "carrier": carrier,
                     "carrierType": "last",
                     "logisticsSearchUrl": None,
-                    "items": [item(order, line) for line in order.lines if _is_item(line)],
+                    "items": [item(order, *each) for each in contents[position - 1]],
                     "trackingInfos": [{"carrier": carrier, "trackingCode": tracking}]
                     if tracking
                     else [],
                 }
             )
     return packages
+
+
+def _contents(order: Order) -> list[list[tuple[Line, int]]]:
+    """For each package the lines in it and their units; one that names none took what was left."""
+    left = {line.line_no: line.shipped for line in order.lines}
+    contents = []
+    for shipment in order.doc.shipments:
+        named = shipment.get("lines")
+        units = {int(no): n for no, n in named.items()} if isinstance(named, dict) else dict(left)
+        contents.append(
+            [(each, units[each.line_no]) for each in order.lines if units.get(each.line_no)]
+        )
+        left = {no: n - units.get(no, 0) for no, n in left.items()}
+    return contents
 
 
 def _local(at_us: Any, settings: Settings) -> str:
@@ -315,12 +335,13 @@ def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:
                 "id": number,
                 "remark": entry.get("remark"),
             }
-    return [found[no] for no in sorted(found)]
+    return [found[no] for no in sorted(found, key=int)]
 
 
 def _refund_status(order: Order, entry: dict[str, Any], *, is_last: bool) -> str:
     if order.status is _REFUNDING and is_last:
         return "pending_review"
-    # A refund of a whole order that stands was turned down; one in part names its lines.
+    # One in part names lines, or an amount that was given back; a whole one was turned down then.
     stands = order.status not in (_REFUNDED, _CANCELLED, _REFUNDING)
-    return "refund_failed" if stands and "lines" not in entry else "refund_successfully"
+    in_part = "lines" in entry or ("amount" in entry and order.refunded)
+    return "refund_failed" if stands and not in_part else "refund_successfully"

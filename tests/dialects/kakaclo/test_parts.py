@@ -1,0 +1,141 @@
+"""Orders that are shipped or refunded in part, here or by the hub's own steps."""
+
+import pytest
+
+from tests.dialects.kakaclo.shop import TWO_PARCELS, V1, V2, Seller
+from tests.support.hub import running_hub
+
+pytestmark = pytest.mark.anyio
+TOO_LATE = {"code": 10005, "message": "the order cannot be refunded any more"}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory):
+    async with running_hub(tmp_path_factory.mktemp("parts")) as running:
+        await running.freeze("dropship", "2026-01-02T03:04:05Z")
+        yield running
+
+
+@pytest.fixture
+def seller(hub):
+    return Seller(hub)
+
+
+async def refund(seller, number, *items):
+    """The answer to a V2 refund of (SKU, units), or of everything."""
+    asked = [{"skuCode": sku, "quantity": units} for sku, units in items]
+    return (await seller.post(f"{V2}/{number}/refund", {"orderItems": asked})).json()
+
+
+async def amounts(seller, number):
+    shown = await seller.shown(number, V2)
+    return shown["refundedAmount"], shown["refundableAmount"], shown["refundStatus"]
+
+
+@pytest.mark.parametrize("paid", [False, True])
+async def test_the_rest_of_a_parent_is_refunded_after_one_of_its_orders_was(seller, hub, paid):
+    before = (await seller.balance(), await seller.stock("TS_RED_M"))
+    number = await seller.create(*TWO_PARCELS)
+    first, second = (each["id"] for each in (await seller.shown(number))["subOrders"])
+    if paid:
+        for uid in await seller.uids(number):
+            await hub.pay(uid)
+    assert (await refund(seller, number, ("TS_RED_M", 2)))["code"] == 10000
+    assert (await seller.shown(first))["status"] == ("refunded" if paid else "cancel")
+    rest = await seller.post(f"{V1}/{number}/refund", {"Remark": "the rest"})
+    assert rest.json()["data"] == f"{number}002"
+    assert (await seller.shown(second))["status"] == ("refunded" if paid else "cancel")
+    assert (await seller.balance(), await seller.stock("TS_RED_M")) == before
+    assert await refund(seller, number) == TOO_LATE
+
+
+async def test_a_parent_of_which_one_order_is_shipped_is_refunded_in_part_only(seller, hub):
+    number = await seller.create(*TWO_PARCELS)
+    for uid in await seller.uids(number):
+        await hub.pay(uid)
+    await hub.ship((await seller.uids(number))[0])
+    assert await refund(seller, number) == TOO_LATE
+    assert await refund(seller, number, ("TS_RED_M", 1)) == TOO_LATE
+    assert (await refund(seller, number, ("TS_BLUE_L", 1)))["code"] == 10000
+
+
+async def test_an_order_of_which_something_is_shipped_is_too_late_to_refund(seller, hub):
+    number = await seller.create(("TS_RED_M", 5))
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+    await hub.ship(uid, lines=[{"line_no": 1, "quantity": 2}], tracking="T1")
+    before = (await seller.balance(), await seller.stock("TS_RED_M"))
+    assert await refund(seller, number, ("TS_RED_M", 1)) == TOO_LATE
+    whole = await seller.post(f"{V1}/{number}/refund", {"Remark": "x"})
+    assert whole.json() == TOO_LATE
+    assert (await seller.balance(), await seller.stock("TS_RED_M")) == before
+
+
+@pytest.mark.parametrize("path", [V1, V2])
+async def test_a_package_shows_what_is_in_it(seller, hub, path):
+    number = await seller.create(("TS_RED_M", 5))
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+    await hub.ship(uid, lines=[{"line_no": 1, "quantity": 2}], tracking="T1")
+    shown = await seller.shown(number, path)
+    assert shown.get("fulfillmentStatus", "partially_shipped") == "partially_shipped"
+    await hub.ship(uid, tracking="T2")
+    shown = await seller.shown(number, path)
+    assert shown.get("fulfillmentStatus", "fully_shipped") == "fully_shipped"
+    worth = "subtotal" if path == V1 else "total"
+    packages = [
+        (each["trackingCode"], [(item["productNum"], item[worth]) for item in each["items"]])
+        for each in shown["fulfillments"]
+    ]
+    assert packages == [("T1", [(2, 20)]), ("T2", [(3, 30)])]
+
+
+async def test_what_the_hub_refunds_in_part_goes_back_to_balance_and_stock(seller, hub):
+    balance, stock = await seller.balance(), await seller.stock("TS_RED_M")
+    number = await seller.create(("TS_RED_M", 5))  # 50 and 15 of freight
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+
+    async def held():
+        return balance - await seller.balance(), stock["G007"] - (await seller.stock("TS_RED_M"))[
+            "G007"
+        ]
+
+    await hub.refund(uid, amount="12.5")
+    assert (await held(), await amounts(seller, number)) == (
+        (52.5, 5),
+        (12.5, 52.5, "partial_refund"),
+    )
+    await hub.refund(uid, lines=[{"line_no": 1, "quantity": 2}])
+    assert (await held(), await amounts(seller, number)) == (
+        (32.5, 3),
+        (32.5, 32.5, "partial_refund"),
+    )
+    assert (await refund(seller, number, ("TS_RED_M", 2)))["code"] == 10000
+    assert (await held(), await amounts(seller, number)) == (
+        (12.5, 1),
+        (52.5, 12.5, "partial_refund"),
+    )
+    listing = (await seller.page(f"{V1}/refund/{number}"))["list"]
+    assert {each["refundStatus"] for each in listing} == {"refund_successfully"}
+    await hub.refund(uid)
+    assert (await held(), await amounts(seller, number)) == ((0, 0), (65, 0, "refunded"))
+
+
+async def test_never_more_is_refunded_than_the_order_cost(seller, hub):
+    before = await seller.balance()
+    number = await seller.create(("TS_RED_M", 5))
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+    await hub.refund(uid, amount="60")
+    assert (await refund(seller, number, ("TS_RED_M", 2)))["code"] == 10000
+    assert await amounts(seller, number) == (65, 0, "partial_refund")
+    assert await seller.balance() == before
+    assert (await refund(seller, number, ("TS_RED_M", 3)))["code"] == 10000
+    assert (await amounts(seller, number))[:2] == (65, 0)
+    assert await seller.balance() == before
