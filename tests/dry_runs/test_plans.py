@@ -94,6 +94,20 @@ async def test_a_refusal_is_planned_in_the_vendors_words(served):
     assert (plan["decision"], plan["reason"]) == ("refused", "malformed")
 
 
+async def test_a_refusal_is_planned_with_the_exact_reason_that_the_vendor_hides(served):
+    hub, _ = served
+    order = golden_cases("tours4fun")[0].requests[-1].body
+    changes = [
+        ({"rooms": [{"adult": 5}]}, "room_too_full", "rooms[0]", "5 persons in a room for 4"),
+        ({"rooms": [{"adult": "x"}]}, "invalid", "rooms[0].adult", "rooms[0].adult: type"),
+    ]
+    for change, reason, field, detail in changes:
+        given = {"dialect": "tours4fun", "path": "/v2/order/add", "body": {**order, **change}}
+        plan = (await hub.post(PLANS, given, headers=token("tours"))).json()
+        assert plan["answer"]["body"]["data"] == {}
+        assert (plan["reason"], plan["field"], plan["detail"]) == (reason, field, detail)
+
+
 async def test_commands_can_be_planned_too(served):
     hub, _ = served
     made = await hub.post("/api/order/create", {"goods_id": 188}, headers=token("shop"))

@@ -178,6 +178,7 @@ PLAN = members(
         "decision": TEXT,
         "reason": maybe(TEXT),
         "field": maybe(TEXT),
+        "detail": maybe(TEXT),
         "answer": members({"status": _INT, "body": {}}, "status", "body"),
         "orders": many(_OBJECT),
         "draws": many(_MOVE),

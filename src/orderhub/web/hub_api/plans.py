@@ -85,6 +85,7 @@ async def make_plan(call: Call, who: Caller) -> Answer:
         "decision": _DECISIONS.get(inner.notes.get("outcome", ""), "refused"),
         "reason": inner.notes.get("reason") or inner.notes.get("fault"),
         "field": inner.notes.get("field") or None,
+        "detail": inner.notes.get("detail") or None,
         "answer": _answer_shape(answer),
         **_effects(inner.planned or [], tenant),
     }
@@ -148,11 +149,18 @@ async def _answered(dialect: Dialect, route: Route, call: Call) -> Answer:
     except Stop as stop:
         if stop.fault.kind in (FaultKind.BUSY, FaultKind.UNAVAILABLE, FaultKind.BROKEN):
             raise Stop(Fault(stop.fault.kind, retry_after_s=stop.fault.retry_after_s)) from None
-        call.notes["fault"] = stop.fault.kind.value
-        return dialect.fault(call, stop.fault)
+        fault = stop.fault
+        first = fault.faults[0].path if fault.faults else ""
+        call.notes.update(fault=fault.kind.value, field=first, detail=fault.message)
+        return dialect.fault(call, fault)
     except Refused as refused:
         rejected = refused.rejected
-        call.notes.update(outcome="rejected", reason=rejected.reason.value, field=rejected.field)
+        call.notes.update(
+            outcome="rejected",
+            reason=rejected.reason.value,
+            field=rejected.field,
+            detail=rejected.detail,
+        )
         return dialect.refusal(call, rejected)
 
 
