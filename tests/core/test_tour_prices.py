@@ -73,6 +73,11 @@ def test_a_child_price_of_zero_is_not_sold_rather_than_free():
     assert room_price(prices, Room(adults=2, kids=1)) == 3 * T
 
 
+def test_each_beyond_the_fourth_in_a_room_pays_the_price_of_four():
+    assert room_price(PRICES, Room(adults=6)) == 6 * Q
+    assert room_price(PRICES, Room(adults=2, kids=3)) == 4 * Q + K
+
+
 def test_a_room_that_no_price_fits_is_not_sold():
     assert room_price(RoomPrices(single=S), Room(adults=2)) is None
 
@@ -238,6 +243,34 @@ def test_the_discount_is_the_resellers_before_the_products(reseller, expected):
     assert priced(tour, reseller=reseller).net == 2 * DOUBLE * expected
 
 
+def test_persons_and_tickets_are_discounted_by_the_unit():
+    tour = replace(TOUR, adult_price=D("0.01"), discount_ratio=D("0.7777"), upgrades=())
+    heads = priced(replace(tour, sold_by=SoldBy.PERSONS), rooms=(), adults=3, upgrades=())
+    # 0.007777 is rounded to 0.0078 before it is taken three times.
+    assert (heads.net, heads.list_total) == (D("0.0234"), D("0.03"))
+    tickets = replace(tour, sold_by=SoldBy.TICKETS, tickets=(Ticket(sku_id=5, price=D("0.01")),))
+    sold = priced(tickets, rooms=(), tickets=((5, 3),), upgrades=())
+    assert (sold.net, sold.list_total) == (D("0.0234"), D("0.03"))
+
+
+@pytest.mark.parametrize("reseller", [None, Reseller(discount_ratio=D("0.8"))])
+@pytest.mark.parametrize("own", [None, D(1), D("0.5")])
+def test_upgrades_have_the_discount_of_the_base_unless_the_product_says_otherwise(reseller, own):
+    ratio = D("0.9") if reseller is None else D("0.8")
+    tour = replace(TOUR, discount_ratio=D("0.9"), upgrade_ratio=own)
+    result = priced(tour, reseller=reseller, upgrades=(UpgradeChoice(30100, (30578,)),))
+    assert [each.amount for each in result.base] == [2 * DOUBLE * ratio]
+    assert [each.amount for each in result.upgrades] == [2 * D(20) * (own or ratio)]
+
+
+def test_a_price_is_settled_in_the_currency_of_the_reseller():
+    result = priced(TOUR, reseller=Reseller(settlement="CNY"))
+    assert (result.currency, result.settle.target) == ("USD", "CNY")
+    assert result.settle(result.net) == D("12124.4982")
+    in_the_tenants = priced(TOUR, replace(PRODUCT, currency=""), reseller=Reseller())
+    assert (in_the_tenants.currency, in_the_tenants.settle.target) == ("USD", "USD")
+
+
 def test_a_currency_without_a_rate_has_no_price():
     offer = Offer(
         product=replace(PRODUCT, currency="XYZ"),
@@ -253,26 +286,64 @@ def test_a_currency_without_a_rate_has_no_price():
 
 
 ROOM = st.builds(Room, adults=st.integers(0, 4), kids=st.integers(0, 3), pairup=st.booleans())
+RATIO = st.decimals("0.5", "1", places=4)
+EXTRAS = UpgradeGroup(
+    id=30100,
+    multiple=True,
+    required=0,
+    options=(
+        UpgradeOption(id=30577, by_room=BY_ROOM),
+        UpgradeOption(id=30578, by_room=BY_ROOM, per_order=True),
+        UpgradeOption(id=1, price=D("33.3333")),
+    ),
+)
+SOLD = st.builds(
+    replace,
+    st.just(TOUR),
+    sold_by=st.sampled_from(SoldBy),
+    adult_price=st.just(D("80.01")),
+    kid_price=st.sampled_from([D(0), D("59.99")]),
+    tickets=st.just((Ticket(sku_id=5, price=D("77.75")),)),
+    discount_ratio=RATIO,
+    upgrade_ratio=st.none() | RATIO,
+    upgrades=st.sampled_from([TOUR.upgrades, (EXTRAS,)]),
+)
+RESELLER = st.none() | st.builds(
+    Reseller,
+    settlement=st.sampled_from(["", "CNY", "EUR"]),
+    discount_ratio=st.none() | RATIO,
+    product_ratios=st.sampled_from([{}, {"7": D("0.7336")}]),
+)
 
 
 @given(
-    st.lists(ROOM, max_size=4),
-    st.sampled_from([(), (30577,), (30578,), (30577, 30578), (1,)]),
-    st.sampled_from(["USD", "EUR", "CAD", "CNY", "XYZ"]),
-    st.decimals("0.5", "1", places=4),
+    tour=SOLD,
+    reseller=RESELLER,
+    rooms=st.lists(ROOM, max_size=4).map(tuple),
+    heads=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    tickets=st.sampled_from([(), ((5, 3),), ((5, 1), (5, 2)), ((6, 1),), ((5, 0),)]),
+    options=st.sampled_from([(), (30577,), (30578,), (30577, 30578), (1,)]),
+    currency=st.sampled_from(["", "USD", "EUR", "CAD", "CNY", "XYZ"]),
 )
-def test_asking_for_a_price_and_ordering_agree_to_the_last_decimal(rooms, options, currency, ratio):
-    tour = replace(TOUR, discount_ratio=ratio)
+def test_asking_for_a_price_and_ordering_agree_to_the_last_decimal(
+    tour, reseller, rooms, heads, tickets, options, currency
+):
     product = replace(PRODUCT, currency=currency)
-    wanted = {"rooms": tuple(rooms), "upgrades": (UpgradeChoice(30100, options),)}
-    guests = tuple(guest() for room in rooms for _ in range(room.persons))
+    wanted = {
+        "rooms": rooms,
+        "adults": heads[0],
+        "kids": heads[1],
+        "tickets": tickets,
+        "upgrades": (UpgradeChoice(30100, options),),
+    }
+    persons = sum(room.persons for room in rooms) or sum(heads)
     offer = Offer(
-        product=product, tour=tour, reseller=None, rates=RATES, currency="USD",
+        product=product, tour=tour, reseller=reseller, rates=RATES, currency="USD",
         today=date(2019, 1, 1),
     )  # fmt: skip
     asked = quote(offer, booking(**wanted))
-    facts = known(product=product, tour=tour)
-    ordered = place(command(guests=guests, **wanted), facts, ids())
+    facts = known(product=product, tour=tour, reseller=reseller)
+    ordered = place(command(guests=(guest(),) * persons, **wanted), facts, ids())
     if isinstance(asked, Rejected):
         assert isinstance(ordered, Rejected)
         assert ordered.reason is asked.reason

@@ -11,7 +11,7 @@ from orderhub.core.decide import decide, needs, pool_needs
 from orderhub.core.departures import Departures, upcoming
 from orderhub.core.known import Accepted, Known, OrderNeed, RecordKey
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
-from orderhub.core.quotes import SoldBy, Ticket
+from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.rooms import Room, RoomPrices
 from orderhub.core.tours import place
@@ -22,6 +22,7 @@ from tests.core.tour_builders import (
     DAY,
     FORM,
     GROUP,
+    NOW,
     PRODUCT,
     TOUR,
     command,
@@ -39,6 +40,9 @@ CHILD = replace(TOUR, form=DOB, max_child_age=11)
 MULTI = replace(TOUR, upgrades=(replace(GROUP, multiple=True, required=2),))
 OPTIONAL = replace(TOUR, upgrades=(replace(GROUP, multiple=True, required=0),))
 NO_UPGRADE = {"upgrades": ()}
+FOR_THREE = replace(TOUR, departures=(replace(TOUR.departures[0], min_persons=3),))
+PICKUPS = (Pickup(id=1, location="Chinatown", address="87 Bowery"),)
+MET = replace(TOUR, pickups=PICKUPS, pickups_only=True)
 FAR = replace(TOUR, min_days_ahead=16)
 
 # One row per way of breaking a rule, in the order in which rules are checked; where it can, a row
@@ -53,6 +57,7 @@ REFUSALS = [
     ({}, {"rooms": (), "adults": 2}, Reason.NOTHING_ORDERED),
     ({"tour": TICKETS}, {"contact": None}, Reason.NOTHING_ORDERED),
     ({"tour": TICKETS}, {"tickets": ((6, 1),)}, Reason.VARIANT_UNKNOWN),
+    ({"tour": MET}, {"contact": None}, Reason.REFERENCE_UNKNOWN),
     ({"tour": TICKETS}, {"tickets": ((5, 0),)}, Reason.QUANTITY_INVALID),
     ({}, {"contact": None}, Reason.CONTACT_INVALID),
     ({}, {"contact": replace(CONTACT, phone=" ")}, Reason.CONTACT_INVALID),
@@ -63,6 +68,8 @@ REFUSALS = [
         Reason.CONTACT_INVALID,
     ),
     ({}, {"contact": replace(CONTACT, email="a@b@c")}, Reason.CONTACT_INVALID),
+    ({}, {"contact": replace(CONTACT, email="a b@c")}, Reason.CONTACT_INVALID),
+    ({}, {"contact": replace(CONTACT, email="a@b\x01c")}, Reason.CONTACT_INVALID),
     ({}, {"day": date(2019, 4, 1), "rooms": (Room(adults=0),)}, Reason.DATE_UNAVAILABLE),
     ({"tour": FAR}, {"rooms": (Room(adults=0),)}, Reason.TOO_LATE_TO_BOOK),
     ({}, {"rooms": (Room(adults=2), Room(adults=0, kids=9))}, Reason.ADULT_MISSING),
@@ -72,11 +79,17 @@ REFUSALS = [
     ({}, {"guests": ()}, Reason.GUESTS_MISMATCH),
     ({"tour": replace(TOUR, guests_by_type=True)}, {}, Reason.GUESTS_MISMATCH),
     ({"tour": replace(TOUR, min_guests=3)}, NO_UPGRADE, Reason.TOO_FEW_PERSONS),
+    ({"tour": FOR_THREE}, NO_UPGRADE, Reason.TOO_FEW_PERSONS),
     ({}, {"upgrades": (UpgradeChoice(1, ()),)}, Reason.UPGRADE_UNKNOWN),
     ({}, {"upgrades": (UpgradeChoice(30100, (1,)),)}, Reason.UPGRADE_UNKNOWN),
     ({}, NO_UPGRADE, Reason.UPGRADE_CHOICE_INVALID),
     ({}, {"upgrades": (UpgradeChoice(30100, (30577, 30578)),)}, Reason.UPGRADE_CHOICE_INVALID),
     ({"tour": MULTI}, {}, Reason.UPGRADE_CHOICE_INVALID),
+    (
+        {"tour": replace(TOUR, upgrades=(replace(GROUP, multiple=True, required=1),))},
+        {"upgrades": (UpgradeChoice(30100, (30577, 30578)),)},
+        Reason.UPGRADE_CHOICE_INVALID,
+    ),
     (
         {"tour": OPTIONAL},
         {"upgrades": (UpgradeChoice(30100, (30577, 30577)),)},
@@ -94,6 +107,15 @@ REFUSALS = [
     ({"tour": replace(PEOPLE, adult_price=D(0))}, NO_UPGRADE, Reason.PRICE_NOT_SOLD),
     (
         {"tour": replace(TOUR, prices=RoomPrices(double=D(10) ** 12))},
+        {},
+        Reason.AMOUNT_OUT_OF_RANGE,
+    ),
+    (
+        # It could be kept in dollars, but not in yuan.
+        {
+            "tour": replace(TOUR, prices=RoomPrices(double=D(4 * 10**11))),
+            "reseller": Reseller(settlement="CNY"),
+        },
         {},
         Reason.AMOUNT_OUT_OF_RANGE,
     ),
@@ -124,10 +146,18 @@ ACCEPTED = [
     ({"tour": OPTIONAL}, {"upgrades": ()}),
     ({"tour": replace(TOUR, form=())}, {"guests": ()}),
     ({"tour": CHILD}, {"guests": (guest(dob="1980-01-01"), guest("kid", dob="2007-01-17"))}),
+    (
+        {"tour": replace(CHILD, max_child_age=0)},
+        {"guests": (guest(dob="1980-01-01"), guest("kid", dob="1990-01-01"))},
+    ),
     ({"tour": TICKETS}, {"rooms": (), "tickets": ((5, 2),), "guests": (), "upgrades": ()}),
     ({"tour": PEOPLE}, {"rooms": (), "adults": 2, "upgrades": ()}),
     ({"tour": replace(TOUR, seats_counted=False), "seats": None}, {}),
     ({"tour": replace(FAR, min_days_ahead=15)}, {}),
+    ({"tour": FOR_THREE}, {"rooms": (Room(adults=2, kids=1),), "guests": (guest(),) * 3}),
+    ({"tour": MET}, {"pickup": "Chinatown"}),
+    ({"tour": MET}, {"pickup": "87 Bowery"}),
+    ({"tour": replace(MET, pickups=())}, {}),
 ]
 
 
@@ -136,6 +166,19 @@ def test_a_booking_that_breaks_no_rule_is_placed(given, when):
     decision = place(command(**when), known(**given), ids())
     assert isinstance(decision, Accepted), decision
     assert decision.order.number == "10004000"
+
+
+def test_an_unpaid_tour_is_closed_where_the_tenant_says_so():
+    facts = known(settings={"auto_close_s": 600})
+    (timer,) = place(command(), facts, ids()).timers
+    assert (timer.kind, timer.order_id, timer.due_at) == ("auto_close", 10004000, NOW + 600_000_000)
+    assert place(command(), known(), ids()).timers == ()
+
+
+def test_a_tour_ends_with_the_calendar():
+    forever = replace(TOUR, departures=(Departures(first=DAY, last=date.max),), seats_counted=False)
+    order = place(command(day=date.max), known(tour=forever), ids()).order
+    assert (order.doc.business["date"], order.doc.business["end_date"]) == ("9999-12-31",) * 2
 
 
 def test_an_order_draws_its_travellers_and_its_rooms_and_a_cancel_returns_them_once():

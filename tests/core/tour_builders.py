@@ -89,10 +89,11 @@ def known(
     seats: int | None = 40,
     rooms: int | None = None,
     day: date = DAY,
+    settings: dict[str, Any] | None = None,
 ) -> Known:
     facts = Known()
-    settings = Settings(name="tours", first_order_id=10004000, utc_offset_minutes=480)
-    _learn(facts, RecordKey(1, "settings", "id", "0"), 0, settings)
+    usual = {"name": "tours", "first_order_id": 10004000, "utc_offset_minutes": 480}
+    _learn(facts, RecordKey(1, "settings", "id", "0"), 0, Settings(**usual, **(settings or {})))
     docs = (product, tour, rates, reseller)
     for key, doc in zip(offer_keys(1, 7, "app"), docs, strict=True):
         _learn(facts, key, 7 if key.kind != "exchange_rates" else 1, doc)

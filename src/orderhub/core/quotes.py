@@ -168,8 +168,9 @@ def list_of(priced: tuple[Priced, ...]) -> Decimal:
 
 
 def end_of(tour: Tour, day: date) -> date:
-    """The last day: a one-day tour ends the day it begins."""
-    return day + timedelta(days=tour.duration_days - 1)
+    """The last day, at most that of the calendar: a one-day tour ends the day it begins."""
+    last = day.toordinal() + tour.duration_days - 1
+    return date.fromordinal(min(last, date.max.toordinal()))
 
 
 def offered(offer: Offer, booking: Booking) -> tuple[Product, Tour] | Rejected:
@@ -322,12 +323,13 @@ def _ratios(tour: Tour, product: Product, reseller: Reseller | None) -> tuple[De
     """The discount on the base price and on upgrades.
 
     The reseller's own for the product comes first, then his general one, then the product's.
+    Upgrades that the product discounts otherwise, or not at all, are so for every reseller.
     """
+    ratio = None
     if reseller is not None:
-        granted = reseller.product_ratios.get(str(product.id), reseller.discount_ratio)
-        if granted is not None:
-            return granted, granted
-    ratio = tour.discount_ratio
+        ratio = reseller.product_ratios.get(str(product.id), reseller.discount_ratio)
+    if ratio is None:
+        ratio = tour.discount_ratio
     return ratio, ratio if tour.upgrade_ratio is None else tour.upgrade_ratio
 
 

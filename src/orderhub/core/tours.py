@@ -110,8 +110,10 @@ def contact_refusal(contact: Contact | None) -> Rejected | None:
     for name in ("first_name", "last_name", "phone", "email"):
         if not getattr(contact, name).strip():
             return Rejected(Reason.CONTACT_INVALID, f"contact.{name}", f"{name} is empty")
-    before, _, after = contact.email.strip().partition("@")
-    if not before or not after or "@" in after or any(each.isspace() for each in before + after):
+    email = contact.email.strip()
+    before, _, after = email.partition("@")
+    is_written = email.isprintable() and " " not in email
+    if not before or not after or "@" in after or not is_written:
         return Rejected(Reason.CONTACT_INVALID, "contact.email", "not an e-mail address")
     return None
 
