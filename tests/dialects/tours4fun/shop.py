@@ -17,7 +17,9 @@ from orderhub.app import find_dialects
 from orderhub.core.commands import RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.passengers import FieldKind, FormField
-from orderhub.core.quotes import SoldBy, Tour
+from orderhub.core.quotes import Reseller, SoldBy, Ticket, Tour
+from orderhub.core.rooms import RoomPrices
+from orderhub.core.upgrades import UpgradeGroup, UpgradeOption
 from orderhub.demo import seed
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 from orderhub.dialects.tours4fun.access import sign
@@ -53,6 +55,27 @@ HUB_TOKEN = {"Authorization": "Bearer hub-demo-tours"}
 _RECORDS = DEMO[0].records
 TOUR: Tour = _RECORDS[1].doc
 PRODUCT = _RECORDS[0].doc
+_EXTRAS = (
+    UpgradeGroup(
+        id=4,
+        name="Airport pickup",
+        sub_name="at night",
+        options=(
+            UpgradeOption(id=93, name="Any flight", price=D(65), code="P93"),
+            UpgradeOption(id=94, name="One car", price=D("33.3333"), per_order=True),
+        ),
+    ),
+    UpgradeGroup(
+        id=9,
+        name="Hotel",
+        multiple=True,
+        required=0,
+        options=(
+            UpgradeOption(id=60, by_room=RoomPrices(single=D(40), double=D("30.5"), kid=D(7))),
+            UpgradeOption(id=61, by_room=RoomPrices(double=D(9)), per_order=True),
+        ),
+    ),
+)
 # id -> how it differs from the demo's tour; each has 3 seats on DAY
 SPECIAL: dict[int, Tour] = {
     501: replace(TOUR, rooms_counted=True),
@@ -69,8 +92,59 @@ SPECIAL: dict[int, Tour] = {
     508: TOUR,  # in a currency without a rate
     509: TOUR,  # not on sale
     510: replace(TOUR, discount_ratio=D("0.77")),  # in EUR
+    # Of these there are always seats; together they are sold and priced in every way.
+    511: replace(
+        TOUR,
+        seats_counted=False,
+        prices=replace(TOUR.prices, pairup=D("901.1")),
+        discount_ratio=D("0.7336"),
+        upgrades=_EXTRAS,
+    ),  # in EUR
+    512: replace(
+        TOUR,
+        seats_counted=False,
+        sold_by=SoldBy.PERSONS,
+        adult_price=D("80.05"),
+        kid_price=D("59.99"),
+        upgrade_ratio=D(1),
+        upgrades=_EXTRAS,
+    ),  # in CNY
+    513: replace(
+        TOUR,
+        seats_counted=False,
+        sold_by=SoldBy.TICKETS,
+        tickets=(Ticket(sku_id=1, name="Front", price=D("77.75")), Ticket(sku_id=2, price=D(21))),
+        upgrades=_EXTRAS,
+        form=(),
+    ),  # in CAD
+    # It shows what the others leave at its default; in the tenant's currency.
+    514: replace(
+        TOUR,
+        seats_counted=False,
+        departures=(
+            replace(TOUR.departures[0], weekdays=(5,), min_persons=4, display_price=D(325)),
+        ),
+        prices=replace(TOUR.prices, pairup=D(900)),
+        min_days_ahead=2,
+        min_guests=3,
+        upgrades=(UpgradeGroup(id=4, options=(UpgradeOption(id=93, price=D(65)),)),),
+        form=(
+            FormField(
+                name="weight",
+                label="Body Weight",
+                kind=FieldKind.NUMBER,
+                minimum=D(5),
+                maximum=D("40.5"),
+                placeholder="kg",
+            ),
+            FormField(name="gender", kind=FieldKind.RADIO, options=("unknown", "male", "female")),
+            FormField(name="meal", kind=FieldKind.SELECT, options={"1": "Fish", "2": "None"}),
+        ),
+    ),
 }
-_CURRENCY = {508: "XYZ", 510: "EUR"}
+_CURRENCY = {508: "XYZ", 510: "EUR", 511: "EUR", 512: "CNY", 513: "CAD", 514: ""}
+_TITLES = {514: "Half a day"}
+_TOLD = {514: {"duration": 11.5, "duration_type": "hour"}}
 
 
 def _change(number: int, tour: Tour) -> tuple[RecordChange, RecordChange]:
@@ -80,6 +154,8 @@ def _change(number: int, tour: Tour) -> tuple[RecordChange, RecordChange]:
         code=f"S{number}",
         currency=_CURRENCY.get(number, "USD"),
         active=number != 509,
+        title=_TITLES.get(number, PRODUCT.title),
+        data={**PRODUCT.data, **_TOLD.get(number, {})},
     )
     return (
         RecordChange(kind="product", id=number, code=product.code, doc=product),
@@ -101,8 +177,18 @@ EXTRA = DemoBusiness(
         app("own", sees="own"),
         app("wordy", verbose_errors=True),
         app("slow", rate_limit=2),
+        app("granted"),
     ),
-    records=tuple(each for number, tour in SPECIAL.items() for each in _change(number, tour)),
+    records=(
+        *(each for number, tour in SPECIAL.items() for each in _change(number, tour)),
+        RecordChange(
+            kind="reseller",
+            code="granted",
+            doc=Reseller(
+                settlement="EUR", discount_ratio=D("0.9"), product_ratios={"511": D("0.77")}
+            ),
+        ),
+    ),
     pools=(
         *(DemoPool("seats", f"product:{number}", DAY, 3) for number in SPECIAL),
         DemoPool("rooms", "product:501", DAY, 1),

@@ -53,6 +53,13 @@ async def test_ten_minutes_either_way(hub, off_s, expected):
     assert await code(hub, LIST, PAGE, t=str(int(time.time()) + off_s)) == expected
 
 
+async def test_the_ten_minutes_are_counted_in_whole_seconds(hub, monkeypatch):
+    now = int(time.time())
+    monkeypatch.setattr(time, "time_ns", lambda: now * 10**9 + 999_999_999)
+    for off_s, expected in ((-600, 0), (600, 0), (-601, 10001), (601, 10001)):
+        assert await code(hub, LIST, PAGE, t=str(now + off_s)) == expected, off_s
+
+
 @pytest.mark.parametrize("t", ["now", "-5", "1.5", "9" * 30, "²"])
 async def test_a_time_that_is_none(hub, t):
     assert await code(hub, LIST, PAGE, t=t) == 10001

@@ -66,7 +66,10 @@ CASES = [
     (ADD, order(rooms=[{"adult": 0}]), 30005),
     (ADD, order(rooms=[{"kid": 1}]), 30005),
     (ADD, order(rooms=[{"adult": 2}, {"adult": None, "kid": 0}]), 30005),
+    (ADD, order(upgrades=""), 20003),
+    (ADD, order(upgrades={"30100": ""}), 20003),
     (ADD, order(contact={}), 30006),
+    (ADD, order(contact=""), 30006),
     (ADD, order(contact=[]), 30006),
     (ADD, order(contact={**ORDER["contact"], "email": "q.q"}), 30006),
     (ADD, order(contact={**ORDER["contact"], "mobile": ""}), 30006),
@@ -115,7 +118,7 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 async def hub(tmp_path_factory):
-    async with open_shop(tmp_path_factory.mktemp("codes")) as opened:
+    async with open_shop(tmp_path_factory.mktemp("codes"), rate_limits=True) as opened:
         yield opened
 
 
@@ -125,9 +128,26 @@ async def test_a_failure_has_its_code_and_an_empty_object(hub, path, body, expec
     assert answer == {"code": expected, "msg": codes.MESSAGES[expected], "data": {}}
 
 
-async def test_every_code_of_the_table_is_produced_here_or_with_the_credentials():
-    by_access = {10001, 10002, 10003, 10004, 10006}
-    produced = {expected for _, _, expected in CASES} | by_access
+# How a call is made that is turned away at the door, and its code.
+TURNED_AWAY = [
+    ({"sign": "0" * 32}, 10001),
+    ({"appkey": "slow"}, 10002),
+    ({"appkey": "sleeping"}, 10003),
+    ({"appkey": "nobody"}, 10004),
+    ({"appkey": "reader"}, 10005),
+    ({"appkey": "blocked"}, 10006),
+]
+
+
+@pytest.mark.parametrize(("made", "expected"), TURNED_AWAY)
+async def test_whoever_is_turned_away_hears_why(hub, made, expected):
+    # Once would do, but for the app that may call twice a second.
+    answers = [(await post(hub, RATE, {}, **made)).json() for _ in range(3)]
+    assert answers[-1] == {"code": expected, "msg": codes.MESSAGES[expected], "data": {}}
+
+
+async def test_every_code_of_the_table_is_produced():
+    produced = {expected for *_, expected in [*CASES, *TURNED_AWAY]}
     assert produced == set(codes.MESSAGES)
 
 
@@ -191,6 +211,16 @@ async def test_tables_are_total():
     assert set(codes.STATUS_CODES) == set(Status)
     assert {route.path for route in DIALECT.routes} == set(codes.FAILED)
     assert set(codes.REFUSALS.values()) <= {0, *codes.MESSAGES}
+
+
+async def test_every_status_that_the_vendor_lists_is_understood():
+    assert set(codes.ORDER_STATUSES) == {
+        100, 110, 200, 300, 310, 320, 330, 340, 400, 500, 600, 610, 700,
+    }  # fmt: skip
+    assert set(codes.PRODUCT_STATUSES) == {
+        10000, 10010, 25000, 30000, 30010, 30011, 30100, 30200, 30300, 40000, 60000, 60010, 60020,
+        60030, 60100, 80000,
+    }  # fmt: skip
 
 
 async def test_status_codes_lead_back_to_the_status_they_came_from():

@@ -22,6 +22,7 @@ from orderhub.dialects.tours4fun.sold import (
     Days,
     ask_as_caller,
     bookable_days,
+    currency_of,
     departing_product,
     lowest_price,
     nothing_for,
@@ -46,7 +47,7 @@ async def availabilities(call: Call) -> Answer:
         product, tour = sold
         today = today_of(reads, call, tenant_id)
         days = bookable_days(reads, tenant_id, tour, product_id, today)
-        return tour, days, product.currency or reads.settings(tenant_id).currency
+        return tour, days, currency_of(reads, tenant_id, product)
 
     tour, days, currency = await ask_as_caller(call, ask)
     by_rooms = tour.sold_by is SoldBy.ROOMS
@@ -99,7 +100,7 @@ async def upgrades(call: Call) -> Answer:
     def ask(reads: Reads, caller: Caller) -> tuple[Product, Tour, Exchange | None]:
         tenant_id = caller.tenant_id
         product, tour = departing_product(reads, tenant_id, product_id, day)
-        source = product.currency or reads.settings(tenant_id).currency
+        source = currency_of(reads, tenant_id, product)
         rates_of = bought or today_of(reads, call, tenant_id)
         return (
             product,

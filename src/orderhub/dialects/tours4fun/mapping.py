@@ -78,7 +78,7 @@ def _tickets(value: Any) -> tuple[tuple[int, int], ...]:
 
 def upgrades(value: Any) -> tuple[UpgradeChoice, ...]:
     """`{upgrade: [option, ...]}`; a lone option needs no list, and PHP writes none as `[]`."""
-    if value is None or value == []:
+    if value is None or value in ([], ""):
         return ()
     if not isinstance(value, dict):
         raise wire.fault("upgrades", "type")
@@ -87,7 +87,7 @@ def upgrades(value: Any) -> tuple[UpgradeChoice, ...]:
     choices: dict[int, tuple[int, ...]] = {}
     for upgrade, options in value.items():
         path = f"upgrades.{upgrade[:20]}"
-        given = options if isinstance(options, list | dict) or options is None else [options]
+        given = options if isinstance(options, list | dict) or options in (None, "") else [options]
         chosen = tuple(
             wire.whole(option, path) for option in wire.items(given, path, wire.MAX_CHOICES)
         )
@@ -102,7 +102,7 @@ def contact(value: Any) -> Contact | None:
         if len(value) > 1:
             raise wire.fault("contact", "length")
         value = value[0] if value else None
-    if value is None:
+    if value is None or value == "":
         return None
     if not isinstance(value, dict):
         raise wire.fault("contact", "type")
@@ -116,7 +116,7 @@ def contact(value: Any) -> Contact | None:
 
 def _either(members: dict[str, Any], name: str, other: str) -> str:
     found = members.get(name)
-    return wire.scalar(members.get(other) if found is None else found, f"contact.{name}")
+    return wire.scalar(members.get(other) if found in (None, "") else found, f"contact.{name}")
 
 
 def _guests(value: Any) -> tuple[Guest, ...]:
@@ -130,10 +130,11 @@ def _guests(value: Any) -> tuple[Guest, ...]:
             raise wire.fault(f"{path}.type", "value")
         if len(members) > wire.MAX_ANSWERS:
             raise wire.fault(path, "length")
+        # A list or an object answers no question of a form: it stays in the raw request alone.
         answers = {
             name: _answer(each, f"{path}.{name[:40]}")
             for name, each in members.items()
-            if name != "type"
+            if name != "type" and not isinstance(each, list | dict)
         }
         guests.append(Guest(kind=kind, is_child=is_child, answers=answers))
     return tuple(guests)
@@ -147,6 +148,4 @@ def _answer(value: Any, path: str) -> Any:
         return value
     if isinstance(value, Decimal):
         return str(plain(value)) if value.is_finite() else wire.scalar("", path)
-    if isinstance(value, list | dict):
-        raise wire.fault(path, "type")
     return value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from orderhub.core.catalogue import Product
-from orderhub.core.money import plain, rounded
+from orderhub.core.money import ZERO, is_storable, plain, rounded
 from orderhub.core.passengers import FormField
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.quotes import Tour
@@ -16,6 +17,7 @@ from orderhub.dialects.tours4fun.access import authenticate
 from orderhub.dialects.tours4fun.sold import (
     ask_as_caller,
     bookable_days,
+    currency_of,
     line_of,
     lowest_price,
     nothing_for,
@@ -53,8 +55,11 @@ async def detail(call: Call) -> Answer:
         for number in numbers:
             sold = sold_product(reads, tenant_id, number)
             if sold is not None:
-                bookable = bookable_days(reads, tenant_id, sold[1], number, today)
-                shown[str(number)] = describe(*sold, is_sold_out=not bookable)
+                shown[str(number)] = describe(
+                    *sold,
+                    currency=currency_of(reads, tenant_id, sold[0]),
+                    is_sold_out=not bookable_days(reads, tenant_id, sold[1], number, today),
+                )
         return shown
 
     shown = await ask_as_caller(call, ask)
@@ -63,9 +68,10 @@ async def detail(call: Call) -> Answer:
     return codes.success(shown[str(numbers[0])] if len(numbers) == 1 else shown)
 
 
-def describe(product: Product, tour: Tour, *, is_sold_out: bool) -> dict[str, Any]:
+def describe(product: Product, tour: Tour, *, currency: str, is_sold_out: bool) -> dict[str, Any]:
     """`data` of `/v2/product/detail`: what decides comes from the rules, the rest from `data`."""
     data = product.data
+    duration, unit = _duration(product, tour)
     base = {
         "product_id": product.id,
         "product_id_old": data.get("product_id_old", ""),
@@ -73,9 +79,9 @@ def describe(product: Product, tour: Tour, *, is_sold_out: bool) -> dict[str, An
         "name": product.title,
         "image_url": data.get("image_url", ""),
         "advertised_price": plain(lowest_price(tour)),
-        "currency": product.currency,
-        "duration": tour.duration_days,
-        "duration_type": "day",
+        "currency": currency,
+        "duration": plain(duration),
+        "duration_type": unit,
         "stock_status": 0 if is_sold_out else 1,
         "max_child_age": tour.max_child_age,
         "min_days_before_departure": tour.min_days_ahead,
@@ -95,6 +101,17 @@ def describe(product: Product, tour: Tour, *, is_sold_out: bool) -> dict[str, An
 
 
 _BASE_NUMBERS = ("show_ownexpense", "visa_passport", "is_pickup", "is_dropoff", "hotel_pickup")
+
+
+def _duration(product: Product, tour: Tour) -> tuple[Decimal, str]:
+    """How long it lasts, and in which unit: whole days, unless `data` tells hours or minutes."""
+    try:
+        told = Decimal(str(product.data.get("duration")))
+    except ArithmeticError:
+        told = ZERO
+    if is_storable(told) and told > 0:
+        return told, str(product.data.get("duration_type", "day"))
+    return Decimal(tour.duration_days), "day"
 
 
 def _field(field: FormField) -> dict[str, Any]:
@@ -167,14 +184,15 @@ def _search(
 
 def _entry(product: Product, tour: Tour) -> dict[str, Any]:
     data = product.data
+    duration, unit = _duration(product, tour)
     return {
         "product_id": str(product.id),
         "product_id_old": str(data.get("product_id_old", "")),
         "name": product.title,
         "image_url": data.get("image_url", ""),
         "product_line": line_of(product),
-        "duration": f"{tour.duration_days}.0",
-        "duration_type": "day",
+        "duration": str(rounded(duration, 1)),
+        "duration_type": unit,
         "sub_region": data.get("sub_region", ""),
         "sub_region_chinese_name": data.get("sub_region_chinese_name", ""),
         "region": data.get("region", ""),

@@ -58,6 +58,10 @@ def line_of(product: Product) -> str:
     return str(product.data.get("product_line", product.kind))
 
 
+def currency_of(reads: Reads, tenant_id: int, product: Product) -> str:
+    return product.currency or reads.settings(tenant_id).currency
+
+
 def lowest_price(tour: Tour) -> Decimal:
     """The lowest price somebody may pay."""
     prices = [tour.adult_price]
@@ -69,14 +73,15 @@ def lowest_price(tour: Tour) -> Decimal:
 
 
 def bookable_days(reads: Reads, tenant_id: int, tour: Tour, product_id: int, today: date) -> Days:
-    """The next departures that are far enough ahead and have seats left where seats are counted."""
+    """The next departures that are far enough ahead, with seats and rooms left where counted."""
     since = date.fromordinal(today.toordinal() + tour.min_days_ahead)
     days = upcoming(tour.departures, since, _MOST_DATES)
-    if not tour.seats_counted:
-        return days
-    pools = reads.pools(tenant_id, "seats", (f"product:{product_id}",))
-    free = {pool.key.place for pool in pools if pool.available > 0}
-    return [(day, stretch) for day, stretch in days if day.isoformat() in free]
+    for kind, is_counted in (("seats", tour.seats_counted), ("rooms", tour.rooms_counted)):
+        if is_counted:
+            pools = reads.pools(tenant_id, kind, (f"product:{product_id}",))
+            free = {pool.key.place for pool in pools if pool.available > 0}
+            days = [(day, stretch) for day, stretch in days if day.isoformat() in free]
+    return days
 
 
 def departing_product(

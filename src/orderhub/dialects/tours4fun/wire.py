@@ -194,8 +194,8 @@ def day(members: dict[str, Any], name: str) -> date:
 
 
 def items(value: Any, path: str, most: int) -> list[Any]:
-    """A list; PHP writes one with gaps as an object of numbered members."""
-    if value is None:
+    """A list; PHP writes one with gaps as an object of numbered members, and none as any empty value."""
+    if value is None or value == "":
         return []
     found = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(found, list):
