@@ -224,6 +224,8 @@ FORMS = [
     {"guest_info": [{**GUEST, "type": "kid", "shoe_size": 44}, GUEST]},
     {"guest_info": {"0": GUEST, "2": {**GUEST, "type": "child", "note": None}}},
     {"guest_info": [{**GUEST, "ext_fields": [{"a": 1}], "passport": {"no": "1"}}, GUEST]},
+    {"guest_info": [{**GUEST, "type": " Kid"}, {**GUEST, "type": None}]},
+    {"upgrades": {"30100": ["30577"], "030100": []}},
     {"tickets": "", "adult": "", "kid": ""},
     {"lang": {"any": ["thing"]}},
 ]
