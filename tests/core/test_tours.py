@@ -263,6 +263,25 @@ def test_departures_keep_to_weekdays_and_exceptions_and_list_each_day_once():
     assert [stretch.min_persons for _, stretch in days] == [1, 9, 1]
 
 
+@pytest.mark.parametrize(
+    ("tour", "rooms", "tickets", "drawn"),
+    [
+        (TOUR, [{"adults": 2, "kids": 0, "pairup": False}], [], [2, 1]),
+        (TICKETS, [], [{"sku_id": 5, "count": 3}], [3]),
+    ],
+)
+def test_an_order_holds_only_what_the_product_is_sold_by(tour, rooms, tickets, drawn):
+    both = {
+        "tickets": ((5, 3),),
+        "upgrades": (UpgradeChoice(30100, (30577,)),) if tour.upgrades else (),
+    }
+    facts = known(tour=replace(tour, rooms_counted=True), rooms=1)
+    placed = place(command(**both), facts, ids())
+    held = placed.order.doc.business
+    assert (held["rooms"], held["tickets"]) == (rooms, tickets)
+    assert [move.units for move in placed.moves] == drawn
+
+
 def test_options_are_named_even_when_another_group_bears_the_same_number():
     groups = (
         UpgradeGroup(id=1, options=(UpgradeOption(id=5, price=D(1)),)),

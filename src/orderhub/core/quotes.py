@@ -185,6 +185,13 @@ def offered(offer: Offer, booking: Booking) -> tuple[Product, Tour] | Rejected:
     return product, tour
 
 
+def as_sold(tour: Tour, booking: Booking) -> Booking:
+    """The booking without what the product is not sold by: tickets to a room, rooms to a ticket."""
+    if tour.sold_by is SoldBy.TICKETS:
+        return msgspec.structs.replace(booking, rooms=(), adults=0, kids=0)
+    return msgspec.structs.replace(booking, tickets=()) if booking.tickets else booking
+
+
 def ordered_refusal(tour: Tour, booking: Booking) -> Rejected | None:
     """Whether anything is ordered in the way that the product is sold."""
     match tour.sold_by:
@@ -411,6 +418,7 @@ def quote(offer: Offer, booking: Booking) -> Quote | Rejected:
     if isinstance(found, Rejected):
         return found
     product, tour = found
+    booking = as_sold(tour, booking)
     refusal = (
         ordered_refusal(tour, booking)
         or day_refusal(tour, booking, offer.today)

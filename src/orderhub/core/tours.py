@@ -22,6 +22,7 @@ from orderhub.core.quotes import (
     Reseller,
     SoldBy,
     Tour,
+    as_sold,
     day_refusal,
     end_of,
     offered,
@@ -153,6 +154,7 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     if isinstance(found, Rejected):
         return found
     product, tour = found
+    booking = as_sold(tour, booking)
     party = party_of(tour, booking)
     refusal = (
         ordered_refusal(tour, booking)
