@@ -40,6 +40,7 @@ CHILD = replace(TOUR, form=DOB, max_child_age=11)
 MULTI = replace(TOUR, upgrades=(replace(GROUP, multiple=True, required=2),))
 OPTIONAL = replace(TOUR, upgrades=(replace(GROUP, multiple=True, required=0),))
 NO_UPGRADE = {"upgrades": ()}
+REBATE = UpgradeOption(id=1, price=D(-882))
 FOR_THREE = replace(TOUR, departures=(replace(TOUR.departures[0], min_persons=3),))
 PICKUPS = (Pickup(id=1, location="Chinatown", address="87 Bowery"),)
 MET = replace(TOUR, pickups=PICKUPS, pickups_only=True)
@@ -117,6 +118,11 @@ REFUSALS = [
             "reseller": Reseller(settlement="CNY"),
         },
         {},
+        Reason.AMOUNT_OUT_OF_RANGE,
+    ),
+    (
+        {"tour": replace(TOUR, upgrades=(replace(GROUP, options=(REBATE,)),))},
+        {"upgrades": (UpgradeChoice(30100, (1,)),)},
         Reason.AMOUNT_OUT_OF_RANGE,
     ),
     ({"seats": 1}, {}, Reason.SOLD_OUT),

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+Weekday = Annotated[int, Meta(ge=1, le=7)]
 
 
 class Departures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -17,9 +21,9 @@ class Departures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     first: date
     last: date
-    weekdays: tuple[int, ...] = ()
+    weekdays: tuple[Weekday, ...] = ()
     without: tuple[date, ...] = ()
-    min_persons: int = 1
+    min_persons: Annotated[int, Meta(ge=0)] = 1
     display_price: Decimal | None = None
 
     def includes(self, day: date) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from orderhub.core.catalogue import Product
 from orderhub.core.departures import Departures, departure_on
@@ -23,6 +25,8 @@ NET_DECIMALS = 4
 RULE = "cheapest-alternative"
 _ONE = Decimal(1)
 _PRODUCT_KINDS = ("tour", "ticket")
+_MOST_DAYS = 36_500  # a hundred years: further ahead nobody plans
+Count = Annotated[int, Meta(ge=0)]
 
 
 class SoldBy(StrEnum):
@@ -51,16 +55,16 @@ class Tour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     sold_by: SoldBy = SoldBy.ROOMS
-    duration_days: int = 1
+    duration_days: Annotated[int, Meta(ge=1, le=_MOST_DAYS)] = 1
     departures: tuple[Departures, ...] = ()
     prices: RoomPrices = RoomPrices()
     adult_price: Decimal = ZERO
     kid_price: Decimal = ZERO
     tickets: tuple[Ticket, ...] = ()
-    max_occupancy: int = 4
-    min_guests: int = 1
-    min_days_ahead: int = 0
-    max_child_age: int = 0  # 0 = not checked
+    max_occupancy: Annotated[int, Meta(ge=1)] = 4
+    min_guests: Count = 1
+    min_days_ahead: Annotated[int, Meta(ge=0, le=_MOST_DAYS)] = 0
+    max_child_age: Count = 0  # 0 = not checked
     discount_ratio: Decimal = _ONE
     upgrade_ratio: Decimal | None = None
     upgrades: tuple[UpgradeGroup, ...] = ()
@@ -309,6 +313,8 @@ def price(
         )
     everything = (*base, *upgrades)
     net, list_total = net_of(everything), list_of(everything)
+    if net < 0:
+        return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the price is below zero")
     if not (is_storable(list_total) and is_storable(settle(list_total))):
         return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the price cannot be kept")
     return Quote(

@@ -175,11 +175,12 @@ def _typed(kind: Kind, given: dict[str, Any], record_id: int, current: Record | 
         given = {**msgspec.to_builtins(current.doc), **given}
     elif "id" in model.__struct_fields__:
         given["id"] = record_id
-    _refuse_amounts(given, "doc")
     try:
-        return msgspec.convert(given, model)
+        doc = msgspec.convert(given, model)
     except msgspec.ValidationError as error:
         raise RowRefused(fault_of(error, "doc")) from None
+    _refuse_amounts(msgspec.to_builtins(doc, builtin_types=(Decimal,)), "doc")
+    return doc
 
 
 def _refuse_amounts(value: Any, path: str) -> None:
