@@ -6,9 +6,7 @@ import secrets
 import time
 
 import msgspec
-from sqlalchemy.exc import IntegrityError
 
-from orderhub.core.access import Tenant
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.values import Settings
 from orderhub.demo import demo_module, with_clock
@@ -17,8 +15,6 @@ from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.web.port import Cipher
-
-_RETRIES = 8
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +34,8 @@ def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect) -> Sandbox:
     # Counters of its own: those of the ledger belong to the writer's thread.
     apart = Ledger(ledger.engine, RECORD_TYPES)
     seeder = Seeder(apart, cipher)
-    tenant_id = _add_tenant(apart, business, with_clock(settings, business, time.time_ns() // 1000))
+    begun = with_clock(settings, business, time.time_ns() // 1000)
+    tenant_id = apart.new_tenant(business.name, business.title, begun).id
     seeder.business(tenant_id, business)
     hub_token = f"hub_{secrets.token_urlsafe(24)}"
     acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
@@ -46,23 +43,6 @@ def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect) -> Sandbox:
     return Sandbox(
         tenant=business.name, dialect=dialect.name, hub_token=hub_token, credentials=given
     )
-
-
-def _add_tenant(ledger: Ledger, business: DemoBusiness, settings: Settings) -> int:
-    for attempt in range(_RETRIES):
-        tenants = ledger.read(lambda reads: reads.tenants())
-        tenant = Tenant(
-            max((each.id for each in tenants), default=0) + 1, business.name, business.title
-        )
-        try:
-            ledger.add_tenant(tenant, settings)
-        except IntegrityError:
-            # Another process took the id between the look and the write.
-            if attempt == _RETRIES - 1:
-                raise
-            continue
-        return tenant.id
-    raise AssertionError("unreachable")
 
 
 def _renamed(business: DemoBusiness, mark: str) -> tuple[DemoBusiness, tuple[dict[str, str], ...]]:

@@ -1,8 +1,10 @@
 """Credentials and tenants: shown once, listed, rotated, revoked; nobody gives what he does not hold."""
 
+import asyncio
 import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,3 +195,115 @@ async def test_an_operator_adds_tenants_and_operators(database_url: str) -> None
             body = {"name": "other", "settings": settings}
             refused = await hub.post("/hub/v1/tenants", body, headers=AS_OPERATOR)
             assert problem_of(refused) == "invalid", settings
+
+
+async def changed_once(hub: HubUnderTest, method: str, path: str, body: Any, other: Any) -> None:
+    """The first answer again for the same content under a key, a refusal for other content."""
+    keyed = {**AS_OPERATOR, "Idempotency-Key": f"{method} {path}"}
+    first = await hub.request(method, path, json=body, headers=keyed)
+    assert first.is_success, first.text
+    again = await hub.request(method, path, json=body, headers=keyed)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+    if other is not None:
+        refused = await hub.request(method, path, json=other, headers=keyed)
+        assert (refused.status_code, problem_of(refused)) == (422, "key_reused")
+
+
+async def test_a_key_makes_every_change_of_the_directory_once(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        made = await new_token(hub, "shop", "orders:read")
+        one = f"{TOKENS}/{made['id']}"
+        await changed_once(hub, "POST", "/hub/v1/tenants", {"name": "acme"}, {"name": "emca"})
+        await changed_once(hub, "PATCH", one, {"label": "till"}, {"label": "desk"})
+        plan = {"faults": [{"kind": "drop"}]}
+        await changed_once(hub, "PUT", f"{one}/faults", plan, {"faults": [{"kind": "error_after"}]})
+        await changed_once(hub, "DELETE", f"{one}/faults", None, None)
+        await changed_once(hub, "DELETE", one, None, None)
+        # What came between a call and its repeat stays.
+        await hub.request("PATCH", one, json={"label": "desk"}, headers=AS_OPERATOR)
+        keyed = {**AS_OPERATOR, "Idempotency-Key": f"PATCH {one}"}
+        assert (await hub.request("PATCH", one, json={"label": "till"}, headers=keyed)).is_success
+        assert (await hub.get(one, headers=AS_OPERATOR)).json()["label"] == "desk"
+
+
+async def test_a_refused_or_dry_change_of_the_directory_binds_no_key(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        keyed = {**AS_OPERATOR, "Idempotency-Key": "k"}
+        refused = await hub.post("/hub/v1/tenants", {"name": "shop"}, headers=keyed)
+        assert problem_of(refused) == "already_exists"
+        dry = {**keyed, "Hub-Dry-Run": "true"}
+        assert (await hub.post("/hub/v1/tenants", {"name": "new"}, headers=dry)).status_code == 201
+        made = await hub.post("/hub/v1/tenants", {"name": "other"}, headers=keyed)
+        assert made.status_code == 201
+        assert "idempotent-replayed" not in made.headers
+        tried = await hub.post("/hub/v1/tenants", {"name": "other"}, headers=dry)
+        assert tried.headers["idempotent-replayed"] == "true"
+
+
+async def test_no_change_of_a_credential_is_lost_to_another(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        one = f"{TOKENS}/{(await new_token(hub, 'shop', 'orders:read'))['id']}"
+        for lap in range(8):
+            await hub.request("PATCH", one, json={"enabled": True}, headers=AS_OPERATOR)
+            await asyncio.gather(
+                hub.request("PATCH", one, json={"label": f"lap {lap}"}, headers=AS_OPERATOR),
+                hub.request("PATCH", one, json={"data": {"lap": lap}}, headers=AS_OPERATOR),
+                hub.request("DELETE", one, headers=AS_OPERATOR),
+            )
+            now = (await hub.get(one, headers=AS_OPERATOR)).json()
+            assert (now["enabled"], now["label"], now["data"]) == (False, f"lap {lap}", {"lap": lap})
+
+
+async def test_tenants_made_at_once_get_ids_of_their_own(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        names = [f"t{number}" for number in range(6)]
+        made = await asyncio.gather(
+            *(hub.post("/hub/v1/tenants", {"name": name}, headers=AS_OPERATOR) for name in names)
+        )
+        assert [each.status_code for each in made] == [201] * 6
+        tenants = hub.hub.ledger.read(lambda reads: reads.tenants())
+        assert len({each.id for each in tenants if each.name in names}) == 6
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"rate_limit": "many"},
+        {"rate_limit": {"calls": 1}},
+        {"repeat_window_s": "60"},
+        {"repeat_window_s": 0},
+        {"repeat_window_s": 0.5},
+        {"repeat_window_s": True},
+        {"repeat_window_s": 604_801},
+        {"faults": {"since": 0, "steps": []}},
+    ],
+)
+async def test_what_the_hub_reads_of_a_credentials_data_must_be_usable(
+    tmp_path: Path, data: dict
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        one = f"{TOKENS}/{(await new_token(hub, 'shop', 'orders:read'))['id']}"
+        refused = await hub.request("PATCH", one, json={"data": data}, headers=AS_OPERATOR)
+        assert (refused.status_code, problem_of(refused)) == (400, "invalid")
+
+
+async def test_a_null_member_of_the_data_goes(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        one = f"{TOKENS}/{(await new_token(hub, 'shop', 'orders:read'))['id']}"
+        for given, kept in ((60, {"repeat_window_s": 60}), (None, {})):
+            body = {"data": {"repeat_window_s": given}}
+            await hub.request("PATCH", one, json=body, headers=AS_OPERATOR)
+            assert (await hub.get(one, headers=AS_OPERATOR)).json()["data"] == kept
+
+
+async def test_one_credential_is_shown_to_its_tenant_only(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        made = await new_token(hub, "shop", "orders:read")
+        one = f"{TOKENS}/{made['id']}"
+        shown = await hub.get(one, headers=AS_SHOP)
+        assert shown.json() == {name: made[name] for name in made if name != "token"}
+        elsewhere = f"/hub/v1/tenants/dropship/credentials/{made['id']}"
+        foreign = await hub.get(elsewhere, headers=AS_OPERATOR)
+        assert (foreign.status_code, problem_of(foreign)) == (404, "record_unknown")

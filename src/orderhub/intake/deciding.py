@@ -24,6 +24,9 @@ N = TypeVar("N", RecordKey, OrderNeed, PoolNeed)
 
 _HEADERS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 _REPLAYED = ("Idempotent-Replayed", "true")
+OTHER_CONTENT = Rejected(
+    Reason.KEY_REUSED, "idempotency_key", "this key came with other content before"
+)
 # A chain of records that name each other is at most this long; more is a bug.
 _MAX_ROUNDS = 12
 
@@ -241,15 +244,8 @@ class BatchRun:
         if key:
             self._used_keys[key] = accepted.order.uid
         if waiting.claim is not None:
-            self._kept[waiting.claim.name] = StoredClaim(
-                waiting.claim.fingerprint,
-                worded.status,
-                msgspec.json.encode(
-                    (*worded.headers, ("Content-Type", worded.media_type))
-                ).decode(),
-                worded.body.decode(),
-                self._wall_us,
-            )
+            claim = waiting.claim
+            self._kept[claim.name] = binding(claim.fingerprint, worded, self._wall_us)
 
     # --- ids
 
@@ -350,16 +346,24 @@ def _repeat(waiting: Waiting, stored: StoredClaim) -> Outcome:
     """The first answer again, byte for byte; or the refusal of other content under a bound key."""
     assert waiting.claim is not None
     if stored.fingerprint != waiting.claim.fingerprint:
-        return _refused(
-            waiting,
-            Rejected(
-                Reason.KEY_REUSED, "idempotency_key", "this key came with other content before"
-            ),
-        )
+        return _refused(waiting, OTHER_CONTENT)
+    return Outcome(kind="replayed", answer=again(stored))
+
+
+def binding(fingerprint: str, worded: Worded, wall_us: int) -> StoredClaim:
+    """What a key is bound to once its call was accepted."""
+    return StoredClaim(
+        fingerprint,
+        worded.status,
+        msgspec.json.encode((*worded.headers, ("Content-Type", worded.media_type))).decode(),
+        worded.body.decode(),
+        wall_us,
+    )
+
+
+def again(stored: StoredClaim) -> Worded:
+    """The answer that a key was bound to, marked as given before."""
     headers = _HEADERS.decode(stored.headers)
     media_type = next(value for name, value in headers if name == "Content-Type")
     kept = tuple(pair for pair in headers if pair[0] != "Content-Type")
-    return Outcome(
-        kind="replayed",
-        answer=Worded(stored.status, (*kept, _REPLAYED), stored.body.encode(), media_type),
-    )
+    return Worded(stored.status, (*kept, _REPLAYED), stored.body.encode(), media_type)

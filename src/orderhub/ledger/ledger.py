@@ -18,6 +18,7 @@ from orderhub.ledger.batch import Batch
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
 from orderhub.ledger.database import migrate, open_engine, writing
+from orderhub.ledger.directory import Directory
 from orderhub.ledger.reads import LedgerReads
 
 T = TypeVar("T")
@@ -69,6 +70,12 @@ class Ledger:
         ):
             yield Batch(connection, self._codec, mark)
 
+    @contextmanager
+    def directory(self, mark: str) -> Iterator[tuple[Batch, Directory]]:
+        """One transaction beside the writer's: claims are kept in it too, ids and orders are none of its business."""
+        with self._write.begin() as connection:
+            yield Batch(connection, self._codec, mark), Directory(connection)
+
     @staticmethod
     def is_passing(error: Exception, attempt: int = 0) -> bool:
         """Whether the batch may succeed when it is simply tried again after so many attempts."""
@@ -110,22 +117,12 @@ class Ledger:
     def add_tenant(self, tenant: Tenant, settings: Settings) -> None:
         """A new tenant with its settings. Raises IntegrityError when id or name are taken."""
         with self._write.begin() as connection:
-            bulk.insert(
-                connection,
-                tables.tenant,
-                [{"id": tenant.id, "name": tenant.name, "title": tenant.title}],
-            )
-            row = {
-                "tenant_id": tenant.id,
-                "kind": "settings",
-                "id": 0,
-                "uid": "",
-                "code": "",
-                "version": 1,
-                "doc": rows.json_text(settings),
-                "names": "",
-            }
-            bulk.insert(connection, tables.record, [row])
+            Directory(connection).add_tenant(tenant, settings)
+
+    def new_tenant(self, name: str, title: str, settings: Settings) -> Tenant:
+        """A new tenant under the next free id. Raises IntegrityError when the name is taken."""
+        with self._write.begin() as connection:
+            return Directory(connection).new_tenant(name, title, settings)
 
     def set_counter(self, tenant_id: int, name: str, following: int) -> None:
         """Where a counter goes on; only for tenants that nothing was written for yet."""
@@ -137,34 +134,14 @@ class Ledger:
                 "DO UPDATE SET next = excluded.next",
             )
 
-    def add_credential(self, credential: Credential) -> None:
-        """Write a new credential. Raises IntegrityError when its kind and name are taken."""
-        with self._write.begin() as connection:
-            bulk.insert(connection, tables.credential, [rows.credential_row(credential)])
-
-    def change_credential(self, credential: Credential) -> None:
-        """Rewrite the credential of the same id. Raises IntegrityError when its new name is taken."""
-        row = rows.credential_row(credential)
-        del row["last_used_at"]
-        with self._write.begin() as connection:
-            table = tables.credential
-            connection.execute(update(table).where(table.c.id == credential.id).values(row))
-
     def put_credential(self, credential: Credential) -> None:
         """Write a credential; the one of the same kind and name is replaced."""
         with self._write.begin() as connection:
-            bulk.insert(
-                connection,
-                tables.credential,
-                [rows.credential_row(credential)],
-                "DO UPDATE SET id = excluded.id, tenant_id = excluded.tenant_id, body = excluded.body",
-            )
+            Directory(connection).put_credential(credential)
 
     def remove_credential(self, credential_id: str) -> None:
         with self._write.begin() as connection:
-            connection.execute(
-                delete(tables.credential).where(tables.credential.c.id == credential_id)
-            )
+            Directory(connection).remove_credential(credential_id)
 
     def mark_used(self, used: Mapping[str, int]) -> None:
         """Note when credentials (by id) were last used."""

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -19,12 +20,15 @@ from orderhub.core.known import Accepted
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Settings
-from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Stop
+from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Refused, Stop
 from orderhub.dialects.wiring import decode
+from orderhub.intake.aside import write_directory
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body
+from orderhub.intake.deciding import OTHER_CONTENT
 from orderhub.intake.intake import Busy, Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.ledger.batch import ClaimName
+from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web.faults import Faults
@@ -33,7 +37,7 @@ from orderhub.web.metrics import Metrics
 T = TypeVar("T")
 
 _CACHE_S = 0.9
-_MOST_WINDOW_S = 7 * 86_400  # as long as claims are kept
+MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`: as long as claims are kept
 _CACHE_SIZE = 20_000
 DRY_RUN = ("Hub-Dry-Run", "true")
 
@@ -246,7 +250,10 @@ class HubPort:
             answer=lambda accepted: _worded(answer(accepted)),
             refusal=lambda rejected: _worded(refusal(rejected)),
             deliver=deliver,
-            claim=None if secret_answer else self._claim(call, command, claim_scope),
+            claim=None
+            if secret_answer
+            else self._claim_of_key(call, command.origin.tenant_id, claim_scope)
+            or self._claim_of_body(call, command, claim_scope),
             dry_run=dry_run,
             loop=loop,
         )
@@ -264,12 +271,40 @@ class HubPort:
             call.planned.append(outcome.accepted)
         return Answer(worded.status, worded.body, worded.headers, worded.media_type)
 
-    def _claim(self, call: Call, command: Command, scope: str) -> Claim | None:
+    async def write_directory(
+        self,
+        call: Call,
+        tenant_id: int,
+        work: Callable[[Directory], Answer],
+        *,
+        secret_answer: bool = False,
+    ) -> Answer:
+        """Have `work` done in a transaction of its own, once for a key of the caller's in the tenant.
+
+        What `work` raises undoes it. `secret_answer`: the answer must not be kept, so no key is bound.
+        """
+        scope = "" if call.caller is None or secret_answer else call.caller.claim_scope
+        outcome = await self.blocking(
+            partial(write_directory, dry_run=call.is_dry_run),
+            self.ledger,
+            lambda directory: _worded(work(directory)),
+            self._claim_of_key(call, tenant_id, scope),
+            self.now_us(),
+        )
+        self.forget()
+        call.notes["outcome"] = outcome.kind
+        if outcome.answer is None:
+            raise Refused(OTHER_CONTENT)
+        if outcome.kind == "replayed":
+            self.metrics.replays.labels(call.dialect.name).inc()
+        worded = outcome.answer
+        return Answer(worded.status, worded.body, worded.headers, worded.media_type)
+
+    @staticmethod
+    def _claim_of_key(call: Call, tenant_id: int, scope: str) -> Claim | None:
         key = call.header("idempotency-key")
-        if not scope:
+        if not scope or not key:
             return None
-        if not key:
-            return self._claim_of_body(call, command, scope)
         if not is_usable_key(key):
             raise Stop(
                 Fault(
@@ -278,18 +313,16 @@ class HubPort:
             )
         # A call that submits several commands binds each of them under a key of its own.
         part = call.notes["keyed"] = call.notes.get("keyed", 0) + 1
-        return Claim(
-            ClaimName(command.origin.tenant_id, scope, key if part == 1 else f"{key}#{part}"),
-            _fingerprint(call),
-        )
+        name = ClaimName(tenant_id, scope, key if part == 1 else f"{key}#{part}")
+        return Claim(name, _fingerprint(call))
 
     @staticmethod
     def _claim_of_body(call: Call, command: Command, scope: str) -> Claim | None:
         """A credential may ask that the same body within so many seconds counts as a repeat."""
-        if call.caller is None or not isinstance(command, PlaceOrder):
+        if not scope or call.caller is None or not isinstance(command, PlaceOrder):
             return None
         window_s = call.caller.credential.data.get("repeat_window_s", 0)
-        if not isinstance(window_s, int | float) or not 0 < window_s <= _MOST_WINDOW_S:
+        if not window_s:
             return None
         return of_body(
             command.origin.tenant_id, scope, _fingerprint(call), int(window_s * 1_000_000)

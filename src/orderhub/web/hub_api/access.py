@@ -96,4 +96,3 @@ def origin_in(call: Call, who: Caller, tenant_id: int) -> Origin:
     )
 
 
-caller = _caller  # kept importable until orders.py is moved over: others run the tree meanwhile

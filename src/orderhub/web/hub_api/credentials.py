@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +19,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Refused, Route, Stop
 from orderhub.dialects.wiring import digest, encode
+from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
     OPERATOR,
     SCOPES,
@@ -27,8 +30,9 @@ from orderhub.web.hub_api.access import (
     unknown_tenant,
 )
 from orderhub.web.hub_api.bodies import Body, Name, body_of, instant, refuse
-from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import exact_instant, plain_values
+from orderhub.web.port import MOST_WINDOW_S
 
 _HUB = "hub"
 _MAX_LIFE_S = 100 * 366 * 86_400
@@ -90,6 +94,14 @@ async def list_credentials(call: Call, who: Caller) -> Answer:
 
 
 @guarded("credentials")
+async def get_credential(call: Call, who: Caller) -> Answer:
+    """One credential, never with what it shows."""
+    tenant = await _tenant(call, who)
+    found = await call.hub.read(lambda reads: reads.credential_by_id(call.params["id"]))
+    return Answer(200, encode(_shape(call, of_tenant(found, tenant, call.params["id"]))))
+
+
+@guarded("credentials")
 async def create_credential(call: Call, who: Caller) -> Answer:
     """A new credential. Its token or secret is in this answer and in no other."""
     tenant = await _tenant(call, who)
@@ -111,69 +123,99 @@ async def create_credential(call: Call, who: Caller) -> Answer:
         created_at=call.received_at,
         data={**_checked_data(given.data), **_digested(given.digests)},
     )
-    await port(call).blocking(_add, call, credential)
     shown = {**_shape(call, credential), **({"token": token} if token else {})}
     if secret:
         shown["secret"] = secret
     location = f"/hub/v1/tenants/{tenant.name}/credentials/{credential.id}"
-    return Answer(201, encode(shown), (("Location", location),))
+    answer = Answer(201, encode(shown), (("Location", location),))
+
+    def add(directory: Directory) -> Answer:
+        held = directory.credential_named(credential.kind, credential.name)
+        if held is not None and (held.enabled or held.tenant_id != credential.tenant_id):
+            raise _taken()
+        # A revoked one of the tenant's own makes room for its successor.
+        with _unless_taken():
+            (directory.add_credential if held is None else directory.put_credential)(credential)
+        return answer
+
+    return await port(call).write_directory(call, tenant.id, add, secret_answer=True)
 
 
 @guarded("credentials")
 async def rotate_credential(call: Call, who: Caller) -> Answer:
     """A new token or secret under the same id; what was kept for it stays its own."""
-    tenant = await _tenant(call, who)
     given = body_of(call, Rotation)
-    before = await _one(call, tenant)
-    _check_reach(who, before.kind, before.scopes, tenant)
-    if before.kind == _HUB and given.token is not None:
-        raise refuse("token", "the hub makes its own tokens")
-    data = {**before.data, **_digested(given.digests)}
-    if before.secret:
-        secret = given.secret or secrets.token_urlsafe(32)
-        shown = {"secret": secret}
-        after = msgspec.structs.replace(before, secret=_encrypted(call, secret), data=data)
-    elif _DIGEST.fullmatch(before.name):
-        token = given.token or _new_token(before.kind)
-        shown = {"token": token}
-        after = msgspec.structs.replace(before, name=digest(token), data=data)
-    else:
+
+    def turn(before: Credential, tenant: Tenant) -> tuple[Credential, dict[str, str]]:
+        _check_reach(who, before.kind, before.scopes, tenant)
+        if before.kind == _HUB and given.token is not None:
+            raise refuse("token", "the hub makes its own tokens")
+        data = {**before.data, **_digested(given.digests)}
+        if before.secret:
+            secret = given.secret or secrets.token_urlsafe(32)
+            after = msgspec.structs.replace(before, secret=_encrypted(call, secret), data=data)
+            return after, {"secret": secret}
+        if _DIGEST.fullmatch(before.name):
+            token = given.token or _new_token(before.kind)
+            return msgspec.structs.replace(before, name=digest(token), data=data), {"token": token}
         raise refuse("id", "this credential has nothing to rotate")
-    await port(call).blocking(_change, call, after)
-    return Answer(200, encode({**_shape(call, after), **shown}))
+
+    return await _changed(call, who, turn, secret_answer=True)
 
 
 @guarded("credentials")
 async def change_credential(call: Call, who: Caller) -> Answer:
     """Another label, expiry, scopes or data."""
-    tenant = await _tenant(call, who)
     given = body_of(call, CredentialChange)
-    before = await _one(call, tenant)
-    scopes = before.scopes if given.scopes is None else given.scopes
-    _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
-    merged = {**before.data, **_checked_data(given.data or {})}
-    after = msgspec.structs.replace(
-        before,
-        scopes=scopes,
-        data={name: value for name, value in merged.items() if value is not None},
-        label=before.label if given.label is None else given.label,
-        enabled=before.enabled if given.enabled is None else given.enabled,
-        expires_at=before.expires_at
-        if given.expires_at is None
-        else _expiry(call, given.expires_at, None),
-    )
-    await port(call).blocking(_change, call, after)
-    return Answer(200, encode(_shape(call, after)))
+    data = _checked_data(given.data or {})
+    expires_at = None if given.expires_at is None else _expiry(call, given.expires_at, None)
+
+    def change(before: Credential, tenant: Tenant) -> tuple[Credential, dict[str, str]]:
+        scopes = before.scopes if given.scopes is None else given.scopes
+        _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
+        merged = {**before.data, **data}
+        after = msgspec.structs.replace(
+            before,
+            scopes=scopes,
+            data={name: value for name, value in merged.items() if value is not None},
+            label=before.label if given.label is None else given.label,
+            enabled=before.enabled if given.enabled is None else given.enabled,
+            expires_at=before.expires_at if expires_at is None else expires_at,
+        )
+        return after, {}
+
+    return await _changed(call, who, change)
 
 
 @guarded("credentials")
 async def revoke_credential(call: Call, who: Caller) -> Answer:
     """It opens nothing from now on; it stays in the list, since orders name it."""
+    return await _changed(
+        call, who, lambda before, _: (msgspec.structs.replace(before, enabled=False), {})
+    )
+
+
+async def _changed(
+    call: Call,
+    who: Caller,
+    change: Callable[[Credential, Tenant], tuple[Credential, dict[str, str]]],
+    *,
+    secret_answer: bool = False,
+) -> Answer:
+    """Read, changed and written in one transaction, so that no change of another caller's is lost.
+
+    `change` answers the credential as it is to be, and what is shown of it once.
+    """
     tenant = await _tenant(call, who)
-    before = await _one(call, tenant)
-    after = msgspec.structs.replace(before, enabled=False)
-    await port(call).blocking(_change, call, after)
-    return Answer(200, encode(_shape(call, after)))
+
+    def write(directory: Directory) -> Answer:
+        sought = call.params["id"]
+        after, shown = change(of_tenant(directory.credential(sought), tenant, sought), tenant)
+        with _unless_taken():
+            directory.change_credential(after)
+        return Answer(200, encode({**_shape(call, after), **shown}))
+
+    return await port(call).write_directory(call, tenant.id, write, secret_answer=secret_answer)
 
 
 # --- checks
@@ -188,9 +230,8 @@ async def _tenant(call: Call, who: Caller) -> Tenant:
     return Tenant(0, OPERATOR)
 
 
-async def _one(call: Call, tenant: Tenant) -> Credential:
-    sought = call.params["id"]
-    found = await call.hub.read(lambda reads: reads.credential_by_id(sought))
+def of_tenant(found: Credential | None, tenant: Tenant, sought: str) -> Credential:
+    """The credential, when it is the tenant's: another's is answered like one that does not exist."""
     if found is None or found.tenant_id != tenant.id:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no credential {sought}"))
     return found
@@ -237,12 +278,23 @@ async def _portfolio(call: Call, who: Caller, names: tuple[str, ...]) -> tuple[i
 
 
 def _checked_data(data: dict[str, Any]) -> dict[str, Any]:
+    """What the hub itself reads of it, when it is usable; a null member is one to be removed."""
+    if "faults" in data:
+        raise refuse("data.faults", "faults are set at …/credentials/{id}/faults")
     limit = data.get("rate_limit")
-    if isinstance(limit, dict):
-        whole = all(type(limit.get(name)) is int for name in ("calls", "seconds"))
-        if not whole or limit["calls"] < 0 or not 1 <= limit["seconds"] <= 3_600:
-            raise refuse("data.rate_limit", "rate_limit is {calls, seconds}, at most 3600 seconds")
+    if limit is not None and not _is_limit(limit):
+        raise refuse("data.rate_limit", "rate_limit is {calls, seconds}, at most 3600 seconds")
+    window_s = data.get("repeat_window_s")
+    if window_s is not None and not (type(window_s) is int and 1 <= window_s <= MOST_WINDOW_S):
+        raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {MOST_WINDOW_S} seconds")
     return data
+
+
+def _is_limit(limit: Any) -> bool:
+    if not isinstance(limit, dict):
+        return False
+    whole = all(type(limit.get(name)) is int for name in ("calls", "seconds"))
+    return whole and limit["calls"] >= 0 and 1 <= limit["seconds"] <= 3_600
 
 
 def _digested(texts: dict[str, str]) -> dict[str, str]:
@@ -276,32 +328,12 @@ def _expiry(call: Call, at: str | None, in_s: int | None) -> int:
     return instant(at, "expires_at") if at else 0
 
 
-# --- writing: short transactions of the directory, off the event loop
-
-
-def _add(call: Call, credential: Credential) -> None:
-    ledger = port(call).ledger
-    held = ledger.read(lambda reads: reads.credential(credential.kind, credential.name))
-    if held is not None and (held.enabled or held.tenant_id != credential.tenant_id):
-        raise _taken()
-    if is_dry_run(call):
-        return
+@contextmanager
+def _unless_taken() -> Iterator[None]:
     try:
-        # A revoked one of the tenant's own makes room for its successor.
-        (ledger.add_credential if held is None else ledger.put_credential)(credential)
+        yield
     except IntegrityError:
         raise _taken() from None
-    port(call).forget()
-
-
-def _change(call: Call, credential: Credential) -> None:
-    if is_dry_run(call):
-        return
-    try:
-        port(call).ledger.change_credential(credential)
-    except IntegrityError:
-        raise _taken() from None
-    port(call).forget()
 
 
 def _taken() -> Refused:
@@ -334,6 +366,7 @@ _ONE = f"{_ALL}/{{id}}"
 ROUTES = (
     Route("GET", _ALL, list_credentials, "Credentials and when they were last used"),
     Route("POST", _ALL, create_credential, "A new credential", request=NewCredential, mutates=True),
+    Route("GET", _ONE, get_credential, "One credential"),
     Route(
         "PATCH",
         _ONE,

@@ -189,7 +189,7 @@ NOTES: dict[Any, dict[str, Any]] = {
     orders.order_events: _told(None, 200, answers.whole_list(answers.EVENT)),
     commands.move_order: _told(None, 200, answers.SUMMARY, headers=_IF_MATCH, optional_body=True),
     tenants.list_tenants: _told(None, 200, answers.whole_list(answers.TENANT)),
-    tenants.create_tenant: _told(None, 201, answers.NEW_TENANT, request=NEW_TENANT, keyed=False),
+    tenants.create_tenant: _told(None, 201, answers.NEW_TENANT, request=NEW_TENANT),
     tenants.get_settings: _told(None, 200, answers.SETTINGS),
     tenants.patch_settings: _told(
         None, 200, answers.SETTINGS, request=CHANGED_SETTINGS, optional_body=True
@@ -200,16 +200,15 @@ NOTES: dict[Any, dict[str, Any]] = {
         members({"kind": _TEXT}), 200, answers.whole_list(answers.CREDENTIAL)
     ),
     credentials.create_credential: _told(None, 201, answers.SHOWN_ONCE, keyed=False),
-    credentials.change_credential: _told(
-        None, 200, answers.CREDENTIAL, optional_body=True, keyed=False
-    ),
-    credentials.revoke_credential: _told(None, 200, answers.CREDENTIAL, keyed=False),
+    credentials.get_credential: _told(None, 200, answers.CREDENTIAL),
+    credentials.change_credential: _told(None, 200, answers.CREDENTIAL, optional_body=True),
+    credentials.revoke_credential: _told(None, 200, answers.CREDENTIAL),
     credentials.rotate_credential: _told(
         None, 200, answers.SHOWN_ONCE, optional_body=True, keyed=False
     ),
     faults.show_faults: _told(None, 200, answers.FAULTS),
-    faults.set_faults: _told(None, 200, answers.FAULTS, keyed=False),
-    faults.clear_faults: _told(None, 200, answers.FAULTS, keyed=False),
+    faults.set_faults: _told(None, 200, answers.FAULTS),
+    faults.clear_faults: _told(None, 200, answers.FAULTS),
     plans.make_plan: _told(None, 201, answers.PLAN, keyed=False),
     plans.show_plan: _told(None, 200, answers.PLAN),
     catalogue.bulk_upsert: _told(

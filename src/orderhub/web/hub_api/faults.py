@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import msgspec
 
-from orderhub.core.access import Credential
+from orderhub.core.access import Credential, Tenant
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.wiring import encode
+from orderhub.ledger.directory import Directory
 from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Plan, Step, plan_of
 from orderhub.web.hub_api.access import guarded, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, body_of, refuse
+from orderhub.web.hub_api.credentials import of_tenant
 from orderhub.web.hub_api.inner import port
 
 
@@ -34,50 +36,50 @@ class FaultPlan(Body, frozen=True, kw_only=True):
 @guarded("faults")
 async def show_faults(call: Call, who: Caller) -> Answer:
     """The plan, and how many calls each of its faults will still meet."""
-    return _shown(call, await _credential(call, who))
+    tenant = await _sandbox(call, who)
+    found = await call.hub.read(lambda reads: reads.credential_by_id(call.params["id"]))
+    return _shown(call, of_tenant(found, tenant, call.params["id"]))
 
 
 @guarded("faults")
 async def set_faults(call: Call, who: Caller) -> Answer:
     """A plan in place of the one before; its counts begin anew."""
-    credential = await _credential(call, who)
     given = body_of(call, FaultPlan)
     for index, each in enumerate(given.faults):
         if each.kind is Kind.DELAY and not each.delay_s:
             raise refuse(f"faults[{index}].delay_s", "a delay has delay_s", "missing")
     steps = tuple(Step(each.kind, each.times, each.delay_s, each.path) for each in given.faults)
     plan: Any = msgspec.to_builtins(Plan(call.received_at, steps))
-    return await _put(call, credential, {**credential.data, "faults": plan})
+    return await _put(call, who, {"faults": plan})
 
 
 @guarded("faults")
 async def clear_faults(call: Call, who: Caller) -> Answer:
     """From now on every call is served."""
-    credential = await _credential(call, who)
-    rest = {name: each for name, each in credential.data.items() if name != "faults"}
-    return await _put(call, credential, rest)
+    return await _put(call, who, {})
 
 
-async def _credential(call: Call, who: Caller) -> Credential:
+async def _sandbox(call: Call, who: Caller) -> Tenant:
     tenant = await tenant_in_path(call, who)
-    sought = call.params["id"]
-    found = await call.hub.read(lambda reads: reads.credential_by_id(sought))
-    if found is None or found.tenant_id != tenant.id:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no credential {sought}"))
     if not await port(call).is_sandbox(tenant.id):
         raise Refused(
             Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", "only a sandbox has faults")
         )
-    return found
+    return tenant
 
 
-async def _put(call: Call, credential: Credential, data: dict[str, Any]) -> Answer:
-    after = msgspec.structs.replace(credential, data=data)
-    hub = port(call)
-    if not call.is_dry_run:
-        await hub.blocking(hub.ledger.change_credential, after)
-        hub.forget()
-    return _shown(call, after)
+async def _put(call: Call, who: Caller, plan: dict[str, Any]) -> Answer:
+    tenant = await _sandbox(call, who)
+
+    def write(directory: Directory) -> Answer:
+        sought = call.params["id"]
+        before = of_tenant(directory.credential(sought), tenant, sought)
+        rest = {name: each for name, each in before.data.items() if name != "faults"}
+        after = msgspec.structs.replace(before, data={**rest, **plan})
+        directory.change_credential(after)
+        return _shown(call, after)
+
+    return await port(call).write_directory(call, tenant.id, write)
 
 
 def _shown(call: Call, credential: Credential) -> Answer:

@@ -15,6 +15,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.wiring import encode
+from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -26,12 +27,11 @@ from orderhub.web.hub_api.bodies import (
     members_of,
     refuse,
 )
-from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import clock_shape, settings_shape
 
 _FIXED = {"name", "clock", "first_order_id"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_RETRIES = 8
 _CENTURY_S = 100 * 366 * 86_400
 
 Seconds = Annotated[int, msgspec.Meta(ge=-_CENTURY_S, le=_CENTURY_S)]
@@ -78,31 +78,23 @@ async def create_tenant(call: Call, who: Caller) -> Answer:
         )
     allowed = set(Settings.__struct_fields__) - {"name", "clock"}
     settings = _checked(given.settings, given.name, allowed, "settings")
-    tenant = await port(call).blocking(_add, call, given, settings)
-    body = {**_shape(tenant), "settings": settings_shape(settings)}
-    location = ("Location", f"/hub/v1/tenants/{tenant.name}/settings")
-    return Answer(201, encode(body), (location,))
 
-
-def _add(call: Call, given: NewTenant, settings: Settings) -> Tenant:
-    """The directory is small and seldom written: the next id is found by looking, and again when taken."""
-    ledger = port(call).ledger
-    for attempt in range(_RETRIES):
-        tenants = ledger.read(lambda reads: reads.tenants())
-        if any(each.name == given.name for each in tenants):
-            break
-        following = max((each.id for each in tenants), default=0) + 1
-        tenant = Tenant(following, given.name, given.title)
-        if is_dry_run(call):
-            return tenant
+    def add(directory: Directory) -> Answer:
+        if directory.tenant_named(given.name) is not None:
+            raise _exists(given.name)
         try:
-            ledger.add_tenant(tenant, settings)
+            tenant = directory.new_tenant(given.name, given.title, settings)
         except IntegrityError:
-            if attempt == _RETRIES - 1:
-                raise
-            continue
-        return tenant
-    raise Refused(Rejected(Reason.ALREADY_EXISTS, "name", f"the tenant {given.name} exists"))
+            raise _exists(given.name) from None
+        body = {**_shape(tenant), "settings": settings_shape(settings)}
+        location = ("Location", f"/hub/v1/tenants/{tenant.name}/settings")
+        return Answer(201, encode(body), (location,))
+
+    return await port(call).write_directory(call, who.tenant_id, add)
+
+
+def _exists(name: str) -> Refused:
+    return Refused(Rejected(Reason.ALREADY_EXISTS, "name", f"the tenant {name} exists"))
 
 
 @guarded("settings")

@@ -1,0 +1,104 @@
+"""The directory within a transaction: which tenants there are, and what their callers show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from orderhub.core.access import Credential, Tenant
+from orderhub.core.values import Settings
+from orderhub.ledger import bulk, rows, tables
+
+# The next tenant's id: beyond every tenant there is, and every one that was removed.
+_NEXT_TENANT = """
+INSERT INTO counter (tenant_id, name, next)
+VALUES (0, 'tenant', (SELECT coalesce(max(id), 0) + 2 FROM tenant))
+ON CONFLICT (tenant_id, name) DO UPDATE SET next = CASE
+  WHEN excluded.next > counter.next + 1 THEN excluded.next ELSE counter.next + 1 END
+RETURNING next - 1
+"""
+
+
+class Directory:
+    """Everything by one connection, which the caller commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- tenants
+
+    def tenant_named(self, name: str) -> Tenant | None:
+        table = tables.tenant
+        row = self._connection.execute(select(table).where(table.c.name == name)).first()
+        return None if row is None else Tenant(row.id, row.name, row.title)
+
+    def new_tenant(self, name: str, title: str, settings: Settings) -> Tenant:
+        """A tenant under the next free id. Two that ask at once take turns. Raises IntegrityError for a taken name."""
+        tenant_id = self._connection.exec_driver_sql(_NEXT_TENANT).scalar_one()
+        tenant = Tenant(tenant_id, name, title)
+        self.add_tenant(tenant, settings)
+        return tenant
+
+    def add_tenant(self, tenant: Tenant, settings: Settings) -> None:
+        """A new tenant with its settings. Raises IntegrityError when id or name are taken."""
+        row = {"id": tenant.id, "name": tenant.name, "title": tenant.title}
+        bulk.insert(self._connection, tables.tenant, [row])
+        record: dict[str, Any] = {
+            "tenant_id": tenant.id,
+            "kind": "settings",
+            "id": 0,
+            "uid": "",
+            "code": "",
+            "version": 1,
+            "doc": rows.json_text(settings),
+            "names": "",
+        }
+        bulk.insert(self._connection, tables.record, [record])
+
+    def remove_tenant(self, tenant_id: int) -> None:
+        """The tenant with everything that is its own. Its id is never given again."""
+        for table in tables.metadata.sorted_tables:
+            if "tenant_id" in table.c:
+                self._connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
+        self._connection.execute(delete(tables.tenant).where(tables.tenant.c.id == tenant_id))
+
+    # --- credentials
+
+    def credential(self, credential_id: str) -> Credential | None:
+        """By id; nobody else changes it before the commit."""
+        table = tables.credential
+        return self._locked(select(table).where(table.c.id == credential_id))
+
+    def credential_named(self, kind: str, name: str) -> Credential | None:
+        """By what it is looked up by; nobody else changes it before the commit."""
+        table = tables.credential
+        return self._locked(select(table).where(table.c.kind == kind, table.c.name == name))
+
+    def _locked(self, query: Any) -> Credential | None:
+        row = self._connection.execute(query.with_for_update()).first()
+        return None if row is None else rows.to_credential(row)
+
+    def add_credential(self, credential: Credential) -> None:
+        """Write a new credential. Raises IntegrityError when its kind and name are taken."""
+        bulk.insert(self._connection, tables.credential, [rows.credential_row(credential)])
+
+    def change_credential(self, credential: Credential) -> None:
+        """Rewrite the credential of the same id. Raises IntegrityError when its new name is taken."""
+        row = rows.credential_row(credential)
+        del row["last_used_at"]
+        table = tables.credential
+        self._connection.execute(update(table).where(table.c.id == credential.id).values(row))
+
+    def put_credential(self, credential: Credential) -> None:
+        """Write a credential; the one of the same kind and name is replaced."""
+        bulk.insert(
+            self._connection,
+            tables.credential,
+            [rows.credential_row(credential)],
+            "DO UPDATE SET id = excluded.id, tenant_id = excluded.tenant_id, body = excluded.body",
+        )
+
+    def remove_credential(self, credential_id: str) -> None:
+        table = tables.credential
+        self._connection.execute(delete(table).where(table.c.id == credential_id))
