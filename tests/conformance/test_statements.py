@@ -20,7 +20,7 @@ from orderhub.intake.outcome import Waiting
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.calls import Caller, calling
-from tests.support.golden import Golden, Request, goldens
+from tests.support.golden import Golden, Request, by, goldens, raw
 
 DIALECTS = find_dialects()
 SIZES = (1, 10, 100)
@@ -106,9 +106,9 @@ def make(hub: Caller, intake: Collecting, cases: list[Golden]) -> int:
         calls = []
         for number, case in enumerate(cases):
             asked = another_like(case.request, len(intake.counts) * 1_000 + number)
-            asked = asked.by(f"hub-demo-{case.tenant}")
+            asked = by(asked, f"hub-demo-{case.tenant}")
             headers = {**asked.headers, "Idempotency-Key": f"{len(intake.counts)}-{number}"}
-            calls.append(hub.asend(asked.method, asked.path, asked.query, headers, asked.raw))
+            calls.append(hub.asend(asked.method, asked.path, asked.query, headers, raw(asked)))
         replies = await asyncio.gather(*calls)
         assert {reply.status for reply in replies} <= {200, 201}
 

@@ -8,7 +8,7 @@ import pytest
 
 from orderhub.app import find_dialects
 from tests.support.calls import Caller, Reply
-from tests.support.golden import Golden, Request, goldens
+from tests.support.golden import Golden, Request, by, goldens, raw, sent, with_names
 
 STRANGER = "hub-demo-omni"
 _DIGIT = re.compile(r"[0-9]")
@@ -18,7 +18,7 @@ _TELLING = 6  # a shorter name may stand in an answer by chance
 
 def uses_names(case: Golden) -> bool:
     """Whether the call under test names something that an earlier call of the case made."""
-    shown = f"{case.request.path} {dict(case.request.query)} {case.request.raw!r}"
+    shown = f"{case.request.path} {dict(case.request.query)} {raw(case.request)!r}"
     return "{{" in shown and any(request.save for request in case.before)
 
 
@@ -53,13 +53,13 @@ def test_a_stranger_is_answered_as_if_it_were_not_there(hub: Caller, case: Golde
         hub.freeze(case.tenant, case.clock)
         hub.freeze("omni", case.clock)
     for request in case.before:
-        request.sent(hub.send, saved)
+        sent(request, hub.send, saved)
     unknown = {name: another(value) for name, value in saved.items()}
     assert unknown != {name: str(value) for name, value in saved.items()}
     before = hub.orders(case.tenant)
-    asked = case.request.by(STRANGER)
-    found = blind(asked.sent(hub.send, dict(saved)), [str(value) for value in saved.values()])
-    missing = blind(asked.sent(hub.send, dict(unknown)), list(unknown.values()))
+    asked = by(case.request, STRANGER)
+    found = blind(sent(asked, hub.send, dict(saved)), [str(value) for value in saved.values()])
+    missing = blind(sent(asked, hub.send, dict(unknown)), list(unknown.values()))
     assert found == missing
     assert hub.orders(case.tenant) == before, "a stranger moved it"
     assert hub.broken() == {}
@@ -76,7 +76,7 @@ def test_an_order_of_one_tenant_is_on_no_list_of_another(hub: Caller, dialect: A
     first: Golden = goldens(dialect.name)[0]
     if first.clock:
         hub.freeze(first.tenant, first.clock)
-    first.request.sent(hub.send, {})
+    sent(first.request, hub.send, {})
     assert len(hub.orders(first.tenant)) == 1
     assert hub.orders("omni") == []
     answer = hub.ask("GET", "/hub/v1/orders", token=STRANGER)
@@ -90,5 +90,5 @@ def test_an_order_of_one_tenant_is_on_no_list_of_another(hub: Caller, dialect: A
 
 def test_the_names_that_are_tried_change(hub: Caller) -> None:
     assert another("018bcfe5-6805-7000") == "785bcfe2-3572-4777"
-    request = Request.of({"method": "GET", "path": "/a/{{x}}"}, None)
-    assert request.filled({"x": 1}).path == "/a/1"
+    request = Request("GET", "/a/{{x}}")
+    assert with_names(request, {"x": 1}).path == "/a/1"

@@ -41,7 +41,7 @@ def planned(dialect, request, **more):
 async def test_a_plan_is_what_the_order_becomes(served, dialect):
     hub, database = served
     case = golden_cases(dialect)[0]
-    request, who = case.requests[-1], token(case.tenant)
+    request, who = case.request, token(case.tenant)
     before = dump(database)
     answer = await hub.post(PLANS, planned(dialect, request), headers=who)
     assert changed(before, database) == []

@@ -38,7 +38,7 @@ class Integrator:
     def __init__(self, hub, runner, case, place, credential):
         self.hub, self.runner, self.case, self.place = hub, runner, case, place
         self.path = f"/hub/v1/tenants/{place.tenant}/credentials/{credential}/faults"
-        self.order = DOORS[case.dialect].create(case.requests[-1], "FAULTY-1")
+        self.order = DOORS[case.dialect].create(case.request, "FAULTY-1")
 
     async def meets(self, *faults):
         answer = await self.hub.request(

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orderhub.dialects.contract import Dialect, Route
-from tests.support.golden import Golden, Request, Send
+from tests.support.golden import Golden, Request, Send, sent, with_names
 
 DEPTH = 100_000
 ODD_VALUES: tuple[Any, ...] = (
@@ -137,9 +137,9 @@ class Heap:
             saved: dict[str, Any] = {}
             for request in case.before:
                 with suppress(LookupError, TypeError, ValueError):
-                    request.sent(send, saved)
+                    sent(request, send, saved)
             if saved:
-                self._keep(case.request, case.request.filled(saved))
+                self._keep(case.request, with_names(case.request, saved))
 
     def make(self, chance: random.Random, value: Any = ...) -> Garbage:
         """One piece; `value` is the whole body where it is given."""

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-
 from orderhub.conform.cases import Case, golden_cases
 from orderhub.conform.runner import PASSED, Runner
-from tests.support.hub import OPERATOR, HubUnderTest, running_hub
-
-
-def golden_pairs(dialect: str) -> dict[str, Case]:
-    return {case.name: case for case in golden_cases(dialect)}
+from tests.support.hub import OPERATOR, HubUnderTest
 
 
 def runner_on(hub: HubUnderTest, dialect: str, operator: str = OPERATOR) -> Runner:
-    sample = golden_cases(dialect)[0].requests[-1]
+    sample = golden_cases(dialect)[0].request
     return Runner(hub.client, samples={dialect: sample}, operator_token=operator)
-
-
-@asynccontextmanager
-async def golden_runner(where: Path, dialect: str) -> AsyncIterator[Runner]:
-    async with running_hub(where) as hub:
-        yield runner_on(hub, dialect)
 
 
 async def passes(runner: Runner, case: Case) -> None:

@@ -15,7 +15,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.web.hub_api import HUB
 from tests.support import world
 from tests.support.calls import Caller, calling, copied, seed_demo
-from tests.support.golden import Golden, Request, goldens
+from tests.support.golden import Golden, Request, goldens, sent
 
 DIALECTS = find_dialects()
 DEADLINE_S = 20.0
@@ -68,7 +68,7 @@ def test_the_id_of_an_answer_finds_its_log_line_and_the_orders_history(
     hub: Caller, dialect: Dialect
 ) -> None:
     case = ready(hub, dialect)
-    reply = case.request.sent(hub.send, {})
+    reply = sent(case.request, hub.send, {})
     request_id = reply.headers["request-id"]
     (line,) = [each for each in lines(hub) if each["request_id"] == request_id]
     assert line["event"] == "answered"
@@ -229,7 +229,7 @@ def test_metrics_are_for_operators_and_for_loopback(
 
 def test_metrics_count_what_happened_by_dialect_and_reason(hub: Caller) -> None:
     for dialect in DIALECTS:
-        ready(hub, dialect).request.sent(hub.send, {})
+        sent(ready(hub, dialect).request, hub.send, {})
     hub.ask("GET", "/hub/v1/orders/0")
     hub.ask("GET", "/hub/v1/orders", token="nobody")
     told = hub.send("GET", "/metrics").body.decode()
@@ -275,7 +275,7 @@ def test_the_raw_request_is_kept_without_what_opens_a_door(hub: Caller, dialect:
     case = ready(hub, dialect)
     secrets = secrets_of(dialect, case.request)
     assert secrets, "the example shows no credential"
-    case.request.sent(hub.send, {})
+    sent(case.request, hub.send, {})
     uid = hub.orders(case.tenant)[0]["uid"]
     kept = hub.operate("GET", f"/hub/v1/orders/{uid}")["request"]
     expected = {n: v for n, v in case.request.body.items() if n not in dialect.secrets}
@@ -301,7 +301,7 @@ def test_an_unpaid_order_is_closed_when_the_tenants_clock_says_so(hub: Caller) -
     shop = next(each for each in DIALECTS if each.name == "anqicms")
     hub.operate("PATCH", "/hub/v1/tenants/shop/settings", {"auto_close_s": 1_800})
     case = ready(hub, shop)
-    case.request.sent(hub.send, {})
+    sent(case.request, hub.send, {})
     uid = hub.orders("shop")[0]["uid"]
     hub.run(asyncio.sleep(0.1))
     assert hub.orders("shop")[0]["status"] == "pending", "its time has not come"
@@ -315,7 +315,7 @@ def test_an_unpaid_order_is_closed_when_the_tenants_clock_says_so(hub: Caller) -
 def test_a_paid_order_is_not_closed(hub: Caller) -> None:
     shop = next(each for each in DIALECTS if each.name == "anqicms")
     hub.operate("PATCH", "/hub/v1/tenants/shop/settings", {"auto_close_s": 60, "auto_finish_s": 60})
-    ready(hub, shop).request.sent(hub.send, {})
+    sent(ready(hub, shop).request, hub.send, {})
     uid = hub.orders("shop")[0]["uid"]
     hub.operate("POST", f"/hub/v1/orders/{uid}/pay", {})
     hub.operate("POST", f"/hub/v1/orders/{uid}/ship", {})

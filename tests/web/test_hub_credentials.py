@@ -253,7 +253,11 @@ async def test_no_change_of_a_credential_is_lost_to_another(database_url: str) -
                 hub.request("DELETE", one, headers=AS_OPERATOR),
             )
             now = (await hub.get(one, headers=AS_OPERATOR)).json()
-            assert (now["enabled"], now["label"], now["data"]) == (False, f"lap {lap}", {"lap": lap})
+            assert (now["enabled"], now["label"], now["data"]) == (
+                False,
+                f"lap {lap}",
+                {"lap": lap},
+            )
 
 
 async def test_tenants_made_at_once_get_ids_of_their_own(database_url: str) -> None:

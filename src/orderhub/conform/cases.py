@@ -68,6 +68,19 @@ class Case:
     accepts: bool = True
     free: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.dialect}-{self.name}"
+
+    @property
+    def request(self) -> Request:
+        """The one under test."""
+        return self.requests[-1]
+
+    @property
+    def before(self) -> tuple[Request, ...]:
+        """Those that only prepare it."""
+        return self.requests[:-1]
+
     @property
     def needs_operator(self) -> bool:
         return any(each.is_operators for each in self.requests)
@@ -77,8 +90,10 @@ class Case:
 
 
 def golden_cases(dialect: str) -> list[Case]:
-    """All golden pairs of a dialect, by name."""
+    """All golden pairs of a dialect, by name; none when it has no folder of them."""
     folder = resources.files(f"orderhub.dialects.{dialect}") / "golden"
+    if not folder.is_dir():
+        return []
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".json"))
     return [golden_case(dialect, name, (folder / name).read_text()) for name in names]
 

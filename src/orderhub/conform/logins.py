@@ -101,6 +101,8 @@ def _with_tokens(request: Request, sample: Request, login: Login) -> Request:
 
 def of_sandbox(dialect: str, made: Mapping[str, Any]) -> Login:
     """The login that the hub gave out with a sandbox."""
+    if not made["credentials"]:
+        return Login(hub_token=made["hub_token"])
     given = made["credentials"][0]
     token, name, secret = (given.get(each, "") for each in ("token", "name", "secret"))
     match dialect:

@@ -26,7 +26,7 @@ def rule_cases(dialect: str, goldens: Sequence[Case], create: Any = None) -> lis
     """The rules of a dialect. `create`: a body that the server accepts, in place of the first golden pair's."""
     door = DOORS[dialect]
     samples = list(_samples(goldens))
-    order = goldens[0].requests[-1]
+    order = goldens[0].request
     if create is not None:
         order = replace(order, body=create, text=None)
     maker = _Maker(dialect, goldens[0].tenant, door, order)
@@ -43,7 +43,7 @@ def _samples(goldens: Sequence[Case]) -> Iterator[Request]:
     """One accepted request for each call, as far as the golden pairs have one."""
     seen = set()
     for case in goldens:
-        request = case.requests[-1]
+        request = case.request
         call = (request.method, request.path)
         if call in seen or not case.accepts or request.path.startswith(HUB_PATH):
             continue

@@ -87,7 +87,7 @@ class Runner:
 
     async def _differences(self, case: Case) -> list[str]:
         place, saved, replies = await self.prepare(case)
-        replies.append(await self.send(case, place, case.requests[-1], saved))
+        replies.append(await self.send(case, place, case.request, saved))
         return case.check(replies, saved)
 
     async def prepare(self, case: Case) -> tuple[Place, dict[str, Any], list[Reply]]:
@@ -96,7 +96,7 @@ class Runner:
         await self._set_clock(case, place)
         saved: dict[str, Any] = {}
         replies: list[Reply] = []
-        for index, request in enumerate(case.requests[:-1], 1):
+        for index, request in enumerate(case.before, 1):
             reply = await self.send(case, place, request, saved)
             if not case.free and not succeeded(reply):
                 raise StepFailed(

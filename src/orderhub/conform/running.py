@@ -39,7 +39,7 @@ async def conform(
     runner = Runner(
         client,
         login=login or Login(),
-        samples={each: golden_cases(each)[0].requests[-1] for each in dialects},
+        samples={each: golden_cases(each)[0].request for each in dialects},
         operator_token=operator_token,
         vendor_only=vendor_only,
     )

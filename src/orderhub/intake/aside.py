@@ -50,7 +50,7 @@ def write_directory(
             else:
                 outcome = _OTHER_CONTENT
             if outcome.kind != "accepted" or dry_run:
-                raise _Undone
+                raise _Undone  # noqa: TRY301 - only a block that ends badly leaves nothing
             if claim is not None and outcome.answer is not None:
                 kept = binding(claim.fingerprint, outcome.answer, wall_us)
                 batch.settle_claims({claim.name: kept}, ())

@@ -94,5 +94,3 @@ def origin_in(call: Call, who: Caller, tenant_id: int) -> Origin:
     return call.origin(
         Caller(credential=who.credential, tenant_id=tenant_id), call.body, door="hub"
     )
-
-
