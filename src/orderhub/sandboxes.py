@@ -11,7 +11,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.values import Settings
 from orderhub.demo import demo_module, with_clock
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
+from orderhub.dialects.sandbox import SANDBOX, DemoBusiness, DemoCredential
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.web.port import Cipher
@@ -71,7 +71,7 @@ def _renamed(business: DemoBusiness, mark: str) -> tuple[DemoBusiness, tuple[dic
         for each in credentials
     )
     renamed = DemoBusiness(
-        name=f"sandbox-{mark}",
+        name=f"{SANDBOX}{mark}",
         title=f"Sandbox: {business.title}",
         settings=business.settings,
         clock_from=business.clock_from,

@@ -59,6 +59,20 @@ async def test_without_an_operator_what_cannot_be_tried_is_skipped_and_the_rest_
     assert all(each.why for each in results if each.outcome == SKIPPED)
 
 
+async def test_a_run_leaves_no_sandbox_behind(hub):
+    before = await tenants(hub)
+    cases = [case for case in golden_cases("tours4fun") if case.accepts][:6]
+    assert {case.anywhere for case in cases} == {True, False}
+    results = await runner_on(hub, "tours4fun").run(cases)
+    assert report.counts(results)[PASSED] == len(cases)
+    assert await tenants(hub) == before
+
+
+async def tenants(hub):
+    answer = await hub.get("/hub/v1/tenants", headers={"Authorization": f"Bearer {OPERATOR}"})
+    return answer.json()
+
+
 async def test_credentials_given_take_the_place_of_the_demos(hub):
     made = await hub.post(
         "/hub/v1/sandboxes",

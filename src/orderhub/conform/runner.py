@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,10 +36,11 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a case runs: a tenant, and who its callers are."""
+    """Where a case runs: a tenant, and who its callers are. `is_own`: a sandbox of this one case's."""
 
     tenant: str
     login: Login
+    is_own: bool = False
 
 
 @dataclass
@@ -60,7 +62,12 @@ class Runner:
     _clocks: dict[str, str] = field(default_factory=dict)
 
     async def run(self, cases: Sequence[Case]) -> list[Result]:
-        return [await self.run_one(case) for case in cases]
+        """All of them; the sandboxes that were opened for them are gone afterwards."""
+        try:
+            return [await self.run_one(case) for case in cases]
+        finally:
+            for dialect in list(self._places):
+                await self._leave(self._places.pop(dialect))
 
     async def run_one(self, case: Case) -> Result:
         why = self._why_not(case)
@@ -86,13 +93,21 @@ class Runner:
         return "" if case.anywhere else "needs a sandbox of its own and its clock"
 
     async def _differences(self, case: Case) -> list[str]:
-        place, saved, replies = await self.prepare(case)
-        replies.append(await self.send(case, place, case.request, saved))
-        return case.check(replies, saved)
+        place = await self._place(case)
+        try:
+            saved, replies = await self._prepared(case, place)
+            replies.append(await self.send(case, place, case.request, saved))
+            return case.check(replies, saved)
+        finally:
+            if place.is_own:
+                await self._leave(place)
 
     async def prepare(self, case: Case) -> tuple[Place, dict[str, Any], list[Reply]]:
         """Everything up to the request under test. Raises StepFailed."""
         place = await self._place(case)
+        return place, *(await self._prepared(case, place))
+
+    async def _prepared(self, case: Case, place: Place) -> tuple[dict[str, Any], list[Reply]]:
         await self._set_clock(case, place)
         saved: dict[str, Any] = {}
         replies: list[Reply] = []
@@ -104,7 +119,7 @@ class Runner:
                 )
             _save(request, reply, saved)
             replies.append(reply)
-        return place, saved, replies
+        return saved, replies
 
     async def send(
         self, case: Case, place: Place, request: Request, saved: dict[str, Any]
@@ -143,10 +158,16 @@ class Runner:
         if case.anywhere and case.dialect in self._places:
             return self._places[case.dialect]
         made = await self._operate("POST", "/hub/v1/sandboxes", {"dialect": case.dialect})
-        place = Place(made["tenant"], of_sandbox(case.dialect, made))
+        login = of_sandbox(case.dialect, made)
+        place = Place(made["tenant"], login, is_own=not case.anywhere)
         if case.anywhere:
             self._places[case.dialect] = place
         return place
+
+    async def _leave(self, place: Place) -> None:
+        """Nothing of the sandbox stays. No verdict on a case hangs on it."""
+        with suppress(httpx.HTTPError, StepFailed):
+            await self._operate("DELETE", f"/hub/v1/sandboxes/{place.tenant}")
 
     async def _set_clock(self, case: Case, place: Place) -> None:
         if not (case.clock and self.operator_token) or self._clocks.get(place.tenant) == case.clock:
@@ -159,9 +180,9 @@ class Runner:
         answer = await self.client.request(
             method, path, json=body, headers={"Authorization": f"Bearer {self.operator_token}"}
         )
-        if answer.status_code not in (200, 201):
+        if not answer.is_success:
             raise StepFailed(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def _save(request: Request, reply: Reply, saved: dict[str, Any]) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 from orderhub.core.commands import RecordChange
 from orderhub.core.values import Settings
 
+SANDBOX = (
+    "sandbox-"  # how the names of tenants begin that were opened for one run of someone's tests
+)
+
 
 @dataclass(frozen=True, slots=True)
 class DemoCredential:

@@ -144,9 +144,10 @@ async def create_credential(call: Call, who: Caller) -> Answer:
 @guarded("credentials")
 async def rotate_credential(call: Call, who: Caller) -> Answer:
     """A new token or secret under the same id; what was kept for it stays its own."""
+    tenant = await _tenant(call, who)
     given = body_of(call, Rotation)
 
-    def turn(before: Credential, tenant: Tenant) -> tuple[Credential, dict[str, str]]:
+    def turn(before: Credential) -> tuple[Credential, dict[str, str]]:
         _check_reach(who, before.kind, before.scopes, tenant)
         if before.kind == _HUB and given.token is not None:
             raise refuse("token", "the hub makes its own tokens")
@@ -160,17 +161,18 @@ async def rotate_credential(call: Call, who: Caller) -> Answer:
             return msgspec.structs.replace(before, name=digest(token), data=data), {"token": token}
         raise refuse("id", "this credential has nothing to rotate")
 
-    return await _changed(call, who, turn, secret_answer=True)
+    return await _changed(call, tenant, turn, secret_answer=True)
 
 
 @guarded("credentials")
 async def change_credential(call: Call, who: Caller) -> Answer:
     """Another label, expiry, scopes or data."""
+    tenant = await _tenant(call, who)
     given = body_of(call, CredentialChange)
     data = _checked_data(given.data or {})
     expires_at = None if given.expires_at is None else _expiry(call, given.expires_at, None)
 
-    def change(before: Credential, tenant: Tenant) -> tuple[Credential, dict[str, str]]:
+    def change(before: Credential) -> tuple[Credential, dict[str, str]]:
         scopes = before.scopes if given.scopes is None else given.scopes
         _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
         merged = {**before.data, **data}
@@ -184,21 +186,22 @@ async def change_credential(call: Call, who: Caller) -> Answer:
         )
         return after, {}
 
-    return await _changed(call, who, change)
+    return await _changed(call, tenant, change)
 
 
 @guarded("credentials")
 async def revoke_credential(call: Call, who: Caller) -> Answer:
     """It opens nothing from now on; it stays in the list, since orders name it."""
+    tenant = await _tenant(call, who)
     return await _changed(
-        call, who, lambda before, _: (msgspec.structs.replace(before, enabled=False), {})
+        call, tenant, lambda before: (msgspec.structs.replace(before, enabled=False), {})
     )
 
 
 async def _changed(
     call: Call,
-    who: Caller,
-    change: Callable[[Credential, Tenant], tuple[Credential, dict[str, str]]],
+    tenant: Tenant,
+    change: Callable[[Credential], tuple[Credential, dict[str, str]]],
     *,
     secret_answer: bool = False,
 ) -> Answer:
@@ -206,11 +209,10 @@ async def _changed(
 
     `change` answers the credential as it is to be, and what is shown of it once.
     """
-    tenant = await _tenant(call, who)
 
     def write(directory: Directory) -> Answer:
         sought = call.params["id"]
-        after, shown = change(of_tenant(directory.credential(sought), tenant, sought), tenant)
+        after, shown = change(of_tenant(directory.credential(sought), tenant, sought))
         with _unless_taken():
             directory.change_credential(after)
         return Answer(200, encode({**_shape(call, after), **shown}))

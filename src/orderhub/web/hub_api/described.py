@@ -231,6 +231,7 @@ NOTES: dict[Any, dict[str, Any]] = {
     pools.list_pools: _told(_LIST_POOLS, 200, answers.page(answers.POOL)),
     pools.pool_history: _told(_POOL_HISTORY, 200, answers.page(answers.PAST_MOVE)),
     pools.adjust_pool: _told(None, 200, answers.POOL, request=ADJUSTMENT),
+    sandboxes.remove_sandbox: _told(None, 204, None),
     sandboxes.open_sandbox: _told(
         None,
         201,

@@ -36,41 +36,44 @@ class FaultPlan(Body, frozen=True, kw_only=True):
 @guarded("faults")
 async def show_faults(call: Call, who: Caller) -> Answer:
     """The plan, and how many calls each of its faults will still meet."""
-    tenant = await _sandbox(call, who)
-    found = await call.hub.read(lambda reads: reads.credential_by_id(call.params["id"]))
-    return _shown(call, of_tenant(found, tenant, call.params["id"]))
+    _, credential = await _credential(call, who)
+    return _shown(call, credential)
 
 
 @guarded("faults")
 async def set_faults(call: Call, who: Caller) -> Answer:
     """A plan in place of the one before; its counts begin anew."""
+    tenant, _ = await _credential(call, who)
     given = body_of(call, FaultPlan)
     for index, each in enumerate(given.faults):
         if each.kind is Kind.DELAY and not each.delay_s:
             raise refuse(f"faults[{index}].delay_s", "a delay has delay_s", "missing")
     steps = tuple(Step(each.kind, each.times, each.delay_s, each.path) for each in given.faults)
     plan: Any = msgspec.to_builtins(Plan(call.received_at, steps))
-    return await _put(call, who, {"faults": plan})
+    return await _put(call, tenant, {"faults": plan})
 
 
 @guarded("faults")
 async def clear_faults(call: Call, who: Caller) -> Answer:
     """From now on every call is served."""
-    return await _put(call, who, {})
+    tenant, _ = await _credential(call, who)
+    return await _put(call, tenant, {})
 
 
-async def _sandbox(call: Call, who: Caller) -> Tenant:
+async def _credential(call: Call, who: Caller) -> tuple[Tenant, Credential]:
+    """The one of the path, and its tenant, which must be a sandbox."""
     tenant = await tenant_in_path(call, who)
+    sought = call.params["id"]
+    found = await call.hub.read(lambda reads: reads.credential_by_id(sought))
+    credential = of_tenant(found, tenant, sought)
     if not await port(call).is_sandbox(tenant.id):
         raise Refused(
             Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", "only a sandbox has faults")
         )
-    return tenant
+    return tenant, credential
 
 
-async def _put(call: Call, who: Caller, plan: dict[str, Any]) -> Answer:
-    tenant = await _sandbox(call, who)
-
+async def _put(call: Call, tenant: Tenant, plan: dict[str, Any]) -> Answer:
     def write(directory: Directory) -> Answer:
         sought = call.params["id"]
         before = of_tenant(directory.credential(sought), tenant, sought)

@@ -1,10 +1,13 @@
-"""POST /hub/v1/sandboxes: an untouched sandbox with a dialect's demo business, for one run of someone's tests."""
+"""/hub/v1/sandboxes: an untouched sandbox with a dialect's demo business, for one run of someone's tests."""
 
 from __future__ import annotations
 
-from orderhub.dialects.contract import Answer, Call, Caller, Route
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.sandbox import SANDBOX
 from orderhub.dialects.wiring import encode
-from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator
+from orderhub.ledger.directory import Directory
+from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse
 from orderhub.web.hub_api.inner import is_dry_run, port
 
@@ -33,6 +36,23 @@ async def open_sandbox(call: Call, who: Caller) -> Answer:
     return Answer(201, encode(made))
 
 
+@guarded(OPERATOR)
+async def remove_sandbox(call: Call, who: Caller) -> Answer:
+    """The sandbox is gone, with its orders, credentials and all else. Only one that was opened here can be removed."""
+    tenant = await tenant_in_path(call, who)
+    hub = port(call)
+    settings = await call.hub.read(lambda reads: reads.settings(tenant.id))
+    if not (tenant.name.startswith(SANDBOX) and settings.sandbox):
+        why = f"{tenant.name} was not opened as a sandbox"
+        raise Refused(Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", why))
+
+    def remove(directory: Directory) -> Answer:
+        directory.remove_tenant(tenant.id)
+        return Answer(204, b"")
+
+    return await hub.write_directory(call, who.tenant_id, remove)
+
+
 ROUTES = (
     Route(
         "POST",
@@ -40,6 +60,13 @@ ROUTES = (
         open_sandbox,
         "An untouched sandbox of one's own (operators)",
         request=NewSandbox,
+        mutates=True,
+    ),
+    Route(
+        "DELETE",
+        "/hub/v1/sandboxes/{tenant}",
+        remove_sandbox,
+        "Remove a sandbox that was opened so (operators)",
         mutates=True,
     ),
 )
