@@ -200,6 +200,19 @@ def test_a_cart_is_ordered_and_emptied() -> None:
     assert again.reason is Reason.RECORD_UNKNOWN
 
 
+def test_of_rows_named_beside_goods_those_of_the_goods_leave_the_cart() -> None:
+    rows = [
+        CartItem(id=9, holder="user:1000", product_id=188, quantity=7),
+        CartItem(id=10, holder="user:1000", product_id=5, quantity=1),
+        CartItem(id=11, holder="user:1001", product_id=188, quantity=1),
+    ]
+    world = World(*rows)
+    terms = {"cart_ids": (9, 10, 11, 999), "cart_holders": ("user:1000",)}
+    order = placed(world.decide(basket((188, 2), **terms)))
+    assert [(line.product_id, line.quantity) for line in order.lines] == [(188, 2)]
+    assert [world.doc("cart_item", row) is None for row in (9, 10, 11)] == [True, False, False]
+
+
 def test_a_membership_is_priced_by_its_group_and_only_the_first_line_counts() -> None:
     world = World(SELLER_80, UserGroup(id=3, title="Gold", price=D(365)))
     order = placed(world.decide(basket((3, 2), (188, 1), membership=True, label="vip")))

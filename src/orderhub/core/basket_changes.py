@@ -142,7 +142,7 @@ def _begun_once(accepted: Accepted) -> Accepted:
     """A payment may be begun again and again: of each way only the last time is kept."""
     order = accepted.order
     *earlier, last = order.doc.payments
-    kept = (*(each for each in earlier if each["way"] != last["way"]), last)
+    kept = (*(each for each in earlier if each.get("way") != last.get("way")), last)
     doc = msgspec.structs.replace(order.doc, payments=kept)
     return msgspec.structs.replace(accepted, changed=(msgspec.structs.replace(order, doc=doc),))
 

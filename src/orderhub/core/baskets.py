@@ -65,7 +65,8 @@ class GoodsBasket(Terms, frozen=True, kw_only=True):
 
     user_id       0 = a guest, where the shop takes orders of guests
     items         what is bought; for a membership the first item's product_id names the user group
-    cart_ids      rows of the carts of `cart_holders`, bought when there are no items, then removed
+    cart_ids      rows of the carts of `cart_holders`: bought when there are no items; those that hold
+                  what is bought are removed
     membership    a user group's membership instead of goods
     address_id    a stored address of the user; with `address` over it, which alone is a new address
     address       members of values.Address by name
@@ -83,9 +84,9 @@ class GoodsBasket(Terms, frozen=True, kw_only=True):
     label: str = "goods"
 
     @property
-    def bought_rows(self) -> tuple[int, ...]:
-        """The cart rows that this order buys, each once. A membership is never in a cart."""
-        return () if self.items or self.membership else tuple(dict.fromkeys(self.cart_ids))
+    def cart_rows(self) -> tuple[int, ...]:
+        """The cart rows that are named, each once. A membership is never in a cart."""
+        return () if self.membership else tuple(dict.fromkeys(self.cart_ids))
 
 
 class _People(msgspec.Struct, frozen=True):
@@ -112,11 +113,9 @@ def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
         yield from _people_needs(terms.user_id, tenant, known)
     if terms.address_id:
         yield RecordKey(tenant, "address", "id", str(terms.address_id))
-    items = terms.items
-    if terms.bought_rows:
-        for cart_id in terms.bought_rows:
-            yield RecordKey(tenant, "cart_item", "id", str(cart_id))
-        items = tuple(_item_of(each) for each in _cart_records(terms, tenant, known))
+    for cart_id in terms.cart_rows:
+        yield RecordKey(tenant, "cart_item", "id", str(cart_id))
+    items = terms.items or tuple(_item_of(each) for each in _cart_records(terms, tenant, known))
     if terms.membership:
         for item in items[:1]:
             yield RecordKey(tenant, "user_group", "id", str(item.product_id))
@@ -261,7 +260,7 @@ def _placed(
         opened=opened,
         moves=(*stock, *coupon_moves),
         records=() if resolved.record is None else (resolved.record,),
-        removed=_cart_records(terms, tenant, known),
+        removed=_bought_records(terms, tenant, known),
         timers=_timers(order, basket.settings),
     )
 
@@ -297,9 +296,24 @@ def _people(user_id: int, tenant: int, known: Known, shop: Shop) -> _People | Re
 
 
 def _cart_records(terms: GoodsBasket, tenant: int, known: Known) -> tuple[Record, ...]:
-    """The rows asked for that there are."""
-    found = (known.record(tenant, "cart_item", "id", row_id) for row_id in terms.bought_rows)
-    return tuple(record for record in found if record is not None)
+    """The rows named that there are, in a cart of the buyer's."""
+    found = (known.record(tenant, "cart_item", "id", row_id) for row_id in terms.cart_rows)
+    return tuple(
+        record
+        for record in found
+        if record is not None and carts.is_held_by(record, terms.cart_holders)
+    )
+
+
+def _bought_records(terms: GoodsBasket, tenant: int, known: Known) -> tuple[Record, ...]:
+    """The rows that leave the cart: all that were named, or those of what was named beside them."""
+    records = _cart_records(terms, tenant, known)
+    if not terms.items:
+        return records
+    bought = {(item.product_id, item.variant_id) for item in terms.items}
+    return tuple(
+        record for record in records if (record.doc.product_id, record.doc.variant_id) in bought
+    )
 
 
 def _item_of(record: Record) -> BasketItem:
@@ -311,12 +325,11 @@ def _item_of(record: Record) -> BasketItem:
 
 def _items(terms: GoodsBasket, tenant: int, known: Known) -> tuple[BasketItem, ...] | Rejected:
     items = terms.items
-    if terms.bought_rows:
+    if not items and terms.cart_rows:
         records = _cart_records(terms, tenant, known)
-        own = [each for each in records if carts.is_held_by(each, terms.cart_holders)]
-        if len(own) != len(terms.bought_rows):
+        if len(records) != len(terms.cart_rows):
             return Rejected(Reason.RECORD_UNKNOWN, "cart", "a cart row that is not there")
-        items = tuple(_item_of(each) for each in own)
+        items = tuple(_item_of(each) for each in records)
     if not items:
         return Rejected(Reason.NOTHING_ORDERED, "lines", "no product is named")
     if len(items) > MAX_LINES:

@@ -443,6 +443,8 @@ async def test_an_order_goes_from_unpaid_to_completed_and_pays_its_commissions_o
     assert told(await call(hub, "/api/order/refund", body, own)) == NOT_OPERABLE
     shipped = await show(hub, order)
     assert (shipped["status"], shipped["tracking_number"]) == (2, "SF123")
+    assert order["order_id"] in await _numbers(hub, "delivery", own)
+    assert order["order_id"] not in await _numbers(hub, "finished", own)
     assert shipped["end_time"] - shipped["deliver_time"] == 10 * 86_400
     assert told(await call(hub, "/api/order/finish", body, user(1001))) == NOT_OPERABLE
     earned = await hub.pool("shop", "balance", "user:1011")
@@ -451,6 +453,13 @@ async def test_an_order_goes_from_unpaid_to_completed_and_pays_its_commissions_o
     assert await hub.pool("shop", "balance", "user:1011") == earned + 8_990_000
     done = await show(hub, order)
     assert (done["status"], done["finished_time"] > 0) == (3, True)
+    assert order["order_id"] in await _numbers(hub, "finished", own)
+    assert order["order_id"] not in await _numbers(hub, "delivery", own)
+
+
+async def _numbers(hub, status, headers):
+    listed = await call(hub, f"/api/orders?status={status}", None, headers)
+    return {each["order_id"] for each in listed["data"]}
 
 
 async def test_a_refund_is_asked_for_approved_and_gives_the_stock_back_once(hub):

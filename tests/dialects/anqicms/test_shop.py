@@ -113,6 +113,20 @@ async def test_of_parallel_orders_of_one_cart_one_is_made(hub):
     assert (await show(hub, order))["details"][0]["order_extra"] == {"a": 1}
 
 
+async def test_a_front_that_names_lines_and_their_cart_rows_finds_the_cart_emptied(hub):
+    me = user(1011)
+    await call(hub, "/api/cart/add", {"archive_id": 2, "sku_id": 3, "quantity": 2}, me)
+    await call(hub, "/api/cart/add", {"archive_id": 188, "quantity": 2}, me)
+    rows = (await call(hub, "/api/cart/list", None, me))["data"]
+    ids = {row["archive_id"]: row["id"] for row in rows}
+    lines = [{"goods_id": 2, "goods_sku_id": 3, "quantity": 1}]
+    order = await create(hub, me, details=lines, cart_ids=[ids[2], ids[188]])
+    assert order["amount"] == 8000
+    left = (await call(hub, "/api/cart/list", None, me))["data"]
+    assert {row["id"] for row in rows} - {row["id"] for row in left} == {ids[2]}
+    await call(hub, "/api/cart/remove", {"id": ids[188]}, me)
+
+
 async def test_goods_in_a_cart_show_their_stock_and_the_price_for_this_buyer(hub):
     me = user(1010)
     await call(hub, "/api/cart/add", {"archive_id": 9, "quantity": 1}, me)

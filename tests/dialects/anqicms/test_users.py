@@ -54,6 +54,7 @@ async def test_a_login_gives_a_token_for_thirty_days_and_a_cookie(hub):
         {"User_Name": " DEMO ", "password": " demo123456 ", "platform": "website"},
         {"user_name": "other", "email": "Demo@Example.com", "password": "demo123456"},
         {"user_name": "demo@example.com", "password": "demo123456"},
+        {"user_name": "demo", "email": " ", "phone": "", "password": "demo123456"},
     ],
 )
 async def test_a_user_is_found_by_name_or_email_whichever_is_given(hub, body):

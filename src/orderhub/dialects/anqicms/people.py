@@ -140,7 +140,7 @@ async def captcha(_call: Call, _visitor: Visitor) -> Answer:
 async def login(call: Call, visitor: Visitor) -> Answer:
     """A token for 30 days. Unknown users and wrong passwords are told alike, in the same time."""
     given = wire.login(wire.body_of(call))
-    name = (given.phone or given.email or given.user_name).strip()
+    name = given.phone.strip() or given.email.strip() or given.user_name.strip()
     password = given.password.strip()
     if not name:
         return words.failure(words.say(call, "account_missing"))
