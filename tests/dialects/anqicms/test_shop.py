@@ -354,6 +354,29 @@ async def test_a_paid_membership_completes_and_moves_its_buyer_up_once(hub):
     assert bought["data"] is False, "the group has the number of a product"
 
 
+async def test_a_user_whom_the_shop_makes_a_distributor_earns_from_those_he_brings(hub):
+    async def register(name, **more):
+        body = {"user_name": name, "password": "secret-1", "email": f"{name}@example.com", **more}
+        return (await call(hub, "/api/register", body, {}))["data"]
+
+    inviter = await register("inviter")
+    brought = {"Token": (await register("brought", invite_id=inviter["id"]))["token"]}
+    assert (await create(hub, brought, goods_id=9))["share_amount"] == 0
+    path = f"/hub/v1/tenants/shop/catalogue/users/{inviter['id']}"
+    body = {"doc": {"is_distributor": True, "group_id": 2}}
+    answer = await hub.request("PUT", path, json=body, headers=operator_headers())
+    assert answer.status_code == 200, answer.text
+    assert "user_name" not in answer.text, "who he is stays with his shop"
+    order = await create(hub, brought, goods_id=9)
+    assert (order["amount"], order["share_user_id"], order["share_amount"]) == (
+        8999,
+        inviter["id"],
+        899,
+    )
+    me = (await call(hub, "/api/user/detail", None, {"Token": inviter["token"]}))["data"]
+    assert (me["user_name"], me["is_retailer"], me["group_id"]) == ("inviter", 1, 2)
+
+
 # --- what is sold
 
 

@@ -1,7 +1,7 @@
 """The kinds of `/hub/v1/tenants/{tenant}/catalogue/{kind}`: which records they are and how they are found.
 
 Bought things, people and what comes of orders (carts, payments, claims, commissions, accounts, bills) are
-no catalogue: they are written by the doors and by the rules.
+no catalogue: they are written by the doors and by the rules. Of a person only what the shop decides is here.
 """
 
 from __future__ import annotations
@@ -99,6 +99,12 @@ _KINDS = (
     Kind("exchange-rates", "exchange_rates", "published rates, under id 1"),
     Kind("memberships", "user_group", "membership levels"),
     Kind("shops", "shop", "a shop's terms, under id 1"),
+    Kind(
+        "users",
+        "user",
+        "what a shop decides of its users",
+        members=("group_id", "inviter_id", "is_distributor", "expires_at", "status"),
+    ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
 
