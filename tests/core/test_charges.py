@@ -361,3 +361,15 @@ def test_lines_that_cannot_be_cancelled_refuse_the_whole_command(command, member
     found = decide(command, standing(**members), NewIds())
     assert isinstance(found, Rejected)
     assert found.reason is reason
+
+
+def test_a_line_on_a_closed_bill_stands():
+    known = standing(bill="shut")
+    command = cancel((UID, 1))
+    wanted = RecordKey(1, "bill", "uid", "shut")
+    assert wanted in set(needs(command, known))
+    closed = Bill(account="ann", state=BillState.CLOSED)
+    known.learn_records(
+        wanted, [Record(tenant_id=1, kind="bill", id=9, uid="shut", code="", doc=closed)]
+    )
+    assert decide(command, known, NewIds()).reason is Reason.TRANSITION_NOT_ALLOWED

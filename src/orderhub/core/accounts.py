@@ -77,6 +77,8 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int = 0
     updated_at: int = 0
     closed_at: int = 0
+    associated: tuple[str, ...] = ()  # uids of further accounts that it concerns
+    accounts: dict[str, Account] = {}  # the owner and they, as they were when it was closed
     data: dict[str, Any] = {}
 
 
@@ -95,15 +97,31 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Money an account paid outside, put on a bill. `amount` is positive for money received."""
 
     account: str
+    account_kind: AccountKind = AccountKind.CUSTOMER
     bill: str = ""
     currency: str
     amount: Decimal = ZERO
-    kind: str = "external"
+    kind: str = "external"  # or `invoice`: what an invoice leaves to be paid
+    category: str = ""
+    reservation: str = ""
     reference: str = ""
     notes: str = ""
     created_at: int = 0
     updated_at: int = 0
     data: dict[str, Any] = {}
+
+
+def bill_keys(bill: Bill) -> tuple[tuple[str, str], ...]:
+    """The names that bills are searched by."""
+    return (("state", bill.state.value), ("account", bill.account))
+
+
+def payment_keys(payment: Payment) -> tuple[tuple[str, str], ...]:
+    """The names that payments are searched by."""
+    pairs = [("account", payment.account)]
+    if payment.bill:
+        pairs.append(("bill", payment.bill))
+    return tuple(pairs)
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,6 +12,8 @@ from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order
 
 Needs = Iterable[RecordKey | OrderNeed]
+# A record's name: kind, by, value.
+HeldName = tuple[str, str, str]
 
 
 def _no_needs(_command: Any, _known: Known) -> Needs:
@@ -19,6 +21,10 @@ def _no_needs(_command: Any, _known: Known) -> Needs:
 
 
 def _no_pools(_command: Any, _known: Known) -> Iterable[PoolNeed]:
+    return ()
+
+
+def _holds_nothing(_command: PlaceOrder) -> Iterable[HeldName]:
     return ()
 
 
@@ -46,6 +52,8 @@ class Business:
     needs        the records and orders it must know; asked again after each load until nothing is missing
     pools        the pools it may draw on; asked once, after all records are known
     wanted       how many new ids it may use
+    holds        names of records that nobody else who holds them decides about until the commit: for rules
+                 that bind what others add to a record without writing it
     records      record kinds it defines: kind -> Struct
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
                  command, the order before and after, facts and ids; answers the Accepted with them added,
@@ -58,6 +66,7 @@ class Business:
     needs: Callable[[PlaceOrder, Known], Needs] = _no_needs
     pools: Callable[[PlaceOrder, Known], Iterable[PoolNeed]] = _no_pools
     wanted: Callable[[PlaceOrder, Known], Wanted] = _one_order
+    holds: Callable[[PlaceOrder], Iterable[HeldName]] = _holds_nothing
     records: Mapping[str, type] = field(default_factory=dict)
     on_change: (
         Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None

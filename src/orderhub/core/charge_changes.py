@@ -6,18 +6,28 @@ from collections.abc import Iterator
 
 import msgspec
 
-from orderhub.core.business import Business
+from orderhub.core.accounts import BillState
+from orderhub.core.business import Business, Needs
 from orderhub.core.changes import TIMER_KINDS
 from orderhub.core.charges import AccountCharge
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, Timer, Wanted
+from orderhub.core.known import (
+    Accepted,
+    Known,
+    NewIds,
+    OrderNeed,
+    PoolNeed,
+    RecordKey,
+    Timer,
+    Wanted,
+)
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Line, Move, Order, Status
 
 
 class CancelLines(Terms, frozen=True, kw_only=True):
-    """Lines to cancel, as (order uid, line number). They were charged but not paid."""
+    """Lines to cancel, as (order uid, line number). They were charged, but not paid or billed."""
 
     lines: tuple[tuple[str, int], ...]
 
@@ -35,9 +45,16 @@ def _wanted_lines(terms: CancelLines) -> dict[str, set[int]]:
     return by_order
 
 
-def needs(command: PlaceOrder, _known: Known) -> Iterator[OrderNeed]:
+def needs(command: PlaceOrder, known: Known) -> Needs:
+    """The orders, then the bills they are on."""
+    tenant = command.origin.tenant_id
     for uid in _wanted_lines(_terms(command)):
-        yield OrderNeed(command.origin.tenant_id, OrderName("uid", uid))
+        need = OrderNeed(tenant, OrderName("uid", uid))
+        yield need
+        if need in known.loaded_orders:
+            for order in known.orders(tenant, need.name):
+                if order.bill:
+                    yield RecordKey(tenant, "bill", "uid", order.bill)
 
 
 def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
@@ -57,7 +74,9 @@ def cancel(command: PlaceOrder, known: Known, _ids: NewIds) -> Accepted | Reject
     done: list[Timer] = []
     for uid, numbers in _wanted_lines(_terms(command)).items():
         found = known.orders(command.origin.tenant_id, OrderName("uid", uid))
-        refusal = _refused(found, uid, numbers, command.origin.owner)
+        refusal = _refused(found, uid, numbers, command.origin.owner) or _refused_bill(
+            found[0], known
+        )
         if refusal is not None:
             return refusal
         order = found[0]
@@ -101,6 +120,13 @@ def _refused(found: tuple[Order, ...], uid: str, numbers: set[int], owner: str) 
             "lines",
             f"lines of an order that is {order.status} stand",
         )
+    return None
+
+
+def _refused_bill(order: Order, known: Known) -> Rejected | None:
+    bill = known.doc(order.tenant_id, "bill", "uid", order.bill) if order.bill else None
+    if bill is not None and bill.state is BillState.CLOSED:
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "lines of a closed bill stand")
     return None
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from orderhub.core import accounts, tax
-from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Enterprise, Service
+from orderhub.core.accounts import Account, Enterprise, Service
 from orderhub.core.allocation import allocate
-from orderhub.core.business import Business
+from orderhub.core.billing import bill_name, refused_account, refused_bill
+from orderhub.core.business import Business, HeldName
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
@@ -92,6 +93,14 @@ def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
         product = known.doc(tenant, "product", "uid", uid)
         if product is not None and product.stocked:
             yield PoolNeed(tenant, "stock", product.subject)
+
+
+def holds(command: PlaceOrder) -> Iterator[HeldName]:
+    """The bill: it must not be closed while something is put on it."""
+    terms = command.terms
+    assert isinstance(terms, AccountCharge)
+    if terms.bill:
+        yield bill_name(terms.bill)
 
 
 class _Context(msgspec.Struct, frozen=True):
@@ -209,21 +218,11 @@ def _refused_parties(terms: AccountCharge, known: Known, tenant: int) -> Rejecte
     if not service.active:
         return Rejected(Reason.SERVICE_INACTIVE, "service", "the service is not active")
     account: Account | None = known.doc(tenant, "account", "uid", terms.account)
-    if account is None or not account.active:
-        return Rejected(Reason.ACCOUNT_UNKNOWN, "account", f"no account {terms.account}")
-    if account.kind is AccountKind.COMPANY and not terms.may_charge_companies:
-        return Rejected(Reason.ACCOUNT_UNKNOWN, "account", "the caller may not charge companies")
-    return refused_bill(known.doc(tenant, "bill", "uid", terms.bill), terms) if terms.bill else None
-
-
-def refused_bill(bill: Bill | None, terms: AccountCharge) -> Rejected | None:
-    if bill is None or bill.state is BillState.DELETED:
-        return Rejected(Reason.BILL_UNKNOWN, "bill", f"no bill {terms.bill}")
-    if bill.state is not BillState.OPEN:
-        return Rejected(Reason.BILL_CLOSED, "bill", "the bill is closed")
-    if bill.account != terms.account:
-        return Rejected(Reason.BILL_OF_OTHER_ACCOUNT, "bill", "the bill is another account's")
-    return None
+    refusal = refused_account(account, terms.account, companies=terms.may_charge_companies)
+    if refusal is None and terms.bill:
+        bill = known.doc(tenant, "bill", "uid", terms.bill)
+        refusal = refused_bill(bill, terms.bill, terms.account)
+    return refusal
 
 
 def _refused_lines(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
@@ -510,6 +509,7 @@ BUSINESS = Business(
     place=place,
     needs=needs,
     pools=pools,
+    holds=holds,
     records={**accounts.RECORDS, **tax.RECORDS},
 )
 

@@ -93,7 +93,7 @@ class Action(StrEnum):
 
 
 class OrderName(msgspec.Struct, frozen=True, order=True):
-    """One of the names an order can be found by: `uid`, `id`, `number`, `group`."""
+    """One of the names an order can be found by: `uid`, `id`, `number`, `group`; `bill` finds all on one."""
 
     by: str
     value: str

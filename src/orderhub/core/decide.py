@@ -8,6 +8,7 @@ import msgspec
 
 from orderhub.core import (
     baskets,
+    billing,
     changes,
     charge_changes,
     charges,
@@ -18,7 +19,7 @@ from orderhub.core import (
     tours,
     upkeep,
 )
-from orderhub.core.business import Business
+from orderhub.core.business import Business, HeldName
 from orderhub.core.catalogue import RECORDS as CATALOGUE_RECORDS
 from orderhub.core.commands import (
     AdjustPool,
@@ -52,6 +53,7 @@ _BUSINESSES = (
     tours.BUSINESS,
     charges.BUSINESS,
     charge_changes.BUSINESS,
+    *billing.BUSINESSES,
     baskets.BUSINESS,
     parcels.BUSINESS,
 )
@@ -97,6 +99,16 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
                         yield from business.change_needs(command, order, known)
         case PutRecords():
             yield from upkeep.put_needs(command, known)
+
+
+def held_names(command: Command) -> Iterable[HeldName]:
+    """The names of records that this command's decision keeps from others until the commit."""
+    match command:
+        case PlaceOrder():
+            return BUSINESSES[type(command.terms)].holds(command)
+        case PutRecords():
+            return command.unique
+    return ()
 
 
 def number_needs(

@@ -253,6 +253,8 @@ class Known:
         names = [("uid", order.uid), ("id", str(order.id)), ("number", order.number)]
         if order.group_number:
             names.append(("group", order.group_number))
+        if order.bill:
+            names.append(("bill", order.bill))
         for by, value in names:
             need = OrderNeed(order.tenant_id, OrderName(by, value))
             if need in self.loaded_orders:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from orderhub.core import decide as core
-from orderhub.core.commands import Command, Numbering, Origin, PlaceOrder, PutRecords
+from orderhub.core.commands import Command, Numbering, Origin, PlaceOrder
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS
@@ -73,7 +73,7 @@ class BatchRun:
             live = [w for w in self._waiting if not w.claim or w.claim.name not in self._bound]
             natural = [key for key in map(_natural_key, live) if key]
             self._taken_keys = batch.claim_natural(natural)
-            batch.hold_names(_unique_names(live))
+            batch.hold_names(_held_names(live))
             self._load(batch, [w.command for w in live])
             outcomes: list[Outcome] = []
             for waiting in self._waiting:
@@ -316,13 +316,11 @@ def _distinct(needs: Sequence[N]) -> list[N]:
     return list(dict.fromkeys(needs))
 
 
-def _unique_names(live: Sequence[Waiting]) -> Iterator[tuple[int, str, str, str]]:
-    """The names that records of these commands may only bear alone."""
+def _held_names(live: Sequence[Waiting]) -> Iterator[tuple[int, str, str, str]]:
     for waiting in live:
         command = waiting.command
-        if isinstance(command, PutRecords):
-            for kind, by, value in command.unique:
-                yield command.origin.tenant_id, kind, by, value
+        for kind, by, value in core.held_names(command):
+            yield command.origin.tenant_id, kind, by, value
 
 
 def _natural_key(waiting: Waiting) -> tuple[int, str] | None:

@@ -116,9 +116,10 @@ class Batch:
         return {(row.tenant_id, row.key) for row in found if row.batch != self._mark}
 
     def hold_names(self, names: Iterable[tuple[int, str, str, str]]) -> None:
-        """Until the commit, nobody else decides whether these record names (tenant, kind, by, value) are free.
+        """Until the commit, nobody else decides about these record names (tenant, kind, by, value).
 
-        A name nobody holds has no row to lock. SQLite has one writer, so there is nobody else.
+        Whether a name is free, or what is put on the record that bears it: there is no row to lock.
+        SQLite has one writer, so there is nobody else.
         """
         held = {rows.json_text(name) for name in names} if self._postgres else ()
         if held:
@@ -289,6 +290,7 @@ def _bears(order: Order, need: OrderNeed) -> bool:
         "id": str(order.id),
         "number": order.number,
         "group": order.group_number,
+        "bill": order.bill,
     }
     return held[name.by] == name.value
 
@@ -331,6 +333,7 @@ def _orders_sql(columns: tuple[str, ...], postgres: bool) -> str:
         more = {
             "number": " AND o.number <> o.uid",
             "group_number": " AND o.group_number <> ''",
+            "bill": " AND o.bill <> ''",
         }.get(column, "")
         selects.append(
             f"SELECT o.tenant_id, o.id FROM {source} CROSS JOIN orders AS o "

@@ -298,6 +298,8 @@ def _is_named(name: OrderName) -> ColumnElement[bool]:
         )
     if name.by == "group":
         return and_(orders.c.group_number != EMPTY, orders.c.group_number == name.value)
+    if name.by == "bill":
+        return and_(orders.c.bill != EMPTY, orders.c.bill == name.value)
     return orders.c.uid == name.value.lower()
 
 

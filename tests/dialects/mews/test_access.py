@@ -5,6 +5,7 @@ import pytest
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Call, FaultKind
 from orderhub.dialects.mews import DIALECT
+from orderhub.dialects.mews.demo import CHAIN, OMNI_CHAIN
 from orderhub.dialects.mews.errors import FAULTS, REFUSALS, parameter
 from orderhub.dialects.mews.routes import ROUTES
 from tests.dialects.mews.hotel import (
@@ -150,6 +151,33 @@ async def test_a_portfolio_token_names_its_enterprise(tmp_path):
             if cursor is None:
                 break
         assert len(services) == 2
+
+
+async def test_accounts_of_a_portfolio_go_by_their_chain(tmp_path):
+    async with hotel(tmp_path) as client:
+        tenants = await client.hub.hub.port.read(lambda reads: reads.tenants())
+        reach = tuple(t.id for t in tenants if t.name in ("hotel", "omni"))
+        portfolio = await client.permit("PORTFOLIO", tenants=reach)
+        guest = {"LastName": "Doe", "OverwriteExisting": False, "ChainId": OMNI_CHAIN.upper()}
+        assert (await portfolio.made("customers/add", guest))["ChainId"] == OMNI_CHAIN
+        company = {"Name": "ACME", "ChainId": CHAIN}
+        assert (await portfolio.made("companies/add", company))["Companies"][0]["ChainId"] == CHAIN
+        everyone = {**PAGE, "Extent": {"Customers": True}}
+        for operation, name, body, counts in (
+            ("customers/getAll", "Customers", everyone, {CHAIN: 1, OMNI_CHAIN: 2}),
+            ("companies/getAll", "Companies", PAGE, {CHAIN: 1, OMNI_CHAIN: 0}),
+        ):
+            found = (await portfolio.made(operation, body))[name]
+            assert len(found) == sum(counts.values()), operation
+            for chain, count in counts.items():
+                chosen = {**body, "ChainIds": [chain.upper()]}
+                found = (await portfolio.made(operation, chosen))[name]
+                assert [each["ChainId"] for each in found] == [chain] * count, operation
+            foreign = {**body, "ChainIds": [CHAIN, SERVICE]}
+            assert await portfolio.refused(operation, foreign) == (400, "Invalid ChainIds")
+            # With a usual token they are ignored.
+            usual = (await client.made(operation, foreign))[name]
+            assert len(usual) == counts[CHAIN], operation
 
 
 async def test_an_enterprise_id_with_a_usual_token_is_ignored(shared):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orderhub.core.accounts import Named
 from tests.dialects.mews.hotel import ACCOUNT, BEER, BILL, NOBODY, PAGE, SERVICE, hotel, with_price
 
 pytestmark = pytest.mark.anyio
@@ -132,6 +133,7 @@ async def test_an_empty_page_may_be_no_content(tmp_path):
         ({**PAGE, "ServiceIds": [SERVICE] * 1001}, "Invalid ServiceIds"),
         ({**PAGE, "AccountIds": [SERVICE] * 101}, "Invalid AccountIds"),
         ({**PAGE, "ServiceIds": [SERVICE], "AccountingStates": ["X"]}, "Invalid AccountingStates"),
+        ({**PAGE, "ServiceIds": [SERVICE], "Types": ["X"]}, "Invalid Types"),
         (
             {**PAGE, "CreatedUtc": {**FEBRUARY, "EndUtc": "2020-06-01T00:00:00Z"}},
             "Invalid CreatedUtc",
@@ -180,6 +182,37 @@ async def test_items_are_cancelled_across_orders_all_or_none(tmp_path):
         assert {order["Id"] for order in shown["ProductServiceOrders"]} == {one, two}
         eleven = {"OrderItemIds": [ids[0]] * 11}
         assert await client.refused("orderItems/cancel", eleven) == (400, "Invalid OrderItemIds")
+
+
+async def test_orders_of_a_service_are_found_by_each_filter(tmp_path):
+    async with hotel(tmp_path) as client:
+        await client.put("reservation", 1, Named(id=1, uid=NOBODY), NOBODY)
+        first = await client.order()
+        guest = {"LastName": "Doe", "OverwriteExisting": False}
+        other = (await client.made("customers/add", guest))["Id"]
+        await client.hub.advance("hotel", 3_600)
+        second = await client.order(AccountId=other, BillId=None, LinkedReservationId=NOBODY)
+        for filters, expected in (
+            ({}, [second, first]),
+            ({"ProductServiceOrderIds": [first.upper()]}, [first]),
+            ({"AccountIds": [other]}, [second]),
+            ({"LinkedReservationIds": [NOBODY]}, [second]),
+            ({"LinkedReservationIds": [SERVICE]}, []),
+            ({"States": ["Confirmed", "Inquired"]}, [second, first]),
+            ({"States": ["Enquired"]}, []),
+            (
+                {
+                    "UpdatedUtc": {
+                        "StartUtc": "2020-02-01T12:30:00Z",
+                        "EndUtc": "2020-02-02T00:00:00Z",
+                    }
+                },
+                [second],
+            ),
+        ):
+            body = {**PAGE, "ServiceIds": [SERVICE], **filters}
+            found = await client.made("productServiceOrders/getAll", body)
+            assert [order["Id"] for order in found["ProductServiceOrders"]] == expected, filters
 
 
 async def test_a_paid_order_keeps_its_items(tmp_path):

@@ -1,17 +1,20 @@
 """Accounts, bills, payments and configuration around `orders/add`."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
-from orderhub.core.accounts import Service
+from orderhub.core.accounts import Named, Service
 from orderhub.core.tax import Interval, Strategy, TaxRate
+from orderhub.dialects.contract import Call
 from tests.dialects.mews.hotel import (
     ACCOUNT,
     BILL,
     CATEGORY,
     ENTERPRISE,
     NOBODY,
+    ORDER,
     PAGE,
     PRODUCT,
     SERVICE,
@@ -41,9 +44,11 @@ DOCUMENTED = {
         "BusinessSegmentId Options"
     ),
     "Bills": (
-        "Id AccountId CustomerId CompanyId CounterId State Type Number VariableSymbol CreatedUtc "
-        "IssuedUtc TaxedUtc PaidUtc DueUtc Notes Options OrderItems PaymentItems AssigneeData "
-        "EnterpriseData"
+        "Id Name EnterpriseId AccountId AccountType CustomerId CompanyId AssociatedAccountIds "
+        "CounterId State Type Number VariableSymbol CreatedUtc IssuedUtc TaxedUtc PaidUtc DueUtc "
+        "LastReminderDateUtc UpdatedUtc PurchaseOrderNumber Notes Options Revenue Payments "
+        "OrderItems PaymentItems AssigneeData OwnerData CompanyDetails AssociatedAccountData "
+        "EnterpriseData CorrectionState CorrectionType CorrectedBillId"
     ),
     "Payments": (
         "Id EnterpriseId AccountId BillId AccountingCategoryId Amount OriginalAmount Notes "
@@ -173,14 +178,24 @@ BAD = [
     ("bills/add", {"Bills": [{"AccountId": NOBODY}]}, "Invalid AccountId"),
     ("bills/close", {"BillId": NOBODY, "Type": "Receipt"}, "Invalid BillId"),
     ("bills/close", {"BillId": BILL, "Type": "Gift"}, "Invalid Type"),
+    ("bills/delete", {"BillIds": [NOBODY]}, "Invalid BillId"),
     (
         "bills/close",
-        {"BillId": BILL, "Type": "Receipt", "DueDate": {"Value": "2020-07-14"}},
-        "Invalid DueDate",
+        {"BillId": BILL, "Type": "Receipt", "AssociatedAccountData": [{"Id": NOBODY}]},
+        "Invalid AssociatedAccountData",
     ),
-    ("bills/delete", {"BillIds": [NOBODY]}, "Invalid BillId"),
     ("bills/getAll", {**PAGE, "State": "Lost"}, "Invalid State"),
+    ("bills/getAll", {**PAGE, "Type": "Gift"}, "Invalid Type"),
+    ("bills/getAll", {**PAGE, "CorrectionState": ["Lost"]}, "Invalid CorrectionState"),
     ("payments/getAll", PAGE, "Invalid PaymentIds"),
+    ("payments/getAll", {**PAGE, "BillIds": [BILL], "Type": "Gift"}, "Invalid Type"),
+    ("payments/getAll", {**PAGE, "BillIds": [BILL], "States": ["Lost"]}, "Invalid States"),
+    (
+        "payments/getAll",
+        {**PAGE, "BillIds": [BILL], "AccountingStates": ["Lost"]},
+        "Invalid AccountingStates",
+    ),
+    ("payments/getAll", {**PAGE, "AccountIds": [ACCOUNT] * 101}, "Invalid AccountIds"),
     (
         "payments/addExternal",
         {"CustomerId": NOBODY, "Amount": {"Currency": "USD", "GrossValue": 1}},
@@ -196,6 +211,20 @@ BAD = [
         "payments/addExternal",
         {"AccountId": ACCOUNT, "Type": "X", "Amount": {"Currency": "USD", "GrossValue": 1}},
         "Invalid Type",
+    ),
+    (
+        "payments/addExternal",
+        {
+            "AccountId": ACCOUNT,
+            "ReservationId": NOBODY,
+            "Amount": {"Currency": "USD", "GrossValue": 1},
+        },
+        "Invalid ReservationId",
+    ),
+    (
+        "payments/addExternal",
+        {"AccountId": ACCOUNT, "Amount": {"Currency": "USD", "GrossValue": 1e-7}},
+        "Invalid GrossValue",
     ),
     ("products/getAll", PAGE, "Invalid ServiceIds"),
     ("services/getAll", {**PAGE, "ServiceType": "X"}, "Invalid ServiceType"),
@@ -233,7 +262,7 @@ async def test_a_bill_is_opened_charged_paid_and_closed(tmp_path):
         assert await client.refused("payments/addExternal", payment) == (400, "Invalid BillId")
         query = {**PAGE, "ClosedUtc": FEBRUARY, "Extent": {"Items": True}}
         (shown,) = (await client.made("bills/getAll", query))["Bills"]
-        assert [item["ServiceOrderId"] for item in shown["OrderItems"]] == [uid, uid]
+        assert [item["OrderId"] for item in shown["OrderItems"]] == [uid, uid]
         assert [item["Id"] for item in shown["PaymentItems"]] == [paid["ExternalPaymentId"]]
         (listed,) = (await client.made("payments/getAll", {**PAGE, "ClosedUtc": FEBRUARY}))[
             "Payments"
@@ -257,7 +286,197 @@ async def test_an_invoice_is_balanced_by_an_invoice_payment(tmp_path):
         (payment,) = (await client.made("payments/getAll", {**PAGE, "BillIds": [BILL]}))["Payments"]
         assert payment["Amount"]["GrossValue"] == -43.46
         assert payment["Type"] == "InvoicePayment"
-        assert payment["Data"]["Invoice"] == {"InvoiceId": BILL}
+        assert payment["Data"]["Invoice"] == {"InvoiceId": BILL, "Type": "Receivable"}
+
+
+LATE = [
+    ("bills/close", {"BillId": BILL, "Type": "Receipt"}, 403),
+    ("bills/delete", {"BillIds": [BILL]}, 403),
+]
+
+
+@pytest.mark.parametrize(("operation", "body", "status"), LATE)
+async def test_a_charge_that_comes_at_the_last_moment_is_counted(
+    tmp_path, monkeypatch, operation, body, status
+):
+    submit = Call.submit
+
+    async def late(call, *given):
+        """Everything was read by now: the charge comes between that and the commit."""
+        if call.path.endswith(operation):
+            await client.order()
+        return await submit(call, *given)
+
+    async with hotel(tmp_path) as client:
+        monkeypatch.setattr(Call, "submit", late)
+        assert (await client.refused(operation, body))[0] == status
+        (bill,) = (await client.made("bills/getAll", PAGE))["Bills"]
+        assert bill["State"] == "Open"
+
+
+async def test_bills_closed_while_they_are_charged_owe_nothing(database_url):
+    async with hotel(database_url) as client:
+        added = await client.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}] * 12})
+        bills = [bill["Id"] for bill in added["Bills"]]
+        amount = {"Currency": "USD", "GrossValue": 43.46}
+        calls = []
+        for bill in bills:
+            payment = {"AccountId": ACCOUNT, "BillId": bill, "Amount": amount}
+            calls += [
+                client.call("orders/add", {**ORDER, "BillId": bill}),
+                client.call("payments/addExternal", payment),
+                client.call("bills/close", {"BillId": bill, "Type": "Receipt"}),
+            ]
+        answers = await asyncio.gather(*calls)
+        assert {answer.status_code for answer in answers} <= {200, 400, 403}
+        listed = await client.made("bills/getAll", {**PAGE, "Extent": {"Items": True}})
+        for bill in listed["Bills"]:
+            if bill["State"] == "Closed":
+                assert len(bill["OrderItems"]) == 2 * len(bill["PaymentItems"]), bill
+
+
+async def test_two_payments_at_once_do_not_get_in_each_others_way(tmp_path):
+    async with hotel(tmp_path) as client:
+        body = {
+            "AccountId": ACCOUNT,
+            "BillId": BILL,
+            "Amount": {"Currency": "USD", "GrossValue": 1},
+        }
+        answers = await asyncio.gather(
+            *(client.call("payments/addExternal", body) for _ in range(10))
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        paid = await client.made("payments/getAll", {**PAGE, "BillIds": [BILL]})
+        assert len(paid["Payments"]) == 10
+
+
+async def test_items_of_a_closed_bill_stand(tmp_path):
+    async with hotel(tmp_path) as client:
+        await client.order()
+        await client.made("bills/close", {"BillId": BILL, "Type": "Invoice"})
+        item = (await client.items(BillIds=[BILL]))[0]["Id"]
+        assert (await client.refused("orderItems/cancel", {"OrderItemIds": [item]}))[0] == 403
+
+
+async def test_closing_keeps_everything_that_was_said_about_the_bill(tmp_path):
+    async with hotel(tmp_path) as client:
+        company = {"Name": "ACME", "TaxIdentifier": "CZ1", "DunsNumber": "150483782"}
+        made = await client.made("companies/add", company)
+        acme = made["Companies"][0]["Id"]
+        opened = {"AccountId": ACCOUNT, "AssociatedAccountId": acme, "Name": "Stay"}
+        bill = (await client.made("bills/add", {"Bills": [opened]}))["Bills"][0]
+        assert bill["AssociatedAccountIds"] == [acme]
+        assert (bill["OwnerData"], bill["AssociatedAccountData"]) == (None, [])
+        body = {
+            "BillId": bill["Id"],
+            "Type": "Invoice",
+            "PurchaseOrderNumber": {"Value": "XX-123"},
+            "AccountTaxIdentifier": {"Value": "446768"},
+            "AccountAddress": {"Line1": "Astronautů 2", "CountryCode": "CZ"},
+            "AssociatedAccountData": [{"Id": acme, "TaxIdentifier": {"Value": "123459"}}],
+        }
+        closed = (await client.made("bills/close", body))["Bills"][0]
+        assert closed["PurchaseOrderNumber"] == "XX-123"
+        owner = closed["OwnerData"]["Value"]
+        assert closed["OwnerData"]["Discriminator"] == "BillCustomerData"
+        assert (owner["Id"], owner["LastName"], owner["TaxIdentifier"]) == (
+            ACCOUNT,
+            "Smith",
+            "446768",
+        )
+        assert owner["Address"]["Line1"] == "Astronautů 2"
+        (associate,) = closed["AssociatedAccountData"]
+        assert associate["BillCompanyData"]["TaxIdentifier"] == "123459"
+        assert associate["BillCompanyData"]["DUNS"] == "150483782"
+        await client.made("customers/add", {**JANE, "LastName": "Roe", "OverwriteExisting": True})
+        shown = (await client.made("bills/getAll", {**PAGE, "BillIds": [bill["Id"]]}))["Bills"]
+        assert shown == [closed]
+
+
+async def test_bills_are_found_by_each_filter(tmp_path):
+    async with hotel(tmp_path) as client:
+        other = (await client.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}]}))["Bills"][0]
+        due = {"BillId": BILL, "Type": "Invoice", "DueDate": {"Value": "2020-02-10"}}
+        await client.order()
+        await client.made("bills/close", due)
+        await client.hub.advance("hotel", 3_600)
+        await client.made("bills/close", {"BillId": other["Id"], "Type": "Receipt"})
+        noon = {"StartUtc": "2020-02-01T12:00:00Z", "EndUtc": "2020-02-01T12:30:00Z"}
+        for filters, expected in (
+            ({"BillIds": [BILL.upper()]}, [BILL]),
+            ({"CustomerIds": [ACCOUNT]}, [other["Id"], BILL]),
+            ({"CustomerIds": [NOBODY]}, []),
+            ({"State": "Open"}, []),
+            ({"State": "Closed", "Type": "Receipt"}, [other["Id"]]),
+            ({"Type": "Invoice"}, [BILL]),
+            ({"IssuedUtc": noon}, [BILL]),
+            ({"ClosedUtc": noon}, [BILL]),
+            ({"UpdatedUtc": noon}, [BILL]),
+            ({"CreatedUtc": noon}, [other["Id"]]),
+            ({"PaidUtc": FEBRUARY}, [other["Id"]]),
+            ({"DueUtc": FEBRUARY}, [BILL]),
+            ({"CorrectionState": ["Bill"]}, [other["Id"], BILL]),
+            ({"CorrectionState": ["CorrectiveBill"]}, []),
+        ):
+            found = await client.made("bills/getAll", {**PAGE, **filters})
+            assert [bill["Id"] for bill in found["Bills"]] == expected, filters
+
+
+async def test_payments_are_found_by_each_filter_page_by_page(tmp_path):
+    async with hotel(tmp_path) as client:
+        await client.put("reservation", 1, Named(id=1, uid=NOBODY), NOBODY)
+        one = {"Currency": "USD", "GrossValue": 1}
+        made = {}
+        for name, more in (
+            ("open", {"ReservationId": NOBODY}),
+            ("closed", {"BillId": BILL}),
+            ("euro", {"Amount": {"Currency": "EUR", "GrossValue": 1}}),
+        ):
+            body = {"AccountId": ACCOUNT, "Amount": one, **more}
+            paid = await client.made("payments/addExternal", body)
+            made[name] = paid["ExternalPaymentId"]
+        await client.made("bills/close", {"BillId": BILL, "Type": "Invoice"})
+        listed = {**PAGE, "BillIds": [BILL], "Type": "InvoicePayment"}
+        (invoice,) = (await client.made("payments/getAll", listed))["Payments"]
+        made["invoice"] = invoice["Id"]
+        for filters, expected in (
+            ({"PaymentIds": [made["open"]]}, ["open"]),
+            ({"AccountIds": [NOBODY]}, []),
+            ({"ReservationIds": [NOBODY]}, ["open"]),
+            ({"CreatedUtc": FEBRUARY, "Currency": "EUR"}, ["euro"]),
+            ({"ChargedUtc": FEBRUARY, "Type": "ExternalPayment"}, ["euro", "closed", "open"]),
+            ({"UpdatedUtc": FEBRUARY, "Type": "CashPayment"}, []),
+            ({"SettlementUtc": FEBRUARY}, ["euro", "closed", "open"]),
+            ({"ClosedUtc": FEBRUARY}, ["invoice", "closed"]),
+            ({"CreatedUtc": FEBRUARY, "AccountingStates": ["Open"]}, ["euro", "open"]),
+            ({"CreatedUtc": FEBRUARY, "States": ["Pending"]}, []),
+            ({"CreatedUtc": FEBRUARY, "States": ["Charged"], "Type": "Payment"}, list(made)[::-1]),
+        ):
+            found, cursor = [], None
+            while True:
+                page = {**filters, "Limitation": {"Count": 1, "Cursor": cursor}}
+                answer = await client.made("payments/getAll", page)
+                found += [payment["Id"] for payment in answer["Payments"]]
+                cursor = answer["Cursor"]
+                if cursor is None:
+                    break
+            assert found == [made[name] for name in expected], filters
+
+
+async def test_companies_are_billed_only_where_the_integration_may(tmp_path):
+    async with hotel(tmp_path) as client:
+        added = await client.made("companies/add", {"Name": "ACME"})
+        uid = added["Companies"][0]["Id"]
+        strict = await client.permit("STRICT", company_billing=False)
+        for operation, body in (
+            ("bills/add", {"Bills": [{"AccountId": uid}]}),
+            (
+                "payments/addExternal",
+                {"AccountId": uid, "Amount": {"Currency": "USD", "GrossValue": 1}},
+            ),
+        ):
+            assert await strict.refused(operation, body) == (400, "Invalid AccountId")
+            await client.made(operation, body)
 
 
 async def test_a_deleted_bill_is_gone_for_everyone(tmp_path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from orderhub.core.accounts import Account, AccountKind
@@ -18,13 +20,15 @@ from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.mews.paging import (
     Keep,
     RecordList,
+    choice,
+    choices,
     cursor_of,
     is_within,
     lowered,
     window,
 )
-from orderhub.dialects.mews.session import Session, enterprise_of
-from orderhub.dialects.mews.times import is_duration, parse_date, utc
+from orderhub.dialects.mews.session import Properties, Session, chain_of
+from orderhub.dialects.mews.times import is_duration, parse_date, parse_interval, utc
 from orderhub.dialects.mews.wire import (
     AddCompany,
     AddCustomer,
@@ -59,6 +63,7 @@ CLASSIFICATIONS = frozenset(
         "InRoom",
         "WaitingForRoom",
         "Student",
+        "Blocklist",
     ]
 )
 OPTIONS = frozenset(
@@ -70,6 +75,8 @@ OPTIONS = frozenset(
         "SendPartnerMarketingEmails",
         "SendPartnerMarketingPostalMail",
         "WithdrawCardConsent",
+        "GuestPhotoConsent",
+        "IdPhotosConsent",
     ]
 )
 CREDIT_RATINGS = ("CreditOk", "PaymentRequiredUpfront", "LocalDecisionRequired")
@@ -83,6 +90,8 @@ CUSTOMER_PROFILE = (
     "PreferredLanguageCode",
     "LanguageCode",
     "BirthDate",
+    "BirthCountryCode",
+    "BirthCountrySubdivisionCode",
     "BirthPlace",
     "Occupation",
     "Phone",
@@ -99,6 +108,7 @@ CUSTOMER_PROFILE = (
     "DriversLicense",
     "ItalianDestinationCode",
     "ItalianFiscalCode",
+    "ItalianLotteryCode",
     "CompanyId",
 )
 COMPANY_PROFILE = (
@@ -119,6 +129,7 @@ COMPANY_PROFILE = (
     "Notes",
     "Department",
     "DunsNumber",
+    "ReferenceIdentifier",
     "ExternalIdentifier",
 )
 _ADDRESS = (
@@ -185,14 +196,16 @@ def shown_company(record: Record, chain: str) -> dict[str, Any]:
         "UpdatedUtc": utc(account.updated_at),
         "Address": address,
         "AddressId": None if address is None else record.uid,
-        "Options": data.get("Options") or {"Invoiceable": False, "AddFeesToInvoices": False},
-        "CreditRating": data.get("CreditRating"),
+        "Options": {
+            "Invoiceable": False,
+            "AddFeesToInvoices": False,
+            "AddTaxDeductedPaymentToInvoices": False,
+            **(data.get("Options") or {}),
+        },
+        "CreditRating": data.get("CreditRating") or {"Basic": None},
+        "MergeTargetId": None,
+        "TaxIdentificationNumber": data.get("TaxIdentifier"),
     }
-
-
-def _chain(reads: Reads, tenant_id: int) -> str:
-    enterprise = enterprise_of(reads, tenant_id)
-    return "" if enterprise is None else enterprise.chain
 
 
 # --- customers
@@ -217,8 +230,8 @@ async def get_customers(session: Session, body: GetCustomers) -> Answer:
     def look(reads: Reads) -> list[tuple[Record, str]]:
         limitation = body.Limitation
         found = listed.page(reads, session.tenants, limitation.Count, cursor_of(limitation))
-        chains = {tenant_id: _chain(reads, tenant_id) for tenant_id in session.tenants}
-        return [(record, chains[record.tenant_id]) for record in found]
+        properties = Properties(reads)
+        return [(record, chain_of(properties.of(record.tenant_id))) for record in found]
 
     found = await session.call.hub.read(look)
     wanted = body.Extent.Customers is not False
@@ -233,10 +246,7 @@ def _customers_kept(body: GetCustomers) -> Keep:
     created = window(body.CreatedUtc, "CreatedUtc")
     updated = window(body.UpdatedUtc, "UpdatedUtc")
     deleted = window(body.DeletedUtc, "DeletedUtc")
-    states = frozenset(body.ActivityStates or ())
-    if not states <= ACTIVITY.keys():
-        raise invalid(WireFault("ActivityStates", "value", "Active or Deleted"))
-    active = {ACTIVITY[state] for state in states} or {True, False}
+    active = _active(body.ActivityStates)
     emails = frozenset(lowered(body.Emails))
     firsts, lasts = frozenset(body.FirstNames or ()), frozenset(body.LastNames or ())
     loyalty, companies = frozenset(body.LoyaltyCodes or ()), frozenset(lowered(body.CompanyIds))
@@ -258,6 +268,12 @@ def _customers_kept(body: GetCustomers) -> Keep:
     return keep
 
 
+def _active(states: Sequence[str] | None) -> set[bool]:
+    """What `Account.active` may be, by the vendor's `ActivityStates`; none = both."""
+    chosen = choices(states, "ActivityStates", ACTIVITY)
+    return {ACTIVITY[state] for state in chosen} or {True, False}
+
+
 async def search_customers(session: Session, body: SearchCustomers) -> Answer:
     """Active customers by a part of their name. No customer has a reservation of a resource here."""
     wanted = (body.Name or "").strip().lower()
@@ -270,7 +286,7 @@ async def search_customers(session: Session, body: SearchCustomers) -> Answer:
     def look(reads: Reads) -> list[dict[str, Any]]:
         if body.ResourceId:
             return []
-        chain = _chain(reads, session.tenant_id)
+        chain = chain_of(Properties(reads).of(session.tenant_id))
         found = listed.page(reads, session.tenants, _MOST_FOUND)
         return [
             {"Customer": shown_customer(record, chain), "Reservation": None} for record in found
@@ -290,7 +306,7 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
         holder = None
         if email and body.OverwriteExisting:
             holder = reads.record(session.tenant_id, "account", "email", email.lower())
-        return holder, _chain(reads, session.tenant_id)
+        return holder, chain_of(Properties(reads).of(session.tenant_id))
 
     existing, chain = await session.call.hub.read(look)
     actor = session.caller.credential.id
@@ -382,11 +398,21 @@ async def get_companies(session: Session, body: GetCompanies) -> Answer:
             break
     created = window(body.CreatedUtc, "CreatedUtc")
     updated = window(body.UpdatedUtc, "UpdatedUtc")
+    if body.StartUtc is not None and body.EndUtc is not None:
+        interval = parse_interval(body.StartUtc, body.EndUtc, "StartUtc")
+        if choice(body.TimeFilter, "TimeFilter", ("Created", "Updated")) == "Updated":
+            updated = updated or interval
+        else:
+            created = created or interval
+    active = _active(body.ActivityStates)
+    mothers = frozenset(lowered(body.MotherCompanyIds))
     names, external = frozenset(body.Names or ()), frozenset(body.ExternalIdentifiers or ())
 
     def keep(account: Account) -> bool:
         return (
             account.kind is AccountKind.COMPANY
+            and account.active in active
+            and (not mothers or account.data.get("MotherCompanyId") in mothers)
             and is_within(account.created_at, created)
             and is_within(account.updated_at, updated)
             and (not names or account.last_name in names)
@@ -401,7 +427,10 @@ async def get_companies(session: Session, body: GetCompanies) -> Answer:
         count = 1000 if limitation is None else limitation.Count
         cursor = "" if limitation is None else cursor_of(limitation)
         found = listed.page(reads, session.tenants, count, cursor)
-        return [shown_company(record, _chain(reads, record.tenant_id)) for record in found]
+        properties = Properties(reads)
+        return [
+            shown_company(record, chain_of(properties.of(record.tenant_id))) for record in found
+        ]
 
     shown = await session.call.hub.read(look)
     cursor = shown[-1]["Id"] if shown else None
@@ -425,10 +454,7 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
     if body.MotherCompanyId:
         data["MotherCompanyId"] = body.MotherCompanyId.lower()
     if body.Options is not None:
-        data["Options"] = {
-            "Invoiceable": body.Options.Invoiceable,
-            "AddFeesToInvoices": body.Options.AddFeesToInvoices,
-        }
+        data["Options"] = to_builtins(body.Options)
     account = Account(
         kind=AccountKind.COMPANY,
         last_name=body.Name,
@@ -445,7 +471,9 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
         changes=(RecordChange(kind="account", doc=account, keys=keys),),
         exists=(("account", "uid", mother.lower()),) if mother else (),
     )
-    chain = await session.call.hub.read(lambda reads: _chain(reads, session.tenant_id))
+    chain = await session.call.hub.read(
+        lambda reads: chain_of(Properties(reads).of(session.tenant_id))
+    )
 
     def answer(accepted: Accepted) -> Answer:
         company = shown_company(accepted.records[0], chain)

@@ -13,16 +13,21 @@ from orderhub.core.known import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.tax import Interval, Strategy, Taxation, TaxEnvironment, TaxRate, TaxRules
 from orderhub.core.values import Pricing, Settings
-from orderhub.dialects.contract import Answer, WireFault, invalid
+from orderhub.dialects.contract import Answer
 from orderhub.dialects.mews.items import amount
 from orderhub.dialects.mews.paging import (
     RecordList,
+    Sift,
+    Window,
+    choice,
+    choices,
     cursor_of,
     is_within,
     lowered,
     window,
 )
-from orderhub.dialects.mews.session import Session, enterprise_of
+from orderhub.dialects.mews.payments import PAYMENT_TYPES
+from orderhub.dialects.mews.session import Properties, Session, chain_of
 from orderhub.dialects.mews.times import duration, utc
 from orderhub.dialects.mews.wire import (
     EnterpriseRequest,
@@ -54,6 +59,16 @@ _PROMOTIONS = dict.fromkeys(
     False,
 )
 _EVERYTHING = 10_000
+_ADDRESS = (
+    "Line1",
+    "Line2",
+    "City",
+    "PostalCode",
+    "CountryCode",
+    "CountrySubdivisionCode",
+    "Latitude",
+    "Longitude",
+)
 
 
 def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, Any]:
@@ -63,12 +78,18 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
     editable = duration(settings.editable_history_s)
     return {
         "Id": enterprise.uid,
-        "ChainId": enterprise.chain or None,
+        "ExternalIdentifier": data.get("ExternalIdentifier"),
+        "HoldingKey": data.get("HoldingKey"),
+        "ChainId": chain_of(enterprise) or None,
+        "ChainName": data.get("ChainName") or enterprise.name,
         "CreatedUtc": utc(enterprise.created_at),
         "UpdatedUtc": utc(enterprise.created_at),
         "Name": enterprise.name,
+        "ShortName": data.get("ShortName"),
         "TimeZoneIdentifier": enterprise.time_zone,
         "LegalEnvironmentCode": enterprise.legal_environment or None,
+        "AccommodationEnvironmentCode": data.get("AccommodationEnvironmentCode"),
+        "AccountingEnvironmentCode": data.get("AccountingEnvironmentCode"),
         "TaxEnvironmentCode": enterprise.tax_environment or None,
         "DefaultLanguageCode": enterprise.language,
         "EditableHistoryInterval": editable,
@@ -76,6 +97,7 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
         "OperationalEditableHistoryInterval": editable
         if operational is None
         else duration(operational),
+        "BusinessDayClosingOffset": data.get("BusinessDayClosingOffset"),
         "WebsiteUrl": data.get("WebsiteUrl"),
         "Email": data.get("Email"),
         "Phone": data.get("Phone"),
@@ -83,19 +105,7 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
         "CoverImageId": None,
         "Address": {
             "Id": enterprise.uid,
-            **{
-                name: address.get(name)
-                for name in (
-                    "Line1",
-                    "Line2",
-                    "City",
-                    "PostalCode",
-                    "CountryCode",
-                    "CountrySubdivisionCode",
-                    "Latitude",
-                    "Longitude",
-                )
-            },
+            **{name: address.get(name) for name in _ADDRESS},
         },
         "AddressId": enterprise.uid,
         "Currencies": [
@@ -104,30 +114,51 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
         ],
         "Pricing": "Net" if settings.pricing is Pricing.NET else "Gross",
         "TaxPrecision": settings.tax_precision,
+        "GroupNames": data.get("GroupNames") or [],
+        "Subscription": {"TaxIdentifier": data.get("TaxIdentifier")},
         "IsPortfolio": False,
-        "ExternalIdentifier": data.get("ExternalIdentifier"),
     }
 
 
-def _enterprise(reads: Reads, tenant_id: int) -> Enterprise:
-    """A tenant that only other doors set up is an enterprise without an id of its own."""
-    found = enterprise_of(reads, tenant_id)
-    if found is not None:
-        return found
-    return Enterprise(id=0, uid="", name=reads.settings(tenant_id).name)
+def shown_accounting(enterprise: Enterprise) -> dict[str, Any]:
+    """What point-of-sale systems ask before they post payments: the hub takes every external type."""
+    stated = enterprise.data.get("AccountingConfiguration") or {}
+    return {
+        **{
+            name: stated.get(name)
+            for name in (
+                "AdditionalTaxIdentifier",
+                "CompanyName",
+                "BankAccountNumber",
+                "BankName",
+                "Iban",
+                "Bic",
+            )
+        },
+        "SurchargeConfiguration": {
+            "SurchargeFees": {},
+            "SurchargeServiceId": None,
+            "SurchargeTaxCode": None,
+        },
+        "EnabledExternalPaymentTypes": PAYMENT_TYPES,
+        "Options": [],
+    }
 
 
 async def get_configuration(session: Session, _body: EnterpriseRequest) -> Answer:
     tenant_id = session.tenant_id
 
     def look(reads: Reads) -> tuple[Enterprise, Settings]:
-        return _enterprise(reads, tenant_id), reads.settings(tenant_id)
+        return Properties(reads).of(tenant_id), reads.settings(tenant_id)
 
     enterprise, settings = await session.call.hub.read(look)
     return session.answer(
         {
             "NowUtc": utc(settings.clock.at(session.call.received_at)),
-            "Enterprise": shown_enterprise(enterprise, settings),
+            "Enterprise": {
+                **shown_enterprise(enterprise, settings),
+                "AccountingConfiguration": shown_accounting(enterprise),
+            },
             "Service": None,
             "PaymentCardStorage": None,
             "IsIdentityDocumentNumberRequired": False,
@@ -138,16 +169,18 @@ async def get_configuration(session: Session, _body: EnterpriseRequest) -> Answe
 async def get_enterprises(session: Session, body: GetEnterprises) -> Answer:
     wanted = frozenset(lowered(body.EnterpriseIds))
     linked = window(body.LinkedUtc, "LinkedUtc")
+    updated = window(body.UpdatedUtc, "UpdatedUtc")
     external = frozenset(body.ExternalIdentifiers or ())
 
     def keep(enterprise: Enterprise) -> bool:
         return (
             (not wanted or enterprise.uid in wanted)
             and is_within(enterprise.created_at, linked)
+            and is_within(enterprise.created_at, updated)
             and (not external or enterprise.data.get("ExternalIdentifier") in external)
         )
 
-    def show(reads: Reads, record: Record) -> dict[str, Any]:
+    def show(reads: Reads, _properties: Properties, record: Record) -> dict[str, Any]:
         row = shown_enterprise(record.doc, reads.settings(record.tenant_id))
         return {**row, "LinkedUtc": row["CreatedUtc"]}
 
@@ -160,13 +193,14 @@ async def _listed(
     listed: RecordList,
     limitation: Limitation,
     name: str,
-    show: Callable[[Reads, Record], dict[str, Any]],
+    show: Callable[[Reads, Properties, Record], dict[str, Any]],
 ) -> Answer:
     """A page of records under `name`, with the cursor."""
 
     def look(reads: Reads) -> list[dict[str, Any]]:
         found = listed.page(reads, session.tenants, limitation.Count, cursor_of(limitation))
-        return [show(reads, record) for record in found]
+        properties = Properties(reads)
+        return [show(reads, properties, record) for record in found]
 
     shown = await session.call.hub.read(look)
     cursor = shown[-1]["Id"] if shown else None
@@ -178,11 +212,7 @@ async def _listed(
 
 async def get_services(session: Session, body: GetServices) -> Answer:
     uids = lowered(body.ServiceIds)
-    kind = None
-    if body.ServiceType is not None:
-        kind = SERVICE_TYPES.get(body.ServiceType)
-        if kind is None:
-            raise invalid(WireFault("ServiceType", "value", "no such type of service"))
+    kind = SERVICE_TYPES.get(choice(body.ServiceType, "ServiceType", SERVICE_TYPES) or "")
     created = window(body.CreatedUtc, "CreatedUtc")
     updated = window(body.UpdatedUtc, "UpdatedUtc")
 
@@ -193,8 +223,8 @@ async def get_services(session: Session, body: GetServices) -> Answer:
             and is_within(service.updated_at, updated)
         )
 
-    def show(reads: Reads, record: Record) -> dict[str, Any]:
-        return shown_service(record.doc, _enterprise(reads, record.tenant_id))
+    def show(_reads: Reads, properties: Properties, record: Record) -> dict[str, Any]:
+        return shown_service(record.doc, properties.of(record.tenant_id))
 
     listed = RecordList("service", by="uid" if uids else "all", values=uids, keep=keep)
     limitation = body.Limitation or Limitation(Count=1000)
@@ -210,6 +240,7 @@ def shown_service(service: Service, enterprise: Enterprise) -> dict[str, Any]:
             "OccupancyStartOffset": "P0M0DT15H0M0S",
             "OccupancyEndOffset": "P0M0DT12H0M0S",
             "TimeUnit": "Day",
+            "TimeUnitPeriod": "Day",
         }
     else:
         value = {"Promotions": {**_PROMOTIONS, **service.data.get("Promotions", {})}}
@@ -221,7 +252,11 @@ def shown_service(service: Service, enterprise: Enterprise) -> dict[str, Any]:
         "Names": names,
         "ShortNames": service.data.get("ShortNames") or names,
         "Descriptions": service.data.get("Descriptions") or {},
+        "StartTime": None,
+        "EndTime": None,
         "Options": {"BillAsPackage": bool(service.data.get("BillAsPackage", False))},
+        "Promotions": value.get("Promotions"),
+        "Type": "Reservable" if service.kind == "bookable" else "Orderable",
         "Ordering": service.ordering,
         "Data": {"Discriminator": SERVICE_KINDS.get(service.kind, "Additional"), "Value": value},
         "ExternalIdentifier": service.data.get("ExternalIdentifier"),
@@ -240,14 +275,18 @@ async def get_products(session: Session, body: GetProducts) -> Answer:
     include_default = bool(uids) if body.IncludeDefault is None else body.IncludeDefault
 
     def keep(product: Product) -> bool:
-        return (
-            product.service in services
-            and (include_default or not product.data.get("IsDefault"))
-            and is_within(int(product.data.get("updated_at", 0)), updated)
+        return product.service in services and (
+            include_default or not product.data.get("IsDefault")
         )
 
     shown_by = _ProductRows()
-    listed = RecordList("product", by="uid" if uids else "all", values=uids, keep=keep)
+    listed = RecordList(
+        "product",
+        by="uid" if uids else "all",
+        values=uids,
+        keep=keep,
+        sift=_updated_within(updated),
+    )
 
     def look(reads: Reads) -> list[dict[str, Any]]:
         limitation = body.Limitation
@@ -261,6 +300,27 @@ async def get_products(session: Session, body: GetProducts) -> Answer:
     )
 
 
+def _times(data: dict[str, Any], enterprise: Enterprise) -> tuple[int, int]:
+    """When a thing was made and last changed; one that does not say is as old as the enterprise."""
+    created = int(data.get("created_at", enterprise.created_at))
+    return created, int(data.get("updated_at", created))
+
+
+def _updated_within(updated: Window | None) -> Sift | None:
+    if updated is None:
+        return None
+
+    def sift(reads: Reads, records: Sequence[Record]) -> list[Record]:
+        properties = Properties(reads)
+        return [
+            record
+            for record in records
+            if is_within(_times(record.doc.data, properties.of(record.tenant_id))[1], updated)
+        ]
+
+    return sift
+
+
 class _ProductRows:
     """Products as rows; what their prices are worked out with is read once for each tenant."""
 
@@ -272,7 +332,7 @@ class _ProductRows:
         if tenant_id not in self._facts:
             rates = {each.code: each for each in everything(reads, (tenant_id,), "tax_rate")}
             self._facts[tenant_id] = (
-                _enterprise(reads, tenant_id),
+                Properties(reads).of(tenant_id),
                 reads.settings(tenant_id),
                 rates,
             )
@@ -284,25 +344,38 @@ def shown_product(
     product: Product, enterprise: Enterprise, settings: Settings, rates: dict[str, TaxRate]
 ) -> dict[str, Any]:
     data = product.data
-    names = data.get("Names") or {enterprise.language: product.title}
+    language = enterprise.language
+    names = data.get("Names") or {language: product.title}
+    external_names = data.get("ExternalNames") or names
+    short_names = data.get("ShortNames") or {language: product.code}
     description = data.get("description")
+    descriptions = data.get("Descriptions") or (
+        {language: description} if isinstance(description, str) else {}
+    )
+    charging, posting = data.get("ChargingMode", "Once"), data.get("PostingMode", "Once")
+    price = shown_price(product, settings, rates)
+    created, updated = _times(data, enterprise)
     return {
         "Id": product.uid,
         "ServiceId": product.service,
-        "CreatedUtc": utc(int(data.get("created_at", enterprise.created_at))),
-        "UpdatedUtc": utc(int(data.get("updated_at", enterprise.created_at))),
+        "CreatedUtc": utc(created),
+        "UpdatedUtc": utc(updated),
         "CategoryId": None,
         "AccountingCategoryId": product.category or None,
         "IsActive": product.active,
         "IsDefault": bool(data.get("IsDefault", False)),
         "Name": product.title,
         "Names": names,
-        "ExternalNames": data.get("ExternalNames") or names,
-        "ShortNames": data.get("ShortNames") or {enterprise.language: product.code},
-        "Descriptions": data.get("Descriptions")
-        or ({enterprise.language: description} if isinstance(description, str) else {}),
-        "ChargingMode": data.get("ChargingMode", "Once"),
-        "PostingMode": data.get("PostingMode", "Once"),
+        "ExternalName": external_names.get(language),
+        "ExternalNames": external_names,
+        "ShortName": short_names.get(language),
+        "ShortNames": short_names,
+        "Description": descriptions.get(language),
+        "Descriptions": descriptions,
+        "Charging": charging,
+        "ChargingMode": charging,
+        "Posting": "Daily" if posting == "PerTimeUnit" else "Once",
+        "PostingMode": posting,
         "Options": {"BillAsPackage": bool(data.get("BillAsPackage", False))},
         "Promotions": _PROMOTIONS,
         "Classifications": {
@@ -310,10 +383,17 @@ def shown_product(
             "Beverage": False,
             "Wellness": False,
             "CityTax": False,
+            "Fee": False,
             **data.get("Classifications", {}),
         },
-        "Price": shown_price(product, settings, rates),
+        "Price": price,
+        "Pricing": {"Discriminator": "Absolute", "Value": price},
+        "ImageIds": [],
+        "Ordering": 0,
         "ExternalIdentifier": data.get("ExternalIdentifier") or product.code or None,
+        "TaxExemptionReason": None,
+        "TaxExemptionLegalReference": None,
+        "ConsumptionMoment": data.get("ConsumptionMoment", "ServiceOrderStart"),
     }
 
 
@@ -341,19 +421,20 @@ def shown_price(product: Product, settings: Settings, rates: dict[str, TaxRate])
 
 async def get_accounting_categories(session: Session, body: GetAccountingCategories) -> Answer:
     uids = lowered(body.AccountingCategoryIds)
-    states = frozenset(body.ActivityStates or ())
-    if not states <= {"Active", "Deleted"}:
-        raise invalid(WireFault("ActivityStates", "value", "Active or Deleted"))
+    states = choices(body.ActivityStates, "ActivityStates", ("Active", "Deleted"))
+    updated = window(body.UpdatedUtc, "UpdatedUtc")
 
     def keep(category: AccountingCategory) -> bool:
         return not states or ("Active" if category.active else "Deleted") in states
 
-    def show(reads: Reads, record: Record) -> dict[str, Any]:
+    def show(_reads: Reads, properties: Properties, record: Record) -> dict[str, Any]:
         category: AccountingCategory = record.doc
         data = category.data
+        enterprise = properties.of(record.tenant_id)
+        created_at, updated_at = _times(data, enterprise)
         return {
             "Id": category.uid,
-            "EnterpriseId": _enterprise(reads, record.tenant_id).uid or None,
+            "EnterpriseId": enterprise.uid or None,
             "IsActive": category.active,
             "Name": category.name,
             "Code": category.code or None,
@@ -362,9 +443,17 @@ async def get_accounting_categories(session: Session, body: GetAccountingCategor
             "LedgerAccountCode": data.get("LedgerAccountCode"),
             "PostingAccountCode": data.get("PostingAccountCode"),
             "CostCenterCode": data.get("CostCenterCode"),
+            "CreatedUtc": utc(created_at),
+            "UpdatedUtc": utc(updated_at),
         }
 
-    listed = RecordList("accounting_category", by="uid" if uids else "all", values=uids, keep=keep)
+    listed = RecordList(
+        "accounting_category",
+        by="uid" if uids else "all",
+        values=uids,
+        keep=keep,
+        sift=_updated_within(updated),
+    )
     return await _listed(session, listed, body.Limitation, "AccountingCategories", show)
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from orderhub.core.accounts import Account, AccountingCategory, Bill, Enterprise, Service
+from orderhub.core.accounts import (
+    Account,
+    AccountingCategory,
+    Bill,
+    Enterprise,
+    Service,
+    bill_keys,
+)
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import RecordChange
 from orderhub.core.tax import Taxation, TaxEnvironment, TaxRate
 from orderhub.core.values import Pricing, Settings
-from orderhub.dialects.mews.keys import account_keys, bill_keys
+from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.mews.session import NAME
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.dialects.wiring import digest

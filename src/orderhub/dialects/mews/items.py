@@ -28,6 +28,29 @@ TYPES: dict[LineKind, str] = {
     LineKind.DISCOUNT: "ProductOrderRebate",
     LineKind.FREIGHT: "Surcharge",
 }
+# The vendor's types of order items, as filters name them.
+ALL_TYPES = (
+    "CancellationFee",
+    "NightRebate",
+    "ProductOrderRebate",
+    "AdditionalExpenseRebate",
+    "Deposit",
+    "ExchangeRateDifference",
+    "CustomItem",
+    "ServiceCharge",
+    "CityTax",
+    "CityTaxDiscount",
+    "SpaceOrder",
+    "ProductOrder",
+    "Surcharge",
+    "TaxCorrection",
+    "ResourceUpgradeFee",
+    "InvoiceFee",
+    "MulticurrencyFee",
+    "AllowanceDiscount",
+    "AllowanceBreakage",
+    "AllowanceContraBreakage",
+)
 REVENUE: dict[str, str] = {"ProductOrder": "Product", "SpaceOrder": "Service"}
 STATES = ("Open", "Closed", "Inactive", "Canceled")
 SERVICE_ORDER_STATES: dict[Status, str] = {
@@ -144,6 +167,43 @@ def order_item(
         },
         "TaxExemptionReason": None,
         "TaxExemptionLegalReference": None,
+    }
+
+
+_OF_BILLS = (
+    "Id",
+    "AccountId",
+    "BillId",
+    "AccountingCategoryId",
+    "UnitCount",
+    "UnitAmount",
+    "Amount",
+    "OriginalAmount",
+    "RevenueType",
+    "CreatorProfileId",
+    "UpdaterProfileId",
+    "CreatedUtc",
+    "UpdatedUtc",
+    "ConsumedUtc",
+    "CanceledUtc",
+    "ClosedUtc",
+    "StartUtc",
+    "AccountingState",
+)
+
+
+def bill_item(order: Order, line: Line, closed: ClosedBills) -> dict[str, Any]:
+    """One line as bills show their items: an older shape, with another `Data`."""
+    item = order_item(order, line, "", closed)
+    product = item["Data"] and item["Data"]["Product"]
+    return {
+        **{name: item[name] for name in _OF_BILLS},
+        "OrderId": item["ServiceOrderId"],
+        "Data": {
+            "Discriminator": "Rebate" if line.kind is LineKind.DISCOUNT else item["Type"],
+            "Value": product
+            and {"ProductId": product["ProductId"], "AgeCategoryId": product["AgeCategoryId"]},
+        },
     }
 
 

@@ -1,8 +1,8 @@
-"""The names that accounts, bills and payments are searched by."""
+"""The names that accounts are searched by."""
 
 from __future__ import annotations
 
-from orderhub.core.accounts import Account, Bill, Payment
+from orderhub.core.accounts import Account
 
 
 def account_keys(account: Account) -> tuple[tuple[str, str], ...]:
@@ -19,15 +19,4 @@ def account_keys(account: Account) -> tuple[tuple[str, str], ...]:
     ):
         if value:
             pairs.append((name, value))
-    return tuple(pairs)
-
-
-def bill_keys(bill: Bill) -> tuple[tuple[str, str], ...]:
-    return (("state", bill.state.value), ("account", bill.account))
-
-
-def payment_keys(payment: Payment) -> tuple[tuple[str, str], ...]:
-    pairs = [("account", payment.account)]
-    if payment.bill:
-        pairs.append(("bill", payment.bill))
     return tuple(pairs)

@@ -19,6 +19,7 @@ from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.errors import TooHeavy, worded
 from orderhub.dialects.mews.items import (
+    ALL_TYPES,
     SERVICE_ORDER_STATES,
     STATES,
     order_item,
@@ -28,6 +29,7 @@ from orderhub.dialects.mews.mapping import order_added, place_order, refusal_of
 from orderhub.dialects.mews.paging import (
     Window,
     bad_cursor,
+    choices,
     cursor_of,
     lowered,
     window,
@@ -44,7 +46,8 @@ from orderhub.dialects.mews.wire import (
 _MOST_PAGES = 20
 _CHUNK = 1000
 _SERVICE_STATES = (
-    "Enquired",
+    "Inquired",
+    "Enquired",  # as it was spelled before
     "Requested",
     "Optional",
     "Confirmed",
@@ -119,8 +122,7 @@ def _query(body: GetOrderItems) -> LineQuery:
 
 def _keep(body: GetOrderItems) -> Callable[[dict[str, Any]], bool]:
     states = choices(body.AccountingStates, "AccountingStates", STATES)
-    # A type that no order of the hub has is a type nevertheless: it matches nothing.
-    types = frozenset(body.Types or ())
+    types = choices(body.Types, "Types", ALL_TYPES)
     currency = body.Currency
 
     def keep(item: dict[str, Any]) -> bool:
@@ -132,14 +134,6 @@ def _keep(body: GetOrderItems) -> Callable[[dict[str, Any]], bool]:
         )
 
     return keep
-
-
-def choices(given: Sequence[str] | None, name: str, known: Sequence[str]) -> frozenset[str]:
-    """The values of an enumeration. Raises Stop(INVALID) for one that is none of it."""
-    chosen = frozenset(given or ())
-    if not chosen <= set(known):
-        raise invalid(WireFault(name, "value", f"{name} are among {', '.join(known)}"))
-    return chosen
 
 
 class _Items:
@@ -263,11 +257,15 @@ async def cancel_items(session: Session, body: CancelOrderItems) -> Answer:
 
 
 async def get_service_orders(session: Session, body: GetProductServiceOrders) -> Answer:
-    states = choices(body.States, "States", _SERVICE_STATES)
+    states = {
+        "Inquired" if state == "Enquired" else state
+        for state in choices(body.States, "States", _SERVICE_STATES)
+    }
     updated = window(body.UpdatedUtc, "UpdatedUtc") or (None, None)
     query = OrderQuery(
         services=lowered(body.ServiceIds),
         names=tuple(OrderName("uid", uid) for uid in lowered(body.ProductServiceOrderIds)),
+        accounts=lowered(body.AccountIds),
         statuses=tuple(status for status, shown in SERVICE_ORDER_STATES.items() if shown in states),
         updated_from=updated[0],
         updated_to=updated[1],
@@ -276,17 +274,31 @@ async def get_service_orders(session: Session, body: GetProductServiceOrders) ->
     )
     if states and not query.statuses:
         return session.answer({"ProductServiceOrders": [], "Cursor": None}, empty=True)
+    reservations = frozenset(lowered(body.LinkedReservationIds))
 
     def look(reads: Reads) -> list[dict[str, Any]]:
         start, after = _service_order_start(reads, session.tenants, cursor_of(body.Limitation))
-        found: list[Order] = []
+        found: list[dict[str, Any]] = []
+        pages = 0
         for tenant_id in session.tenants[start:]:
-            limit = body.Limitation.Count - len(found)
-            if limit:
-                page = reads.orders(replace(query, tenant_id=tenant_id, after=after, limit=limit))
-                found += page.items
+            while len(found) < body.Limitation.Count:
+                limit = body.Limitation.Count - len(found)
+                here = replace(query, tenant_id=tenant_id, after=after, limit=limit)
+                orders = reads.orders(here).items
+                shown = [service_order(order) for order in orders]
+                found += [
+                    each
+                    for each in shown
+                    if not reservations or each["LinkedReservationId"] in reservations
+                ]
+                if len(orders) < limit:
+                    break
+                after = f"{orders[-1].occurred_at}.{orders[-1].id}"
+                pages += 1
+                if pages >= _MOST_PAGES and len(found) < body.Limitation.Count:
+                    raise TooHeavy("the filters match too few orders: narrow them")
             after = ""
-        return [service_order(order) for order in found]
+        return found
 
     shown = await session.call.hub.read(look)
     cursor = shown[-1]["Id"] if shown else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from orderhub.core.known import Record
@@ -18,6 +18,7 @@ _MOST_LOOKED_AT = 50_000
 
 Window = tuple[int, int]
 Keep = Callable[[Any], bool]
+Sift = Callable[[Reads, Sequence[Record]], list[Record]]
 
 
 def window(interval: Interval | None, name: str) -> Window | None:
@@ -29,6 +30,20 @@ def window(interval: Interval | None, name: str) -> Window | None:
 def is_within(at_us: int, within: Window | None) -> bool:
     """Whether an instant lies in the window; without one everything does."""
     return within is None or within[0] <= at_us < within[1]
+
+
+def choices(given: Sequence[str] | None, name: str, known: Collection[str]) -> frozenset[str]:
+    """The values of an enumeration. Raises Stop(INVALID) for one that is none of it."""
+    chosen = frozenset(given or ())
+    if not chosen <= set(known):
+        raise invalid(WireFault(name, "value", f"{name} are among {', '.join(known)}"))
+    return chosen
+
+
+def choice(given: str | None, name: str, known: Collection[str]) -> str | None:
+    """One value of an enumeration, or none. Raises Stop(INVALID)."""
+    choices(None if given is None else [given], name, known)
+    return given
 
 
 def lowered(ids: Sequence[str] | None) -> tuple[str, ...]:
@@ -48,15 +63,23 @@ class RecordList:
 
     by, values   an indexed name that must be one of the values; `all` = any
     keep         what no index can tell
+    sift         what the record alone cannot tell: those of one tenant's records that belong to the list
     """
 
     def __init__(
-        self, kind: str, *, by: str = "all", values: tuple[str, ...] = (), keep: Keep | None = None
+        self,
+        kind: str,
+        *,
+        by: str = "all",
+        values: tuple[str, ...] = (),
+        keep: Keep | None = None,
+        sift: Sift | None = None,
     ) -> None:
         self._kind = kind
         self._by = by
         self._values = values
         self._keep = keep
+        self._sift = sift
 
     def page(
         self, reads: Reads, tenants: Sequence[int], limit: int, cursor: str = ""
@@ -78,7 +101,8 @@ class RecordList:
                         after_id=after,
                     )
                 )
-                found += [r for r in chunk if self._keep is None or self._keep(r.doc)]
+                kept = [r for r in chunk if self._keep is None or self._keep(r.doc)]
+                found += kept if self._sift is None else self._sift(reads, kept)
                 looked_at += len(chunk)
                 if len(chunk) < _CHUNK:
                     break

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import replace
-
-from orderhub.core.accounts import Account, AccountKind, BillState, Payment
-from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.accounts import AccountKind, Payment
+from orderhub.core.billing import TakePayment
+from orderhub.core.commands import PlaceOrder
 from orderhub.core.known import Accepted, Record
-from orderhub.core.money import is_storable
-from orderhub.core.queries import Reads, RecordQuery
-from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Answer, Refused, WireFault, invalid
-from orderhub.dialects.mews.items import amount
-from orderhub.dialects.mews.keys import bill_keys, payment_keys
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Rejected
+from orderhub.dialects.contract import Answer, WireFault, invalid
+from orderhub.dialects.mews.errors import worded
+from orderhub.dialects.mews.items import STATES, amount
 from orderhub.dialects.mews.mapping import finite
+from orderhub.dialects.mews.orders import closed_bills
 from orderhub.dialects.mews.paging import (
     RecordList,
+    choice,
+    choices,
     cursor_of,
     is_within,
     lowered,
     window,
 )
-from orderhub.dialects.mews.session import Session, enterprise_of
+from orderhub.dialects.mews.session import Properties, Session
 from orderhub.dialects.mews.times import utc
 from orderhub.dialects.mews.wire import (
     AddExternalPayment,
@@ -32,55 +34,94 @@ from orderhub.dialects.mews.wire import (
 )
 from orderhub.dialects.wiring import encode
 
-PAYMENT_TYPES = frozenset(
+PAYMENT_TYPES = (
+    "Unspecified",
+    "BadDebts",
+    "Bacs",
+    "WireTransfer",
+    "Invoice",
+    "ExchangeRateDifference",
+    "Complimentary",
+    "Reseller",
+    "ExchangeRoundingDifference",
+    "Barter",
+    "Commission",
+    "BankCharges",
+    "CrossSettlement",
+    "Cash",
+    "CreditCard",
+    "Prepayment",
+    "Cheque",
+    "Bancontact",
+    "IDeal",
+    "PayPal",
+    "GiftCard",
+    "LoyaltyPoints",
+    "ChequeVacances",
+    "OnlinePayment",
+    "CardCheck",
+    "PaymentHubRedirection",
+    "Voucher",
+    "MasterCard",
+    "Visa",
+    "Amex",
+    "Discover",
+    "DinersClub",
+    "Jcb",
+    "UnionPay",
+    "Twint",
+    "Reka",
+    "LoyaltyCard",
+    "PosDiningAndSpaReward",
+    "DirectDebit",
+    "DepositCheck",
+    "DepositCash",
+    "DepositCreditCard",
+    "DepositWireTransfer",
+)
+# The types of external payments that bills call by their own name; the rest is `Other` there.
+_TYPES_OF_BILLS = frozenset(
     [
+        "Cash",
         "Unspecified",
         "BadDebts",
-        "Bacs",
         "WireTransfer",
-        "Invoice",
         "ExchangeRateDifference",
-        "Complimentary",
-        "Reseller",
         "ExchangeRoundingDifference",
-        "Barter",
-        "Commission",
         "BankCharges",
-        "CrossSettlement",
-        "Cash",
-        "CreditCard",
-        "Prepayment",
         "Cheque",
-        "Bancontact",
-        "IDeal",
-        "PayPal",
-        "GiftCard",
-        "LoyaltyPoints",
-        "ChequeVacances",
-        "OnlinePayment",
-        "CardCheck",
-        "PaymentHubRedirection",
-        "Voucher",
-        "MasterCard",
-        "Visa",
-        "Amex",
-        "Discover",
-        "DinersClub",
-        "Jcb",
-        "UnionPay",
-        "Twint",
-        "Reka",
-        "LoyaltyCard",
-        "PosDiningAndSpaReward",
-        "DirectDebit",
-        "DepositCheck",
-        "DepositCash",
-        "DepositCreditCard",
-        "DepositWireTransfer",
     ]
 )
-# The payments of one bill that are looked at.
-_MOST_PAYMENTS = 5_000
+# Types of payments by which of ours they find: every one, one kind, or none that the hub takes.
+_KINDS = {
+    "Payment": "",
+    "ExternalPayment": "external",
+    "InvoicePayment": "invoice",
+    "CreditCardPayment": None,
+    "AlternativePayment": None,
+    "CashPayment": None,
+    "GhostPayment": None,
+    "TaxDeductedPayment": None,
+}
+_PAYMENT_STATES = ("Charged", "Canceled", "Pending", "Failed", "Verifying")
+_WINDOWS = ("CreatedUtc", "UpdatedUtc", "ChargedUtc", "ClosedUtc", "SettlementUtc")
+# Where a refusal of core.billing is not about the parameter that FIELDS names.
+_FIELDS = {
+    "bill": "BillId",
+    "category": "AccountingCategoryId",
+    "reservation": "ReservationId",
+    "currency": "Currency",
+    "amount": "GrossValue",
+}
+
+
+def settled_at(payment: Payment) -> int | None:
+    """Money taken outside is settled at once, an invoice when it is paid."""
+    return None if payment.kind == "invoice" else payment.created_at
+
+
+def accounting_state(payment: Payment, closed_at: int | None) -> str:
+    return "Inactive" if not payment.amount else "Open" if closed_at is None else "Closed"
 
 
 def shown_payment(record: Record, enterprise: str, closed_at: int | None) -> dict[str, Any]:
@@ -92,15 +133,15 @@ def shown_payment(record: Record, enterprise: str, closed_at: int | None) -> dic
         "Type": payment.data.get("type", "Unspecified"),
         "ExternalIdentifier": payment.reference or None,
     }
-    state = "Inactive" if not payment.amount else "Open" if closed_at is None else "Closed"
     return {
         "Id": record.uid,
         "EnterpriseId": enterprise or None,
         "AccountId": payment.account,
-        "AccountType": payment.data.get("account_type"),
+        "AccountType": "Company" if payment.account_kind is AccountKind.COMPANY else "Customer",
+        "PaymentRequestId": None,
         "BillId": payment.bill or None,
-        "ReservationId": payment.data.get("reservation"),
-        "AccountingCategoryId": payment.data.get("category"),
+        "ReservationId": payment.reservation or None,
+        "AccountingCategoryId": payment.category or None,
         "Amount": value,
         "OriginalAmount": value,
         "Notes": payment.notes or None,
@@ -110,196 +151,176 @@ def shown_payment(record: Record, enterprise: str, closed_at: int | None) -> dic
         "ChargedUtc": utc(payment.created_at),
         "CreatedUtc": utc(payment.created_at),
         "UpdatedUtc": utc(payment.updated_at),
-        "AccountingState": state,
+        "SettlementUtc": utc(settled_at(payment)),
+        "AccountingState": accounting_state(payment, closed_at),
         "State": "Charged",
         "Identifier": payment.reference or None,
         "Type": "InvoicePayment" if is_invoice else "ExternalPayment",
+        "Kind": None,
         "Data": {
             "Discriminator": "Invoice" if is_invoice else "External",
             "CreditCard": None,
-            "Invoice": {"InvoiceId": payment.bill} if is_invoice else None,
+            "Invoice": {"InvoiceId": payment.bill, "Type": "Receivable"} if is_invoice else None,
             "External": None if is_invoice else external,
+            "Ghost": None,
+            "Alternative": None,
         },
+        "PaymentOrigin": "BillBalancing" if is_invoice else "Api",
     }
 
 
-def account_of(reads: Reads, tenant_id: int, uid: str, name: str) -> Account:
-    record = reads.record(tenant_id, "account", "uid", uid)
-    if record is None or not record.doc.active:
-        raise invalid(WireFault(name, "value", f"no account {uid}"))
-    account: Account = record.doc
-    return account
+_OF_BILLS = (
+    "Id",
+    "AccountId",
+    "BillId",
+    "AccountingCategoryId",
+    "Amount",
+    "OriginalAmount",
+    "Notes",
+    "SettlementId",
+    "ConsumedUtc",
+    "ClosedUtc",
+    "AccountingState",
+    "State",
+    "Identifier",
+)
 
 
-def open_bill(reads: Reads, tenant_id: int, uid: str) -> Record:
-    """The bill, which must be open: it is refused as unknown or closed otherwise."""
-    record = reads.record(tenant_id, "bill", "uid", uid)
-    if record is None or record.doc.state is BillState.DELETED:
-        raise Refused(Rejected(Reason.BILL_UNKNOWN, "bill", f"no bill {uid}"))
-    if record.doc.state is not BillState.OPEN:
-        raise Refused(Rejected(Reason.BILL_CLOSED, "bill", "the bill is closed"))
-    return record
-
-
-def payments_of_bill(reads: Reads, tenant_id: int, uid: str) -> tuple[Record, ...]:
-    return reads.records(
-        RecordQuery(
-            tenant_id=tenant_id,
-            kind="account_payment",
-            by="bill",
-            values=(uid,),
-            newest_first=True,
-            limit=_MOST_PAYMENTS,
-        )
-    )
-
-
-def enterprise_uid_of(reads: Reads, tenant_id: int) -> str:
-    enterprise = enterprise_of(reads, tenant_id)
-    return "" if enterprise is None else enterprise.uid
+def bill_payment(record: Record, closed_at: int | None) -> dict[str, Any]:
+    """A payment as bills show theirs: an older shape, with another `Data`."""
+    item = shown_payment(record, "", closed_at)
+    external = item["Data"]["External"]
+    if external is None:
+        data: dict[str, Any] = {
+            "Discriminator": "Invoice",
+            "Value": {"InvoiceId": item["BillId"]},
+        }
+    else:
+        kind = external["Type"]
+        data = {"Discriminator": kind if kind in _TYPES_OF_BILLS else "Other", "Value": None}
+    return {**{name: item[name] for name in _OF_BILLS}, "AmountDefault": None, "Data": data}
 
 
 async def add_external_payment(session: Session, body: AddExternalPayment) -> Answer:
     name = "AccountId" if body.AccountId else "CustomerId"
     uid = (body.AccountId or body.CustomerId or "").lower()
     if not uid:
-        raise invalid(WireFault("CustomerId", "missing", "CustomerId is required"))
-    if body.Type is not None and body.Type not in PAYMENT_TYPES:
-        raise invalid(WireFault("Type", "value", "no such type of external payment"))
-    value = _payment_amount(body)
-    if value < 0 and not session.may("rebates"):
-        raise Refused(Rejected(Reason.REBATE_NOT_PERMITTED, "price", "a negative payment"))
-    settings = await session.settings()
-    if not settings.accepts(body.Amount.Currency):
-        raise Refused(Rejected(Reason.CURRENCY_NOT_ENABLED, "lines[0].currency"))
-    now = settings.clock.at(session.call.received_at)
-    category = (body.AccountingCategoryId or "").lower()
-    tenant_id = session.tenant_id
-
-    def look(reads: Reads) -> tuple[Account, Record | None]:
-        account = account_of(reads, tenant_id, uid, name)
-        if category and reads.record(tenant_id, "accounting_category", "uid", category) is None:
-            raise Refused(Rejected(Reason.CATEGORY_UNKNOWN, "lines[0].category"))
-        if not body.BillId:
-            return account, None
-        record = open_bill(reads, tenant_id, body.BillId.lower())
-        if record.doc.account != uid:
-            raise Refused(Rejected(Reason.BILL_OF_OTHER_ACCOUNT, "bill"))
-        return account, record
-
-    account, bill = await session.call.hub.read(look)
-    data: dict[str, Any] = {
-        "type": body.Type or "Unspecified",
-        "account_type": "Company" if account.kind is AccountKind.COMPANY else "Customer",
-    }
-    if category:
-        data["category"] = category
-    if body.ReservationId:
-        data["reservation"] = body.ReservationId.lower()
-    payment = Payment(
-        account=uid,
-        bill="" if bill is None else bill.uid,
-        currency=body.Amount.Currency,
-        amount=value,
-        reference=body.ExternalIdentifier or "",
-        notes=body.Notes or "",
-        created_at=now,
-        updated_at=now,
-        data=data,
+        raise invalid(WireFault("AccountId", "missing", "AccountId is required"))
+    command = PlaceOrder(
+        origin=session.origin(),
+        terms=TakePayment(
+            account=uid,
+            bill=(body.BillId or "").lower(),
+            currency=body.Amount.Currency,
+            amount=_payment_amount(body),
+            category=(body.AccountingCategoryId or "").lower(),
+            reservation=(body.ReservationId or "").lower(),
+            reference=body.ExternalIdentifier or "",
+            notes=body.Notes or "",
+            data={"type": choice(body.Type, "Type", PAYMENT_TYPES) or "Unspecified"},
+            may_refund=session.may("rebates"),
+            may_charge_companies=session.may("company_billing", default=True),
+        ),
     )
-    changes = [RecordChange(kind="account_payment", doc=payment, keys=payment_keys(payment))]
-    if bill is not None:
-        # Written with its version, so that the bill cannot be closed at the same moment.
-        touched = replace(bill.doc, updated_at=now)
-        changes.append(
-            RecordChange(
-                kind="bill",
-                id=bill.id,
-                if_version=bill.version,
-                doc=touched,
-                keys=bill_keys(touched),
-            )
-        )
-    command = PutRecords(origin=session.origin(), changes=tuple(changes))
 
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode({"ExternalPaymentId": accepted.records[0].uid}))
 
-    return await session.call.submit(command, answer)
+    def words(rejected: Rejected) -> Answer:
+        return worded(session.call, rejected, _FIELDS.get(rejected.field, name))
+
+    return await session.call.submit(command, answer, words)
 
 
 def _payment_amount(body: AddExternalPayment) -> Decimal:
     """A payment is not taxed: net and gross are the same, either will do."""
     given = body.Amount
-    value = given.GrossValue if given.GrossValue is not None else given.NetValue
+    net = finite(given.NetValue, "Amount.NetValue")
+    gross = finite(given.GrossValue, "Amount.GrossValue")
+    value = net if gross is None else gross
     if value is None:
         raise invalid(WireFault("Amount.GrossValue", "missing", "GrossValue is required"))
-    if given.NetValue is not None and given.GrossValue is not None and value != given.NetValue:
+    if net is not None and net != value:
         raise invalid(WireFault("Amount.NetValue", "value", "a payment is not taxed"))
-    if finite(value, "Amount.GrossValue") is None or not is_storable(value):
-        raise invalid(WireFault("Amount.GrossValue", "value", "the amount cannot be kept"))
     return value
 
 
 async def get_payments(session: Session, body: GetPayments) -> Answer:
-    windows = {
-        name: window(getattr(body, name), name)
-        for name in ("CreatedUtc", "UpdatedUtc", "ChargedUtc", "ClosedUtc")
-    }
-    filters = (body.PaymentIds, body.BillIds, body.AccountIds, *windows.values())
-    if not any(filters):
-        raise invalid(WireFault("PaymentIds", "missing", "at least one filter is needed"))
-    states = frozenset(body.AccountingStates or ()) | frozenset(
-        [body.AccountingState] if body.AccountingState else []
+    windows = {name: window(getattr(body, name), name) for name in _WINDOWS}
+    payments, bills, accounts, reservations = (
+        lowered(each)
+        for each in (body.PaymentIds, body.BillIds, body.AccountIds, body.ReservationIds)
     )
-    by: str = "all"
-    values: tuple[str, ...] = ()
-    for name, given in (
-        ("uid", lowered(body.PaymentIds)),
-        ("bill", lowered(body.BillIds)),
-        ("account", lowered(body.AccountIds)),
-    ):
-        if given:
-            by, values = name, given
-            break
-    bills, accounts = frozenset(lowered(body.BillIds)), frozenset(lowered(body.AccountIds))
-    charged = body.States is None or not body.States or "Charged" in body.States
-    kinds = {
-        None: None,
-        "Payment": None,
-        "ExternalPayment": "external",
-        "InvoicePayment": "invoice",
-    }
-    kind = kinds.get(body.Type, "none")
+    if not any((payments, bills, accounts, reservations, *windows.values())):
+        raise invalid(WireFault("PaymentIds", "missing", "at least one filter is needed"))
+    states = choices(
+        [*(body.AccountingStates or ()), *([body.AccountingState] if body.AccountingState else ())],
+        "AccountingStates",
+        STATES,
+    )
+    # Every payment of the hub was made.
+    charged = "Charged" in (choices(body.States, "States", _PAYMENT_STATES) or {"Charged"})
+    kind = _KINDS[choice(body.Type, "Type", _KINDS) or "Payment"]
 
     def keep(payment: Payment) -> bool:
+        settled = settled_at(payment)
         return (
             charged
-            and (kind is None or payment.kind == kind)
+            and kind in ("", payment.kind)
             and (not bills or payment.bill in bills)
             and (not accounts or payment.account in accounts)
+            and (not reservations or payment.reservation in reservations)
             and (not body.Currency or payment.currency == body.Currency)
             and is_within(payment.created_at, windows["CreatedUtc"])
             and is_within(payment.updated_at, windows["UpdatedUtc"])
             and is_within(payment.created_at, windows["ChargedUtc"])
+            and (windows["SettlementUtc"] is None or settled is not None)
+            and is_within(settled or 0, windows["SettlementUtc"] if settled else None)
         )
 
-    listed = RecordList("account_payment", by=by, values=values, keep=keep)
+    def sift(reads: Reads, records: Sequence[Record]) -> list[Record]:
+        closed = _closed(reads, records)
+        closed_within = windows["ClosedUtc"]
+        return [
+            record
+            for record in records
+            if (not states or accounting_state(record.doc, closed.get(record.uid)) in states)
+            and (
+                closed_within is None
+                or (record.uid in closed and is_within(closed[record.uid], closed_within))
+            )
+        ]
 
-    def look(reads: Reads) -> tuple[list[dict[str, Any]], str | None]:
+    by, values = next(
+        (
+            (name, given)
+            for name, given in (("uid", payments), ("bill", bills), ("account", accounts))
+            if given
+        ),
+        ("all", ()),
+    )
+    listed = RecordList("account_payment", by=by, values=values, keep=keep, sift=sift)
+
+    def look(reads: Reads) -> list[dict[str, Any]]:
         limitation = body.Limitation
         found = listed.page(reads, session.tenants, limitation.Count, cursor_of(limitation))
-        shown = []
-        for record in found:
-            bill = reads.record(record.tenant_id, "bill", "uid", record.doc.bill)
-            closed_at = bill.doc.closed_at if bill is not None and bill.doc.closed_at else None
-            row = shown_payment(record, enterprise_uid_of(reads, record.tenant_id), closed_at)
-            is_closed_then = windows["ClosedUtc"] is None or (
-                closed_at is not None and is_within(closed_at, windows["ClosedUtc"])
-            )
-            if is_closed_then and (not states or row["AccountingState"] in states):
-                shown.append(row)
-        return shown, found[-1].uid if found else None
+        closed, properties = _closed(reads, found), Properties(reads)
+        return [
+            shown_payment(record, properties.of(record.tenant_id).uid, closed.get(record.uid))
+            for record in found
+        ]
 
-    shown, cursor = await session.call.hub.read(look)
-    return session.answer({"Payments": shown, "Cursor": cursor}, empty=cursor is None)
+    shown = await session.call.hub.read(look)
+    cursor = shown[-1]["Id"] if shown else None
+    return session.answer({"Payments": shown, "Cursor": cursor}, empty=not shown)
+
+
+def _closed(reads: Reads, records: Sequence[Record]) -> dict[str, int]:
+    """When the bills of these payments were closed, by the payments' ids."""
+    found: dict[str, int] = {}
+    for tenant_id in {record.tenant_id for record in records}:
+        here = [record for record in records if record.tenant_id == tenant_id]
+        bills = tuple({record.doc.bill for record in here if record.doc.bill})
+        closed = closed_bills(reads, tenant_id, bills)
+        found |= {r.uid: closed[r.doc.bill] for r in here if r.doc.bill in closed}
+    return found

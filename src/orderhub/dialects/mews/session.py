@@ -173,7 +173,7 @@ async def _choose_one(session: Session, name: str) -> None:
 def _bears(enterprise: Enterprise | None, name: str, wanted: str) -> bool:
     if enterprise is None:
         return False
-    return wanted == (enterprise.uid if name == "EnterpriseId" else enterprise.chain)
+    return wanted == (enterprise.uid if name == "EnterpriseId" else chain_of(enterprise))
 
 
 async def _choose_some(session: Session) -> None:
@@ -191,7 +191,7 @@ async def _choose_some(session: Session) -> None:
         for tenant_id in session.tenants:
             enterprise = enterprise_of(reads, tenant_id)
             if enterprise is not None:
-                uid = enterprise.chain if name == "ChainIds" else enterprise.uid
+                uid = chain_of(enterprise) if name == "ChainIds" else enterprise.uid
                 if uid in uids:
                     chosen.append(tenant_id)
                     seen.add(uid)
@@ -207,6 +207,27 @@ def enterprise_of(reads: Reads, tenant_id: int) -> Enterprise | None:
     """The property behind a tenant."""
     record = reads.record(tenant_id, "enterprise", "all", "")
     return None if record is None else record.doc
+
+
+def chain_of(enterprise: Enterprise) -> str:
+    """A property that belongs to no chain is one of its own."""
+    return enterprise.chain or enterprise.uid
+
+
+class Properties:
+    """The properties behind tenants, each read once."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._found: dict[int, Enterprise] = {}
+
+    def of(self, tenant_id: int) -> Enterprise:
+        """A tenant that only other doors set up is a property without an id of its own."""
+        if tenant_id not in self._found:
+            self._found[tenant_id] = enterprise_of(self._reads, tenant_id) or Enterprise(
+                id=0, uid="", name=self._reads.settings(tenant_id).name
+            )
+        return self._found[tenant_id]
 
 
 def enterprise_uid(settings: Settings) -> str:

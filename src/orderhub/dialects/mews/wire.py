@@ -152,6 +152,8 @@ class CancelOrderItems(EnterpriseRequest, kw_only=True):
 class GetProductServiceOrders(ListRequest, kw_only=True):
     ServiceIds: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
     ProductServiceOrderIds: Ids | None = None
+    AccountIds: Ids | None = None
+    LinkedReservationIds: Ids | None = None
     States: Texts | None = None
     UpdatedUtc: Interval | None = None
 
@@ -212,6 +214,8 @@ class AddCustomer(Request, kw_only=True):
     LanguageCode: Text | None = None
     PreferredLanguageCode: Text | None = None
     BirthDate: Text | None = None
+    BirthCountryCode: Text | None = None
+    BirthCountrySubdivisionCode: Text | None = None
     BirthPlace: Text | None = None
     Occupation: Text | None = None
     Email: Text | None = None
@@ -229,6 +233,7 @@ class AddCustomer(Request, kw_only=True):
     Options: Texts | None = None
     ItalianDestinationCode: Text | None = None
     ItalianFiscalCode: Text | None = None
+    ItalianLotteryCode: Annotated[str, Meta(min_length=2, max_length=15)] | None = None
     IdentityCard: dict[str, Any] | None = None
     Passport: dict[str, Any] | None = None
     Visa: dict[str, Any] | None = None
@@ -237,17 +242,24 @@ class AddCustomer(Request, kw_only=True):
 
 class GetCompanies(Request, kw_only=True):
     ChainIds: Ids | None = None
+    MotherCompanyIds: Ids | None = None
     Ids: Ids | None = None
     Names: Texts | None = None
     ExternalIdentifiers: Texts | None = None
+    ActivityStates: Texts | None = None
     CreatedUtc: Interval | None = None
     UpdatedUtc: Interval | None = None
+    # Deprecated: the interval of one of the two.
+    TimeFilter: Text | None = None
+    StartUtc: Instant | None = None
+    EndUtc: Instant | None = None
     Limitation: Limitation | None = None
 
 
 class CompanyOptions(Struct, kw_only=True):
-    Invoiceable: bool
+    Invoiceable: bool = False
     AddFeesToInvoices: bool = False
+    AddTaxDeductedPaymentToInvoices: bool = False
 
 
 class CreditRating(Struct, kw_only=True):
@@ -278,6 +290,7 @@ class AddCompany(Request, kw_only=True):
     Department: Text | None = None
     DunsNumber: Text | None = None
     CreditRating: CreditRating | None = None
+    ReferenceIdentifier: Text | None = None
     ExternalIdentifier: Text | None = None
 
 
@@ -303,7 +316,10 @@ class GetBills(ListRequest, kw_only=True):
     CustomerIds: Ids | None = None
     AccountIds: Ids | None = None
     State: Text | None = None
+    Type: Text | None = None
+    CorrectionState: Texts | None = None
     ClosedUtc: Interval | None = None
+    IssuedUtc: Interval | None = None
     CreatedUtc: Interval | None = None
     UpdatedUtc: Interval | None = None
     DueUtc: Interval | None = None
@@ -316,7 +332,15 @@ class BillOptions(Struct, kw_only=True):
     DisplayTaxation: BoolUpdate | None = None
 
 
+class AssociatedAccount(Struct, kw_only=True):
+    Id: Id
+    TaxIdentifier: StringUpdate | None = None
+    Address: AddressParameters | None = None
+
+
 class CloseBill(EnterpriseRequest, kw_only=True):
+    """`TaxIdentifier`, `CompanyTaxIdentifier` and `Address` are deprecated names."""
+
     BillId: Id
     Type: Text
     BillCounterId: Id | None = None
@@ -325,9 +349,14 @@ class CloseBill(EnterpriseRequest, kw_only=True):
     TaxedDate: StringUpdate | None = None
     DueDate: StringUpdate | None = None
     VariableSymbol: StringUpdate | None = None
+    PurchaseOrderNumber: StringUpdate | None = None
+    AccountTaxIdentifier: StringUpdate | None = None
     TaxIdentifier: StringUpdate | None = None
+    CompanyTaxIdentifier: StringUpdate | None = None
     Notes: StringUpdate | None = None
+    AccountAddress: AddressParameters | None = None
     Address: AddressParameters | None = None
+    AssociatedAccountData: Annotated[list[AssociatedAccount], Meta(max_length=1)] | None = None
 
 
 class DeleteBills(EnterpriseRequest, kw_only=True):
@@ -349,7 +378,8 @@ class AddExternalPayment(EnterpriseRequest, kw_only=True):
 class GetPayments(ListRequest, kw_only=True):
     PaymentIds: Ids | None = None
     BillIds: Ids | None = None
-    AccountIds: Ids | None = None
+    AccountIds: Hundred | None = None
+    ReservationIds: Ids | None = None
     CreatedUtc: Interval | None = None
     UpdatedUtc: Interval | None = None
     ChargedUtc: Interval | None = None
@@ -391,6 +421,7 @@ class GetAccountingCategories(ListRequest, kw_only=True):
 
 class GetEnterprises(ListRequest, kw_only=True):
     LinkedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
     ExternalIdentifiers: Texts | None = None
 
 

@@ -1,0 +1,371 @@
+"""Bills settled: payments put on them, bills closed and deleted.
+
+What is on a bill is counted where the change is committed: a charge that arrives meanwhile either
+is on the bill, or finds it closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.core.accounts import (
+    Account,
+    AccountKind,
+    Bill,
+    BillState,
+    Payment,
+    bill_keys,
+    payment_keys,
+)
+from orderhub.core.business import Business, HeldName, Needs
+from orderhub.core.commands import OrderName, PlaceOrder, Terms
+from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey, Wanted
+from orderhub.core.money import ZERO, is_storable
+from orderhub.core.queries import cancelled_at
+from orderhub.core.refusals import Reason, Rejected
+
+_PAYMENT = "account_payment"
+
+
+class TakePayment(Terms, frozen=True, kw_only=True):
+    """Money an account paid outside, put on one of its open bills or (bill empty) on none."""
+
+    account: str
+    bill: str = ""
+    currency: str
+    amount: Decimal  # positive for money received
+    category: str = ""
+    reservation: str = ""
+    reference: str = ""
+    notes: str = ""
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    may_refund: bool = False  # negative amounts
+    may_charge_companies: bool = True
+
+
+class CloseBill(Terms, frozen=True, kw_only=True):
+    """A receipt is paid in full; an invoice is balanced by an invoice payment of what is still owed.
+
+    notes       None = as they are
+    associates  accounts that `data` speaks of: the bill must concern them
+    data        merged over the bill's
+    """
+
+    bill: str
+    kind: str  # `receipt` or `invoice`
+    notes: str | None = None
+    associates: tuple[str, ...] = ()
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class DeleteBills(Terms, frozen=True, kw_only=True):
+    """All of them, or none. A deleted bill is kept, unseen, so that nothing can be put on it any more."""
+
+    bills: tuple[str, ...]
+
+
+def owed(known: Known, tenant: int, bill: str) -> dict[str, Decimal]:
+    """What the account still owes on a bill, by currency; settled currencies are left out."""
+    found: dict[str, Decimal] = {}
+    for order in known.orders(tenant, OrderName("bill", bill)):
+        for line in order.lines:
+            if cancelled_at(order, line) is None:
+                found[order.currency] = found.get(order.currency, ZERO) + line.gross
+    for record in known.records(tenant, _PAYMENT, "bill", bill):
+        payment: Payment = record.doc
+        found[payment.currency] = found.get(payment.currency, ZERO) - payment.amount
+    return {currency: value for currency, value in found.items() if value}
+
+
+def refused_bill(bill: Bill | None, uid: str, account: str = "") -> Rejected | None:
+    """Why nothing can be put on a bill: there is none, it is closed, or (account given) another's."""
+    if bill is None or bill.state is BillState.DELETED:
+        return Rejected(Reason.BILL_UNKNOWN, "bill", f"no bill {uid}")
+    if bill.state is not BillState.OPEN:
+        return Rejected(Reason.BILL_CLOSED, "bill", "the bill is closed")
+    if account and bill.account != account:
+        return Rejected(Reason.BILL_OF_OTHER_ACCOUNT, "bill", "the bill is another account's")
+    return None
+
+
+def refused_account(account: Account | None, uid: str, *, companies: bool) -> Rejected | None:
+    if account is None or not account.active:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "account", f"no account {uid}")
+    if account.kind is AccountKind.COMPANY and not companies:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "account", "the caller may not charge companies")
+    return None
+
+
+def bill_name(uid: str) -> HeldName:
+    """What whoever puts something on a bill, closes or deletes it holds until the commit."""
+    return ("bill", "uid", uid)
+
+
+def _now(command: PlaceOrder, known: Known) -> int:
+    return known.settings(command.origin.tenant_id).clock.at(command.origin.recorded_at)
+
+
+def _with_bill(record: Record, **members: Any) -> Record:
+    bill = msgspec.structs.replace(record.doc, **members)
+    return msgspec.structs.replace(
+        record, doc=bill, version=record.version + 1, keys=bill_keys(bill)
+    )
+
+
+def _payment(tenant: int, record_id: int, uid: str, payment: Payment) -> Record:
+    return Record(
+        tenant_id=tenant,
+        kind=_PAYMENT,
+        id=record_id,
+        uid=uid,
+        code="",
+        doc=payment,
+        keys=payment_keys(payment),
+    )
+
+
+# --- payments
+
+
+def _payment_needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
+    terms = command.terms
+    assert isinstance(terms, TakePayment)
+    for kind, uid in (
+        ("account", terms.account),
+        ("bill", terms.bill),
+        ("accounting_category", terms.category),
+        ("reservation", terms.reservation),
+    ):
+        if uid:
+            yield RecordKey(command.origin.tenant_id, kind, "uid", uid)
+
+
+def take(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+    """The payment, first among the records."""
+    terms = command.terms
+    assert isinstance(terms, TakePayment)
+    tenant = command.origin.tenant_id
+    refusal = _refused_payment(terms, known, tenant)
+    if refusal is not None:
+        return refusal
+    now = _now(command, known)
+    account: Account = known.doc(tenant, "account", "uid", terms.account)
+    payment = Payment(
+        account=terms.account,
+        account_kind=account.kind,
+        bill=terms.bill,
+        currency=terms.currency,
+        amount=terms.amount,
+        category=terms.category,
+        reservation=terms.reservation,
+        reference=terms.reference,
+        notes=terms.notes,
+        created_at=now,
+        updated_at=now,
+        data=terms.data,
+    )
+    records = [_payment(tenant, ids.records[_PAYMENT][0], ids.uids[0], payment)]
+    if terms.bill:
+        bill = known.record(tenant, "bill", "uid", terms.bill)
+        assert bill is not None
+        records.append(_with_bill(bill, updated_at=now))
+    return Accepted(records=tuple(records))
+
+
+def _refused_payment(terms: TakePayment, known: Known, tenant: int) -> Rejected | None:
+    account = known.doc(tenant, "account", "uid", terms.account)
+    refusal = refused_account(account, terms.account, companies=terms.may_charge_companies)
+    if refusal is None and terms.bill:
+        bill = known.doc(tenant, "bill", "uid", terms.bill)
+        refusal = refused_bill(bill, terms.bill, terms.account)
+    if refusal is not None:
+        return refusal
+    for reason, kind, field, uid in (
+        (Reason.CATEGORY_UNKNOWN, "accounting_category", "category", terms.category),
+        (Reason.REFERENCE_UNKNOWN, "reservation", "reservation", terms.reservation),
+    ):
+        found = known.doc(tenant, kind, "uid", uid) if uid else None
+        if uid and (found is None or not found.active):
+            return Rejected(reason, field, f"no {field} {uid}")
+    if not known.settings(tenant).accepts(terms.currency):
+        return Rejected(Reason.CURRENCY_NOT_ENABLED, "currency", f"{terms.currency} is not enabled")
+    if terms.amount < ZERO and not terms.may_refund:
+        return Rejected(Reason.REBATE_NOT_PERMITTED, "amount", "a negative payment")
+    if not is_storable(terms.amount):
+        return Rejected(
+            Reason.AMOUNT_OUT_OF_RANGE,
+            "amount",
+            "at most 12 digits before the point and 6 behind it",
+        )
+    return None
+
+
+def _payment_wanted(_command: PlaceOrder, _known: Known) -> Wanted:
+    return Wanted(records=((_PAYMENT, 1),), uids=1)
+
+
+def _payment_holds(command: PlaceOrder) -> Iterator[HeldName]:
+    terms = command.terms
+    assert isinstance(terms, TakePayment)
+    if terms.bill:
+        yield bill_name(terms.bill)
+
+
+# --- closing
+
+
+def _bill_needs(tenant: int, uid: str) -> Iterator[RecordKey | OrderNeed]:
+    """A bill and everything that was put on it."""
+    yield RecordKey(tenant, "bill", "uid", uid)
+    yield RecordKey(tenant, _PAYMENT, "bill", uid)
+    yield OrderNeed(tenant, OrderName("bill", uid))
+
+
+def _close_needs(command: PlaceOrder, known: Known) -> Needs:
+    terms = command.terms
+    assert isinstance(terms, CloseBill)
+    tenant = command.origin.tenant_id
+    yield from _bill_needs(tenant, terms.bill)
+    bill: Bill | None = known.doc(tenant, "bill", "uid", terms.bill)
+    if bill is not None:
+        for uid in (bill.account, *bill.associated):
+            yield RecordKey(tenant, "account", "uid", uid)
+
+
+def close(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+    """The closed bill, then the invoice payments that balance it."""
+    terms = command.terms
+    assert isinstance(terms, CloseBill)
+    tenant = command.origin.tenant_id
+    record = known.record(tenant, "bill", "uid", terms.bill)
+    refusal = refused_bill(None if record is None else record.doc, terms.bill)
+    if refusal is not None:
+        return refusal
+    assert record is not None
+    bill: Bill = record.doc
+    if not set(terms.associates) <= set(bill.associated):
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "associates", "the bill does not concern them")
+    balance = owed(known, tenant, terms.bill)
+    if terms.kind == "receipt" and balance:
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "bill", f"still owed: {balance}")
+    now = _now(command, known)
+    accounts = {
+        uid: account
+        for uid in (bill.account, *bill.associated)
+        if (account := known.doc(tenant, "account", "uid", uid)) is not None
+    }
+    closed = _with_bill(
+        record,
+        state=BillState.CLOSED,
+        kind=terms.kind,
+        number=str(record.id),
+        notes=bill.notes if terms.notes is None else terms.notes,
+        updated_at=now,
+        closed_at=now,
+        accounts=accounts,
+        data={**bill.data, **terms.data},
+    )
+    payments = [
+        _payment(
+            tenant,
+            record_id,
+            uid,
+            Payment(
+                account=bill.account,
+                account_kind=bill.account_kind,
+                bill=terms.bill,
+                currency=currency,
+                amount=value,
+                kind="invoice",
+                created_at=now,
+                updated_at=now,
+            ),
+        )
+        for (currency, value), record_id, uid in zip(
+            balance.items(), ids.records.get(_PAYMENT, ()), ids.uids, strict=True
+        )
+    ]
+    return Accepted(records=(closed, *payments))
+
+
+def _close_wanted(command: PlaceOrder, known: Known) -> Wanted:
+    terms = command.terms
+    assert isinstance(terms, CloseBill)
+    count = len(owed(known, command.origin.tenant_id, terms.bill))
+    return Wanted(records=((_PAYMENT, count),), uids=count) if count else Wanted()
+
+
+def _close_holds(command: PlaceOrder) -> Iterator[HeldName]:
+    terms = command.terms
+    assert isinstance(terms, CloseBill)
+    yield bill_name(terms.bill)
+
+
+# --- deleting
+
+
+def _delete_needs(command: PlaceOrder, _known: Known) -> Needs:
+    terms = command.terms
+    assert isinstance(terms, DeleteBills)
+    for uid in terms.bills:
+        yield from _bill_needs(command.origin.tenant_id, uid)
+
+
+def delete(command: PlaceOrder, known: Known, _ids: NewIds) -> Accepted | Rejected:
+    """Only bills that nothing was ever put on, not even what was cancelled since."""
+    terms = command.terms
+    assert isinstance(terms, DeleteBills)
+    tenant = command.origin.tenant_id
+    now = _now(command, known)
+    deleted = []
+    for uid in terms.bills:
+        record = known.record(tenant, "bill", "uid", uid)
+        refusal = refused_bill(None if record is None else record.doc, uid)
+        if refusal is not None:
+            return refusal
+        assert record is not None
+        if known.orders(tenant, OrderName("bill", uid)) or known.records(
+            tenant, _PAYMENT, "bill", uid
+        ):
+            return Rejected(Reason.TRANSITION_NOT_ALLOWED, "bill", f"bill {uid} is not empty")
+        deleted.append(_with_bill(record, state=BillState.DELETED, updated_at=now))
+    return Accepted(records=tuple(deleted))
+
+
+def _delete_holds(command: PlaceOrder) -> Iterator[HeldName]:
+    terms = command.terms
+    assert isinstance(terms, DeleteBills)
+    return map(bill_name, terms.bills)
+
+
+def _nothing_wanted(_command: PlaceOrder, _known: Known) -> Wanted:
+    return Wanted()
+
+
+BUSINESSES = (
+    Business(
+        terms=TakePayment,
+        place=take,
+        needs=_payment_needs,
+        wanted=_payment_wanted,
+        holds=_payment_holds,
+    ),
+    Business(
+        terms=CloseBill,
+        place=close,
+        needs=_close_needs,
+        wanted=_close_wanted,
+        holds=_close_holds,
+    ),
+    Business(
+        terms=DeleteBills,
+        place=delete,
+        needs=_delete_needs,
+        wanted=_nothing_wanted,
+        holds=_delete_holds,
+    ),
+)

@@ -1,0 +1,214 @@
+"""Bills settled: what is owed is counted from what is known at the moment of deciding."""
+
+from decimal import Decimal
+
+import pytest
+
+from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Payment, payment_keys
+from orderhub.core.billing import CloseBill, DeleteBills, TakePayment, owed
+from orderhub.core.commands import Origin, PlaceOrder
+from orderhub.core.decide import decide, held_names, needs, wanted
+from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.refusals import Reason
+from orderhub.core.values import Clock, ClockMode, Line, LineKind, Order, Settings, Status
+
+NOW = 10**15
+SETTINGS = Settings(
+    name="hotel",
+    currency="USD",
+    currencies=("EUR",),
+    clock=Clock(ClockMode.FROZEN, frozen_at_us=NOW),
+)
+PAID = Payment(account="ann", bill="bill", currency="USD", amount=Decimal(10))
+
+
+def command(terms) -> PlaceOrder:
+    return PlaceOrder(
+        origin=Origin(tenant_id=1, door="mews", actor="c1", recorded_at=NOW), terms=terms
+    )
+
+
+def charged(gross: str, currency="USD", **members) -> Order:
+    amount = Decimal(gross)
+    line = Line(
+        line_no=1,
+        kind=LineKind.CUSTOM_ITEM,
+        title="Beer",
+        quantity=1,
+        unit_net=amount,
+        unit_gross=amount,
+        net=amount,
+        tax=Decimal(0),
+        gross=amount,
+    )
+    given = {
+        "tenant_id": 1,
+        "id": 5,
+        "uid": f"order-{gross}-{currency}",
+        "door": "mews",
+        "number": "5",
+        "placed_by": "c1",
+        "status": Status.PENDING,
+        "currency": currency,
+        "net": amount,
+        "tax": Decimal(0),
+        "total": amount,
+        "bill": "bill",
+        "occurred_at": NOW,
+        "updated_at": NOW,
+        "recorded_at": NOW,
+        "lines": (line,),
+    }
+    return Order(**{**given, **members})
+
+
+def known_to(asked, *orders: Order, payments=(), **bill) -> Known:
+    """Answers what the command asks for, as the ledger would."""
+    known = Known()
+    rows = {
+        "settings": [("", SETTINGS)],
+        "account": [
+            ("ann", Account(last_name="Smith")),
+            ("gone", Account(active=False)),
+            ("inc", Account(kind=AccountKind.COMPANY)),
+        ],
+        "bill": [("bill", Bill(account="ann", **bill))],
+        "account_payment": [(f"p{n}", payment) for n, payment in enumerate(payments)],
+    }
+    while missing := [
+        need
+        for need in needs(asked, known)
+        if need not in (known.loaded_orders | known.loaded_records)
+    ]:
+        for need in missing:
+            if isinstance(need, OrderNeed):
+                known.learn_orders(need, [o for o in orders if o.bill == need.name.value])
+                continue
+            found = [
+                Record(tenant_id=1, kind=need.kind, id=number, uid=uid, code="", doc=doc)
+                for number, (uid, doc) in enumerate(rows.get(need.kind, ()), 1)
+                if need.by == "id"
+                or (need.by == "uid" and uid == need.value)
+                or (need.by, need.value) in (payment_keys(doc) if need.by == "bill" else ())
+            ]
+            known.learn_records(need, found)
+    return known
+
+
+def decided(terms, *orders: Order, payments=(), **bill):
+    asked = command(terms)
+    known = known_to(asked, *orders, payments=payments, **bill)
+    want = wanted(asked, known)
+    records = {kind: tuple(range(100, 100 + n)) for kind, n in want.records}
+    return decide(asked, known, NewIds(records=records, uids=("u1", "u2", "u3")[: want.uids]))
+
+
+def test_what_is_owed_leaves_out_the_cancelled_and_the_settled():
+    cancelled = charged("99", id=7, status=Status.CANCELLED)
+    orders = [charged("10"), charged("3", "EUR", id=6), cancelled]
+    terms = CloseBill(bill="bill", kind="invoice")
+    known = known_to(command(terms), *orders, payments=(PAID,))
+    assert owed(known, 1, "bill") == {"EUR": Decimal(3)}
+
+
+def test_an_invoice_is_balanced_in_every_currency():
+    accepted = decided(
+        CloseBill(bill="bill", kind="invoice", data={"due": "x"}),
+        charged("10"),
+        charged("3", "EUR", id=6),
+    )
+    bill, *payments = accepted.records
+    assert (bill.doc.state, bill.doc.number, bill.doc.closed_at) == (BillState.CLOSED, "1", NOW)
+    assert bill.doc.accounts["ann"].last_name == "Smith"
+    assert bill.doc.data == {"due": "x"}
+    assert bill.version == 2
+    assert {(p.doc.currency, p.doc.amount, p.doc.kind) for p in payments} == {
+        ("USD", Decimal(10), "invoice"),
+        ("EUR", Decimal(3), "invoice"),
+    }
+
+
+def test_a_receipt_is_paid_in_full():
+    receipt = CloseBill(bill="bill", kind="receipt")
+    assert decided(receipt, charged("10")).reason is Reason.TRANSITION_NOT_ALLOWED
+    assert len(decided(receipt, charged("10"), payments=(PAID,)).records) == 1
+    assert decided(receipt, payments=(PAID,)).reason is Reason.TRANSITION_NOT_ALLOWED
+
+
+def test_only_bills_that_nothing_was_ever_put_on_are_deleted():
+    delete = DeleteBills(bills=("bill",))
+    (deleted,) = decided(delete).records
+    assert deleted.doc.state is BillState.DELETED
+    for refused in (
+        decided(delete, charged("10", status=Status.CANCELLED)),
+        decided(delete, payments=(PAID,)),
+    ):
+        assert refused.reason is Reason.TRANSITION_NOT_ALLOWED
+    assert decided(delete, state=BillState.CLOSED).reason is Reason.BILL_CLOSED
+    assert decided(delete, state=BillState.DELETED).reason is Reason.BILL_UNKNOWN
+
+
+def payment(**members) -> TakePayment:
+    return TakePayment(**{"account": "ann", "currency": "USD", "amount": Decimal(1), **members})
+
+
+def test_a_payment_is_put_on_the_bill():
+    paid, bill = decided(payment(bill="bill")).records
+    assert (paid.doc.bill, paid.doc.created_at) == ("bill", NOW)
+    assert paid.keys == (("account", "ann"), ("bill", "bill"))
+    assert bill.doc.updated_at == NOW
+    assert decided(payment(amount=Decimal(-1), may_refund=True)).records
+
+
+@pytest.mark.parametrize(
+    ("terms", "bill", "reason", "field"),
+    [
+        (payment(account="none"), {}, Reason.ACCOUNT_UNKNOWN, "account"),
+        (payment(account="gone"), {}, Reason.ACCOUNT_UNKNOWN, "account"),
+        (
+            payment(account="inc", may_charge_companies=False),
+            {},
+            Reason.ACCOUNT_UNKNOWN,
+            "account",
+        ),
+        (payment(bill="none"), {}, Reason.BILL_UNKNOWN, "bill"),
+        (payment(bill="bill"), {"state": BillState.CLOSED}, Reason.BILL_CLOSED, "bill"),
+        (payment(bill="bill", account="inc"), {}, Reason.BILL_OF_OTHER_ACCOUNT, "bill"),
+        (payment(category="none"), {}, Reason.CATEGORY_UNKNOWN, "category"),
+        (payment(reservation="none"), {}, Reason.REFERENCE_UNKNOWN, "reservation"),
+        (payment(currency="GBP"), {}, Reason.CURRENCY_NOT_ENABLED, "currency"),
+        (payment(amount=Decimal(-1)), {}, Reason.REBATE_NOT_PERMITTED, "amount"),
+        (payment(amount=Decimal("1e-7")), {}, Reason.AMOUNT_OUT_OF_RANGE, "amount"),
+        (
+            CloseBill(bill="bill", kind="receipt", associates=("inc",)),
+            {},
+            Reason.ACCOUNT_UNKNOWN,
+            "associates",
+        ),
+    ],
+)
+def test_a_refusal_names_its_field(terms, bill, reason, field):
+    refused = decided(terms, **bill)
+    assert (refused.reason, refused.field) == (reason, field)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        payment(bill="bill"),
+        CloseBill(bill="bill", kind="receipt"),
+        DeleteBills(bills=("bill",)),
+    ],
+)
+def test_whoever_touches_a_bill_holds_its_name(terms):
+    assert list(held_names(command(terms))) == [("bill", "uid", "bill")]
+    assert RecordKey(1, "bill", "uid", "bill") in set(
+        needs(command(terms), known_to(command(terms)))
+    )
+
+
+def test_a_charge_decided_before_in_the_same_batch_is_counted():
+    asked = command(CloseBill(bill="bill", kind="receipt"))
+    known = known_to(asked)
+    known.apply(Accepted(placed=(charged("10"),)))
+    assert decide(asked, known, NewIds()).reason is Reason.TRANSITION_NOT_ALLOWED
