@@ -211,6 +211,28 @@ def test_an_order_draws_its_travellers_and_its_rooms_and_a_cancel_returns_them_o
     assert (seats.available, beds.available) == (5, 3)
 
 
+@pytest.mark.parametrize(
+    ("tour", "when", "draws"),
+    [
+        (
+            TOUR,
+            {"rooms": (Room(adults=2, kids=1), Room(adults=1)), "guests": (guest(),) * 4},
+            [("seats", 3, 1), ("rooms", 1, 1), ("seats", 1, 2), ("rooms", 1, 2)],
+        ),
+        (TICKETS, {"tickets": ((5, 2), (5, 1)), "upgrades": ()}, [("seats", 2, 1), ("seats", 1, 2)]),
+        (
+            replace(PEOPLE, kid_price=D(5)),
+            {"rooms": (Room(adults=2, kids=1), Room(adults=1)), "guests": (), "upgrades": ()},
+            [("seats", 3, 1), ("rooms", 2, 1), ("seats", 1, 2)],
+        ),
+    ],
+)  # fmt: skip
+def test_each_line_draws_what_is_its_own(tour, when, draws):
+    facts = known(tour=replace(tour, rooms_counted=True), rooms=3)
+    placed = place(command(**when), facts, ids())
+    assert [(move.key.kind, move.units, move.line_no) for move in placed.moves] == draws
+
+
 def test_all_records_are_asked_for_in_one_round():
     facts = Known()
     first = list(needs(command(), facts))

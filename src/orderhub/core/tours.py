@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -186,12 +187,7 @@ def _accepted(
 ) -> Accepted | Rejected:
     tenant = command.origin.tenant_id
     order_id = ids.orders[0][0]
-    units = {"seats": quote.party.persons, "rooms": len(booking.rooms)}
-    moves = tuple(
-        Move(key, "draw", units[key.kind], order_id, 1)
-        for key in _pool_keys(tenant, quote.tour, booking)
-        if units[key.kind]
-    )
+    moves = tuple(_draws(tenant, order_id, booking, quote))
     settings = known.settings(tenant)
     midnight = datetime.combine(booking.day, datetime.min.time(), UTC) - timedelta(
         minutes=settings.utc_offset_minutes
@@ -220,6 +216,24 @@ def _accepted(
         due = order.updated_at + settings.auto_close_s * MICROSECONDS
         timers.append(Timer(tenant_id=tenant, kind="auto_close", order_id=order.id, due_at=due))
     return Accepted(placed=(order,), events=(event,), moves=moves, timers=tuple(timers))
+
+
+def _draws(tenant_id: int, order_id: int, booking: Booking, quote: Quote) -> Iterator[Move]:
+    """What each line uses up, so that a line that is given back returns its own and no more.
+
+    A room's line takes its occupants and the room, any other line a seat a unit. The rooms of a
+    product sold by persons have no lines of their own: they go with the first.
+    """
+    keys = _pool_keys(tenant_id, quote.tour, booking)
+    by_rooms = quote.tour.sold_by is SoldBy.ROOMS
+    for number, priced in enumerate(quote.base, 1):
+        if by_rooms:
+            units = {"seats": booking.rooms[priced.index].persons, "rooms": 1}
+        else:
+            units = {"seats": priced.quantity, "rooms": len(booking.rooms) if number == 1 else 0}
+        for key in keys:
+            if units[key.kind]:
+                yield Move(key, "draw", units[key.kind], order_id, number)
 
 
 def _lines(booking: Booking, quote: Quote) -> tuple[Line, ...]:

@@ -91,6 +91,20 @@ async def test_seats_and_rooms_are_drawn_and_returned_once(hub):
     assert (await detail(hub, order_id))["order_status"] == 700
 
 
+async def test_a_room_given_back_returns_its_own_seats_and_no_more(hub):
+    before = await seats(hub)
+    rooms = [{"adult": 2}, {"adult": 1, "kid": 2}]
+    order_id = await add(hub, rooms=rooms, guest_info=[GUEST] * 5)
+    uid = await uid_of(hub, order_id)
+    assert await seats(hub) == before - 5
+    await hub.pay(uid)
+    await hub.refund(uid, lines=[{"line_no": 1, "quantity": 1}])
+    assert await seats(hub) == before - 3
+    await hub.refund(uid)
+    assert await seats(hub) == before
+    assert (await detail(hub, order_id))["order_status"] == 610
+
+
 async def test_the_last_seats_go_to_one_of_many(hub):
     body = {**ORDER, "product_id": 502, "rooms": [{"adult": 3}], "guest_info": [GUEST] * 3}
     codes = await asyncio.gather(*(code(hub, ADD, body) for _ in range(20)))
@@ -146,6 +160,26 @@ async def test_tickets_need_no_guests(hub):
     assert shown["tickets"] == [{"sku_id": 15021, "count": 1}]
     assert shown["price_info"]["total_retail_target_currency"] == 59.7617
     assert [each["option_id"] for each in shown["upgrades"]] == [1375, 1378]
+
+
+@pytest.mark.parametrize(
+    "tickets",
+    [
+        [{"sku_id": 15021, "count": 2}],
+        [{"sku_id": "15021", "count": "2"}],
+        [{"sku_id": 15021, "count": 1}, {"sku_id": 15021, "count": 1}],
+        {"15021": 2},
+        {"1": {"sku_id": 15021, "count": 2}},
+    ],
+)
+async def test_tickets_are_counted_however_they_are_written(hub, tickets):
+    before = await seats(hub, 102202730)
+    body = {**TICKETS, "tickets": tickets, "adult": 1, "kid": 1, "rooms": [{"adult": 9}]}
+    assert (await call(hub, CAL, body))["data"]["total_retail"] == 155.5
+    order_id = (await call(hub, ADD, body))["data"]["order_id"]
+    assert await seats(hub, 102202730) == before - 2
+    assert (await detail(hub, order_id))["product_list"][0]["rooms"] == []
+    assert await code(hub, CANCEL, {"order_id": order_id}) == 0
 
 
 async def test_a_line_sold_by_persons_takes_head_counts(hub):
