@@ -249,6 +249,7 @@ def test_a_credential_comes_back_and_remembers_its_last_use(ledger: Ledger) -> N
     )
     ledger.put_credential(given_one)
     ledger.mark_used({"c-1": 99})
+    assert ledger.read(lambda reads: reads.credential("hub", "dig\x00est")) is None
     found = ledger.read(lambda reads: reads.credential("hub", "digest"))
     assert found == msgspec.structs.replace(given_one, last_used_at=99)
     ledger.put_credential(msgspec.structs.replace(given_one, id="c-2", label="till 2"))

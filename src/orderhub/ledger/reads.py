@@ -76,6 +76,8 @@ class LedgerReads:
         return settings
 
     def credential(self, kind: str, name: str) -> Credential | None:
+        if "\x00" in name:
+            return None  # PostgreSQL breaks on it, and nobody was ever given such a name
         row = self._connection.execute(
             select(credential).where(credential.c.kind == kind, credential.c.name == name)
         ).first()
