@@ -112,6 +112,14 @@ async def test_the_last_seats_go_to_one_of_many(hub):
     assert await seats(hub, 502) == 0
 
 
+async def test_the_reason_of_a_cancel_is_told_back_and_kept(hub):
+    order_id = await add(hub)
+    told = await call(hub, CANCEL, {"order_id": str(order_id), "cancel_reason": "不想买了"})
+    assert told["data"] == {"order_id": order_id, "cancel_reason": "不想买了"}
+    whole = await hub.order(await uid_of(hub, order_id))
+    assert whole["events"][-1]["data"]["reason"] == "不想买了"
+
+
 async def test_a_paid_order_is_not_cancelled_and_its_status_follows_its_life(hub):
     order_id = await add(hub)
     uid = await uid_of(hub, order_id)
@@ -140,6 +148,8 @@ async def test_the_list_is_newest_first_with_exact_totals_and_pages(hub):
     assert shown == sorted(shown, reverse=True)
     total = len(await hub.orders("tours", limit=200))
     assert (first["total_num"], first["total_page"]) == (total, -(-total // 2))
+    whole = (await call(hub, LIST, {"page": 1, "page_size": total}))["data"]
+    assert (whole["total_page"], len(whole["order_list"])) == (1, total)
     beyond = (await call(hub, LIST, {"page": 1000}))["data"]
     assert (beyond["order_list"], beyond["total_num"], beyond["page_size"]) == ([], total, 10)
 
