@@ -41,11 +41,11 @@ class Reading:
         return None if self.body is None else json.dumps(self.body).encode()
 
 
-def _hub(name: str, tenant: str, **query: str) -> Reading:
+def _hub(name: str, tenant: str, path: str = "/hub/v1/orders", **query: str) -> Reading:
     return Reading(
-        name=name,
+        name=f"hub: {name}",
         method="GET",
-        path="/hub/v1/orders",
+        path=path,
         token=f"hub-demo-{tenant}",
         query={"limit": "50", **query},
         pages=(1, 100),
@@ -55,8 +55,15 @@ def _hub(name: str, tenant: str, **query: str) -> Reading:
 
 
 READINGS: dict[str, tuple[Reading, ...]] = {
-    "tours4fun": (Reading("first page", "POST", "/v2/order/list", "hub-demo-tours", {"page": 1}),),
-    "anqicms": (Reading("first page", "GET", "/api/orders", "hub-demo-shop"),),
+    "tours4fun": (
+        Reading("first page", "POST", "/v2/order/list", "hub-demo-tours", {"page": 1}),
+        _hub("by e-mail", "tours", email="2@q.q"),
+    ),
+    "anqicms": (
+        Reading("first page", "GET", "/api/orders", "hub-demo-shop"),
+        _hub("of an owner", "shop", owner="1000"),
+        _hub("two statuses", "shop", status="pending,paid"),
+    ),
     "mews": (
         Reading(
             "page of 1000",
@@ -69,8 +76,23 @@ READINGS: dict[str, tuple[Reading, ...]] = {
                 "Limitation": {"Count": 1000},
             },
         ),
+        _hub("of an account", "hotel", account="407a26f8-dcfc-4e29-b978-ab440117a153"),
     ),
-    "kakaclo": (Reading("first page", "GET", "/openapi/v1/order/order", "hub-demo-dropship"),),
+    "kakaclo": (
+        Reading("first page", "GET", "/openapi/v1/order/order", "hub-demo-dropship"),
+        _hub("by phone", "dropship", phone="1 555-0100"),
+        _hub("by SKU", "dropship", sku="ts_blue_l"),
+        _hub("by word", "dropship", word="jane"),
+        _hub("by beginning", "dropship", word="ja"),
+        _hub("of a time", "dropship", word="jane", recorded_to="2199-01-01T00:00:00Z"),
+        _hub(
+            "pool history",
+            "dropship",
+            "/hub/v1/tenants/dropship/pools/history",
+            kind="balance",
+            subject="USD",
+        ),
+    ),
     "sitecore_cdp": (
         Reading(
             "by referenceId",
@@ -80,12 +102,12 @@ READINGS: dict[str, tuple[Reading, ...]] = {
             query={"referenceId": "B000000777"},
             times=2.0,
         ),
-        _hub("hub: all", "cdp"),
-        _hub("hub: of a dialect", "cdp", dialect="sitecore_cdp"),
-        _hub("hub: of a status", "cdp", status="pending"),
-        _hub("hub: of both", "cdp", dialect="sitecore_cdp", status="pending"),
-        _hub("hub: updated since", "cdp", updated_from="2001-01-01T00:00:00Z"),
-        _hub("hub: occurred since", "cdp", occurred_from="1981-01-01T00:00:00Z"),
+        _hub("all", "cdp"),
+        _hub("of a dialect", "cdp", dialect="sitecore_cdp"),
+        _hub("of a status", "cdp", status="pending"),
+        _hub("of both", "cdp", dialect="sitecore_cdp", status="pending"),
+        _hub("updated since", "cdp", updated_from="2001-01-01T00:00:00Z"),
+        _hub("occurred since", "cdp", occurred_from="1981-01-01T00:00:00Z"),
     ),
 }
 
