@@ -1,8 +1,12 @@
 """The pages under /docs: complete, linked, well formed, and sufficient unto themselves."""
 
+import json
 import re
+import shlex
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -94,6 +98,50 @@ def test_the_index_names_every_dialect_and_guide(hub):
     links = Page(text_of(hub, "/docs")).links
     assert {f"/docs/{name}" for name in (*NAMES, *GUIDES)} <= set(links)
     assert {f"/docs/{name}.json" for name in NAMES} <= set(links)
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "link"),
+    [
+        ("key_reused", "key_reused", "/docs/problems#key_reused"),
+        ("/hub/v1/tenants/{tenant}/clock POST", "Move a test clock", "/docs/hub#post_hub"),
+        ("conformance KIT", "Does my server speak it: the conformance kit", "/docs/integrators#"),
+        ("orders add charge", "Charge products and items to an account", "/docs/mews#"),
+    ],
+)
+def test_a_search_finds_operations_and_sections_and_leads_to_them(hub, query, first, link):
+    page = text_of(hub, f"/docs/search?{urlencode({'q': query})}")
+    hits = [each for each in Page(page).links if each.startswith("/docs/")]
+    assert hits[0].startswith(link)
+    assert f">{first}</a>" in page
+    for hit in hits:
+        target, _, place = hit.partition("#")
+        assert not place or place in Page(text_of(hub, target)).ids, hit
+
+
+def test_a_search_shows_what_was_asked_as_text(hub):
+    for query in ("<script>", "\"'", "", " ", "nothing of the kind", "é" * 10_000):
+        page = text_of(hub, f"/docs/search?{urlencode({'q': query})}")
+        assert "<script" not in page
+    assert "Nothing for <q>&lt;script&gt;</q>" in text_of(hub, "/docs/search?q=%3Cscript%3E")
+
+
+def test_long_pages_have_their_headings_beside_them(hub):
+    for path in ("/docs/integrators", "/docs/hub", "/docs/kakaclo"):
+        text = text_of(hub, path)
+        nav = text.partition("<nav")[2].partition("</nav>")[0]
+        places = Page(text_of(hub, path)).ids
+        assert len(re.findall('href="#', nav)) > 5
+        assert all(place in places for place in re.findall('href="#([^"]+)"', nav))
+
+
+def test_every_operation_is_shown_as_a_command(hub):
+    text = text_of(hub, "/docs/kakaclo")
+    assert text.count("<summary>As a command</summary>") == text.count('class="operation"')
+    command = unescape(text.partition("As a command</summary><pre>")[2].partition("</pre>")[0])
+    words = shlex.split(command)
+    assert words[:4] == ["curl", "-X", "POST", "http://127.0.0.1:8080/openapi/v1/order/order"]
+    assert json.loads(words[words.index("-d") + 1])["orderItemsList"]
 
 
 def test_what_problems_refer_to_is_there(hub):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
+from html import unescape
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ _FOLDERS = (_PACKAGE / "guides", _PACKAGE.parents[1] / "docs")
 _NAME = re.compile(r"(?:decisions/)?[\w-]+")
 _README = re.compile(r"(?:.*/)?(\w+)/README\.md")
 _GUIDE = re.compile(r"(?:\.\./|docs/)*((?:decisions/)?[\w-]+)\.md")
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
+_TAG = re.compile("<[^>]*>")
 _NOT_WORD = re.compile(r"[^\w-]+")
 
 
@@ -75,6 +78,11 @@ def rendered(text: str, name: str = "") -> str:
                 _relink(child, name)
     html: Any = markdown.renderer.render(tokens, markdown.options, {})
     return str(html)
+
+
+def headings(html: str) -> list[tuple[str, str]]:
+    """(id, words) of the second-level headings of a rendered text."""
+    return [(place, unescape(_TAG.sub("", text))) for place, text in _HEADING.findall(html)]
 
 
 def _slug(heading: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
 from orderhub.dialects.contract import Dialect
-from orderhub.web.docs.guides import guides, readme, rendered
+from orderhub.web.docs.guides import guides, headings, readme, rendered
 from orderhub.web.docs.schema_html import prose, schema_html
+from orderhub.web.docs.searching import MOST_HITS, Hit
 from orderhub.web.docs.style import STYLE
 
 Json = dict[str, Any]
 _EXAMPLES_SHOWN = 12
+_FEW_HEADINGS = 2
 
 
 def page(title: str, body: str, aside: str = "") -> str:
@@ -23,7 +26,9 @@ def page(title: str, body: str, aside: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} · OrderHub</title><style>{STYLE}</style></head><body>"
         '<a class="skip" href="#main">Skip to the content</a>'
-        '<header><a href="/docs">OrderHub</a></header>'
+        '<header><a href="/docs">OrderHub</a><form action="/docs/search" role="search">'
+        '<input type="search" name="q" required aria-label="Search the documentation" '
+        'placeholder="Search"></form></header>'
         f'<div class="columns">{navigation}<main id="main">{body}</main></div></body></html>'
     )
 
@@ -56,7 +61,30 @@ def index(dialects: Iterable[Dialect]) -> str:
 
 
 def guide_page(name: str, html: str) -> str:
-    return page(guides().get(name, name), html)
+    return page(guides().get(name, name), html, _contents(html, "Contents"))
+
+
+def _contents(html: str, title: str) -> str:
+    """Links to the headings of a text; none for one that has few."""
+    found = headings(html)
+    if len(found) < _FEW_HEADINGS:
+        return ""
+    links = "".join(f'<li><a href="#{place}">{escape(text)}</a></li>' for place, text in found)
+    return f"<strong>{title}</strong><ul>{links}</ul>"
+
+
+def found_page(query: str, hits: Sequence[Hit]) -> str:
+    """What a search found, the best first."""
+    rows = "".join(
+        f'<li><a href="{escape(hit.link)}">{escape(hit.title)}</a> '
+        f'<span class="type">{escape(hit.page)}</span><br>{escape(hit.words)}</li>'
+        for hit in hits
+    )
+    count = (
+        "Nothing" if not hits else f"The best {len(hits)}" if len(hits) == MOST_HITS else len(hits)
+    )
+    body = f"<h1>Search</h1><p>{count} for <q>{escape(query)}</q></p><ul>{rows}</ul>"
+    return page(f"Search: {query}", body)
 
 
 # --- the reference of one dialect
@@ -64,8 +92,9 @@ def guide_page(name: str, html: str) -> str:
 
 def reference(dialect: Dialect, document: Json) -> str:
     about = readme(dialect.name)
-    operations = [*_operations(document)]
-    aside = "<strong>Operations</strong><ul>" + "".join(
+    operations = [*operations_of(document)]
+    aside = _contents(about, "About")
+    aside += "<strong>Operations</strong><ul>" + "".join(
         f'<li><a href="#{operation["operationId"]}">{escape(operation["summary"])}</a></li>'
         for _, operation in operations
     )
@@ -88,7 +117,7 @@ def reference(dialect: Dialect, document: Json) -> str:
     return page(dialect.title, body, aside)
 
 
-def _operations(document: Json) -> Iterator[tuple[list[tuple[str, str]], Json]]:
+def operations_of(document: Json) -> Iterator[tuple[list[tuple[str, str]], Json]]:
     """Operations with their addresses: one that is served at several paths is shown once."""
     found: dict[str, tuple[list[tuple[str, str]], Json]] = {}
     for path, methods in document["paths"].items():
@@ -142,6 +171,9 @@ def _operation(document: Json, operation: Json, addresses: list[tuple[str, str]]
         )
     if "requestBody" in operation:
         parts.append("<h3>Request</h3>" + _content(operation["requestBody"]))
+    parts.append(
+        f"<details><summary>As a command</summary><pre>{_curl(operation, addresses[0])}</pre></details>"
+    )
     parts += [
         f"<h3>Answer {status} {escape(answer['description'])}</h3>{_content(answer)}"
         for status, answer in operation["responses"].items()
@@ -152,6 +184,23 @@ def _operation(document: Json, operation: Json, addresses: list[tuple[str, str]]
         parts.append("<h3>When it goes wrong</h3>")
         parts += [_error(status, answer) for status, answer in errors]
     return "".join(parts) + "</section>"
+
+
+def _curl(operation: Json, address: tuple[str, str]) -> str:
+    """The call for a shell, with the first example of its body."""
+    method, path = address
+    words = ["curl", *(("-X", method) if method != "GET" else ())]
+    words.append(f"http://127.0.0.1:8080{path}")
+    if operation["security"]:
+        words += ["-H", "Authorization: Bearer $TOKEN"]
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
+        words += ["-H", f"Content-Type: {media}"]
+        example = next(iter(content.get("examples", {}).values()), None)
+        if example is not None:
+            words += ["-d", json.dumps(example["value"], ensure_ascii=False, default=str)]
+    # Within double quotes the shell fills the token in.
+    shown = [f'"{word}"' if "$TOKEN" in word else shlex.quote(word) for word in words]
+    return escape(" ".join(shown))
 
 
 def _error(status: str, answer: Json) -> str:

@@ -8,7 +8,12 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 system-ui,sans-serif}
 header{padding:.8rem 1.5rem;border-bottom:1px solid var(--line);font-weight:600}
+header{display:flex;gap:1rem;align-items:center;justify-content:space-between}
 header a{color:inherit;text-decoration:none}
+input{font:400 1rem system-ui,sans-serif;color:inherit;
+background:var(--tint);border:1px solid var(--line);border-radius:4px;
+padding:.25rem .6rem;width:100%;max-width:18rem}
+input:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 a{color:var(--link)}
 a:focus-visible,summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem}
@@ -17,12 +22,15 @@ nav{flex:0 0 15rem;position:sticky;top:1rem;align-self:flex-start;max-height:95v
 font-size:.88rem}
 nav ul{list-style:none;padding:0}nav li{margin:.25rem 0}
 main{flex:1;min-width:0}
-@media (max-width:56rem){.columns{display:block}nav{position:static;max-height:none;margin-bottom:2rem}}
+@media (max-width:56rem){.columns{display:block}.columns{padding:1rem}header{padding:.6rem 1rem}
+nav{position:static;max-height:12rem;margin-bottom:1.5rem;padding:.6rem .8rem;border:1px solid var(--line);
+border-radius:4px}table{display:block;overflow-x:auto}}
 h1{line-height:1.2;margin:2rem 0 1rem}main>h1:first-child{margin-top:0}
 h2{margin:2.5rem 0 .6rem;line-height:1.3}h3{margin:1.4rem 0 .4rem;font-size:1rem}
-.operation{border-top:1px solid var(--line)}
+.operation{border-top:1px solid var(--line);padding-bottom:1rem;margin-top:2rem}
 code,pre{font:.88em/1.5 ui-monospace,monospace;background:var(--tint);border-radius:4px}
-code{padding:.1em .3em;overflow-wrap:anywhere}pre{padding:.8rem 1rem;overflow:auto}pre code{padding:0}
+code{padding:.1em .3em;overflow-wrap:anywhere}pre{padding:.8rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
+td:first-child code{white-space:nowrap}pre code{padding:0}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;vertical-align:top;padding:.4rem .7rem .4rem 0;border-bottom:1px solid var(--line)}
 ul.members{margin:.2rem 0;padding-left:1.1rem;list-style:none;border-left:2px solid var(--line)}

@@ -16,6 +16,7 @@ from orderhub.web.hub_api import (
     catalogue,
     commands,
     credentials,
+    docs,
     faults,
     orders,
     plans,
@@ -211,6 +212,7 @@ NOTES: dict[Any, dict[str, Any]] = {
     faults.clear_faults: _told(None, 200, answers.FAULTS),
     plans.make_plan: _told(None, 201, answers.PLAN, keyed=False),
     plans.show_plan: _told(None, 200, answers.PLAN),
+    docs.search: {"query": members({"q": _about(_TEXT, "words, all of which are to be there")})},
     catalogue.bulk_upsert: _told(
         None,
         200,

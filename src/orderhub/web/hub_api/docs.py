@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Media, Route, Stop
 from orderhub.dialects.wiring import encode
-from orderhub.web.docs import pages
-from orderhub.web.docs.guides import guide
+from orderhub.web.docs import pages, searching
+from orderhub.web.docs.guides import guide, guides, readme
 from orderhub.web.docs.openapi import Json, document
 from orderhub.web.hub_api.inner import port
 
+_LONGEST_QUERY = 200
 _HTML = "text/html; charset=utf-8"
 # Routes never change while the program runs: each document and page is written once.
 _written: dict[str, tuple[Dialect, Json, bytes]] = {}
 _drawn: dict[str, tuple[Dialect, str]] = {}
+_indexed: dict[str, tuple[Dialect, list[searching.Entry]]] = {}
 
 
 def all_dialects(call: Call) -> tuple[Dialect, ...]:
@@ -64,6 +68,40 @@ async def page(call: Call) -> Answer:
     return _guide(name)
 
 
+async def search(call: Call) -> Answer:
+    """Operations and sections that have every word of `q`."""
+    query = call.query.get("q", "")[:_LONGEST_QUERY]
+    hits = await call.hub.blocking(lambda: searching.search(_entries(all_dialects(call)), query))
+    return _page(pages.found_page(query, hits))
+
+
+def _entries(dialects: tuple[Dialect, ...]) -> list[searching.Entry]:
+    return [entry for dialect in dialects for entry in _of_dialect(dialect)] + _of_guides()
+
+
+def _of_dialect(dialect: Dialect) -> list[searching.Entry]:
+    found = _indexed.get(dialect.name)
+    if found is None or found[0] is not dialect:
+        path = f"/docs/{dialect.name}"
+        entries = [
+            searching.of_operation(operation, addresses, dialect.title, path)
+            for addresses, operation in pages.operations_of(document_of(dialect)[0])
+        ]
+        if dialect.name != "hub":  # whose text is a guide
+            entries += searching.of_text(readme(dialect.name), dialect.title, path)
+        found = _indexed[dialect.name] = (dialect, entries)
+    return found[1]
+
+
+@cache
+def _of_guides() -> list[searching.Entry]:
+    return [
+        entry
+        for name, title in guides().items()
+        for entry in searching.of_text(guide(name) or "", title, f"/docs/{name}")
+    ]
+
+
 async def decision(call: Call) -> Answer:
     """Why something is as it is."""
     return _guide(f"decisions/{call.params['name']}")
@@ -77,7 +115,10 @@ def _guide(name: str) -> Answer:
 
 
 def _page(html: str) -> Answer:
-    policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+    policy = (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    )
     return Answer(200, html.encode(), (policy,), _HTML)
 
 
@@ -94,6 +135,7 @@ ROUTES = (
         answers={200: dict},
         public=True,
     ),
+    Route("GET", "/docs/search", search, "Search the documentation", answers=_SHOWN, public=True),
     Route("GET", "/docs/{name}", page, "A dialect, or a guide", answers=_SHOWN, public=True),
     Route(
         "GET",
