@@ -8,7 +8,7 @@ import pytest
 
 from orderhub.app import Hub
 from tests.support.calls import copied
-from tests.support.fuzzing import DIALECTS, fuzz, schema_of, served
+from tests.support.fuzzing import DIALECTS, Names, fuzz, made_names, schema_of, served
 
 # So many examples for each operation unless more are asked for (`make fuzz`); an operation that is
 # served at several paths has them at the first, and a look at the others.
@@ -28,21 +28,27 @@ def operations() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def served_hub(demo_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with served(copied(demo_file, tmp_path_factory.mktemp("fuzz"))) as hub:
-        yield hub
+def served_hub(
+    demo_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Hub, Names]]:
+    """The hub, and the names of what is in it."""
+    url = copied(demo_file, tmp_path_factory.mktemp("fuzz"))
+    known = made_names(url)
+    with served(url) as hub:
+        yield hub, known
 
 
 @pytest.fixture(scope="module")
-def document(served_hub: Hub, fuzz_examples: int) -> Callable[[str], Any]:
+def document(served_hub: tuple[Hub, Names], fuzz_examples: int) -> Callable[[str], Any]:
     """Name of a dialect -> its document as Schemathesis reads it, read once."""
     found: dict[tuple[str, int], Any] = {}
+    hub, known = served_hub
 
     def look_up(dialect: str, examples: int) -> Any:
         if (dialect, examples) not in found:
             is_thorough = fuzz_examples > _DEFAULT
             found[dialect, examples] = schema_of(
-                served_hub, dialect, examples, thorough=is_thorough
+                hub, dialect, examples, known, thorough=is_thorough
             )
         return found[dialect, examples]
 

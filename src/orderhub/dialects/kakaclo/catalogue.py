@@ -105,8 +105,11 @@ def _window(call: Call) -> tuple[int, int] | None:
     return start - start % _DAY_US, (just_after(end) or end) // _DAY_US * _DAY_US + _DAY_US
 
 
-def _paged(call: Call) -> int:
-    """`pageNumber`, which the vendor requires where a list may be long."""
+def _paged(call: Call, *, by_name: bool) -> int:
+    """`pageNumber`, which the vendor requires where a list may be long; what is asked for by name is one page."""
+    if by_name:
+        whole(call, "pageNumber", 1, _MAX_PAGE)
+        return 1
     if not call.query.get("pageNumber", "").strip():
         raise bad("pageNumber", "is required")
     return whole(call, "pageNumber", 1, _MAX_PAGE)
@@ -131,7 +134,7 @@ async def stocks(call: Call) -> Answer:
     window = _window(call)
     if not codes and window is None:
         raise bad("skus", "is required, or dateStartTime, dateEndTime and pageNumber")
-    page = 1 if codes else _paged(call)
+    page = _paged(call, by_name=bool(codes))
     place = call.query.get("warehouseCode", "").strip()
 
     def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:
@@ -190,7 +193,7 @@ async def products(call: Call) -> Answer:
         raise bad("categoryId", "must be a category id")
     if not (spus or skus or category or window):
         raise bad("spus", "is required, or skus, categoryId, dateStartTime and dateEndTime")
-    page = 1 if spus or skus else _paged(call)
+    page = _paged(call, by_name=bool(spus or skus))
     sort_by, descending = _sorting(call)
 
     def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:

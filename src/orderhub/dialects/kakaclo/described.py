@@ -126,7 +126,12 @@ def _or_empty(pattern: str, about: str = "") -> Schema:
 
 
 def _list_of(pattern: str, most: int, about: str = "") -> Schema:
-    return _or_empty(f"{pattern}(?:,{pattern}){{0,{most - 1}}}", about)
+    """Empty entries do not count."""
+    schema: Schema = {
+        "type": "string",
+        "pattern": f"^,*(?:{pattern}(?:,+{pattern}){{0,{most - 1}}},*)?$",
+    }
+    return {**schema, "description": about} if about else schema
 
 
 _YEAR = "(?:19|20)[0-9]{2}"

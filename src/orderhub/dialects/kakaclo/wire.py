@@ -251,11 +251,15 @@ def read_create(body: dict[str, Any]) -> CreateOrder:
                 channelType=reader.text(each, path, ("channelType",), 16),
             )
         )
+    own_numbers = [
+        reader.text(body, "", (name,), 64) for name in ("customOrderId", "CustomOrderNumber")
+    ]
     order = CreateOrder(
         orderAddress=address,
         orderItemsList=tuple(items),
         remark=reader.text(body, "", ("remark",), 2_000),
-        CustomOrderNumber=reader.text(body, "", ("customOrderId", "CustomOrderNumber"), 64),
+        # V1's name for it and V2's: the first that is given counts, and both are looked at.
+        CustomOrderNumber=next(filter(None, own_numbers), ""),
         SalePlatform=reader.text(body, "", ("SalePlatform",), 64),
         channelCode=reader.text(body, "", ("channelCode",), 64),
         channelType=reader.text(body, "", ("channelType",), 16),

@@ -88,7 +88,7 @@ def exact(value: Decimal | int | str, path: str) -> Decimal:
 
 def limit_of(call: Call, most: int, default: int = 50) -> int:
     text = call.query.get("limit", str(default))
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= most:
         raise refuse("limit", f"limit is 1 to {most}")
     return int(text)
 

@@ -29,7 +29,7 @@ from orderhub.web.hub_api.access import (
     tenant_of,
     unknown_tenant,
 )
-from orderhub.web.hub_api.bodies import Body, Name, body_of, instant, refuse
+from orderhub.web.hub_api.bodies import Body, Name, body_of, instant, refuse, refuse_unknown_query
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import exact_instant, plain_values
 from orderhub.web.port import MOST_WINDOW_S
@@ -88,6 +88,7 @@ class CredentialChange(Body, frozen=True, kw_only=True):
 async def list_credentials(call: Call, who: Caller) -> Answer:
     """Every credential of the tenant with its last use, never with what it shows."""
     tenant = await _tenant(call, who)
+    refuse_unknown_query(call, frozenset({"kind"}))
     kind = call.query.get("kind", "")
     found = await call.hub.read(lambda reads: reads.credentials(tenant.id, kind))
     return Answer(200, encode({"items": [_shape(call, each) for each in found]}))

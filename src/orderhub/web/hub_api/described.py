@@ -113,7 +113,10 @@ _LIST_POOLS = members(
         "kind": _about(_TEXT, "`stock` unless said"),
         "subject": _TEXT,
         "limit": whole(1, 1_000),
-        "cursor": _about(_TEXT, "`next_cursor` of the page before"),
+        "cursor": _about(
+            {"type": "string", "pattern": r"^(?:[0-9]{1,4}\.[\s\S]*)?$"},
+            "`next_cursor` of the page before",
+        ),
     }
 )
 _POOL_HISTORY = members(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -24,6 +25,7 @@ from orderhub.web.hub_api.shapes import past_move_shape, pool_shape
 
 MAX_PAGE = 200
 _MAX_UNITS = 10**15
+_MOVE_CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 _LIST = frozenset({"kind", "subject", "limit", "cursor"})
 _HISTORY = frozenset({"kind", "subject", "place", "limit", "cursor"})
 
@@ -52,14 +54,18 @@ async def list_pools(call: Call, who: Caller) -> Answer:
         lambda reads: reads.pools_page(tenant.id, kind, subjects, after, limit + 1)
     )
     last = found[limit - 1].key if len(found) > limit else None
-    cursor = None if last is None else f"{last.subject}|{last.place}"
+    cursor = None if last is None else f"{len(last.subject)}.{last.subject}{last.place}"
     body = {"items": [pool_shape(pool) for pool in found[:limit]], "next_cursor": cursor}
     return Answer(200, encode(body))
 
 
 def _pool_after(call: Call) -> tuple[str, str]:
-    subject, _, place = call.query.get("cursor", "").partition("|")
-    return subject, place
+    """The subject, told from the place by its length: both may hold any character."""
+    text = call.query.get("cursor", "")
+    length, point, names = text.partition(".")
+    if text and not (length.isascii() and length.isdecimal() and len(length) < 5 and point):
+        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
+    return (names[: int(length)], names[int(length) :]) if text else ("", "")
 
 
 @guarded("pools")
@@ -88,9 +94,9 @@ def _after(call: Call) -> tuple[int, int] | None:
     text = call.query.get("cursor", "")
     if not text:
         return None
-    at, _, move_id = text.partition(".")
-    if not (at.isdecimal() and move_id.isdecimal() and len(text) < 40):
+    if not _MOVE_CURSOR.fullmatch(text):
         raise refuse("cursor", "cursor is a next_cursor of an earlier page")
+    at, _, move_id = text.partition(".")
     return int(at), int(move_id)
 
 

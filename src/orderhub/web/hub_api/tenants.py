@@ -26,6 +26,7 @@ from orderhub.web.hub_api.bodies import (
     instant,
     members_of,
     refuse,
+    refuse_unknown_query,
 )
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import clock_shape, settings_shape
@@ -60,6 +61,7 @@ def _shape(tenant: Tenant) -> dict[str, Any]:
 @guarded("settings")
 async def list_tenants(call: Call, who: Caller) -> Answer:
     """The tenants that the token reaches."""
+    refuse_unknown_query(call, frozenset())
     tenants = await call.hub.read(lambda reads: reads.tenants())
     reached = [_shape(t) for t in tenants if who.tenant_id in (0, t.id)]
     return Answer(200, encode({"items": reached}))
