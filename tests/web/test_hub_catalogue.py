@@ -247,3 +247,39 @@ async def test_pools_are_paged_and_adjusted_within_their_law(tmp_path: Path) -> 
         ):
             answer = await hub.post(f"{BASE}/pools/adjust", {**body, **more}, headers=AS_SHOP)
             assert problem_of(answer) == problem, more
+
+
+async def test_pools_with_odd_names_are_paged_too(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        names = [("a|b", "c"), ("a", "b|c"), ("7.", ".x"), ("货", "仓")]
+        for subject, place in names:
+            body = {"kind": "odd", "subject": subject, "place": place, "by": 1, "reason": "count"}
+            assert (await hub.post(f"{BASE}/pools/adjust", body, headers=AS_SHOP)).is_success
+        seen, cursor = [], ""
+        while cursor is not None and len(seen) <= len(names):
+            query = {"kind": "odd", "limit": 1, "cursor": cursor}
+            page = (await hub.get(f"{BASE}/pools", params=query, headers=AS_SHOP)).json()
+            seen += [(each["subject"], each["place"]) for each in page["items"]]
+            cursor = page["next_cursor"]
+        assert sorted(seen) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("pools/history", "kind=stock&subject=product:188&cursor=99999999999999999999.1"),
+        ("pools/history", "kind=stock&subject=product:188&cursor=1.99999999999999999999"),
+        ("pools/history", "kind=stock&subject=product:188&cursor=%D9%A3.1"),
+        ("pools", "cursor=product:188"),
+        ("pools", "cursor=%D9%A3.x"),
+        ("pools", "limit=%D9%A3"),
+        ("catalogue/products", "cursor=%D9%A3"),
+        ("credentials", "kinds=hub"),
+    ],
+)
+async def test_a_query_that_no_list_answers_is_refused(
+    tmp_path: Path, path: str, query: str
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        answer = await hub.get(f"{BASE}/{path}?{query}", headers=AS_SHOP)
+        assert (answer.status_code, problem_of(answer)) == (400, "invalid")

@@ -128,6 +128,8 @@ async def test_products_are_sorted_as_asked(seller, sort, key):
         (PRODUCTS, {"spus": "HAT", "sortBy": "up"}, "sortBy"),
         (PRODUCTS, {"skus": ",".join(map(str, range(31)))}, "skus"),
         (STOCKS, {"skus": "x" * 65}, "skus"),
+        (STOCKS, {"skus": "HAT", "pageNumber": "false"}, "pageNumber"),
+        (PRODUCTS, {"spus": "HAT", "pageNumber": 0}, "pageNumber"),
         (STOCKS, {"dateStartTime": "2022-01-07"}, "dateEndTime"),
         (STOCKS, {"dateStartTime": "2022-01-07", "dateEndTime": "2022-01-01"}, "dateStartTime"),
         (STOCKS, {"dateStartTime": "0001-01-01T00:00:00+14:00", "dateEndTime": "x"}, "dateEndTime"),

@@ -95,6 +95,7 @@ BAD = [
     ({"orderItemsList": [{"sku": "x", "quantity": -1}]}, "quantity: must be greater than 0"),
     ({"orderItemsList": [{"sku": "x", "quantity": 1e30}]}, "quantity: must be an integer"),
     ({"orderItemsList": [{"sku": "x", "quantity": 1}] * 1001}, "orderItemsList: at most 1000"),
+    ({"customOrderId": "x", "CustomOrderNumber": "x" * 65}, "CustomOrderNumber: at most 64"),
     ({"orderAddresses": "home"}, "orderAddresses: must be an object"),
     ({"orderAddresses": {**ADDRESS, "country": "XX"}}, "orderAddresses.country: must be an ISO"),
     ({"orderAddresses": {**ADDRESS, "phone": ""}}, "orderAddresses.phone: is required"),
