@@ -21,7 +21,6 @@ from orderhub.intake.intake import Intake
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
-from orderhub.web.health import Health
 from orderhub.web.hub_api import HUB
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
@@ -74,7 +73,6 @@ def build(
     )
     dialects = find_dialects()
     port = HubPort(ledger, intake, settings, metrics, dialects)
-    health = Health(port)
     tasks: list[asyncio.Task[None]] = []
 
     async def start() -> None:
@@ -85,10 +83,10 @@ def build(
             asyncio.create_task(_note_use(port)),
             asyncio.create_task(_purge(port, settings.key_retention_days)),
         ]
-        health.ready = True
+        port.is_ready = True
 
     async def stop() -> None:
-        health.ready = False
+        port.is_ready = False
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -103,7 +101,6 @@ def build(
         port=port,
         dialects=dialects,
         fallback=HUB,
-        health=health,
         settings=settings,
         start=start,
         stop=stop,

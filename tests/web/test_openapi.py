@@ -76,6 +76,11 @@ def test_all_routes_are_in_the_document_and_back(dialect, document):
     assert served == {(method, path) for method, path, _ in operations(document)}
 
 
+def test_what_load_balancers_and_prometheus_ask_is_documented_too():
+    paths = json.loads(document_of(HUB)[1])["paths"]
+    assert {"/health", "/health/ready", "/health/live", "/metrics"} <= set(paths)
+
+
 def test_every_documented_operation_is_served_by_its_dialect(dialect, document):
     for method, path, _ in operations(document):
         kind = "products" if "{kind}" in path else "x"

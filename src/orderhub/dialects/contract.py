@@ -337,6 +337,7 @@ class Route:
     keyed     whether a mutating call keeps its answer for its `Idempotency-Key`: not where that holds a secret
     optional_body   whether no body at all is an empty object, for OpenAPI
     public    whether nobody has to say who he is: the call is open, or its address is the credential
+    quiet     whether it is neither logged nor measured: a probe that comes every few seconds
     """
 
     method: str
@@ -354,6 +355,7 @@ class Route:
     keyed: bool = True
     optional_body: bool = False
     public: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import structlog
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Refused, Route, Stop
 from orderhub.settings import ProgramSettings
 from orderhub.web.faults import Dropped
-from orderhub.web.health import Health
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Router
 
@@ -44,7 +43,6 @@ class HubApp:
         port: HubPort,
         dialects: tuple[Dialect, ...],
         fallback: Dialect,
-        health: Health,
         settings: ProgramSettings,
         start: Callable[[], Awaitable[None]],
         stop: Callable[[], Awaitable[None]],
@@ -53,7 +51,6 @@ class HubApp:
         self.dialects = dialects
         self.router = Router((*dialects, fallback))
         self._fallback = fallback
-        self._health = health
         self._settings = settings
         self._start = start
         self._stop = stop
@@ -91,11 +88,6 @@ class HubApp:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         request_id = uuid4().hex
-        if path.startswith(("/health", "/metrics")):
-            answer = await self._health.answer(path, _client(scope), headers)
-            if answer is not None:
-                await _send(send, answer, request_id, head=method == "HEAD")
-                return
         match = self.router.find(method, path)
         dialect = match.dialect or self._fallback
         call = Call(
@@ -121,6 +113,8 @@ class HubApp:
             return
         answer = _marked(call, match.route, answer)
         await _send(send, answer, request_id, head=method == "HEAD")
+        if match.route is not None and match.route.quiet:
+            return
         seconds = time.perf_counter() - started
         self.port.metrics.answered(dialect.name, seconds)
         self._log.info(

@@ -129,6 +129,7 @@ class HubPort:
         dialects: tuple[Dialect, ...] = (),
     ) -> None:
         self.dialects = dialects
+        self.is_ready = False  # once orders are taken, until the hub begins to leave
         self.public_url = settings.public_url.rstrip("/")
         self.rate_limits = settings.rate_limits
         self.errors_in_detail = settings.errors_in_detail

@@ -109,6 +109,7 @@ ORDER: Schema = {
         {"type": "object", "description": "With `as`: as that dialect's own read call shows it."},
     ]
 }
+STATUS = members({"status": TEXT}, "status")
 POOL = _all(
     {
         **dict.fromkeys(("kind", "subject", "place"), TEXT),

@@ -1,0 +1,65 @@
+"""/health and /metrics: what a load balancer and Prometheus ask. They are neither logged nor counted."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Media, Route, Stop
+from orderhub.dialects.wiring import bearer, digest, encode
+from orderhub.web.hub_api import answers
+from orderhub.web.hub_api.access import is_operator
+from orderhub.web.hub_api.inner import port
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+async def live(_call: Call) -> Answer:
+    """Whether the process answers at all."""
+    return Answer(200, encode({"status": "alive"}))
+
+
+async def ready(call: Call) -> Answer:
+    """Whether orders are taken: not while the hub starts, nor once it begins to leave."""
+    if not port(call).is_ready:
+        raise Stop(Fault(FaultKind.UNAVAILABLE, "starting or leaving", retry_after_s=1))
+    return Answer(200, encode({"status": "ready"}))
+
+
+async def metrics(call: Call) -> Answer:
+    """For Prometheus, with an operator's token; without one only for callers on the hub's own machine."""
+    hub = port(call)
+    if not _is_local(call) and not await _is_operators(call):
+        raise Stop(Fault(FaultKind.FORBIDDEN, "metrics are for operators"))
+    hub.metrics.queue_depth.set(hub.intake.depth)
+    return Answer(200, hub.metrics.text(), (), CONTENT_TYPE_LATEST)
+
+
+async def _is_operators(call: Call) -> bool:
+    token = bearer(call)
+    credential = await call.hub.credential("hub", digest(token)) if token else None
+    return credential is not None and is_operator(credential)
+
+
+def _is_local(call: Call) -> bool:
+    """Loopback, and not a proxy on this machine speaking for somebody else."""
+    if any(call.header(name) for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(call.client).is_loopback
+    except ValueError:
+        return False
+
+
+_STATUS = {200: answers.STATUS}
+_METRICS = {200: Media("text/plain", str)}
+
+ROUTES = (
+    Route("GET", "/health", ready, "Ready for orders", answers=_STATUS, public=True, quiet=True),
+    Route(
+        "GET", "/health/ready", ready, "Ready for orders", answers=_STATUS, public=True, quiet=True
+    ),
+    Route("GET", "/health/live", live, "Alive", answers=_STATUS, public=True, quiet=True),
+    Route("GET", "/metrics", metrics, "Metrics", answers=_METRICS, quiet=True),
+)
