@@ -140,6 +140,11 @@ def test_the_plain_form_is_the_same_amount_without_zeros_or_exponent(amount: Dec
     assert str(plain(D("-0.00"))) == "0"
 
 
+def test_the_plain_form_keeps_more_digits_than_arithmetic_does_by_default() -> None:
+    long = D("1234567890123456789012345678901234567.890")
+    assert str(plain(long)) == "1234567890123456789012345678901234567.89"
+
+
 @pytest.mark.parametrize(
     ("amount", "digits", "units"), [("1.5", 2, 150), ("7", 0, 7), ("-1.234", 3, -1234)]
 )

@@ -17,8 +17,8 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Settings, Status
 
 TIMER_KINDS = ("auto_close", "auto_pay", "auto_finish")
-# An AMEND may set these canonical members; the life cycle is never among them.
-_AMENDABLE = ("total", "currency", "account")
+# The canonical members that an action may set besides its own; the life cycle is never among them.
+_SETTABLE = {Action.AMEND: ("total", "currency", "account"), Action.CANCEL: ("account",)}
 _OFF = (Status.CANCELLED, Status.REFUNDED)
 
 
@@ -157,12 +157,12 @@ def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str
         members["refunded"] = order.refunded + Decimal(command.refund["amount"])
     if command.vendor_status is not None:
         members["vendor_status"] = command.vendor_status
+    for name in _SETTABLE.get(command.action, ()):
+        if name in command.changes:
+            members[name] = command.changes[name]
     if command.action is Action.AMEND:
         if (command.add_lines or command.line_changes) and not order.recorded:
             return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "the lines are computed")
-        for name in _AMENDABLE:
-            if name in command.changes:
-                members[name] = command.changes[name]
         stated = members.get("total")
         if stated is not None:
             if not order.recorded:

@@ -116,7 +116,8 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     vendor: dict[str, Any] | None = (
         None  # merged over the stored one; a None member removes the key
     )
-    changes: dict[str, Any] = {}  # AMEND: canonical members of a recorded order, such as `total`
+    # AMEND: canonical members of a recorded order, such as `total`; CANCEL: its `account`.
+    changes: dict[str, Any] = {}
     add_lines: tuple[StatedLine, ...] = ()  # AMEND of a recorded order: further lines
     line_changes: tuple[LineChange, ...] = ()  # AMEND of a recorded order: lines that change
 

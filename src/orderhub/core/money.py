@@ -86,7 +86,7 @@ def plain(amount: Decimal) -> Decimal:
     exponent = trimmed.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:
         return trimmed.quantize(Decimal(1), context=EXACT)
-    return trimmed + ZERO if trimmed else ZERO
+    return trimmed or ZERO
 
 
 def minor_units(amount: Decimal, digits: int) -> int:

@@ -66,12 +66,13 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
 
 
 def amend(
-    command: ChangeOrder, before: Order, accepted: Accepted, _known: Known, _ids: NewIds
+    command: ChangeOrder, before: Order, accepted: Accepted, known: Known, _ids: NewIds
 ) -> Accepted | Rejected:
     """An AMEND may add lines and change the ones there are; the total stays as stated."""
     if not command.add_lines and not command.line_changes:
         return accepted
-    changed = _changed_lines(command.line_changes, before)
+    now = known.settings(before.tenant_id).clock.at(command.origin.recorded_at)
+    changed = _changed_lines(command.line_changes, before, now)
     if isinstance(changed, Rejected):
         return changed
     added = _stated(command.add_lines, len(before.lines) + 1)
@@ -119,7 +120,9 @@ def _stated(items: tuple[StatedLine, ...], first_no: int) -> tuple[Line, ...] | 
     return tuple(lines)
 
 
-def _changed_lines(changes: tuple[LineChange, ...], order: Order) -> dict[int, Line] | Rejected:
+def _changed_lines(
+    changes: tuple[LineChange, ...], order: Order, now: int
+) -> dict[int, Line] | Rejected:
     """Line number -> the line as it will be. A line that was removed cannot be changed any more."""
     result: dict[int, Line] = {}
     for index, change in enumerate(changes):
@@ -133,6 +136,8 @@ def _changed_lines(changes: tuple[LineChange, ...], order: Order) -> dict[int, L
         if refusal is not None:
             return refusal
         data = {**line.data, **(change.data or {})}
+        if change.cancelled:
+            data["cancelled_at"] = now
         result[change.line_no] = untaxed_line(
             line.line_no,
             line.kind,

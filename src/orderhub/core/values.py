@@ -243,6 +243,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     doc: OrderDoc = OrderDoc()
     lines: tuple[Line, ...] = ()
 
+    @property
+    def kept_lines(self) -> tuple[Line, ...]:
+        """The lines without those taken off a recorded order.
+
+        A line cancelled elsewhere is still a part of the order and of its total.
+        """
+        if not self.recorded:
+            return self.lines
+        return tuple(line for line in self.lines if not line.cancelled)
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One change of one order. `data` holds every canonical field that the change set."""

@@ -167,6 +167,7 @@ for _name, _columns in {
     "group_number": ("group_number",),
     "owner": ("owner", "recorded_at", "id"),
     "account": ("account", "recorded_at", "id"),
+    "account_and_occurrence": ("account", "occurred_at", "id"),
     "service": ("service", "occurred_at", "id"),
     "bill": ("bill", "occurred_at", "id"),
     "reference": ("reference", "recorded_at", "id"),
@@ -175,8 +176,8 @@ for _name, _columns in {
         f"orders_by_{_name}",
         orders.c.tenant_id,
         *(orders.c[column] for column in _columns),
-        sqlite_where=orders.c[_name] != "",
-        postgresql_where=orders.c[_name] != "",
+        sqlite_where=orders.c[_columns[0]] != "",
+        postgresql_where=orders.c[_columns[0]] != "",
     )
 Index(
     "orders_by_consumption",

@@ -1,9 +1,11 @@
 """Batch uploads: allocated, uploaded, done row by row, and told about."""
 
+import asyncio
 import base64
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import tracemalloc
 import uuid
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from orderhub.dialects.sitecore_cdp import batch_file, batches
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
+from orderhub.dialects.sitecore_cdp.batch_load import Load
 from orderhub.dialects.sitecore_cdp.batch_rows import Row, parse
 from tests.dialects.sitecore_cdp.cdp import ORDER, Cdp, an_order, open_cdp
 
@@ -203,7 +206,9 @@ async def test_a_file_that_is_not_the_announced_one_is_corrupted_and_may_be_sent
     assert (await put(cdp, batch, data, headers=headers)).status_code == 400
     assert (await put(cdp, batch, data)).status_code == 200
     assert (await cdp.made("GET", batch["href"]))["status"]["code"] == "success"
-    assert (await put(cdp, batch, data)).status_code == 409
+    assert (await put(cdp, batch, data)).status_code == 200  # and does nothing
+    assert (await put(cdp, batch, data + b"x")).status_code == 409
+    assert (await cdp.made("GET", batch["href"]))["rows"]["total"] == 1
 
 
 async def test_a_file_that_is_no_gzip_is_an_error(cdp):
@@ -216,28 +221,116 @@ async def test_a_file_that_is_no_gzip_is_an_error(cdp):
         assert "gzip" in (await cdp.call("GET", status["log"], auth=None)).text
 
 
-async def test_a_load_that_died_is_done_again_without_doubling_an_order(cdp, monkeypatch):
-    rows = [row(an_order()) for _ in range(300)]
+async def test_the_rows_before_what_is_no_gzip_are_done(cdp):
+    rows = [row(an_order()) for _ in range(batches.CHUNK + 10)]
+    data = packed(rows) + b"no gzip"
+    batch = await allocated(cdp, data)
+    assert (await put(cdp, batch, data)).status_code == 200
+    after = await cdp.made("GET", batch["href"])
+    assert after["status"]["code"] == "error"
+    assert after["rows"]["succeeded"] == len(rows)
+
+
+def mixed_rows(mail):
+    """Rows of every kind, several about the same things, with the codes they come to."""
+    orders = [an_order() for _ in range(4)]
+    names = [{key: each[key] for key in ("referenceId", "orderedAt")} for each in orders]
+    guest = {"guestType": "visitor", "emails": [mail]}
+    some = [
+        (row(orders[0], "create"), 201),
+        (row({**names[0], "price": 7}, "upsert"), 201),
+        (row(orders[0], "create"), 409),
+        (row(guest, "create", "guest"), 201),
+        (row(guest, "create", "guest"), 409),
+        (row({**orders[1], "contact": {"emails": [mail]}}), 201),
+        (row(names[1], "delete"), 204),
+        (row({**orders[0], "orderItems": [{"price": 1}]}), 201),
+        (row(guest, "delete", "guest"), 204),
+        (row(names[2], "delete"), 404),
+        (row({**orders[3], "status": "nonsense"}), 400),
+    ]
+    many = [(row(an_order()), 201) for _ in range(batches.CHUNK)]
+    return [*some, *many, (row(names[0], "delete"), 204), (row(orders[2], "create"), 201)]
+
+
+@pytest.mark.parametrize("lived", [0, 1, 3, 6, 9, 100, batches.CHUNK + 7, batches.CHUNK + 9])
+async def test_a_load_that_broke_off_goes_on_as_if_nothing_had_been(cdp, monkeypatch, lived):
+    rows, codes = zip(*mixed_rows(f"broke.{lived}@example.com"), strict=True)
     data = packed(rows)
     batch = await allocated(cdp, data)
-    real = batches._rows
-    calls = []
+    real = Load._submit
+    submitted = itertools.count()
 
     async def dying(*given):
-        calls.append(given)
-        if len(calls) == 2:
+        if next(submitted) >= lived:
             raise RuntimeError("died")
         return await real(*given)
 
-    monkeypatch.setattr(batches, "_rows", dying)
+    monkeypatch.setattr(Load, "_submit", dying)
     assert (await put(cdp, batch, data)).status_code == 500
-    assert (await put(cdp, batch, data)).status_code == 409  # it may still be running
-    monkeypatch.setattr(batches, "STALE_US", 0)
-    assert (await put(cdp, batch, data)).status_code == 200
+    monkeypatch.setattr(Load, "_submit", real)
+    again = await allocated(cdp, data, batch["ref"])  # a fresh address takes the file as well
+    assert (await put(cdp, again, data)).status_code == 200
+    assert (await put(cdp, again, data)).status_code == 200
     after = await cdp.made("GET", batch["href"])
-    assert after["status"]["code"] == "success"
-    assert after["rows"]["total"] == 300
-    assert len(await found(cdp, rows[0]["value"]["referenceId"])) == 1
+    assert (after["status"]["code"], after["rows"]["total"]) == ("error", len(rows))
+    shown = []
+    for offset in range(0, len(rows), 100):
+        page = {"offset": offset, "limit": 100}
+        shown += (await cdp.made("GET", after["rows"]["href"], params=page))["items"]
+    assert [each["code"] for each in shown] == list(codes)
+    assert [each["ref"] for each in shown] == [each["ref"] for each in rows]
+
+
+async def test_what_was_refused_before_a_load_broke_off_is_not_tried_behind_its_followers(
+    cdp, monkeypatch
+):
+    order = an_order(price=5)
+    early = {"referenceId": order["referenceId"], "orderedAt": order["orderedAt"], "price": 1}
+    data = packed([row(early, "upsert"), row(order, "create"), row(an_order())])
+    batch = await allocated(cdp, data)
+    real = batches._keep
+
+    async def dying(*_given):
+        raise RuntimeError("died")
+
+    monkeypatch.setattr(batches, "_keep", dying)
+    assert (await put(cdp, batch, data)).status_code == 500
+    monkeypatch.setattr(batches, "_keep", real)
+    assert (await put(cdp, batch, data)).status_code == 200
+    page = await cdp.made("GET", batch["rows"]["href"])
+    assert [each["code"] for each in page["items"]] == [409, 201, 201]
+    (after,) = await found(cdp, order["referenceId"])
+    assert after["price"] == 5
+
+
+async def test_of_two_uploads_at_once_one_does_the_rows_and_both_are_answered(cdp):
+    data = packed([row(an_order(), "create") for _ in range(300)])
+    batch = await allocated(cdp, data)
+    answers = await asyncio.gather(*(put(cdp, batch, data) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    after = await cdp.made("GET", batch["href"])
+    assert (after["status"]["code"], after["rows"]["total"]) == ("success", 300)
+
+
+async def test_a_load_that_moves_is_waited_for_until_it_counts_as_dead(cdp, monkeypatch):
+    data = packed([row(an_order())])
+    batch = await allocated(cdp, data)
+    monkeypatch.setattr(batches, "_load", nothing_done)
+    assert (await put(cdp, batch, data)).status_code == 200  # as a process that was killed then
+    body = {"checksum": batch["checksum"], "size": batch["size"]}
+    await cdp.refused(409, "PUT", batch["href"], body)
+    monkeypatch.undo()
+    waiting = asyncio.create_task(put(cdp, batch, data))
+    done, _ = await asyncio.wait([waiting], timeout=0.5)
+    assert not done
+    monkeypatch.setattr(batches, "STALE_US", 0)
+    assert (await waiting).status_code == 200
+    assert (await cdp.made("GET", batch["href"]))["rows"]["succeeded"] == 1
+
+
+async def nothing_done(*_given, **_more):
+    return None
 
 
 @pytest.mark.parametrize(
@@ -345,6 +438,20 @@ def test_lines_end_in_any_way_and_blank_ones_are_skipped():
 def test_what_follows_the_gzip_must_be_gzip_too():
     with pytest.raises(BadFile):
         lines_of(gzip.compress(b"a\n") + b"rubbish")
+
+
+def test_the_lines_before_what_cannot_be_read_are_read():
+    file = Lines(io.BytesIO(gzip.compress(b"a\nb\nc\n")[:-9]))
+    assert file.take(2) == [b"a", b"b"]
+    assert file.take(2) == [b"c"]
+    with pytest.raises(BadFile, match="ends in the middle"):
+        file.take(2)
+
+
+def test_blank_lines_count_too(monkeypatch):
+    monkeypatch.setattr(batch_file, "MAX_LINES", 1_000)
+    with pytest.raises(BadFile, match="more than 1000 lines"):
+        lines_of(gzip.compress(b"a\n" + b"\n" * 2_000))
 
 
 def test_a_bomb_is_read_in_constant_memory_and_given_up(monkeypatch):

@@ -3,7 +3,9 @@
 import asyncio
 
 import pytest
+from sqlalchemy import event
 
+from orderhub.core.queries import OrderQuery
 from tests.dialects.sitecore_cdp.cdp import FULL, LOGIN, ORDER, UNKNOWN, Cdp, an_order, open_cdp
 
 pytestmark = pytest.mark.anyio
@@ -219,6 +221,46 @@ async def test_an_order_may_be_linked_to_a_guest_at_once(cdp):
     assert [item["href"] for item in found["items"]] == [later["href"], order["href"]]
     message = await cdp.refused(400, "POST", ORDERS, an_order(), params={"guestRef": UNKNOWN})
     assert message == "guestRef: no such guest."
+
+
+async def test_a_deleted_order_is_no_guests_any_more(cdp):
+    guest = await cdp.made("POST", "/v2.1/guests", {"guestType": "visitor"})
+    query = {"guestRef": guest["ref"]}
+    mine = [await cdp.made("POST", "/v2.1/orders", an_order(), params=query) for _ in range(3)]
+    await cdp.hub.pay(mine[1]["ref"])
+    for order in mine[:2]:
+        assert (await cdp.call("DELETE", order["href"])).status_code == 204
+    for offset, wanted in ((0, [{"href": mine[2]["href"]}]), (1, [])):
+        page = await cdp.made("GET", "/v2.1/orders", params={**query, "offset": offset})
+        assert page["items"] == wanted
+
+
+async def test_an_order_deleted_by_many_at_once_is_gone_for_all(cdp):
+    order = await cdp.order()
+    answers = await asyncio.gather(*(cdp.call("DELETE", order["href"]) for _ in range(16)))
+    assert {answer.status_code for answer in answers} == {204, 404}
+
+
+@pytest.mark.parametrize("by_occurred", [False, True])
+async def test_a_guests_orders_are_walked_along_an_index_and_not_sorted(cdp, by_occurred):
+    ledger = cdp.hub.hub.port.ledger
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, *_more):
+        asked.append((statement, parameters))
+
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    try:
+        query = OrderQuery(tenant_id=1, account="any", by_occurred=by_occurred, offset=9)
+        ledger.read(lambda reads: reads.orders(query))
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", note)
+    (statement, parameters) = next(each for each in asked if "ORDER BY" in each[0])
+    with ledger.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    steps = [row[-1] for row in plan]
+    assert len(steps) == 1
+    assert "USING INDEX orders_by_account" in steps[0]
 
 
 async def test_unknown_members_are_kept_in_the_raw_request(cdp):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -195,6 +196,18 @@ async def test_a_contact_is_changed_and_removed(cdp):
     assert (await cdp.made("GET", order["href"]))["contacts"] == {"items": []}
 
 
+async def test_without_contacts_an_order_belongs_to_the_guest_it_was_created_with(cdp):
+    guest = await cdp.made("POST", "/v2.1/guests", {"guestType": "visitor"})
+    order = await cdp.made("POST", "/v2.1/orders", an_order(), params={"guestRef": guest["ref"]})
+    contact = await cdp.made("POST", f"{order['href']}/contacts", {"firstName": "Other"})
+    shown = await cdp.made("GET", order["href"])
+    assert shown["contacts"]["items"] == [contact["guest"]]
+    assert (await cdp.call("DELETE", contact["href"])).status_code == 204
+    assert (await cdp.made("GET", order["href"]))["contacts"] == order["contacts"]
+    query = {"guestRef": guest["ref"]}
+    assert len((await cdp.made("GET", "/v2.1/orders", params=query))["items"]) == 1
+
+
 async def test_a_repeat_of_a_contact_under_a_key_adds_nobody(cdp):
     order = await cdp.order()
     headers = {"idempotency-key": "contact-1"}
@@ -318,6 +331,35 @@ async def test_a_bad_extension_is_refused(cdp, body, message):
     order = await cdp.order()
     path = parts(order, "extensions/ext")
     assert await cdp.refused(400, "POST", path, body) == message
+
+
+LONG = "1234567890123456789012345678901.234567891"
+
+
+@pytest.mark.parametrize("number", [LONG, "1e40", "-1e-40", "0e99", "7", "9" * 40])
+async def test_a_number_of_an_extension_or_an_item_keeps_every_digit(cdp, number):
+    order = await cdp.order()
+    headers = {"content-type": "application/json"}
+    for path, member in (("extensions/ext", "x"), ("orderItems", "originalPrice")):
+        body = f'{{"price": 1, "{member}": {number}}}'
+        answer = await cdp.call("POST", f"{order['href']}/{path}", content=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        for shown in (answer, await cdp.call("GET", answer.json()["href"])):
+            assert json.loads(shown.content, parse_float=Decimal)[member] == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e60", "-1e41", "1e-41", "9" * 41, f"{LONG}1", "9" * 100 + ".5"]
+)
+async def test_a_number_of_more_digits_is_refused(cdp, number):
+    order = await cdp.order()
+    headers = {"content-type": "application/json"}
+    for path, member in (("extensions/ext", "x"), ("orderItems", "originalPrice")):
+        body = f'{{"price": 1, "{member}": {number}}}'
+        message = await cdp.refused(
+            400, "POST", f"{order['href']}/{path}", content=body, headers=headers
+        )
+        assert message == f"{member}: numeric value out of bounds."
 
 
 async def test_an_extension_never_grows_beyond_100_pairs(cdp):

@@ -255,7 +255,7 @@ def whole_order(
     members["is_updated"] = 0
     members["details"] = [
         _detail(order, line, settings, goods or {}, skus or {}, groups or {})
-        for line in order.lines
+        for line in order.kept_lines
         if line.kind is not LineKind.DISCOUNT
     ]
     return members

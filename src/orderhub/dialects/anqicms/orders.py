@@ -29,6 +29,8 @@ _PAGE_SIZE = 20
 _MAX_PAGE_SIZE = 100
 _MAX_PAGE = 10_000_000
 _NUMBER_LENGTH = 18
+# Orders of one second are looked at so many at a time.
+_STRIDE = 1_000
 _STATUS_FILTERS: dict[str, tuple[Status, ...]] = {
     "waiting": (Status.PENDING,),
     "paid": (Status.PAID,),
@@ -200,12 +202,17 @@ def _by_recipe(reads: Reads, tenant_id: int, settings: Settings, order_id: str) 
         tenant_id=tenant_id,
         occurred_from=start,
         occurred_to=start + MICROSECONDS,
-        limit=1_000,
+        by_occurred=True,
+        limit=_STRIDE,
         with_lines=False,
     )
-    for order in reads.orders(query).items:
-        if order.door != mapping.DIALECT_NAME and order.id % 10_000 == int(order_id[14:]):
-            return reads.order(tenant_id, OrderName("uid", order.uid))
+    after: str | None = ""
+    while after is not None:
+        page = reads.orders(msgspec.structs.replace(query, after=after))
+        for order in page.items:
+            if order.door != mapping.DIALECT_NAME and order.id % 10_000 == int(order_id[14:]):
+                return reads.order(tenant_id, OrderName("uid", order.uid))
+        after = page.cursor
     return None
 
 

@@ -83,7 +83,7 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
     first = orders[0]
     is_parent = len(orders) > 1
     state = state_of(orders)
-    goods = [(order, line) for order in orders for line in order.lines if _is_item(line)]
+    goods = [(order, line) for order in orders for line in order.kept_lines if _is_item(line)]
     item = _item_v1 if version == 1 else _item_v2
     shown: dict[str, Any] = {
         "id": first.group_number if is_parent else number_of(first),
@@ -135,7 +135,7 @@ def _sub_order(order: Order) -> dict[str, Any]:
         "warehouseCode": order.doc.business.get("warehouse"),
         "warehouseId": order.doc.business.get("warehouse_id"),
         "status": state_of((order,)),
-        "skuCodes": [line.sku for line in order.lines if _is_item(line)],
+        "skuCodes": [line.sku for line in order.kept_lines if _is_item(line)],
     }
 
 
@@ -145,7 +145,12 @@ def _is_item(line: Line) -> bool:
 
 def _freight(orders: Iterable[Order]) -> Decimal:
     return total(
-        [line.gross for order in orders for line in order.lines if line.kind is LineKind.FREIGHT]
+        [
+            line.gross
+            for order in orders
+            for line in order.kept_lines
+            if line.kind is LineKind.FREIGHT
+        ]
     )
 
 
@@ -166,7 +171,7 @@ def _amounts_v2(orders: tuple[Order, ...]) -> dict[str, Any]:
     """finalAmount = subTotalAmount + freightAmount - couponAmount, exactly."""
     final = total([order.total for order in orders])
     freight = _freight(orders)
-    items = [line.gross for order in orders for line in order.lines if _is_item(line)]
+    items = [line.gross for order in orders for line in order.kept_lines if _is_item(line)]
     subtotal = total(items)
     refunded = total([_given_back(order) for order in orders])
     return {

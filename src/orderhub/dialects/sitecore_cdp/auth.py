@@ -32,7 +32,8 @@ def _refuse_nul(call: Call) -> None:
 
 def client_key(caller: Caller) -> str:
     """The key that orders are unique under. A hub token acts under the one it is set up for."""
-    return caller.acts_as or caller.credential.id.replace(":", "_")
+    # The key is a part of the order's natural key, which is told apart at its colons.
+    return (caller.acts_as or caller.credential.id).replace(":", "_")
 
 
 async def _basic_caller(call: Call) -> Caller:

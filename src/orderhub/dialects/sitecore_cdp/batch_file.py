@@ -7,6 +7,7 @@ from typing import IO
 
 MAX_LINE_BYTES = 1_048_576
 MAX_UNPACKED_BYTES = 4 * 1024**3
+MAX_LINES = 5_000_000  # blank ones too: each costs time, and each other one a result that is kept
 _PACKED_PIECE = 65_536
 _UNPACKED_PIECE = 262_144
 _GZIP = 31  # zlib's window bits for a gzip header
@@ -31,17 +32,27 @@ class Lines:
         self._overlong = False
         self._ready: list[bytes | None] = []
         self._unpacked = 0
+        self._lines = 0
         self._ended = False
+        self._bad: BadFile | None = None
 
     def take(self, count: int) -> list[bytes | None]:
-        """The next `count` lines, fewer at the end of the file. Raises BadFile."""
+        """The next `count` lines, fewer at the end of the file.
+
+        Raises BadFile where it cannot be read any further, after the lines before that.
+        """
         while len(self._ready) < count and not self._ended:
-            piece = self._unpack()
-            if piece is None:
-                self._ended = True
-                self._close_line()
-            else:
-                self._split(piece)
+            try:
+                piece = self._unpack()
+                if piece is None:
+                    self._ended = True
+                    self._close_line()
+                else:
+                    self._split(piece)
+            except BadFile as bad:
+                self._bad, self._ended = bad, True
+        if self._bad is not None and not self._ready:
+            raise self._bad
         taken, self._ready = self._ready[:count], self._ready[count:]
         return taken
 
@@ -69,6 +80,9 @@ class Lines:
 
     def _split(self, piece: bytes) -> None:
         lines = piece.replace(b"\r", b"\n").split(b"\n")
+        self._lines += len(lines) - 1
+        if self._lines > MAX_LINES:
+            raise BadFile(f"The file has more than {MAX_LINES} lines.")
         for index, line in enumerate(lines):
             if index:
                 self._close_line()

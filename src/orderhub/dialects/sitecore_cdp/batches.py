@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 import tempfile
-from collections.abc import Awaitable
+from contextlib import suppress
 from typing import IO, Any
 
 import msgspec
@@ -37,7 +37,8 @@ from orderhub.dialects.contract import (
 from orderhub.dialects.sitecore_cdp import fields, wire
 from orderhub.dialects.sitecore_cdp.auth import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
-from orderhub.dialects.sitecore_cdp.batch_rows import Load, Result, Row, parse
+from orderhub.dialects.sitecore_cdp.batch_load import Load, side_by_side
+from orderhub.dialects.sitecore_cdp.batch_rows import Result, Row, parse
 from orderhub.dialects.sitecore_cdp.paging import paging_of
 from orderhub.dialects.sitecore_cdp.refs import is_uuid
 from orderhub.dialects.sitecore_cdp.repeats import apart
@@ -52,6 +53,9 @@ VALID_US = 3_600_000_000
 # A load that has not moved for so long died with its process: the file may be put again.
 STALE_US = 60_000_000
 MAX_LOG_ROWS = 10_000
+DONE = frozenset({"success", "error"})
+_LOOK_EVERY_S = 0.2
+_MOVED = Answer(412, b"")
 _HEX = frozenset("0123456789abcdef")
 _SPOOLED_BYTES = 1_048_576
 
@@ -62,7 +66,8 @@ _SPOOLED_BYTES = 1_048_576
 async def allocate(call: Call) -> Answer:
     """PUT /v2/batches/{ref} with `{checksum, size}` -> the place to upload to, valid one hour.
 
-    Asked again with the same content before anything was uploaded, it is allocated afresh.
+    Asked again with the same content before all is done, it is allocated afresh: what an upload
+    that broke off had done stays done.
     """
     caller = await caller_of(call)
     ref = _ref(call)
@@ -76,19 +81,20 @@ async def allocate(call: Call) -> Answer:
     if faults:
         raise invalid(*faults)
     stored = await call.hub.read(lambda reads: reads.record(caller.tenant_id, BATCH, "uid", ref))
-    if stored is not None and not _is_same(stored, checksum, int(size)):
-        raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the batch ref was used before"))
+    announced = {"checksum": checksum, "size": int(size)}
+    fresh = {**announced, "status": "uploading", "total": 0, "failed": 0}
+    if stored is not None:
+        fresh = stored.doc
+        same = announced.items() <= fresh.items() and fresh["status"] not in DONE
+        if not same or _is_moving(call, stored):
+            raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the batch ref was used before"))
     doc = {
-        "checksum": checksum,
-        "size": int(size),
-        "status": "uploading",
+        **fresh,
         "token": secrets.token_urlsafe(32),
         "expires_at": call.received_at + VALID_US,
-        "moved_at": call.received_at,
+        "moved_at": 0,
         "actor": caller.credential.id,
         "acts_as": caller.acts_as,
-        "total": 0,
-        "failed": 0,
     }
     command = PutRecords(
         origin=call.origin(caller, call.body),
@@ -110,11 +116,10 @@ def _ref(call: Call) -> str:
     return ref
 
 
-def _is_same(stored: Record, checksum: str, size: int) -> bool:
-    doc = stored.doc
-    return bool(
-        doc["status"] == "uploading" and doc["checksum"] == checksum and doc["size"] == size
-    )
+def _is_moving(call: Call, record: Record) -> bool:
+    """Whether an upload is doing its rows right now, as far as anyone can tell."""
+    doc = record.doc
+    return bool(doc["status"] == "processing" and call.hub.now_us() - doc["moved_at"] < STALE_US)
 
 
 def _change(stored: Record | None, doc: dict[str, Any], ref: str) -> RecordChange:
@@ -185,30 +190,62 @@ async def _signed_batch(call: Call) -> Record:
 
 
 async def upload(call: Call) -> Answer:
-    """PUT the gzipped file to the allocated place -> an empty 200, once every row is done."""
+    """PUT the gzipped file to the allocated place -> an empty 200, once every row is done.
+
+    The same file again is fine: it waits for an upload that is under way, goes on where one broke
+    off, and finds nothing to do where all is done.
+    """
     record = await _signed_batch(call)
-    doc = record.doc
-    if call.received_at >= doc["expires_at"]:
+    if call.received_at >= record.doc["expires_at"]:
         raise Stop(Fault(FaultKind.FORBIDDEN, "The address has expired."))
-    moving = doc["status"] == "processing" and call.received_at - doc["moved_at"] < STALE_US
-    if moving or doc["status"] in {"success", "error"}:
-        raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the file was uploaded before"))
     caller = _uploader(record)
     call.caller = caller
-    rows_call = apart(call)
     try:
         with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as file:
-            intact = await _receive(call, file, doc)
+            intact = await _receive(call, file, record.doc)
             if call.is_dry_run:
                 return Answer(200, b"")  # what the real one says of any file, whole or not
-            if not intact:
-                await _write(rows_call, caller, record, {"status": "corrupted"})
-                return Answer(200, b"")
-            file.seek(0)
-            await _load(rows_call, caller, record, file)
+            await _take_in(apart(call), caller, record, file, intact=intact)
     except OSError as error:
         raise Stop(Fault(FaultKind.UNAVAILABLE, str(error), retry_after_s=10)) from None
     return Answer(200, b"")
+
+
+async def _take_in(
+    call: Call, caller: Caller, record: Record, file: IO[bytes], *, intact: bool
+) -> None:
+    """Do the rows of the file, unless another upload has done them meanwhile."""
+    while True:
+        while _is_moving(call, record):
+            await asyncio.sleep(_LOOK_EVERY_S)
+            record = await _reread(call, record)
+        if record.doc["status"] in DONE:
+            if not intact:
+                raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "another file was uploaded"))
+            return
+        step = {"status": "processing", "begun": True} if intact else {"status": "corrupted"}
+        after = await _write(call, caller, record, step)
+        if after is not None:
+            break
+        record = await _reread(call, record)
+    if not intact:
+        return
+    try:
+        await _load(call, caller, after, file, again="begun" in record.doc)
+    except Exception:
+        # Whoever sends the file again need not wait until this upload counts as dead.
+        with suppress(Exception):
+            stopped = await _reread(call, record)
+            await _write(call, caller, stopped, {"status": "uploading"})
+        raise
+
+
+async def _reread(call: Call, record: Record) -> Record:
+    found = await call.hub.read(
+        lambda reads: reads.record(record.tenant_id, BATCH, "uid", record.uid)
+    )
+    assert found is not None, "a batch is never removed"
+    return found
 
 
 def _uploader(record: Record) -> Caller:
@@ -234,106 +271,95 @@ async def _receive(call: Call, file: IO[bytes], doc: dict[str, Any]) -> bool:
     return bool(size == doc["size"] and md5.hexdigest() == doc["checksum"])
 
 
-async def _load(call: Call, caller: Caller, record: Record, file: IO[bytes]) -> None:
-    record = await _write(call, caller, record, {"status": "processing", "total": 0, "failed": 0})
+async def _load(
+    call: Call, caller: Caller, record: Record, file: IO[bytes], *, again: bool
+) -> None:
+    """Do the rows whose results are not kept yet. `again`: an earlier upload broke off."""
     settings = await call.hub.settings(caller.tenant_id)
     now = settings.clock.at(call.received_at)
     load = Load(call, caller, record.uid, now)
+    file.seek(0)
     lines = Lines(file)
+    first = record.doc["total"]
+    await call.hub.blocking(_skip, lines, first)
+    # The earlier upload was doing one chunk while the results of the one before were being kept.
+    unsure_until = first + 2 * CHUNK if again else 0
     rows = await _rows(call, lines, now)
     done: list[Result] = []
-    chunk = -1
     # While a chunk is being done, the next one is read and the results of the last one are kept.
-    while not isinstance(rows, BadFile) and (rows or done):
-        results, following, kept = await _all(
-            load.do(rows),
+    while not isinstance(rows, str) and (rows or done):
+        results, following, kept = await side_by_side(
+            load.do(rows, first, again=first < unsure_until),
             _rows(call, lines, now) if rows else _nothing(),
-            _write(call, caller, record, {}, results=done, chunk=chunk),
+            _keep(call, caller, record, done),
         )
         record, rows, done = kept, following, results
-        chunk += 1
-    if done:
-        record = await _write(call, caller, record, {}, results=done, chunk=chunk)
+        first += len(results)
+    record = await _keep(call, caller, record, done)
     end: dict[str, Any] = {"status": "success"}
-    if isinstance(rows, BadFile):
-        end = {"status": "error", "reason": str(rows)}
+    if isinstance(rows, str):
+        end = {"status": "error", "reason": rows}
     elif record.doc["failed"]:
         end = {"status": "error"}
     await _write(call, caller, record, end)
 
 
-async def _all(*work: Awaitable[Any]) -> list[Any]:
-    """All of them, side by side. A failure is raised only when nothing is running any more."""
-    found = await asyncio.gather(*work, return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-    return found
+def _skip(lines: Lines, count: int) -> None:
+    while count > 0:
+        count -= len(lines.take(CHUNK))
 
 
 async def _nothing() -> list[Row | Result]:
     return []
 
 
-async def _rows(call: Call, lines: Lines, now: int) -> list[Row | Result] | BadFile:
+async def _rows(call: Call, lines: Lines, now: int) -> list[Row | Result] | str:
     """The next rows, none at the end; or why the file cannot be read any further."""
     try:
         return await call.hub.blocking(_parsed, lines, now)
     except BadFile as bad:
-        return bad
+        return str(bad)
 
 
 def _parsed(lines: Lines, now: int) -> list[Row | Result]:
     return [parse(line, now) for line in lines.take(CHUNK)]
 
 
-async def _write(
-    call: Call,
-    caller: Caller,
-    record: Record,
-    members: dict[str, Any],
-    *,
-    results: list[Result] | None = None,
-    chunk: int = 0,
-) -> Record:
-    """The batch moved on; the results of a chunk are kept in the same commit."""
-    if results == []:
+async def _keep(call: Call, caller: Caller, record: Record, results: list[Result]) -> Record:
+    """Keep the results of a chunk, in one commit with their count in the batch."""
+    if not results:
         return record
-    doc = {**record.doc, **members, "moved_at": call.hub.now_us()}
-    changes = []
-    if results is not None:
-        failed = sum(1 for each in results if each.code >= 300)
-        doc["total"] += len(results)
-        doc["failed"] += failed
-        changes.append(await _results_change(call, record, results, chunk, failed=failed))
-    command = PutRecords(
-        origin=call.origin(caller, b""), changes=(_change(record, doc, record.uid), *changes)
-    )
-    answer = await call.submit(command, lambda _accepted: Answer(200, b""), bulk=True)
-    if answer.status != 200:
-        # Another upload of the same batch took over.
-        raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the file is uploaded by another"))
-    return msgspec.structs.replace(record, doc=doc, version=record.version + 1)
-
-
-async def _results_change(
-    call: Call, record: Record, results: list[Result], chunk: int, *, failed: int
-) -> RecordChange:
-    """A load that starts again overwrites the results of the one that died."""
-    code = f"{record.uid}:{chunk}"
-    stored = await call.hub.read(
-        lambda reads: reads.record(record.tenant_id, BATCH_ROWS, "code", code)
-    )
+    failed = sum(1 for each in results if each.code >= 300)
+    total = record.doc["total"]
     keys = [("batch", record.uid)]
     if failed:
         keys.append(("failed", record.uid))
-    return RecordChange(
+    kept = RecordChange(
         kind=BATCH_ROWS,
-        id=0 if stored is None else stored.id,
-        code=code,
+        code=f"{record.uid}:{total // CHUNK}",
         doc={"rows": [list(each) for each in results]},
         keys=tuple(keys),
     )
+    counts = {"total": total + len(results), "failed": record.doc["failed"] + failed}
+    after = await _write(call, caller, record, counts, kept)
+    if after is None:
+        raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the file is uploaded by another"))
+    return after
+
+
+async def _write(
+    call: Call, caller: Caller, record: Record, members: dict[str, Any], *more: RecordChange
+) -> Record | None:
+    """The batch moved on; None = another upload of the same file moved it meanwhile."""
+    doc = {**record.doc, "moved_at": call.hub.now_us(), **members}
+    command = PutRecords(
+        origin=call.origin(caller, b""), changes=(_change(record, doc, record.uid), *more)
+    )
+    words = Answer(200, b"")
+    answer = await call.submit(command, lambda _accepted: words, lambda _refused: _MOVED, bulk=True)
+    if answer.status != words.status:
+        return None
+    return msgspec.structs.replace(record, doc=doc, version=record.version + 1)
 
 
 # --- what became of it

@@ -21,6 +21,7 @@ MAX_NAME = 128  # the vendor's batch documents cap an item's name here
 MAX_LONG_TEXT = 4_000
 MAX_LIST = 50
 MAX_EXTENSION_PAIRS = 100
+MAX_DIGITS = 40  # of a number, and how many places it may stand away from the decimal point
 
 
 # --- reading one value
@@ -74,12 +75,25 @@ def one_of(values: Iterable[str], *, any_case: bool = False) -> Check:
 
 
 def number(value: Any) -> Decimal:
-    """A JSON number, exactly."""
-    if isinstance(value, Decimal):
-        return value
+    """A JSON number, exactly. What is longer than any arithmetic here is exact for is refused."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    raise Bad("type", "must be a number.")
+        value = Decimal(value)
+    if not isinstance(value, Decimal):
+        raise Bad("type", "must be a number.")
+    if value and (len(value.as_tuple().digits) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS):
+        raise Bad("value", "numeric value out of bounds.")
+    return value
+
+
+def primitive(value: Any) -> str | bool | Decimal:
+    """A value of a data extension."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(text(MAX_LONG_TEXT)(value))
+    if isinstance(value, (int, Decimal)):
+        return number(value)
+    raise Bad("type", "must be a string, a number or a boolean.")
 
 
 def positive(value: Any) -> Decimal:
@@ -410,15 +424,13 @@ def read_extension(body: Mapping[str, Any], *, partial: bool = False) -> dict[st
         elif _EXTENSION_KEY.fullmatch(key) is None:
             message = "must be a camelCase alphanumeric key."
             faults.append(WireFault(key[:MAX_NAME], "value", message))
-        elif isinstance(value, (dict, list)):
-            faults.append(WireFault(key, "type", "must be a string, a number or a boolean."))
-        elif isinstance(value, str) and len(value) > MAX_LONG_TEXT:
-            message = f"length must be between 0 and {MAX_LONG_TEXT}."
-            faults.append(WireFault(key, "length", message))
         elif value is None and not partial:
             faults.append(WireFault(key, "missing", "may not be null."))
         else:
-            pairs[key] = value
+            try:
+                pairs[key] = value if value is None else primitive(value)
+            except Bad as bad:
+                faults.append(WireFault(key, bad.problem, bad.message))
     if faults:
         raise invalid(*faults[:MAX_LIST])
     if not pairs and not partial:

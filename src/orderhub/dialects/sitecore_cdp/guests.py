@@ -14,12 +14,14 @@ from orderhub.dialects.sitecore_cdp import fields, wire
 from orderhub.dialects.sitecore_cdp.auth import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST, guest_href
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
-from orderhub.dialects.sitecore_cdp.repeats import first_attempt, replayable
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
 from orderhub.dialects.wiring import encode
 
-# How often a change is tried again when another one came first.
-ATTEMPTS = 25
 _SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt", "firstSeen", "lastSeen"})
+
+
+# What a guest is found by, the surer first.
+IDENTITY = ("identifier", "email")
 
 
 # --- guests as records
@@ -72,7 +74,7 @@ def by_names(reads: Reads, tenant_id: int, by: str, values: tuple[str, ...]) -> 
 
 def matching(reads: Reads, tenant_id: int, keys: Iterable[tuple[str, str]]) -> Record | None:
     """The guest that the identity rules find: by identifier, then e-mail; the oldest of several."""
-    for by in ("identifier", "email"):
+    for by in IDENTITY:
         found = by_names(reads, tenant_id, by, tuple(v for name, v in keys if name == by))
         if found:
             return found[0]

@@ -26,7 +26,7 @@ async def item_of_call(call: Call, caller: Caller) -> tuple[Order, Line]:
     ref = call.params["ref"]
     uid, line_no = part_of(ref)
     order = await order_of_call(call, caller, uid)
-    for line in mapping.lines_of(order):
+    for line in order.kept_lines:
         if line.line_no == line_no:
             return order, line
     raise unknown_part(ref)
@@ -60,7 +60,7 @@ async def list_items(call: Call) -> Answer:
     paging = paging_of(call)
     order = await order_of_call(call, caller)
     base = call.base_url
-    lines = mapping.lines_of(order)
+    lines = order.kept_lines
     if expands(call):
         items = [mapping.to_wire_item(order, line, base) for line in lines]
     else:

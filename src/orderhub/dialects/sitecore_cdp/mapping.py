@@ -71,6 +71,8 @@ def to_place(
     `guest` is the ref of a guest that must be there, `account` of one that was just looked up.
     """
     vendor: dict[str, Any] = {name: members[name] for name in ECHOED if name in members}
+    if guest:
+        parts = {"guest": {"ref": guest}, **(parts or {})}
     if parts:
         vendor[PARTS] = parts
     occurred_at = members["orderedAt"]
@@ -172,11 +174,6 @@ def created_at(order: Order) -> int:
     return stated if isinstance(stated, int) else order.occurred_at
 
 
-def lines_of(order: Order) -> list[Line]:
-    """The lines that are items. One deleted here is gone; one cancelled elsewhere shows."""
-    return [line for line in order.lines if not (order.recorded and line.cancelled)]
-
-
 def guests_of(order: Order) -> list[str]:
     """The guests an order belongs to, each once."""
     contacts = parts_of(order).get("contacts", {})
@@ -201,7 +198,7 @@ def to_order(
     if consumers is None:
         consumers = {"items": [{"href": href} for href in consumer_hrefs(order, base)]}
     if items is None:
-        hrefs = [{"href": item_href(order, base, line)} for line in lines_of(order)]
+        hrefs = [{"href": item_href(order, base, line)} for line in order.kept_lines]
         items = {"items": hrefs}
     since = created_at(order)
     created = fields.second_text(since)

@@ -23,7 +23,6 @@ from orderhub.dialects.contract import (
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
 from orderhub.dialects.sitecore_cdp.auth import caller_of
 from orderhub.dialects.sitecore_cdp.guests import (
-    ATTEMPTS,
     guest_change,
     identity_keys,
     matching,
@@ -32,7 +31,7 @@ from orderhub.dialects.sitecore_cdp.guests import (
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
-from orderhub.dialects.sitecore_cdp.repeats import apart, replayable
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, replayable
 from orderhub.dialects.sitecore_cdp.routes import change_parts, order_of_call
 from orderhub.dialects.wiring import encode
 
@@ -147,11 +146,11 @@ def _kept(
 
 
 def item_refs(order: Order) -> set[str]:
-    return {line_uid(order.uid, line.line_no) for line in mapping.lines_of(order)}
+    return {line_uid(order.uid, line.line_no) for line in order.kept_lines}
 
 
 def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, Any]:
-    """The order belongs to the guest of its latest contact.
+    """The order belongs to the guest of its latest contact, else to the one it was created with.
 
     An order of another door keeps the account that its own business charges.
     """
@@ -159,7 +158,8 @@ def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, 
         return {}
     contacts = parts.get(role.part, {})
     latest = max(contacts, key=int, default=None)
-    return {"account": contacts[latest]["guest"] if latest is not None else ""}
+    linked = parts.get("guest", {}).get("ref", "")
+    return {"account": linked if latest is None else contacts[latest]["guest"]}
 
 
 async def _guest_for(

@@ -1,18 +1,21 @@
-"""Repeats under an Idempotency-Key, where a handler looks before it submits."""
+"""Where a handler looks before it submits: tried again, and repeated under an Idempotency-Key."""
 
 from __future__ import annotations
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Answer, Call, Handler, Refused
+from orderhub.dialects.contract import Answer, Call, Caller, Handler, Refused
+
+# How often a change is tried again when another one came first.
+ATTEMPTS = 25
 
 
 def replayable(handler: Handler) -> Handler:
     """A repeat gets the first answer, even where the first call made its own look-up fail.
 
     Deleting an order twice under one key finds no order the second time. The refusal is therefore
-    given only after the intake has looked for the key: by a command that nothing can be meant by.
+    given only after the intake has looked for the key.
     """
 
     async def handled(call: Call) -> Answer:
@@ -29,13 +32,16 @@ def replayable(handler: Handler) -> Handler:
             return call.dialect.refusal(call, rejected if reused else found)
 
         first_attempt(call)
-        nothing = ChangeOrder(
-            origin=call.origin(caller, call.body), name=OrderName("uid", ""), action=Action.AMEND
-        )
-        return await call.submit(nothing, _never, worded)
+        return await call.submit(nothing(call, caller), _never, worded)
 
     handled.__doc__ = handler.__doc__
     return handled
+
+
+def nothing(call: Call, caller: Caller) -> ChangeOrder:
+    """A command that is always refused: only the key it is sent under may have an answer."""
+    origin = call.origin(caller, call.body)
+    return ChangeOrder(origin=origin, name=OrderName("uid", ""), action=Action.AMEND)
 
 
 def first_attempt(call: Call) -> None:
@@ -51,20 +57,20 @@ def _never(_accepted: Accepted) -> Answer:
     raise AssertionError("no order is called nothing")
 
 
-def apart(call: Call) -> Call:
-    """The same call without its Idempotency-Key: for commands nobody asked for.
+def apart(call: Call, key: str = "") -> Call:
+    """The same call without its Idempotency-Key, or under another one.
 
-    A guest made on the way to a contact must not be bound to the contact's key; a dry run
-    stays a dry run.
+    For commands nobody asked for: a guest made on the way to a contact must not be bound to the
+    contact's key. A dry run stays a dry run.
     """
-    dry_run = call.header("hub-dry-run")
+    own = {"idempotency-key": key, "hub-dry-run": call.header("hub-dry-run")}
     other = Call(
         hub=call.hub,
         dialect=call.dialect,
         method=call.method,
         path=call.path,
         query_string=call.query_string,
-        headers={"hub-dry-run": dry_run} if dry_run else {},
+        headers={name: value for name, value in own.items() if value},
         params=call.params,
         client=call.client,
         request_id=call.request_id,

@@ -16,8 +16,8 @@ from orderhub.core.values import Order, Status
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
 from orderhub.dialects.sitecore_cdp.auth import NAME, caller_of, client_key
-from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
-from orderhub.dialects.sitecore_cdp.repeats import first_attempt, replayable
+from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
 from orderhub.dialects.wiring import encode
 
 # Orders that share a reference are read so many at a time.
@@ -95,7 +95,7 @@ def expanded(order: Order, base: str, parts: frozenset[str]) -> wire.Order:
             "consumers", [mapping.to_consumer(order, int(n), c, base) for n, c in found.items()]
         )
     if "orderItems" in parts:
-        lines = mapping.lines_of(order)
+        lines = order.kept_lines
         items = whole("orderItems", [mapping.to_wire_item(order, line, base) for line in lines])
     return mapping.to_order(order, base, contacts=contacts, consumers=consumers, items=items)
 
@@ -170,20 +170,32 @@ def tenant_wide(call: Call, caller: Caller, request: bytes | None = None) -> Ori
 async def delete_order(call: Call) -> Answer:
     """DELETE /v2.1/orders/{ref} -> 204. The ledger keeps the order; this door hides it."""
     caller = await caller_of(call)
-    order = await order_of_call(call, caller)
-    must_be_ours(order)
-    command = deletion(order, call, caller)
-    return await call.submit(command, lambda _accepted: Answer(204, b""))
+    for _ in range(ATTEMPTS):
+        order = await order_of_call(call, caller)
+        must_be_ours(order)
+        first_attempt(call)
+        answer = await call.submit(
+            deletion(order, call, caller), lambda _accepted: Answer(204, b"")
+        )
+        if answer.status != 412:
+            return answer
+    raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
 
 
 def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = None) -> ChangeOrder:
-    """An order nobody paid through the hub is cancelled for the other doors too."""
+    """An order nobody paid through the hub is cancelled for the other doors too.
+
+    A deleted order is no guest's any more: `?guestRef=` need not look past it.
+    """
     return ChangeOrder(
         origin=tenant_wide(call, caller, request),
         name=OrderName("uid", order.uid),
+        # Whether it is cancelled or only hidden was decided by what was read.
+        if_version=order.version,
         action=Action.CANCEL if order.status is Status.PENDING else Action.AMEND,
         reason="deleted by the client",
         vendor={mapping.DELETED: True},
+        changes={"account": ""},
     )
 
 
@@ -238,16 +250,17 @@ async def find_orders(call: Call) -> Answer:
             account=guest,
             by_occurred=order_by == "orderedAt",
             oldest_first=oldest_first,
+            offset=paging.offset,
+            limit=paging.limit,
         )
-        orders = await call.hub.read(lambda reads: _live(reads, query, paging.end))
+        page = await call.hub.read(lambda reads: reads.orders(query).items)
     else:
         query = OrderQuery(
             tenant_id=caller.tenant_id, door=NAME, reference=reference, oldest_first=oldest_first
         )
-        orders = await call.hub.read(lambda reads: _by_reference(reads, query, paging.end))
+        page = await call.hub.read(lambda reads: _by_reference(reads, query, paging))
     base = call.base_url
     full = expands(call)
-    page = orders[paging.offset : paging.end]
     items = (
         [expanded(order, base, full) for order in page]
         if full
@@ -256,31 +269,28 @@ async def find_orders(call: Call) -> Answer:
     return Answer(200, encode(paging.collection(call, items)))
 
 
-def _by_reference(reads: Reads, query: OrderQuery, wanted: int) -> list[Order]:
+def _by_reference(reads: Reads, query: OrderQuery, paging: Paging) -> tuple[Order, ...]:
     """Orders of this door by reference, and the one of another door with that number."""
-    found = _live(reads, query, wanted)
+    found = list(islice(all_live(reads, query), paging.end))
     assert query.tenant_id is not None
     other = reads.order(query.tenant_id, OrderName("number", query.reference))
     if other is not None and not mapping.is_ours(other):
         found.append(other)
         found.sort(key=lambda order: (order.recorded_at, order.id), reverse=not query.oldest_first)
-    return found
+    page = [order.id for order in found[paging.offset : paging.end]]
+    whole = {order.id: order for order in reads.orders_among(query.tenant_id, tuple(page))}
+    return tuple(whole[order_id] for order_id in page)
 
 
-def _live(reads: Reads, query: OrderQuery, wanted: int) -> list[Order]:
-    """The first `wanted` orders that were not deleted."""
-    return list(islice(all_live(reads, query, min(wanted, _STRIDE)), wanted))
-
-
-def all_live(reads: Reads, query: OrderQuery, stride: int = _STRIDE) -> Iterator[Order]:
-    """The orders of a query that were not deleted, loaded as they are looked at."""
-    offset = 0
-    while True:
-        page = reads.orders(msgspec.structs.replace(query, offset=offset, limit=stride)).items
-        yield from (order for order in page if not mapping.is_deleted(order))
-        if len(page) < stride:
-            return
-        offset += stride
+def all_live(reads: Reads, query: OrderQuery) -> Iterator[Order]:
+    """The orders of a query that were not deleted, without their lines, loaded as they are looked at."""
+    after: str | None = ""
+    while after is not None:
+        page = reads.orders(
+            msgspec.structs.replace(query, after=after, limit=_STRIDE, with_lines=False)
+        )
+        yield from (order for order in page.items if not mapping.is_deleted(order))
+        after = page.cursor
 
 
 def _sorting(call: Call, *, by_guest: bool) -> tuple[str, bool]:

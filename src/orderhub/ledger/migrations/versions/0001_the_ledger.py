@@ -149,6 +149,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("account != ''"),
             postgresql_where=sa.text("account != ''"),
         )
+        batch_op.create_index(
+            "orders_by_account_and_occurrence",
+            ["tenant_id", "account", "occurred_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("account != ''"),
+            postgresql_where=sa.text("account != ''"),
+        )
         batch_op.create_index("orders_by_arrival", ["tenant_id", "recorded_at", "id"], unique=False)
         batch_op.create_index(
             "orders_by_bill",

@@ -1,0 +1,374 @@
+"""Doing the rows of a batch file: each on its own, and each once however often the file is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from orderhub.core.commands import (
+    ChangeOrder,
+    Command,
+    LineChange,
+    OrderName,
+    PutRecords,
+    RecordChange,
+)
+from orderhub.core.known import Accepted, Record
+from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.refusals import Rejected
+from orderhub.core.values import Order
+from orderhub.dialects.contract import Answer, Call, Caller, FaultKind, Refused, Stop
+from orderhub.dialects.sitecore_cdp import errors, guests, mapping, people, routes
+from orderhub.dialects.sitecore_cdp.auth import NAME, client_key
+from orderhub.dialects.sitecore_cdp.batch_rows import (
+    REQUIRED,
+    Result,
+    Row,
+    groups_of,
+    people_of,
+)
+from orderhub.dialects.sitecore_cdp.mapping import GUEST
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, nothing
+
+# An order is deleted by reference and a time that may be this far off, as documented.
+_DELETE_WITHIN = 24 * 3600 * 1_000_000
+_PATIENCE_S = 30.0
+_REFUSED_BEFORE = "The row was refused by an upload that broke off."
+# Among the parts of an order: the batch and the number of the row that placed it.
+_PLACED = "batch"
+
+Guests = Mapping[tuple[str, str], Record]
+
+
+class Load:
+    """One batch being done: rows in, results out. `call` carries no Idempotency-Key.
+
+    A row that an upload had done before it broke off is never done again: an order says which row
+    placed it, and whatever else a row does is bound under a key of the row's own, in the same commit.
+    """
+
+    def __init__(self, call: Call, caller: Caller, batch: str, now: int) -> None:
+        self._call = call
+        self._caller = caller
+        self._tenant = caller.tenant_id
+        self._key = client_key(caller)
+        self._batch = batch
+        self._now = now
+
+    async def do(self, rows: list[Row | Result], first: int, *, again: bool) -> list[Result]:
+        """Every row on its own: one that fails touches no other.
+
+        Rows about different things are done at once, rows about the same one in their order.
+        `first` is the number of the first row; `again`: an earlier upload may have done some.
+        """
+        results = {n: row for n, row in enumerate(rows, first) if isinstance(row, Result)}
+        tried = [
+            row._replace(number=n) for n, row in enumerate(rows, first) if isinstance(row, Row)
+        ]
+        known = await self._known_guests(tried)
+
+        async def one_after_another(group: list[Row]) -> None:
+            if again:
+                results.update(await self._done_before(group))
+            changes_guests = any(row.schema == "guest" for row in group)
+            for row in group:
+                if row.number not in results:
+                    found = await self._guarded(row, {} if changes_guests else known)
+                    results[row.number] = found
+
+        await side_by_side(*(one_after_another(each) for each in groups_of(tried)))
+        return [results[number] for number in range(first, first + len(rows))]
+
+    async def _done_before(self, group: list[Row]) -> dict[int, Result]:
+        """What an earlier upload had made of these rows, which are about the same thing, by number.
+
+        Whatever comes before the last one done was tried then; where it left nothing it was refused.
+        """
+        done = {row.number: await self._earlier(row) for row in group}
+        last = max((number for number, result in done.items() if result), default=-1)
+        return {
+            row.number: done[row.number] or Result(row.name, 409, _REFUSED_BEFORE)
+            for row in group
+            if row.number <= last
+        }
+
+    async def _guarded(self, row: Row, known: Guests) -> Result:
+        """One row; only a hub that cannot go on at all ends the load."""
+        try:
+            return await self._one(row, known)
+        except Refused as refused:
+            return Result(row.name, *errors.refusal_words(refused.rejected))
+        except Stop as stop:
+            if stop.fault.kind is not FaultKind.BROKEN:
+                raise
+            return Result(row.name, 500, "Internal error")
+
+    async def _earlier(self, row: Row) -> Result | None:
+        """The result of a row that an earlier upload had done."""
+        answer = await self._submit(nothing(self._call, self._caller), row)
+        if answer.status == 201:
+            return _result(row, answer)
+        if row.schema == "guest" or row.removes:
+            return None
+        query = self._named(row, within=0)
+        found = await self._call.hub.read(lambda reads: reads.orders(query).items)
+        for order in found:
+            if mapping.parts_of(order).get(_PLACED) == self._mark(row):
+                return Result(row.name, 201, ref=order.uid)
+        return None
+
+    def _mark(self, row: Row) -> dict[str, Any]:
+        return {"ref": self._batch, "row": row.number}
+
+    async def _one(self, row: Row, known: Guests) -> Result:
+        if row.schema == "guest":
+            return await self._guest(row)
+        if row.removes:
+            return await self._delete(row)
+        guest = ""
+        if row.contact is not None:
+            guest = _oldest(people_of(row), known)
+            if not guest:
+                guest = await people.matched_guest(
+                    row.contact, self._call, self._caller, self._now, bulk=True
+                )
+        if any(row.members.get(name) is None for name in REQUIRED):
+            return await self._update(row, guest)
+        answer = await self._submit(self._placing(row, guest))
+        if answer.status == 409:
+            return await self._update(row, guest)
+        return _result(row, answer)
+
+    async def _known_guests(self, rows: list[Row]) -> Guests:
+        """(by, value) -> oldest guest, for the contacts of these rows whose guests there are."""
+        keys = {key for row in rows if row.contact is not None for key in people_of(row)}
+        if not keys:
+            return {}
+
+        def look(reads: Reads) -> Guests:
+            found: dict[tuple[str, str], Record] = {}
+            for by in guests.IDENTITY:
+                values = tuple(value for name, value in keys if name == by)
+                for record in guests.by_names(reads, self._tenant, by, values):
+                    for key in guests.identity_keys(record.doc["members"]):
+                        if key[0] == by:
+                            found.setdefault(key, record)
+            return found
+
+        return await self._call.hub.read(look)
+
+    def _placing(self, row: Row, guest: str) -> Command:
+        return mapping.to_place(
+            {name: value for name, value in row.members.items() if value is not None},
+            self._call.origin(self._caller, row.line),
+            self._key,
+            account=guest,
+            items=tuple(mapping.to_item(item, self._now) for item in row.items),
+            parts={_PLACED: self._mark(row), **self._parts(row, guest)},
+        )
+
+    def _parts(self, row: Row, guest: str) -> dict[str, Any]:
+        parts: dict[str, Any] = {}
+        if guest and row.contact is not None:
+            contact = people.entry(row.contact, guest, self._now)
+            parts["contacts"] = {str(mapping.FIRST_CONTACT): contact}
+        if row.extension is not None:
+            parts["ext"] = self._dated(row.extension)
+        if row.item_extensions:
+            parts["item_ext"] = {
+                number: self._dated(pairs) for number, pairs in row.item_extensions.items()
+            }
+        return parts
+
+    def _dated(self, pairs: dict[str, Any]) -> dict[str, Any]:
+        return {"created_at": self._now, "modified_at": self._now, "pairs": pairs}
+
+    async def _submit(self, command: Command, row: Row | None = None) -> Answer:
+        """Status and body are code and message, or ref. Waits while the hub is busy.
+
+        With a `row` the command is bound under its key.
+        """
+        call = self._call if row is None else apart(self._call, f"{self._batch} {row.number}")
+
+        def refused(rejected: Rejected) -> Answer:
+            code, message = errors.refusal_words(rejected)
+            return Answer(code, message.encode())
+
+        def accepted(done: Accepted) -> Answer:
+            orders = done.placed or done.changed
+            uid = orders[0].uid if orders else done.records[0].uid if done.records else ""
+            return Answer(201, uid.encode())
+
+        waited = 0.0
+        while True:
+            try:
+                return await call.submit(command, accepted, refused, bulk=True)
+            except Stop as stop:
+                if stop.fault.kind is not FaultKind.BUSY or waited >= _PATIENCE_S:
+                    raise
+            await asyncio.sleep(0.1)
+            waited += 0.1
+
+    # --- orders that there are already
+
+    async def _update(self, row: Row, guest: str) -> Result:
+        for _ in range(ATTEMPTS):
+            order = await self._existing(row)
+            if order is None:
+                missing = ", ".join(n for n in REQUIRED if row.members.get(n) is None)
+                if missing:
+                    return Result(row.name, 400, f"Validation error: {missing}: may not be null.")
+                return Result(row.name, 409, "The order existed and was deleted.")
+            if row.mode == "create":
+                return Result(row.name, 409, "The order already exists.")
+            if row.mode != "insert" and row.items:
+                message = "orderItems: cannot be changed by an upsert."
+                return Result(row.name, 400, f"Validation error: {message}")
+            answer = await self._submit(self._amending(row, order, guest), row)
+            if answer.status != 412:
+                return _result(row, answer)
+        return Result(row.name, 500, "The order keeps changing.")
+
+    async def _existing(self, row: Row) -> Order | None:
+        """The order that the row names; of one reference and time each client key has its own."""
+        query = self._named(row, within=0)
+
+        def look(reads: Reads) -> Order | None:
+            for order in routes.all_live(reads, query):
+                if order.owner == self._caller.acts_as:
+                    return reads.order(self._tenant, OrderName("uid", order.uid))
+            return None
+
+        return await self._call.hub.read(look)
+
+    def _named(self, row: Row, *, within: int) -> OrderQuery:
+        """Orders of the row's reference, at most `within` microseconds from the row's time."""
+        at = row.members["orderedAt"]
+        return OrderQuery(
+            tenant_id=self._tenant,
+            door=NAME,
+            reference=row.members["referenceId"],
+            occurred_from=at - within,
+            occurred_to=at + within + 1,
+        )
+
+    def _amending(self, row: Row, order: Order, guest: str) -> ChangeOrder:
+        """insert: the order as the row says. upsert, merge: only what the row says."""
+        whole = row.mode == "insert"
+        kept = mapping.parts_of(order)
+        parts = self._parts(row, guest)
+        if _PLACED in kept:
+            parts[_PLACED] = kept[_PLACED]
+        if not whole:
+            contacts = dict(kept.get("contacts", {}))
+            if guest and all(each["guest"] != guest for each in contacts.values()):
+                number = people.free_number(people.CONTACT, contacts)
+                contacts[str(number)] = parts["contacts"][str(mapping.FIRST_CONTACT)]
+            parts = {**kept, **parts, **({"contacts": contacts} if contacts else {})}
+        change = routes.amendment(
+            row.members, order, self._call, self._caller, whole=whole, request=row.line
+        )
+        changes = {**change.changes, **({"account": guest} if guest or whole else {})}
+        gone: tuple[LineChange, ...] = ()
+        if whole:
+            gone = tuple(
+                LineChange(line_no=line.line_no, cancelled=True) for line in order.kept_lines
+            )
+            # Items of the row follow the ones they replace, and so do their extensions.
+            shift = len(order.lines)
+            parts["item_ext"] = {
+                str(int(number) + shift): each for number, each in parts.get("item_ext", {}).items()
+            }
+        return msgspec.structs.replace(
+            change,
+            if_version=order.version,
+            changes=changes,
+            vendor={**(change.vendor or {}), mapping.PARTS: parts},
+            add_lines=tuple(mapping.to_item(item, self._now) for item in row.items),
+            line_changes=gone,
+        )
+
+    async def _delete(self, row: Row) -> Result:
+        query = self._named(row, within=_DELETE_WITHIN)
+
+        def look(reads: Reads) -> list[Order]:
+            named = (
+                order
+                for order in routes.all_live(reads, query)
+                if not row.order_ref or order.uid == row.order_ref
+            )
+            return list(islice(named, 2))
+
+        for _ in range(ATTEMPTS):
+            found = await self._call.hub.read(look)
+            if not found:
+                return Result(row.name, 404, "The order does not exist.")
+            if len(found) > 1:
+                return Result(row.name, 400, "Ambiguous: several orders match, name the orderRef.")
+            command = routes.deletion(found[0], self._call, self._caller, request=row.line)
+            answer = await self._submit(command, row)
+            if answer.status != 412:
+                return _result(row, answer)
+        return Result(row.name, 500, "The order keeps changing.")
+
+    # --- guests
+
+    async def _guest(self, row: Row) -> Result:
+        keys = guests.identity_keys(row.members)
+        for _ in range(ATTEMPTS):
+            stored = await self._call.hub.read(
+                lambda reads: guests.matching(reads, self._tenant, keys)
+            )
+            if stored is None and row.removes:
+                return Result(row.name, 404, "The guest does not exist.")
+            if stored is not None and row.mode == "create":
+                return Result(row.name, 409, "The guest already exists.")
+            answer = await self._submit(self._putting(row, stored, keys), row)
+            if answer.status not in {409, 412}:
+                return _result(row, answer)
+        return Result(row.name, 500, "The guest keeps changing.")
+
+    def _putting(
+        self, row: Row, stored: Record | None, keys: tuple[tuple[str, str], ...]
+    ) -> PutRecords:
+        origin = self._call.origin(self._caller, row.line)
+        if stored is not None and row.removes:
+            gone = RecordChange(kind=GUEST, id=stored.id, if_version=stored.version)
+            return PutRecords(origin=origin, changes=(gone,))
+        members = row.members
+        if stored is not None and row.mode in {"upsert", "merge"}:
+            members = {**stored.doc["members"], **members}
+        members = {name: value for name, value in members.items() if value is not None}
+        members = {"guestType": "customer", **members}
+        change = guests.guest_change(members, self._now, stored=stored)
+        unique = () if stored is not None else tuple((GUEST, by, value) for by, value in keys)
+        return PutRecords(origin=origin, changes=(change,), unique=unique)
+
+
+async def side_by_side(*work: Awaitable[Any]) -> list[Any]:
+    """What each of them answers. A failure is raised only when nothing is running any more."""
+    found = await asyncio.gather(*work, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return found
+
+
+def _result(row: Row, answer: Answer) -> Result:
+    text = answer.body.decode()
+    if answer.status == 201:
+        return Result(row.name, 204 if row.removes else 201, ref=text)
+    return Result(row.name, answer.status, text)
+
+
+def _oldest(keys: tuple[tuple[str, str], ...], known: Guests) -> str:
+    """What `guests.matching` would find among the guests that are known; empty = nobody."""
+    for by in guests.IDENTITY:
+        found = [known[key] for key in keys if key[0] == by and key in known]
+        if found:
+            return min(found, key=lambda record: record.id).uid
+    return ""
