@@ -13,6 +13,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from orderhub.cli import session
 from orderhub.cli.commands import app
 from orderhub.conform import running
 from orderhub.conform.paths import at
@@ -32,6 +33,8 @@ def console_steps(text: str) -> list[tuple[str, str]]:
         for line in block.splitlines():
             if line.startswith("$ "):
                 steps.append((line[2:], ""))
+            elif steps[-1][0].count("'") % 2:  # a quoted body of several lines goes on
+                steps[-1] = (f"{steps[-1][0]}\n{line}", "")
             else:
                 command, output = steps[-1]
                 steps[-1] = (command, f"{output}{line}\n")
@@ -81,7 +84,12 @@ async def run_orderhub(hub: HubUnderTest, command: str, monkeypatch: pytest.Monk
     def run_here(work):
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
+    def ask_here(method, path, *, database, token, **more):
+        headers = {"Authorization": f"Bearer {token}"}
+        return session._answer(run_here(hub.client.request(method, path, headers=headers, **more)))
+
     monkeypatch.setattr(running, "conform_server", conform_here)
+    monkeypatch.setattr(session, "ask", ask_here)
     monkeypatch.setattr("orderhub.cli.conform.asyncio", SimpleNamespace(run=run_here))
     words = shlex.split(command)[1:]
     done = await asyncio.to_thread(CliRunner().invoke, app, words)
@@ -124,7 +132,7 @@ def test_the_commands_of_a_document_print_what_it_says(
     assert len(steps) >= 5
 
     async def run_all() -> None:
-        async with running_hub(tmp_path, base_url="http://127.0.0.1:8080") as hub:
+        async with running_hub(tmp_path, base_url="http://127.0.0.1:8080", rate_limits=True) as hub:
             shell = Shell(hub, monkeypatch)
             for command, expected in steps:
                 printed = await shell.run(command)

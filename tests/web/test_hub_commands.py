@@ -181,3 +181,24 @@ async def test_a_dry_run_of_a_part_changes_nothing(tmp_path: Path) -> None:
         shown = await step(hub, order, "refund", part(2), **{"Hub-Dry-Run": "true"})
         assert shown.json()["status"] == "refunded"
         assert (await hub.order(order["uid"]))["status"] == "paid"
+
+
+async def test_times_are_instants_and_amounts_are_texts_wherever_they_stand(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await hub.freeze(SHOP, "2024-02-03T04:05:06Z")
+        one = f"/hub/v1/orders/{(await sell(hub, quantity=2))['uid']}"
+        await hub.post(f"{one}/pay", {"method": "cash"}, headers=AS_SHOP)
+        await hub.post(f"{one}/ship", {"carrier": "SF"}, headers=AS_SHOP)
+        refund = {"lines": [{"line_no": 1, "quantity": 1}]}
+        await hub.post(f"{one}/refund", refund, headers=AS_SHOP)
+        order = (await hub.get(one, headers=AS_SHOP)).json()
+        for name in ("payments", "shipments", "refunds"):
+            assert [each["at"] for each in order[name]] == ["2024-02-03T04:05:06Z"], name
+        amounts = [
+            value
+            for event in order["events"]
+            for name, value in event["data"].items()
+            if name in ("net", "tax", "total", "paid", "refunded")
+        ]
+        assert len(amounts) >= 5
+        assert all(type(each) is str for each in amounts), amounts

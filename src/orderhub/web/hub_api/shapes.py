@@ -129,12 +129,18 @@ def order_in_full(
         },
         "business": doc.get("business", {}),
         "vendor": doc.get("vendor", {}),
-        "shipments": doc.get("shipments", []),
-        "payments": doc.get("payments", []),
-        "refunds": doc.get("refunds", []),
+        **{
+            name: [_with_its_time(each) for each in doc.get(name, [])]
+            for name in ("shipments", "payments", "refunds")
+        },
         "events": [event_shape(event) for event in events],
         "request": _request(events[0].request) if events else None,
     }
+
+
+def _with_its_time(step: dict[str, Any]) -> dict[str, Any]:
+    """A shipment, payment or refund; its time is kept in microseconds."""
+    return {**step, "at": exact_instant(step["at"])} if type(step.get("at")) is int else step
 
 
 def _request(text: str) -> Any:
@@ -145,6 +151,9 @@ def _request(text: str) -> Any:
         return text
 
 
+_AMOUNTS = ("net", "tax", "total", "paid", "refunded", "amount")
+
+
 def event_shape(event: Event) -> dict[str, Any]:
     return {
         "version": event.version,
@@ -153,7 +162,11 @@ def event_shape(event: Event) -> dict[str, Any]:
         "recorded_at": exact_instant(event.recorded_at),
         "actor": event.actor,
         "request_id": event.request_id or None,
-        "data": plain_values(event.data),
+        # A whole amount is kept like any whole number.
+        "data": {
+            name: amount(Decimal(each)) if name in _AMOUNTS and type(each) is int else each
+            for name, each in plain_values(event.data).items()
+        },
     }
 
 
