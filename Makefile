@@ -55,17 +55,19 @@ format: setup ## rewrite the code in the house format
 	$(BIN)/ruff format $(SOURCES)
 
 # Local settings of pip are left out: a lock file must hold the hashes of what is published. Pins
-# stay as they are where they can; LOCK_ARGS=--upgrade takes the newest of everything.
+# stay as they are where they can; LOCK_ARGS=--upgrade takes the newest of everything. No line may
+# begin with a dash: make would take it for its own.
 lock: setup ## regenerate requirements/*.txt from pyproject.toml, with Python 3.11
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || {
 	  echo "make lock needs a .venv with Python 3.11, the oldest we support." >&2; exit 1; }
 	unset PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS
 	export PIP_CONFIG_FILE=/dev/null
-	compile=($(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header
-	  --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(LOCK_ARGS))
+	compile=($(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header)
+	compile+=(--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host)
+	compile+=($(LOCK_ARGS))
 	"$${compile[@]}" --output-file requirements/runtime.txt pyproject.toml
-	"$${compile[@]}" --extra dev --constraint requirements/runtime.txt \
-	  --output-file requirements/dev.txt pyproject.toml
+	compile+=(--extra dev --constraint requirements/runtime.txt)
+	"$${compile[@]}" --output-file requirements/dev.txt pyproject.toml
 
 clean: ## remove .venv, the demo's data and all caches
 	@rm -rf .venv .demo dist build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

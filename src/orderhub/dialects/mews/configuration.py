@@ -76,6 +76,8 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
     address = data.get("Address") or {}
     operational = enterprise.operational_history_s
     editable = duration(settings.editable_history_s)
+    # Of the vendor's four environments two decide something here; the others follow.
+    legal = enterprise.legal_environment or enterprise.tax_environment or None
     return {
         "Id": enterprise.uid,
         "ExternalIdentifier": data.get("ExternalIdentifier"),
@@ -87,9 +89,9 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
         "Name": enterprise.name,
         "ShortName": data.get("ShortName"),
         "TimeZoneIdentifier": enterprise.time_zone,
-        "LegalEnvironmentCode": enterprise.legal_environment or None,
-        "AccommodationEnvironmentCode": data.get("AccommodationEnvironmentCode"),
-        "AccountingEnvironmentCode": data.get("AccountingEnvironmentCode"),
+        "LegalEnvironmentCode": legal,
+        "AccommodationEnvironmentCode": data.get("AccommodationEnvironmentCode") or legal,
+        "AccountingEnvironmentCode": data.get("AccountingEnvironmentCode") or legal,
         "TaxEnvironmentCode": enterprise.tax_environment or None,
         "DefaultLanguageCode": enterprise.language,
         "EditableHistoryInterval": editable,
