@@ -54,6 +54,10 @@ def _hub(name: str, tenant: str, path: str = "/hub/v1/orders", **query: str) -> 
     )
 
 
+def _seller(name: str, **query: str) -> Reading:
+    return Reading(name, "GET", "/openapi/v1/order/order", "hub-demo-dropship", query=query)
+
+
 READINGS: dict[str, tuple[Reading, ...]] = {
     "tours4fun": (
         Reading("first page", "POST", "/v2/order/list", "hub-demo-tours", {"page": 1}),
@@ -79,7 +83,12 @@ READINGS: dict[str, tuple[Reading, ...]] = {
         _hub("of an account", "hotel", account="407a26f8-dcfc-4e29-b978-ab440117a153"),
     ),
     "kakaclo": (
-        Reading("first page", "GET", "/openapi/v1/order/order", "hub-demo-dropship"),
+        _seller("first page"),
+        _seller("of a status", status="waiting_payment"),
+        _seller("of a status none has", status="partial_shipped"),
+        _seller("created since", createStartTime="2001-01-01T00:00:00Z"),
+        _seller("updated since", updateStartTime="2001-01-01T00:00:00Z"),
+        _seller("of both", updateStartTime="2001-01-01T00:00:00Z", status="waiting_payment"),
         _hub("by phone", "dropship", phone="1 555-0100"),
         _hub("by SKU", "dropship", sku="ts_blue_l"),
         _hub("by word", "dropship", word="jane"),

@@ -13,53 +13,79 @@ import urllib.request
 from contextlib import ExitStack
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
 from bench.__main__ import _call, _databases, _fresh, _server
 from bench.reading import READINGS, Reading, create_case, first_body
 from orderhub.ledger.database import open_engine, writing
-from orderhub.ledger.tables import metadata, orders
+from orderhub.ledger.groups import ALL_OWNERS, GROUPED, GROUPS
+from orderhub.ledger.tables import metadata, order_group, orders
 
 _SMALL, _LARGE = 10_000, 1_000_000
 _CHUNK = 50_000
 _ALONE = {"timer"}  # a timer belongs to a clock, which no read touches
 _US_BETWEEN = 1_000_000
+_IDS_AHEAD = 1_000_000
 
 
 def multiply(engine: Engine, copies: int) -> None:
-    """So many copies of the newest order, each older than the last, with lines, events, terms and tallies."""
+    """So many copies of the newest order, with its group if it has one, each older than the last.
+
+    Lines, events, terms and tallies are copied with it.
+    """
     with writing(engine).begin() as connection:
         newest = connection.execute(
             orders.select().order_by(orders.c.recorded_at.desc()).limit(1)
         ).one()
+        same_group = (
+            orders.c.group_number == newest.group_number
+            if newest.group_number
+            else orders.c.id == newest.id
+        )
+        of_group = orders.select().where(orders.c.tenant_id == newest.tenant_id, same_group)
+        members = connection.execute(of_group.order_by(orders.c.id)).all()
     for start in range(1, copies + 1, _CHUNK):
         with writing(engine).begin() as connection:
-            _copy_chunk(connection, newest, start, min(_CHUNK, copies + 1 - start))
+            for member in members:
+                count = min(_CHUNK, copies + 1 - start)
+                _copy_chunk(connection, member, len(members), start, count)
     with writing(engine).begin() as connection:
-        connection.execute(
-            text(
-                "UPDATE tally SET n = n + :n WHERE tenant_id = :tenant AND door = :door "
-                "AND status = :status AND owner IN ('*', :owner)"
-            ),
-            {
-                "n": copies,
-                "tenant": newest.tenant_id,
-                "door": newest.door,
-                "status": newest.status,
-                "owner": newest.owner,
-            },
-        )
+        for member in members:
+            owners = {ALL_OWNERS, member.owner or ALL_OWNERS}
+            if member.group_number:
+                owners.add(GROUPED)
+            for owner in owners:
+                _tally(connection, member, owner, member.status, copies)
+        if newest.group_number:
+            _tally(connection, newest, GROUPS, newest.status, copies)
         connection.execute(
             text(
                 "UPDATE counter SET next = next + :n WHERE tenant_id = :tenant AND name = 'order'"
             ),
-            {"n": copies + 1_000_000, "tenant": newest.tenant_id},
+            {"n": copies * len(members) + _IDS_AHEAD, "tenant": newest.tenant_id},
         )
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
 
 
-def _copy_chunk(connection: Connection, newest: Any, start: int, count: int) -> None:
+def _tally(connection: Connection, order: Any, owner: str, status: str, copies: int) -> None:
+    connection.execute(
+        text(
+            "UPDATE tally SET n = n + :n WHERE tenant_id = :tenant AND door = :door "
+            "AND status = :status AND owner = :owner"
+        ),
+        {
+            "n": copies,
+            "tenant": order.tenant_id,
+            "door": order.door,
+            "status": status,
+            "owner": owner,
+        },
+    )
+
+
+def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count: int) -> None:
+    """Copies of one order; `step`: so many orders are copied side by side, with ids one after another."""
     postgres = connection.dialect.name == "postgresql"
     series = (
         f"generate_series(CAST({start} AS bigint), {start + count - 1}) AS n(i)"
@@ -67,53 +93,63 @@ def _copy_chunk(connection: Connection, newest: Any, start: int, count: int) -> 
         else f"(WITH RECURSIVE n(i) AS (SELECT {start} UNION ALL SELECT i + 1 FROM n "
         f"WHERE i < {start + count - 1}) SELECT i FROM n) AS n"
     )
-    shift = f"{newest.id} + 1000000 + n.i"
+    further = f"{_IDS_AHEAD} + {step} * n.i"
     hexed = "lpad(to_hex(n.i), 9, '0')" if postgres else "printf('%09x', n.i)"
     padded = "lpad(CAST(n.i AS text), 9, '0')" if postgres else "printf('%09d', n.i)"
-    uid = f"'{newest.uid[:24]}' || {hexed} || '000'"
-    by_uid = newest.number == newest.uid
-    number = (
-        uid
-        if by_uid
-        else (
-            f"CAST({int(newest.number)} + 1000000 + n.i AS text)"
-            if len(newest.number) < 18
-            else f"'300000000' || {padded}"
-        )
+    uid = f"'{order.uid[:24]}' || {hexed} || '000'"
+    number = f"'300000000' || {padded}"
+    if order.number == order.uid:
+        number = uid
+    elif len(order.number) < 18:
+        number = f"CAST({int(order.number)} + {further} AS text)"
+    # A group's number comes from the same ids: as many again ahead, it is nobody else's.
+    group = (
+        f"CAST({int(order.group_number)} + 1000 * {_IDS_AHEAD} + n.i AS text)"
+        if order.group_number
+        else "''"
     )
     changed = {
-        "id": shift,
-        "order_id": shift,
+        "id": f"{order.id} + {further}",
+        "order_id": f"{order.id} + {further}",
+        "head_id": f"t.head_id + {further}",
         "uid": uid,
         "number": number,
-        "group_number": (
-            f"CAST({int(newest.group_number)} + 2000000 + n.i AS text)"
-            if newest.group_number
-            else "''"
-        ),
-        "reference": f"'B' || {padded}" if newest.reference else "''",
+        "group_number": group,
+        "reference": f"'B' || {padded}" if order.reference else "''",
         "recorded_at": f"t.recorded_at - n.i * {_US_BETWEEN}",
         "updated_at": f"t.updated_at - n.i * {_US_BETWEEN}",
         "occurred_at": f"t.occurred_at - n.i * {_US_BETWEEN}",
     }
     for table in metadata.sorted_tables:
-        is_orders = table is orders
-        if not is_orders and ("order_id" not in table.c or table.name in _ALONE):
+        key, value, changes = "order_id", order.id, dict(changed)
+        if table is orders:
+            key = "id"
+        elif table is order_group:
+            if order.id != _head(connection, order):
+                continue
+            key, value, changes["number"] = "number", order.group_number, group
+        elif "order_id" not in table.c or table.name in _ALONE:
             continue
+        else:
+            del changes["id"]
         names = [column.name for column in table.columns]
-        picked = ", ".join(
-            changed[name] if name in changed and (is_orders or name != "id") else f't."{name}"'
-            for name in names
-        )
+        picked = ", ".join(changes.get(name, f't."{name}"') for name in names)
         columns = ", ".join(f'"{name}"' for name in names)
-        key = "id" if is_orders else "order_id"
         connection.execute(
             text(
                 f"INSERT INTO {table.name} ({columns}) SELECT {picked} FROM {table.name} AS t "
-                f"CROSS JOIN {series} WHERE t.tenant_id = :tenant AND t.{key} = :order"
+                f"CROSS JOIN {series} WHERE t.tenant_id = :tenant AND t.{key} = :value"
             ),
-            {"tenant": newest.tenant_id, "order": newest.id},
+            {"tenant": order.tenant_id, "value": value},
         )
+
+
+def _head(connection: Connection, order: Any) -> int:
+    """The first order of the order's group; 0 = it has none."""
+    found = select(order_group.c.head_id).where(
+        order_group.c.tenant_id == order.tenant_id, order_group.c.number == order.group_number
+    )
+    return int(connection.execute(found).scalar() or 0)
 
 
 def _timed(reading: Reading, base_urls: list[str], repeats: int) -> dict[int, list[float]]:

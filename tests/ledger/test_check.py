@@ -76,7 +76,7 @@ BREACHES = [
     (TALLY + "VALUES (1, '*', 'nowhere', 'paid', 0, 1)", "a tally is the number of orders"),
     (TIMER + "VALUES (1, 'auto_close', 404, 1)", "a timer has its order"),
     (TERM + "VALUES (1, 'x', 'y', 1, 404)", "a search term has its order"),
-    (TALLY + "VALUES (1, '(followers)', 'test', '', 0, 1)", "a tally is the number of orders"),
+    (TALLY + "VALUES (1, '(groups)', 'test', 'paid', 0, 1)", "a tally is the number of orders"),
     ("UPDATE record_key SET id = 404", "a record's key has its record"),
     ("DELETE FROM record_key", "a record is found by its names"),
     ("UPDATE orders SET status = 'completed' WHERE " + FIRST, "row is what its events add up to"),

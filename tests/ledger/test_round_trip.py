@@ -143,7 +143,9 @@ def test_every_value_of_an_order_survives_writing_and_reading(
     @examples(fuzz_examples)
     @given(order=ORDERS, data=OBJECTS, text=TEXTS)
     def survives(order: Order, data: dict[str, Any], text: str) -> None:
-        names = {"id": next(IDS), "uid": str(uuid4()), "number": str(uuid4())}
+        names: dict[str, Any] = {"id": next(IDS), "uid": str(uuid4()), "number": str(uuid4())}
+        if order.group_number:
+            names["group_number"] = f"{order.group_number}{names['id']}"
         order = msgspec.structs.replace(order, **names)
         event = event_of(order, data, text)
         write(ledger, Accepted(placed=(order,), events=(event,)), tenant=order.tenant_id)

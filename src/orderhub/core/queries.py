@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -23,7 +24,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class GroupState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the statuses of a whole group must look like; an order without a group is a group of one.
+    """What the statuses of a whole entry must look like: of a group, or of an order without one.
 
     some  for each of these tuples at least one order of the group has one of its statuses
     none  no order of the group has any of these
@@ -32,13 +33,56 @@ class GroupState(msgspec.Struct, frozen=True, kw_only=True):
     some: tuple[tuple[Status, ...], ...] = ()
     none: tuple[Status, ...] = ()
 
+    def suits(self, statuses: Collection[Status]) -> bool:
+        """Whether an entry whose orders have these statuses is in this state."""
+        return all(each not in statuses for each in self.none) and all(
+            any(each in statuses for each in any_of) for any_of in self.some
+        )
+
+
+class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a tenant's orders in which a group counts as one.
+
+    Instants are microseconds, from inclusive, to exclusive.
+
+    states  any of them must hold; none = every state
+    A group was updated when the last of its orders was. Newest first: by time of update where that
+    is bounded, else by occurrence where that is, else by arrival.
+    """
+
+    tenant_id: int
+    states: tuple[GroupState, ...] = ()
+    occurred_from: int | None = None
+    occurred_to: int | None = None
+    updated_from: int | None = None
+    updated_to: int | None = None
+    offset: int = 0
+    limit: int = 50
+
+    @property
+    def occurred_bounds(self) -> tuple[int | None, int | None] | None:
+        return _bounds(self.occurred_from, self.occurred_to)
+
+    @property
+    def updated_bounds(self) -> tuple[int | None, int | None] | None:
+        return _bounds(self.updated_from, self.updated_to)
+
+
+def _bounds(least: int | None, below: int | None) -> tuple[int | None, int | None] | None:
+    return None if least is None and below is None else (least, below)
+
+
+class EntryPage(msgspec.Struct, frozen=True):
+    """Each entry is one order, or the orders of a group by id."""
+
+    entries: tuple[tuple[Order, ...], ...]
+    total: int
+
 
 class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Filters are joined by AND; empty ones do not filter. Instants are microseconds, from inclusive, to exclusive.
 
     Newest first (by time of arrival) unless `oldest_first`. `after` is a cursor of an earlier page.
-    `heads_only`: a group counts as one and is listed as its first order (the lowest id); it was updated
-    when the last of its orders was. `group_states`: any of them must hold for the order's group.
     """
 
     tenant_id: int | None = None  # None: every tenant (operators only)
@@ -57,8 +101,6 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     updated_to: int | None = None
     recorded_from: int | None = None
     recorded_to: int | None = None
-    heads_only: bool = False
-    group_states: tuple[GroupState, ...] = ()
     oldest_first: bool = False
     by_occurred: bool = False  # sort by occurred_at instead of arrival; paged by offset
     after: str = ""
@@ -168,6 +210,7 @@ class Reads(Protocol):
     def order(self, tenant_id: int | None, name: OrderName) -> Order | None: ...
     def orders_named(self, tenant_id: int, name: OrderName) -> tuple[Order, ...]: ...
     def orders(self, query: OrderQuery) -> Page: ...
+    def entries(self, query: EntryQuery) -> EntryPage: ...
     def orders_among(
         self, tenant_id: int, ids: tuple[int, ...] = (), groups: tuple[str, ...] = ()
     ) -> tuple[Order, ...]: ...

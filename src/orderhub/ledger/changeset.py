@@ -11,12 +11,9 @@ from orderhub.core.commands import Origin
 from orderhub.core.known import Accepted, Known, Record
 from orderhub.core.search import terms_of
 from orderhub.core.values import Line, Order, PoolKey
-from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger import bulk, groups, rows, tables
+from orderhub.ledger.groups import ALL_OWNERS, GROUPED
 
-# Tallies of all owners together are kept under this name; no owner can be called so.
-ALL_OWNERS = "*"
-# Orders of groups beside the first: what a list counts less when a group counts as one.
-FOLLOWERS = "(followers)"
 _TERM_COLUMNS = ("tenant_id", "kind", "term", "recorded_at", "order_id")
 
 
@@ -64,10 +61,6 @@ class ChangeSet:
             for line in order.lines:
                 self._lines[(*name, line.line_no)] = rows.line_row(order, line)
             self._count(order, 1)
-        if accepted.group_number:
-            first = accepted.placed[0]
-            group = (first.tenant_id, FOLLOWERS, first.door, "")
-            self._tallies[group] = self._tallies.get(group, 0) + len(accepted.placed) - 1
         for order in accepted.changed:
             name = (order.tenant_id, order.id)
             self._recount(order)
@@ -108,7 +101,11 @@ class ChangeSet:
 
     def _count(self, order: Order, by: int, status: str | None = None) -> None:
         status = order.status.value if status is None else status
-        owners = (ALL_OWNERS, order.owner) if order.owner else (ALL_OWNERS,)
+        owners = [ALL_OWNERS]
+        if order.owner:
+            owners.append(order.owner)
+        if order.group_number:
+            owners.append(GROUPED)
         for owner in owners:
             name = (order.tenant_id, owner, order.door, status)
             self._tallies[name] = self._tallies.get(name, 0) + by
@@ -158,6 +155,7 @@ class ChangeSet:
             bulk.insert(connection, tables.order_event, self._events)
         self._write_terms(connection)
         self._write_pools(connection)
+        self._write_groups(connection)
         self._write_records(connection)
         if self._timers:
             bulk.insert(
@@ -187,6 +185,12 @@ class ChangeSet:
         ]
         if found:
             bulk.insert_tuples(connection, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
+
+    def _write_groups(self, connection: Connection) -> None:
+        for name, by in groups.keep(
+            connection, self._placed.values(), self._changed.values()
+        ).items():
+            self._tallies[name] = self._tallies.get(name, 0) + by
 
     def _write_pools(self, connection: Connection) -> None:
         if self._moves:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from orderhub.core.money import to_micros
+from orderhub.core.values import Status
 from orderhub.ledger import rows, tables
 
 _SHOWN = 1_000
@@ -58,6 +59,19 @@ class Report:
 
 
 # Each query answers rows (tenant_id, subject, detail) that break the law of its name.
+# What the row of each group must say, from its orders; statuses once each, in order.
+_STATUSES = " || ".join(
+    f"max(CASE WHEN status = '{each}' THEN '{each} ' ELSE '' END)" for each in sorted(Status)
+)
+_GROUPED = f"""
+    SELECT tenant_id, group_number AS number, min(id) AS head_id, min(door) AS door,
+           rtrim({_STATUSES}) AS statuses, min(occurred_at) AS occurred_at,
+           max(updated_at) AS updated_at, min(recorded_at) AS recorded_at
+    FROM orders WHERE group_number <> '' GROUP BY tenant_id, group_number"""
+_GROUPS = """
+    SELECT tenant_id, number, head_id, door, statuses, occurred_at, updated_at, recorded_at
+    FROM order_group"""
+
 _LAWS: dict[str, str] = {
     "a pool's available is opening + adjusted - drawn + returned, and not below zero": """
         SELECT tenant_id, kind || ' ' || subject || ' ' || place, 'available ' || available
@@ -138,6 +152,11 @@ _LAWS: dict[str, str] = {
         FROM record_key k LEFT JOIN record r ON r.tenant_id = k.tenant_id AND r.kind = k.kind
              AND r.id = k.id
         WHERE r.id IS NULL""",
+    "a group is what its orders add up to": f"""
+        SELECT tenant_id, 'group ' || number, statuses FROM (
+            SELECT * FROM (SELECT * FROM ({_GROUPED}) a EXCEPT SELECT * FROM ({_GROUPS}) b) more
+            UNION ALL
+            SELECT * FROM (SELECT * FROM ({_GROUPS}) c EXCEPT SELECT * FROM ({_GROUPED}) d) less) t""",
     "a tally is the number of orders it counts": """
         SELECT tenant_id, door || ' ' || status || ' of ' || owner,
                'tally ' || sum(tallied) || ', orders ' || sum(counted)
@@ -148,8 +167,9 @@ _LAWS: dict[str, str] = {
             UNION ALL
             SELECT tenant_id, owner, door, status, 0, 1 FROM orders WHERE owner <> ''
             UNION ALL
-            SELECT tenant_id, '(followers)', door, '', 0, count(*) - count(DISTINCT group_number)
-            FROM orders WHERE group_number <> '' GROUP BY tenant_id, door) t
+            SELECT tenant_id, '(grouped)', door, status, 0, 1 FROM orders WHERE group_number <> ''
+            UNION ALL
+            SELECT tenant_id, '(groups)', door, statuses, 0, 1 FROM order_group) t
         GROUP BY tenant_id, owner, door, status
         HAVING sum(tallied) <> sum(counted)""",
 }

@@ -1,78 +1,105 @@
-"""Lists in which a group of orders counts as one: its head, the order with the lowest id."""
+"""The row that each group of orders has, for lists in which a group counts as one (entries.py).
+
+It holds what its orders add up to. It is worked out anew, in the same transaction, whenever
+one of them changes: first locked, then read by a statement of its own, so that of two
+writers of two orders of a group the second sees what the first wrote.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, or_, select
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
-from orderhub.core.queries import GroupState, OrderQuery
-from orderhub.core.values import Status
-from orderhub.ledger.tables import orders
+from sqlalchemy import Connection
 
-# In words, not as a parameter: only then is a partial index known to cover the condition.
-EMPTY: ColumnElement[str] = literal_column("''")
-_ALONE = orders.c.group_number == EMPTY
-_OTHER = orders.alias("other")
-# Said again of the other order so that the partial index of groups can be used.
-_SAME_GROUP = and_(
-    _OTHER.c.tenant_id == orders.c.tenant_id,
-    _OTHER.c.group_number != EMPTY,
-    _OTHER.c.group_number == orders.c.group_number,
-)
+from orderhub.core.values import Order
+from orderhub.ledger import bulk
+from orderhub.ledger.tables import order_group
 
+# Tallies are kept by owner; no owner can be called by these names. All orders together:
+ALL_OWNERS = "*"
+# Orders that belong to a group, and groups by the statuses of their orders.
+GROUPED, GROUPS = "(grouped)", "(groups)"
 
-def conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
-    """What a query asks of whole groups."""
-    found: list[ColumnElement[bool]] = []
-    if query.heads_only:
-        # The sum keeps databases from walking all lower ids instead of the few orders of the group.
-        found.append(or_(_ALONE, ~_has(_OTHER.c.id + 0 < orders.c.id)))
-        found += _updated(query)
-    if query.group_states:
-        found.append(or_(*(_holds(state) for state in query.group_states)))
-    return found
+TallyName = tuple[int, str, str, str]
 
 
-def _has(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """That the order's group has a member like this."""
-    return exists(select(1).where(_SAME_GROUP, condition))
+def keep(
+    connection: Connection, placed: Iterable[Order], changed: Iterable[Order]
+) -> dict[TallyName, int]:
+    """Write the rows of the groups that these orders belong to. Answers how the tallies of groups change."""
+    tallies: dict[TallyName, int] = {}
+
+    def count(tenant_id: int, door: str, statuses: str, by: int) -> None:
+        name = (tenant_id, GROUPS, door, statuses)
+        tallies[name] = tallies.get(name, 0) + by
+
+    new: dict[tuple[int, str], list[Order]] = {}
+    for order in placed:
+        if order.group_number:
+            new.setdefault((order.tenant_id, order.group_number), []).append(order)
+    if new:
+        born = [_row_of(orders_of) for orders_of in new.values()]
+        bulk.insert(connection, order_group, born)
+        for row in born:
+            count(row["tenant_id"], row["door"], row["statuses"], 1)
+    touched = {(each.tenant_id, each.group_number) for each in changed if each.group_number}
+    if touched:
+        before = _locked(connection, sorted(touched))
+        after = [_changed_row(row, orders_of) for row, orders_of in before]
+        bulk.update(connection, order_group, after)
+        for (row, _), now in zip(before, after, strict=True):
+            count(row.tenant_id, row.door, row.statuses, -1)
+            count(row.tenant_id, row.door, now["statuses"], 1)
+    return tallies
 
 
-def _holds(state: GroupState) -> ColumnElement[bool]:
-    alone = [each.value for each in Status if _suits_one(state, each)]
-    parts = [_has(_OTHER.c.status.in_([each.value for each in some])) for some in state.some]
-    if state.none:
-        parts.append(~_has(_OTHER.c.status.in_([each.value for each in state.none])))
-    return or_(and_(_ALONE, orders.c.status.in_(alone)), and_(~_ALONE, *parts))
+def _row_of(orders_of: list[Order]) -> dict[str, Any]:
+    first = min(orders_of, key=lambda order: order.id)
+    return {
+        "tenant_id": first.tenant_id,
+        "number": first.group_number,
+        "head_id": first.id,
+        "door": first.door,
+        "statuses": _joined(order.status.value for order in orders_of),
+        "occurred_at": min(order.occurred_at for order in orders_of),
+        "updated_at": max(order.updated_at for order in orders_of),
+        "recorded_at": first.recorded_at,
+    }
 
 
-def _suits_one(state: GroupState, status: Status) -> bool:
-    """Whether a group of one order with this status is in this state."""
-    return status not in state.none and all(status in some for some in state.some)
+def _changed_row(row: Any, orders_of: list[Any]) -> dict[str, Any]:
+    return {
+        "tenant_id": row.tenant_id,
+        "number": row.number,
+        "statuses": _joined(each.status for each in orders_of),
+        "updated_at": max(each.updated_at for each in orders_of),
+    }
 
 
-def _updated(query: OrderQuery) -> list[ColumnElement[bool]]:
-    """A group was updated when the last of its orders was.
+def _joined(statuses: Iterable[str]) -> str:
+    return " ".join(sorted(set(statuses)))
 
-    The orders updated since are few, so they are found first and led back to their heads.
-    """
-    found: list[ColumnElement[bool]] = []
-    if query.updated_from is not None:
-        member, head = orders.alias("member"), orders.alias("head")
-        first = (
-            select(func.min(head.c.id + 0))  # as above
-            .where(
-                head.c.tenant_id == member.c.tenant_id,
-                head.c.group_number != EMPTY,
-                head.c.group_number == member.c.group_number,
-            )
-            .scalar_subquery()
-        )
-        assert query.tenant_id is not None, "groups are listed one tenant at a time"
-        since = select(case((member.c.group_number == EMPTY, member.c.id), else_=first)).where(
-            member.c.tenant_id == query.tenant_id, member.c.updated_at >= query.updated_from
-        )
-        found.append(orders.c.id.in_(since))
-    if query.updated_to is not None:
-        found.append(orders.c.updated_at < query.updated_to)
-        found.append(or_(_ALONE, ~_has(_OTHER.c.updated_at >= query.updated_to)))
-    return found
+
+def _locked(connection: Connection, names: list[tuple[int, str]]) -> list[tuple[Any, list[Any]]]:
+    """The rows of these groups, locked in order, each with its orders as they stand by then."""
+    given = [{"tenant_id": tenant_id, "number": number} for tenant_id, number in names]
+    found = bulk.select(connection, order_group, given, order_by=("tenant_id", "number"), lock=True)
+    postgres = bulk.is_postgres(connection)
+    parameter = bulk.rows_parameter(given, ("tenant_id", "number"), postgres)
+    members: dict[tuple[int, str], list[Any]] = {}
+    for row in connection.exec_driver_sql(_members_sql(postgres), (parameter,)):
+        members.setdefault((row.tenant_id, row.group_number), []).append(row)
+    return [(row, members[row.tenant_id, row.number]) for row in found]
+
+
+@lru_cache(maxsize=2)
+def _members_sql(postgres: bool) -> str:
+    source = bulk.rows_source(order_group, ("tenant_id", "number"), postgres)
+    # The last condition is what lets the partial index be used.
+    return (
+        f"SELECT t.tenant_id, t.group_number, t.status, t.updated_at FROM {source} "
+        "CROSS JOIN orders AS t WHERE t.tenant_id = r.tenant_id AND t.group_number = r.number "
+        "AND t.group_number <> ''"
+    )

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from orderhub.core.queries import LineQuery, cancelled_at
 from orderhub.core.values import Line, Order, Status
-from orderhub.ledger.groups import EMPTY
+from orderhub.ledger.entries import EMPTY
 from orderhub.ledger.tables import order_line, orders
 
 # A window of time with fewer orders is gathered whole and sorted; a fuller one is met soon enough

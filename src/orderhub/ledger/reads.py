@@ -20,6 +20,8 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.commands import OrderName
 from orderhub.core.known import Record
 from orderhub.core.queries import (
+    EntryPage,
+    EntryQuery,
     LineQuery,
     MoveQuery,
     OrderQuery,
@@ -29,9 +31,9 @@ from orderhub.core.queries import (
     RecordQuery,
 )
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
-from orderhub.ledger import groups, rows, search
-from orderhub.ledger.changeset import ALL_OWNERS, FOLLOWERS
-from orderhub.ledger.groups import EMPTY
+from orderhub.ledger import rows, search
+from orderhub.ledger.entries import EMPTY, page_of_entries
+from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
 from orderhub.ledger.tables import (
     credential,
@@ -139,6 +141,18 @@ class LedgerReads:
             cursor_text = f"{at_us}.{last_row.id}"
         return Page(items, cursor_text, self._total(query) if query.with_total else None)
 
+    def entries(self, query: EntryQuery) -> EntryPage:
+        """One page in which a group counts as one."""
+        found, total = page_of_entries(self._connection, query)
+        numbers = tuple(number for _, number in found if number)
+        alone = tuple(order_id for order_id, number in found if not number)
+        members: dict[tuple[int, str], list[Order]] = {}
+        for order in self.orders_among(query.tenant_id, alone, numbers):
+            name = (0, order.group_number) if order.group_number else (order.id, "")
+            members.setdefault(name, []).append(order)
+        names = ((0, number) if number else (order_id, "") for order_id, number in found)
+        return EntryPage(tuple(tuple(members[name]) for name in names), total)
+
     def search(self, query: OrderSearch) -> tuple[Order, ...]:
         found = search.page_of_orders(self._connection, query)
         if query.with_lines:
@@ -161,19 +175,12 @@ class LedgerReads:
                 conditions.append(tally.c.door.in_(doors))
             if query.statuses:
                 conditions.append(tally.c.status.in_([each.value for each in query.statuses]))
-            total = self._tallied(conditions)
-            if query.heads_only:
-                conditions[0] = tally.c.owner == FOLLOWERS
-                total -= self._tallied(conditions)
-            return total
+            tallied = self._connection.execute(select(func.sum(tally.c.n)).where(*conditions))
+            return int(tallied.scalar_one() or 0)
         counted = self._connection.execute(
             select(func.count()).select_from(orders).where(*_conditions(query))
         )
         return int(counted.scalar_one())
-
-    def _tallied(self, conditions: list[ColumnElement[bool]]) -> int:
-        counted = self._connection.execute(select(func.sum(tally.c.n)).where(*conditions))
-        return int(counted.scalar_one() or 0)
 
     def _whole(self, found: Sequence[Any]) -> tuple[Order, ...]:
         """The orders with their lines, in one more statement."""
@@ -336,20 +343,15 @@ def _conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
         (orders.c.updated_at, query.updated_from, query.updated_to),
         (orders.c.recorded_at, query.recorded_from, query.recorded_to),
     ):
-        if column is orders.c.updated_at and query.heads_only:
-            continue  # asked of the whole group below
         if least is not None:
             found.append(column >= least)
         if below is not None:
             found.append(column < below)
-    found += groups.conditions(query)
     return found
 
 
 def _is_tallied(query: OrderQuery) -> bool:
     """Whether tenant, owner, doors and statuses are all that the query asks for."""
-    if query.group_states or (query.heads_only and (query.owner is not None or query.statuses)):
-        return False
     return (
         not (query.account or query.accounts or query.services or query.reference or query.names)
         and query.owner != ""

@@ -147,13 +147,14 @@ orders = Table(
     _number("service_at"),
     _text("doc"),
     Index("orders_by_uid", "tenant_id", "uid", unique=True),
-    Index("orders_by_arrival", "tenant_id", "recorded_at", "id"),
+    # Lists in which a group counts as one pass its members over: seen in the index, not in the row.
+    Index("orders_by_arrival", "tenant_id", "recorded_at", "id", "group_number"),
     Index("orders_by_door", "tenant_id", "door", "recorded_at", "id"),
-    Index("orders_by_status", "tenant_id", "status", "recorded_at", "id"),
+    Index("orders_by_status", "tenant_id", "status", "recorded_at", "id", "group_number"),
     Index("orders_by_door_and_status", "tenant_id", "door", "status", "recorded_at", "id"),
     Index("orders_of_all_tenants", "recorded_at", "tenant_id", "id"),
-    Index("orders_by_occurrence", "tenant_id", "occurred_at", "id"),
-    Index("orders_by_update", "tenant_id", "updated_at", "id"),
+    Index("orders_by_occurrence", "tenant_id", "occurred_at", "id", "group_number", "status"),
+    Index("orders_by_update", "tenant_id", "updated_at", "id", "group_number", "status"),
 )
 Index(
     "orders_by_number",
@@ -195,6 +196,25 @@ Index(
     orders.c.id,
     sqlite_where=orders.c.service_at == 0,
     postgresql_where=orders.c.service_at == 0,
+)
+
+# Orders of one request as one entry of a list: what its orders add up to, kept with every batch.
+order_group = Table(
+    "order_group",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("number", Text),
+    _number("head_id"),  # its first order
+    _text("door"),
+    _text("statuses"),  # of its orders, each once, in order, with blanks between
+    _number("occurred_at"),
+    _number("updated_at"),  # when the last of its orders was
+    _number("recorded_at"),
+    Index("order_group_by_arrival", "tenant_id", "recorded_at", "head_id"),
+    Index("order_group_by_statuses", "tenant_id", "statuses", "recorded_at", "head_id"),
+    Index("order_group_by_occurrence", "tenant_id", "occurred_at", "head_id", "statuses"),
+    Index("order_group_by_update", "tenant_id", "updated_at", "head_id", "statuses"),
+    sqlite_with_rowid=False,
 )
 
 order_line = Table(

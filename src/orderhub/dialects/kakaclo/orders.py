@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orderhub.core.known import Accepted
-from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.queries import EntryQuery, OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.contract import Answer, Call, Refused, Route
@@ -96,15 +96,25 @@ class _Asked:
             and (self.updated_to is None or updated < self.updated_to)
         )
 
-    def query(self, tenant_id: int) -> OrderQuery:
+    def entries(self, tenant_id: int) -> EntryQuery:
+        """Parents, and orders without one."""
+        return EntryQuery(
+            tenant_id=tenant_id,
+            states=tuple(STATES[name] for name in self.states or ()),
+            occurred_from=self.created_from,
+            occurred_to=self.created_to,
+            updated_from=self.updated_from,
+            updated_to=self.updated_to,
+            offset=(self.page - 1) * self.size,
+            limit=self.size,
+        )
+
+    def orders(self, tenant_id: int) -> OrderQuery:
+        """Orders, each on its own."""
         states = self.states or ()
         return OrderQuery(
             tenant_id=tenant_id,
-            heads_only=not self.split,
-            group_states=() if self.split else tuple(STATES[name] for name in states),
-            statuses=tuple(_STATUS_OF[name] for name in states if name in _STATUS_OF)
-            if self.split
-            else (),
+            statuses=tuple(_STATUS_OF[name] for name in states if name in _STATUS_OF),
             occurred_from=self.created_from,
             occurred_to=self.created_to,
             updated_from=self.updated_from,
@@ -150,24 +160,16 @@ def _find(reads: Reads, tenant_id: int, asked: _Asked) -> tuple[int, list[tuple[
         groups = [g for g in _named(reads, tenant_id, asked.ids, asked.split) if asked.suits(g)]
         start = (asked.page - 1) * asked.size
         return len(groups), groups[start : start + asked.size]
-    query = asked.query(tenant_id)
-    if asked.states is not None and not (query.group_states or query.statuses):
+    if asked.states == frozenset():
         return 0, []
-    page = reads.orders(query)
-    if asked.split:
-        return page.total or 0, [(order,) for order in page.items]
-    groups_of = _members(reads, tenant_id, {o.group_number for o in page.items if o.group_number})
-    return page.total or 0, [groups_of.get(o.group_number, (o,)) for o in page.items]
-
-
-def _members(reads: Reads, tenant_id: int, numbers: set[str]) -> dict[str, tuple[Order, ...]]:
-    """The orders of groups, each group's in the order of their ids."""
-    if not numbers:
-        return {}
-    groups: dict[str, list[Order]] = {}
-    for order in reads.orders_among(tenant_id, groups=tuple(sorted(numbers))):
-        groups.setdefault(order.group_number, []).append(order)
-    return {number: tuple(orders) for number, orders in groups.items()}
+    if not asked.split:
+        page = reads.entries(asked.entries(tenant_id))
+        return page.total, list(page.entries)
+    query = asked.orders(tenant_id)
+    if asked.states is not None and not query.statuses:
+        return 0, []
+    orders = reads.orders(query)
+    return orders.total or 0, [(order,) for order in orders.items]
 
 
 def _named(

@@ -75,6 +75,39 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "order_group",
+        sa.Column("tenant_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("head_id", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("door", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("statuses", sa.Text(), server_default=sa.text("('')"), nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "number"),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("order_group", schema=None) as batch_op:
+        batch_op.create_index(
+            "order_group_by_arrival", ["tenant_id", "recorded_at", "head_id"], unique=False
+        )
+        batch_op.create_index(
+            "order_group_by_occurrence",
+            ["tenant_id", "occurred_at", "head_id", "statuses"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "order_group_by_statuses",
+            ["tenant_id", "statuses", "recorded_at", "head_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "order_group_by_update",
+            ["tenant_id", "updated_at", "head_id", "statuses"],
+            unique=False,
+        )
+
+    op.create_table(
         "order_line",
         sa.Column("tenant_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("order_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -156,7 +189,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("account != ''"),
             postgresql_where=sa.text("account != ''"),
         )
-        batch_op.create_index("orders_by_arrival", ["tenant_id", "recorded_at", "id"], unique=False)
+        batch_op.create_index(
+            "orders_by_arrival", ["tenant_id", "recorded_at", "id", "group_number"], unique=False
+        )
         batch_op.create_index(
             "orders_by_bill",
             ["tenant_id", "bill", "occurred_at", "id"],
@@ -201,7 +236,9 @@ def upgrade() -> None:
             postgresql_where=sa.text("number != uid"),
         )
         batch_op.create_index(
-            "orders_by_occurrence", ["tenant_id", "occurred_at", "id"], unique=False
+            "orders_by_occurrence",
+            ["tenant_id", "occurred_at", "id", "group_number", "status"],
+            unique=False,
         )
         batch_op.create_index(
             "orders_by_owner",
@@ -225,10 +262,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("service != ''"),
         )
         batch_op.create_index(
-            "orders_by_status", ["tenant_id", "status", "recorded_at", "id"], unique=False
+            "orders_by_status",
+            ["tenant_id", "status", "recorded_at", "id", "group_number"],
+            unique=False,
         )
         batch_op.create_index("orders_by_uid", ["tenant_id", "uid"], unique=True)
-        batch_op.create_index("orders_by_update", ["tenant_id", "updated_at", "id"], unique=False)
+        batch_op.create_index(
+            "orders_by_update",
+            ["tenant_id", "updated_at", "id", "group_number", "status"],
+            unique=False,
+        )
         batch_op.create_index(
             "orders_of_all_tenants", ["recorded_at", "tenant_id", "id"], unique=False
         )
