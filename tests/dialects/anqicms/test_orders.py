@@ -88,14 +88,18 @@ async def test_the_inviter_s_group_discounts_and_everyone_s_part_is_worked_out(h
     assert order["share_amount"] == 2699
     assert order["share_parent_user_id"] == 1012
     assert order["share_parent_amount"] == 1349
+    line = (await show(hub, order))["details"][0]
+    assert (line["price"], line["amount"]) == (8999, 26997)
+    assert (line["origin_price"], line["origin_amount"]) == (9999, 29997)
 
 
 async def test_members_stand_in_the_document_s_order_with_the_original_s_escapes(hub):
     hub.client.cookies.clear()
-    body = {"goods_id": 8, "remark": "<b>\u2028 & 中文"}
+    body = {"goods_id": 8, "remark": "<b>\u2028\u2029 & 中文"}
     answer = await hub.post(CREATE, body, headers=user())
     assert answer.content.startswith(b'{"code":0,"msg":"","data":{"id":')
-    assert b'"remark":"\\u003cb\\u003e\\u2028 \\u0026 \xe4\xb8\xad\xe6\x96\x87"' in answer.content
+    remark = b'"remark":"\\u003cb\\u003e\\u2028\\u2029 \\u0026 \xe4\xb8\xad\xe6\x96\x87"'
+    assert remark in answer.content
     assert answer.content.endswith(b"}}\n")
     assert list(answer.json()["data"])[:12] == [
         "id", "created_time", "updated_time", "order_id", "payment_id", "user_id", "address_id",
@@ -121,7 +125,9 @@ async def test_the_form_of_a_product_that_asks_for_one_is_linked(hub):
 async def test_sku_values_are_kept_as_they_were_given(hub):
     values = [{"id": 156, "archive_id": 32, "title": "Small", "extra": {"a": [1.5]}}]
     order = await create(hub, goods_id=2, goods_sku_id=3, sku_values=values)
-    assert (await show(hub, order))["details"][0]["sku_values"] == values
+    line = (await show(hub, order))["details"][0]
+    assert line["sku_values"] == values
+    assert line["goods_sku"] == {"id": 3, "title": "Denim, Small", "sku": "SKU-3"}
 
 
 async def test_an_address_is_saved_with_its_order_and_used_again_by_its_id(hub):
@@ -436,21 +442,29 @@ async def test_an_order_goes_from_unpaid_to_completed_and_pays_its_commissions_o
     uid = await uid_of(hub, order)
     own, body = user(1010), {"order_id": order["order_id"]}
     assert told(await call(hub, "/api/order/finish", body, own)) == NOT_OPERABLE
+    await hub.advance("shop", 5)
     await hub.pay(uid)
+    paid = await show(hub, order)
+    assert paid["paid_time"] == paid["updated_time"] == order["created_time"] + 5
     assert told(await call(hub, "/api/order/cancel", body, own)) == NOT_OPERABLE
     assert told(await call(hub, "/api/order/finish", body, own)) == NOT_OPERABLE
     await hub.ship(uid, carrier="SF", tracking="SF123")
     assert told(await call(hub, "/api/order/refund", body, own)) == NOT_OPERABLE
     shipped = await show(hub, order)
     assert (shipped["status"], shipped["tracking_number"]) == (2, "SF123")
+    assert shipped["express_company"] == "SF"
     assert order["order_id"] in await _numbers(hub, "delivery", own)
     assert order["order_id"] not in await _numbers(hub, "finished", own)
     assert shipped["end_time"] - shipped["deliver_time"] == 10 * 86_400
     assert told(await call(hub, "/api/order/finish", body, user(1001))) == NOT_OPERABLE
     earned = await hub.pool("shop", "balance", "user:1011")
+    reward = (await call(hub, "/api/user/detail", None, user(1011)))["data"]["total_reward"]
     assert await call(hub, "/api/order/finish", body, own) == {"code": 0, "msg": "订单已完成"}
     assert told(await call(hub, "/api/order/finish", body, own)) == NOT_OPERABLE
     assert await hub.pool("shop", "balance", "user:1011") == earned + 8_990_000
+    inviter = (await call(hub, "/api/user/detail", None, user(1011)))["data"]
+    assert inviter["total_reward"] == reward + 899
+    assert inviter["balance"] * 10_000 == earned + 8_990_000
     done = await show(hub, order)
     assert (done["status"], done["finished_time"] > 0) == (3, True)
     assert order["order_id"] in await _numbers(hub, "finished", own)

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from orderhub.core.values import Settings
+from orderhub.dialects.anqicms.payments import SandboxProvider, provider_for
 from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import (
     CREATE,
@@ -136,6 +138,23 @@ async def test_goods_in_a_cart_show_their_stock_and_the_price_for_this_buyer(hub
     assert (goods[9]["price"], goods[9]["favorable_price"]) == (9999, 8999)
     assert goods[9]["stock"] == 9_999_999
     assert goods[8]["stock"] == 3
+
+
+async def test_a_row_shows_what_it_cost_when_it_was_put_in_and_what_it_costs_now(hub):
+    async def price(amount):
+        path = "/hub/v1/tenants/shop/catalogue/prices/9"
+        body = {"doc": {"price": amount}}
+        answer = await hub.request("PUT", path, json=body, headers=operator_headers())
+        assert answer.status_code == 200, answer.text
+
+    me, row = user(15), {"archive_id": 9, "quantity": 2}
+    await call(hub, "/api/cart/add", row, me)
+    await price("50")
+    await call(hub, "/api/cart/update", row, me)
+    shown = (await call(hub, "/api/cart/list", None, me))["data"][0]
+    await price("99.99")
+    assert (shown["origin_price"], shown["origin_amount"]) == (9999, 19998)
+    assert (shown["price"], shown["amount"]) == (5000, 10000)
 
 
 async def test_a_row_is_removed_once(hub):
@@ -292,6 +311,13 @@ async def test_a_provider_begins_a_payment_and_the_order_waits_for_it(hub, way, 
     assert told(await call(hub, PAY, body)) == NOT_OPERABLE
 
 
+def test_only_a_sandbox_has_the_provider_that_takes_no_money():
+    for way in SandboxProvider.ways:
+        assert provider_for(way, Settings(name="shop", sandbox=True), "http://x") is not None
+        assert provider_for(way, Settings(name="shop"), "http://x") is None
+    assert provider_for("gold", Settings(name="shop", sandbox=True), "http://x") is None
+
+
 async def test_only_who_sees_the_whole_shop_may_mark_an_order_as_paid(hub):
     order = await create(hub)
     body = {"order_id": order["order_id"], "pay_way": "offline"}
@@ -400,6 +426,8 @@ async def test_whether_a_product_was_bought(hub):
     assert not await bought(188)
     await hub.pay(await uid_of(hub, order))
     assert await bought(188)
+    own = await call(hub, "/api/archive/order/check?id=188", None, user(15))
+    assert own["data"] is True, "nobody buys his own goods"
 
 
 async def test_groups_are_listed_for_anyone(hub):

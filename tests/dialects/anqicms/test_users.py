@@ -297,6 +297,14 @@ async def test_a_refused_registration_names_the_first_thing_wrong(hub, change, t
     assert told(await call(hub, REGISTER, body, {})) == (-1, text)
 
 
+async def test_a_text_too_long_for_a_user_is_told_as_the_database_tells_it(hub):
+    body = {"user_name": "long", "password": "secret-1", "email": "long@example.com"}
+    for column in ("real_name", "avatar_url"):
+        refused = await call(hub, REGISTER, {**body, column: "x" * 251}, {})
+        text = f"Error 1406 (22001): Data too long for column '{column}' at row 1"
+        assert told(refused) == (-1, text)
+
+
 async def test_of_parallel_registrations_of_one_name_one_wins(hub):
     body = {"user_name": "twin", "password": "secret-1", "email": "twin@example.com"}
     answers = await asyncio.gather(*(call(hub, REGISTER, body, {}) for _ in range(4)))
