@@ -2,6 +2,7 @@
 
 import pytest
 
+from orderhub.dialects.tours4fun import products
 from tests.dialects.tours4fun.shop import DAY, SPECIAL, call, open_shop
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +159,12 @@ async def test_products_are_found_by_line_region_and_keyword(hub, wanted, count)
     shown = await data(hub, "/v2/product/list", {**wanted, "page_size": 4})
     assert shown["count"] == str(count)
     assert len(shown["products"]) == min(count, 4)
+
+
+async def test_more_tours_than_one_look_finds_are_all_found(hub, monkeypatch):
+    monkeypatch.setattr(products, "_SCANNED", 3)
+    shown = await data(hub, "/v2/product/list", {"product_line": "tour"})
+    assert (shown["count"], len(shown["products"])) == (str(TOURS), TOURS)
 
 
 async def test_a_later_page_goes_on_where_the_first_ended(hub):
