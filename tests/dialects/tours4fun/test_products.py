@@ -58,6 +58,11 @@ async def test_a_product_shows_its_own_duration_and_limits_and_the_tenants_curre
     assert [(each["duration"], each["duration_type"]) for each in listed] == [("11.5", "hour")]
 
 
+async def test_a_size_that_is_not_sold_is_not_the_lowest_price(hub):
+    shown = await data(hub, "/v2/product/detail", {"product_ids": [504]})
+    assert shown["base"]["advertised_price"] == 755
+
+
 async def test_a_day_may_have_a_price_to_show_and_a_least_party_of_its_own(hub):
     shown = await data(hub, "/v2/product/availabilities", {"product_id": 514})
     assert shown["price"]["single_pairup"] == "900.0000"
