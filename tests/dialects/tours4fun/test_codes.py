@@ -1,6 +1,8 @@
 """Every code of the vendor's table leaves the hub through a call."""
 
+import re
 from collections.abc import Iterator
+from importlib.resources import files
 
 import pytest
 import structlog
@@ -14,6 +16,7 @@ from tests.dialects.tours4fun.shop import HUB_TOKEN, ORDER, TICKETS, code, open_
 
 pytestmark = pytest.mark.anyio
 
+README = files("orderhub.dialects.tours4fun") / "README.md"
 FULL = [{"adult": 4}] * 11
 GUEST = ORDER["guest_info"][0]
 ADD, CAL, LIST = "/v2/order/add", "/v2/order/cal", "/v2/order/list"
@@ -223,6 +226,22 @@ async def test_every_status_that_the_vendor_lists_is_understood():
         10000, 10010, 25000, 30000, 30010, 30011, 30100, 30200, 30300, 40000, 60000, 60010, 60020,
         60030, 60100, 80000,
     }  # fmt: skip
+
+
+async def test_status_codes_are_those_of_the_readme():
+    table = README.read_text().partition("## Status")[2].partition("##")[0]
+    orders, products, sent = {}, {}, {}
+    for row in re.findall(r"\| (\w+) \| (\d+) \| (\d+) \|(.*)\|", table):
+        name, order_code, product_code, also = row
+        status = Status(name)
+        sent[status] = (int(order_code), int(product_code))
+        for number in (*sent[status], *map(int, re.findall(r"\d+", also))):
+            (orders if number < 1_000 else products)[number] = status
+    assert (sent, orders, products) == (
+        codes.STATUS_CODES,
+        codes.ORDER_STATUSES,
+        codes.PRODUCT_STATUSES,
+    )
 
 
 async def test_status_codes_lead_back_to_the_status_they_came_from():

@@ -163,6 +163,20 @@ async def test_the_list_can_be_narrowed_to_a_status(hub):
     assert cancelled["total_num"] == len(cancelled["order_list"])
 
 
+async def test_an_upgrade_is_read_back_with_its_names_and_the_providers_code(hub):
+    order_id = await add(hub, product_id=511, upgrades={"4": [93]})
+    assert (await detail(hub, order_id))["product_list"][0]["upgrades"] == [
+        {
+            "upgrade_id": 4,
+            "option_id": 93,
+            "name": "Airport pickup",
+            "subname": "at night",
+            "option_name": "Any flight",
+            "provider_tour_code": "P93",
+        }
+    ]
+
+
 async def test_tickets_need_no_guests(hub):
     order_id = (await call(hub, ADD, TICKETS))["data"]["order_id"]
     shown = (await detail(hub, order_id))["product_list"][0]
@@ -229,8 +243,19 @@ async def test_another_tenants_order_is_not_there(hub):
 
 
 async def test_times_are_the_tenants_local_ones(hub):
-    shown = await detail(hub, await add(hub))
-    assert shown["created_at"] == "2019-01-02 10:00:00"
+    order_id = await add(hub)
+    await hub.freeze("tours", "2019-01-02T16:30:00Z")
+    try:
+        await call(hub, CANCEL, {"order_id": order_id})
+    finally:
+        await hub.freeze("tours", "2019-01-02T10:00:00+08:00")
+    listed = (await call(hub, LIST, {"page": 1}))["data"]["order_list"]
+    for shown in (
+        await detail(hub, order_id),
+        next(each for each in listed if each["order_id"] == order_id),
+    ):
+        assert shown["created_at"] == "2019-01-02 10:00:00"
+        assert shown["updated_at"] == "2019-01-03 00:30:00"
 
 
 async def test_a_dry_run_prices_without_an_order(hub):
@@ -380,9 +405,14 @@ async def test_whatever_is_asked_costs_what_it_cost_when_it_was_asked(hub, fuzz_
         price, order_id = asked["data"], added["data"]["order_id"]
         info = (await detail(hub, order_id))["product_list"][0]["price_info"]
         assert info == {name: price[name] for name in info}, body
-        parts = price["product_price_detail"]
-        both = parts["base_price"]["total_retail"] + parts["upgrades_price"]["total_retail"]
-        assert round(both, 4) == price["total_retail"]
+        base, extras = price["product_price_detail"].values()
+        for whole, members in (
+            (price, (base, extras)),
+            (base, base["base_price_detail"]),
+            (extras, extras["upgrades_detail"].values()),
+            *((each, each["upgrades_sub_detail"]) for each in extras["upgrades_detail"].values()),
+        ):
+            assert round(sum(each["total_retail"] for each in members), 4) == whole["total_retail"]
         assert await code(hub, CANCEL, {"order_id": order_id}) == 0
     assert ordered > len(samples) // 20
 
