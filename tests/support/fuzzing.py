@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import schemathesis
@@ -20,6 +20,7 @@ from orderhub.app import Hub, build, find_dialects
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.codes import MESSAGES
+from orderhub.dialects.wiring import encode
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web.docs.openapi import document
@@ -162,7 +163,7 @@ def made_names(url: str) -> Names:
 
 def with_known_names(told: dict[str, Any], known: dict[str, list[str]]) -> dict[str, Any]:
     """The document with the names that are there among those its path parameters may be."""
-    told = deepcopy(told)
+    told = json.loads(encode(told))  # as a client reads it: its examples hold exact numbers
     for operations in told["paths"].values():
         for operation in operations.values():
             for each in operation.get("parameters", ()):

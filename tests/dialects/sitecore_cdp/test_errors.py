@@ -8,9 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orderhub.core.access import Credential
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Call, Fault, FaultKind
+from orderhub.dialects.contract import Call, Caller, Fault, FaultKind
 from orderhub.dialects.sitecore_cdp import DIALECT
+from orderhub.dialects.sitecore_cdp.auth import client_key
+from orderhub.dialects.sitecore_cdp.errors import duplicate_words, natural_key
 from orderhub.dialects.sitecore_cdp.wire import STATUSES
 from tests.dialects.sitecore_cdp.cdp import FULL, LOGIN, ORDER, UNKNOWN, an_order, open_cdp
 
@@ -205,3 +208,14 @@ async def test_garbage_is_refused_and_never_breaks_the_hub(cdp, targets, fuzz_ex
         asyncio.run_coroutine_threadsafe(tried(text), loop).result(60)
 
     await asyncio.to_thread(run)
+
+
+def test_a_client_key_with_colons_is_told_in_a_duplicate():
+    credential = Credential(id="a:b", kind="hub", name="", tenant_id=1, scopes=("dialects",))
+    for acts_as in ("", "key:with:colons"):
+        caller = Caller(credential=credential, tenant_id=1, acts_as=acts_as)
+        key = natural_key(client_key(caller), 1_088_005_747_000_000, "AAA:9999")
+        assert duplicate_words(key) == (
+            "Order with ref AAA:9999 and orderedAt Wed Jun 23 15:49:07 UTC 2004 "
+            f"for client key {(acts_as or 'a:b').replace(':', '_')} already exist"
+        )

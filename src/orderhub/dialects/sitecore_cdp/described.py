@@ -137,7 +137,13 @@ BATCH = members(
     "checksum",
     "size",
 )
-_PAIR: Schema = {"type": ["string", "number", "boolean"], "maxLength": fields.MAX_LONG_TEXT}
+_MOST_KEPT = 10 ** (fields.MAX_DIGITS - 1)
+_PAIR: Schema = {
+    "type": ["string", "number", "boolean"],
+    "maxLength": fields.MAX_LONG_TEXT,
+    "minimum": -_MOST_KEPT,
+    "maximum": _MOST_KEPT,
+}
 
 
 def _extension(pair: Schema, *, least: int) -> Schema:
