@@ -10,6 +10,7 @@ import schemathesis
 from schemathesis.core.result import Ok
 
 from orderhub.app import find_dialects
+from orderhub.dialects.describing import maybe
 from orderhub.web.docs.goldens import by_route, goldens_of
 from orderhub.web.hub_api import HUB
 from orderhub.web.hub_api.docs import document_of
@@ -179,3 +180,20 @@ def test_other_methods_are_405_and_told_which_there_are(tmp_path, name):
                 allowed = {each.lower() for each in reply.headers["allow"].split(", ")}
                 assert set(methods) <= allowed
                 assert method not in allowed
+
+
+@pytest.mark.parametrize(
+    ("schema", "member"),
+    [
+        ({"type": "string"}, "a"),
+        ({"type": "string", "enum": ["a", "b"]}, "a"),
+        ({"enum": ["a", 1]}, 1),
+        ({"type": ["integer", "string"], "minimum": 1}, 2),
+    ],
+)
+def test_what_may_be_null_may_be_null_by_its_schema(schema, member):
+    """An `enum` with null and a `type` without it would forbid what the vendor takes."""
+    checked = jsonschema_rs.Draft202012Validator(maybe(schema))
+    assert checked.is_valid(None)
+    assert checked.is_valid(member)
+    assert not checked.is_valid([])

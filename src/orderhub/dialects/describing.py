@@ -74,9 +74,11 @@ def needed(most: int) -> Schema:
 
 def maybe(schema: Schema) -> Schema:
     """The same, or null."""
-    if "enum" in schema:
-        return {**schema, "enum": [*schema["enum"], None]}
-    return {**schema, "type": [schema["type"], "null"]}
+    more: Schema = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    if "type" in schema:
+        kinds = schema["type"]
+        more["type"] = [*(kinds if isinstance(kinds, list) else [kinds]), "null"]
+    return {**schema, **more}
 
 
 def whole(least: int, most: int, about: str = "") -> Schema:

@@ -81,7 +81,7 @@ ITEM = members(
         "description": maybe(text(fields.MAX_LONG_TEXT)),
         **_texts("type", "productId", "referenceId", "vendor", "status", "language", "channel"),
         "currencyCode": maybe(_CURRENCY),
-        "originalPrice": maybe(_AMOUNT),
+        "originalPrice": maybe({"type": "number"}),  # kept as it is, and never computed with
         "originalCurrencyCode": maybe(_CURRENCY),
         "quantity": maybe({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST}),
         "orderedAt": _KEPT_TIME,
