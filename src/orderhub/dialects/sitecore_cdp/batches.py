@@ -282,14 +282,20 @@ async def _load(
     lines = Lines(file)
     first = record.doc["total"]
     await call.hub.blocking(_skip, lines, first)
-    # The earlier upload was doing one chunk while the results of the one before were being kept.
-    unsure_until = first + 2 * CHUNK if again else 0
-    rows = await _rows(call, lines, now)
+    rows = await _rows(call, lines, now, 2 * CHUNK if again else CHUNK)
+    if again and not isinstance(rows, str):
+        # The earlier upload was doing one chunk while the results of the one before were being
+        # kept: both are looked at together, and nothing else is done until they are settled.
+        settled = await load.do(rows, first, again=True)
+        for start in range(0, len(settled), CHUNK):
+            record = await _keep(call, caller, record, settled[start : start + CHUNK])
+        first += len(settled)
+        rows = await _rows(call, lines, now) if settled else []
     done: list[Result] = []
     # While a chunk is being done, the next one is read and the results of the last one are kept.
     while not isinstance(rows, str) and (rows or done):
         results, following, kept = await side_by_side(
-            load.do(rows, first, again=first < unsure_until),
+            load.do(rows, first, again=False),
             _rows(call, lines, now) if rows else _nothing(),
             _keep(call, caller, record, done),
         )
@@ -313,16 +319,18 @@ async def _nothing() -> list[Row | Result]:
     return []
 
 
-async def _rows(call: Call, lines: Lines, now: int) -> list[Row | Result] | str:
+async def _rows(
+    call: Call, lines: Lines, now: int, count: int | None = None
+) -> list[Row | Result] | str:
     """The next rows, none at the end; or why the file cannot be read any further."""
     try:
-        return await call.hub.blocking(_parsed, lines, now)
+        return await call.hub.blocking(_parsed, lines, now, count or CHUNK)
     except BadFile as bad:
         return str(bad)
 
 
-def _parsed(lines: Lines, now: int) -> list[Row | Result]:
-    return [parse(line, now) for line in lines.take(CHUNK)]
+def _parsed(lines: Lines, now: int, count: int) -> list[Row | Result]:
+    return [parse(line, now) for line in lines.take(count)]
 
 
 async def _keep(call: Call, caller: Caller, record: Record, results: list[Result]) -> Record:
