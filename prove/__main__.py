@@ -25,12 +25,12 @@ _KILLS = 100
 
 
 def main() -> int:
-    given = _arguments()
+    given = arguments(sys.argv[1:])
     seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
     print(f"seed {seed}", flush=True)
     failed = False
     with _databases(given.database) as databases:
-        for proof in given.proof or _PROOFS:
+        for proof in given.proofs or _PROOFS:
             for database in databases:
                 verdict = _run(proof, database, given, seed)
                 failed |= bool(verdict.violations)
@@ -38,14 +38,25 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _arguments() -> argparse.Namespace:
+def _proof(name: str) -> str:
+    if name not in _PROOFS:
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(_PROOFS)}")
+    return name
+
+
+def arguments(given: list[str]) -> argparse.Namespace:
+    """What the command line asks for; no `proofs` = all of them."""
     parser = argparse.ArgumentParser(prog="python -m prove", description=__doc__)
-    parser.add_argument("proof", nargs="*", choices=_PROOFS, help="which (default: all of them)")
+    # Not `choices`: with them, Python 3.11 refuses to be given none.
+    shown = f"{{{','.join(_PROOFS)}}}"
+    parser.add_argument(
+        "proofs", nargs="*", type=_proof, metavar=shown, help="which (default: all of them)"
+    )
     parser.add_argument("--rounds", type=int, help=f"rounds of race, twins and term {_ROUNDS}")
     parser.add_argument("--kills", type=int, default=_KILLS, help=f"kills of kill ({_KILLS})")
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--seed", type=int, help="of a run to repeat (default: a new one)")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from prove.__main__ import arguments
 from prove.kill import prove_kill
 from prove.race import prove_race
 from prove.servers import seed_database
@@ -44,3 +45,10 @@ def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
 def test_sigterm_answers_what_it_placed(sqlite_url: str, tmp_path: Path) -> None:
     seed_database(sqlite_url)
     must_hold(prove_term(sqlite_url, rounds=1, seed=SEED, logs=tmp_path, answers=50))
+
+
+def test_without_a_name_all_proofs_are_run() -> None:
+    assert arguments([]).proofs == []
+    assert arguments(["race", "term"]).proofs == ["race", "term"]
+    with pytest.raises(SystemExit):
+        arguments(["rice"])
