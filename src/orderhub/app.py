@@ -77,7 +77,7 @@ def build(
 
     async def start() -> None:
         intake.start()
-        timers = Timers(ledger, intake, port.clock_changed)
+        timers = Timers(ledger, intake, port.clock_changed, port.blocking)
         tasks[:] = [
             asyncio.create_task(timers.run()),
             asyncio.create_task(_note_use(port)),
@@ -92,10 +92,14 @@ def build(
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await asyncio.get_running_loop().run_in_executor(None, intake.stop)
-        ledger.mark_used(port.used)
-        port.close()
-        ledger.close()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, intake.stop)
+        # A cancelled call's thread runs on: its connection must be back before the pool is closed.
+        await loop.run_in_executor(None, port.close)
+        try:
+            ledger.mark_used(port.used)
+        finally:
+            ledger.close()
 
     app = HubApp(
         port=port,

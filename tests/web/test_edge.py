@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -321,3 +322,27 @@ def test_a_paid_order_is_not_closed(hub: Caller) -> None:
     hub.operate("POST", f"/hub/v1/orders/{uid}/ship", {})
     hub.operate("POST", "/hub/v1/tenants/shop/clock", {"action": "advance", "by_s": 61})
     assert until(hub, uid, "completed")["events"][-1]["data"]["reason"] == "auto_finish"
+
+
+@pytest.mark.parametrize("way", ["read", "blocking"])
+def test_the_hub_closes_its_database_only_when_no_thread_uses_it(hub: Caller, way: str) -> None:
+    """A call whose client left is cancelled, its thread is not: it still has a connection."""
+    began, may_end = threading.Event(), threading.Event()
+    port, ledger = hub.hub.port, hub.hub.ledger
+
+    def look(_reads: Any) -> None:
+        began.set()
+        may_end.wait(DEADLINE_S)
+
+    async def leave() -> None:
+        call = port.read(look) if way == "read" else port.blocking(ledger.read, look)
+        task = asyncio.ensure_future(call)
+        await asyncio.to_thread(began.wait, DEADLINE_S)
+        task.cancel()
+        stopping = asyncio.ensure_future(hub.hub.stop())
+        done, _ = await asyncio.wait({stopping}, timeout=0.5)
+        may_end.set()
+        await stopping
+        assert not done, "stopped while a thread read"
+
+    hub.run(leave())

@@ -149,8 +149,9 @@ class HubPort:
         self._workers = ThreadPoolExecutor(2, "orderhub-worker")
 
     def close(self) -> None:
-        self._readers.shutdown(wait=False, cancel_futures=True)
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        """Waits for what runs in threads; what has not begun is dropped."""
+        self._readers.shutdown(cancel_futures=True)
+        self._workers.shutdown(cancel_futures=True)
 
     def now_us(self) -> int:
         return time.time_ns() // 1000

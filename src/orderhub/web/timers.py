@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -16,6 +18,8 @@ from orderhub.intake.intake import Busy, Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.ledger.ledger import Ledger
 
+Blocking = Callable[..., Awaitable[Any]]  # runs a function with its arguments in a thread
+
 _EVERY_S = 0.5
 _CLAIM_US = 30_000_000
 _DONE = Worded(200, (), b"")
@@ -24,14 +28,16 @@ _DONE = Worded(200, (), b"")
 class Timers:
     """Looks twice a second, and at once when a tenant's clock was moved."""
 
-    def __init__(self, ledger: Ledger, intake: Intake, wake: asyncio.Event) -> None:
+    def __init__(
+        self, ledger: Ledger, intake: Intake, wake: asyncio.Event, blocking: Blocking
+    ) -> None:
         self._ledger = ledger
         self._intake = intake
         self._wake = wake
+        self._blocking = blocking
         self._log = structlog.get_logger("orderhub.timers")
 
     async def run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             # Not wait_for: on Python 3.11 it loses a cancellation that arrives with the wake-up.
             with suppress(TimeoutError):
@@ -39,7 +45,7 @@ class Timers:
                     await self._wake.wait()
             self._wake.clear()
             try:
-                while due := await loop.run_in_executor(None, self._claim):
+                while due := await self._blocking(self._claim):
                     await asyncio.gather(*(self._do(timer) for timer in due))
             except Busy:
                 continue
@@ -78,7 +84,7 @@ class Timers:
         outcome = await done
         if outcome.kind == "rejected":
             # The order went another way: the timer has nothing left to do.
-            await loop.run_in_executor(None, self._ledger.drop_timer, timer)
+            await self._blocking(self._ledger.drop_timer, timer)
 
 
 def _accepted(_accepted: Accepted) -> Worded:
