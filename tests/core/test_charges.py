@@ -18,7 +18,7 @@ from orderhub.core.accounts import (
 from orderhub.core.catalogue import Product
 from orderhub.core.charge_changes import CancelLines
 from orderhub.core.charges import AccountCharge, Charge, StatedPrice
-from orderhub.core.commands import OrderName, Origin, PlaceOrder
+from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
 from orderhub.core.decide import decide, needs, pool_needs
 from orderhub.core.known import Known, NewIds, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
@@ -363,13 +363,44 @@ def test_lines_that_cannot_be_cancelled_refuse_the_whole_command(command, member
     assert found.reason is reason
 
 
-def test_a_line_on_a_closed_bill_stands():
-    known = standing(bill="shut")
-    command = cancel((UID, 1))
+def standing_on_bill(state: BillState, command, **members) -> Known:
+    """The order on a bill that `command` has to look at."""
+    known = standing(bill="shut", **members)
     wanted = RecordKey(1, "bill", "uid", "shut")
     assert wanted in set(needs(command, known))
-    closed = Bill(account="ann", state=BillState.CLOSED)
+    bill = Bill(account="ann", state=state)
     known.learn_records(
-        wanted, [Record(tenant_id=1, kind="bill", id=9, uid="shut", code="", doc=closed)]
+        wanted, [Record(tenant_id=1, kind="bill", id=9, uid="shut", code="", doc=bill)]
     )
-    assert decide(command, known, NewIds()).reason is Reason.TRANSITION_NOT_ALLOWED
+    return known
+
+
+def whole(action: Action, **members) -> ChangeOrder:
+    origin = Origin(tenant_id=1, door="hub", actor="operator", recorded_at=NOW)
+    return ChangeOrder(origin=origin, name=OrderName("uid", UID), action=action, **members)
+
+
+@pytest.mark.parametrize(
+    ("command", "members"),
+    [
+        (cancel((UID, 1)), {}),
+        (whole(Action.CANCEL), {}),
+        (whole(Action.CALL_OFF), {}),
+        (whole(Action.CALL_OFF), {"status": Status.PAID, "paid": Decimal(15)}),
+        (whole(Action.REFUND), {"status": Status.PAID, "paid": Decimal(15)}),
+        (whole(Action.REFUND), {"status": Status.REFUNDING, "paid": Decimal(15)}),
+    ],
+)
+def test_what_is_on_a_closed_bill_stands(command, members):
+    found = decide(command, standing_on_bill(BillState.CLOSED, command, **members), NewIds())
+    assert isinstance(found, Rejected)
+    assert found.reason is Reason.TRANSITION_NOT_ALLOWED
+    assert found.detail == "what is on a closed bill stands"
+    still_open = standing_on_bill(BillState.OPEN, command, **members)
+    assert not isinstance(decide(command, still_open, NewIds()), Rejected)
+
+
+def test_an_order_on_a_closed_bill_is_still_paid_and_completed():
+    for action, status in ((Action.PAY, Status.PENDING), (Action.COMPLETE, Status.PAID)):
+        known = standing_on_bill(BillState.CLOSED, whole(action), status=status)
+        assert not isinstance(decide(whole(action), known, NewIds()), Rejected)

@@ -27,6 +27,7 @@ from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, Reco
 from orderhub.core.money import ZERO, is_storable
 from orderhub.core.queries import cancelled_at
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order
 
 _PAYMENT = "account_payment"
 
@@ -98,6 +99,14 @@ def refused_account(account: Account | None, uid: str, *, companies: bool) -> Re
     if account.kind is AccountKind.COMPANY and not companies:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "account", "the caller may not charge companies")
     return None
+
+
+def refused_on_closed_bill(order: Order, known: Known, field: str) -> Rejected | None:
+    """Why nothing of an order can be cancelled or refunded any more: a closed bill says that it was sold."""
+    bill = known.doc(order.tenant_id, "bill", "uid", order.bill) if order.bill else None
+    if bill is None or bill.state is not BillState.CLOSED:
+        return None
+    return Rejected(Reason.TRANSITION_NOT_ALLOWED, field, "what is on a closed bill stands")
 
 
 def bill_name(uid: str) -> HeldName:

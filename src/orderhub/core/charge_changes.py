@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from orderhub.core.accounts import BillState
+from orderhub.core.billing import refused_on_closed_bill
 from orderhub.core.business import Business, Needs
 from orderhub.core.changes import TIMER_KINDS
 from orderhub.core.charges import AccountCharge
@@ -74,8 +74,8 @@ def cancel(command: PlaceOrder, known: Known, _ids: NewIds) -> Accepted | Reject
     done: list[Timer] = []
     for uid, numbers in _wanted_lines(_terms(command)).items():
         found = known.orders(command.origin.tenant_id, OrderName("uid", uid))
-        refusal = _refused(found, uid, numbers, command.origin.owner) or _refused_bill(
-            found[0], known
+        refusal = _refused(found, uid, numbers, command.origin.owner) or refused_on_closed_bill(
+            found[0], known, "lines"
         )
         if refusal is not None:
             return refusal
@@ -120,13 +120,6 @@ def _refused(found: tuple[Order, ...], uid: str, numbers: set[int], owner: str) 
             "lines",
             f"lines of an order that is {order.status} stand",
         )
-    return None
-
-
-def _refused_bill(order: Order, known: Known) -> Rejected | None:
-    bill = known.doc(order.tenant_id, "bill", "uid", order.bill) if order.bill else None
-    if bill is not None and bill.state is BillState.CLOSED:
-        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "lines of a closed bill stand")
     return None
 
 

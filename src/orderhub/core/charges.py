@@ -11,17 +11,27 @@ import msgspec
 from orderhub.core import accounts, tax
 from orderhub.core.accounts import Account, Enterprise, Service
 from orderhub.core.allocation import allocate
-from orderhub.core.billing import bill_name, refused_account, refused_bill
+from orderhub.core.billing import bill_name, refused_account, refused_bill, refused_on_closed_bill
 from orderhub.core.business import Business, HeldName
 from orderhub.core.catalogue import Product
-from orderhub.core.commands import PlaceOrder, Terms
+from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
 from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
 from orderhub.core.money import EXACT, ZERO, is_storable
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tax import TaxEnvironment, TaxRate, TaxRules, UnusableCode
-from orderhub.core.values import MICROSECONDS, Line, LineKind, Move, PoolKey, Pricing, Settings
+from orderhub.core.values import (
+    MICROSECONDS,
+    Line,
+    LineKind,
+    Move,
+    Order,
+    PoolKey,
+    Pricing,
+    Settings,
+    Status,
+)
 
 _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 _FIELD = "lines[{}].{}"
@@ -101,6 +111,23 @@ def holds(command: PlaceOrder) -> Iterator[HeldName]:
     assert isinstance(terms, AccountCharge)
     if terms.bill:
         yield bill_name(terms.bill)
+
+
+def change_needs(_command: ChangeOrder, order: Order, _known: Known) -> Iterator[RecordKey]:
+    if order.bill:
+        yield RecordKey(order.tenant_id, "bill", "uid", order.bill)
+
+
+def on_change(
+    _command: ChangeOrder, _before: Order, accepted: Accepted, known: Known, _ids: NewIds
+) -> Accepted | Rejected:
+    """Nothing leaves a closed bill: what was sold on it is given back on another one."""
+    for order in accepted.changed:
+        if order.status in (Status.CANCELLED, Status.REFUNDED):
+            refusal = refused_on_closed_bill(order, known, "bill")
+            if refusal is not None:
+                return refusal
+    return accepted
 
 
 class _Context(msgspec.Struct, frozen=True):
@@ -510,6 +537,8 @@ BUSINESS = Business(
     needs=needs,
     pools=pools,
     holds=holds,
+    on_change=on_change,
+    change_needs=change_needs,
     records={**accounts.RECORDS, **tax.RECORDS},
 )
 

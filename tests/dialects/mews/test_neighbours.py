@@ -18,8 +18,10 @@ from tests.dialects.mews.hotel import (
     PAGE,
     PRODUCT,
     SERVICE,
+    Hotel,
     hotel,
 )
+from tests.support.hub import operator_headers, running_hub
 
 pytestmark = pytest.mark.anyio
 FEBRUARY = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
@@ -250,6 +252,45 @@ async def test_bills_closed_while_they_are_charged_owe_nothing(database_url):
                 assert len(bill["OrderItems"]) == 2 * len(bill["PaymentItems"]), bill
 
 
+@pytest.mark.postgres
+async def test_bills_closed_at_one_process_while_another_charges_and_cancels_are_balanced(
+    postgres_url,
+):
+    async with hotel(postgres_url) as one, running_hub(postgres_url) as second:
+        doors = (one, Hotel(second))
+        added = await one.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}] * 16})
+        bills = [bill["Id"] for bill in added["Bills"]]
+        first = {bill: await one.order(BillId=bill) for bill in bills}
+        calls = []
+        for number, bill in enumerate(bills):
+            here, there = doors[number % 2], doors[1 - number % 2]
+            calls += [
+                here.call("orders/add", {**ORDER, "BillId": bill}),
+                there.call("bills/close", {"BillId": bill, "Type": "Invoice"}),
+                here.hub.client.post(
+                    f"/hub/v1/orders/{first[bill]}/cancel", headers=operator_headers()
+                ),
+            ]
+        answers = await asyncio.gather(*calls)
+        assert {answer.status_code for answer in answers[0::3]} <= {200, 400}
+        assert {answer.status_code for answer in answers[1::3]} == {200}
+        assert {answer.status_code for answer in answers[2::3]} <= {200, 409}
+        listed = await one.made(
+            "bills/getAll", {**PAGE, "State": "Closed", "Extent": {"Items": True}}
+        )
+        assert len(listed["Bills"]) == len(bills)
+        for bill in listed["Bills"]:
+            charged = sum(
+                Decimal(str(item["Amount"]["GrossValue"]))
+                for item in bill["OrderItems"]
+                if item["AccountingState"] != "Canceled"
+            )
+            paid = sum(
+                -Decimal(str(payment["Amount"]["GrossValue"])) for payment in bill["PaymentItems"]
+            )
+            assert charged == paid, bill
+
+
 async def test_two_payments_at_once_do_not_get_in_each_others_way(tmp_path):
     async with hotel(tmp_path) as client:
         body = {
@@ -271,6 +312,21 @@ async def test_items_of_a_closed_bill_stand(tmp_path):
         await client.made("bills/close", {"BillId": BILL, "Type": "Invoice"})
         item = (await client.items(BillIds=[BILL]))[0]["Id"]
         assert (await client.refused("orderItems/cancel", {"OrderItemIds": [item]}))[0] == 403
+
+
+@pytest.mark.parametrize("action", ["cancel", "refund"])
+async def test_an_operator_does_not_take_an_order_off_a_closed_bill(tmp_path, action):
+    async with hotel(tmp_path) as client:
+        uid = await client.order()
+        if action == "refund":
+            await client.hub.pay(uid)
+        await client.made("bills/close", {"BillId": BILL, "Type": "Invoice"})
+        before = await client.items(BillIds=[BILL])
+        answer = await client.hub.post(f"/hub/v1/orders/{uid}/{action}", headers=operator_headers())
+        assert answer.status_code == 409
+        assert answer.json()["type"].endswith("transition_not_allowed")
+        assert answer.json()["detail"] == "what is on a closed bill stands"
+        assert await client.items(BillIds=[BILL]) == before
 
 
 async def test_closing_keeps_everything_that_was_said_about_the_bill(tmp_path):
