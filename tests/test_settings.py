@@ -36,6 +36,14 @@ def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:
         ("ORDERHUB_COLOUR", "red", "ORDERHUB_COLOUR is not a setting of OrderHub"),
         ("ORDERHUB_PORT", "http", "ORDERHUB_PORT must be a whole number"),
         ("ORDERHUB_RATE_LIMITS", "maybe", "ORDERHUB_RATE_LIMITS must be true or false"),
+        ("ORDERHUB_PORT", "99999", "ORDERHUB_PORT must be 0 to 65535, not '99999'"),
+        ("ORDERHUB_QUEUE_LIMIT", "0", "ORDERHUB_QUEUE_LIMIT must be 1 to"),
+        ("ORDERHUB_BATCH_LIMIT", "0", "ORDERHUB_BATCH_LIMIT must be 1 to"),
+        ("ORDERHUB_MAX_BODY_BYTES", "-1", "ORDERHUB_MAX_BODY_BYTES must be 1 to"),
+        ("ORDERHUB_KEY_RETENTION_DAYS", "0", "ORDERHUB_KEY_RETENTION_DAYS must be 1 to"),
+        ("ORDERHUB_LOG_LEVEL", "loud", "ORDERHUB_LOG_LEVEL must be one of debug, info"),
+        ("ORDERHUB_PUBLIC_URL", "hub.example", "ORDERHUB_PUBLIC_URL must be a URL"),
+        ("ORDERHUB_TRUSTED_PROXIES", "10.0.0.1, proxy", "ORDERHUB_TRUSTED_PROXIES must be IP"),
     ],
 )
 def test_an_unknown_setting_or_a_wrong_value_is_refused(
@@ -43,3 +51,8 @@ def test_an_unknown_setting_or_a_wrong_value_is_refused(
 ) -> None:
     with pytest.raises(SettingRefused, match=sentence):
         ProgramSettings.from_environment({variable: value})
+
+
+def test_a_variable_of_one_command_does_not_stop_the_others() -> None:
+    environment = {"ORDERHUB_OPERATOR_TOKEN": "hub_1", "ORDERHUB_TRUSTED_PROXIES": "10.0.0.1, ::1"}
+    assert ProgramSettings.from_environment(environment).trusted_proxies == "10.0.0.1, ::1"

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 PREFIX = "ORDERHUB_"
 DAY_S = 86_400
+_MANY = 2**31 - 1
+# Variables of single commands, which document them themselves; they are no settings of the program.
+_OF_COMMANDS = frozenset({"ORDERHUB_OPERATOR_TOKEN"})
 
 
 class SettingRefused(Exception):
     """A setting that is unknown or not of its kind; the message is one clear sentence."""
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"text": text})
+def _setting(default: Any, text: str, check: Callable[[Any], str] = lambda _value: "") -> Any:
+    """`check` answers what a value must be, or nothing when it is that."""
+    return field(default=default, metadata={"text": text, "check": check})
+
+
+def _within(least: int, most: int) -> Callable[[int], str]:
+    return lambda value: "" if least <= value <= most else f"{least} to {most}"
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    return lambda value: "" if value.lower() in words else f"one of {', '.join(words)}"
+
+
+def _web_address(value: str) -> str:
+    usable = not value or value.startswith(("http://", "https://"))
+    return "" if usable else "a URL that begins with http:// or https://"
+
+
+def _addresses(value: str) -> str:
+    try:
+        for each in filter(None, map(str.strip, value.split(","))):
+            ipaddress.ip_address(each)
+    except ValueError:
+        return "IP addresses with commas between them"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +54,36 @@ class ProgramSettings:
         "sqlite:///orderhub.sqlite", "database URL: sqlite:///path or postgresql://…"
     )
     host: str = _setting("127.0.0.1", "address to listen on")
-    port: int = _setting(8080, "port to listen on")
+    port: int = _setting(8080, "port to listen on; 0 = any that is free", _within(0, 65_535))
     public_url: str = _setting(
-        "", "base URL that answers link to; empty = http://host:port of the listener"
+        "", "base URL that answers link to; empty = http://host:port of the listener", _web_address
     )
     secret_key: str = _setting(
         "",
         "key that encrypts stored secrets (any long random text); needed once such secrets exist",
     )
     trusted_proxies: str = _setting(
-        "", "comma-separated addresses whose X-Forwarded-* headers are believed"
+        "", "comma-separated addresses whose X-Forwarded-* headers are believed", _addresses
     )
-    queue_limit: int = _setting(2_000, "commands that may wait; beyond it callers are told busy")
-    batch_limit: int = _setting(256, "commands decided and committed together at most")
-    max_body_bytes: int = _setting(1_048_576, "largest request body, where a route sets no other")
-    key_retention_days: int = _setting(7, "days that Idempotency-Key answers are kept")
+    queue_limit: int = _setting(
+        2_000, "commands that may wait; beyond it callers are told busy", _within(1, _MANY)
+    )
+    batch_limit: int = _setting(
+        256, "commands decided and committed together at most", _within(1, _MANY)
+    )
+    max_body_bytes: int = _setting(
+        1_048_576, "largest request body, where a route sets no other", _within(1, _MANY)
+    )
+    key_retention_days: int = _setting(
+        7, "days that Idempotency-Key answers are kept", _within(1, 36_500)
+    )
     rate_limits: bool = _setting(True, "whether the vendors' rate limits apply")
     errors_in_detail: bool = _setting(
         False, "whether error answers carry details meant for developers"
     )
-    log_level: str = _setting("info", "debug, info, warning or error")
+    log_level: str = _setting(
+        "info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error")
+    )
 
     @classmethod
     def from_environment(
@@ -57,11 +94,15 @@ class ProgramSettings:
         known = {f"{PREFIX}{each.name.upper()}": each for each in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environment.items():
-            if not name.startswith(PREFIX):
+            if not name.startswith(PREFIX) or name in _OF_COMMANDS:
                 continue
             if name not in known:
                 raise SettingRefused(f"{name} is not a setting of OrderHub: see docs/settings.md.")
-            values[known[name].name] = _parsed(name, text, str(known[name].type))
+            value = _parsed(name, text, str(known[name].type))
+            must_be = known[name].metadata["check"](value)
+            if must_be:
+                raise SettingRefused(f"{name} must be {must_be}, not {text!r}.")
+            values[known[name].name] = value
         values.update({name: value for name, value in given.items() if value is not None})
         return cls(**values)
 
