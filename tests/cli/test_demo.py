@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[ProgramSettings]:
     """With what settings the hub would have been served; the socket itself is left out."""
     seen: list[ProgramSettings] = []
 
-    def run(hub: Any, settings: ProgramSettings, _ready: Any) -> None:
+    def run(hub: Any, settings: ProgramSettings, *_: Any) -> None:
         seen.append(settings)
         hub.ledger.close()
 
@@ -35,6 +36,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[ProgramSettings]:
 
 
 def demo(data: Path, *words: str, **variables: str) -> None:
+    words = words if "--port" in words else (*words, "--port", "0")
     result = CliRunner(env=variables).invoke(app, ["demo", "--data", str(data), *words])
     assert result.exit_code == 0, result.output
 
@@ -46,10 +48,10 @@ def contents(data: Path) -> dict[str, bytes]:
 def test_it_listens_on_loopback_only_whatever_the_environment_says(
     tmp_path: Path, served: list[ProgramSettings]
 ) -> None:
-    demo(tmp_path, "--port", "8123", ORDERHUB_HOST="0.0.0.0")
+    demo(tmp_path, "--port", "28123", ORDERHUB_HOST="0.0.0.0")
     (settings,) = served
-    assert (settings.host, settings.port) == ("127.0.0.1", 8123)
-    assert settings.public_url == "http://127.0.0.1:8123"
+    assert (settings.host, settings.port) == ("127.0.0.1", 28123)
+    assert settings.public_url == "http://127.0.0.1:28123"
     assert not settings.rate_limits
 
 
@@ -57,15 +59,18 @@ def test_it_starts_afresh_and_touches_nothing_of_others(
     tmp_path: Path, served: list[ProgramSettings]
 ) -> None:
     (tmp_path / "orders.sqlite").write_text("somebody else's")
+    (tmp_path / "secret.key").write_text("somebody else's too")
     (tmp_path / "notes").mkdir()
     demo(tmp_path)
     first = contents_of_demo(tmp_path)
     demo(tmp_path)
     second = contents_of_demo(tmp_path)
-    assert first["secret.key"] != second["secret.key"]
+    assert first[server._DEMO_KEY] != second[server._DEMO_KEY]
     assert (tmp_path / "orders.sqlite").read_text() == "somebody else's"
+    assert (tmp_path / "secret.key").read_text() == "somebody else's too"
     assert (tmp_path / "notes").is_dir()
-    names = {each.name for each in tmp_path.iterdir()} - {"orders.sqlite", "notes"}
+    others = {"orders.sqlite", "notes", "secret.key", f"{server._DEMO_DATABASE}.lock"}
+    names = {each.name for each in tmp_path.iterdir()} - others
     assert names <= set(server._DEMO_FILES)
 
 
@@ -80,17 +85,33 @@ def test_it_goes_on_with_what_was_kept(tmp_path: Path, served: list[ProgramSetti
     before = contents_of_demo(tmp_path)
     database = tmp_path / server._DEMO_DATABASE
     demo(tmp_path, "--keep")
-    assert contents_of_demo(tmp_path)["secret.key"] == before["secret.key"]
+    assert contents_of_demo(tmp_path)[server._DEMO_KEY] == before[server._DEMO_KEY]
     stays = database.stat().st_ino
     demo(tmp_path, "--keep")
     assert database.stat().st_ino == stays
     demo(tmp_path)
-    assert contents_of_demo(tmp_path)["secret.key"] != before["secret.key"]
+    assert contents_of_demo(tmp_path)[server._DEMO_KEY] != before[server._DEMO_KEY]
+
+
+@pytest.mark.parametrize("wrong", ["a taken port", "an unknown setting"])
+def test_what_is_refused_is_refused_before_anything_is_removed(
+    tmp_path: Path, served: list[ProgramSettings], wrong: str
+) -> None:
+    demo(tmp_path, "--port", "0")
+    before = contents_of_demo(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1]) if wrong == "a taken port" else "0"
+        variables = {} if wrong == "a taken port" else {"ORDERHUB_PROT": "1"}
+        words = ["demo", "--data", str(tmp_path), "--port", port]
+        result = CliRunner(env=variables).invoke(app, words)
+    assert result.exit_code == 2
+    assert ("address already in use" if not variables else "ORDERHUB_PROT") in result.stderr
+    assert contents_of_demo(tmp_path) == before
 
 
 def test_the_key_is_nobody_elses_to_read(tmp_path: Path, served: list[ProgramSettings]) -> None:
     demo(tmp_path)
-    assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0
+    assert (tmp_path / server._DEMO_KEY).stat().st_mode & 0o077 == 0
 
 
 def test_a_demo_that_runs_is_not_pulled_away_from_under_its_server(
@@ -100,7 +121,7 @@ def test_a_demo_that_runs_is_not_pulled_away_from_under_its_server(
     before = contents(tmp_path)
     lock = ServeLock(f"sqlite:///{tmp_path / server._DEMO_DATABASE}")
     lock.take("http://127.0.0.1:8080")
-    result = CliRunner().invoke(app, ["demo", "--data", str(tmp_path)])
+    result = CliRunner().invoke(app, ["demo", "--data", str(tmp_path), "--port", "0"])
     assert result.exit_code == 2
     assert "http://127.0.0.1:8080" in result.stderr
     lock.release()
@@ -116,7 +137,7 @@ def test_the_five_calls_it_prints_make_five_orders(
     (settings,) = served
     commands = curl_commands(find_dialects(), settings.public_url)
     assert len(commands) == len(find_dialects())
-    secret = (tmp_path / "secret.key").read_text()
+    secret = (tmp_path / server._DEMO_KEY).read_text()
     with calling(settings.database, secret_key=secret) as hub:
         for command in commands:
             words = shlex.split(command)

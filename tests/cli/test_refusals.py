@@ -1,5 +1,6 @@
 """What cannot be served is refused in one sentence with exit status 2, and nothing is left behind."""
 
+import socket
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,20 @@ def test_an_unknown_setting_is_refused(sqlite_url: str, command: str) -> None:
     assert "ORDERHUB_PROT is not a setting" in said
 
 
+def test_a_file_that_cannot_be_written_is_refused() -> None:
+    said = refused("serve", "--database", "sqlite:////dev/null/hub.sqlite")
+    assert "cannot be written: not a directory" in said or "file exists" in said
+
+
+def test_a_port_that_is_taken_is_refused(sqlite_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = refused("serve", "--database", sqlite_url, "--port", port)
+    assert said == f"orderhub: Cannot listen on 127.0.0.1 port {port}: address already in use."
+    again = CliRunner().invoke(app, ["serve", "--database", sqlite_url, "--port", "0"])
+    assert again.exit_code == 0
+
+
 def test_a_second_server_on_one_file_is_refused_and_told_where_the_first_is(
     sqlite_url: str,
 ) -> None:
@@ -94,11 +109,15 @@ def test_a_second_server_on_one_file_is_refused_and_told_where_the_first_is(
     lock.take("http://127.0.0.1:7777")
     assert "http://127.0.0.1:7777" in refused("serve", "--database", sqlite_url)
     lock.release()
-    assert CliRunner().invoke(app, ["serve", "--database", sqlite_url]).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["serve", "--database", sqlite_url, "--port", "0"]).exit_code == 0
+    )
 
 
 def test_serving_makes_the_database_and_no_credential(sqlite_url: str) -> None:
-    assert CliRunner().invoke(app, ["serve", "--database", sqlite_url]).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["serve", "--database", sqlite_url, "--port", "0"]).exit_code == 0
+    )
     ledger = Ledger.open(sqlite_url, RECORD_TYPES)
     assert ledger.read(lambda reads: reads.tenants()) == ()
     assert ledger.read(lambda reads: reads.credentials(None)) == ()

@@ -26,7 +26,8 @@ app.add_typer(clocks.app, name="clock")
 app.command()(conform)
 
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
+_PORT = "Port to listen on; 0 = any that is free."
+Port = Annotated[int | None, typer.Option(help=_PORT, min=0, max=65_535)]
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def serve(
 
 @app.command()
 def demo(
-    port: Port = 8080,
+    port: Annotated[int, typer.Option(help=_PORT, min=0, max=65_535)] = 8080,
     data: Annotated[Path, typer.Option(help="Directory for the demo's files.")] = Path(".demo"),
     keep: Annotated[bool, typer.Option(help="Go on with what the last demo left.")] = False,
 ) -> None:
@@ -67,7 +68,7 @@ def demo(
     from orderhub.cli.server import serve_demo
 
     with _one_sentence():
-        serve_demo(port or 8080, data, keep=keep)
+        serve_demo(port, data, keep=keep)
 
 
 @app.command()

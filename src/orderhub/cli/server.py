@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import secrets
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -16,43 +19,77 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import curl_commands, seed
 from orderhub.ledger.database import ServeLock
 from orderhub.ledger.ledger import Ledger
-from orderhub.settings import ProgramSettings
+from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web import logs
 from orderhub.web.port import Cipher
 
 _DEMO_DATABASE = "orderhub-demo.sqlite"
+_DEMO_KEY = "orderhub-demo.key"
+# Not the lock beside them: the demo holds it while it removes these.
 _DEMO_FILES = (
     _DEMO_DATABASE,
     f"{_DEMO_DATABASE}-wal",
     f"{_DEMO_DATABASE}-shm",
-    f"{_DEMO_DATABASE}.lock",
-    "secret.key",
+    _DEMO_KEY,
 )
 _LEAVE_WITHIN_S = 30
+_BACKLOG = 4096
 
 
-def serve(settings: ProgramSettings, *, ready: Callable[[], None] | None = None) -> None:
-    """Run until SIGTERM or SIGINT: then stop taking, finish what waits, leave. Raises DatabaseRefused."""
-    import dataclasses
+def serve(settings: ProgramSettings) -> None:
+    """Run until SIGTERM or SIGINT: then stop taking, finish what waits, leave.
 
-    if not settings.public_url:
-        settings = dataclasses.replace(
-            settings, public_url=f"http://{settings.host}:{settings.port}"
-        )
-    logs.configure(settings.log_level)
+    Raises DatabaseRefused, and SettingRefused where it cannot listen.
+    """
+    with _claimed(settings) as (claimed, listener):
+        _serve(claimed, listener)
+
+
+@contextmanager
+def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socket.socket]]:
+    """The database's lock and the socket, before anything else is begun; the settings with the socket's port."""
     lock = ServeLock(settings.database)
-    lock.take(f"{settings.public_url}")
+    lock.take(settings.public_url or _url(settings.host, settings.port))
     try:
-        hub = build(settings)
-        # What is built by now stays for good: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        _run(hub, settings, ready)
+        with _listen(settings.host, settings.port) as listener:
+            port = listener.getsockname()[1]
+            url = settings.public_url or _url(settings.host, port)
+            lock.note(url)
+            yield dataclasses.replace(settings, port=port, public_url=url), listener
     finally:
         lock.release()
 
 
-def _run(hub: Hub, settings: ProgramSettings, ready: Callable[[], None] | None) -> None:
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower().partition(" (")[0]
+        raise SettingRefused(f"Cannot listen on {host} port {port}: {why}.") from error
+
+
+def _serve(
+    settings: ProgramSettings, listener: socket.socket, ready: Callable[[], None] | None = None
+) -> None:
+    logs.configure(settings.log_level)
+    hub = build(settings)
+    # What is built by now stays for good: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    _run(hub, settings, listener, ready)
+
+
+def _run(
+    hub: Hub,
+    settings: ProgramSettings,
+    listener: socket.socket,
+    ready: Callable[[], None] | None,
+) -> None:
     config = uvicorn.Config(
         hub.app,
         host=settings.host,
@@ -64,12 +101,12 @@ def _run(hub: Hub, settings: ProgramSettings, ready: Callable[[], None] | None) 
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_LEAVE_WITHIN_S,
-        backlog=4096,
+        backlog=_BACKLOG,
     )
     server = uvicorn.Server(config)
     if ready is not None:
         threading.Thread(target=_when_started, args=(server, ready), daemon=True).start()
-    server.run()
+    server.run(sockets=[listener])
 
 
 def _when_started(server: uvicorn.Server, ready: Callable[[], None]) -> None:
@@ -82,38 +119,41 @@ def _when_started(server: uvicorn.Server, ready: Callable[[], None]) -> None:
 
 
 def serve_demo(port: int, data: Path, *, keep: bool) -> None:
-    """A sandbox under `data`: its own files are removed first unless they are kept; nothing else is touched."""
-    data.mkdir(parents=True, exist_ok=True)
-    database = data / _DEMO_DATABASE
-    url = f"sqlite:///{database}"
-    lock = ServeLock(url)
-    lock.take(f"http://127.0.0.1:{port}")
-    lock.release()
-    if not keep:
-        for name in _DEMO_FILES:
-            (data / name).unlink(missing_ok=True)
-    secret_key = _demo_key(data / "secret.key")
-    if not database.exists():
-        ledger = Ledger.open(url, RECORD_TYPES)
-        seed(ledger, Cipher(secret_key), find_dialects())
-        ledger.close()
-    base_url = f"http://127.0.0.1:{port}"
-    settings = ProgramSettings.from_environment(
+    """A sandbox under `data`: its own files are removed first unless they are kept; nothing else is touched.
+
+    Whatever can be refused is refused before anything is removed.
+    """
+    url = f"sqlite:///{data / _DEMO_DATABASE}"
+    asked = ProgramSettings.from_environment(
         database=url,
         host="127.0.0.1",
         port=port,
-        public_url=base_url,
-        secret_key=secret_key,
+        public_url="",
         rate_limits=False,
         errors_in_detail=True,
     )
+    with _claimed(asked) as (settings, listener):
+        secret_key = _demo_files(url, data, keep=keep)
 
-    def announce() -> None:
-        typer.echo(f"\nOrderHub demo on {base_url}, data in {data}. Try:\n")
-        for command in curl_commands(find_dialects(), base_url):
-            typer.echo(f"{command}\n")
+        def announce() -> None:
+            typer.echo(f"\nOrderHub demo on {settings.public_url}, data in {data}. Try:\n")
+            for command in curl_commands(find_dialects(), settings.public_url):
+                typer.echo(f"{command}\n")
 
-    serve(settings, ready=announce)
+        _serve(dataclasses.replace(settings, secret_key=secret_key), listener, announce)
+
+
+def _demo_files(url: str, data: Path, *, keep: bool) -> str:
+    """The demo's files as they are to be, fresh or kept; answers its secret key."""
+    if not keep:
+        for name in _DEMO_FILES:
+            (data / name).unlink(missing_ok=True)
+    secret_key = _demo_key(data / _DEMO_KEY)
+    if not (data / _DEMO_DATABASE).exists():
+        ledger = Ledger.open(url, RECORD_TYPES)
+        seed(ledger, Cipher(secret_key), find_dialects())
+        ledger.close()
+    return secret_key
 
 
 def _demo_key(path: Path) -> str:

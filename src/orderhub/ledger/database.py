@@ -175,8 +175,12 @@ class ServeLock:
         """Raises DatabaseRefused when another server holds it. `note` (its address) is for those who meet the lock."""
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("a+")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("a+")
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise DatabaseRefused(f"{self._path} cannot be written: {why}.") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -187,10 +191,15 @@ class ServeLock:
                 f"Another OrderHub serves this SQLite file already ({holder or 'address unknown'}): "
                 "one process writes to a SQLite file; use PostgreSQL to run several."
             ) from None
-        file.truncate(0)
-        file.write(note)
-        file.flush()
         self._file = file
+        self.note(note)
+
+    def note(self, note: str) -> None:
+        """Leave another note for those who meet the lock."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.write(note)
+            self._file.flush()
 
     def holder(self) -> str:
         """The note of the server that holds the lock now, or empty when none does."""
