@@ -311,3 +311,47 @@ async def test_one_credential_is_shown_to_its_tenant_only(tmp_path: Path) -> Non
         elsewhere = f"/hub/v1/tenants/dropship/credentials/{made['id']}"
         foreign = await hub.get(elsewhere, headers=AS_OPERATOR)
         assert (foreign.status_code, problem_of(foreign)) == (404, "record_unknown")
+
+
+# --- pages
+
+
+@pytest.mark.parametrize("path", ["/hub/v1/tenants", TOKENS])
+async def test_pages_of_a_list_add_up_to_the_whole(database_url: str, path: str) -> None:
+    async with running_hub(database_url) as hub:
+        for label in ("a", "b", "c"):
+            await hub.post(
+                TOKENS,
+                {"kind": "hub", "scopes": ["orders:read"], "label": label},
+                headers=AS_OPERATOR,
+            )
+        whole = (await hub.get(path, headers=AS_OPERATOR)).json()
+        assert whole["next_cursor"] is None
+        names = [each.get("id") or each["name"] for each in whole["items"]]
+        assert len(names) > 2
+        found, query = [], {"limit": 2}
+        while query:
+            page = (await hub.get(path, params=query, headers=AS_OPERATOR)).json()
+            assert 1 <= len(page["items"]) <= 2
+            found += [each.get("id") or each["name"] for each in page["items"]]
+            cursor = page["next_cursor"]
+            query = {"limit": 2, "cursor": cursor} if cursor else {}
+        assert found == names
+        last = await hub.get(path, params={"limit": len(names)}, headers=AS_OPERATOR)
+        assert last.json() == whole, "a page that is just full is the last"
+        for bad in ({"limit": 0}, {"limit": 201}, {"page": 2}):
+            assert problem_of(await hub.get(path, params=bad, headers=AS_OPERATOR)) == "invalid"
+
+
+async def test_a_tenant_sees_itself_and_nobody_else(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        for query in ({}, {"limit": 1}):
+            found = await hub.get("/hub/v1/tenants", params=query, headers=AS_SHOP)
+            assert [each["name"] for each in found.json()["items"]] == ["shop"]
+            assert found.json()["next_cursor"] is None
+        late = await hub.get("/hub/v1/tenants", params={"cursor": "999"}, headers=AS_SHOP)
+        assert late.json() == {"items": [], "next_cursor": None}
+        assert (
+            problem_of(await hub.get("/hub/v1/tenants", params={"cursor": "x"}, headers=AS_SHOP))
+            == "invalid"
+        )

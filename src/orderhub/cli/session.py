@@ -115,6 +115,18 @@ def run(method: str, path: str, **more: Any) -> Any:
         raise typer.Exit(2) from None
 
 
+def every(path: str, **more: Any) -> list[Any]:
+    """The items of all pages of a list."""
+    items: list[Any] = []
+    params = {"limit": "200"}
+    while True:
+        found = run("GET", path, params=params, **more)
+        items += found["items"]
+        if found["next_cursor"] is None:
+            return items
+        params["cursor"] = found["next_cursor"]
+
+
 def show(value: Any) -> None:
     """As JSON, so that the next command of a script can read it."""
     import msgspec

@@ -49,9 +49,9 @@ def create(
 @app.command("list")
 def list_(database: Database = None, token: Token = None) -> None:
     """Tenants within reach."""
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import every, show
 
-    show(run("GET", "/hub/v1/tenants", database=database, token=token)["items"])
+    show(every("/hub/v1/tenants", database=database, token=token))
 
 
 @app.command()

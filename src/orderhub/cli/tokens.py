@@ -44,10 +44,9 @@ def create(
 @app.command("list")
 def list_(tenant: Tenant, database: Database = None, token: Token = None) -> None:
     """Every credential of a tenant and when it was last used."""
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import every, show
 
-    path = f"/hub/v1/tenants/{tenant}/credentials"
-    show(run("GET", path, database=database, token=token)["items"])
+    show(every(f"/hub/v1/tenants/{tenant}/credentials", database=database, token=token))
 
 
 @app.command()

@@ -63,8 +63,9 @@ class LedgerReads:
 
     # --- directory
 
-    def tenants(self) -> tuple[Tenant, ...]:
-        found = self._all(select(tenant).order_by(tenant.c.id))
+    def tenants(self, after_id: int = 0, limit: int | None = None) -> tuple[Tenant, ...]:
+        query = select(tenant).where(tenant.c.id > after_id).order_by(tenant.c.id)
+        found = self._all(query.limit(limit))
         return tuple(Tenant(row.id, row.name, row.title) for row in found)
 
     def tenant(self, name: str) -> Tenant | None:
@@ -91,12 +92,18 @@ class LedgerReads:
         ).first()
         return None if row is None else rows.to_credential(row)
 
-    def credentials(self, tenant_id: int | None, kind: str = "") -> tuple[Credential, ...]:
+    def credentials(
+        self, tenant_id: int | None, kind: str = "", after_id: str = "", limit: int | None = None
+    ) -> tuple[Credential, ...]:
+        """By tenant and id; `after_id` goes on behind one in a tenant's list."""
         query = select(credential).order_by(credential.c.tenant_id, credential.c.id)
         if tenant_id is not None:
             query = query.where(credential.c.tenant_id == tenant_id)
         if kind:
             query = query.where(credential.c.kind == kind)
+        if after_id:
+            query = query.where(credential.c.id > after_id)
+        query = query.limit(limit)
         return tuple(rows.to_credential(row) for row in self._all(query))
 
     # --- orders

@@ -29,11 +29,20 @@ from orderhub.web.hub_api.access import (
     tenant_of,
     unknown_tenant,
 )
-from orderhub.web.hub_api.bodies import Body, Name, body_of, instant, refuse, refuse_unknown_query
+from orderhub.web.hub_api.bodies import (
+    Body,
+    Name,
+    body_of,
+    instant,
+    limit_of,
+    refuse,
+    refuse_unknown_query,
+)
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import exact_instant, plain_values
 from orderhub.web.port import MOST_WINDOW_S
 
+MAX_PAGE = 200
 _HUB = "hub"
 _MAX_LIFE_S = 100 * 366 * 86_400
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -86,12 +95,15 @@ class CredentialChange(Body, frozen=True, kw_only=True):
 
 @guarded("credentials")
 async def list_credentials(call: Call, who: Caller) -> Answer:
-    """Every credential of the tenant with its last use, never with what it shows."""
+    """Every credential of the tenant with its last use, never with what it shows; by id."""
     tenant = await _tenant(call, who)
-    refuse_unknown_query(call, frozenset({"kind"}))
-    kind = call.query.get("kind", "")
-    found = await call.hub.read(lambda reads: reads.credentials(tenant.id, kind))
-    return Answer(200, encode({"items": [_shape(call, each) for each in found]}))
+    refuse_unknown_query(call, frozenset({"kind", "limit", "cursor"}))
+    kind, cursor = call.query.get("kind", ""), call.query.get("cursor", "")
+    limit = limit_of(call, MAX_PAGE)
+    found = await call.hub.read(lambda reads: reads.credentials(tenant.id, kind, cursor, limit + 1))
+    more = found[limit - 1].id if len(found) > limit else None
+    items = [_shape(call, each) for each in found[:limit]]
+    return Answer(200, encode({"items": items, "next_cursor": more}))
 
 
 @guarded("credentials")

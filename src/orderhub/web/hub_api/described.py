@@ -192,7 +192,11 @@ NOTES: dict[Any, dict[str, Any]] = {
     orders.one_order: _told(ONE_ORDER, 200, answers.ORDER),
     orders.order_events: _told(None, 200, answers.whole_list(answers.EVENT)),
     commands.move_order: _told(None, 200, answers.SUMMARY, headers=_IF_MATCH, optional_body=True),
-    tenants.list_tenants: _told(None, 200, answers.whole_list(answers.TENANT)),
+    tenants.list_tenants: _told(
+        members({"limit": whole(1, tenants.MAX_PAGE), "cursor": _PAGE_CURSOR}),
+        200,
+        answers.page(answers.TENANT),
+    ),
     tenants.create_tenant: _told(None, 201, answers.NEW_TENANT, request=NEW_TENANT),
     tenants.get_settings: _told(None, 200, answers.SETTINGS),
     tenants.patch_settings: _told(
@@ -201,7 +205,15 @@ NOTES: dict[Any, dict[str, Any]] = {
     tenants.get_clock: _told(None, 200, answers.CLOCK),
     tenants.set_clock: _told(None, 200, answers.CLOCK),
     credentials.list_credentials: _told(
-        members({"kind": _TEXT}), 200, answers.whole_list(answers.CREDENTIAL)
+        members(
+            {
+                "kind": _TEXT,
+                "limit": whole(1, credentials.MAX_PAGE),
+                "cursor": _about(_TEXT, "`next_cursor` of the page before"),
+            }
+        ),
+        200,
+        answers.page(answers.CREDENTIAL),
     ),
     credentials.create_credential: _told(None, 201, answers.SHOWN_ONCE, keyed=False),
     credentials.get_credential: _told(None, 200, answers.CREDENTIAL),

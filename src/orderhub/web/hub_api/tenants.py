@@ -24,6 +24,7 @@ from orderhub.web.hub_api.bodies import (
     converted,
     fault_of,
     instant,
+    limit_of,
     members_of,
     refuse,
     refuse_unknown_query,
@@ -31,6 +32,7 @@ from orderhub.web.hub_api.bodies import (
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import clock_shape, settings_shape
 
+MAX_PAGE = 200
 _FIXED = {"name", "clock", "first_order_id"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _CENTURY_S = 100 * 366 * 86_400
@@ -60,11 +62,19 @@ def _shape(tenant: Tenant) -> dict[str, Any]:
 
 @guarded("settings")
 async def list_tenants(call: Call, who: Caller) -> Answer:
-    """The tenants that the token reaches."""
-    refuse_unknown_query(call, frozenset())
-    tenants = await call.hub.read(lambda reads: reads.tenants())
-    reached = [_shape(t) for t in tenants if who.tenant_id in (0, t.id)]
-    return Answer(200, encode({"items": reached}))
+    """The tenants that the token reaches, oldest first."""
+    refuse_unknown_query(call, frozenset({"limit", "cursor"}))
+    cursor = call.query.get("cursor") or "0"
+    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 18:
+        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
+    limit, own = limit_of(call, MAX_PAGE), who.tenant_id
+    # A tenant's own token reaches that one alone.
+    after = max(int(cursor), own - 1)
+    found = await call.hub.read(lambda reads: reads.tenants(after, limit + 1))
+    reached = [tenant for tenant in found if own in (0, tenant.id)]
+    more = str(reached[limit - 1].id) if len(reached) > limit else None
+    items = [_shape(tenant) for tenant in reached[:limit]]
+    return Answer(200, encode({"items": items, "next_cursor": more}))
 
 
 @guarded(OPERATOR)
