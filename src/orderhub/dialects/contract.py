@@ -337,6 +337,7 @@ class Route:
     keyed     whether a mutating call keeps its answer for its `Idempotency-Key`: not where that holds a secret
     optional_body   whether no body at all is an empty object, for OpenAPI
     public    whether nobody has to say who he is: the call is open, or its address is the credential
+    tag       the group of operations it belongs to, for OpenAPI
     quiet     whether it is neither logged nor measured: a probe that comes every few seconds
     """
 
@@ -356,6 +357,7 @@ class Route:
     optional_body: bool = False
     public: bool = False
     quiet: bool = False
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

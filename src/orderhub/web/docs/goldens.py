@@ -54,9 +54,16 @@ def _golden(name: str, text: bytes) -> Golden:
         path=request["path"],
         query=request.get("query") or {},
         status=response["status"],
-        body=msgspec.UNSET if "body_text" in request else request.get("body", msgspec.UNSET),
+        body=_body(request),
         answer=response.get("body", msgspec.UNSET),
     )
+
+
+def _body(request: dict[str, Any]) -> Any:
+    if "body_text" not in request:
+        return request.get("body", msgspec.UNSET)
+    is_lines = (request.get("headers") or {}).get("Content-Type") == "application/x-ndjson"
+    return request["body_text"] if is_lines else msgspec.UNSET
 
 
 def is_shown_whole(value: Any) -> bool:

@@ -97,6 +97,7 @@ class _Writer:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/"}],
+            **_if_any("tags", [{"name": tag} for tag in _tags(self._dialect.routes)]),
             "paths": paths,
             "components": {
                 "schemas": {**self._schemas.components, **self._components["schemas"]},
@@ -111,6 +112,7 @@ class _Writer:
         operation: Json = {
             "operationId": _NOT_WORD.sub("_", f"{route.method.lower()}{route.path}").strip("_"),
             "summary": route.summary or route.path,
+            **_if_any("tags", [route.tag] if route.tag else []),
         }
         about = described(route)
         if about:
@@ -154,7 +156,7 @@ class _Writer:
         else:
             return None
         content: Json = {"schema": schema}
-        if shown and media == JSON:
+        if shown and (media == JSON or isinstance(shown[0].body, str)):
             content["examples"] = {
                 pair.name: {"summary": pair.title, "value": pair.body} for pair in shown
             }
@@ -188,7 +190,13 @@ class _Writer:
         if model is None or status == 204:
             return answer
         if isinstance(model, Media):
-            answer["content"] = {model.type: {"schema": _of_media(model, self._schemas)}}
+            texts = {
+                pair.name: {"summary": pair.title, "value": pair.answer}
+                for pair in pairs
+                if isinstance(pair.answer, str)
+            }
+            schema = _of_media(model, self._schemas)
+            answer["content"] = {model.type: {"schema": schema, **_if_any("examples", texts)}}
             return answer
         answers = [pair.answer for pair in pairs if pair.answer is not msgspec.UNSET]
         schema = inferred(answers) if model is ... else self._schemas.of(model)
@@ -242,6 +250,10 @@ class _Writer:
             return False
         code = pair.answer.get("code") if isinstance(pair.answer, Mapping) else None
         return code is None or code not in self._failing
+
+
+def _tags(routes: Iterable[Route]) -> list[str]:
+    return [tag for tag in dict.fromkeys(route.tag for route in routes) if tag]
 
 
 def _models(routes: Iterable[Route]) -> Iterator[Any]:

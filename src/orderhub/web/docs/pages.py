@@ -94,11 +94,18 @@ def reference(dialect: Dialect, document: Json) -> str:
     about = readme(dialect.name)
     operations = [*operations_of(document)]
     aside = _contents(about, "About")
-    aside += "<strong>Operations</strong><ul>" + "".join(
-        f'<li><a href="#{operation["operationId"]}">{escape(operation["summary"])}</a></li>'
-        for _, operation in operations
+    by_tag: dict[str, list[Json]] = {}
+    for _, operation in operations:
+        by_tag.setdefault(operation.get("tags", ["operations"])[0], []).append(operation)
+    for tag, those in by_tag.items():
+        aside += f"<strong>{escape(tag.capitalize())}</strong><ul>" + "".join(
+            f'<li><a href="#{each["operationId"]}">{escape(each["summary"])}</a></li>'
+            for each in those
+        )
+        aside += "</ul>"
+    aside += (
+        '<p><a href="#all-errors">When it goes wrong</a><br><a href="#all-shapes">Shapes</a></p>'
     )
-    aside += '</ul><p><a href="#all-errors">When it goes wrong</a><br><a href="#all-shapes">Shapes</a></p>'
     shapes = document["components"]["schemas"]
     body = about or f"<h1>{escape(dialect.title)}</h1>"
     body += (
@@ -197,7 +204,12 @@ def _curl(operation: Json, address: tuple[str, str]) -> str:
         words += ["-H", f"Content-Type: {media}"]
         example = next(iter(content.get("examples", {}).values()), None)
         if example is not None:
-            words += ["-d", json.dumps(example["value"], ensure_ascii=False, default=str)]
+            value = example["value"]
+            words += (
+                ["--data-binary", value]
+                if isinstance(value, str)
+                else ["-d", json.dumps(value, ensure_ascii=False, default=str)]
+            )
     # Within double quotes the shell fills the token in.
     shown = [f'"{word}"' if "$TOKEN" in word else shlex.quote(word) for word in words]
     return escape(" ".join(shown))
@@ -226,7 +238,12 @@ def _content(holder: Json) -> str:
     for media, content in holder.get("content", {}).items():
         shown.append(f'<p class="media">{escape(media)}</p>{schema_html(content["schema"])}')
         for name, example in list(content.get("examples", {}).items())[:_EXAMPLES_SHOWN]:
-            text = json.dumps(example["value"], ensure_ascii=False, indent=2, default=str)
+            value = example["value"]
+            text = (
+                value  # NDJSON
+                if isinstance(value, str)
+                else json.dumps(value, ensure_ascii=False, indent=2, default=str)
+            )
             title = escape(example.get("summary", name))
             shown.append(f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>")
     return "".join(shown) or "<p>No body.</p>"

@@ -1,5 +1,7 @@
 """The hub's own API under /hub/v1: what none of the vendors offers, for those who run the hub and build against it."""
 
+from dataclasses import replace
+
 from orderhub.dialects import describing
 from orderhub.dialects.contract import Dialect
 from orderhub.web.hub_api import (
@@ -18,23 +20,27 @@ from orderhub.web.hub_api import (
 )
 from orderhub.web.hub_api.described import NOTES
 
+_TAGS = {
+    "orders": (orders, commands),
+    "catalogue": (catalogue,),
+    "pools": (pools,),
+    "tenants": (tenants,),
+    "credentials": (credentials, faults),
+    "sandboxes": (sandboxes,),
+    "plans": (plans,),
+    "operations": (docs, health),
+}
+
 HUB = Dialect(
     name="hub",
     title="OrderHub",
     prefixes=("/",),
     routes=describing.described(
         (
-            *orders.ROUTES,
-            *commands.ROUTES,
-            *tenants.ROUTES,
-            *credentials.ROUTES,
-            *faults.ROUTES,
-            *catalogue.ROUTES,
-            *plans.ROUTES,
-            *pools.ROUTES,
-            *sandboxes.ROUTES,
-            *docs.ROUTES,
-            *health.ROUTES,
+            replace(route, tag=tag)
+            for tag, modules in _TAGS.items()
+            for module in modules
+            for route in module.ROUTES
         ),
         NOTES,
     ),
