@@ -254,6 +254,13 @@ def test_health_says_ready_until_the_hub_begins_to_leave(hub: Caller) -> None:
     assert hub.send("GET", "/health/live").status == 200
 
 
+@pytest.mark.parametrize(("client", "logged"), [("127.0.0.1", False), ("10.0.0.7", True)])
+def test_a_probe_is_logged_only_when_it_fails(hub: Caller, client: str, logged: bool) -> None:
+    reply = hub.send("GET", "/metrics", client=client)
+    found = [each for each in lines(hub) if each["request_id"] == reply.headers["request-id"]]
+    assert bool(found) is logged
+
+
 # --- what is kept
 
 

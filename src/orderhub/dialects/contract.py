@@ -338,7 +338,7 @@ class Route:
     optional_body   whether no body at all is an empty object, for OpenAPI
     public    whether nobody has to say who he is: the call is open, or its address is the credential
     tag       the group of operations it belongs to, for OpenAPI
-    quiet     whether it is neither logged nor measured: a probe that comes every few seconds
+    quiet     whether it is neither logged nor measured while all is well: a probe every few seconds
     """
 
     method: str

@@ -113,7 +113,7 @@ class HubApp:
             return
         answer = _marked(call, match.route, answer)
         await _send(send, answer, request_id, head=method == "HEAD")
-        if match.route is not None and match.route.quiet:
+        if match.route is not None and match.route.quiet and answer.status < 400:
             return
         seconds = time.perf_counter() - started
         self.port.metrics.answered(dialect.name, seconds)
