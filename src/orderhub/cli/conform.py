@@ -21,6 +21,13 @@ def _known(named: list[str] | None, dialects: tuple[str, ...]) -> tuple[str, ...
     return tuple(named or dialects)
 
 
+def _body_in(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{file} holds no JSON: {error}") from None
+
+
 def conform(  # noqa: PLR0913, PLR0917 - one for each option
     base_url: Annotated[str, _option("The server, such as http://127.0.0.1:8080.")],
     dialect: Annotated[
@@ -78,7 +85,7 @@ def conform(  # noqa: PLR0913, PLR0917 - one for each option
             login=login,
             operator_token=operator_token,
             vendor_only=vendor_only,
-            create=None if create is None else json.loads(create.read_text()),
+            create=None if create is None else _body_in(create),
         )
     )
     for line in report.lines(results):
