@@ -9,7 +9,14 @@ import msgspec
 import pytest
 
 from orderhub.core import changes
-from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
+from orderhub.core.commands import (
+    Action,
+    ChangeOrder,
+    LineChange,
+    OrderName,
+    Origin,
+    StatedLine,
+)
 from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import (
@@ -77,6 +84,7 @@ def ask(action: Action, known: Known | None = None, **more: Any) -> Accepted | R
 
 
 FEW, MANY = Decimal(1), Decimal(10) ** 12
+MORE, OTHER = StatedLine(price=FEW), LineChange(line_no=1)
 REFUSALS = [
     # the order                 what is asked                                          the first rule it breaks
     ((),                        {"action": Action.PAY},                                Reason.ORDER_UNKNOWN),
@@ -87,6 +95,9 @@ REFUSALS = [
     ((order(),),                {"action": Action.PAY, "only_from": (Status.PAID,)},   Reason.TRANSITION_NOT_ALLOWED),
     ((order(status=Status.CANCELLED),), {"action": Action.CANCEL},                     Reason.TRANSITION_NOT_ALLOWED),
     ((order(),),                {"action": Action.AMEND, "changes": {"total": FEW}},   Reason.TRANSITION_NOT_ALLOWED),
+    ((order(), order(47, owner="7")), {"action": Action.CANCEL, "owner": "1000"},      Reason.NOT_OWNER),
+    ((order(),),                {"action": Action.AMEND, "add_lines": (MORE,)},        Reason.TRANSITION_NOT_ALLOWED),
+    ((order(),),                {"action": Action.AMEND, "line_changes": (OTHER,)},  Reason.TRANSITION_NOT_ALLOWED),
     ((order(recorded=True),),   {"action": Action.AMEND, "changes": {"total": MANY}},  Reason.AMOUNT_OUT_OF_RANGE),
 ]  # fmt: skip
 
@@ -181,6 +192,9 @@ def test_a_shipped_order_finishes_by_itself_where_the_tenant_says_so() -> None:
     never = ask(Action.SHIP, known_with(order(status=Status.PAID)))
     assert isinstance(never, Accepted)
     assert never.timers == ()
+    note = ask(Action.AMEND, known_with(shipped.order, auto_finish_s=60), changes={"notes": "n"})
+    assert isinstance(note, Accepted)
+    assert (note.timers, note.timers_done) == ((), ()), "an amendment does not put it off"
 
 
 def test_an_amendment_merges_the_vendors_data_and_leaves_the_life_alone() -> None:

@@ -150,11 +150,13 @@ def test_what_an_order_holds_is_what_it_drew_less_what_came_back() -> None:
     )
     known.apply(Accepted(moves=(Move(KEY, "return", 3, 46, 1),)))
     assert [(each.units, each.line_no) for each in known.draws(placed)] == [(1, 1), (2, 2)]
+    known.apply(Accepted(moves=(Move(KEY, "return", 1, 46, 2),)))
+    assert [(each.units, each.line_no) for each in known.draws(placed)] == [(1, 1), (1, 2)]
     known.apply(Accepted(moves=(Move(KEY, "return", 1, 46, 1),)))
-    assert [(each.units, each.line_no) for each in known.draws(placed)] == [(2, 2)]
+    assert [(each.units, each.line_no) for each in known.draws(placed)] == [(1, 2)]
     pool = known.pool(KEY)
     assert pool is not None
-    assert pool.available == 7
+    assert pool.available == 8
 
 
 def test_a_move_on_a_pool_nobody_loaded_is_a_bug() -> None:

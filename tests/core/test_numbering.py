@@ -66,6 +66,19 @@ def test_a_number_that_was_given_before_the_clock_was_set_back_is_not_given_agai
     assert later.number != earlier.number
 
 
+def test_a_number_that_nobody_looked_up_is_not_taken_for_a_free_one() -> None:
+    settings = Settings(name="shop", clock=FROZEN)
+    known = known_with(settings)
+
+    def free_lap() -> int | None:
+        return numbering.first_free_lap(known, Numbering.TIME4, 1, settings, NOON, 46, 3)
+
+    assert free_lap() is None
+    later = numbering.number_for(Numbering.TIME4, settings, NOON, 46, "", 2)
+    known.learn_orders(decide.OrderNeed(1, OrderName("number", later)), ())
+    assert free_lap() == 2
+
+
 @pytest.mark.parametrize(
     ("scheme", "number"),
     [

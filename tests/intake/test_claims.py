@@ -1,9 +1,12 @@
 """A repeat is decided by data: same key and content replay the first answer, other content is refused."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import msgspec
 import pytest
 
+from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
@@ -42,6 +45,24 @@ def test_other_content_under_a_bound_key_is_refused_and_leaves_the_key_bound(
     other = run(ledger, waiting(sale("9"), key="k", fingerprint="other"))[0]
     assert (other.kind, other.reason) == ("rejected", "key_reused")
     assert worded(run(ledger, waiting(sale(), key="k"))[0]).body == worded(first).body
+
+
+def test_a_binding_with_a_window_is_as_good_as_none_once_it_is_over(ledger: Ledger) -> None:
+    """Its content is decided anew, and what comes of that is what the next repeat gets."""
+
+    def ask(at_us: int, **more: Any) -> Outcome:
+        asked = waiting(sale(), key="k", **more)
+        assert asked.claim is not None
+        asked.claim = msgspec.structs.replace(asked.claim, window_us=1_000)
+        return BatchRun(ledger, world._UIDS, 0, [asked], world.NOON + at_us).run()[0]
+
+    first, within = ask(0), ask(999)
+    assert (first.kind, within.kind) == ("accepted", "replayed")
+    second, later = ask(1_000), ask(1_999)
+    assert (second.kind, later.kind) == ("accepted", "replayed")
+    assert worded(second).body != worded(first).body
+    assert worded(later).body == worded(second).body
+    assert len(all_orders(ledger)) == 2
 
 
 KEYS = {

@@ -15,11 +15,13 @@ from orderhub.core.commands import Command
 from orderhub.core.known import Accepted
 from orderhub.core.values import Order
 from orderhub.intake import deciding
-from orderhub.intake.intake import Busy, Intake
+from orderhub.intake.intake import Busy, Intake, NoMeter
 from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.ledger import database
 from orderhub.ledger.batch import Batch
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.check import check_ledger
+from orderhub.ledger.database import writing
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.world import all_orders, basket, sale, second_process
@@ -295,6 +297,23 @@ def test_a_database_in_trouble_is_said_to_be_and_not_taken_for_poison(
         desk.put("later", sale())
         assert desk.kinds()["later"] == "accepted"
     assert len(tried) == 2, "one try a batch: a full disk is not asked over and over"
+
+
+def test_a_database_that_someone_else_keeps_locked_is_not_waited_for_for_ever(
+    sqlite_world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 20)
+    retries: list[int] = []
+    monkeypatch.setattr(NoMeter, "retried", lambda _: retries.append(1))
+    with second_process(sqlite_world) as ledger, running(ledger, batch_limit=1) as desk:
+        with writing(ledger.engine).begin():
+            for name in "ab":
+                desk.put(name, basket((188, 1)), key=name)
+            assert set(desk.kinds().values()) == {"unavailable"}
+        assert len(retries) == 2 * 2, "for each, the driver waited three times"
+        desk.put("a again", basket((188, 1)), key="a")
+        assert desk.kinds()["a again"] == "accepted", "it bound nothing"
+        assert world.stock(ledger) == 99
 
 
 # --- the queue

@@ -74,6 +74,8 @@ BREACHES = [
     ("UPDATE tally SET n = n + 1 WHERE door = 'test' AND status = 'pending'", "a tally is the number of orders"),
     ("DELETE FROM tally WHERE status = 'cancelled'", "a tally is the number of orders"),
     (TALLY + "VALUES (1, '*', 'nowhere', 'paid', 0, 1)", "a tally is the number of orders"),
+    ("UPDATE claim SET status = 0", "a bound key has its answer"),
+    ("UPDATE claim SET fingerprint = ''", "a bound key has its answer"),
     (TIMER + "VALUES (1, 'auto_close', 404, 1)", "a timer has its order"),
     (TERM + "VALUES (1, 'x', 'y', 1, 404)", "a search term has its order"),
     (TALLY + "VALUES (1, '(groups)', 'test', 'paid', 0, 1)", "a tally is the number of orders"),

@@ -139,6 +139,9 @@ _LAWS: dict[str, str] = {
         SELECT n.tenant_id, 'key ' || n.key, 'no order ' || n.order_uid
         FROM natural_key n LEFT JOIN orders o ON o.tenant_id = n.tenant_id AND o.uid = n.order_uid
         WHERE o.id IS NULL""",
+    "a bound key has its answer": """
+        SELECT tenant_id, 'key ' || key || ' of ' || scope, 'status ' || status
+        FROM claim WHERE status = 0 OR fingerprint = ''""",
     "a timer has its order": """
         SELECT t.tenant_id, 'order ' || t.order_id, t.kind
         FROM timer t LEFT JOIN orders o ON o.tenant_id = t.tenant_id AND o.id = t.order_id

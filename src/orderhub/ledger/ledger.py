@@ -26,6 +26,8 @@ T = TypeVar("T")
 # serialization failure, deadlock, lock not available: another process was in the way
 _PASSING_STATES = {"40001", "40P01", "55P03"}
 _INTEGRITY_RETRIES = 3
+# The driver has waited for the lock already, each time: see database.py.
+_LOCKED_RETRIES = 2
 # Both drivers call these operational too: a statement that cannot be run, a value that is too big.
 _SQLITE_STATEMENT_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
 _PROGRAM_LIMIT = "54"  # such as a text too long for an index
@@ -84,8 +86,9 @@ class Ledger:
             return attempt < _INTEGRITY_RETRIES
         if isinstance(error, Stale):
             return True
-        state = getattr(getattr(error, "orig", None), "sqlstate", None)
-        return state in _PASSING_STATES or "database is locked" in str(error)
+        if "database is locked" in str(getattr(error, "orig", "")):
+            return attempt < _LOCKED_RETRIES
+        return getattr(getattr(error, "orig", None), "sqlstate", None) in _PASSING_STATES
 
     @staticmethod
     def is_outage(error: Exception) -> bool:
