@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.pool import Pool
 from typer.testing import CliRunner
 
 from orderhub.cli import server
@@ -161,6 +162,22 @@ def test_check_changes_nothing(sqlite_url: str) -> None:
     before = dump(path)
     CliRunner().invoke(app, ["check", "--database", sqlite_url])
     assert dump(path) == before
+
+
+def test_check_leaves_no_connection_open(sqlite_url: str) -> None:
+    with world.open_world(sqlite_url):
+        pass
+    opened: list[object] = []
+    note, forget = (lambda each, _: opened.append(each)), (lambda each, _: opened.remove(each))
+    event.listen(Pool, "connect", note)
+    event.listen(Pool, "close", forget)
+    try:
+        for url in (sqlite_url, f"{sqlite_url}.none"):
+            CliRunner().invoke(app, ["check", "--database", url])
+    finally:
+        event.remove(Pool, "connect", note)
+        event.remove(Pool, "close", forget)
+    assert opened == []
 
 
 def dump(path: str) -> list[str]:

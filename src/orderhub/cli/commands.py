@@ -81,8 +81,11 @@ def check(database: Database = None) -> None:
     with _one_sentence():
         settings = ProgramSettings.from_environment(database=database)
         engine = open_engine(settings.database)
-        check_version(engine)
-        report = check_ledger(engine)
+        try:
+            check_version(engine)
+            report = check_ledger(engine)
+        finally:
+            engine.dispose()
     for breach in report.breaches:
         typer.echo(str(breach))
     typer.echo(report.summary())
