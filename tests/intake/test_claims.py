@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from orderhub.intake.claims import is_usable_key, of_part
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.check import check_ledger
@@ -184,3 +185,9 @@ def test_two_processes_take_a_natural_key_once(postgres_world: str) -> None:
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(take, (one, two))
         assert all({a, b} == {"accepted", "rejected"} for a, b in zip(first, second, strict=True))
+
+
+def test_the_second_command_of_a_call_is_bound_under_no_key_a_client_can_send():
+    assert of_part("abc", 1) == "abc"
+    assert of_part("abc", 2) != of_part("abc", 3)
+    assert not is_usable_key(of_part("abc", 2))

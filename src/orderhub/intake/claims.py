@@ -48,3 +48,8 @@ def fingerprint(dialect: str, method: str, path: str, body: object, secrets: Seq
 def is_usable_key(key: str) -> bool:
     """Printable ASCII of 1 to 255 characters."""
     return 0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()
+
+
+def of_part(key: str, part: int) -> str:
+    """What the first, second ... command of one call is bound under: nothing a client can send as a key."""
+    return key if part == 1 else f"{key}\x1f{part}"

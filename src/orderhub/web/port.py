@@ -23,7 +23,7 @@ from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Refused, Stop
 from orderhub.dialects.wiring import decode
 from orderhub.intake.aside import write_directory
-from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body
+from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part
 from orderhub.intake.deciding import OTHER_CONTENT
 from orderhub.intake.intake import Busy, Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
@@ -315,7 +315,7 @@ class HubPort:
             )
         # A call that submits several commands binds each of them under a key of its own.
         part = call.notes["keyed"] = call.notes.get("keyed", 0) + 1
-        name = ClaimName(tenant_id, scope, key if part == 1 else f"{key}#{part}")
+        name = ClaimName(tenant_id, scope, of_part(key, part))
         return Claim(name, _fingerprint(call))
 
     @staticmethod
