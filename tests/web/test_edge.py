@@ -254,11 +254,25 @@ def test_health_says_ready_until_the_hub_begins_to_leave(hub: Caller) -> None:
     assert hub.send("GET", "/health/live").status == 200
 
 
-@pytest.mark.parametrize(("client", "logged"), [("127.0.0.1", False), ("10.0.0.7", True)])
-def test_a_probe_is_logged_only_when_it_fails(hub: Caller, client: str, logged: bool) -> None:
-    reply = hub.send("GET", "/metrics", client=client)
+@pytest.mark.parametrize("path", ["/metrics", "/health", "/health/ready", "/health/live"])
+@pytest.mark.parametrize("client", ["127.0.0.1", "10.0.0.7"])
+def test_a_probe_is_logged_like_any_call(hub: Caller, client: str, path: str) -> None:
+    reply = hub.send("GET", path, client=client)
     found = [each for each in lines(hub) if each["request_id"] == reply.headers["request-id"]]
-    assert bool(found) is logged
+    assert [each["status"] for each in found] == [reply.status]
+
+
+def test_a_probe_counts_in_the_answer_times_only_when_it_fails(hub: Caller) -> None:
+    def measured() -> float:
+        told = hub.send("GET", "/metrics", client="127.0.0.1").body.decode()
+        name = 'orderhub_answer_seconds_count{dialect="hub"}'
+        return float(told.split(f"{name} ")[1].split("\n")[0]) if name in told else 0.0
+
+    before = measured()
+    assert hub.send("GET", "/health").status == 200
+    assert measured() == before
+    assert hub.send("GET", "/metrics", client="10.0.0.7").status == 403
+    assert measured() == before + 1
 
 
 # --- what is kept

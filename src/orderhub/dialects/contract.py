@@ -338,7 +338,7 @@ class Route:
     optional_body   whether no body at all is an empty object, for OpenAPI
     public    whether nobody has to say who he is: the call is open, or its address is the credential
     tag       the group of operations it belongs to, for OpenAPI
-    quiet     whether it is neither logged nor measured while all is well: a probe every few seconds
+    probe     whether it is asked every few seconds by machines: its answer times are not measured while all is well
     """
 
     method: str
@@ -356,7 +356,7 @@ class Route:
     keyed: bool = True
     optional_body: bool = False
     public: bool = False
-    quiet: bool = False
+    probe: bool = False
     tag: str = ""
 
 

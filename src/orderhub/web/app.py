@@ -113,10 +113,9 @@ class HubApp:
             return
         answer = _marked(call, match.route, answer)
         await _send(send, answer, request_id, head=method == "HEAD")
-        if match.route is not None and match.route.quiet and answer.status < 400:
-            return
         seconds = time.perf_counter() - started
-        self.port.metrics.answered(dialect.name, seconds)
+        if match.route is None or not match.route.probe or answer.status >= 400:
+            self.port.metrics.answered(dialect.name, seconds)
         self._log.info(
             "answered",
             request_id=request_id,

@@ -56,10 +56,10 @@ _STATUS = {200: answers.STATUS}
 _METRICS = {200: Media("text/plain", str)}
 
 ROUTES = (
-    Route("GET", "/health", ready, "Ready for orders", answers=_STATUS, public=True, quiet=True),
+    Route("GET", "/health", ready, "Ready for orders", answers=_STATUS, public=True, probe=True),
     Route(
-        "GET", "/health/ready", ready, "Ready for orders", answers=_STATUS, public=True, quiet=True
+        "GET", "/health/ready", ready, "Ready for orders", answers=_STATUS, public=True, probe=True
     ),
-    Route("GET", "/health/live", live, "Alive", answers=_STATUS, public=True, quiet=True),
-    Route("GET", "/metrics", metrics, "Metrics", answers=_METRICS, quiet=True),
+    Route("GET", "/health/live", live, "Alive", answers=_STATUS, public=True, probe=True),
+    Route("GET", "/metrics", metrics, "Metrics", answers=_METRICS, probe=True),
 )
