@@ -129,7 +129,7 @@ def _defaults(table: Table) -> tuple[tuple[str, Any], ...]:
 
 
 def _telling(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """The columns in which any row differs from the column's default: only these need to travel."""
+    """The columns in which any row differs from the column's default: only these are read out of the JSON."""
     first = rows[0]
     silent = {
         name

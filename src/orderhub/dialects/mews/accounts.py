@@ -30,6 +30,7 @@ from orderhub.dialects.mews.paging import (
 from orderhub.dialects.mews.session import Properties, Session, chain_of
 from orderhub.dialects.mews.times import is_duration, parse_date, parse_interval, utc
 from orderhub.dialects.mews.wire import (
+    ADDRESS_MEMBERS,
     AddCompany,
     AddCustomer,
     AddressParameters,
@@ -132,16 +133,6 @@ COMPANY_PROFILE = (
     "ReferenceIdentifier",
     "ExternalIdentifier",
 )
-_ADDRESS = (
-    "Line1",
-    "Line2",
-    "City",
-    "PostalCode",
-    "CountryCode",
-    "CountrySubdivisionCode",
-    "Latitude",
-    "Longitude",
-)
 _MOST_FOUND = 100
 
 
@@ -150,7 +141,7 @@ def shown_address(record: Record) -> dict[str, Any] | None:
     address = record.doc.data.get("Address")
     if not address:
         return None
-    return {"Id": record.uid, **{name: address.get(name) for name in _ADDRESS}}
+    return {"Id": record.uid, **{name: address.get(name) for name in ADDRESS_MEMBERS}}
 
 
 def shown_customer(record: Record, chain: str) -> dict[str, Any]:
@@ -374,7 +365,7 @@ def _address(session: Session, given: AddressParameters | None) -> dict[str, Any
     if given is None:
         return {}
     members = session.members["Address"]
-    return {"Address": {name: members[name] for name in _ADDRESS if name in members}}
+    return {"Address": {name: members[name] for name in ADDRESS_MEMBERS if name in members}}
 
 
 def _one_of(value: str | None, name: str, known: tuple[str, ...]) -> None:

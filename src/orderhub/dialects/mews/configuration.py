@@ -30,6 +30,7 @@ from orderhub.dialects.mews.payments import PAYMENT_TYPES
 from orderhub.dialects.mews.session import Properties, Session, chain_of
 from orderhub.dialects.mews.times import duration, utc
 from orderhub.dialects.mews.wire import (
+    ADDRESS_MEMBERS,
     EnterpriseRequest,
     GetAccountingCategories,
     GetEnterprises,
@@ -59,16 +60,6 @@ _PROMOTIONS = dict.fromkeys(
     False,
 )
 _EVERYTHING = 10_000
-_ADDRESS = (
-    "Line1",
-    "Line2",
-    "City",
-    "PostalCode",
-    "CountryCode",
-    "CountrySubdivisionCode",
-    "Latitude",
-    "Longitude",
-)
 
 
 def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, Any]:
@@ -107,7 +98,7 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
         "CoverImageId": None,
         "Address": {
             "Id": enterprise.uid,
-            **{name: address.get(name) for name in _ADDRESS},
+            **{name: address.get(name) for name in ADDRESS_MEMBERS},
         },
         "AddressId": enterprise.uid,
         "Currencies": [
@@ -228,7 +219,7 @@ async def get_services(session: Session, body: GetServices) -> Answer:
     def show(_reads: Reads, properties: Properties, record: Record) -> dict[str, Any]:
         return shown_service(record.doc, properties.of(record.tenant_id))
 
-    listed = RecordList("service", by="uid" if uids else "all", values=uids, keep=keep)
+    listed = RecordList.named("service", uids, keep=keep)
     limitation = body.Limitation or Limitation(Count=1000)
     return await _listed(session, listed, limitation, "Services", show)
 
@@ -282,13 +273,7 @@ async def get_products(session: Session, body: GetProducts) -> Answer:
         )
 
     shown_by = _ProductRows()
-    listed = RecordList(
-        "product",
-        by="uid" if uids else "all",
-        values=uids,
-        keep=keep,
-        sift=_updated_within(updated),
-    )
+    listed = RecordList.named("product", uids, keep=keep, sift=_updated_within(updated))
 
     def look(reads: Reads) -> list[dict[str, Any]]:
         limitation = body.Limitation
@@ -449,13 +434,7 @@ async def get_accounting_categories(session: Session, body: GetAccountingCategor
             "UpdatedUtc": utc(updated_at),
         }
 
-    listed = RecordList(
-        "accounting_category",
-        by="uid" if uids else "all",
-        values=uids,
-        keep=keep,
-        sift=_updated_within(updated),
-    )
+    listed = RecordList.named("accounting_category", uids, keep=keep, sift=_updated_within(updated))
     return await _listed(session, listed, body.Limitation, "AccountingCategories", show)
 
 

@@ -81,6 +81,18 @@ class RecordList:
         self._keep = keep
         self._sift = sift
 
+    @classmethod
+    def named(
+        cls,
+        kind: str,
+        uids: tuple[str, ...],
+        *,
+        keep: Keep | None = None,
+        sift: Sift | None = None,
+    ) -> RecordList:
+        """Those of these uids; none given = all."""
+        return cls(kind, by="uid" if uids else "all", values=uids, keep=keep, sift=sift)
+
     def page(
         self, reads: Reads, tenants: Sequence[int], limit: int, cursor: str = ""
     ) -> list[Record]:

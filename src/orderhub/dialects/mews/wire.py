@@ -172,6 +172,9 @@ class AddressParameters(Struct, kw_only=True):
     Longitude: Number | None = None
 
 
+ADDRESS_MEMBERS = AddressParameters.__struct_fields__
+
+
 class CustomerExtent(Struct, kw_only=True):
     Customers: bool | None = None
     Addresses: bool | None = None
