@@ -48,7 +48,7 @@ prove: setup ## run the proofs: crashes, conservation, no order doubled (ARGS=..
 	@$(BIN)/python -m prove $(ARGS)
 
 fuzz: setup ## run the fuzz tests with many examples
-	@$(BIN)/pytest tests/fuzz --fuzz-examples=5000 $(PYTEST_ARGS)
+	@$(BIN)/pytest tests/fuzz --fuzz-examples=5000 -n auto --dist worksteal $(PYTEST_ARGS)
 
 format: setup ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)

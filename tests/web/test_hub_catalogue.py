@@ -170,7 +170,7 @@ async def test_a_bad_row_never_stops_the_others(database_url: str) -> None:
             ("removed", 1002),
         ]
         items: list[int] = []
-        query = {"limit": "100"}
+        query = {"limit": "100", "cursor": ""}
         while True:
             page = await hub.get(f"{ITEMS}/products", params=query, headers=AS_SHOP)
             items += [each["id"] for each in page.json()["items"]]
@@ -273,7 +273,9 @@ async def test_pools_with_odd_names_are_paged_too(tmp_path: Path) -> None:
         ("pools", "cursor=product:188"),
         ("pools", "cursor=%D9%A3.x"),
         ("pools", "limit=%D9%A3"),
+        ("pools", "limit=0000009999"),
         ("catalogue/products", "cursor=%D9%A3"),
+        ("catalogue/products", "cursor=9999999999999999999"),
         ("credentials", "kinds=hub"),
     ],
 )

@@ -88,9 +88,21 @@ def exact(value: Decimal | int | str, path: str) -> Decimal:
 
 def limit_of(call: Call, most: int, default: int = 50) -> int:
     text = call.query.get("limit", str(default))
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= most:
+    if not _is_number(text, 9) or not 1 <= int(text) <= most:
         raise refuse("limit", f"limit is 1 to {most}")
     return int(text)
+
+
+def after_id(call: Call) -> int:
+    """The id that ended the page before, of a list by id; 0 before the first page."""
+    text = call.query.get("cursor") or "0"
+    if not _is_number(text, 18):
+        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
+    return int(text)
+
+
+def _is_number(text: str, longest: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= longest
 
 
 def refuse_unknown_query(call: Call, allowed: frozenset[str]) -> None:
@@ -105,6 +117,6 @@ def if_match(call: Call) -> int | None:
     text = call.header("if-match").strip().removeprefix("W/").strip('"')
     if not text or text == "*":
         return None
-    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
+    if not _is_number(text, 9):
         raise refuse("If-Match", "If-Match is a version, as its ETag says")
     return int(text)

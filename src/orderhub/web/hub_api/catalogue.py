@@ -28,6 +28,7 @@ from orderhub.dialects.contract import (
 from orderhub.dialects.wiring import decode, encode
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
+    after_id,
     if_match,
     limit_of,
     members_of,
@@ -80,16 +81,13 @@ async def list_items(call: Call, who: Caller) -> Answer:
     refuse_unknown_query(call, _LIST)
     query = call.query
     by = next((name for name in ("uid", "code") if query.get(name)), "all")
-    cursor = query.get("cursor", "0")
-    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 18:
-        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
     limit = limit_of(call, MAX_PAGE, 100)
     sought = RecordQuery(
         tenant_id=tenant.id,
         kind=kind.record,
         by=by,
         values=(query[by],) if by != "all" else (),
-        after_id=int(cursor),
+        after_id=after_id(call),
         limit=limit + 1,
     )
     found = await call.hub.read(lambda reads: reads.records(sought))

@@ -95,7 +95,7 @@ _IF_MATCH = members(
         }
     }
 )
-_PAGE_CURSOR = _about({"type": "string", "pattern": "^[0-9]{1,18}$"}, "`next_cursor` of a page")
+_PAGE_CURSOR = _about({"type": "string", "pattern": "^[0-9]{0,18}$"}, "`next_cursor` of a page")
 _KIND: Schema = {"type": "string", "enum": list(KINDS)}
 _IN_KIND = members({"kind": _KIND})
 _ITEM_ID: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,14}$"}

@@ -20,6 +20,7 @@ from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, origin_i
 from orderhub.web.hub_api.bodies import (
     Body,
     Name,
+    after_id,
     body_of,
     converted,
     fault_of,
@@ -64,12 +65,9 @@ def _shape(tenant: Tenant) -> dict[str, Any]:
 async def list_tenants(call: Call, who: Caller) -> Answer:
     """The tenants that the token reaches, oldest first."""
     refuse_unknown_query(call, frozenset({"limit", "cursor"}))
-    cursor = call.query.get("cursor") or "0"
-    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 18:
-        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
     limit, own = limit_of(call, MAX_PAGE), who.tenant_id
     # A tenant's own token reaches that one alone.
-    after = max(int(cursor), own - 1)
+    after = max(after_id(call), own - 1)
     found = await call.hub.read(lambda reads: reads.tenants(after, limit + 1))
     reached = [tenant for tenant in found if own in (0, tenant.id)]
     more = str(reached[limit - 1].id) if len(reached) > limit else None
