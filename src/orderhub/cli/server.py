@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import gc
 import secrets
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,6 +106,14 @@ def _run(
         backlog=_BACKLOG,
     )
     server = uvicorn.Server(config)
+
+    # Once uvicorn has finished what waited, it sends itself the signal again: an order that was
+    # carried out is no failure, so it does not end the process a second time.
+    def stopped(*_signal: object) -> None:
+        if not server.should_exit:
+            sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stopped)
     if ready is not None:
         threading.Thread(target=_when_started, args=(server, ready), daemon=True).start()
     server.run(sockets=[listener])
