@@ -110,6 +110,11 @@ def keys_of_code(tenant_id: int, code: str) -> tuple[RecordKey, ...]:
     )
 
 
+def keys_of_variant(variant: Variant) -> tuple[tuple[str, str], ...]:
+    """The keys that the record of a variant must carry."""
+    return (("product", str(variant.product_id)),)
+
+
 def sellable_by_code(known: Known, tenant_id: int, code: str) -> Sellable | None:
     """What a SKU code names. The variant's product must have been loaded by id."""
     variant: Variant | None = known.doc(tenant_id, "variant", "code", code)

@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 
 from orderhub.app import find_dialects
-from orderhub.core.catalogue import Product, Variant
+from orderhub.core.catalogue import Product, Variant, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.coupons import Coupon, CouponKind
 from orderhub.core.decide import RECORD_TYPES
@@ -52,6 +52,7 @@ _USERS = (
     User(id=1011, group_id=2, inviter_id=1012, is_distributor=True),
     User(id=1012, group_id=1, is_distributor=True),
 )
+_RED = Variant(id=80, product_id=8, title="Red")
 EXTRA = DemoBusiness(
     name="shop",
     credentials=(
@@ -61,9 +62,7 @@ EXTRA = DemoBusiness(
         *(RecordChange(kind="product", id=p.id, code=f"P{p.id}", doc=p) for p in _GOODS),
         *(RecordChange(kind="coupon", id=c.id, code=c.code, doc=c) for c in _COUPONS),
         *(RecordChange(kind="user", id=u.id, doc=u) for u in _USERS),
-        RecordChange(
-            kind="variant", id=80, code="V80", doc=Variant(id=80, product_id=8, title="Red")
-        ),
+        RecordChange(kind="variant", id=80, code="V80", doc=_RED, keys=keys_of_variant(_RED)),
     ),
     pools=(DemoPool("stock", "product:8", "MAIN", 3),),
 )

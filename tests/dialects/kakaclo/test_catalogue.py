@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from orderhub.app import find_dialects
-from orderhub.core.catalogue import Product, Variant
+from orderhub.core.catalogue import Product, Variant, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import FreightRate, keys_of_rate
@@ -30,7 +30,14 @@ HAT = Product(
     weight_g=150,
     data={"updateTime": "2022-01-07T03:29:18Z", "salesVolume": 501, "option1": "one"},
 )
-GONE = Product(id=51, code="GONE", title="Gone", stocked=True, active=False, data={"skuStatus": 3})
+GONE = Product(
+    id=51,
+    code="GONE",
+    title="Gone",
+    stocked=True,
+    active=False,
+    data={"skuStatus": 3, "updateTime": 20220107},
+)
 SIZES = tuple(
     Variant(id=n, product_id=50, code=f"HAT_{size}", title=f"Hat {size}", price=Decimal(n))
     for n, size in ((60, "S"), (61, "L"))
@@ -62,7 +69,7 @@ async def seller(tmp_path_factory):
         records=(
             _record("product", HAT),
             _record("product", GONE),
-            *(_record("variant", each) for each in SIZES),
+            *(_record("variant", each, keys=keys_of_variant(each)) for each in SIZES),
             *(_record("freight_rate", r, keys=keys_of_rate(r)) for r in (EXPRESS, TO_FRANCE)),
         ),
         pools=(
@@ -116,6 +123,20 @@ async def test_products_are_sorted_as_asked(seller, sort, key):
         query = {"spus": "HAT,MUG_WHT,TS_RED_M", "sortType": sort, "sortBy": by}
         values = [each[key] for each in (await seller.page(PRODUCTS, **query))["list"]]
         assert values == sorted(values, reverse=by == "desc")
+
+
+async def test_products_are_sorted_by_their_last_update_whatever_their_data_hold(seller):
+    query = {"spus": "MUG_WHT,GONE,HAT", "sortBy": "asc"}
+    found = (await seller.page(PRODUCTS, **query))["list"]
+    assert [each["updateTime"] for each in found] == [None, "2022-01-07T03:29:18Z", 20220107]
+
+
+async def test_a_page_of_products_has_the_skus_of_each_however_they_are_sorted(seller):
+    for sort in ("updateTime", "price"):
+        query = {"dateStartTime": "2022-01-07", "dateEndTime": "2022-01-07", "sortType": sort}
+        found = (await seller.page(PRODUCTS, pageNumber=1, **query))["list"]
+        skus = {each["spu"]: [sku["sku"] for sku in each["skuDetails"]] for each in found}
+        assert (skus["HAT"], skus["MUG_WHT"]) == (["HAT_S", "HAT_L"], ["MUG_WHT"])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from orderhub.core.catalogue import Product, Variant, Warehouse
+from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon
@@ -88,7 +88,7 @@ def _sku(number: int, product_id: int, title: str, price: str) -> RecordChange:
         id=number,
         code=variant.code,
         doc=variant,
-        keys=(("product", str(product_id)),),
+        keys=keys_of_variant(variant),
     )
 
 

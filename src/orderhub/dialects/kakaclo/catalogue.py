@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from orderhub.core.catalogue import Product, Sellable, Variant, Warehouse
 from orderhub.core.known import Record
@@ -36,16 +38,7 @@ _COUNTRIES = {"CN": "China", "US": "United States", "FR": "France", "DE": "Germa
 
 
 def _every(reads: Reads, tenant_id: int, kind: str) -> list[Any]:
-    """All documents of a kind, in portions."""
-    found: list[Any] = []
-    after = 0
-    while True:
-        query = RecordQuery(tenant_id=tenant_id, kind=kind, after_id=after, limit=_BATCH)
-        portion = reads.records(query)
-        found += [record.doc for record in portion]
-        if len(portion) < _BATCH:
-            return found
-        after = portion[-1].id
+    return _documents(reads, RecordQuery(tenant_id=tenant_id, kind=kind, limit=_BATCH))
 
 
 def _by(reads: Reads, tenant_id: int, kind: str, by: str, values: Iterable[Any]) -> list[Any]:
@@ -53,7 +46,18 @@ def _by(reads: Reads, tenant_id: int, kind: str, by: str, values: Iterable[Any])
     if not wanted:
         return []
     query = RecordQuery(tenant_id=tenant_id, kind=kind, by=by, values=wanted, limit=_BATCH)
-    return [record.doc for record in reads.records(query)]
+    return _documents(reads, query)
+
+
+def _documents(reads: Reads, query: RecordQuery) -> list[Any]:
+    """Every document that is asked for, by id; read in portions."""
+    found: list[Any] = []
+    while True:
+        portion = reads.records(query)
+        found += [record.doc for record in portion]
+        if len(portion) < query.limit:
+            return found
+        query = msgspec.structs.replace(query, after_id=portion[-1].id)
 
 
 def _is_good(product: Product) -> bool:
@@ -194,7 +198,7 @@ async def products(call: Call) -> Answer:
     if not (spus or skus or category or window):
         raise bad("spus", "is required, or skus, categoryId, dateStartTime and dateEndTime")
     page = _paged(call, by_name=bool(spus or skus))
-    sort_by, descending = _sorting(call)
+    sort, descending = _sorting(call)
 
     def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:
         tenant = caller.tenant_id
@@ -208,30 +212,42 @@ async def products(call: Call) -> Answer:
             found = [p for p in found if str(p.data.get("categoryId", "")) == category]
         if window is not None:
             found = [p for p in found if _changed_within(p, window)]
-        ids = {product.id for product in found}
-        variants = [v for v in _every(reads, tenant, "variant") if v.product_id in ids]
-        every = _skus_of(found, variants)
-        held = _held(reads, tenant, every)
-        by_product: dict[int, list[Sellable]] = {}
-        for sku in every:
-            by_product.setdefault(sku.product.id, []).append(sku)
-        shown = [_product(p, by_product.get(p.id, []), held) for p in found]
-        shown.sort(key=sort_by, reverse=descending)
-        return len(shown), shown[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        wanted = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
+        if sort.by_sku:
+            shown = _with_skus(reads, tenant, found)
+            return len(found), sorted(shown, key=sort.key, reverse=descending)[wanted]
+        found.sort(key=sort.key, reverse=descending)
+        return len(found), _with_skus(reads, tenant, found[wanted])
 
     total, listing = await call.hub.read(ask)
     return success(_page(listing, total, page))
 
 
-_SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "salasVolume": lambda shown: shown["salesVolume"],
-    "stock": lambda shown: shown["stock"],
-    "price": lambda shown: shown["price"],
-    "updateTime": lambda shown: shown["updateTime"] or "",
+def _with_skus(reads: Reads, tenant_id: int, products: list[Product]) -> list[dict[str, Any]]:
+    """The products as they are shown."""
+    ids = [product.id for product in products]
+    every = _skus_of(products, _by(reads, tenant_id, "variant", "product", ids))
+    held = _held(reads, tenant_id, every)
+    by_product: dict[int, list[Sellable]] = {}
+    for sku in every:
+        by_product.setdefault(sku.product.id, []).append(sku)
+    return [_product(each, by_product.get(each.id, []), held) for each in products]
+
+
+class _Sort(NamedTuple):
+    key: Callable[[Any], Any]
+    by_sku: bool  # by what only its SKUs tell: the key is of the shown product, else of the product
+
+
+_SORTS = {
+    "salasVolume": _Sort(lambda product: _number(product.data.get("salesVolume")), by_sku=False),
+    "stock": _Sort(lambda shown: shown["stock"], by_sku=True),
+    "price": _Sort(lambda shown: shown["price"], by_sku=True),
+    "updateTime": _Sort(lambda product: str(product.data.get("updateTime") or ""), by_sku=False),
 }
 
 
-def _sorting(call: Call) -> tuple[Callable[[dict[str, Any]], Any], bool]:
+def _sorting(call: Call) -> tuple[_Sort, bool]:
     """`sortType` (the vendor writes salasVolume) and `sortBy`; else the latest update first."""
     kind = call.query.get("sortType", "").strip() or "updateTime"
     if kind not in _SORTS:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.core.catalogue import keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import keys_of_rate
@@ -79,7 +80,7 @@ _KINDS = (
         "variant",
         "stock-keeping units of products",
         unique=True,
-        keys=lambda doc: (("product", str(doc.product_id)),),
+        keys=keys_of_variant,
         needs=_of_product,
     ),
     Kind("prices", "product", "a product's price", members=("price", "currency")),
