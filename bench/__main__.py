@@ -22,9 +22,9 @@ from typing import Any
 
 from bench.cases import Case, cases
 from bench.client import Result, measure
-from orderhub.app import find_dialects
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.port import Cipher
 from tests.support.postgres import fresh_database, running_server

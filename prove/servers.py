@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from orderhub.app import find_dialects
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.port import Cipher
 from prove.client import Connection

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-import pkgutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,9 +12,8 @@ from typing import Any
 
 import structlog
 
-import orderhub.dialects
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import find_dialects
 from orderhub.intake.intake import Intake
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import DAY_S, ProgramSettings
@@ -29,15 +26,6 @@ from orderhub.web.timers import Timers
 _USED_EVERY_S = 30.0
 _PURGE_EVERY_S = 60.0
 _PURGE_PAUSE_S = 0.05
-
-
-def find_dialects() -> tuple[Dialect, ...]:
-    """Every folder under `dialects`, by name. Raises AttributeError for one without a DIALECT."""
-    return tuple(
-        importlib.import_module(f"orderhub.dialects.{module.name}").DIALECT
-        for module in pkgutil.iter_modules(orderhub.dialects.__path__)
-        if module.ispkg
-    )
 
 
 @dataclass

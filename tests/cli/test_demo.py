@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from orderhub.app import find_dialects
 from orderhub.cli import server
 from orderhub.cli.commands import app
 from orderhub.demo import curl_commands
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import ServeLock
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs

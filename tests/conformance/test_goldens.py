@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from orderhub.app import find_dialects
 from orderhub.conform.cases import Case, golden_cases
 from orderhub.conform.runner import Runner
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import find_dialects
 from orderhub.web.docs.goldens import by_route, goldens_of
 from tests.support.hub import running_hub
 from tests.support.pairs import passes, runner_on

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from orderhub.app import find_dialects
+from orderhub.dialects.finding import find_dialects
 from tests.support.calls import Caller, Reply, calling
 from tests.support.golden import Golden, Request, by, goldens, raw
 

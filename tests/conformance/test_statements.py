@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from orderhub.app import find_dialects
 from orderhub.core.commands import AdjustPool, OrderName
+from orderhub.dialects.finding import find_dialects
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Waiting

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orderhub.app import find_dialects
+from orderhub.dialects.finding import find_dialects
 from tests.support.calls import Caller, Reply
 from tests.support.golden import Golden, Request, by, goldens, raw, sent, with_names
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import orderhub.dialects
-from orderhub.app import find_dialects
+from orderhub.dialects.finding import find_dialects
 from tests.support.calls import Caller, calling, seed_demo
 
 ROOT = Path(__file__).resolve().parents[2]

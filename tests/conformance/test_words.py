@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import orderhub.dialects
-from orderhub.app import find_dialects
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, WireFault
+from orderhub.dialects.finding import find_dialects
 from orderhub.web.hub_api import HUB
 
 DIALECTS = find_dialects()

@@ -12,23 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhub.app import find_dialects
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.check import check_ledger
 from orderhub.web.hub_api import HUB
 from tests.support.calls import Caller, Reply, calling
 from tests.support.examples import examples
 from tests.support.garbage import RAW_BODIES, Garbage, Heap
 from tests.support.golden import goldens
+from tests.support.json_values import ANY_JSON
 
 DIALECTS = find_dialects()
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
 PIECES = 20
 
 

@@ -16,9 +16,10 @@ from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.python import asgi
 from schemathesis.specs.openapi import checks
 
-from orderhub.app import Hub, build, find_dialects
+from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.tours4fun.codes import MESSAGES
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings

@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
-from orderhub.app import Hub, build, find_dialects
+from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web.port import Cipher

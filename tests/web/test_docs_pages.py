@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from orderhub.app import find_dialects
+from orderhub.dialects.finding import find_dialects
 from orderhub.web.docs.guides import rendered
 from orderhub.web.hub_api import HUB
 from tests.support.calls import Caller, calling

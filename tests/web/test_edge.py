@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from orderhub.app import find_dialects
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import find_dialects
 from orderhub.web.hub_api import HUB
 from tests.support import world
 from tests.support.calls import Caller, calling, copied, seed_demo

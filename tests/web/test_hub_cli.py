@@ -10,10 +10,11 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
-from orderhub.app import build, find_dialects
+from orderhub.app import build
 from orderhub.cli.commands import app
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import ServeLock
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings

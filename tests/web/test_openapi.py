@@ -9,8 +9,8 @@ import pytest
 import schemathesis
 from schemathesis.core.result import Ok
 
-from orderhub.app import find_dialects
 from orderhub.dialects.describing import maybe
+from orderhub.dialects.finding import find_dialects
 from orderhub.web.docs.goldens import by_route, goldens_of
 from orderhub.web.hub_api import HUB
 from orderhub.web.hub_api.docs import document_of

@@ -16,9 +16,10 @@ from pathlib import Path
 import typer
 import uvicorn
 
-from orderhub.app import Hub, build, find_dialects
+from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import curl_commands, seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import ServeLock
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings, SettingRefused

@@ -371,6 +371,8 @@ class Dialect:
     fields     canonical field -> the vendor's spelling
     render     an order of any door as this vendor's own read call would show it (plain JSON values)
     secrets    body members never kept in the raw request
+    data       what the dialect reads of a record's or credential's free `data`, by kind, and under
+               `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
     security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
                OpenAPI security schemes that go together, empty where OpenAPI has no word for it
     """
@@ -384,4 +386,5 @@ class Dialect:
     fields: Mapping[str, str] = field(default_factory=dict)
     render: Callable[[Order, Settings], Any] | None = None
     secrets: tuple[str, ...] = ()
+    data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from orderhub.core.values import Settings
 from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop, malformed
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -70,6 +73,11 @@ def decode_object(body: bytes) -> dict[str, Any]:
 def encode(value: Any) -> bytes:
     """Compact JSON; Decimals become exact numbers."""
     return _ENCODER.encode(value)
+
+
+def switches(settings: Settings, dialect: str, model: type[S]) -> S:
+    """What `settings.dialects` says for a dialect, as its model."""
+    return msgspec.convert(settings.dialects.get(dialect, {}), model)
 
 
 def without(members: dict[str, Any], secrets: tuple[str, ...]) -> str:

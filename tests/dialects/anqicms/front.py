@@ -11,7 +11,6 @@ from typing import Any
 
 import jwt
 
-from orderhub.app import find_dialects
 from orderhub.core.catalogue import Product, Variant, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.coupons import Coupon, CouponKind
@@ -19,6 +18,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.memberships import User
 from orderhub.demo import seed
 from orderhub.dialects.anqicms.demo import DEMO
+from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder

@@ -2,12 +2,12 @@
 
 import pytest
 
-from orderhub.app import find_dialects
 from orderhub.core.commands import Numbering, OrderName, Origin, PlaceOrder, SetClock
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.queries import OrderQuery
 from orderhub.demo import seed
 from orderhub.dialects.anqicms import mapping, wire
+from orderhub.dialects.finding import find_dialects
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Waiting, Worded
 from orderhub.intake.uids import Uids

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from orderhub.app import find_dialects
 from orderhub.core.catalogue import Product, Variant, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import FreightRate, keys_of_rate
 from orderhub.demo import seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.sandbox import DemoBusiness, DemoPool
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder

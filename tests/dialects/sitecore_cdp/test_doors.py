@@ -5,9 +5,9 @@ from importlib import resources
 
 import pytest
 
-from orderhub.app import find_dialects
 from orderhub.core.commands import OrderName
 from orderhub.core.ids import order_of
+from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.sitecore_cdp.wire import STATUSES
 from tests.dialects.sitecore_cdp.cdp import Cdp, an_order, open_cdp
 

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 from msgspec.structs import replace
 
-from orderhub.app import find_dialects
 from orderhub.core.commands import RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.passengers import FieldKind, FormField
@@ -21,6 +20,7 @@ from orderhub.core.quotes import Reseller, SoldBy, Ticket, Tour
 from orderhub.core.rooms import RoomPrices
 from orderhub.core.upgrades import UpgradeGroup, UpgradeOption
 from orderhub.demo import seed
+from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 from orderhub.dialects.tours4fun.access import sign
 from orderhub.dialects.tours4fun.demo import DEMO

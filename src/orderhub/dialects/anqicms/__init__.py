@@ -1,5 +1,7 @@
 """AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
 
+from orderhub.dialects.anqicms.access import SITE_KIND
+from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
 from orderhub.dialects.anqicms.described import ROUTES, SECURITY
 from orderhub.dialects.anqicms.mapping import DIALECT_NAME, render
 from orderhub.dialects.anqicms.words import FIELDS, fault, refusal
@@ -15,6 +17,12 @@ DIALECT = Dialect(
     fields=FIELDS,
     render=render,
     secrets=("password",),
+    data={
+        "product": ProductData,
+        "variant": VariantData,
+        "user_group": LevelData,
+        SITE_KIND: SiteData,
+    },
     security=SECURITY,
 )
 

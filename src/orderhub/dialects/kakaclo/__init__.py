@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.kakaclo import codes
+from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
 from orderhub.dialects.kakaclo.described import ROUTES, SECURITY
 from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.kakaclo.show import show_one
@@ -17,5 +18,6 @@ DIALECT = Dialect(
     refusal=codes.refusal,
     fields=codes.FIELDS,
     render=show_one,
+    data={"product": ProductData, "variant": SkuData, "settings": Switches},
     security=SECURITY,
 )

@@ -20,9 +20,10 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.dialects.kakaclo.codes import SUCCESS
-from orderhub.dialects.kakaclo.mapping import NAME, switches
+from orderhub.dialects.kakaclo.data import Switches
+from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.kakaclo.wire import as_integer
-from orderhub.dialects.wiring import bearer, decode_object, digest, encode, hub_caller
+from orderhub.dialects.wiring import bearer, decode_object, digest, encode, hub_caller, switches
 
 # The vendor's leaky bucket: 120 requests fit, 2 leave it every second.
 BUCKET = 120
@@ -48,8 +49,10 @@ async def caller_of(call: Call) -> tuple[Caller, Settings]:
 
 def _limit(call: Call, caller: Caller, settings: Settings) -> None:
     """Per credential; off in a sandbox unless the tenant's switch `rate_limit` says otherwise."""
-    wanted = switches(settings).get("rate_limit", not settings.sandbox)
-    if wanted is not True or not call.hub.rate_limits:
+    wanted = switches(settings, NAME, Switches).rate_limit
+    if wanted is None:
+        wanted = not settings.sandbox
+    if not wanted or not call.hub.rate_limits:
         return
     wait_s = call.hub.pour(f"{NAME}:{caller.credential.id}", BUCKET, LEAK_PER_S)
     if wait_s > 0:

@@ -7,7 +7,9 @@ from typing import Any
 from orderhub.core.commands import Action, ChangeOrder, Numbering, OrderName, Origin, PlaceOrder
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.values import Address, Order, Settings
+from orderhub.dialects.kakaclo.data import Switches
 from orderhub.dialects.kakaclo.wire import CreateOrder, OrderAddress, RefundOrder
+from orderhub.dialects.wiring import switches
 
 NAME = "kakaclo"
 # The vendor's numbers: 13 digits that begin with 1000000.
@@ -18,15 +20,8 @@ _SEQ_DIGITS = 3
 _NUMBER_DIGITS = 13
 
 
-def switches(settings: Settings) -> dict[str, Any]:
-    """The tenant's switches for this door: `Settings.dialects["kakaclo"]`."""
-    found = settings.dialects.get(NAME)
-    return found if isinstance(found, dict) else {}
-
-
 def place_order(order: CreateOrder, origin: Origin, settings: Settings) -> PlaceOrder:
-    ours = switches(settings)
-    denied = ours.get("denied_countries", ())
+    ours = switches(settings, NAME, Switches)
     return PlaceOrder(
         origin=origin,
         numbering=Numbering.ID13,
@@ -36,8 +31,8 @@ def place_order(order: CreateOrder, origin: Origin, settings: Settings) -> Place
                 for each in order.orderItemsList
             ),
             channel=_channel(order),
-            denied=tuple(map(str, denied)) if isinstance(denied, list | tuple) else (),
-            ioss_required=ours.get("ioss_required") is True,
+            denied=tuple(ours.denied_countries),
+            ioss_required=ours.ioss_required,
         ),
         reference=order.CustomOrderNumber,
         ship_to=address_of(order.orderAddress),

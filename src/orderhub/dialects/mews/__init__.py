@@ -1,6 +1,7 @@
 """Mews Connector API: charges to the accounts of a property."""
 
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.described import ROUTES
 from orderhub.dialects.mews.errors import FIELDS, fault, refusal
 from orderhub.dialects.mews.items import render
@@ -17,5 +18,12 @@ DIALECT = Dialect(
     fields=FIELDS,
     render=render,
     secrets=SECRETS,
+    data={
+        "product": ProductData,
+        "service": ServiceData,
+        "accounting_category": CategoryData,
+        "mews": TokenData,
+        "settings": Switches,
+    },
     security=({},),  # the vendor's own tokens are members of the body
 )

@@ -23,9 +23,10 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.dialects.mews.data import Switches
 from orderhub.dialects.mews.errors import TooHeavy, too_heavy
 from orderhub.dialects.mews.wire import Request, convert
-from orderhub.dialects.wiring import decode_object, digest, encode, hub_caller, without
+from orderhub.dialects.wiring import decode_object, digest, encode, hub_caller, switches, without
 
 NAME = "mews"
 SECRETS = ("ClientToken", "AccessToken")
@@ -147,7 +148,7 @@ async def _choose_enterprise(session: Session, *, is_write: bool, by_chain: bool
             await _choose_some(session)
     for tenant_id in session.tenants:
         settings = await session.call.hub.settings(tenant_id)
-        if settings.dialects.get(NAME, {}).get("disabled"):
+        if switches(settings, NAME, Switches).disabled:
             raise Stop(Fault(FaultKind.UNAUTHENTICATED, "the enterprise is disabled"))
 
 
@@ -232,4 +233,4 @@ class Properties:
 
 def enterprise_uid(settings: Settings) -> str:
     """The enterprise's id without a look-up: a tenant that other doors set up may have none."""
-    return str(settings.dialects.get(NAME, {}).get("enterprise", ""))
+    return switches(settings, NAME, Switches).enterprise

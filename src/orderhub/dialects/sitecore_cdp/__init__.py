@@ -5,6 +5,7 @@ from __future__ import annotations
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sitecore_cdp import errors
 from orderhub.dialects.sitecore_cdp.auth import NAME
+from orderhub.dialects.sitecore_cdp.data import Switches
 from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
 from orderhub.dialects.sitecore_cdp.mapping import render
 
@@ -17,5 +18,6 @@ DIALECT = Dialect(
     refusal=errors.refusal,
     fields=errors.FIELDS,
     render=render,
+    data={"settings": Switches},
     security=SECURITY,
 )

@@ -6,7 +6,8 @@ import base64
 import binascii
 
 from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop
-from orderhub.dialects.wiring import digest, hub_caller
+from orderhub.dialects.sitecore_cdp.data import Switches
+from orderhub.dialects.wiring import digest, hub_caller, switches
 
 NAME = "sitecore_cdp"
 
@@ -59,9 +60,8 @@ async def _limit(call: Call, caller: Caller) -> None:
     if not call.hub.rate_limits:
         return
     settings = await call.hub.settings(caller.tenant_id)
-    ours = settings.dialects.get(NAME)
-    limit = ours.get("requests_per_minute", 0) if isinstance(ours, dict) else 0
-    if not isinstance(limit, int) or limit <= 0:
+    limit = switches(settings, NAME, Switches).requests_per_minute
+    if not limit:
         return
     wait_s = call.hub.allow(f"{NAME}:{caller.credential.id}", limit, 60.0)
     if wait_s > 0:

@@ -2,6 +2,7 @@
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.codes import FIELDS, word_fault, word_refusal
+from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
 from orderhub.dialects.tours4fun.render import detail
 
@@ -14,5 +15,6 @@ DIALECT = Dialect(
     refusal=word_refusal,
     fields=FIELDS,
     render=detail,
+    data={"product": ProductData, "tours4fun": AppData, "settings": Switches},
     security=SECURITY,
 )

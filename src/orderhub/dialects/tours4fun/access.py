@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-from typing import Any
+
+import msgspec
 
 from orderhub.core.access import Credential
-from orderhub.core.values import Settings
 from orderhub.dialects.contract import (
     Call,
     Caller,
@@ -17,7 +17,8 @@ from orderhub.dialects.contract import (
     Stop,
     WireFault,
 )
-from orderhub.dialects.wiring import hub_caller
+from orderhub.dialects.tours4fun.data import AppData, Switches
+from orderhub.dialects.wiring import hub_caller, switches
 
 KIND = "tours4fun"
 WINDOW_S = 600
@@ -43,12 +44,16 @@ async def authenticate(call: Call) -> Caller:
     caller = await hub_caller(call)
     if caller is None:
         caller = await _signed(call)
-    data = caller.credential.data
-    calls = data.get("calls")
-    if calls is not None and call.path not in calls:
+    app = _app(caller.credential)
+    if app.calls is not None and call.path not in app.calls:
         raise Stop(Fault(FaultKind.FORBIDDEN, f"the app may not call {call.path}"))
-    await _limit(call, caller)
+    await _limit(call, caller, app)
     return caller
+
+
+def _app(credential: Credential) -> AppData:
+    """What an app may do; a token of the hub's own may do all."""
+    return msgspec.convert(credential.data if credential.kind == KIND else {}, AppData)
 
 
 async def _signed(call: Call) -> Caller:
@@ -62,7 +67,8 @@ async def _signed(call: Call) -> Caller:
         # Not usable: switched off or past its time is another answer than never issued.
         known = await call.hub.read(lambda reads: reads.credential(KIND, appkey))
         raise _stop("appkey", "unknown" if known is None else "inactive")
-    _check_state(call, credential)
+    app = _app(credential)
+    _check_state(call, app)
     if not (t.isascii() and t.isdigit() and len(t) < 13):
         raise _stop("t", "value")
     if abs(call.received_at // MICROSECONDS - int(t)) > WINDOW_S:
@@ -73,36 +79,29 @@ async def _signed(call: Call) -> Caller:
     call.caller = Caller(
         credential=credential,
         tenant_id=credential.tenant_id,
-        owner=appkey if credential.data.get("sees") == "own" else "",
+        owner=appkey if app.sees == "own" else "",
         acts_as=appkey,
     )
     return call.caller
 
 
-def _check_state(call: Call, credential: Credential) -> None:
-    state = credential.data.get("state", "active")
-    if state == "blocked" or call.client in credential.data.get("blocked_clients", ()):
+def _check_state(call: Call, app: AppData) -> None:
+    if app.state == "blocked" or call.client in app.blocked_clients:
         raise _stop("appkey", "blocked")
-    if state != "active":
+    if app.state != "active":
         raise _stop("appkey", "inactive")
 
 
-def switch(settings: Settings, name: str) -> Any:
-    """One of the tenant's wire-level switches, `dialects.tours4fun.<name>`; None when it is not set."""
-    switches = settings.dialects.get(KIND)
-    return switches.get(name) if isinstance(switches, dict) else None
-
-
-async def _limit(call: Call, caller: Caller) -> None:
+async def _limit(call: Call, caller: Caller, app: AppData) -> None:
     """Calls a second of one app: its own figure, else the tenant's; none by default."""
     if not call.hub.rate_limits:
         return
-    credential = caller.credential
-    limit = credential.data.get("rate_limit")
+    limit = app.rate_limit
     if limit is None:
-        limit = switch(await call.hub.settings(caller.tenant_id), "rate_limit")
-    if isinstance(limit, int) and limit > 0:
-        wait_s = call.hub.allow(f"{KIND}:{credential.id}", limit, 1.0)
+        settings = await call.hub.settings(caller.tenant_id)
+        limit = switches(settings, KIND, Switches).rate_limit
+    if limit:
+        wait_s = call.hub.allow(f"{KIND}:{caller.credential.id}", limit, 1.0)
         if wait_s:
             raise Stop(
                 Fault(

@@ -15,8 +15,10 @@ from orderhub.core.tours import local_day, offer_keys
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
 from orderhub.dialects.tours4fun import codes, mapping, render, wire
-from orderhub.dialects.tours4fun.access import authenticate, switch
+from orderhub.dialects.tours4fun.access import KIND, authenticate
+from orderhub.dialects.tours4fun.data import Switches
 from orderhub.dialects.tours4fun.prices import calculation
+from orderhub.dialects.wiring import switches
 
 # Page and size are plain offsets: what lies deeper is not served page by page.
 _DEEPEST = 10_000_000
@@ -34,7 +36,7 @@ async def _read(call: Call, caller: Caller) -> dict[str, Any]:
         return wire.read(call.body)
     except Stop:
         settings = await call.hub.settings(caller.tenant_id)
-        if switch(settings, "strip_comments") is not True:
+        if not switches(settings, KIND, Switches).strip_comments:
             raise
         return wire.read_commented(call.body)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from orderhub.dialects.contract import Call, Stop, WireFault, invalid
+from orderhub.dialects.contract import Call, Dialect, Stop, WireFault, invalid
 from orderhub.dialects.wiring import decode_object
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -40,6 +41,23 @@ def fault_of(error: msgspec.ValidationError, prefix: str = "") -> WireFault:
     problem = "missing" if missing else "value" if unknown else "type"
     where = ".".join(part for part in (prefix, path) if part)
     return WireFault(where, problem, f"{where or 'body'}: {message}")
+
+
+class NoSwitches(msgspec.Struct, forbid_unknown_fields=True):
+    """The settings of a dialect that has none."""
+
+
+def misfit(
+    dialects: Iterable[Dialect], kind: str, data: Mapping[str, Any], path: str
+) -> WireFault | None:
+    """What a dialect could not read of the free `data` of a record or credential of this kind."""
+    for dialect in dialects:
+        if kind in dialect.data:
+            try:
+                msgspec.convert(data, dialect.data[kind])
+            except msgspec.ValidationError as error:
+                return fault_of(error, path)
+    return None
 
 
 def members_of(call: Call) -> dict[str, Any]:

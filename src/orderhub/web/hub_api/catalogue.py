@@ -32,6 +32,7 @@ from orderhub.web.hub_api.bodies import (
     if_match,
     limit_of,
     members_of,
+    misfit,
     refuse,
     refuse_unknown_query,
 )
@@ -44,6 +45,7 @@ from orderhub.web.hub_api.catalogue_kinds import (
     item_shape,
     row_of,
 )
+from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.wording import refusal_body
 
 MAX_PAGE = 500
@@ -163,6 +165,10 @@ def _command(
             exists=((kind.record, "id", str(item_id)),),
         )
     change, doc = change_of(kind, row, current, if_version)
+    if not kind.members:
+        unfit = misfit(port(call).dialects, kind.record, getattr(doc, "data", {}), "doc.data")
+        if unfit is not None:
+            raise RowRefused(unfit)
     unique = [(kind.record, "uid", change.uid)] if change.uid else []
     if kind.unique and change.code:
         unique.append((kind.record, "code", change.code))

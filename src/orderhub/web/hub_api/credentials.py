@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -17,7 +17,17 @@ from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Refused, Route, Stop
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    Refused,
+    Route,
+    Stop,
+    invalid,
+)
 from orderhub.dialects.wiring import digest, encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
@@ -33,8 +43,10 @@ from orderhub.web.hub_api.bodies import (
     Body,
     Name,
     body_of,
+    converted,
     instant,
     limit_of,
+    misfit,
     refuse,
     refuse_unknown_query,
 )
@@ -50,6 +62,24 @@ _HIDDEN = "(digest)"
 
 Secret = Annotated[str, msgspec.Meta(min_length=4, max_length=2_000)]
 Life = Annotated[int, msgspec.Meta(ge=1, le=_MAX_LIFE_S)]
+
+
+class _Limit(msgspec.Struct):
+    calls: Annotated[int, msgspec.Meta(ge=0)]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)]
+
+
+class _TokenData(msgspec.Struct):
+    """What the hub reads of the data of its own tokens; `acts_as` is a vendor's identity by dialect."""
+
+    rate_limit: _Limit | None = None
+    acts_as: dict[str, str] = {}
+
+
+class _AnyData(msgspec.Struct):
+    """What it reads of every credential's."""
+
+    repeat_window_s: Annotated[int, msgspec.Meta(ge=1, le=MOST_WINDOW_S)] | None = None
 
 
 class NewCredential(Body, frozen=True, kw_only=True):
@@ -122,6 +152,9 @@ async def create_credential(call: Call, who: Caller) -> Answer:
     _check_kind(call, given, tenant)
     _check_reach(who, given.kind, given.scopes, tenant)
     reached = await _portfolio(call, who, given.tenants)
+    _refuse_faults(given.data)
+    data = {**_without_nulls(given.data), **_digested(given.digests)}
+    _refuse_misfit(call, given.kind, data)
     name, token, secret = _looked_up_by(given)
     credential = Credential(
         id=f"{given.kind}-{secrets.token_hex(6)}",
@@ -134,7 +167,7 @@ async def create_credential(call: Call, who: Caller) -> Answer:
         label=given.label,
         expires_at=_expiry(call, given.expires_at, given.expires_in_s),
         created_at=call.received_at,
-        data={**_checked_data(given.data), **_digested(given.digests)},
+        data=data,
     )
     shown = {**_shape(call, credential), **({"token": token} if token else {})}
     if secret:
@@ -182,17 +215,19 @@ async def change_credential(call: Call, who: Caller) -> Answer:
     """Another label, expiry, scopes or data."""
     tenant = await _tenant(call, who)
     given = body_of(call, CredentialChange)
-    data = _checked_data(given.data or {})
+    given_data = given.data or {}
+    _refuse_faults(given_data)
     expires_at = None if given.expires_at is None else _expiry(call, given.expires_at, None)
 
     def change(before: Credential) -> tuple[Credential, dict[str, str]]:
         scopes = before.scopes if given.scopes is None else given.scopes
         _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
-        merged = {**before.data, **data}
+        data = _without_nulls({**before.data, **given_data})
+        _refuse_misfit(call, before.kind, data)
         after = msgspec.structs.replace(
             before,
             scopes=scopes,
-            data={name: value for name, value in merged.items() if value is not None},
+            data=data,
             label=before.label if given.label is None else given.label,
             enabled=before.enabled if given.enabled is None else given.enabled,
             expires_at=before.expires_at if expires_at is None else expires_at,
@@ -292,24 +327,22 @@ async def _portfolio(call: Call, who: Caller, names: tuple[str, ...]) -> tuple[i
     return tuple([(await tenant_of(call, who, name)).id for name in names])
 
 
-def _checked_data(data: dict[str, Any]) -> dict[str, Any]:
-    """What the hub itself reads of it, when it is usable; a null member is one to be removed."""
+def _refuse_misfit(call: Call, kind: str, data: dict[str, Any]) -> None:
+    """Data that the hub, or the dialect whose kind this is, could not read when it is used."""
+    for model in (_TokenData, _AnyData) if kind == _HUB else (_AnyData,):
+        converted(data, model, "data")
+    unfit = misfit(port(call).dialects, kind, data, "data")
+    if unfit is not None:
+        raise invalid(unfit)
+
+
+def _refuse_faults(data: Mapping[str, Any]) -> None:
     if "faults" in data:
         raise refuse("data.faults", "faults are set at …/credentials/{id}/faults")
-    limit = data.get("rate_limit")
-    if limit is not None and not _is_limit(limit):
-        raise refuse("data.rate_limit", "rate_limit is {calls, seconds}, at most 3600 seconds")
-    window_s = data.get("repeat_window_s")
-    if window_s is not None and not (type(window_s) is int and 1 <= window_s <= MOST_WINDOW_S):
-        raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {MOST_WINDOW_S} seconds")
-    return data
 
 
-def _is_limit(limit: Any) -> bool:
-    if not isinstance(limit, dict):
-        return False
-    whole = all(type(limit.get(name)) is int for name in ("calls", "seconds"))
-    return whole and limit["calls"] >= 0 and 1 <= limit["seconds"] <= 3_600
+def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _digested(texts: dict[str, str]) -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pkgutil
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from orderhub import dialects
 from orderhub.core.values import Settings, Status
 from orderhub.dialects.contract import Media
 from orderhub.dialects.describing import INSTANT_SINCE_1970, Schema, members, whole
+from orderhub.dialects.finding import find_dialects
 from orderhub.web.hub_api import (
     answers,
     catalogue,
@@ -25,12 +24,13 @@ from orderhub.web.hub_api import (
     search,
     tenants,
 )
-from orderhub.web.hub_api.bodies import Name
+from orderhub.web.hub_api.bodies import Name, NoSwitches
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Row
 from orderhub.web.hub_api.shapes import ORDER_MEMBERS, SUMMARY_MEMBERS
 
 _TEXT = answers.TEXT
-DOORS = tuple(each.name for each in pkgutil.iter_modules(dialects.__path__) if each.ispkg)
+_DIALECTS = find_dialects()
+DOORS = tuple(each.name for each in _DIALECTS)
 
 
 def _fields(known: tuple[str, ...]) -> Schema:
@@ -135,16 +135,24 @@ _POOL_HISTORY = members(
 )
 
 
-def _settings(name: str, without: set[str]) -> type[msgspec.Struct]:
-    """The settings as they may be sent: each may be left out."""
-    kept = {
-        n: t for n, t in get_type_hints(Settings, include_extras=True).items() if n not in without
-    }
+def _any_of(name: str, types: dict[str, Any]) -> type[msgspec.Struct]:
+    """An object with these members, each of which may be left out."""
     return msgspec.defstruct(
         name,
-        [(n, t | msgspec.UnsetType, msgspec.UNSET) for n, t in kept.items()],
+        [(n, t | msgspec.UnsetType, msgspec.UNSET) for n, t in types.items()],
         forbid_unknown_fields=True,
     )
+
+
+_SWITCHES = _any_of(
+    "Switches", {each.name: each.data.get("settings", NoSwitches) for each in _DIALECTS}
+)
+
+
+def _settings(name: str, without: set[str]) -> type[msgspec.Struct]:
+    """The settings as they may be sent."""
+    types = {**get_type_hints(Settings, include_extras=True), "dialects": _SWITCHES}
+    return _any_of(name, {n: t for n, t in types.items() if n not in without})
 
 
 CHANGED_SETTINGS = _settings("ChangedSettings", {"name", "clock", "first_order_id"})

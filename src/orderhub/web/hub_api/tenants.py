@@ -20,10 +20,10 @@ from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, origin_i
 from orderhub.web.hub_api.bodies import (
     Body,
     Name,
+    NoSwitches,
     after_id,
     body_of,
     converted,
-    fault_of,
     instant,
     limit_of,
     members_of,
@@ -87,7 +87,7 @@ async def create_tenant(call: Call, who: Caller) -> Answer:
             "and is not operator",
         )
     allowed = set(Settings.__struct_fields__) - {"name", "clock"}
-    settings = _checked(given.settings, given.name, allowed, "settings")
+    settings = _checked(call, given.settings, given.name, allowed, "settings")
 
     def add(directory: Directory) -> Answer:
         if directory.tenant_named(given.name) is not None:
@@ -119,7 +119,7 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     """The members given replace the stored ones; `dialects` is merged one level deep."""
     tenant = await tenant_in_path(call, who)
     members = members_of(call)
-    _checked(members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
+    _checked(call, members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
 
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(settings_shape(accepted.result)))
@@ -129,7 +129,9 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     )
 
 
-def _checked(members: dict[str, Any], name: str, allowed: set[str], prefix: str = "") -> Settings:
+def _checked(
+    call: Call, members: dict[str, Any], name: str, allowed: set[str], prefix: str = ""
+) -> Settings:
     unknown = sorted(set(members) - allowed)
     if unknown:
         raise invalid(
@@ -138,10 +140,14 @@ def _checked(members: dict[str, Any], name: str, allowed: set[str], prefix: str 
                 for each in unknown
             )
         )
-    try:
-        return msgspec.convert({"name": name, **members}, Settings, strict=True)
-    except msgspec.ValidationError as error:
-        raise invalid(fault_of(error, prefix)) from None
+    settings = converted({"name": name, **members}, Settings, prefix)
+    doors = {dialect.name: dialect for dialect in port(call).dialects}
+    for door, switches in settings.dialects.items():
+        path = ".".join(part for part in (prefix, "dialects", door) if part)
+        if door not in doors:
+            raise refuse(path, f"{path}: the doors are {', '.join(doors)}")
+        converted(switches, doors[door].data.get("settings", NoSwitches), path)
+    return settings
 
 
 @guarded("clock")

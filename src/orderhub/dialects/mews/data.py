@@ -1,0 +1,65 @@
+"""What Mews' answers and rules read of the free `data` of products, services, categories and tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+_Text = str | None
+_Texts = dict[str, str] | None  # by language code
+_Flags = dict[str, bool]
+# Microseconds since 1970 UTC, up to the year 9999.
+_Instant = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999_999)]
+
+
+class CategoryData(msgspec.Struct):
+    created_at: _Instant = 0
+    updated_at: _Instant = 0
+    Classification: _Text = None
+    ExternalCode: _Text = None
+    LedgerAccountCode: _Text = None
+    PostingAccountCode: _Text = None
+    CostCenterCode: _Text = None
+
+
+class ServiceData(msgspec.Struct):
+    Names: _Texts = None
+    ShortNames: _Texts = None
+    Descriptions: _Texts = None
+    Promotions: _Flags = {}
+    BillAsPackage: bool = False
+    ExternalIdentifier: _Text = None
+
+
+class ProductData(msgspec.Struct):
+    created_at: _Instant = 0
+    updated_at: _Instant = 0
+    Names: _Texts = None
+    ExternalNames: _Texts = None
+    ShortNames: _Texts = None
+    Descriptions: _Texts = None
+    description: _Text = None
+    ChargingMode: str = "Once"
+    PostingMode: str = "Once"
+    IsDefault: bool = False
+    BillAsPackage: bool = False
+    Classifications: _Flags = {}
+    ExternalIdentifier: _Text = None
+    ConsumptionMoment: str = ""
+
+
+class Switches(msgspec.Struct, forbid_unknown_fields=True):
+    """Of a tenant: the id of its enterprise, and whether that is closed."""
+
+    enterprise: str = ""
+    disabled: bool = False
+
+
+class TokenData(msgspec.Struct):
+    """Members of an access token's `data`; `rate_limit` is calls in 30 seconds, 0 = none."""
+
+    client: str = ""
+    rebates: bool = False
+    company_billing: bool = True
+    rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None

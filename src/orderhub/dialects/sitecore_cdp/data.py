@@ -1,0 +1,13 @@
+"""What Sitecore CDP reads of a tenant's settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+
+class Switches(msgspec.Struct, forbid_unknown_fields=True):
+    """Of a tenant: calls a minute of one client key; the vendor documents no limit, 0 = none."""
+
+    requests_per_minute: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
