@@ -196,7 +196,15 @@ def test_conform_needs_an_order_it_can_read(tmp_path: Path, text: str | None) ->
     file = tmp_path / "order.json"
     if text is not None:
         file.write_text(text)
-    words = ["conform", "--base-url", "http://127.0.0.1:1", "--create", str(file)]
+    words = [
+        "conform",
+        "--base-url",
+        "http://127.0.0.1:1",
+        "--dialect",
+        "mews",
+        "--create",
+        str(file),
+    ]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert "holds no JSON" in " ".join(result.stderr.split())

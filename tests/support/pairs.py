@@ -7,9 +7,11 @@ from orderhub.conform.runner import PASSED, Runner
 from tests.support.hub import OPERATOR, HubUnderTest
 
 
-def runner_on(hub: HubUnderTest, dialect: str, operator: str = OPERATOR) -> Runner:
+def runner_on(
+    hub: HubUnderTest, dialect: str, operator: str = OPERATOR, of: type[Runner] = Runner
+) -> Runner:
     sample = golden_cases(dialect)[0].request
-    return Runner(hub.client, samples={dialect: sample}, operator_token=operator)
+    return of(hub.client, samples={dialect: sample}, operator_token=operator)
 
 
 async def passes(runner: Runner, case: Case) -> None:

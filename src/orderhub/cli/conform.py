@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +22,59 @@ def _known(named: list[str] | None, dialects: tuple[str, ...]) -> tuple[str, ...
     return tuple(named or dialects)
 
 
-def _body_in(file: Path) -> Any:
+def _body_in(file: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    if len(names) > 1:
+        raise typer.BadParameter("--create is an order of one dialect: say which with --dialect")
     try:
-        return json.loads(file.read_text())
+        body = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{file} holds no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise typer.BadParameter(f"{file} holds no JSON object")
+    return body
+
+
+def _server(url: str) -> str:
+    import httpx
+
+    with suppress(httpx.InvalidURL):
+        parts = httpx.URL(url)
+        if parts.scheme in ("http", "https") and parts.host:
+            return url
+    raise typer.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8080")
+
+
+def _both(**given: str) -> None:
+    """Two halves of one login: both or neither."""
+    if len({bool(value) for value in given.values()}) > 1:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter(f"{names} go together")
+
+
+def _writable(*files: Path | None) -> None:
+    """Told before the run, which may take long, and not after it."""
+    for file in files:
+        if file is not None:
+            try:
+                file.open("a").close()
+            except OSError as error:
+                raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from None
+
+
+def _tell(results: list[Any], base_url: str, json_file: Path | None, junit: Path | None) -> None:
+    """What came of it, on the screen, in the files that are asked for, and as the exit status."""
+    from orderhub.conform import report
+    from orderhub.conform.runner import FAILED
+
+    for line in report.lines(results):
+        typer.echo(line)
+    if json_file is not None:
+        text = json.dumps(report.as_json(results, base_url), ensure_ascii=False, indent=2)
+        json_file.write_text(f"{text}\n", "utf-8")
+    if junit is not None:
+        junit.write_bytes(report.as_junit(results))
+    if report.counts(results)[FAILED]:
+        raise typer.Exit(1)
 
 
 def conform(  # noqa: PLR0913, PLR0917 - one for each option
@@ -53,19 +102,27 @@ def conform(  # noqa: PLR0913, PLR0917 - one for each option
         bool, _option("Leave out what only the hub promises: keys, dry runs.")
     ] = False,
     create: Annotated[
-        Path | None, _option("A file with the body of an order that the server accepts.")
+        Path | None,
+        _option("A file with the body of an order that the server accepts; of one dialect."),
     ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that an answer may take.", min=0.1)] = 30,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the results as JSON.")
     ] = None,
     junit: Annotated[Path | None, _option("Write the results as JUnit XML.")] = None,
 ) -> None:
-    """Run a dialect's golden pairs and rules against any server; exit status 1 when one fails."""
-    from orderhub.conform import report, running
+    """Run a dialect's golden pairs and rules against any server.
+
+    Exit status 0 when all that was tried passed, 1 when a case failed, 2 when it could not begin.
+    """
+    from orderhub.conform import running
     from orderhub.conform.logins import Login
-    from orderhub.conform.runner import FAILED
 
     names = _known(dialect, running.DIALECTS)
+    _both(appkey=appkey, secret=secret)
+    _both(client_key=client_key, api_token=api_token)
+    body = None if create is None else _body_in(create, names)
+    _writable(json_file, junit)
     login = Login(
         token=token,
         client_token=client_token,
@@ -80,20 +137,13 @@ def conform(  # noqa: PLR0913, PLR0917 - one for each option
 
     results = asyncio.run(
         running.conform_server(
-            base_url,
+            _server(base_url),
             names,
             login=login,
             operator_token=operator_token,
             vendor_only=vendor_only,
-            create=None if create is None else _body_in(create),
+            create=body,
+            timeout_s=timeout,
         )
     )
-    for line in report.lines(results):
-        typer.echo(line)
-    if json_file is not None:
-        text = json.dumps(report.as_json(results, base_url), ensure_ascii=False, indent=2)
-        json_file.write_text(f"{text}\n")
-    if junit is not None:
-        junit.write_text(report.as_junit(results))
-    if report.counts(results)[FAILED]:
-        raise typer.Exit(1)
+    _tell(results, base_url, json_file, junit)

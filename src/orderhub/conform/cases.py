@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from orderhub.conform.compare import bytes_apart, compact, order_apart, values_apart
-from orderhub.conform.paths import PathMissing, at, blanked, filled
-from orderhub.conform.replies import Reply, is_success
+from orderhub.conform.paths import PathMissing, at, blanked, filled, without
+from orderhub.conform.replies import Reply, is_success, json_value
 
 HUB_PATH = "/hub/"
 
@@ -134,7 +134,7 @@ def request_of(given: Mapping[str, Any], sign: Mapping[str, str] | None) -> Requ
 
 
 def _golden_check(response: Mapping[str, Any]) -> Check:
-    ignored = response.get("ignore") or ()
+    ignored, optional = response.get("ignore") or (), response.get("optional") or ()
 
     def check(replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
         reply = replies[-1]
@@ -145,7 +145,7 @@ def _golden_check(response: Mapping[str, Any]) -> Check:
             if found != value:
                 wrong.append(f"header {name}: expected {value!r}, got {found!r}")
         exact = bool(response.get("exact"))
-        return wrong + body_wrong(reply.body, body, ignored=ignored, exact=exact)
+        return wrong + body_wrong(reply.body, body, ignored=ignored, optional=optional, exact=exact)
 
     return check
 
@@ -156,16 +156,32 @@ def status_wrong(reply: Reply, expected: int) -> list[str]:
     return [f"status: expected {expected}, got {reply.status}"]
 
 
-def body_wrong(got: bytes, expected: Any, *, ignored: Sequence[str], exact: bool) -> list[str]:
-    """What differs. Ignored members need only be of the same type; `exact` compares bytes all the same."""
+def body_wrong(
+    got: bytes,
+    expected: Any,
+    *,
+    ignored: Sequence[str],
+    optional: Sequence[str] = (),
+    exact: bool,
+) -> list[str]:
+    """What differs. `exact` compares bytes.
+
+    ignored    members that need only be of the same type
+    optional   likewise, and they may be missing
+    """
     if expected is None:
         return [] if not got else [f"body: expected none, got {got[:80]!r}"]
     try:
-        found = json.loads(got, parse_float=Decimal)
-    except ValueError:
-        return [f"body: not JSON: {got[:80]!r}"]
+        found = json_value(got)
+    except ValueError as error:
+        return [f"body: not JSON: {error}: {got[:80]!r}"]
+    for path in optional:
+        try:
+            at(found, path)
+        except PathMissing:
+            expected = without(expected, path)
     try:
-        expected = with_values_of(expected, found, ignored)
+        expected = with_values_of(expected, found, (*ignored, *optional))
     except PathMissing as missing:
         return values_apart(expected, found) or [f"{missing.path}: missing"]
     if exact:

@@ -26,12 +26,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The shape of an error: a status, the members of the body, and those of them whose value is known."""
+    """The shape of an answer: a status, the members of the body, and those of them whose value is known.
+
+    optional   members that may be there besides; None = any
+    """
 
     status: int
     members: Mapping[str, type]
     values: Mapping[str, Any] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
+    optional: frozenset[str] | None = frozenset()
 
     def wrong(self, status: int, body: Any) -> list[str]:
         wrong = []
@@ -42,11 +45,13 @@ class Envelope:
         for name, kind in self.members.items():
             if name not in body:
                 wrong.append(f"$.{name}: missing")
-            elif not isinstance(body[name], kind):
+            elif not isinstance(body[name], kind) or isinstance(body[name], bool):
                 wrong.append(f"$.{name}: expected {kind.__name__}, got {body[name]!r}")
         for name, value in self.values.items():
             if name in body and body[name] != value:
                 wrong.append(f"$.{name}: expected {value!r}, got {body[name]!r}")
+        if self.optional is None:
+            return wrong
         more = [name for name in body if name not in self.members and name not in self.optional]
         return wrong + [f"$.{name}: not expected" for name in more]
 
@@ -56,6 +61,7 @@ class Door:
     """One vendor.
 
     errors     how it words each kind of error
+    taken      what it answers to an order that it takes
     open       paths that anybody may call
     number     path in the answer of a create: what the order is called by
     read_back  the request that shows it: `{{number}}` is its name, `{{order.x}}` a member of the create
@@ -65,6 +71,7 @@ class Door:
     """
 
     errors: Mapping[Kind, Envelope]
+    taken: Envelope
     number: str
     read_back: Request
     other: tuple[str, Any]
@@ -161,6 +168,7 @@ def _anqicms() -> Mapping[Kind, Envelope]:
 DOORS: dict[str, Door] = {
     "anqicms": Door(
         errors=_anqicms(),
+        taken=Envelope(200, {"code": int, "msg": str, "data": dict}, {"code": 0}),
         number="$.data.order_id",
         read_back=Request("GET", "/api/order/detail", {"order_id": "{{number}}"}),
         other=("remark", "another remark"),
@@ -182,12 +190,14 @@ DOORS: dict[str, Door] = {
     ),
     "kakaclo": Door(
         errors=_kakaclo(),
+        taken=Envelope(200, {"code": int, "message": str, "data": int}, {"code": 10000}),
         number="$.data",
         read_back=Request("GET", "/openapi/v1/order/order", {"ids": "{{number}}"}),
         other=("remark", "another remark"),
     ),
     "mews": Door(
         errors=_mews(),
+        taken=Envelope(200, {"OrderId": str}),
         number="$.OrderId",
         read_back=Request(
             "POST",
@@ -205,6 +215,7 @@ DOORS: dict[str, Door] = {
     ),
     "sitecore_cdp": Door(
         errors=_sitecore(),
+        taken=Envelope(201, {"ref": str, "href": str}, optional=None),
         number="$.ref",
         read_back=Request("GET", "/v2.1/orders/{{number}}"),
         other=("price", 51),
@@ -213,6 +224,7 @@ DOORS: dict[str, Door] = {
     ),
     "tours4fun": Door(
         errors=_tours(),
+        taken=Envelope(200, {"code": int, "msg": str, "data": dict}, {"code": 0}),
         number="$.data.order_id",
         read_back=Request("POST", "/v2/order/detail", body={"order_id": "{{number}}"}),
         other=("departure_address", "another address"),

@@ -86,12 +86,11 @@ def _resigned(request: Request, sample: Request, login: Login) -> Request:
 
 
 def _with_tokens(request: Request, sample: Request, login: Login) -> Request:
-    if not login.access_token or not isinstance(request.body, dict):
+    if not isinstance(request.body, dict):
         return request
     # The client token names the application: a sandbox of the hub's knows the demo's.
-    given = {"AccessToken": login.access_token}
-    if login.client_token:
-        given["ClientToken"] = login.client_token
+    named = {"AccessToken": login.access_token, "ClientToken": login.client_token}
+    given = {name: token for name, token in named.items() if token}
     body = {
         name: given[name] if name in given and value == sample.body.get(name) else value
         for name, value in request.body.items()

@@ -51,6 +51,18 @@ def _put(value: Any, way: list[str], instead: Any) -> Any:
     }
 
 
+def without(value: Any, path: str) -> Any:
+    """A copy that lacks the member at the path, which leads through objects only."""
+    return _without(value, steps(path))
+
+
+def _without(value: Any, way: list[str]) -> Any:
+    step, *rest = way
+    if not rest:
+        return {name: each for name, each in value.items() if name != step}
+    return {**value, step: _without(value[step], rest)}
+
+
 def filled(value: Any, saved: Mapping[str, Any]) -> Any:
     """Every `{{name}}` in texts replaced; other values as they are."""
     if not saved:

@@ -11,6 +11,23 @@ from typing import Any
 _VENDORS_SUCCESS = (0, 10000)
 
 
+def json_value(body: bytes) -> Any:
+    """The JSON value with exact numbers. Raises ValueError with what is wrong with it.
+
+    Stricter than Python: NaN is no JSON, and half a surrogate pair is no character.
+    """
+    try:
+        value = json.loads(body, parse_float=Decimal, parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Status, headers by their lower-case names, and the very bytes."""
@@ -22,8 +39,8 @@ class Reply:
     def value(self) -> Any:
         """The JSON value with exact numbers, or None when the body is none."""
         try:
-            return json.loads(self.body, parse_float=Decimal)
-        except (ValueError, RecursionError):
+            return json_value(self.body)
+        except ValueError:
             return None
 
 

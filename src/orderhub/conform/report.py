@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -23,21 +24,26 @@ def score(results: Sequence[Result]) -> float:
     return 100 * found[PASSED] / tried if tried else 0.0
 
 
-def lines(results: Sequence[Result]) -> Iterator[str]:
-    """For people: every failure with what differs, why cases were skipped, then the scores."""
+def by_dialect(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
+    """The results of each dialect, in the order in which they were tried."""
+    found: dict[str, list[Result]] = {}
     for each in results:
-        if each.outcome == FAILED:
+        found.setdefault(each.case.dialect, []).append(each)
+    return list(found.items())
+
+
+def lines(results: Sequence[Result]) -> Iterator[str]:
+    """For people: every failure with what differs, why cases were not tried, then the scores."""
+    for each in results:
+        if each.outcome == FAILED and not each.why:
             yield f"FAILED {each.case.dialect}: {each.case.name} ({each.case.title})"
             for difference in each.differences:
-                yield f"       {difference}"
-    reasons: dict[str, int] = {}
-    for each in results:
-        if each.outcome == SKIPPED:
-            reasons[each.why] = reasons.get(each.why, 0) + 1
-    for why, number in reasons.items():
-        yield f"skipped {number}: {why}"
-    for dialect in dict.fromkeys(each.case.dialect for each in results):
-        yield _score_line(dialect, [each for each in results if each.case.dialect == dialect])
+                yield f"       {printable(difference)}"
+    untried = Counter((each.outcome, each.why) for each in results if each.why)
+    for (outcome, why), number in sorted(untried.items()):
+        yield f"{outcome if outcome == SKIPPED else outcome.upper()} {number}: {printable(why)}"
+    for dialect, own in by_dialect(results):
+        yield _score_line(dialect, own)
 
 
 def _score_line(dialect: str, results: Sequence[Result]) -> str:
@@ -54,10 +60,11 @@ def _percent(value: float) -> str:
 
 
 def as_json(results: Sequence[Result], base_url: str) -> dict[str, Any]:
+    """The scores, of all and of each dialect, and every case."""
     return {
         "base_url": base_url,
-        "score": round(score(results), 2),
-        **counts(results),
+        **_scored(results),
+        "dialects": {name: _scored(own) for name, own in by_dialect(results)},
         "cases": [
             {
                 "dialect": each.case.dialect,
@@ -74,25 +81,31 @@ def as_json(results: Sequence[Result], base_url: str) -> dict[str, Any]:
     }
 
 
-def as_junit(results: Sequence[Result]) -> str:
+def _scored(results: Sequence[Result]) -> dict[str, Any]:
+    return {"score": round(score(results), 2), **counts(results)}
+
+
+def as_junit(results: Sequence[Result]) -> bytes:
     """JUnit XML: a suite for each dialect."""
-    root = ET.Element("testsuites", name="orderhub conform")
-    for dialect in dict.fromkeys(each.case.dialect for each in results):
-        own = [each for each in results if each.case.dialect == dialect]
-        found = counts(own)
-        suite = ET.SubElement(
-            root,
-            "testsuite",
-            name=dialect,
-            tests=str(len(own)),
-            failures=str(found[FAILED]),
-            skipped=str(found[SKIPPED]),
-            time=f"{sum(each.seconds for each in own):.3f}",
-        )
+    root = ET.Element("testsuites", name="orderhub conform", **_totals(results))
+    for dialect, own in by_dialect(results):
+        suite = ET.SubElement(root, "testsuite", name=dialect, **_totals(own))
         for each in own:
             _test_case(suite, each)
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _totals(results: Sequence[Result]) -> dict[str, Any]:
+    found = counts(results)
+    return {
+        "tests": str(len(results)),
+        "failures": str(found[FAILED]),
+        "errors": "0",
+        "skipped": str(found[SKIPPED]),
+        "time": f"{sum(each.seconds for each in results):.3f}",
+    }
 
 
 def _test_case(suite: ET.Element, result: Result) -> None:
@@ -100,17 +113,17 @@ def _test_case(suite: ET.Element, result: Result) -> None:
         suite,
         "testcase",
         classname=f"{result.case.dialect}.{result.case.kind}",
-        name=_printable(result.case.name),
+        name=printable(result.case.name),
         time=f"{result.seconds:.4f}",
     )
     if result.outcome == FAILED:
-        told = [_printable(each) for each in result.differences]
+        told = [printable(each) for each in result.differences]
         failure = ET.SubElement(case, "failure", message=told[0])
         failure.text = "\n".join(told)
     elif result.outcome == SKIPPED:
         ET.SubElement(case, "skipped", message=result.why)
 
 
-def _printable(text: str) -> str:
-    """XML knows no control characters."""
+def printable(text: str) -> str:
+    """Without control characters: XML knows none, and a terminal would obey them."""
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)

@@ -187,11 +187,11 @@ class _Maker:
 
     def of_orders(self) -> Iterator[Case]:
         order = self._create()
-        yield self._case("create", "An order is taken", _accepted, order)
+        yield self._case("create", "An order is taken", self._taken, order)
         yield self._case(
             "create: JSON",
             "The answer says that it is JSON",
-            _is_json,
+            self._is_json,
             self._create(),
         )
         spaced = replace(
@@ -200,7 +200,7 @@ class _Maker:
         yield self._case(
             "create: spelled out",
             "Escapes and spaces in the JSON change nothing",
-            _accepted,
+            self._taken,
             spaced,
         )
         yield self._case(
@@ -214,19 +214,48 @@ class _Maker:
         yield self._case(
             "create: read back",
             "What was created is shown under its number",
-            _shows_number,
+            self._shows_it,
             replace(order, save={"number": self._door.number}),
             self._door.read(order),
         )
 
-    def _two_orders(self, replies: Sequence[Reply], _saved: Mapping[str, Any]) -> list[str]:
-        wrong = [line for reply in replies for line in _accepted([reply], {})]
+    def _taken(self, replies: Sequence[Reply], _saved: Mapping[str, Any]) -> list[str]:
+        reply = replies[-1]
+        wrong = self._door.taken.wrong(reply.status, reply.value())
         if wrong:
-            return wrong
+            return [*wrong, f"answer: {reply.body[:200]!r}"]
         try:
-            first, second = (at(reply.value(), self._door.number) for reply in replies)
+            number = at(reply.value(), self._door.number)
         except PathMissing as missing:
             return [f"{missing.path}: missing"]
+        return [] if number else [f"{self._door.number}: expected a number, got {number!r}"]
+
+    def _is_json(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        kind = replies[-1].headers.get("content-type", "")
+        wrong = self._taken(replies, saved)
+        if not kind.startswith("application/json"):
+            wrong.append(f"content-type: expected application/json, got {kind!r}")
+        return wrong
+
+    def _shows_it(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        wrong = self._taken(replies[:1], saved)
+        reply, number = replies[-1], saved["number"]
+        if reply.status != 200 or not (succeeded(reply) and _shows(reply, number)):
+            wrong.append(f"{number} is not in the answer: {reply.status} {reply.body[:200]!r}")
+        return wrong
+
+    def _shows_nothing(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        wrong = self._taken(replies[:1], saved)
+        reply, number = replies[-1], saved["number"]
+        if succeeded(reply) and _shows(reply, number):
+            wrong.append(f"the order {number} of the dry run is there: {reply.body[:200]!r}")
+        return wrong
+
+    def _two_orders(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        wrong = [line for reply in replies for line in self._taken([reply], saved)]
+        if wrong:
+            return wrong
+        first, second = (at(reply.value(), self._door.number) for reply in replies)
         return [] if first != second else [f"both answers say {first}"]
 
     # --- what the hub promises beyond the vendors
@@ -242,7 +271,7 @@ class _Maker:
         yield self._case(
             "key: a repeat",
             "The same request under the same key is answered with the same bytes",
-            _replayed,
+            self._replayed,
             keyed(order, key),
             keyed(order, key),
             of_hub=True,
@@ -251,7 +280,7 @@ class _Maker:
         yield self._case(
             "key: a third time",
             "A repeat of a repeat is still the first answer",
-            _replayed,
+            self._replayed,
             *[keyed(order, key)] * 3,
             of_hub=True,
         )
@@ -276,12 +305,27 @@ class _Maker:
         yield self._case(
             "key: refused before",
             "A call that was refused binds no key",
-            _accepted,
+            self._not_replayed,
             keyed(broken, key),
             keyed(order, key),
             of_hub=True,
             free=True,
         )
+
+    def _replayed(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        first, last = replies[0], replies[-1]
+        wrong = self._taken([first], saved)
+        if (first.status, first.body) != (last.status, last.body):
+            wrong.append(f"first {first.status} {first.body[:120]!r}, then {last.body[:120]!r}")
+        if last.headers.get("idempotent-replayed") != "true":
+            wrong.append("header Idempotent-Replayed: missing")
+        return wrong
+
+    def _not_replayed(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        wrong = self._taken(replies, saved)
+        if "idempotent-replayed" in replies[-1].headers:
+            wrong.append("an answer that was not to be kept was replayed")
+        return wrong
 
     def of_dry_runs(self) -> Iterator[Case]:
         def dry(request: Request) -> Request:
@@ -291,7 +335,7 @@ class _Maker:
         yield self._case(
             "dry run: says so",
             "A dry run is accepted and says that it is one",
-            _was_dry,
+            self._was_dry,
             dry(order),
             of_hub=True,
         )
@@ -304,20 +348,36 @@ class _Maker:
             order,
             of_hub=True,
         )
+        order = dry(self._create())
+        yield self._case(
+            "dry run: nothing to read",
+            "What a dry run would have created is not shown under its number",
+            self._shows_nothing,
+            replace(order, save={"number": self._door.number}),
+            self._door.read(order),
+            of_hub=True,
+        )
         order, key = self._create(), secrets.token_hex(12)
         yield self._case(
             "dry run: binds no key",
             "A key shown with a dry run is free afterwards",
-            _not_replayed,
+            self._not_replayed,
             with_headers(dry(order), Idempotency_Key=key),
             with_headers(order, Idempotency_Key=key),
             of_hub=True,
         )
 
-    @staticmethod
-    def _same_shape(replies: Sequence[Reply], _saved: Mapping[str, Any]) -> list[str]:
+    def _was_dry(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
+        wrong = self._taken(replies, saved)
+        if replies[-1].headers.get("hub-dry-run") != "true":
+            wrong.append("header Hub-Dry-Run: missing in the answer")
+        return wrong
+
+    def _same_shape(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
         dry, real = replies
-        wrong = _accepted([real], {})
+        wrong = self._taken([real], saved)
+        if "hub-dry-run" in real.headers:
+            wrong.append("header Hub-Dry-Run: the real call says that it is a dry run")
         if dry.status != real.status:
             wrong.append(f"status: {dry.status} when dry, {real.status} when real")
         if _members(dry.value()) != _members(real.value()):
@@ -333,46 +393,14 @@ def _members(value: Any) -> Any:
     return None
 
 
-def _accepted(replies: Sequence[Reply], _saved: Mapping[str, Any]) -> list[str]:
-    reply = replies[-1]
-    return [] if succeeded(reply) else [f"refused: {reply.status} {reply.body[:200]!r}"]
+def _values(value: Any) -> Iterator[Any]:
+    """All that stands in a JSON value and is neither object nor array."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _values(each)
+    else:
+        yield value
 
 
-def _is_json(replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
-    kind = replies[-1].headers.get("content-type", "")
-    wrong = _accepted(replies, saved)
-    if not kind.startswith("application/json"):
-        wrong.append(f"content-type: expected application/json, got {kind!r}")
-    return wrong
-
-
-def _shows_number(replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
-    wrong = _accepted(replies, saved)
-    number = str(saved["number"])
-    if not wrong and number not in replies[-1].body.decode("utf-8", "replace"):
-        wrong.append(f"{number} is not in the answer: {replies[-1].body[:200]!r}")
-    return wrong
-
-
-def _replayed(replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
-    first, last = replies[0], replies[-1]
-    wrong = _accepted(replies, saved)
-    if (first.status, first.body) != (last.status, last.body):
-        wrong.append(f"first {first.status} {first.body[:120]!r}, then {last.body[:120]!r}")
-    if last.headers.get("idempotent-replayed") != "true":
-        wrong.append("header Idempotent-Replayed: missing")
-    return wrong
-
-
-def _not_replayed(replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
-    wrong = _accepted(replies, saved)
-    if "idempotent-replayed" in replies[-1].headers:
-        wrong.append("the dry run was kept and replayed")
-    return wrong
-
-
-def _was_dry(replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
-    wrong = _accepted(replies, saved)
-    if replies[-1].headers.get("hub-dry-run") != "true":
-        wrong.append("header Hub-Dry-Run: missing in the answer")
-    return wrong
+def _shows(reply: Reply, number: Any) -> bool:
+    return any(str(each) == str(number) for each in _values(reply.value()))

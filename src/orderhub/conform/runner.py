@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,11 +18,17 @@ from orderhub.conform.paths import PathMissing, at, filled
 from orderhub.conform.replies import Reply, succeeded
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+_MOST_BYTES = 10_000_000
+# A server that lets so many cases wait in vain is away: the others would wait as long for nothing.
+_MOST_SILENT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a case. `differences` says why it failed, `why` why it was skipped."""
+    """What became of a case. `differences` says why it failed, `why` why it was not even tried.
+
+    One that failed without being tried counts like any other: nobody knows that it would have passed.
+    """
 
     case: Case
     outcome: str
@@ -32,6 +39,14 @@ class Result:
 
 class StepFailed(Exception):
     """A request that only prepares the one under test was refused."""
+
+
+class NoAnswer(Exception):
+    """The server gave no answer that could be compared. `is_silent`: it was waited for in vain."""
+
+    def __init__(self, why: str, *, is_silent: bool) -> None:
+        super().__init__(why)
+        self.is_silent = is_silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,7 @@ class Runner:
     samples         dialect -> a request with the credentials that the golden pairs use
     operator_token  a hub operator's token: opens sandboxes, moves clocks, ships orders; empty = no such thing
     vendor_only     leave out what the hub promises beyond the vendor
+    timeout_s       how long an answer may take until its last byte
     """
 
     client: httpx.AsyncClient
@@ -58,6 +74,8 @@ class Runner:
     samples: dict[str, Request] = field(default_factory=dict)
     operator_token: str = ""
     vendor_only: bool = False
+    timeout_s: float = 30.0
+    _silent: int = 0
     _places: dict[str, Place] = field(default_factory=dict)
     _clocks: dict[str, str] = field(default_factory=dict)
 
@@ -73,13 +91,18 @@ class Runner:
         why = self._why_not(case)
         if why:
             return Result(case, SKIPPED, why=why)
+        if self._silent >= _MOST_SILENT:
+            why = f"not tried: {_MOST_SILENT} cases in a row waited for an answer in vain"
+            return Result(case, FAILED, differences=(why,), why=why)
         started = time.perf_counter()
+        silent, self._silent = self._silent, 0
         try:
             wrong = await self._differences(case)
         except StepFailed as failed:
             wrong = [str(failed)]
-        except httpx.HTTPError as error:
-            wrong = [f"no answer: {type(error).__name__}: {error}"]
+        except NoAnswer as error:
+            wrong = [str(error)]
+            self._silent = silent + 1 if error.is_silent else 0
         seconds = time.perf_counter() - started
         return Result(case, FAILED if wrong else PASSED, seconds, tuple(wrong))
 
@@ -124,7 +147,7 @@ class Runner:
     async def send(
         self, case: Case, place: Place, request: Request, saved: dict[str, Any]
     ) -> Reply:
-        """One request, with credentials and signature. Raises httpx.HTTPError when no answer comes."""
+        """One request, with credentials and signature. Raises NoAnswer when none comes."""
         if request.is_operators:
             request = in_tenant(request, case.tenant, place.tenant)
             request = with_headers(request, Authorization=f"Bearer {self.operator_token}")
@@ -135,19 +158,40 @@ class Runner:
         query = {name: str(value) for name, value in filled(request.query, saved).items()}
         if request.sign is not None:
             query |= signature(request.sign, content or b"")
-        self.client.cookies.clear()
-        answer = await self.client.request(
+        reply = await self._ask(
             request.method,
             filled(request.path, saved),
             params=query or None,
-            headers=dict(filled(request.headers, saved)),
+            headers=header_bytes(filled(request.headers, saved)),
             content=content,
         )
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        body = answer.content
+        body = reply.body
         for given, written in renamed(self.samples.get(case.dialect), place.login):
             body = body.replace(given, written)
-        return Reply(answer.status_code, headers, body)
+        return replace(reply, body=body)
+
+    async def _ask(self, method: str, path: str, **more: Any) -> Reply:
+        """The answer, whole, if it comes in time and is of a size. Raises NoAnswer."""
+        self.client.cookies.clear()
+        body = bytearray()
+        try:
+            async with (
+                asyncio.timeout(self.timeout_s),
+                self.client.stream(method, path, **more) as answer,
+            ):
+                async for part in answer.aiter_bytes():
+                    body += part
+                    if len(body) > _MOST_BYTES:
+                        why = f"no answer: more than {_MOST_BYTES:,} bytes"
+                        raise NoAnswer(why, is_silent=False)
+        except (TimeoutError, httpx.TimeoutException):
+            why = f"no answer within {self.timeout_s:g} s"
+            raise NoAnswer(why, is_silent=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            why = f"no answer: {type(error).__name__}: {error}".removesuffix(": ")
+            raise NoAnswer(why, is_silent=isinstance(error, httpx.ConnectError)) from None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Reply(answer.status_code, headers, bytes(body))
 
     # --- the hub's sandboxes and clocks
 
@@ -157,16 +201,20 @@ class Runner:
             return Place(case.tenant, self.login)
         if case.anywhere and case.dialect in self._places:
             return self._places[case.dialect]
-        made = await self._operate("POST", "/hub/v1/sandboxes", {"dialect": case.dialect})
-        login = of_sandbox(case.dialect, made)
-        place = Place(made["tenant"], login, is_own=not case.anywhere)
+        path = "/hub/v1/sandboxes"
+        made = await self._operate("POST", path, {"dialect": case.dialect})
+        try:
+            login = of_sandbox(case.dialect, made)
+            place = Place(made["tenant"], login, is_own=not case.anywhere)
+        except (LookupError, TypeError, AttributeError):
+            raise StepFailed(f"POST {path}: no sandbox in the answer: {str(made)[:200]}") from None
         if case.anywhere:
             self._places[case.dialect] = place
         return place
 
     async def _leave(self, place: Place) -> None:
         """Nothing of the sandbox stays. No verdict on a case hangs on it."""
-        with suppress(httpx.HTTPError, StepFailed):
+        with suppress(NoAnswer, StepFailed):
             await self._operate("DELETE", f"/hub/v1/sandboxes/{place.tenant}")
 
     async def _set_clock(self, case: Case, place: Place) -> None:
@@ -177,12 +225,11 @@ class Runner:
         self._clocks[place.tenant] = case.clock
 
     async def _operate(self, method: str, path: str, body: Any = None) -> Any:
-        answer = await self.client.request(
-            method, path, json=body, headers={"Authorization": f"Bearer {self.operator_token}"}
-        )
-        if not answer.is_success:
-            raise StepFailed(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-        return answer.json() if answer.content else None
+        headers = header_bytes({"Authorization": f"Bearer {self.operator_token}"})
+        reply = await self._ask(method, path, json=body, headers=headers)
+        if not 200 <= reply.status < 300:
+            raise StepFailed(f"{method} {path}: {reply.status} {reply.body[:200]!r}")
+        return reply.value()
 
 
 def _save(request: Request, reply: Reply, saved: dict[str, Any]) -> None:
@@ -202,6 +249,11 @@ def in_tenant(request: Request, written: str, tenant: str) -> Request:
         for name, value in request.query.items()
     }
     return replace(request, path=path, query=query)
+
+
+def header_bytes(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Headers for the wire; what is no ASCII goes out as UTF-8."""
+    return {name.encode(): value.encode() for name, value in headers.items()}
 
 
 def body_bytes(request: Request, saved: dict[str, Any]) -> bytes | None:

@@ -14,7 +14,7 @@ from orderhub.conform.rules import rule_cases
 from orderhub.conform.runner import Result, Runner
 
 DIALECTS = tuple(sorted(DOORS))
-_TIMEOUT_S = 30
+TIMEOUT_S = 30.0
 
 
 def all_cases(dialects: Sequence[str], create: Any = None) -> list[Case]:
@@ -34,6 +34,7 @@ async def conform(
     operator_token: str = "",
     vendor_only: bool = False,
     create: Any = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> list[Result]:
     """Every case of the dialects, in order, over a client whose base URL is the server's."""
     runner = Runner(
@@ -42,11 +43,14 @@ async def conform(
         samples={each: golden_cases(each)[0].request for each in dialects},
         operator_token=operator_token,
         vendor_only=vendor_only,
+        timeout_s=timeout_s,
     )
     return await runner.run(all_cases(dialects, create))
 
 
-async def conform_server(base_url: str, dialects: Sequence[str], **more: Any) -> list[Result]:
+async def conform_server(
+    base_url: str, dialects: Sequence[str], *, timeout_s: float = TIMEOUT_S, **more: Any
+) -> list[Result]:
     """As `conform`, over a client of its own."""
-    async with httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S) as client:
-        return await conform(client, dialects, **more)
+    async with httpx.AsyncClient(base_url=base_url, timeout=timeout_s) as client:
+        return await conform(client, dialects, timeout_s=timeout_s, **more)
