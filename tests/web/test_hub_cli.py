@@ -51,6 +51,71 @@ def test_without_a_server_they_work_on_the_database(database_url: str) -> None:
     assert orderhub(database_url, "clock", "run", "acme", "--real")["mode"] == "real"
 
 
+def test_a_vendors_credential_is_made_with_all_that_the_api_takes(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDERHUB_SECRET_KEY", SECRET_KEY)
+    for name in ("acme", "other"):
+        orderhub(sqlite_url, "tenant", "create", name, "--set", "sandbox=true")
+    made = orderhub(
+        sqlite_url,
+        *("token", "create", "acme", "--kind", "mews", "--shown", "access-1", "--digest"),
+        *("client_token=client-1", "--data", "repeat_window_s=60", "--data", "note=a text"),
+        *("--reaches", "acme", "--reaches", "other", "--scope", "dialects"),
+        *("--expires-at", "2030-01-01T00:00:00Z", "--label", "till"),
+    )
+    assert made["token"] == "access-1"
+    assert made["data"]["repeat_window_s"] == 60
+    assert made["data"]["note"] == "a text"
+    assert made["data"]["client_token"] == "(digest)"
+    assert made["expires_at"] == "2030-01-01T00:00:00Z"
+    signed = ("--kind", "tours4fun", "--name", "app-1", "--secret", "secret-1")
+    assert orderhub(sqlite_url, "token", "create", "acme", *signed)["secret"] == "secret-1"
+    of_mews = orderhub(sqlite_url, "token", "list", "acme", "--kind", "mews")
+    assert [each["id"] for each in of_mews] == [made["id"]]
+
+
+def test_a_credential_is_shown_changed_and_told_what_to_meet(sqlite_url: str) -> None:
+    orderhub(sqlite_url, "tenant", "create", "acme", "--set", "sandbox=true")
+    made = orderhub(
+        sqlite_url,
+        "token",
+        "create",
+        "acme",
+        "--kind",
+        "kakaclo",
+        "--shown",
+        "mine",
+        "--label",
+        "x",
+    )
+    one = ("acme", made["id"])
+    shown = orderhub(sqlite_url, "token", "show", *one)
+    assert "token" not in shown
+    assert (shown["label"], shown["data"]) == ("x", {})
+    limit = '{"calls": 3, "seconds": 30}'
+    orderhub(sqlite_url, "token", "change", *one, "--data", f"rate_limit={limit}", "--no-enabled")
+    changed = orderhub(sqlite_url, "token", "change", *one, "--label", "", "--scope", "dialects")
+    assert (changed["label"], changed["scopes"]) == (None, ["dialects"])
+    assert (changed["data"], changed["enabled"]) == ({"rate_limit": json.loads(limit)}, False)
+    again = orderhub(sqlite_url, "token", "change", *one, "--data", "rate_limit=null", "--enabled")
+    assert (again["data"], again["enabled"]) == ({}, True)
+    assert orderhub(sqlite_url, "token", "rotate", *one, "--shown", "new one")["token"] == "new one"
+    met = ("--fault", "error_after", "--fault", '{"kind": "delay", "delay_s": 2, "times": 3}')
+    plan = orderhub(sqlite_url, "token", "faults", *one, *met)["faults"]
+    assert [(each["kind"], each["times"]) for each in plan] == [("error_after", 1), ("delay", 3)]
+    assert orderhub(sqlite_url, "token", "faults", *one)["faults"] == plan
+    assert orderhub(sqlite_url, "token", "faults", *one, "--clear") == {"faults": []}
+
+
+def test_a_name_stays_one_part_of_the_path(sqlite_url: str) -> None:
+    orderhub(sqlite_url, "tenant", "create", "acme")
+    made = orderhub(sqlite_url, "token", "create", "acme", "--scope", "pools")
+    for name in ("acme/credentials?x=", "../tenants/acme", "a b", "%"):
+        orderhub(sqlite_url, "token", "list", name, fails=True)
+    orderhub(sqlite_url, "token", "show", "acme", f"{made['id']}?x=1", fails=True)
+
+
 def test_what_is_refused_is_said_in_one_sentence(sqlite_url: str) -> None:
     orderhub(sqlite_url, "tenant", "create", "acme")
     for words, says in (

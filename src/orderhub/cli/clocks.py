@@ -15,9 +15,9 @@ At = Annotated[str | None, typer.Option(help="ISO 8601 with an offset; none = th
 
 
 def _move(tenant: str, database: str | None, token: str | None, **body: Any) -> None:
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import path_of, run, show
 
-    path = f"/hub/v1/tenants/{tenant}/clock"
+    path = path_of("tenants", tenant, "clock")
     given = {name: value for name, value in body.items() if value is not None}
     show(run("POST", path, json=given, database=database, token=token))
 
@@ -54,8 +54,7 @@ def run(
 @app.command()
 def show(tenant: Tenant, database: Database = None, token: Token = None) -> None:
     """The tenant's time beside the wall's."""
-    from orderhub.cli.session import run as ask
-    from orderhub.cli.session import show as print_json
+    from orderhub.cli import session
 
-    path = f"/hub/v1/tenants/{tenant}/clock"
-    print_json(ask("GET", path, database=database, token=token))
+    path = session.path_of("tenants", tenant, "clock")
+    session.show(session.run("GET", path, database=database, token=token))

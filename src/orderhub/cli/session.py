@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import secrets
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -115,10 +116,44 @@ def run(method: str, path: str, **more: Any) -> Any:
         raise typer.Exit(2) from None
 
 
-def every(path: str, **more: Any) -> list[Any]:
+def path_of(*parts: str) -> str:
+    """The path of a resource in the hub's API; whatever a part holds, it stays one part."""
+    return "/hub/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def members(option: str, pairs: list[str] | None) -> dict[str, Any]:
+    """`name=value` pairs as an object, each value as JSON where it is some, else as the text it is."""
+    import msgspec
+
+    found: dict[str, Any] = {}
+    for name, text in texts(option, pairs).items():
+        try:
+            found[name] = msgspec.json.decode(text.encode())
+        except msgspec.DecodeError:
+            found[name] = text
+    return found
+
+
+def texts(option: str, pairs: list[str] | None) -> dict[str, str]:
+    """`name=text` pairs as an object."""
+    found = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{option}: {pair!r} is not name=value")
+        found[name] = text
+    return found
+
+
+def given(**members: Any) -> dict[str, Any]:
+    """The members that were said; None is none, and so is an empty text or list."""
+    return {name: each for name, each in members.items() if each is False or each}
+
+
+def every(path: str, wanted: dict[str, str] | None = None, **more: Any) -> list[Any]:
     """The items of all pages of a list."""
     items: list[Any] = []
-    params = {"limit": "200"}
+    params = {"limit": "200", **(wanted or {})}
     while True:
         found = run("GET", path, params=params, **more)
         items += found["items"]

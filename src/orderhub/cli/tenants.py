@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,21 +16,6 @@ Set = Annotated[
 ]
 
 
-def _members(pairs: list[str] | None) -> dict[str, Any]:
-    import msgspec
-
-    members: dict[str, Any] = {}
-    for pair in pairs or ():
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{pair!r} is not name=value")
-        try:
-            members[name] = msgspec.json.decode(text.encode())
-        except msgspec.DecodeError:
-            members[name] = text
-    return members
-
-
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Part of paths; it cannot be changed.")],
@@ -40,9 +25,9 @@ def create(
     token: Token = None,
 ) -> None:
     """Add a tenant."""
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import members, run, show
 
-    body = {"name": name, "title": title, "settings": _members(settings)}
+    body = {"name": name, "title": title, "settings": members("--set", settings)}
     show(run("POST", "/hub/v1/tenants", json=body, database=database, token=token))
 
 
@@ -62,11 +47,11 @@ def settings(
     token: Token = None,
 ) -> None:
     """Show a tenant's settings, or change the ones given with --set."""
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import members, path_of, run, show
 
-    path = f"/hub/v1/tenants/{name}/settings"
-    members = _members(changes)
-    if members:
-        show(run("PATCH", path, json=members, database=database, token=token))
+    path = path_of("tenants", name, "settings")
+    changed = members("--set", changes)
+    if changed:
+        show(run("PATCH", path, json=changed, database=database, token=token))
     else:
         show(run("GET", path, database=database, token=token))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,54 +14,172 @@ Tenant = Annotated[str, typer.Argument(help="The tenant's name, or `operator`.")
 Id = Annotated[str, typer.Argument(help="The credential's id, as `list` shows it.")]
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
 Token = Annotated[str | None, typer.Option(help="A token of the hub that serves the database.")]
+Scopes = Annotated[list[str] | None, typer.Option(help="What it may do; repeat for more.")]
+Label = Annotated[str | None, typer.Option(help="A note for people.")]
+ExpiresAt = Annotated[str | None, typer.Option(help="Ends then: ISO 8601 with an offset.")]
+Data = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="name=value, such as repeat_window_s=60; the value as JSON or a plain text, "
+        "null removes it; repeat for more."
+    ),
+]
+Shown = Annotated[
+    str | None, typer.Option(help="What a vendor's client shows; random unless said.")
+]
+Secret = Annotated[
+    str | None, typer.Option(help="What its signatures are checked with; random unless said.")
+]
+Digests = Annotated[
+    list[str] | None,
+    typer.Option("--digest", help="name=text, kept as a digest: a client token; repeat for more."),
+]
+
+
+def _path(tenant: str, *more: str) -> str:
+    from orderhub.cli.session import path_of
+
+    return path_of("tenants", tenant, "credentials", *more)
+
+
+def _ask(method: str, path: str, **more: Any) -> None:
+    from orderhub.cli.session import run, show
+
+    show(run(method, path, **more))
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913, PLR0917 - one for each option
     tenant: Tenant,
-    scope: Annotated[
-        list[str] | None, typer.Option(help="What the token may do; repeat for more.")
-    ] = None,
+    scope: Scopes = None,
     kind: Annotated[str, typer.Option(help="`hub`, or a dialect.")] = "hub",
     name: Annotated[str, typer.Option(help="What a vendor's client is looked up by.")] = "",
-    label: Annotated[str, typer.Option(help="A note for people.")] = "",
+    shown: Shown = None,
+    secret: Secret = None,
+    digest: Digests = None,
+    data: Data = None,
+    reaches: Annotated[
+        list[str] | None, typer.Option(help="A tenant of a portfolio; repeat for more.")
+    ] = None,
+    label: Label = None,
+    expires_at: ExpiresAt = None,
     expires_in_days: Annotated[int | None, typer.Option(help="Ends after so many days.")] = None,
     database: Database = None,
     token: Token = None,
 ) -> None:
     """Make a credential and show its token or secret: now, and never again."""
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import given, members, texts
 
-    body: dict[str, object] = {"kind": kind, "scopes": scope or [], "label": label}
-    if name:
-        body["name"] = name
-    if expires_in_days is not None:
-        body["expires_in_s"] = expires_in_days * 86_400
-    path = f"/hub/v1/tenants/{tenant}/credentials"
-    show(run("POST", path, json=body, database=database, token=token))
+    body = given(
+        kind=kind,
+        name=name,
+        token=shown,
+        secret=secret,
+        scopes=scope,
+        data=members("--data", data),
+        digests=texts("--digest", digest),
+        tenants=reaches,
+        label=label,
+        expires_at=expires_at,
+        expires_in_s=None if expires_in_days is None else expires_in_days * 86_400,
+    )
+    _ask("POST", _path(tenant), json=body, database=database, token=token)
 
 
 @app.command("list")
-def list_(tenant: Tenant, database: Database = None, token: Token = None) -> None:
+def list_(
+    tenant: Tenant,
+    kind: Annotated[str, typer.Option(help="Only those of `hub`, or of a dialect.")] = "",
+    database: Database = None,
+    token: Token = None,
+) -> None:
     """Every credential of a tenant and when it was last used."""
-    from orderhub.cli.session import every, show
+    from orderhub.cli.session import every, given, show
 
-    show(every(f"/hub/v1/tenants/{tenant}/credentials", database=database, token=token))
+    show(every(_path(tenant), given(kind=kind), database=database, token=token))
 
 
 @app.command()
-def rotate(tenant: Tenant, credential: Id, database: Database = None, token: Token = None) -> None:
-    """Replace a credential's token or secret: the old one ends at once."""
-    from orderhub.cli.session import run, show
+def show(tenant: Tenant, credential: Id, database: Database = None, token: Token = None) -> None:
+    """One credential and when it was last used, never with what it shows."""
+    _ask("GET", _path(tenant, credential), database=database, token=token)
 
-    path = f"/hub/v1/tenants/{tenant}/credentials/{credential}/rotate"
-    show(run("POST", path, database=database, token=token))
+
+@app.command()
+def change(
+    tenant: Tenant,
+    credential: Id,
+    scope: Scopes = None,
+    data: Data = None,
+    label: Label = None,
+    expires_at: ExpiresAt = None,
+    enabled: Annotated[bool | None, typer.Option(help="Whether it opens anything.")] = None,
+    database: Database = None,
+    token: Token = None,
+) -> None:
+    """Change what is said; scopes are replaced, data is merged."""
+    from orderhub.cli.session import given, members
+
+    body = given(scopes=scope, data=members("--data", data), expires_at=expires_at, enabled=enabled)
+    if label is not None:
+        body["label"] = label
+    _ask("PATCH", _path(tenant, credential), json=body, database=database, token=token)
+
+
+@app.command()
+def rotate(
+    tenant: Tenant,
+    credential: Id,
+    shown: Shown = None,
+    secret: Secret = None,
+    digest: Digests = None,
+    database: Database = None,
+    token: Token = None,
+) -> None:
+    """Replace a credential's token or secret: the old one ends at once."""
+    from orderhub.cli.session import given, texts
+
+    body = given(token=shown, secret=secret, digests=texts("--digest", digest))
+    path = _path(tenant, credential, "rotate")
+    _ask("POST", path, json=body or None, database=database, token=token)
 
 
 @app.command()
 def revoke(tenant: Tenant, credential: Id, database: Database = None, token: Token = None) -> None:
     """Make a credential open nothing from now on."""
-    from orderhub.cli.session import run, show
+    _ask("DELETE", _path(tenant, credential), database=database, token=token)
 
-    path = f"/hub/v1/tenants/{tenant}/credentials/{credential}"
-    show(run("DELETE", path, database=database, token=token))
+
+@app.command()
+def faults(
+    tenant: Tenant,
+    credential: Id,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A kind, such as error_after, or JSON: {"kind": "delay", "delay_s": 2}; '
+            "repeat for more."
+        ),
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Let calls be served again.")] = False,
+    database: Database = None,
+    token: Token = None,
+) -> None:
+    """What a sandbox's calls will meet: show it, set it with --fault, end it with --clear."""
+    path = _path(tenant, credential, "faults")
+    if clear:
+        _ask("DELETE", path, database=database, token=token)
+    elif fault:
+        plan = {"faults": [_fault(each) for each in fault]}
+        _ask("PUT", path, json=plan, database=database, token=token)
+    else:
+        _ask("GET", path, database=database, token=token)
+
+
+def _fault(text: str) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text.encode())
+    except msgspec.DecodeError:
+        return {"kind": text}
