@@ -293,6 +293,18 @@ async def test_what_the_hub_reads_of_a_credentials_data_must_be_usable(
         assert (refused.status_code, problem_of(refused)) == (400, "invalid")
 
 
+@pytest.mark.parametrize(("days", "most"), [(1, 86_400), (7, 604_800), (30, 604_800)])
+async def test_a_repeat_is_looked_for_no_longer_than_the_first_is_kept(
+    tmp_path: Path, days: int, most: int
+) -> None:
+    async with running_hub(tmp_path, key_retention_days=days) as hub:
+        one = f"{TOKENS}/{(await new_token(hub, 'shop', 'orders:read'))['id']}"
+        for window_s, status in ((most, 200), (most + 1, 400)):
+            body = {"data": {"repeat_window_s": window_s}}
+            answer = await hub.request("PATCH", one, json=body, headers=AS_OPERATOR)
+            assert answer.status_code == status
+
+
 async def test_a_null_member_of_the_data_goes(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         one = f"{TOKENS}/{(await new_token(hub, 'shop', 'orders:read'))['id']}"

@@ -37,7 +37,7 @@ from orderhub.web.metrics import Metrics
 T = TypeVar("T")
 
 _CACHE_S = 0.9
-MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`: as long as claims are kept
+MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`
 _CACHE_SIZE = 20_000
 DRY_RUN = ("Hub-Dry-Run", "true")
 
@@ -133,6 +133,8 @@ class HubPort:
         self.public_url = settings.public_url.rstrip("/")
         self.rate_limits = settings.rate_limits
         self.errors_in_detail = settings.errors_in_detail
+        # A repeat is looked for no longer than what it repeats is kept.
+        self.most_window_s = min(MOST_WINDOW_S, settings.key_retention_days * 86_400)
         self.ledger = ledger
         self.intake = intake
         self.metrics = metrics

@@ -329,8 +329,11 @@ async def _portfolio(call: Call, who: Caller, names: tuple[str, ...]) -> tuple[i
 
 def _refuse_misfit(call: Call, kind: str, data: dict[str, Any]) -> None:
     """Data that the hub, or the dialect whose kind this is, could not read when it is used."""
-    for model in (_TokenData, _AnyData) if kind == _HUB else (_AnyData,):
-        converted(data, model, "data")
+    if kind == _HUB:
+        converted(data, _TokenData, "data")
+    most_s = port(call).most_window_s
+    if (converted(data, _AnyData, "data").repeat_window_s or 0) > most_s:
+        raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {most_s} seconds")
     unfit = misfit(port(call).dialects, kind, data, "data")
     if unfit is not None:
         raise invalid(unfit)
