@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -41,17 +41,22 @@ class Reading:
         return None if self.body is None else json.dumps(self.body).encode()
 
 
-def _hub(name: str, tenant: str, path: str = "/hub/v1/orders", **query: str) -> Reading:
+def _hub(name: str, caller: str, path: str = "/hub/v1/orders", /, **query: str) -> Reading:
     return Reading(
         name=f"hub: {name}",
         method="GET",
         path=path,
-        token=f"hub-demo-{tenant}",
+        token=f"hub-demo-{caller}",
         query={"limit": "50", **query},
         pages=(1, 100),
         cursor="next_cursor",
         cursor_into="cursor",
     )
+
+
+def _one(name: str, caller: str, /, **query: str) -> Reading:
+    """A search that finds one order, whose list ends with its first page."""
+    return replace(_hub(name, caller, **query), pages=(1,))
 
 
 def _seller(name: str, **query: str) -> Reading:
@@ -89,6 +94,7 @@ READINGS: dict[str, tuple[Reading, ...]] = {
         _seller("created since", createStartTime="2001-01-01T00:00:00Z"),
         _seller("updated since", updateStartTime="2001-01-01T00:00:00Z"),
         _seller("of both", updateStartTime="2001-01-01T00:00:00Z", status="waiting_payment"),
+        _one("by number", "dropship", number="1000000371651"),
         _hub("by phone", "dropship", phone="1 555-0100"),
         _hub("by SKU", "dropship", sku="ts_blue_l"),
         _hub("by word", "dropship", word="jane"),
@@ -112,6 +118,10 @@ READINGS: dict[str, tuple[Reading, ...]] = {
             times=2.0,
         ),
         _hub("all", "cdp"),
+        _hub("all, an operator", "operator"),
+        _hub("of a status, an operator", "operator", status="pending"),
+        _hub("of one tenant, an operator", "operator", tenant="cdp", dialect="sitecore_cdp"),
+        _one("by reference", "cdp", reference="B000000777"),
         _hub("of a dialect", "cdp", dialect="sitecore_cdp"),
         _hub("of a status", "cdp", status="pending"),
         _hub("of both", "cdp", dialect="sitecore_cdp", status="pending"),

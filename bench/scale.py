@@ -169,7 +169,10 @@ def _timed(reading: Reading, base_urls: list[str], repeats: int) -> dict[int, li
         if page in reading.pages:
             found[page] = [statistics.median(each) for each in times]
         if reading.cursor:
-            cursors = [json.loads(body).get(reading.cursor) or "" for body in bodies]
+            answers = [json.loads(body) for body in bodies]
+            if not all(each["items"] for each in answers):
+                raise SystemExit(f"{reading.name} found nothing: nothing was measured")
+            cursors = [each.get(reading.cursor) or "" for each in answers]
             if not all(cursors):
                 break
     return found
@@ -222,7 +225,7 @@ def scale_case(name: str, database: str, large: int, repeats: int) -> bool:
                 verdict = "holds" if ratio <= reading.times else "TOO SLOW"
                 holds = holds and ratio <= reading.times
                 print(
-                    f"  {reading.name:<22} page {page:>3}: {small:8.2f} ms, {big:8.2f} ms, "
+                    f"  {reading.name:<31} page {page:>3}: {small:8.2f} ms, {big:8.2f} ms, "
                     f"{ratio:5.2f} x (at most {reading.times:g}) {verdict}",
                     flush=True,
                 )
