@@ -94,7 +94,7 @@ READINGS: dict[str, tuple[Reading, ...]] = {
         _seller("created since", createStartTime="2001-01-01T00:00:00Z"),
         _seller("updated since", updateStartTime="2001-01-01T00:00:00Z"),
         _seller("of both", updateStartTime="2001-01-01T00:00:00Z", status="waiting_payment"),
-        _one("by number", "dropship", number="1000000371651"),
+        _one("by number", "dropship", number="1000000371652"),
         _hub("by phone", "dropship", phone="1 555-0100"),
         _hub("by SKU", "dropship", sku="ts_blue_l"),
         _hub("by word", "dropship", word="jane"),

@@ -60,14 +60,14 @@ def test_a_vendors_credential_is_made_with_all_that_the_api_takes(
     made = orderhub(
         sqlite_url,
         *("token", "create", "acme", "--kind", "mews", "--shown", "access-1", "--digest"),
-        *("client_token=client-1", "--data", "repeat_window_s=60", "--data", "note=a text"),
+        *("client=client-1", "--data", "repeat_window_s=60", "--data", "note=a text"),
         *("--reaches", "acme", "--reaches", "other", "--scope", "dialects"),
         *("--expires-at", "2030-01-01T00:00:00Z", "--label", "till"),
     )
     assert made["token"] == "access-1"
     assert made["data"]["repeat_window_s"] == 60
     assert made["data"]["note"] == "a text"
-    assert made["data"]["client_token"] == "(digest)"
+    assert made["data"]["client"] == "(digest)"
     assert made["expires_at"] == "2030-01-01T00:00:00Z"
     signed = ("--kind", "tours4fun", "--name", "app-1", "--secret", "secret-1")
     assert orderhub(sqlite_url, "token", "create", "acme", *signed)["secret"] == "secret-1"
@@ -93,12 +93,11 @@ def test_a_credential_is_shown_changed_and_told_what_to_meet(sqlite_url: str) ->
     shown = orderhub(sqlite_url, "token", "show", *one)
     assert "token" not in shown
     assert (shown["label"], shown["data"]) == ("x", {})
-    limit = '{"calls": 3, "seconds": 30}'
-    orderhub(sqlite_url, "token", "change", *one, "--data", f"rate_limit={limit}", "--no-enabled")
+    orderhub(sqlite_url, "token", "change", *one, "--data", "note=[0]", "--no-enabled")
     changed = orderhub(sqlite_url, "token", "change", *one, "--label", "", "--scope", "dialects")
     assert (changed["label"], changed["scopes"]) == (None, ["dialects"])
-    assert (changed["data"], changed["enabled"]) == ({"rate_limit": json.loads(limit)}, False)
-    again = orderhub(sqlite_url, "token", "change", *one, "--data", "rate_limit=null", "--enabled")
+    assert (changed["data"], changed["enabled"]) == ({"note": [0]}, False)
+    again = orderhub(sqlite_url, "token", "change", *one, "--data", "note=null", "--enabled")
     assert (again["data"], again["enabled"]) == ({}, True)
     assert orderhub(sqlite_url, "token", "rotate", *one, "--shown", "new one")["token"] == "new one"
     met = ("--fault", "error_after", "--fault", '{"kind": "delay", "delay_s": 2, "times": 3}')
