@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.money import ZERO
+from orderhub.core.units import Instant
 
 
 class AccountKind(StrEnum):
@@ -47,8 +48,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = "additional"
     active: bool = True
     ordering: int = 0
-    created_at: int = 0
-    updated_at: int = 0
+    created_at: Instant = 0
+    updated_at: Instant = 0
     data: dict[str, Any] = {}
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from orderhub.core.known import Known, RecordKey
 from orderhub.core.money import ZERO
+from orderhub.core.units import Grams
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,7 +28,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     active: bool = True
     stocked: bool = False  # its units are pools of kind `stock`
     seller_id: int = 0
-    weight_g: int = 0
+    weight_g: Grams = 0
     service: str = ""  # uid of the service it belongs to
     category: str = ""  # uid of its accounting category
     tax_codes: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     price: Decimal | None = None  # None = the product's
     active: bool = True
-    weight_g: int | None = None
+    weight_g: Grams | None = None
     data: dict[str, Any] = {}
 
     @property

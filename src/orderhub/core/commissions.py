@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from orderhub.core.memberships import User, UserGroup
+from orderhub.core.units import Digits, Percent
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -20,12 +21,12 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     price_digits          decimals at which this shop truncates amounts
     """
 
-    seller_percent: int = 0
+    seller_percent: Percent = 0
     everyone_distributes: bool = False
     allow_self: bool = False
     guest_ordering: bool = False
     complete_on_payment: bool = False
-    price_digits: int = 2
+    price_digits: Digits = 2
 
 
 class Commission(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import msgspec
 from orderhub.core.known import Known, PoolNeed, RecordKey
 from orderhub.core.money import ZERO, minor_units
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.units import Count, Instant, Percent
 from orderhub.core.values import Move, Pool, PoolKey
 
 
@@ -44,13 +45,13 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     kind: CouponKind = CouponKind.FIXED
     money: Decimal = ZERO
-    percent: int = 100
+    percent: Percent = 100
     max_money: Decimal = ZERO
     min_amount: Decimal = ZERO
-    starts_at: int = 0
-    ends_at: int = 0
+    starts_at: Instant = 0
+    ends_at: Instant = 0
     limited: bool = False
-    per_user: int = 0
+    per_user: Count = 0
     products: tuple[int, ...] = ()
     claimed: bool = False
     active: bool = True

@@ -10,6 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from orderhub.core.units import Count
+
 Weekday = Annotated[int, Meta(ge=1, le=7)]
 
 
@@ -23,7 +25,7 @@ class Departures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last: date
     weekdays: tuple[Weekday, ...] = ()
     without: tuple[date, ...] = ()
-    min_persons: Annotated[int, Meta(ge=0)] = 1
+    min_persons: Count = 1
     display_price: Decimal | None = None
 
     def includes(self, day: date) -> bool:

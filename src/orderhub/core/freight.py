@@ -13,6 +13,7 @@ import msgspec
 
 from orderhub.core.known import Known, RecordKey
 from orderhub.core.money import EXACT, ZERO
+from orderhub.core.units import Days, Grams
 
 STANDARD = "Standard"
 ANYWHERE = "*"
@@ -37,10 +38,10 @@ class FreightRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     company: str = ""
     base: Decimal = ZERO
     per_step: Decimal = ZERO
-    step_g: int = 100
+    step_g: Grams = 100
     currency: str = ""  # empty = the tenant's default
     delivery: str = ""
-    days: int = 0
+    days: Days = 0
     active: bool = True
 
     def amount(self, weight_g: int) -> Decimal:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.money import ZERO
+from orderhub.core.units import Days, Instant, Percent
 from orderhub.core.values import MICROSECONDS
 
 _DAY_US = 86_400 * MICROSECONDS
@@ -30,10 +31,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inviter_id: int = 0
     is_distributor: bool = False
     status: int = 1
-    expires_at: int = 0
+    expires_at: Instant = 0
     total_reward: Decimal = ZERO
-    created_at: int = 0
-    updated_at: int = 0
+    created_at: Instant = 0
+    updated_at: Instant = 0
     data: dict[str, Any] = {}
 
     @property
@@ -55,10 +56,10 @@ class UserGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     price: Decimal = ZERO
     currency: str = ""  # empty = the tenant's default
-    discount: int = 0
-    share_reward: int = 0
-    parent_reward: int = 0
-    expire_days: int = 0
+    discount: Percent = 0
+    share_reward: Percent = 0
+    parent_reward: Percent = 0
+    expire_days: Days = 0
     level: int = 0
     active: bool = True
     data: dict[str, Any] = {}

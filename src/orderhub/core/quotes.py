@@ -17,6 +17,7 @@ from orderhub.core.money import ZERO, is_storable, rounded, times, total
 from orderhub.core.passengers import FormField, Guest
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.rooms import Room, RoomPrices, room_price
+from orderhub.core.units import Count, Days
 from orderhub.core.upgrades import Chosen, Party, UpgradeChoice, UpgradeGroup, chosen, option_price
 from orderhub.core.values import LineKind
 
@@ -25,8 +26,6 @@ NET_DECIMALS = 4
 RULE = "cheapest-alternative"
 _ONE = Decimal(1)
 _PRODUCT_KINDS = ("tour", "ticket")
-_MOST_DAYS = 36_500  # a hundred years: further ahead nobody plans
-Count = Annotated[int, Meta(ge=0)]
 
 
 class SoldBy(StrEnum):
@@ -55,7 +54,7 @@ class Tour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     sold_by: SoldBy = SoldBy.ROOMS
-    duration_days: Annotated[int, Meta(ge=1, le=_MOST_DAYS)] = 1
+    duration_days: Annotated[int, Meta(ge=1, le=36_500)] = 1
     departures: tuple[Departures, ...] = ()
     prices: RoomPrices = RoomPrices()
     adult_price: Decimal = ZERO
@@ -63,7 +62,7 @@ class Tour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tickets: tuple[Ticket, ...] = ()
     max_occupancy: Annotated[int, Meta(ge=1)] = 4
     min_guests: Count = 1
-    min_days_ahead: Annotated[int, Meta(ge=0, le=_MOST_DAYS)] = 0
+    min_days_ahead: Days = 0
     max_child_age: Count = 0  # 0 = not checked
     discount_ratio: Decimal = _ONE
     upgrade_ratio: Decimal | None = None

@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from orderhub.core.money import EXACT, ZERO, Rounding, divided, rounded, times
+from orderhub.core.units import Instant
 from orderhub.core.values import Pricing, TaxPart
 
 _ONE = Decimal(1)
@@ -34,8 +35,8 @@ class Strategy(StrEnum):
 class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
     """Microseconds since 1970 UTC, start inclusive, end exclusive; None = open."""
 
-    start: int | None = None
-    end: int | None = None
+    start: Instant | None = None
+    end: Instant | None = None
 
     def holds(self, at_us: int) -> bool:
         return (self.start is None or self.start <= at_us) and (

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import msgspec
 
+from orderhub.core.units import Instant
+
 _Text = str | None
 _Texts = dict[str, str] | None  # by language code
 _Flags = dict[str, bool]
-# Microseconds since 1970 UTC, up to the year 9999.
-_Instant = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999_999)]
 
 
 class CategoryData(msgspec.Struct):
-    created_at: _Instant = 0
-    updated_at: _Instant = 0
+    created_at: Instant = 0
+    updated_at: Instant = 0
     Classification: _Text = None
     ExternalCode: _Text = None
     LedgerAccountCode: _Text = None
@@ -33,8 +33,8 @@ class ServiceData(msgspec.Struct):
 
 
 class ProductData(msgspec.Struct):
-    created_at: _Instant = 0
-    updated_at: _Instant = 0
+    created_at: Instant = 0
+    updated_at: Instant = 0
     Names: _Texts = None
     ExternalNames: _Texts = None
     ShortNames: _Texts = None
