@@ -57,9 +57,12 @@ class Switches(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TokenData(msgspec.Struct):
-    """Members of an access token's `data`; `rate_limit` is calls in 30 seconds, 0 = none."""
+    """Members of an access token's `data`; `rate_limit` is calls in 30 seconds, 0 = none.
 
-    client: str = ""
+    client  SHA-256 of the client token, in hex
+    """
+
+    client: Annotated[str, msgspec.Meta(pattern="^(?:[0-9a-f]{64})?$")] = ""
     rebates: bool = False
     company_billing: bool = True
     rate_limit: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
