@@ -99,6 +99,25 @@ async def test_a_dry_run_under_a_bound_key_is_what_the_repeat_would_be(served, d
     assert changed(before, database) == []
 
 
+@pytest.mark.parametrize("dialect", sorted(DOORS))
+@pytest.mark.parametrize("word", ["yes", "1", "?1", "true, true"])
+async def test_an_unclear_wish_for_a_dry_run_is_asked_back_and_not_obeyed(served, dialect, word):
+    hub, database = served
+    case = golden_cases(dialect)[0]
+    runner = runner_on(hub, dialect)
+    place, saved, _ = await runner.prepare(case)
+    before = dump(database)
+    order = DOORS[dialect].create(case.request, "UNCLEAR-1")
+    answer = await runner.send(case, place, with_headers(order, Hub_Dry_Run=word), saved)
+    assert not succeeded(answer)
+    assert answer.status < 500
+    assert changed(before, database) == []
+    for plain in ("FALSE", ""):
+        real = await runner.send(case, place, with_headers(order, Hub_Dry_Run=plain), saved)
+        assert "hub-dry-run" not in real.headers
+    assert changed(before, database)
+
+
 async def test_when_the_world_changed_between_the_real_call_says_so(served):
     hub, _ = served
     kakaclo = {"Authorization": "Bearer omni-kakaclo"}

@@ -253,11 +253,11 @@ async def test_pools_with_odd_names_are_paged_too(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         names = [("a|b", "c"), ("a", "b|c"), ("7.", ".x"), ("货", "仓")]
         for subject, place in names:
-            body = {"kind": "odd", "subject": subject, "place": place, "by": 1, "reason": "count"}
+            body = {"kind": "rooms", "subject": subject, "place": place, "by": 1, "reason": "count"}
             assert (await hub.post(f"{BASE}/pools/adjust", body, headers=AS_SHOP)).is_success
         seen, cursor = [], ""
         while cursor is not None and len(seen) <= len(names):
-            query = {"kind": "odd", "limit": 1, "cursor": cursor}
+            query = {"kind": "rooms", "limit": 1, "cursor": cursor}
             page = (await hub.get(f"{BASE}/pools", params=query, headers=AS_SHOP)).json()
             seen += [(each["subject"], each["place"]) for each in page["items"]]
             cursor = page["next_cursor"]

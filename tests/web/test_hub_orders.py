@@ -125,6 +125,11 @@ async def test_windows_of_time_bound_a_list(tmp_path: Path) -> None:
         {"updated_from": "2024-01-01T00:00:00Z", "occurred_to": "2024-01-01T00:00:00Z"},
         {"occurred_from": "2024-01-01"},
         {"status": "lost"},
+        {"status": ","},
+        {"status": ["paid", "pending"]},
+        {"dialect": "fax"},
+        {"number": "1", "recorded_from": "2024-01-01T00:00:00Z"},
+        {"number": "1", "cursor": "1.1"},
         {"state": "paid"},
         {"limit": "0"},
         {"limit": "201"},
@@ -204,8 +209,9 @@ _QUERIES: dict[frozenset[str], dict[str, str]] = {
     frozenset(): {},
     **{
         frozenset({name}): {name: "x1"}
-        for name in ("dialect", "owner", "account", "reference", "number", "email", "sku", "word")
+        for name in ("owner", "account", "reference", "number", "email", "sku", "word")
     },
+    frozenset({"dialect"}): {"dialect": "mews"},
     frozenset({"status"}): {"status": "paid"},
     frozenset({"phone"}): {"phone": "123"},
     frozenset({"dialect", "status"}): {"dialect": "mews", "status": "paid,pending"},
@@ -220,7 +226,9 @@ async def test_every_list_walks_the_index_that_is_named_for_it(tmp_path: Path) -
         await record(hub, 1)
         for combination, query in _QUERIES.items():
             index = search.COMBINATIONS[combination]
-            cases = [(AS_CDP, query), (AS_CDP, {**query, "cursor": "1.1"})]
+            cases = [(AS_CDP, query)]
+            if "number" not in query:
+                cases.append((AS_CDP, {**query, "cursor": "1.1"}))
             if not combination:
                 cases += [(AS_OPERATOR, {}), (AS_OPERATOR, {"cursor": "1.1.1"})]
             for headers, given in cases:

@@ -15,6 +15,7 @@ _SHORT = {
     "coupon": Reason.COUPON_USED_UP,
     "balance": Reason.BALANCE_TOO_LOW,
 }
+POOL_KINDS = tuple(_SHORT)
 
 
 def shortage(known: Known, draws: Iterable[Move], *, field: str = "lines") -> Rejected | None:

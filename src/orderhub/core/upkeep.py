@@ -9,7 +9,10 @@ import msgspec
 from orderhub.core.commands import AdjustPool, ChangeSettings, PutRecords, RecordChange, SetClock
 from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Clock, ClockMode, Move, Pool, PoolKey, Settings
+from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Move, Pool, PoolKey, Settings
+
+# What every door can word as a date.
+_FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
 
 
 def adjust(command: AdjustPool, known: Known) -> Accepted | Rejected:
@@ -117,6 +120,8 @@ def set_clock(command: SetClock, known: Known) -> Accepted | Rejected:
             clock = Clock(ClockMode.RUNNING, offset_us=target + command.by_us - wall)
         case _:
             clock = Clock()
+    if not _FIRST_US <= clock.at(wall) < _LAST_US:
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "clock", "a test clock shows 1970 to 9000")
     return _with_settings(known, tenant, msgspec.structs.replace(settings, clock=clock))
 
 

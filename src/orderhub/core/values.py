@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -43,26 +43,31 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
         return wall_us + self.offset_us
 
 
+CurrencyCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=100 * 366 * 86_400)]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one tenant does business. `dialects` holds what only one vendor's folder reads."""
 
     name: str
-    currency: str = "USD"
-    currencies: tuple[str, ...] = ()  # enabled besides the default
+    currency: CurrencyCode = "USD"
+    currencies: tuple[CurrencyCode, ...] = ()  # enabled besides the default
     pricing: Pricing = Pricing.GROSS
     rounding: Rounding = Rounding.HALF_UP
-    tax_precision: int | None = None  # decimals; None = the currency's own
-    utc_offset_minutes: int = 0  # of local times in order numbers and vendor fields
-    editable_history_s: int = 0
+    tax_precision: Annotated[int, msgspec.Meta(ge=0, le=6)] | None = None  # None = the currency's
+    # Of local times in order numbers and vendor fields.
+    utc_offset_minutes: Annotated[int, msgspec.Meta(ge=-12 * 60, le=14 * 60)] = 0
+    editable_history_s: Seconds = 0
     sandbox: bool = False
     clock: Clock = Clock()
-    first_order_id: int = 1
+    first_order_id: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1
     default_warehouse: str = ""
-    split_strategy: str = "fewest-parcels"
-    auto_close_s: int = 0  # 0 = never
-    auto_pay_s: int | None = None  # None = never, 0 = at once
-    auto_finish_s: int = 0
-    dialects: dict[str, Any] = {}
+    split_strategy: Literal["fewest-parcels", "nearest-first"] = "fewest-parcels"
+    auto_close_s: Seconds = 0  # 0 = never
+    auto_pay_s: Seconds | None = None  # None = never, 0 = at once
+    auto_finish_s: Seconds = 0
+    dialects: dict[str, dict[str, Any]] = {}
 
     def accepts(self, currency: str) -> bool:
         return currency == self.currency or currency in self.currencies

@@ -12,7 +12,18 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Refused, Route, Stop
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Dialect,
+    Fault,
+    FaultKind,
+    Refused,
+    Route,
+    Stop,
+    WireFault,
+    invalid,
+)
 from orderhub.settings import ProgramSettings
 from orderhub.web.faults import Dropped
 from orderhub.web.port import DRY_RUN, HubPort
@@ -139,6 +150,8 @@ class HubApp:
                 return _with_allow(answer, allowed) if answer.status == 405 else answer
             if dialect is self._fallback:
                 _refuse_nul(call)  # each vendor's door words an unusable name as an unknown one
+            if route.mutates or route.stream:
+                _refuse_unclear_dry_run(call)
             limit = route.max_body or self._settings.max_body_bytes
             _refuse_large(call, limit)
             if route.stream:
@@ -200,6 +213,13 @@ def _refuse_nul(call: Call) -> None:
     """No database keeps U+0000, and what looks something up by it would break on one of them."""
     if "\x00" in call.path or "%00" in call.query_string or "\x00" in call.query_string:
         raise Stop(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
+
+
+def _refuse_unclear_dry_run(call: Call) -> None:
+    """Who writes `Hub-Dry-Run: yes` means that nothing shall happen: he is asked again rather than obeyed."""
+    if call.header("hub-dry-run").lower() not in ("", "true", "false"):
+        message = "Hub-Dry-Run is true or false"
+        raise invalid(WireFault("Hub-Dry-Run", "value", message))
 
 
 def _refuse_large(call: Call, limit: int) -> None:

@@ -64,7 +64,7 @@ _PARAMETERS: Json = {
         "name": "Hub-Dry-Run",
         "in": "header",
         "description": "`true`: answer as the real call would be, and leave nothing behind.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "enum": ["true", "false"]},
     },
 }
 

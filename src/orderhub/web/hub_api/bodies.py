@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -124,10 +125,13 @@ def _is_number(text: str, longest: int) -> bool:
 
 
 def refuse_unknown_query(call: Call, allowed: frozenset[str]) -> None:
-    """A misspelt filter must not quietly list everything."""
-    unknown = sorted(set(call.query) - allowed)
-    if unknown:
-        raise refuse(unknown[0], f"{unknown[0]} is not a parameter of this list")
+    """A misspelt filter must not quietly list everything, nor one of two alike be dropped."""
+    names = [name for name, _ in parse_qsl(call.query_string, keep_blank_values=True)]
+    for name in sorted(names):
+        if name not in allowed:
+            raise refuse(name, f"{name} is not a parameter of this list")
+        if names.count(name) > 1:
+            raise refuse(name, f"{name} is given more than once")
 
 
 def if_match(call: Call) -> int | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from orderhub.core.pools import POOL_KINDS
 from orderhub.core.values import Settings, Status
 from orderhub.dialects.contract import Media
 from orderhub.dialects.describing import INSTANT_SINCE_1970, Schema, members, whole
@@ -58,7 +59,11 @@ _COMBINATIONS = "; ".join(" with ".join(sorted(each)) for each in search.COMBINA
 LIST_ORDERS = members(
     {
         "tenant": _about(_TEXT, "an operator's list may be of one tenant"),
-        "dialect": _about(_TEXT, f"Filters that go together: {_COMBINATIONS}"),
+        "dialect": {
+            "type": "string",
+            "enum": ["", *DOORS],
+            "description": f"Filters that go together: {_COMBINATIONS}",
+        },
         "status": {
             "type": "string",
             "pattern": f"^(?:{_ONE_STATUS}(?:,{_ONE_STATUS})*)?$",
@@ -108,9 +113,10 @@ _LIST_ITEMS = members(
         "uid": _TEXT,
     }
 )
+_POOL_KIND: Schema = {"type": "string", "enum": list(POOL_KINDS)}
 _LIST_POOLS = members(
     {
-        "kind": _about(_TEXT, "`stock` unless said"),
+        "kind": _about({"type": "string", "enum": ["", *POOL_KINDS]}, "`stock` unless said"),
         "subject": _TEXT,
         "limit": whole(1, 1_000),
         "cursor": _about(
@@ -121,7 +127,7 @@ _LIST_POOLS = members(
 )
 _POOL_HISTORY = members(
     {
-        "kind": {"type": "string", "minLength": 1},
+        "kind": _POOL_KIND,
         "subject": {"type": "string", "minLength": 1},
         "place": _TEXT,
         "limit": whole(1, pools.MAX_PAGE),
@@ -176,7 +182,7 @@ NEW_TENANT = msgspec.defstruct(
 _SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 ADJUSTMENT = members(
     {
-        "kind": _SHORT,
+        "kind": _POOL_KIND,
         "subject": _SHORT,
         "place": {"type": "string", "maxLength": 200},
         "by": {**whole(-(10**15), 10**15), "not": {"const": 0}},

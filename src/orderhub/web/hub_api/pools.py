@@ -9,6 +9,7 @@ import msgspec
 
 from orderhub.core.commands import AdjustPool
 from orderhub.core.known import Accepted
+from orderhub.core.pools import POOL_KINDS
 from orderhub.core.queries import MoveQuery
 from orderhub.core.values import PoolKey
 from orderhub.dialects.contract import Answer, Call, Caller, Route
@@ -47,7 +48,7 @@ async def list_pools(call: Call, who: Caller) -> Answer:
     """Pools of one kind (`stock` unless said), or of one subject of it, by name."""
     tenant = await tenant_in_path(call, who)
     refuse_unknown_query(call, _LIST)
-    kind, subject = call.query.get("kind", "stock"), call.query.get("subject", "")
+    kind, subject = _kind(call.query.get("kind") or "stock"), call.query.get("subject", "")
     subjects = (subject,) if subject else ()
     limit, after = limit_of(call, 1_000, 1_000), _pool_after(call)
     found = await call.hub.read(
@@ -57,6 +58,13 @@ async def list_pools(call: Call, who: Caller) -> Answer:
     cursor = None if last is None else f"{len(last.subject)}.{last.subject}{last.place}"
     body = {"items": [pool_shape(pool) for pool in found[:limit]], "next_cursor": cursor}
     return Answer(200, encode(body))
+
+
+def _kind(name: str) -> str:
+    """A misspelt kind must not open a pool that nothing draws on, nor look empty."""
+    if name not in POOL_KINDS:
+        raise refuse("kind", f"kind is one of {', '.join(POOL_KINDS)}")
+    return name
 
 
 def _pool_after(call: Call) -> tuple[str, str]:
@@ -77,7 +85,7 @@ async def pool_history(call: Call, who: Caller) -> Answer:
     for name in ("kind", "subject"):
         if not query.get(name):
             raise refuse(name, f"{name} is required", "missing")
-    key = PoolKey(tenant.id, query["kind"], query["subject"], query.get("place", ""))
+    key = PoolKey(tenant.id, _kind(query["kind"]), query["subject"], query.get("place", ""))
     limit = limit_of(call, MAX_PAGE)
     page = await call.hub.read(
         lambda reads: reads.past_moves(MoveQuery(key=key, after=_after(call), limit=limit + 1))
@@ -113,7 +121,7 @@ async def adjust_pool(call: Call, who: Caller) -> Answer:
 
     command = AdjustPool(
         origin=origin_in(call, who, tenant.id),
-        kind=given.kind,
+        kind=_kind(given.kind),
         subject=given.subject,
         place=given.place,
         by=given.by,

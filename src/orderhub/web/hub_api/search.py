@@ -25,6 +25,7 @@ from orderhub.core.search import (
 from orderhub.core.values import Order, Status
 from orderhub.dialects.contract import Call, Stop
 from orderhub.web.hub_api.bodies import instant, limit_of, refuse, refuse_unknown_query
+from orderhub.web.hub_api.inner import port
 
 MAX_PAGE = 200
 # More beginnings than this are merged at no bounded cost: a longer beginning is asked for.
@@ -72,6 +73,8 @@ def wanted(call: Call, tenant_id: int | None) -> Wanted:
     refuse_unknown_query(call, frozenset(PARAMETERS))
     filters = frozenset(name for name in FILTERS if query.get(name))
     by = _time_of(query)
+    _refuse_beside_number(query, filters)
+    _refuse_unknown_door(call, query.get("dialect", ""))
     combination = filters | ({by} if by != "recorded" else set())
     if combination not in COMBINATIONS:
         raise refuse(
@@ -91,6 +94,19 @@ def wanted(call: Call, tenant_id: int | None) -> Wanted:
     )
     values = {name: query[name] for name in filters}
     return Wanted(filters, values, _filtered(search, values))
+
+
+def _refuse_beside_number(query: Mapping[str, str], filters: frozenset[str]) -> None:
+    """The orders of one number are few: they have no stretch of time and no pages."""
+    for name in sorted({*_ARRIVAL, "cursor"}):
+        if "number" in filters and query.get(name):
+            raise refuse(name, f"number goes without {name}")
+
+
+def _refuse_unknown_door(call: Call, name: str) -> None:
+    known = sorted(each.name for each in port(call).dialects)
+    if name and name not in known:
+        raise refuse("dialect", f"dialect is one of {', '.join(known)}")
 
 
 def _time_of(query: Mapping[str, str]) -> str:
@@ -142,7 +158,7 @@ def _filtered(search: OrderSearch, values: Mapping[str, str]) -> OrderSearch:
 
 def _statuses(text: str) -> tuple[Status, ...]:
     try:
-        return tuple(dict.fromkeys(Status(each) for each in text.split(",") if each))
+        return tuple(dict.fromkeys(Status(each) for each in text.split(","))) if text else ()
     except ValueError:
         allowed = ", ".join(Status)
         raise refuse("status", f"status is one of {allowed}, or several with commas") from None

@@ -1,0 +1,77 @@
+"""Settings and clocks through the hub's own API: what could break a door is not let in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.hub import HubUnderTest, running_hub
+from tests.web.hub_client import AS_OPERATOR, problem_of
+
+pytestmark = pytest.mark.anyio
+TENANT = "/hub/v1/tenants/hotel"
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubUnderTest]:
+    async with running_hub(tmp_path_factory.mktemp("settings")) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"currency": "dollar"},
+        {"currencies": ["EUR", "eur"]},
+        {"tax_precision": 7},
+        {"tax_precision": -1},
+        {"utc_offset_minutes": 841},
+        {"utc_offset_minutes": -721},
+        {"editable_history_s": -1},
+        {"auto_close_s": 10**30},
+        {"auto_pay_s": -1},
+        {"auto_finish_s": -5},
+        {"split_strategy": "cheapest"},
+        {"dialects": {"mews": 5}},
+        {"dialects": {"mews": None}},
+        {"dialects": []},
+        {"first_order_id": 5},
+    ],
+)
+async def test_a_setting_out_of_its_range_is_refused_and_named(
+    hub: HubUnderTest, members: dict[str, Any]
+) -> None:
+    before = (await hub.get(f"{TENANT}/settings", headers=AS_OPERATOR)).json()
+    answer = await hub.request("PATCH", f"{TENANT}/settings", json=members, headers=AS_OPERATOR)
+    assert (answer.status_code, problem_of(answer)) == (400, "invalid"), answer.text
+    assert answer.json()["errors"][0]["field"].startswith(next(iter(members)))
+    assert (await hub.get(f"{TENANT}/settings", headers=AS_OPERATOR)).json() == before
+
+
+async def test_a_clock_is_not_moved_out_of_the_calendar(hub: HubUnderTest) -> None:
+    clock = f"{TENANT}/clock"
+    century = {"action": "advance", "by_s": 100 * 366 * 86_400}
+    for start, back in (("1970-01-01T00:00:00Z", -1), ("8999-01-01T00:00:00Z", 1)):
+        frozen = {"action": "freeze", "at": start}
+        assert (await hub.post(clock, frozen, headers=AS_OPERATOR)).status_code == 200
+        beyond = {**century, "by_s": back * century["by_s"]}
+        answer = await hub.post(clock, beyond, headers=AS_OPERATOR)
+        assert (answer.status_code, problem_of(answer)) == (409, "transition_not_allowed")
+        shown = await hub.get(clock, headers=AS_OPERATOR)
+        assert shown.json()["now"] == start
+
+
+async def test_a_pool_of_a_kind_that_nothing_draws_on_is_not_opened(hub: HubUnderTest) -> None:
+    moved = {"kind": "stok", "subject": "product:1", "by": 5, "reason": "counted"}
+    answer = await hub.post(f"{TENANT}/pools/adjust", moved, headers=AS_OPERATOR)
+    assert (answer.status_code, problem_of(answer)) == (400, "invalid")
+    assert "stock, seats, rooms, coupon, balance" in answer.json()["detail"]
+    for path in ("pools?kind=stok", "pools/history?kind=stok&subject=product:1"):
+        assert problem_of(await hub.get(f"{TENANT}/{path}", headers=AS_OPERATOR)) == "invalid"
