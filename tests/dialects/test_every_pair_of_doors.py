@@ -93,13 +93,20 @@ async def world(tmp_path_factory):
         yield hub, found
 
 
+async def through_the_hub(hub, order, door):
+    """The order as the hub's own API shows it through a door."""
+    answer = await hub.get(f"/hub/v1/orders/{order['uid']}", params={"as": door}, headers=HUB)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
 async def anqicms(hub, order):
     listed = (await hub.get("/api/orders", headers=HUB)).json()
     assert listed["total"] == len(DOORS)
     (shown,) = [each for each in listed["data"] if each["id"] == order["id"]]
     query = {"order_id": shown["order_id"]}
     detail = (await hub.get("/api/order/detail", params=query, headers=HUB)).json()
-    assert detail["data"] == shown
+    assert detail["data"] == shown == await through_the_hub(hub, order, "anqicms")
     assert shown["status"] == 0
     lines = [(each["quantity"], Decimal(each["amount"]) / 100) for each in shown["details"]]
     return Decimal(shown["amount"]) / 100, lines
@@ -116,6 +123,7 @@ async def kakaclo(hub, order):
         assert shown in everything["list"]
         assert (everything["total"], named["total"]) == (len(DOORS), 1)
         assert (shown["id"], shown["status"]) == (number, "waiting_payment")
+    assert shown == await through_the_hub(hub, order, "kakaclo")  # as the first version has it
     lines = [(e["productNum"], Decimal(str(e["subtotal"]))) for e in shown["orderItems"]]
     if shown["freightAmount"]:
         lines.append((1, Decimal(str(shown["freightAmount"]))))
@@ -126,7 +134,10 @@ async def mews(hub, order):
     path = "/api/connector/v1/orderItems/getAll"
     limit = {"Limitation": {"Count": 100}}
     named = {**MEWS, **limit, "ServiceOrderIds": [order["uid"]]}
-    items = (await hub.post(path, json=named)).json()["OrderItems"]
+    answer = (await hub.post(path, json=named)).json()
+    assert answer == await through_the_hub(hub, order, "mews")
+    items = answer["OrderItems"]
+    assert all(item["ServiceId"] and item["EnterpriseId"] for item in items)
     now = datetime.now(UTC)
     ends = {"StartUtc": now - timedelta(days=1), "EndUtc": now + timedelta(days=1)}
     window = {name: at.isoformat().replace("+00:00", "Z") for name, at in ends.items()}
@@ -142,6 +153,9 @@ async def mews(hub, order):
 
 async def sitecore_cdp(hub, order):
     ref = order["uid"].upper()
+    plain = (await hub.get(f"/v2.1/orders/{ref}", auth=CDP)).json()
+    assert plain == await through_the_hub(hub, order, "sitecore_cdp")
+    assert plain["href"].startswith("http")
     shown = (await hub.get(f"/v2.1/orders/{ref}", params={"expand": "true"}, auth=CDP)).json()
     assert shown["ref"] == order["uid"]
     query = {"referenceId": shown["referenceId"], "expand": "true"}
@@ -172,6 +186,7 @@ async def tours4fun(hub, order):
     assert listed["total_num"] == len(DOORS)
     (entry,) = [each for each in listed["order_list"] if each["order_id"] == order["id"]]
     shown = await ask("/v2/order/detail", {"order_id": order["id"]})
+    assert shown == await through_the_hub(hub, order, "tours4fun")
     assert shown["price"] == entry["price"]
     assert shown["order_status"] == entry["order_status"] == 100
     lines = [

@@ -369,7 +369,8 @@ class Dialect:
     fault      words for what goes wrong before a decision: total over FaultKind
     refusal    words for a refusal: total over Reason
     fields     canonical field -> the vendor's spelling
-    render     an order of any door as this vendor's own read call would show it (plain JSON values)
+    render     an order of any door as this vendor's own read call shows it (plain JSON values); what else
+               that call looks up is read, and its links begin with the base URL
     secrets    body members never kept in the raw request
     data       what the dialect reads of a record's or credential's free `data`, by kind, and under
                `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
@@ -384,7 +385,7 @@ class Dialect:
     fault: Callable[[Call, Fault], Answer]
     refusal: Callable[[Call, Rejected], Answer]
     fields: Mapping[str, str] = field(default_factory=dict)
-    render: Callable[[Order, Settings], Any] | None = None
+    render: Callable[[Reads, Order, str], Any] | None = None
     secrets: tuple[str, ...] = ()
     data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()

@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from orderhub.core.values import Line, LineKind, Order, OrderDoc, Settings, Status
-from orderhub.dialects.anqicms import DIALECT
-from orderhub.dialects.anqicms.mapping import STATUS_CODES
+from orderhub.dialects.anqicms.mapping import STATUS_CODES, whole_order
 from orderhub.dialects.anqicms.words import success
 
 SHOP = Settings(name="shop", utc_offset_minutes=480, auto_finish_s=864_000)
@@ -54,7 +53,7 @@ FOREIGN = Order(
 
 
 def test_an_order_of_another_door_is_named_by_the_same_recipe():
-    shown = DIALECT.render(FOREIGN, SHOP)
+    shown = whole_order(FOREIGN, SHOP)
     assert shown["order_id"] == "202211232209081651"
     assert (shown["origin_amount"], shown["amount"], shown["discount_amount"]) == (1434, 1234, 200)
     assert (shown["user_id"], shown["type"], shown["seller_amount"]) == (0, "goods", 0)
@@ -66,7 +65,7 @@ def test_an_order_of_another_door_is_named_by_the_same_recipe():
 
 @pytest.mark.parametrize("status", Status)
 def test_every_status_has_a_code_of_its_own(status):
-    assert DIALECT.render(replace(FOREIGN, status=status), SHOP)["status"] == STATUS_CODES[status]
+    assert whole_order(replace(FOREIGN, status=status), SHOP)["status"] == STATUS_CODES[status]
     assert len(set(STATUS_CODES.values())) == len(Status)
 
 
@@ -82,11 +81,11 @@ def test_every_status_has_a_code_of_its_own(status):
 )
 def test_the_refund_status_tells_rejected_from_running_and_done(status, business, shown):
     order = replace(FOREIGN, status=status, doc=OrderDoc(business=business))
-    assert DIALECT.render(order, SHOP)["refund_status"] == shown
+    assert whole_order(order, SHOP)["refund_status"] == shown
 
 
 @pytest.mark.parametrize("kind", LineKind)
 def test_a_line_of_any_kind_is_shown(kind):
     order = replace(FOREIGN, door="anqicms", lines=(line(1, kind, "1"),))
-    details = DIALECT.render(order, SHOP)["details"]
+    details = whole_order(order, SHOP)["details"]
     assert len(details) == (0 if kind is LineKind.DISCOUNT else 1)

@@ -4,6 +4,7 @@ import pytest
 
 from orderhub.core.accounts import Named
 from tests.dialects.mews.hotel import ACCOUNT, BEER, BILL, NOBODY, PAGE, SERVICE, hotel, with_price
+from tests.support.hub import operator_headers
 
 pytestmark = pytest.mark.anyio
 FEBRUARY = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
@@ -75,6 +76,8 @@ async def test_closed_items_are_found_by_the_time_their_bill_was_closed(tmp_path
         assert {item["ServiceOrderId"] for item in items} == {uid}
         assert {item["AccountingState"] for item in items} == {"Closed"}
         assert {item["ClosedUtc"] for item in items} == {"2020-02-01T12:00:00Z"}
+        shown = await client.hub.get(f"/hub/v1/orders/{uid}?as=mews", headers=operator_headers())
+        assert shown.json()["OrderItems"] == items
 
 
 async def test_pages_are_newest_first_and_miss_nothing(tmp_path):

@@ -1,13 +1,15 @@
 """Any order can be shown in this vendor's words, and times and numbers are read as its clients write them."""
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
-from orderhub.core.values import Line, LineKind, Order, OrderDoc, Settings, Status, TaxPart
+from orderhub.core.values import Line, LineKind, Order, OrderDoc, Status, TaxPart
 from orderhub.dialects.contract import Stop
-from orderhub.dialects.mews.items import SERVICE_ORDER_STATES, TYPES, render, service_order
+from orderhub.dialects.mews.items import SERVICE_ORDER_STATES, TYPES, service_order
 from orderhub.dialects.mews.mapping import whole
+from orderhub.dialects.mews.orders import render
 from orderhub.dialects.mews.times import (
     duration,
     is_duration,
@@ -59,10 +61,20 @@ def order(kind=LineKind.GOOD, status=Status.PENDING, **members):
     return Order(**given)
 
 
+class NothingElse:
+    """The ledger of a tenant that only other doors set up."""
+
+    def record(self, *_):
+        return None
+
+    def records(self, *_):
+        return ()
+
+
 @pytest.mark.parametrize("kind", list(LineKind))
 @pytest.mark.parametrize("status", list(Status))
 def test_an_order_of_any_door_kind_and_status_is_shown(kind, status):
-    shown = render(order(kind, status), Settings(name="shop"))
+    shown = render(NothingElse(), order(kind, status), "")
     assert encode(shown)
     (item,) = shown["OrderItems"]
     assert item["Type"] == TYPES[kind]
@@ -70,8 +82,18 @@ def test_an_order_of_any_door_kind_and_status_is_shown(kind, status):
     assert service_order(order(kind, status))["State"] == SERVICE_ORDER_STATES[status]
 
 
+def test_what_a_client_cannot_do_without_is_there_for_an_order_of_another_door():
+    """The vendor's contract: EnterpriseId, ServiceId and ServiceOrderId are never null."""
+    (one,) = render(NothingElse(), order(), "")["OrderItems"]
+    (same,) = render(NothingElse(), order(id=6), "")["OrderItems"]
+    (other,) = render(NothingElse(), order(door="another"), "")["OrderItems"]
+    for name in ("EnterpriseId", "ServiceId", "ServiceOrderId"):
+        assert UUID(one[name]).version, name
+    assert one["ServiceId"] == same["ServiceId"] != other["ServiceId"]
+
+
 def test_an_order_without_lines_has_no_items():
-    shown = render(order(lines=()), Settings(name="shop"))
+    shown = render(NothingElse(), order(lines=()), "")
     assert shown == {"OrderItems": [], "Cursor": None}
 
 

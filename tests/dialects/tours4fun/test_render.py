@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from orderhub.core.money import ZERO
 from orderhub.core.ordering import untaxed_line
 from orderhub.core.values import Address, Contact, LineKind, Order, OrderDoc, Settings, Status
-from orderhub.dialects.tours4fun import DIALECT
 from orderhub.dialects.tours4fun.codes import ORDER_STATUSES
-from orderhub.dialects.tours4fun.render import detail, listed
+from orderhub.dialects.tours4fun.render import in_full, listed
 from orderhub.dialects.wiring import encode
 
 SETTINGS = Settings(name="x", utc_offset_minutes=480)
@@ -31,7 +30,7 @@ def order(**changes):
 
 
 def test_goods_are_tickets_to_a_reseller_of_tours_and_the_amounts_add_up():
-    shown = detail(order(), SETTINGS)
+    shown = in_full(order(), SETTINGS)
     assert shown["price"] == 20
     products = shown["product_list"]
     assert [each["product_id"] for each in products] == [900, 0]
@@ -51,12 +50,12 @@ def test_a_list_shows_the_orders_own_currency_and_an_empty_contact():
 
 def test_whoever_gets_the_parcel_is_the_contact():
     doc = OrderDoc(ship_to=Address(recipient="Ann", last_name="Lee", phone="1", street1="Main 1"))
-    shown = detail(order(doc=doc), SETTINGS)["product_list"][0]
+    shown = in_full(order(doc=doc), SETTINGS)["product_list"][0]
     assert shown["contact"] == [
         {"firstname": "Ann", "lastname": "Lee", "telephone": "1", "email": ""}
     ]
     assert shown["departure_address"] == "Main 1"
-    known = detail(order(doc=OrderDoc(contact=Contact(first_name="Bo"))), SETTINGS)
+    known = in_full(order(doc=OrderDoc(contact=Contact(first_name="Bo"))), SETTINGS)
     assert known["product_list"][0]["contact"][0]["firstname"] == "Bo"
 
 
@@ -83,9 +82,8 @@ LINES = st.builds(
     business=st.dictionaries(st.text(max_size=4), st.integers()),
 )
 def test_any_order_can_be_shown(business, **members):
-    assert DIALECT.render is not None
     given_order = order(doc=OrderDoc(business=business, settlement={"net": "?"}), **members)
-    shown = DIALECT.render(given_order, SETTINGS)
+    shown = in_full(given_order, SETTINGS)
     assert ORDER_STATUSES[shown["order_status"]] is members["status"]
     assert encode(shown)
     assert encode(listed(given_order, SETTINGS))

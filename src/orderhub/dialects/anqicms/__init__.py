@@ -3,7 +3,8 @@
 from orderhub.dialects.anqicms.access import SITE_KIND
 from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
 from orderhub.dialects.anqicms.described import ROUTES, SECURITY
-from orderhub.dialects.anqicms.mapping import DIALECT_NAME, render
+from orderhub.dialects.anqicms.mapping import DIALECT_NAME
+from orderhub.dialects.anqicms.orders import render
 from orderhub.dialects.anqicms.words import FIELDS, fault, refusal
 from orderhub.dialects.contract import Dialect
 

@@ -302,8 +302,3 @@ def _goods_of(line: Line, price: int) -> dict[str, Any]:
 
 def _group_of(line: Line, price: int) -> dict[str, Any]:
     return {"id": line.product_id, "title": line.title, "price": price}
-
-
-def render(order: Order, settings: Settings) -> dict[str, Any]:
-    """An order of any door as `/api/order/detail` would show it."""
-    return whole_order(order, settings)

@@ -151,6 +151,11 @@ def shown_orders(
     ]
 
 
+def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
+    """An order of any door as `/api/order/detail` shows it."""
+    return shown_orders(reads, (order,), reads.settings(order.tenant_id))[0]
+
+
 async def detail(call: Call, visitor: Visitor) -> Answer:
     """One order. There is no login guard: an anonymous visitor may simply see nothing."""
     settings = await call.hub.settings(visitor.tenant_id)

@@ -13,7 +13,7 @@ from typing import Any
 from orderhub.core.calling_off import left
 from orderhub.core.money import EXACT, ZERO, plain, times, total
 from orderhub.core.parts import is_partly_shipped
-from orderhub.core.queries import GroupState
+from orderhub.core.queries import GroupState, Reads
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
 
@@ -322,9 +322,9 @@ def _local(at_us: Any, settings: Settings) -> str:
     return "".join(each for each in (shown or "")[:16] if each.isdigit())
 
 
-def show_one(order: Order, settings: Settings) -> dict[str, Any]:
+def show_one(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
     """`Dialect.render`: an order of any door as the V1 query shows it."""
-    return show((order,), settings)
+    return show((order,), reads.settings(order.tenant_id))
 
 
 def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:

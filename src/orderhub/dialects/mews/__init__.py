@@ -4,7 +4,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.described import ROUTES
 from orderhub.dialects.mews.errors import FIELDS, fault, refusal
-from orderhub.dialects.mews.items import render
+from orderhub.dialects.mews.orders import render
 from orderhub.dialects.mews.routes import PREFIX
 from orderhub.dialects.mews.session import NAME, SECRETS
 

@@ -50,9 +50,8 @@ class ProductData(msgspec.Struct):
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
-    """Of a tenant: the id of its enterprise, and whether that is closed."""
+    """Of a tenant: whether its enterprise is closed."""
 
-    enterprise: str = ""
     disabled: bool = False
 
 

@@ -80,7 +80,6 @@ HOTEL = DemoBusiness(
         pricing=Pricing.NET,
         editable_history_s=7 * 86_400,
         sandbox=True,
-        dialects={NAME: {"enterprise": ENTERPRISE}},
     ),
     clock_from=_CLOCK_FROM,
     credentials=(_token(CLIENT_TOKEN, ACCESS_TOKEN),),
@@ -172,7 +171,7 @@ DEMO = (HOTEL,)
 
 OMNI = DemoBusiness(
     name="omni",
-    settings=Settings(name="omni", dialects={NAME: {"enterprise": OMNI_ENTERPRISE}}),
+    settings=Settings(name="omni"),
     credentials=(_token("OMNI-CLIENT", "OMNI-ACCESS"),),
     records=(
         _record(

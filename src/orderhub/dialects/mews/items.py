@@ -12,8 +12,7 @@ from orderhub.core.charges import AccountCharge
 from orderhub.core.ids import MAX_LINE_NO, line_uid
 from orderhub.core.money import ZERO, plain
 from orderhub.core.queries import cancelled_at
-from orderhub.core.values import Line, LineKind, Order, Settings, Status
-from orderhub.dialects.mews.session import enterprise_uid
+from orderhub.core.values import Line, LineKind, Order, Status
 from orderhub.dialects.mews.times import utc
 
 TYPES: dict[LineKind, str] = {
@@ -69,9 +68,19 @@ ClosedBills = Mapping[str, int]
 
 
 @lru_cache(maxsize=4096)
+def stand_in(kind: str, name: str) -> str:
+    """An id where the vendor's clients need one and the hub has none: the same one every time."""
+    return str(uuid5(NAMESPACE_OID, f"orderhub:{kind}:{name}"))
+
+
 def profile(credential_id: str) -> str:
-    """The profile that stands for a credential: the same one every time."""
-    return str(uuid5(NAMESPACE_OID, f"orderhub:profile:{credential_id}"))
+    """The profile that stands for a credential."""
+    return stand_in("profile", credential_id)
+
+
+def service_of(order: Order) -> str:
+    """The order's service. What came by another door has none, yet the vendor's items always do."""
+    return order.service or stand_in("service", f"{order.tenant_id}:{order.door}")
 
 
 def amount(
@@ -131,10 +140,10 @@ def order_item(
     product = data.get("product")
     return {
         "Id": line_uid(order.uid, line.line_no) if 0 < line.line_no <= MAX_LINE_NO else order.uid,
-        "EnterpriseId": enterprise or None,
+        "EnterpriseId": enterprise or stand_in("enterprise", str(order.tenant_id)),
         "AccountId": order.account or None,
         "AccountType": account_type(order),
-        "ServiceId": order.service or None,
+        "ServiceId": service_of(order),
         "ServiceOrderId": order.uid,
         "Notes": order.doc.notes or None,
         "BillId": order.bill or None,
@@ -226,7 +235,7 @@ def service_order(order: Order) -> dict[str, Any]:
     cancelled = business.get("cancelled_at") or business.get("refunded_at")
     return {
         "Id": order.uid,
-        "ServiceId": order.service or None,
+        "ServiceId": service_of(order),
         "AccountId": order.account or None,
         "AccountType": account_type(order),
         "CreatorProfileId": profile(order.placed_by),
@@ -250,10 +259,3 @@ def service_order(order: Order) -> dict[str, Any]:
             "ConnectorCheckIn": False,
         },
     }
-
-
-def render(order: Order, settings: Settings) -> dict[str, Any]:
-    """An order as `orderItems/getAll` with its `ServiceOrderIds` would show it, newest line first."""
-    enterprise = enterprise_uid(settings)
-    shown = [order_item(order, line, enterprise) for line in reversed(order.lines)]
-    return {"OrderItems": shown, "Cursor": shown[-1]["Id"] if shown else None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -218,10 +218,24 @@ class _Items:
             after = chunk[-1].id
 
     def _shown(self, tenant_id: int, pairs: Sequence[Pair], uid: str) -> list[dict[str, Any]]:
-        bills = tuple({order.bill for order, _ in pairs if order.bill})
-        closed = closed_bills(self._reads, tenant_id, bills)
-        items = (order_item(order, line, uid, closed) for order, line in pairs)
-        return [item for item in items if self._keep(item)]
+        return [item for item in _items(self._reads, tenant_id, pairs, uid) if self._keep(item)]
+
+
+def _items(
+    reads: Reads, tenant_id: int, pairs: Sequence[Pair], enterprise: str
+) -> Iterator[dict[str, Any]]:
+    bills = tuple({order.bill for order, _ in pairs if order.bill})
+    closed = closed_bills(reads, tenant_id, bills)
+    return (order_item(order, line, enterprise, closed) for order, line in pairs)
+
+
+def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
+    """An order as `orderItems/getAll` with its `ServiceOrderIds` shows it, newest line first."""
+    enterprise = enterprise_of(reads, order.tenant_id)
+    uid = "" if enterprise is None else enterprise.uid
+    pairs = [(order, line) for line in reversed(order.lines)]
+    shown = list(_items(reads, order.tenant_id, pairs, uid))
+    return {"OrderItems": shown, "Cursor": shown[-1]["Id"] if shown else None}
 
 
 def closed_bills(reads: Reads, tenant_id: int, bills: tuple[str, ...]) -> dict[str, int]:

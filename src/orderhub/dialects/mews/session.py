@@ -229,8 +229,3 @@ class Properties:
                 id=0, uid="", name=self._reads.settings(tenant_id).name
             )
         return self._found[tenant_id]
-
-
-def enterprise_uid(settings: Settings) -> str:
-    """The enterprise's id without a look-up: a tenant that other doors set up may have none."""
-    return switches(settings, NAME, Switches).enterprise

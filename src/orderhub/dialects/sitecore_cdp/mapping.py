@@ -11,8 +11,9 @@ import msgspec
 from orderhub.core.commands import LineChange, Numbering, Origin, PlaceOrder, StatedLine
 from orderhub.core.ids import line_uid
 from orderhub.core.money import plain
+from orderhub.core.queries import Reads
 from orderhub.core.recorded import RecordedSale
-from orderhub.core.values import Line, LineKind, Order, Settings, Status
+from orderhub.core.values import Line, LineKind, Order, Status
 from orderhub.dialects.sitecore_cdp import fields, wire
 from orderhub.dialects.sitecore_cdp.auth import NAME
 from orderhub.dialects.sitecore_cdp.errors import natural_key
@@ -312,6 +313,6 @@ def consumer_hrefs(order: Order, base: str) -> list[str]:
     return [f"{base}/v2.1/orderConsumers/{ref}" for ref in refs]
 
 
-def render(order: Order, _settings: Settings) -> Any:
-    """An order of any door as GET /v2.1/orders/{ref} shows it; links are relative."""
-    return msgspec.to_builtins(to_order(order, ""), builtin_types=(Decimal,))
+def render(_reads: Reads, order: Order, base_url: str) -> Any:
+    """An order of any door as GET /v2.1/orders/{ref} shows it."""
+    return msgspec.to_builtins(to_order(order, base_url), builtin_types=(Decimal,))

@@ -4,7 +4,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.codes import FIELDS, word_fault, word_refusal
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
-from orderhub.dialects.tours4fun.render import detail
+from orderhub.dialects.tours4fun.orders import render
 
 DIALECT = Dialect(
     name="tours4fun",
@@ -14,7 +14,7 @@ DIALECT = Dialect(
     fault=word_fault,
     refusal=word_refusal,
     fields=FIELDS,
-    render=detail,
+    render=render,
     data={"product": ProductData, "tours4fun": AppData, "settings": Switches},
     security=SECURITY,
 )

@@ -14,10 +14,11 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import local_day, offer_keys
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
-from orderhub.dialects.tours4fun import codes, mapping, render, wire
+from orderhub.dialects.tours4fun import codes, mapping, wire
 from orderhub.dialects.tours4fun.access import KIND, authenticate
 from orderhub.dialects.tours4fun.data import Switches
 from orderhub.dialects.tours4fun.prices import calculation
+from orderhub.dialects.tours4fun.render import in_full, listed
 from orderhub.dialects.wiring import switches
 
 # Page and size are plain offsets: what lies deeper is not served page by page.
@@ -93,7 +94,12 @@ async def detail(call: Call) -> Answer:
         raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {order_id}"))
     if caller.owner and order.owner != caller.owner:
         raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to another app"))
-    return codes.success(render.detail(order, settings))
+    return codes.success(in_full(order, settings))
+
+
+def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
+    """An order of any door as `/v2/order/detail` shows it."""
+    return in_full(order, reads.settings(order.tenant_id))
 
 
 async def list_orders(call: Call) -> Answer:
@@ -128,7 +134,7 @@ async def list_orders(call: Call) -> Answer:
             "page_size": size,
             "total_page": -(-total // size),
             "total_num": total,
-            "order_list": [render.listed(order, settings) for order in found.items],
+            "order_list": [listed(order, settings) for order in found.items],
         }
     )
 

@@ -17,7 +17,7 @@ _GUESTS_A_ORDER = 1_000
 _ZONELESS = "%Y-%m-%d %H:%M:%S"
 
 
-def detail(order: Order, settings: Settings) -> dict[str, Any]:
+def in_full(order: Order, settings: Settings) -> dict[str, Any]:
     """`data` of `/v2/order/detail`. The price is the net one, shown with two decimals."""
     return {
         "order_id": order.id,

@@ -7,7 +7,7 @@ from typing import Any
 from orderhub.core.commands import OrderName
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Event, Move, Order, Settings
+from orderhub.core.values import Event, Move, Order
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.access import guarded, tenant_of
@@ -87,11 +87,11 @@ async def _through_another_door(call: Call, who: Caller, name: str) -> Answer:
     if call.query.get("fields"):
         raise refuse("fields", "fields and as cannot be combined: a vendor's answer is whole")
 
-    def with_settings(reads: Reads, order: Order) -> tuple[Order, Settings]:
-        return order, reads.settings(order.tenant_id)
+    def shown_there(reads: Reads, order: Order) -> tuple[Order, Any]:
+        return order, doors[name](reads, order, call.base_url)
 
-    order, settings = await _found(call, who, with_settings)
-    return Answer(200, encode(doors[name](order, settings)), (_etag(order),))
+    order, shown = await _found(call, who, shown_there)
+    return Answer(200, encode(shown), (_etag(order),))
 
 
 @guarded("orders:read")

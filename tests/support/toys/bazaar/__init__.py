@@ -12,7 +12,7 @@ from orderhub.core.known import Accepted
 from orderhub.core.money import plain
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Order, Settings
+from orderhub.core.values import Order
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -66,7 +66,7 @@ def refusal(_call: Call, rejected: Rejected) -> Answer:
     return failed(status, f"{WORDS[rejected.reason]} ({spelled(FIELDS, rejected.field)})")
 
 
-def render(order: Order, _settings: Settings) -> dict[str, Any]:
+def shown(order: Order) -> dict[str, Any]:
     return {"ok": True, "sale": order.uid, "total": plain(order.total)}
 
 
@@ -95,7 +95,7 @@ async def sell(call: Call) -> Answer:
     )
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(201, encode(render(accepted.order, settings)))
+        return Answer(201, encode(shown(accepted.order)))
 
     return await call.submit(PlaceOrder(origin=call.origin(caller, call.body), terms=terms), answer)
 
@@ -106,7 +106,7 @@ async def show(call: Call) -> Answer:
     order = await call.hub.read(lambda reads: reads.order(caller.tenant_id, OrderName("uid", uid)))
     if order is None:
         raise Refused(Rejected(Reason.ORDER_UNKNOWN, "uid"))
-    return Answer(200, encode(render(order, await call.hub.settings(caller.tenant_id))))
+    return Answer(200, encode(shown(order)))
 
 
 DIALECT = Dialect(
@@ -120,5 +120,5 @@ DIALECT = Dialect(
     fault=fault,
     refusal=refusal,
     fields=FIELDS,
-    render=render,
+    render=lambda _reads, order, _base_url: shown(order),
 )
