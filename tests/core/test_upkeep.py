@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from orderhub.core import decide, upkeep
+from orderhub.core.catalogue import Product
 from orderhub.core.commands import ChangeSettings, Origin, PutRecords, RecordChange, SetClock
 from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
@@ -15,6 +18,7 @@ from orderhub.core.values import Clock, ClockMode, Settings
 HOUR = 3_600_000_000
 AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=10 * HOUR)
 IDS = NewIds(records={"note": (501, 502)}, uids=("x-1", "x-2"))
+IDS_OF_PRODUCTS = NewIds(records={"product": (501,)}, uids=("x-1",))
 
 
 def known_with(*records: Record, settings: Settings | None = None) -> Known:
@@ -70,6 +74,40 @@ def test_records_are_put_or_refused(
         assert decision.reason is then
         return
     assert [(r.id, r.uid, r.code, r.version) for r in decision.records] == then
+
+
+def test_only_the_members_named_are_put_and_all_else_stays() -> None:
+    stands = Record(
+        tenant_id=1,
+        kind="product",
+        id=7,
+        uid="u-7",
+        code="C",
+        doc=Product(id=7, code="C", title="Mug", price=Decimal(5)),
+        version=3,
+        keys=(("filename", "mug"),),
+    )
+    some = RecordChange(kind="product", id=7, members={"price": "7.5"})
+    command = put(some, exists=(("product", "id", "7"),))
+    decision = upkeep.put(command, known_with(stands), IDS)
+    assert isinstance(decision, Accepted)
+    dearer = replace(stands.doc, price=Decimal("7.5"))
+    assert decision.records == (replace(stands, doc=dearer, version=4),)
+    refused = upkeep.put(command, known_with(), IDS)
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.RECORD_UNKNOWN
+    none = put(RecordChange(kind="product", id=7, members={}), exists=command.exists)
+    kept = upkeep.put(none, known_with(stands), IDS)
+    assert isinstance(kept, Accepted)
+    assert (kept.removed, kept.records) == ((), (replace(stands, version=4),))
+
+
+def test_a_document_that_was_not_told_its_names_learns_them() -> None:
+    untold = RecordChange(kind="product", code="C", doc=Product(id=0, title="Mug"))
+    decision = upkeep.put(put(untold), known_with(), IDS_OF_PRODUCTS)
+    assert isinstance(decision, Accepted)
+    (record,) = decision.records
+    assert (record.doc.id, record.doc.uid, record.doc.code) == (record.id, record.uid, "C")
 
 
 def test_removing_what_is_there_and_what_is_not() -> None:

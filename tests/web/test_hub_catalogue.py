@@ -1,5 +1,6 @@
 """The catalogue one by one and in bulk, and the pools beside it."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, BASE, SHOP, probl
 pytestmark = pytest.mark.anyio
 
 ITEMS = f"{BASE}/catalogue"
+SERVICE = "d2129910-1da9-4d39-be14-ab3a00c9e70c"
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ async def test_an_item_is_written_read_changed_and_removed(database_url: str) ->
         doc = {"title": "Mug", "price": "12.50", "code": "MUG", "stocked": True}
         made = await put(hub, "products/500", doc)
         assert made.status_code == 201, made.text
-        assert made.json()["doc"] == {"id": 500, **doc}
+        assert made.json()["doc"] == {"id": 500, "uid": made.json()["uid"], **doc}
         assert (made.json()["code"], made.json()["version"]) == ("MUG", 1)
         changed = await put(hub, "products/500", {**doc, "price": 13})
         assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
@@ -74,6 +76,108 @@ async def test_what_is_written_is_sold_at_its_price(tmp_path: Path) -> None:
         found = hub.hub.ledger.read(lambda reads: reads.record(tenant, *named))
         assert found is not None, "what an item is found by is kept"
         assert found.id == 188
+
+
+async def test_what_has_no_uid_of_its_own_gets_one_that_every_door_shows(tmp_path: Path) -> None:
+    tea = {"title": "Tea", "price": "3", "currency": "USD", "kind": "service", "service": SERVICE}
+    path = "/hub/v1/tenants/hotel/catalogue/products/700"
+    async with running_hub(tmp_path) as hub:
+        made = await hub.request("PUT", path, json={"doc": tea}, headers=AS_OPERATOR)
+        uid = made.json()["uid"]
+        assert made.json()["doc"]["uid"] == uid
+        again = await hub.request("PUT", path, json={"doc": tea}, headers=AS_OPERATOR)
+        assert (again.json()["uid"], again.json()["doc"]["uid"]) == (uid, uid)
+        asked = {"ServiceIds": [SERVICE], "ProductIds": [uid], "Limitation": {"Count": 10}}
+        hotel = {"Authorization": "Bearer hub-demo-hotel"}
+        listed = await hub.post("/api/connector/v1/products/getAll", asked, headers=hotel)
+        assert [each["Id"] for each in listed.json()["Products"]] == [uid]
+
+
+async def test_a_name_beside_a_document_is_a_name_in_it(tmp_path: Path) -> None:
+    upper, lower = "ABCDEF00-0000-4000-8000-000000000001", "abcdef00-0000-4000-8000-000000000001"
+    async with running_hub(tmp_path) as hub:
+        beside = await put(hub, "products/500", {"title": "Mug"}, code="MUG", uid=upper)
+        assert beside.json()["doc"] == {"id": 500, "uid": lower, "code": "MUG", "title": "Mug"}
+        within = await put(hub, "products/500", {"title": "Mug", "uid": upper, "code": "MUG"})
+        assert (within.json()["uid"], within.json()["code"]) == (lower, "MUG")
+        for doc, more, field in (
+            ({"code": "CUP"}, {"code": "MUG"}, "doc.code"),
+            ({"uid": lower}, {"uid": lower[:-1] + "2"}, "doc.uid"),
+            ({}, {"uid": "mug"}, "uid"),
+            ({"uid": "mug"}, {}, "doc.uid"),
+        ):
+            refused = await put(hub, "products/500", doc, **more)
+            assert problem_of(refused) == "invalid"
+            assert refused.json()["errors"][0]["field"] == field
+        other = await put(hub, "prices/500", {"price": "1"}, code="CUP")
+        assert other.json()["errors"][0]["field"] == "code", "a view gives no names"
+        (row,) = await bulk(hub, "prices", {"uid": upper, "doc": {"price": "1"}})
+        assert (row["status"], row["id"]) == ("updated", 500)
+
+
+async def test_instants_of_documents_are_iso_8601(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        doc = {"code": "MAY", "starts_at": "2024-05-01T00:00:00+08:00", "ends_at": None}
+        made = await put(hub, "coupons/50", doc)
+        assert made.json()["doc"] == {
+            "id": 50, "code": "MAY", "starts_at": "2024-04-30T16:00:00Z",
+        }  # fmt: skip
+        valid = [{"start": "2024-01-01T00:00:00Z", "end": None}]
+        rate = await put(hub, "taxes/9", {"code": "T", "taxation": "X", "valid": valid})
+        assert rate.json()["doc"]["valid"] == [{"start": "2024-01-01T00:00:00Z"}]
+        for doc, field in (
+            ({"code": "MAY", "ends_at": 1}, "doc.ends_at"),
+            ({"code": "MAY", "ends_at": "2024-05-01"}, "doc.ends_at"),
+        ):
+            refused = await put(hub, "coupons/50", doc)
+            assert refused.json()["errors"][0]["field"] == field
+        refused = await put(hub, "taxes/9", {"code": "T", "taxation": "X", "valid": [{"end": 5}]})
+        assert refused.json()["errors"][0]["field"] == "doc.valid[0].end"
+
+
+async def test_views_of_one_item_written_at_once_lose_nothing(database_url: str) -> None:
+    tour = "/hub/v1/tenants/tours/catalogue"
+    days = {"departures": [{"first": "2019-05-01", "last": "2019-05-31"}]}
+    form = {"form": [{"name": "passport", "label": "Passport"}]}
+    async with running_hub(database_url) as hub:
+        answers = await asyncio.gather(
+            *(
+                hub.request(
+                    "PUT", f"{tour}/{kind}/102202692", json={"doc": doc}, headers=AS_OPERATOR
+                )
+                for kind, doc in (("departures", days), ("forms", form))
+            )
+        )
+        assert [each.status_code for each in answers] == [200, 200], "nobody asked for a version"
+        whole = (await hub.get(f"{tour}/tours/102202692", headers=AS_OPERATOR)).json()["doc"]
+        assert (whole["departures"], whole["form"]) == (days["departures"], form["form"])
+        assert whole["prices"]
+
+
+async def test_a_row_finds_what_an_earlier_row_wrote(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        results = await bulk(
+            hub,
+            "products",
+            {"id": 500, "code": "A", "doc": {"title": "first"}},
+            {"code": "A", "doc": {"title": "second"}},
+            {"id": 501, "code": "A", "doc": {}},
+            {"code": "A", "delete": True},
+            {"id": 501, "code": "A", "doc": {"title": "third"}},
+            {"id": 501, "delete": True},
+        )
+        assert [(r["status"], r.get("id") or r["reason"]) for r in results] == [
+            ("created", 500),
+            ("updated", 500),
+            ("refused", "already_exists"),
+            ("removed", 500),
+            ("created", 501),
+            ("removed", 501),
+        ]
+        prices = [{"id": 188, "doc": {"price": str(each)}} for each in range(1, 6)]
+        assert {r["status"] for r in await bulk(hub, "prices", *prices)} == {"updated"}
+        shown = (await hub.get(f"{ITEMS}/prices/188", headers=AS_SHOP)).json()
+        assert (shown["doc"]["price"], shown["version"]) == ("5", 6)
 
 
 async def test_a_view_shows_and_takes_only_its_members(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.hub import HubUnderTest, running_hub
-from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, new_token, problem_of, token
+from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, SHOP, new_token, problem_of, token
 
 pytestmark = pytest.mark.anyio
 
@@ -166,9 +166,40 @@ async def test_a_dry_run_leaves_nothing(tmp_path: Path) -> None:
         made = await hub.post(TOKENS, {"kind": "hub", "scopes": ["pools"]}, headers=dry)
         assert made.status_code == 201
         assert len((await hub.get(TOKENS, headers=AS_OPERATOR)).json()["items"]) == before
-        assert await status(hub, made.json()["token"]) == 401
+        assert "token" not in made.json(), "none that opens nothing is shown"
+        mine = await new_token(hub, SHOP, "orders:read")
+        turned = await hub.post(f"{TOKENS}/{mine['id']}/rotate", {}, headers=dry)
+        assert (turned.status_code, "token" in turned.json()) == (200, False)
+        assert await status(hub, mine["token"]) == 200
         assert (await hub.post("/hub/v1/tenants", {"name": "x"}, headers=dry)).status_code == 201
         assert (await hub.get("/hub/v1/tenants/x/clock", headers=AS_OPERATOR)).status_code == 404
+
+
+async def test_scopes_are_changed_by_the_rules_that_they_were_given_by(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        one = f"{TOKENS}/{(await new_token(hub, SHOP, 'orders:read'))['id']}"
+        for scopes in (["everything"], []):
+            refused = await hub.request("PATCH", one, json={"scopes": scopes}, headers=AS_OPERATOR)
+            assert (refused.status_code, problem_of(refused)) == (400, "invalid")
+            assert refused.json()["errors"][0]["field"] == "scopes"
+        twice = {"scopes": ["pools", "pools"]}
+        changed = await hub.request("PATCH", one, json=twice, headers=AS_OPERATOR)
+        assert changed.json()["scopes"] == ["pools"]
+
+
+async def test_an_expiry_is_moved_and_given_up(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        mine = await new_token(hub, SHOP, "orders:read", expires_at="2020-01-01T00:00:00Z")
+        one = f"{TOKENS}/{mine['id']}"
+        for change, then, opens in (
+            ({"label": "kept"}, "2020-01-01T00:00:00Z", 401),
+            ({"expires_at": "2999-01-01T00:00:00+08:00"}, "2998-12-31T16:00:00Z", 200),
+            ({"expires_at": "2020-01-01T00:00:00Z"}, "2020-01-01T00:00:00Z", 401),
+            ({"expires_at": None}, None, 200),
+        ):
+            changed = await hub.request("PATCH", one, json=change, headers=AS_SHOP)
+            assert changed.json()["expires_at"] == then, change
+            assert await status(hub, mine["token"]) == opens
 
 
 async def test_an_operator_adds_tenants_and_operators(database_url: str) -> None:

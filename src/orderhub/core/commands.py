@@ -137,6 +137,9 @@ class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
 class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
     """Write (`doc` given) or remove (`doc` None) one typed document.
 
+    With `members` only these are put into the document that stands, as JSON values that suit its type;
+    all else of the record stays. Such a record must be named among what `exists`.
+
     `id` 0 = the next free id of its kind. `keys` are its searchable names beside id, uid and code,
     as (name, value) pairs. With `if_version` the change is refused when the stored document has
     another version, so that two who read the same one cannot overwrite each other.
@@ -148,6 +151,7 @@ class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
     uid: str = ""
     code: str = ""
     doc: Any = None
+    members: dict[str, Any] | None = None
     keys: tuple[tuple[str, str], ...] = ()
 
 

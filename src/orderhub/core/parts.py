@@ -115,6 +115,11 @@ def _refund(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
             return Rejected(
                 Reason.AMOUNT_OUT_OF_RANGE, "amount", f"{plain(held)} is left to refund"
             )
+        digits = max(currency_digits(order.currency), _decimals(order.paid))
+        if _decimals(amount) > digits:
+            # Nobody can hand out a fraction of a cent, and rounding would refund what nobody said.
+            why = f"amounts of this order have at most {digits} decimals"
+            return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", why)
     refund = {**command.refund, "amount": f"{plain(amount)}"}
     whole = amount == held and (empties or bool(amount))
     return msgspec.structs.replace(
@@ -142,9 +147,12 @@ def _share(line: Line, count: int, digits: int) -> Decimal:
 
 
 def _digits(order: Order, line: Line) -> int:
-    exponent = plain(line.gross).as_tuple().exponent
-    finer = -exponent if isinstance(exponent, int) else 0
-    return min(_DECIMALS, max(currency_digits(order.currency), finer))
+    return min(_DECIMALS, max(currency_digits(order.currency), _decimals(line.gross)))
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = plain(value).as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def units_of(command: ChangeOrder) -> Units:

@@ -68,7 +68,7 @@ def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
             return Rejected(
                 Reason.VERSION_CONFLICT, "version", f"{change.kind} {change.id} is at {version}"
             )
-        if change.doc is None:
+        if change.doc is None and change.members is None:
             if current is not None:
                 removed.append(current)
             continue
@@ -79,25 +79,31 @@ def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
 def _written(
     tenant: int, change: RecordChange, current: Record | None, fresh: Any, uids: Any
 ) -> Record:
+    if change.members is not None and current is not None:
+        whole = {**msgspec.to_builtins(current.doc), **change.members}
+        doc = msgspec.convert(whole, type(current.doc))
+        return msgspec.structs.replace(current, doc=doc, version=current.version + 1)
     record_id = change.id or next(fresh[change.kind])
     uid = change.uid or (current.uid if current is not None else next(uids))
+    code = change.code or (current.code if current is not None else "")
     return Record(
         tenant_id=tenant,
         kind=change.kind,
         id=record_id,
         uid=uid,
-        code=change.code or (current.code if current is not None else ""),
-        doc=_told_its_id(change.doc, record_id),
+        code=code,
+        doc=_told_its_names(change.doc, id=record_id, uid=uid, code=code),
         version=1 if current is None else current.version + 1,
         keys=change.keys,
     )
 
 
-def _told_its_id(doc: Any, record_id: int) -> Any:
-    """A new document that carries its own id gets it here, where ids are given out."""
-    if isinstance(doc, msgspec.Struct) and getattr(doc, "id", None) == 0 and record_id:
-        return msgspec.structs.replace(doc, id=record_id)
-    return doc
+def _told_its_names(doc: Any, **names: Any) -> Any:
+    """A document that carries its own names and was not told them gets them here, where they are given out."""
+    if not isinstance(doc, msgspec.Struct):
+        return doc
+    untold = {n: each for n, each in names.items() if each and getattr(doc, n, None) in (0, "")}
+    return msgspec.structs.replace(doc, **untold) if untold else doc
 
 
 def set_clock(command: SetClock, known: Known) -> Accepted | Rejected:

@@ -172,9 +172,10 @@ def _command(
     unique = [(kind.record, "uid", change.uid)] if change.uid else []
     if kind.unique and change.code:
         unique.append((kind.record, "code", change.code))
-    return PutRecords(
-        origin=origin, changes=(change,), unique=tuple(unique), exists=kind.needs(change.id, doc)
-    )
+    needs = kind.needs(change.id, doc)
+    if kind.members:
+        needs = ((kind.record, "id", str(change.id)), *needs)
+    return PutRecords(origin=origin, changes=(change,), unique=tuple(unique), exists=needs)
 
 
 # --- bulk
@@ -185,12 +186,17 @@ async def bulk_upsert(call: Call, who: Caller) -> Answer:
     """NDJSON in, one result a line out, in the same order: a bad row never stops the others."""
     tenant, kind = await tenant_in_path(call, who), _kind(call)
     results: list[bytes] = []
-    chunk: list[bytes] = []
+    chunk: list[Row | RowRefused] = []
+    named: set[tuple[str, Any]] = set()
     async for line in _lines(call.stream()):
-        chunk.append(line)
-        if len(chunk) == _CHUNK:
+        row = _parsed(line)
+        names = _names(row)
+        # A row that means what an earlier one wrote finds it written.
+        if len(chunk) == _CHUNK or not named.isdisjoint(names):
             results += await _write(call, who, tenant, kind, chunk, len(results))
-            chunk = []
+            chunk, named = [], set()
+        chunk.append(row)
+        named.update(names)
     if chunk:
         results += await _write(call, who, tenant, kind, chunk, len(results))
     return Answer(200, b"".join(results), (), NDJSON)
@@ -211,9 +217,8 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _write(
-    call: Call, who: Caller, tenant: Tenant, kind: Kind, lines: list[bytes], done: int
+    call: Call, who: Caller, tenant: Tenant, kind: Kind, rows: list[Row | RowRefused], done: int
 ) -> list[bytes]:
-    rows: list[Row | RowRefused] = [_parsed(line) for line in lines]
     current = await call.hub.read(lambda reads: [_current(reads, tenant, kind, r) for r in rows])
     # Started in the order of the rows, so that they enter the queue in it.
     return await asyncio.gather(
@@ -235,15 +240,21 @@ def _parsed(line: bytes) -> Row | RowRefused:
         return bad
 
 
+def _names(row: Row | RowRefused) -> list[tuple[str, Any]]:
+    """What a row calls its item by."""
+    if isinstance(row, RowRefused):
+        return []
+    return [(by, value) for by in ("id", "uid", "code") if (value := getattr(row, by))]
+
+
 def _current(reads: Reads, tenant: Tenant, kind: Kind, row: Row | RowRefused) -> Record | None:
     """The item that a row means: by id, else by uid, else by code."""
     if isinstance(row, RowRefused):
         return None
     if row.id:
         return reads.record(tenant.id, kind.record, "id", row.id)
-    doc = row.doc or {}
-    for by, value in (("uid", row.uid or doc.get("uid")), ("code", row.code or doc.get("code"))):
-        if isinstance(value, str) and value:
+    for by, value in (("uid", row.uid), ("code", row.code)):
+        if value:
             found = reads.record(tenant.id, kind.record, by, value)
             if found is not None:
                 return found

@@ -6,10 +6,11 @@ no catalogue: they are written by the doors and by the rules. Of a person only w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,12 +20,16 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import keys_of_rate
 from orderhub.core.known import Record
 from orderhub.core.money import is_storable
-from orderhub.dialects.contract import WireFault
-from orderhub.web.hub_api.bodies import fault_of
-from orderhub.web.hub_api.shapes import plain_values
+from orderhub.dialects.contract import Stop, WireFault
+from orderhub.web.hub_api.bodies import fault_of, instant
+from orderhub.web.hub_api.shapes import exact_instant, plain_values
 
 Keys = tuple[tuple[str, str], ...]
 Needs = tuple[tuple[str, str, str], ...]
+
+
+_UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_IS_UUID = re.compile(_UUID)
 
 
 class RowRefused(Exception):
@@ -114,7 +119,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One item as it is written: `uid` and `code` default to those of `doc`. `version` of a listed one is ignored."""
 
     id: int = 0
-    uid: str | None = None
+    uid: Annotated[str, msgspec.Meta(pattern=_UUID)] | None = None
     code: str | None = None
     version: int = 0
     doc: dict[str, Any] | None = None
@@ -130,7 +135,30 @@ def row_of(value: Any) -> Row:
         raise RowRefused(WireFault("doc", "missing", "doc is required"))
     if not 0 <= row.id < 2**53:
         raise RowRefused(WireFault("id", "value", "id is a whole number from 1 on"))
-    return row
+    doc = None if row.doc is None else {**row.doc}
+    return msgspec.structs.replace(
+        row, uid=_named(row.uid, doc, "uid"), code=_named(row.code, doc, "code"), doc=doc
+    )
+
+
+def _named(own: str | None, doc: dict[str, Any] | None, name: str) -> str | None:
+    """The item's uid or code, said beside its document, in it or in both. Uids are read in any case."""
+    said = (doc or {}).get(name)
+    if said is not None and not isinstance(said, str):
+        return own  # the document's type says what is wrong
+    if name == "uid":
+        own, said = own and own.lower(), said and _uid(said)
+        if said and doc is not None:
+            doc["uid"] = said
+    if own and said and own != said:
+        raise RowRefused(WireFault(f"doc.{name}", "value", f"doc.{name} is not the item's {name}"))
+    return own or said or None
+
+
+def _uid(text: str) -> str:
+    if not _IS_UUID.fullmatch(text):
+        raise RowRefused(WireFault("doc.uid", "value", "doc.uid is a UUID"))
+    return text.lower()
 
 
 def change_of(
@@ -140,54 +168,113 @@ def change_of(
     record_id = row.id or (current.id if current is not None else 0)
     if not record_id:
         raise RowRefused(WireFault("id", "missing", "a new item needs an id"))
-    doc = _typed(kind, dict(row.doc or {}), record_id, current)
+    given = _known_members(kind, row, record_id)
     if kind.members:
-        assert current is not None
-        # The rest of the record must be what was read.
-        if_version = current.version if if_version is None else if_version
+        if current is None:
+            owner = next(k.name for k in _KINDS if k.record == kind.record)
+            raise RowRefused(WireFault("id", "value", f"there is no such item of {owner}"))
+        _refuse_other_names(row, current)
+        doc = _typed(kind, {**msgspec.to_builtins(current.doc), **given})
+        members = {name: msgspec.to_builtins(getattr(doc, name)) for name in given}
+        change = RecordChange(
+            kind=kind.record, id=record_id, if_version=if_version, members=members
+        )
+        return change, doc
+    fields = kind.model.__struct_fields__
+    if "id" in fields:
+        given["id"] = record_id
+    if "uid" in fields:
+        given["uid"] = row.uid or ("" if current is None else current.uid)
+    if "code" in fields and row.code:
+        given["code"] = row.code
+    doc = _typed(kind, given)
     own = dict(kind.keys(doc))
     kept = {name: v for name, v in (current.keys if current is not None else ()) if name not in own}
-    keys = tuple({**kept, **own}.items()) if not kind.members else _keys_of(current)
     change = RecordChange(
         kind=kind.record,
         id=record_id,
         if_version=if_version,
-        uid=row.uid or str(getattr(doc, "uid", "") or ""),
-        code=row.code or str(getattr(doc, "code", "") or ""),
+        uid=row.uid or "",
+        code=row.code or "",
         doc=doc,
-        keys=keys,
+        keys=tuple({**kept, **own}.items()),
     )
     return change, doc
 
 
-def _keys_of(record: Record | None) -> Keys:
-    return () if record is None else record.keys
-
-
-def _typed(kind: Kind, given: dict[str, Any], record_id: int, current: Record | None) -> Any:
-    model = kind.model
-    known = kind.members or model.__struct_fields__
+def _known_members(kind: Kind, row: Row, record_id: int) -> dict[str, Any]:
+    """The members of the row's document, all of which are the kind's; times as the ledger keeps them."""
+    given = dict(row.doc or {})
+    known = kind.members or kind.model.__struct_fields__
     unknown = sorted(set(given) - set(known) - {"id"})
     if unknown:
         raise RowRefused(
             WireFault(f"doc.{unknown[0]}", "value", f"{kind.name} have no member {unknown[0]}")
         )
-    if given.get("id", record_id) != record_id:
+    if given.pop("id", record_id) != record_id:
         raise RowRefused(WireFault("doc.id", "value", "doc.id is not the item's id"))
-    if kind.members:
-        if current is None:
-            owner = next(k.name for k in _KINDS if k.record == kind.record)
-            raise RowRefused(WireFault("id", "value", f"there is no such item of {owner}"))
-        given.pop("id", None)
-        given = {**msgspec.to_builtins(current.doc), **given}
-    elif "id" in model.__struct_fields__:
-        given["id"] = record_id
+    return in_microseconds(given)
+
+
+def _refuse_other_names(row: Row, current: Record) -> None:
+    """A view finds its item by a name; it gives none."""
+    for name, said, stands in (("uid", row.uid, current.uid), ("code", row.code, current.code)):
+        if said and said != stands:
+            raise RowRefused(WireFault(name, "value", f"{name} is not the item's {name}"))
+
+
+def _typed(kind: Kind, given: dict[str, Any]) -> Any:
     try:
-        doc = msgspec.convert(given, model)
+        doc = msgspec.convert(given, kind.model)
     except msgspec.ValidationError as error:
         raise RowRefused(fault_of(error, "doc")) from None
     _refuse_amounts(msgspec.to_builtins(doc, builtin_types=(Decimal,)), "doc")
     return doc
+
+
+# Where documents hold instants: members of their own, and the ends of the intervals in `valid`.
+_INSTANTS = ("starts_at", "ends_at", "expires_at", "created_at", "updated_at")
+_ENDS = ("start", "end")
+
+
+def in_microseconds(doc: dict[str, Any]) -> dict[str, Any]:
+    """The document with its ISO 8601 instants as the ledger keeps them; null = none. Raises RowRefused."""
+    moved = {**doc, **_read(doc, _INSTANTS, "doc", 0)}
+    if isinstance(moved.get("valid"), list):
+        moved["valid"] = [
+            {**each, **_read(each, _ENDS, f"doc.valid[{index}]", None)}
+            if isinstance(each, dict)
+            else each
+            for index, each in enumerate(moved["valid"])
+        ]
+    return moved
+
+
+def _read(given: dict[str, Any], names: tuple[str, ...], path: str, none: Any) -> dict[str, Any]:
+    found = {}
+    for name in names:
+        value = given.get(name)
+        if name not in given:
+            continue
+        if value is not None and not isinstance(value, str):
+            raise RowRefused(WireFault(f"{path}.{name}", "type", f"{path}.{name} is ISO 8601"))
+        try:
+            found[name] = none if value is None else instant(value, f"{path}.{name}")
+        except Stop as stop:
+            raise RowRefused(stop.fault.faults[0]) from None
+    return found
+
+
+def in_iso_8601(doc: dict[str, Any]) -> dict[str, Any]:
+    """The document as it is shown and as it may be sent back."""
+    shown = {**doc, **_written(doc, _INSTANTS)}
+    if isinstance(doc.get("valid"), list):
+        shown["valid"] = [{**each, **_written(each, _ENDS)} for each in doc["valid"]]
+    return shown
+
+
+def _written(doc: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: exact_instant(doc[name]) for name in names if type(doc.get(name)) is int}
 
 
 def _refuse_amounts(value: Any, path: str) -> None:
@@ -207,6 +294,7 @@ def item_shape(kind: Kind, record: Record) -> dict[str, Any]:
     doc = plain_values(msgspec.to_builtins(record.doc))
     if kind.members:
         doc = {name: doc[name] for name in kind.members if name in doc}
+    doc = in_iso_8601(doc)
     return {
         "id": record.id,
         "uid": record.uid or None,

@@ -114,12 +114,15 @@ class Rotation(Body, frozen=True, kw_only=True):
 
 
 class CredentialChange(Body, frozen=True, kw_only=True):
-    """The members given replace the stored ones; `data` is merged, a null member is removed."""
+    """The members given replace the stored ones; `data` is merged, a null member is removed.
+
+    `expires_at` null = it never expires.
+    """
 
     scopes: tuple[str, ...] | None = None
     data: dict[str, Any] | None = None
     label: Name | None = None
-    expires_at: str | None = None
+    expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
     enabled: bool | None = None
 
 
@@ -150,7 +153,8 @@ async def create_credential(call: Call, who: Caller) -> Answer:
     tenant = await _tenant(call, who)
     given = body_of(call, NewCredential)
     _check_kind(call, given, tenant)
-    _check_reach(who, given.kind, given.scopes, tenant)
+    scopes = _checked_scopes(given.kind, given.scopes)
+    _check_reach(who, given.kind, scopes, tenant)
     reached = await _portfolio(call, who, given.tenants)
     _refuse_faults(given.data)
     data = {**_without_nulls(given.data), **_digested(given.digests)}
@@ -162,16 +166,14 @@ async def create_credential(call: Call, who: Caller) -> Answer:
         name=name,
         tenant_id=tenant.id,
         tenants=reached,
-        scopes=given.scopes,
+        scopes=scopes,
         secret=_encrypted(call, secret) if secret else "",
         label=given.label,
         expires_at=_expiry(call, given.expires_at, given.expires_in_s),
         created_at=call.received_at,
         data=data,
     )
-    shown = {**_shape(call, credential), **({"token": token} if token else {})}
-    if secret:
-        shown["secret"] = secret
+    shown = {**_shape(call, credential), **_shown_once(call, token=token, secret=secret)}
     location = f"/hub/v1/tenants/{tenant.name}/credentials/{credential.id}"
     answer = Answer(201, encode(shown), (("Location", location),))
 
@@ -201,10 +203,11 @@ async def rotate_credential(call: Call, who: Caller) -> Answer:
         if before.secret:
             secret = given.secret or secrets.token_urlsafe(32)
             after = msgspec.structs.replace(before, secret=_encrypted(call, secret), data=data)
-            return after, {"secret": secret}
+            return after, _shown_once(call, secret=secret)
         if _DIGEST.fullmatch(before.name):
             token = given.token or _new_token(before.kind)
-            return msgspec.structs.replace(before, name=digest(token), data=data), {"token": token}
+            after = msgspec.structs.replace(before, name=digest(token), data=data)
+            return after, _shown_once(call, token=token)
         raise refuse("id", "this credential has nothing to rotate")
 
     return await _changed(call, tenant, turn, secret_answer=True)
@@ -217,10 +220,14 @@ async def change_credential(call: Call, who: Caller) -> Answer:
     given = body_of(call, CredentialChange)
     given_data = given.data or {}
     _refuse_faults(given_data)
-    expires_at = None if given.expires_at is None else _expiry(call, given.expires_at, None)
+    expires_at = (
+        None if given.expires_at is msgspec.UNSET else _expiry(call, given.expires_at, None)
+    )
 
     def change(before: Credential) -> tuple[Credential, dict[str, str]]:
-        scopes = before.scopes if given.scopes is None else given.scopes
+        scopes = before.scopes
+        if given.scopes is not None:
+            scopes = _checked_scopes(before.kind, given.scopes)
         _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
         data = _without_nulls({**before.data, **given_data})
         _refuse_misfit(call, before.kind, data)
@@ -292,17 +299,21 @@ def _check_kind(call: Call, given: NewCredential, tenant: Tenant) -> None:
     if given.kind == _HUB:
         if given.name or given.token or given.secret:
             raise refuse("kind", "the hub makes its own tokens: leave out name, token and secret")
-        unknown = [each for each in given.scopes if each not in (*SCOPES, OPERATOR)]
-        if unknown:
-            raise refuse("scopes", f"scopes are {', '.join(SCOPES)}")
-        if not given.scopes:
-            raise refuse("scopes", "a token without scopes opens nothing", "missing")
     elif given.kind.partition(".")[0] not in doors or not tenant.id:
         raise refuse("kind", f"kind is hub, {', '.join(doors)}")
     if given.secret is not None and not given.name:
         raise refuse("secret", "a secret goes with a name", "value")
     if given.token is not None and given.name:
         raise refuse("token", "a credential is looked up by its name or by its token")
+
+
+def _checked_scopes(kind: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once. What a vendor's client shows needs none, and has none that does not exist."""
+    if any(each not in (*SCOPES, OPERATOR) for each in scopes):
+        raise refuse("scopes", f"scopes are {', '.join(SCOPES)}")
+    if kind == _HUB and not scopes:
+        raise refuse("scopes", "a token without scopes opens nothing", "missing")
+    return tuple(dict.fromkeys(scopes))
 
 
 def _check_reach(who: Caller, kind: str, scopes: tuple[str, ...], tenant: Tenant) -> None:
@@ -358,6 +369,11 @@ def _looked_up_by(given: NewCredential) -> tuple[str, str, str]:
         return given.name, "", given.secret or secrets.token_urlsafe(32)
     token = given.token or _new_token(given.kind)
     return digest(token), token, ""
+
+
+def _shown_once(call: Call, **secrets_made: str) -> dict[str, str]:
+    """What this answer shows and no other. A dry run makes nothing that would open a door, and shows nothing."""
+    return {} if call.is_dry_run else {name: each for name, each in secrets_made.items() if each}
 
 
 def _new_token(kind: str) -> str:
