@@ -11,7 +11,8 @@ from orderhub.conform.cases import golden_cases
 from orderhub.conform.doors import DOORS, Kind
 from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
-from orderhub.web.faults import Dropped
+from orderhub.web.faults import Dropped, Step
+from orderhub.web.faults import Kind as FaultKind
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import runner_on
 
@@ -159,6 +160,65 @@ async def test_a_plan_set_again_counts_anew_and_one_cleared_is_gone(hub):
     gone = await hub.request("DELETE", client.path, headers=operator_headers())
     assert gone.json() == {"faults": []}
     assert succeeded(await client.create())
+
+
+async def test_a_fault_is_met_once_whichever_process_meets_it(database_url):
+    """Two hubs on one ledger are two processes, or one before and after a restart."""
+    sandbox = {"dialect": "kakaclo"}
+    body = golden_cases("kakaclo")[0].request.body
+    path = "/openapi/v1/order/order"
+    async with running_hub(database_url) as first:
+        opened = (await first.post("/hub/v1/sandboxes", sandbox, headers=operator_headers())).json()
+        token = {"Authorization": f"Bearer {opened['credentials'][0]['token']}"}
+        listed = f"/hub/v1/tenants/{opened['tenant']}/credentials"
+        (shown,) = [
+            each["id"]
+            for each in (await first.get(listed, headers=operator_headers())).json()["items"]
+            if each["kind"] == "kakaclo"
+        ]
+        plan = f"{listed}/{shown}/faults"
+        twice = {"faults": [{"kind": "rate_limit", "times": 2}]}
+        await first.request("PUT", plan, json=twice, headers=operator_headers())
+        assert (await first.post(path, body, headers=token)).status_code == 429
+    async with running_hub(database_url) as second:
+        assert (await second.get(plan, headers=operator_headers())).json()["faults"][0]["left"] == 1
+        answers = await asyncio.gather(*(second.post(path, body, headers=token) for _ in range(4)))
+        assert sorted(each.status_code for each in answers) == [200, 200, 200, 429]
+
+
+async def test_a_refusal_may_wait_too(hub):
+    client = await integrator(hub, "kakaclo")
+    await client.meets({"kind": "error_before", "delay_s": 0.3})
+    started = time.perf_counter()
+    assert not succeeded(await client.create())
+    assert time.perf_counter() - started >= 0.3
+
+
+async def test_a_call_asks_once_what_it_meets(hub, monkeypatch):
+    """Else a plan set meanwhile would say of what was committed that it broke before."""
+    client = await integrator(hub, "kakaclo")
+    await client.meets({"kind": "error_before"})
+    asked = []
+
+    async def met_by_another_process(credential_id, path):
+        asked.append(path)
+        return None if len(asked) == 1 else Step(FaultKind.ERROR_BEFORE)
+
+    monkeypatch.setattr(hub.hub.port.faults, "_take", met_by_another_process)
+    assert succeeded(await client.create())
+    assert len(asked) == 1
+
+
+async def test_trying_it_out_leaves_the_fault_for_the_real_call(hub):
+    client = await integrator(hub, "kakaclo")
+    await client.meets({"kind": "rate_limit"})
+    order = client.order
+    client.order = with_headers(order, Hub_Dry_Run="true")
+    assert (await client.create()).status == 429
+    client.order = order
+    assert await client.left() == [1]
+    assert (await client.create()).status == 429
+    assert await client.left() == [0]
 
 
 async def test_trying_it_out_sets_nothing_and_meets_faults_like_the_real_call(hub):

@@ -1,25 +1,24 @@
 """Faults on purpose: what a sandbox's credential asks to meet, so that an integrator sees how his retries do.
 
-`credential.data["faults"]` is `{"since": …, "steps": [{"kind", "times", "delay_s", "path"}]}`. A step
-meets so many calls whose path begins with `path`, each call meets one step, and how often a step was met
-is counted in this process from `since` on.
+`credential.data["faults"]` is a list of steps. A step meets `times` calls whose path begins with `path`, and
+each call meets one step. What is `left` of it is kept with the credential, so that all processes and every
+restart count as one; a call that is only tried out meets the step and leaves it there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Stop, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Stop, WireFault
 
 MAX_STEPS = 20
 MAX_TIMES = 10_000
 MAX_DELAY_S = 60.0
-_MOST_STEPS = 10_000
 
 
 class Kind(StrEnum):
@@ -36,11 +35,7 @@ class Step(msgspec.Struct, frozen=True):
     times: int = 1
     delay_s: float = 0.0
     path: str = ""
-
-
-class Plan(msgspec.Struct, frozen=True):
-    since: int
-    steps: tuple[Step, ...] = ()
+    left: int = 1
 
 
 class Dropped(ConnectionError):
@@ -56,33 +51,49 @@ _BEFORE = {
 }
 
 
-def plan_of(data: dict[str, Any]) -> Plan | None:
-    """The plan in a credential's data; None for none, or for one that nobody can have set."""
+def plan_of(data: dict[str, Any]) -> tuple[Step, ...]:
+    """The steps in a credential's data; none for none, or for what nobody can have set."""
     try:
-        return msgspec.convert(data["faults"], Plan)
+        return msgspec.convert(data["faults"], tuple[Step, ...])
     except (KeyError, msgspec.ValidationError):
-        return None
+        return ()
+
+
+def met_by(plan: Sequence[Step], path: str) -> int | None:
+    """Which step of the plan a call of `path` meets; None = it is served."""
+    fitting = (i for i, step in enumerate(plan) if step.left > 0 and path.startswith(step.path))
+    return next(fitting, None)
+
+
+def without_one(plan: Sequence[Step], index: int) -> list[Any]:
+    """The plan once a call has met a step, as it is kept."""
+    after = list(plan)
+    after[index] = msgspec.structs.replace(plan[index], left=plan[index].left - 1)
+    kept: list[Any] = msgspec.to_builtins(after)
+    return kept
 
 
 class Faults:
-    """One for each port. `is_sandbox` says of a tenant whether it may be disturbed."""
+    """One for each port.
 
-    def __init__(self, is_sandbox: Callable[[int], Awaitable[bool]]) -> None:
+    is_sandbox  says of a tenant whether it may be disturbed
+    take        (credential id, path) -> the step that the next call meets, counted as met
+    """
+
+    def __init__(
+        self,
+        is_sandbox: Callable[[int], Awaitable[bool]],
+        take: Callable[[str, str], Awaitable[Step | None]],
+    ) -> None:
         self._is_sandbox = is_sandbox
-        self._met: dict[tuple[str, int, int], int] = {}
-        self._calls: dict[str, Step] = {}
-
-    def left(self, credential_id: str, plan: Plan) -> list[int]:
-        """How many calls each step will still meet."""
-        return [
-            step.times - self._met.get((credential_id, plan.since, index), 0)
-            for index, step in enumerate(plan.steps)
-        ]
+        self._take = take
+        self._calls: dict[str, Step | None] = {}
 
     async def before(self, call: Call) -> None:
         """Before a command is queued. Raises Stop for a fault that keeps it from being done."""
         step = await self._step(call)
         if step is not None and step.kind in _BEFORE:
+            await asyncio.sleep(step.delay_s)
             raise Stop(_BEFORE[step.kind])
 
     async def after(self, call: Call, answer: Answer) -> Answer:
@@ -106,29 +117,24 @@ class Faults:
 
     async def _step(self, call: Call) -> Step | None:
         """The step that the call meets, chosen once: a call may submit several commands."""
-        met = self._calls.get(call.request_id)
-        if met is not None or call.caller is None or call.planned is not None:
-            return met
-        if "faults" not in call.caller.credential.data:
-            return met
-        credential = call.caller.credential
-        plan = plan_of(credential.data)
-        if plan is None or call.path.startswith("/hub/"):
+        if call.request_id in self._calls:
+            return self._calls[call.request_id]
+        if call.caller is None or call.planned is not None:
             return None
-        if not await self._is_sandbox(call.caller.tenant_id):
+        if "faults" not in call.caller.credential.data:
+            return None
+        step = self._calls[call.request_id] = await self._chosen(call, call.caller)
+        if step is not None:
+            call.notes["fault_on_purpose"] = step.kind.value
+        return step
+
+    async def _chosen(self, call: Call, caller: Caller) -> Step | None:
+        credential = caller.credential
+        plan = plan_of(credential.data)
+        index = None if call.path.startswith("/hub/") else met_by(plan, call.path)
+        if index is None or not await self._is_sandbox(caller.tenant_id):
             return None
         # Users of one site are callers of their own under its credential.
         credential_id = credential.id.partition(":")[0]
-        for index, left in enumerate(self.left(credential_id, plan)):
-            step = plan.steps[index]
-            if left > 0 and call.path.startswith(step.path):
-                return self._meet(call, step, (credential_id, plan.since, index))
-        return None
-
-    def _meet(self, call: Call, step: Step, name: tuple[str, int, int]) -> Step:
-        if len(self._met) > _MOST_STEPS:
-            self._met.clear()
-        self._met[name] = self._met.get(name, 0) + 1
-        self._calls[call.request_id] = step
-        call.notes["fault_on_purpose"] = step.kind.value
-        return step
+        # What is known here may be a moment old: only the ledger counts.
+        return plan[index] if call.is_dry_run else await self._take(credential_id, call.path)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 
 from orderhub.core.access import Credential
@@ -31,7 +32,7 @@ from orderhub.ledger.batch import ClaimName
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
-from orderhub.web.faults import Faults
+from orderhub.web.faults import Faults, Step, met_by, plan_of, without_one
 from orderhub.web.metrics import Metrics
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ class HubPort:
         self.clock_changed = asyncio.Event()
         self.cipher = Cipher(settings.secret_key)
         self._windows = Windows()
-        self.faults = Faults(self.is_sandbox)
+        self.faults = Faults(self.is_sandbox, self._take_fault)
         self._credentials: dict[tuple[str, str], tuple[float, Credential | None]] = {}
         self._own: dict[tuple[str, str], Credential] = {}
         self._settings: dict[int, tuple[float, Settings]] = {}
@@ -194,6 +195,24 @@ class HubPort:
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
+
+    async def _take_fault(self, credential_id: str, path: str) -> Step | None:
+        def take() -> Step | None:
+            with self.ledger.directory("") as (_, directory):
+                credential = directory.credential(credential_id)
+                if credential is None:
+                    return None
+                plan = plan_of(credential.data)
+                index = met_by(plan, path)
+                if index is None:
+                    return None
+                data = {**credential.data, "faults": without_one(plan, index)}
+                directory.change_credential(msgspec.structs.replace(credential, data=data))
+                return plan[index]
+
+        step = await self.blocking(take)
+        self._credentials.clear()
+        return step
 
     def forget(self) -> None:
         """Drop what is cached: a credential or a tenant changed here."""

@@ -11,7 +11,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
-from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Plan, Step, plan_of
+from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Step, plan_of
 from orderhub.web.hub_api.access import guarded, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, body_of, refuse
 from orderhub.web.hub_api.credentials import of_tenant
@@ -37,7 +37,7 @@ class FaultPlan(Body, frozen=True, kw_only=True):
 async def show_faults(call: Call, who: Caller) -> Answer:
     """The plan, and how many calls each of its faults will still meet."""
     _, credential = await _credential(call, who)
-    return _shown(call, credential)
+    return _shown(credential)
 
 
 @guarded("faults")
@@ -48,8 +48,11 @@ async def set_faults(call: Call, who: Caller) -> Answer:
     for index, each in enumerate(given.faults):
         if each.kind is Kind.DELAY and not each.delay_s:
             raise refuse(f"faults[{index}].delay_s", "a delay has delay_s", "missing")
-    steps = tuple(Step(each.kind, each.times, each.delay_s, each.path) for each in given.faults)
-    plan: Any = msgspec.to_builtins(Plan(call.received_at, steps))
+    steps = [
+        Step(each.kind, each.times, each.delay_s, each.path, left=each.times)
+        for each in given.faults
+    ]
+    plan: Any = msgspec.to_builtins(steps)
     return await _put(call, tenant, {"faults": plan})
 
 
@@ -80,21 +83,13 @@ async def _put(call: Call, tenant: Tenant, plan: dict[str, Any]) -> Answer:
         rest = {name: each for name, each in before.data.items() if name != "faults"}
         after = msgspec.structs.replace(before, data={**rest, **plan})
         directory.change_credential(after)
-        return _shown(call, after)
+        return _shown(after)
 
     return await port(call).write_directory(call, tenant.id, write)
 
 
-def _shown(call: Call, credential: Credential) -> Answer:
-    plan = plan_of(credential.data)
-    if plan is None:
-        return Answer(200, encode({"faults": []}))
-    left = port(call).faults.left(credential.id, plan)
-    shown = [
-        {**msgspec.to_builtins(step), "left": number}
-        for step, number in zip(plan.steps, left, strict=True)
-    ]
-    return Answer(200, encode({"faults": shown}))
+def _shown(credential: Credential) -> Answer:
+    return Answer(200, encode({"faults": msgspec.to_builtins(plan_of(credential.data))}))
 
 
 _FAULTS = "/hub/v1/tenants/{tenant}/credentials/{id}/faults"
