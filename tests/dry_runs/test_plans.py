@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from orderhub.conform.cases import golden_cases
 from orderhub.conform.doors import DOORS
-from orderhub.web.hub_api.plans import Plans
 from tests.support.dumps import changed, dump
 from tests.support.hub import running_hub
 
@@ -44,6 +44,10 @@ async def test_a_plan_is_what_the_order_becomes(served, dialect):
     request, who = case.request, token(case.tenant)
     before = dump(database)
     answer = await hub.post(PLANS, planned(dialect, request), headers=who)
+    assert changed(before, database) == ["claim"], "the plan itself"
+    before = dump(database)
+    dry = {**who, "Hub-Dry-Run": "true"}
+    assert (await hub.post(PLANS, planned(dialect, request), headers=dry)).status_code == 201
     assert changed(before, database) == []
     assert answer.status_code == 201, answer.text
     plan = answer.json()
@@ -139,10 +143,32 @@ async def test_anothers_plan_is_not_there(served):
     assert (await hub.get(f"{PLANS}/none", headers=token("shop"))).status_code == 404
 
 
-def test_old_plans_go():
-    plans = Plans()
-    for number in range(1_100):
-        plans.keep(str(number), 1, 10, b"plan")
-    assert plans.find("0", 1, 5) is None
-    assert plans.find("1099", 1, 5) == b"plan"
-    assert plans.find("1099", 1, 10) is None
+async def test_a_plan_is_shown_by_every_process_for_a_quarter_of_an_hour(database_url):
+    given = {"dialect": "anqicms", "path": "/api/order/create", "body": {"goods_id": 188}}
+    who = token("shop")
+    async with running_hub(database_url) as first:
+        made = await first.post(PLANS, given, headers=who)
+        place = made.headers["location"]
+    async with running_hub(database_url) as second:  # another process, or the same one later
+        assert (await second.get(place, headers=who)).content == made.content
+        age(second, 600)
+        assert (await second.get(place, headers=who)).json() == made.json()
+        age(second, 300)
+        assert (await second.get(place, headers=who)).status_code == 404
+        kept = kept_plans(second)
+        newer = (await second.post(PLANS, given, headers=who)).headers["location"]
+        assert kept == [place.rpartition("/")[2]]
+        assert kept_plans(second) == [newer.rpartition("/")[2]], "what is past is gone"
+
+
+def age(hub, seconds):
+    with hub.hub.ledger.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE claim SET created_at = created_at - :us WHERE scope = 'plans'"),
+            {"us": seconds * 1_000_000},
+        )
+
+
+def kept_plans(hub):
+    with hub.hub.ledger.engine.connect() as connection:
+        return list(connection.scalars(text("SELECT key FROM claim WHERE scope = 'plans'")))

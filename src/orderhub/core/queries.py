@@ -176,6 +176,13 @@ class PastMove(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: int
 
 
+class KeptAnswer(msgspec.Struct, frozen=True):
+    """An answer that was kept under a name, and since when."""
+
+    body: str
+    created_at: int
+
+
 def cancelled_at(order: Order, line: Line) -> int | None:
     """When a line was cancelled, alone or with its order (tenant's time); None = it stands."""
     found = line.data.get("cancelled_at")
@@ -242,3 +249,4 @@ class Reads(Protocol):
         limit: int,
     ) -> tuple[Pool, ...]: ...
     def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]: ...
+    def kept_answer(self, tenant_id: int, scope: str, key: str) -> KeptAnswer | None: ...

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -14,7 +15,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.known import Timer
 from orderhub.core.values import Settings
 from orderhub.ledger import bulk, rows, tables
-from orderhub.ledger.batch import Batch
+from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
 from orderhub.ledger.database import migrate, open_engine, writing
@@ -222,6 +223,20 @@ class Ledger:
                     table.c.order_id == timer.order_id,
                 )
             )
+
+    def keep_answer(self, name: ClaimName, stored: StoredClaim, older_than_us: int) -> None:
+        """Keep an answer that is asked for by its name; those of the same scope that are older go."""
+        claim = tables.claim
+        row = {**msgspec.structs.asdict(name), **msgspec.structs.asdict(stored)}
+        with self._write.begin() as connection:
+            connection.execute(
+                delete(claim).where(
+                    claim.c.tenant_id == name.tenant_id,
+                    claim.c.scope == name.scope,
+                    claim.c.created_at < older_than_us,
+                )
+            )
+            bulk.insert(connection, claim, [row])
 
     def purge_claims(self, older_than_us: int, at_most: int = 500) -> int:
         """Remove old header keys, a small step at a time; answers how many went."""

@@ -22,6 +22,7 @@ from orderhub.core.known import Record
 from orderhub.core.queries import (
     EntryPage,
     EntryQuery,
+    KeptAnswer,
     LineQuery,
     MoveQuery,
     OrderQuery,
@@ -36,6 +37,7 @@ from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
 from orderhub.ledger.tables import (
+    claim,
     credential,
     order_event,
     order_line,
@@ -300,6 +302,14 @@ class LedgerReads:
 
     def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]:
         return search.past_moves(self._connection, query)
+
+    def kept_answer(self, tenant_id: int, scope: str, key: str) -> KeptAnswer | None:
+        """What `Ledger.keep_answer` keeps under this name."""
+        found = select(claim.c.body, claim.c.created_at).where(
+            claim.c.tenant_id == tenant_id, claim.c.scope == scope, claim.c.key == key
+        )
+        row = self._connection.execute(found).first()
+        return None if row is None else KeptAnswer(row.body, row.created_at)
 
 
 def _is_named(name: OrderName) -> ColumnElement[bool]:

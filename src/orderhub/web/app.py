@@ -150,14 +150,14 @@ class HubApp:
                 return _with_allow(answer, allowed) if answer.status == 405 else answer
             if dialect is self._fallback:
                 _refuse_nul(call)  # each vendor's door words an unusable name as an unknown one
-            if route.mutates or route.stream:
-                _refuse_unclear_dry_run(call)
             limit = route.max_body or self._settings.max_body_bytes
             _refuse_large(call, limit)
             if route.stream:
                 call.set_stream(_stream(receive, limit))
             else:
                 call.body = await _body(receive, limit)
+            if route.mutates or route.stream:
+                _refuse_unclear_dry_run(call)
             answer = await route.handler(call)
             return await self.port.faults.after(call, answer)
         except Stop as stop:

@@ -68,7 +68,7 @@ async def one_order(call: Call, who: Caller) -> Answer:
 
 async def _found(call: Call, who: Caller, ask: Any) -> Any:
     """What `ask` answers for the order of the path, or the refusal when it is none of the caller's."""
-    uid = call.params["uid"]
+    uid = call.params["uid"].lower()
 
     def look(reads: Reads) -> Any:
         order = reads.order(who.tenant_id or None, OrderName("uid", uid))

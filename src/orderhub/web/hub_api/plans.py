@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -24,6 +23,7 @@ from orderhub.dialects.contract import (
     Stop,
 )
 from orderhub.dialects.wiring import encode
+from orderhub.ledger.batch import ClaimName, StoredClaim
 from orderhub.web.hub_api.access import guarded
 from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse
 from orderhub.web.hub_api.inner import port
@@ -31,8 +31,9 @@ from orderhub.web.hub_api.shapes import event_shape, exact_instant, move_shape, 
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Router
 
-_KEPT_S = 900
-_MOST_KEPT = 1_000
+_KEPT_US = 900 * 1_000_000
+# Kept beside the answers that keys are bound to, in a scope that no credential has.
+_SCOPE = "plans"
 _DECISIONS = {"accepted": "accepted", "replayed": "replayed"}
 
 
@@ -46,24 +47,6 @@ class NewPlan(Body, frozen=True, kw_only=True):
     body: Any = None
 
 
-class Plans:
-    """The latest plans, in this process and for a quarter of an hour: a plan is about the world as it was."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[int, int, bytes]] = OrderedDict()
-
-    def keep(self, name: str, tenant_id: int, until_us: int, body: bytes) -> None:
-        self._kept[name] = (tenant_id, until_us, body)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-
-    def find(self, name: str, tenant_id: int, now_us: int) -> bytes | None:
-        """Another's plan is not there."""
-        whose, until_us, body = self._kept.get(name, (0, 0, b""))
-        return body if body and whose == tenant_id and now_us < until_us else None
-
-
-_PLANS: WeakKeyDictionary[HubPort, Plans] = WeakKeyDictionary()
 _ROUTERS: WeakKeyDictionary[HubPort, Router] = WeakKeyDictionary()
 
 
@@ -76,12 +59,12 @@ async def make_plan(call: Call, who: Caller) -> Answer:
     dialect, route, inner = _inner_call(call, given)
     answer = await _answered(dialect, route, inner)
     plan_id = secrets.token_urlsafe(12)
-    until_us = call.received_at + _KEPT_S * 1_000_000
+    now = call.received_at
     tenant = await _tenant_name(call, who)
     plan = {
         "id": plan_id,
         "dialect": dialect.name,
-        "expires_at": exact_instant(until_us),
+        "expires_at": exact_instant(now + _KEPT_US),
         "decision": _DECISIONS.get(inner.notes.get("outcome", ""), "refused"),
         "reason": inner.notes.get("reason") or inner.notes.get("fault"),
         "field": inner.notes.get("field") or None,
@@ -91,19 +74,20 @@ async def make_plan(call: Call, who: Caller) -> Answer:
     }
     body = encode(plan)
     if not call.is_dry_run:
-        _PLANS.setdefault(port(call), Plans()).keep(plan_id, who.tenant_id, until_us, body)
+        name = ClaimName(who.tenant_id, _SCOPE, plan_id)
+        kept = StoredClaim(plan_id, 201, "[]", body.decode(), now)
+        await call.hub.blocking(port(call).ledger.keep_answer, name, kept, now - _KEPT_US)
     return Answer(201, body, (("Location", f"/hub/v1/plans/{plan_id}"),))
 
 
 @guarded("dialects")
 async def show_plan(call: Call, who: Caller) -> Answer:
     """A plan made a moment ago, as it was then."""
-    plans = _PLANS.get(port(call))
     sought = call.params["id"]
-    found = None if plans is None else plans.find(sought, who.tenant_id, call.received_at)
-    if found is None:
+    found = await call.hub.read(lambda reads: reads.kept_answer(who.tenant_id, _SCOPE, sought))
+    if found is None or call.received_at >= found.created_at + _KEPT_US:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no plan {sought}"))
-    return Answer(200, found)
+    return Answer(200, found.body.encode())
 
 
 def _inner_call(call: Call, given: NewPlan) -> tuple[Dialect, Route, Call]:
