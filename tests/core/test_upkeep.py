@@ -162,6 +162,7 @@ def test_settings_are_merged_and_what_is_not_named_stays() -> None:
     stands = Settings(
         name="shop",
         currency="CNY",
+        sandbox=True,
         clock=Clock(ClockMode.FROZEN, frozen_at_us=7),
         dialects={"a": {"x": 1, "y": 2}, "b": {"z": 3}},
     )
@@ -173,3 +174,7 @@ def test_settings_are_merged_and_what_is_not_named_stays() -> None:
     after: Settings = decision.result
     assert (after.currency, after.auto_close_s, after.clock) == ("CNY", 60, stands.clock)
     assert after.dialects == {"a": {"x": 9}, "b": {"z": 3}}
+    ended = ChangeSettings(origin=AT, members={"sandbox": False})
+    real = upkeep.change_settings(ended, known_with(settings=stands))
+    assert isinstance(real, Accepted)
+    assert real.result.clock == Clock(), "nobody could set it right"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.hub import HubUnderTest, running_hub
-from tests.web.hub_client import AS_OPERATOR, problem_of
+from tests.web.hub_client import AS_OPERATOR, problem_of, token
 
 pytestmark = pytest.mark.anyio
 TENANT = "/hub/v1/tenants/hotel"
@@ -75,3 +75,23 @@ async def test_a_pool_of_a_kind_that_nothing_draws_on_is_not_opened(hub: HubUnde
     assert "stock, seats, rooms, coupon, balance" in answer.json()["detail"]
     for path in ("pools?kind=stok", "pools/history?kind=stok&subject=product:1"):
         assert problem_of(await hub.get(f"{TENANT}/{path}", headers=AS_OPERATOR)) == "invalid"
+
+
+async def test_only_operators_say_what_is_a_sandbox_and_its_end_is_the_end_of_its_clock(
+    hub: HubUnderTest,
+) -> None:
+    settings, clock = (f"/hub/v1/tenants/shop/{name}" for name in ("settings", "clock"))
+    shop = token("hub-demo-shop")
+    whole = (await hub.get(settings, headers=shop)).json()
+    kept = {"sandbox": whole["sandbox"], "editable_history_s": 5}
+    assert (await hub.request("PATCH", settings, json=kept, headers=shop)).status_code == 200
+    ended = {"sandbox": False}
+    refused = await hub.request("PATCH", settings, json=ended, headers=shop)
+    assert (refused.status_code, problem_of(refused)) == (403, "forbidden")
+    assert refused.json()["detail"] == "the token lacks the scope operator"
+    assert (await hub.get(clock, headers=shop)).json()["mode"] == "running"
+    done = await hub.request("PATCH", settings, json=ended, headers=AS_OPERATOR)
+    assert done.json()["sandbox"] is False
+    assert (await hub.get(clock, headers=shop)).json()["mode"] == "real"
+    begun = await hub.request("PATCH", settings, json={"sandbox": True}, headers=shop)
+    assert problem_of(begun) == "forbidden"

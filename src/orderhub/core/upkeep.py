@@ -132,12 +132,18 @@ def set_clock(command: SetClock, known: Known) -> Accepted | Rejected:
 
 
 def change_settings(command: ChangeSettings, known: Known) -> Accepted | Rejected:
-    """The members replace the stored ones; `dialects` is merged one level deep."""
+    """The members replace the stored ones; `dialects` is merged one level deep.
+
+    A tenant that is no sandbox any more runs on real time: nobody could set its clock right.
+    """
     tenant = command.origin.tenant_id
     stored = msgspec.to_builtins(known.settings(tenant))
     dialects = {**stored.get("dialects", {}), **command.members.get("dialects", {})}
     merged = {**stored, **command.members, "dialects": dialects}
-    return _with_settings(known, tenant, msgspec.convert(merged, Settings, strict=False))
+    settings = msgspec.convert(merged, Settings, strict=False)
+    if not settings.sandbox:
+        settings = msgspec.structs.replace(settings, clock=Clock())
+    return _with_settings(known, tenant, settings)
 
 
 def _with_settings(known: Known, tenant: int, settings: Settings) -> Accepted:

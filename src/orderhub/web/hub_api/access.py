@@ -60,9 +60,13 @@ async def _caller(call: Call, scope: str) -> Caller:
         )
     await limits.count(call, credential)
     if not holds(credential, scope):
-        raise Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {scope}"))
+        raise lacking(scope)
     assert call.caller is not None
     return call.caller
+
+
+def lacking(scope: str) -> Stop:
+    return Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {scope}"))
 
 
 def holds(credential: Credential, scope: str) -> bool:

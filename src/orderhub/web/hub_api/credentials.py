@@ -21,11 +21,8 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
-    Fault,
-    FaultKind,
     Refused,
     Route,
-    Stop,
     invalid,
 )
 from orderhub.dialects.wiring import digest, encode
@@ -36,6 +33,7 @@ from orderhub.web.hub_api.access import (
     guarded,
     holds,
     is_operator,
+    lacking,
     tenant_of,
     unknown_tenant,
 )
@@ -319,9 +317,9 @@ def _checked_scopes(kind: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
 def _check_reach(who: Caller, kind: str, scopes: tuple[str, ...], tenant: Tenant) -> None:
     """Nobody hands out, changes or renews what he does not hold himself."""
     needed = {*scopes, *(() if kind == _HUB else ("dialects",))}
-    lacking = sorted(each for each in needed if not _may_give(who.credential, each, tenant))
-    if lacking:
-        raise Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {lacking[0]}"))
+    missing = sorted(each for each in needed if not _may_give(who.credential, each, tenant))
+    if missing:
+        raise lacking(missing[0])
 
 
 def _may_give(credential: Credential, scope: str, tenant: Tenant) -> bool:
@@ -334,7 +332,7 @@ async def _portfolio(call: Call, who: Caller, names: tuple[str, ...]) -> tuple[i
     if not names:
         return ()
     if not is_operator(who.credential):
-        raise Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {OPERATOR}"))
+        raise lacking(OPERATOR)
     return tuple([(await tenant_of(call, who, name)).id for name in names])
 
 

@@ -16,7 +16,14 @@ from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
-from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, origin_in, tenant_in_path
+from orderhub.web.hub_api.access import (
+    OPERATOR,
+    guarded,
+    is_operator,
+    lacking,
+    origin_in,
+    tenant_in_path,
+)
 from orderhub.web.hub_api.bodies import (
     Body,
     Name,
@@ -116,10 +123,17 @@ async def get_settings(call: Call, who: Caller) -> Answer:
 
 @guarded("settings")
 async def patch_settings(call: Call, who: Caller) -> Answer:
-    """The members given replace the stored ones; `dialects` is merged one level deep."""
+    """The members given replace the stored ones; `dialects` is merged one level deep.
+
+    Only operators make a sandbox of a tenant, or end one: it has no rate limit, and a time of its own.
+    """
     tenant = await tenant_in_path(call, who)
     members = members_of(call)
-    _checked(call, members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
+    changed = _checked(call, members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
+    if "sandbox" in members and not is_operator(who.credential):
+        stored = await call.hub.read(lambda reads: reads.settings(tenant.id))
+        if changed.sandbox != stored.sandbox:
+            raise lacking(OPERATOR)
 
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(settings_shape(accepted.result)))
