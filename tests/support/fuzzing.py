@@ -54,8 +54,11 @@ _EXCLUDED = {
     "mews": [checks.unsupported_method, checks.positive_data_acceptance],
     **dict.fromkeys(ENVELOPES, _STATUS_CHECKS),
 }
-# 412 and 422 are answers to requests of the right shape: another version, a rule that says no.
-_ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
+# 412, 413 and 422 are answers to requests of the right shape: another version, more than is taken
+# in one call, a rule that says no.
+_ACCEPTED = ["2xx", "3xx", "401", "403", "404", "409", "412", "413", "422", "429"]
+# Schemathesis' own, and 413: some of what it makes up is larger than any call takes.
+_REJECTED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429"]
 # Here a request of the right shape may still be a 400: which parameters go together, or which
 # other things must exist, is more than a schema can say.
 _MAY_BE_400 = {
@@ -179,7 +182,10 @@ def with_known_names(told: dict[str, Any], known: dict[str, list[str]]) -> dict[
 def schema_of(hub: Hub, dialect: str, examples: int, known: Names, *, thorough: bool) -> Any:
     """The dialect's document as Schemathesis reads it. `thorough`: its coverage phase too."""
     phases = {"examples": True, "fuzzing": True, "coverage": thorough, "stateful": False}
-    allowed = {"positive_data_acceptance": {"expected-statuses": _ACCEPTED}}
+    allowed = {
+        "positive_data_acceptance": {"expected-statuses": _ACCEPTED},
+        "negative_data_rejection": {"expected-statuses": _REJECTED},
+    }
     may_be_400 = {"positive_data_acceptance": {"expected-statuses": [*_ACCEPTED, "400"]}}
     config = schemathesis.Config.from_dict(
         {
