@@ -106,6 +106,7 @@ def test_the_index_names_every_dialect_and_guide(hub):
         ("key_reused", "key_reused", "/docs/problems#key_reused"),
         ("/hub/v1/tenants/{tenant}/clock POST", "Move a test clock", "/docs/hub#post_hub"),
         ("conformance KIT", "Does my server speak it: the conformance kit", "/docs/integrators#"),
+        ("single_pairup", "Room", "/docs/tours4fun#shape-Room"),
         ("orders add charge", "Charge products and items to an account", "/docs/mews#"),
     ],
 )
@@ -142,6 +143,40 @@ def test_every_operation_is_shown_as_a_command(hub):
     words = shlex.split(command)
     assert words[:4] == ["curl", "-X", "POST", "http://127.0.0.1:8080/openapi/v1/order/order"]
     assert json.loads(words[words.index("-d") + 1])["orderItemsList"]
+
+
+def test_a_command_has_the_parameters_of_an_example(hub):
+    text = text_of(hub, "/docs/kakaclo")
+    commands = [unescape(each) for each in re.findall("<pre>(curl [^<]*)</pre>", text)]
+    urls = [next(w for w in shlex.split(each) if w.startswith("http")) for each in commands]
+    assert "http://127.0.0.1:8080/openapi/v2/order/orders?ids=1000000371651" in urls
+    assert "http://127.0.0.1:8080/openapi/v1/order/order/1000000371651/refund" in urls
+    # curl would take braces for a list of its own.
+    assert not [each for each in urls if "{" in each]
+
+
+def test_what_a_call_takes_stands_where_it_is_described(hub):
+    text = text_of(hub, "/docs/tours4fun").partition('id="post_v2_order_add"')[2]
+    operation = text.partition("</section>")[0]
+    assert "<code>departure_date</code><b> required</b>" in operation
+    assert "or null</span>" in text_of(hub, "/docs/mews")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_heading_has_nothing_below_it(hub, name):
+    text = text_of(hub, f"/docs/{name}")
+    assert not re.search(r"</h2>(?=<h[12]|</main>)", text)
+
+
+def test_on_a_small_screen_the_contents_are_one_link_away(hub):
+    page = Page(text_of(hub, "/docs/mews"))
+    assert "#contents" in page.links
+    assert "contents" in page.ids
+    assert "#contents" not in Page(text_of(hub, "/docs")).links
+
+
+def test_what_was_searched_for_stays_in_the_field(hub):
+    assert 'value="a &quot;b&quot;"' in text_of(hub, "/docs/search?q=a+%22b%22")
 
 
 def test_what_problems_refer_to_is_there(hub):

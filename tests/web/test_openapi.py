@@ -133,6 +133,12 @@ def test_all_schemas_are_valid(document):
 def test_all_examples_are_what_their_schema_says(document):
     wrong = []
     for method, path, operation in operations(document):
+        for parameter in (resolved(document, each) for each in operation.get("parameters", ())):
+            for name, example in parameter.get("examples", {}).items():
+                problems = why_not(document, parameter["schema"], example["value"])
+                wrong += [
+                    f"{method} {path} {parameter['name']} {name}: {each}" for each in problems
+                ]
         holders = {**operation["responses"], "request": operation.get("requestBody", {})}
         for where, holder in holders.items():
             for _, body in content(document, holder):
@@ -162,6 +168,32 @@ def test_every_dialect_with_goldens_shows_them_as_examples(dialect, document):
     text = json.dumps(document)
     shown = [pair for pair in goldens_of(dialect) if json.dumps(pair.name) in text]
     assert dialect is HUB or len(shown) > 5
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "where", "value"),
+    [
+        ("sitecore_cdp", "get", "/v2.1/orders/{ref}", "ref", None),
+        ("kakaclo", "get", "/openapi/v1/order/order", "ids", "1000000371651"),
+        ("tours4fun", "post", "/v2/order/detail", "request", {"order_id": 10004000}),
+    ],
+)
+def test_what_a_call_takes_from_an_earlier_one_is_shown_as_the_earlier_one_shows_it(
+    name, method, path, where, value
+):
+    document = json.loads(document_of(DIALECTS[name])[1])
+    operation = document["paths"][path][method]
+    if where == "request":
+        examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    else:
+        given = [resolved(document, each) for each in operation["parameters"]]
+        examples = next(each for each in given if each["name"] == where)["examples"]
+    shown = next(iter(examples.values()))["value"]
+    assert "{{" not in json.dumps(document)
+    if value is None:
+        created = document["paths"]["/v2.1/orders"]["post"]["responses"]["201"]["content"]
+        value = next(iter(created["application/json"]["examples"].values()))["value"]["ref"]
+    assert shown == value
 
 
 def test_every_route_of_the_hub_says_what_it_answers():

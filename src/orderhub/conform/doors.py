@@ -226,7 +226,7 @@ DOORS: dict[str, Door] = {
         errors=_tours(),
         taken=Envelope(200, {"code": int, "msg": str, "data": dict}, {"code": 0}),
         number="$.data.order_id",
-        read_back=Request("POST", "/v2/order/detail", body={"order_id": "{{number}}"}),
+        read_back=Request("POST", "/v2/order/detail", body={"order_id": "{{=number}}"}),
         other=("departure_address", "another address"),
     ),
 }

@@ -1,4 +1,4 @@
-"""Names in JSON: `$.data[0].id`, and `{{name}}` in texts."""
+"""Names in JSON: `$.data[0].id`, `{{name}}` in texts, and `{{=name}}` for the value itself, number or text."""
 
 from __future__ import annotations
 
@@ -64,12 +64,14 @@ def _without(value: Any, way: list[str]) -> Any:
 
 
 def filled(value: Any, saved: Mapping[str, Any]) -> Any:
-    """Every `{{name}}` in texts replaced; other values as they are."""
+    """Every `{{name}}` in texts replaced, and `{{=name}}` by the value itself; other values as they are."""
     if not saved:
         return value
     if isinstance(value, str):
         if "{{" in value:
             for name, each in saved.items():
+                if value == f"{{{{={name}}}}}":
+                    return each
                 value = value.replace(f"{{{{{name}}}}}", str(each))
         return value
     if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from orderhub.conform.logins import with_headers, with_wrong_login, without_logi
 from orderhub.conform.paths import PathMissing, at
 from orderhub.conform.replies import Reply, succeeded
 
-_PLACEHOLDER = re.compile(r"\{\{\w+\}\}")
+_PLACEHOLDER = re.compile(r"\{\{=?\w+\}\}")
 _NOBODY = "00000000-0000-4000-8000-000000000000"
 _PADDING = 2_000_000
 _DEPTH = 100_000

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import resources
 from typing import Any
 
 import msgspec
 
+from orderhub.conform.paths import PathMissing, at, filled
 from orderhub.dialects.contract import Dialect, Route
 from orderhub.dialects.wiring import decode
 
@@ -38,15 +40,31 @@ def goldens_of(dialect: Dialect) -> tuple[Golden, ...]:
         files = [each for each in folder.iterdir() if each.name.endswith(".json")]
     except (FileNotFoundError, ModuleNotFoundError, NotADirectoryError):
         return ()
-    return tuple(
-        _golden(each.name.removesuffix(".json"), each.read_bytes())
+    pairs = {
+        each.name.removesuffix(".json"): decode(each.read_bytes())
         for each in sorted(files, key=lambda each: each.name)
-    )
+    }
+    answers: dict[Any, Any] = {}
+    for pair in pairs.values():
+        if pair["response"]["status"] < 400:
+            call = (pair["request"]["method"], pair["request"]["path"])
+            answers.setdefault(call, pair["response"].get("body"))
+    return tuple(_golden(name, pair, _said_before(pair, answers)) for name, pair in pairs.items())
 
 
-def _golden(name: str, text: bytes) -> Golden:
-    pair = decode(text)
-    request, response = pair["request"], pair["response"]
+def _said_before(pair: dict[str, Any], answers: dict[Any, Any]) -> dict[str, Any]:
+    """What a pair takes from the calls before it, as the pairs of those calls have it."""
+    said = {}
+    for each in pair.get("before", ()):
+        answer = answers.get((each["method"], each["path"]))
+        for name, path in (each.get("save") or {}).items():
+            with suppress(PathMissing):
+                said[name] = at(answer, path)
+    return said
+
+
+def _golden(name: str, pair: dict[str, Any], said: dict[str, Any]) -> Golden:
+    request, response = filled(pair["request"], said), filled(pair["response"], said)
     return Golden(
         name=name,
         title=pair.get("title", name),
@@ -69,6 +87,16 @@ def _body(request: dict[str, Any]) -> Any:
 def is_shown_whole(value: Any) -> bool:
     """Whether no part of it stands for what an earlier call answered."""
     return _PLACEHOLDER not in msgspec.json.encode(value)
+
+
+def placed(routes: Iterable[Route], pair: Golden) -> dict[str, str]:
+    """What stands in the pair's path where the route that it is meant for has parameters."""
+    for route in routes:
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(route.path))
+        found = re.fullmatch(pattern, pair.path)
+        if found and route.method == pair.method and found.groupdict():
+            return found.groupdict()
+    return {}
 
 
 def by_route(

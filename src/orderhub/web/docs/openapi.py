@@ -17,7 +17,7 @@ import msgspec
 import orderhub
 from orderhub.dialects.contract import Dialect, Media, Route
 from orderhub.web.docs.errors import Wording, wordings
-from orderhub.web.docs.goldens import Golden, by_route, goldens_of, is_shown_whole
+from orderhub.web.docs.goldens import Golden, by_route, goldens_of, is_shown_whole, placed
 from orderhub.web.docs.schemas import REF, Schema, Schemas, either, inferred, members
 
 Json = dict[str, Any]
@@ -117,9 +117,11 @@ class _Writer:
         about = described(route)
         if about:
             operation["description"] = about
+        pairs = self._goldens[route.method, route.path]
+        shown = [pair for pair in pairs if self._succeeded(pair)]
         parameters = [
-            *_of_path(route),
-            *_spread(route.query, "query"),
+            *(self._with_examples(each, shown) for each in _of_path(route)),
+            *(self._with_examples(each, shown) for each in _spread(route.query, "query")),
             *_spread(route.headers, "header"),
         ]
         if route.mutates:
@@ -127,7 +129,6 @@ class _Writer:
             parameters += [{"$ref": f"#/components/parameters/{name}"} for name in applied]
         if parameters:
             operation["parameters"] = parameters
-        pairs = self._goldens[route.method, route.path]
         if route.request is not None or (pairs and route.method != "GET"):
             body = self._request_body(route, pairs)
             if body:
@@ -135,6 +136,20 @@ class _Writer:
         operation["responses"] = self._responses(route, pairs)
         operation["security"] = _security(self._dialect, route)
         return operation
+
+    def _with_examples(self, parameter: Json, pairs: list[Golden]) -> Json:
+        """The parameter with what the golden pairs have in its place."""
+        found: Json = {}
+        for pair in pairs:
+            given = placed(self._dialect.routes, pair) if parameter["in"] == "path" else pair.query
+            value = given.get(parameter["name"])
+            if value is not None and is_shown_whole(value):
+                is_number = str(value).isdecimal() and _takes_integers(parameter["schema"])
+                found[pair.name] = {
+                    "summary": pair.title,
+                    "value": int(value) if is_number else value,
+                }
+        return {**parameter, **_if_any("examples", found)}
 
     # --- requests
 
@@ -294,6 +309,10 @@ def _of_path(route: Route) -> list[Json]:
         {"name": name, "in": "path", "required": True, "schema": any_text, **known.get(name, {})}
         for name in _PARAMETER.findall(route.path)
     ]
+
+
+def _takes_integers(schema: Schema) -> bool:
+    return schema.get("type") == "integer" or any(map(_takes_integers, schema.get("anyOf", ())))
 
 
 def _spread(model: Any, place: str) -> list[Json]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from orderhub.dialects.contract import Dialect
 from orderhub.web.docs.guides import guides, headings, readme, rendered
@@ -19,16 +20,18 @@ _EXAMPLES_SHOWN = 12
 _FEW_HEADINGS = 2
 
 
-def page(title: str, body: str, aside: str = "") -> str:
-    navigation = f'<nav aria-label="On this page">{aside}</nav>' if aside else ""
+def page(title: str, body: str, aside: str = "", query: str = "") -> str:
+    """A whole page. On a small screen `aside` is shown on demand only, by its link in the header."""
+    navigation = f'<nav id="contents" aria-label="On this page">{aside}</nav>' if aside else ""
+    contents = '<a class="contents" href="#contents">On this page</a>' if aside else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} · OrderHub</title><style>{STYLE}</style></head><body>"
         '<a class="skip" href="#main">Skip to the content</a>'
-        '<header><a href="/docs">OrderHub</a><form action="/docs/search" role="search">'
+        f'<header><a href="/docs">OrderHub</a>{contents}<form action="/docs/search" role="search">'
         '<input type="search" name="q" required aria-label="Search the documentation" '
-        'placeholder="Search"></form></header>'
+        f'placeholder="Search" value="{escape(query)}"></form></header>'
         f'<div class="columns">{navigation}<main id="main">{body}</main></div></body></html>'
     )
 
@@ -38,7 +41,7 @@ def page(title: str, body: str, aside: str = "") -> str:
 
 def index(dialects: Iterable[Dialect]) -> str:
     rows = "".join(
-        f'<tr><td><a href="/docs/{d.name}">{escape(d.title)}</a></td>'
+        f'<tr><td><a href="/docs/{d.name}">{escape(_named(d))}</a></td>'
         f"<td>{len(d.routes)} operations</td>"
         f'<td><a href="/docs/{d.name}.json">OpenAPI 3.1</a></td></tr>'
         for d in dialects
@@ -60,6 +63,10 @@ def index(dialects: Iterable[Dialect]) -> str:
     return page("Documentation", body)
 
 
+def _named(dialect: Dialect) -> str:
+    return "The hub’s own API" if dialect.name == "hub" else dialect.title
+
+
 def guide_page(name: str, html: str) -> str:
     return page(guides().get(name, name), html, _contents(html, "Contents"))
 
@@ -77,14 +84,14 @@ def found_page(query: str, hits: Sequence[Hit]) -> str:
     """What a search found, the best first."""
     rows = "".join(
         f'<li><a href="{escape(hit.link)}">{escape(hit.title)}</a> '
-        f'<span class="type">{escape(hit.page)}</span><br>{escape(hit.words)}</li>'
+        f'<span class="type">{escape(hit.page)}</span><br>{prose(hit.words)}</li>'
         for hit in hits
     )
     count = (
         "Nothing" if not hits else f"The best {len(hits)}" if len(hits) == MOST_HITS else len(hits)
     )
-    body = f"<h1>Search</h1><p>{count} for <q>{escape(query)}</q></p><ul>{rows}</ul>"
-    return page(f"Search: {query}", body)
+    body = f'<h1>Search</h1><p>{count} for <q>{escape(query)}</q></p><ul class="hits">{rows}</ul>'
+    return page(f"Search: {query}", body, query=query)
 
 
 # --- the reference of one dialect
@@ -103,10 +110,11 @@ def reference(dialect: Dialect, document: Json) -> str:
             for each in those
         )
         aside += "</ul>"
-    aside += (
-        '<p><a href="#all-errors">When it goes wrong</a><br><a href="#all-shapes">Shapes</a></p>'
-    )
-    shapes = document["components"]["schemas"]
+    shapes, errors = document["components"]["schemas"], _shared(document)
+    more = {"all-errors": "When it goes wrong"} if errors else {}
+    more |= {"all-shapes": "Shapes"} if shapes else {}
+    aside += "<ul>" + "".join(f'<li><a href="#{i}">{text}</a></li>' for i, text in more.items())
+    aside += "</ul>"
     body = about or f"<h1>{escape(dialect.title)}</h1>"
     body += (
         '<h1 id="reference">Reference</h1><p>The same as an '
@@ -114,8 +122,8 @@ def reference(dialect: Dialect, document: Json) -> str:
         + rendered(document["info"]["description"])
         + _security(document)
         + "".join(_operation(document, each, addresses) for addresses, each in operations)
-        + f'<h2 id="all-errors">When it goes wrong</h2>{_shared(document)}'
-        + '<h2 id="all-shapes">Shapes</h2>'
+        + (f'<h2 id="all-errors">When it goes wrong</h2>{errors}' if errors else "")
+        + ('<h2 id="all-shapes">Shapes</h2>' if shapes else "")
         + "".join(
             f'<section><h3 id="shape-{escape(name)}">{escape(name)}</h3>{schema_html(each)}</section>'
             for name, each in shapes.items()
@@ -177,27 +185,35 @@ def _operation(document: Json, operation: Json, addresses: list[tuple[str, str]]
             f"<tbody>{rows}</tbody></table>"
         )
     if "requestBody" in operation:
-        parts.append("<h3>Request</h3>" + _content(operation["requestBody"]))
-    parts.append(
-        f"<details><summary>As a command</summary><pre>{_curl(operation, addresses[0])}</pre></details>"
-    )
+        parts.append("<h3>Request</h3>" + _content(document, operation["requestBody"]))
+    command = _curl(operation, addresses[0], parameters)
+    parts.append(f"<details><summary>As a command</summary><pre>{command}</pre></details>")
     parts += [
-        f"<h3>Answer {status} {escape(answer['description'])}</h3>{_content(answer)}"
+        f"<h3>Answer {status} {escape(answer['description'])}</h3>{_content(document, answer)}"
         for status, answer in operation["responses"].items()
         if int(status) < 400
     ]
     errors = [(s, a) for s, a in operation["responses"].items() if int(s) >= 400]
     if errors:
         parts.append("<h3>When it goes wrong</h3>")
-        parts += [_error(status, answer) for status, answer in errors]
+        parts += [_error(document, status, answer) for status, answer in errors]
     return "".join(parts) + "</section>"
 
 
-def _curl(operation: Json, address: tuple[str, str]) -> str:
-    """The call for a shell, with the first example of its body."""
+def _curl(operation: Json, address: tuple[str, str], parameters: Sequence[Json]) -> str:
+    """The call for a shell, with the parameters of the first example there is, and the first body."""
     method, path = address
+    query = {}
+    first = next((name for each in parameters for name in each.get("examples", ())), "")
+    for each in parameters:
+        example = each.get("examples", {}).get(first)
+        value = str(example["value"]) if example else each["name"].upper()
+        if each["in"] == "path":
+            path = path.replace(f"{{{each['name']}}}", quote(value, safe=""))
+        elif each["in"] == "query" and (example or each.get("required")):
+            query[each["name"]] = value
     words = ["curl", *(("-X", method) if method != "GET" else ())]
-    words.append(f"http://127.0.0.1:8080{path}")
+    words.append(f"http://127.0.0.1:8080{path}" + (f"?{urlencode(query)}" if query else ""))
     if operation["security"]:
         words += ["-H", "Authorization: Bearer $TOKEN"]
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
@@ -215,28 +231,32 @@ def _curl(operation: Json, address: tuple[str, str]) -> str:
     return escape(" ".join(shown))
 
 
-def _error(status: str, answer: Json) -> str:
+def _error(document: Json, status: str, answer: Json) -> str:
     """Most operations fail in the same words, which stand once at the end."""
     if "$ref" in answer:
         name = answer["$ref"].rpartition("/")[2]
         return f'<a class="status" href="#answer-{name}">{status}</a> '
     heading = f"{status} {escape(answer['description'])}"
-    return f"<details><summary>{heading}</summary>{_content(answer)}</details>"
+    return f"<details><summary>{heading}</summary>{_content(document, answer)}</details>"
 
 
 def _shared(document: Json) -> str:
     """The answers that many operations have in common."""
     return "".join(
         f'<section><h3 id="answer-{name}">{name.removeprefix("Error")} '
-        f"{escape(answer['description'])}</h3>{_content(answer)}</section>"
+        f"{escape(answer['description'])}</h3>{_content(document, answer)}</section>"
         for name, answer in sorted(document["components"]["responses"].items())
     )
 
 
-def _content(holder: Json) -> str:
+def _content(document: Json, holder: Json) -> str:
     shown = []
     for media, content in holder.get("content", {}).items():
-        shown.append(f'<p class="media">{escape(media)}</p>{schema_html(content["schema"])}')
+        schema = content["schema"]
+        shape = schema_html(schema)
+        if "$ref" in schema:  # what is in it stands here too, so that nobody has to go and look
+            shape += " " + schema_html(_resolved(document, schema))
+        shown.append(f'<p class="media">{escape(media)}</p>{shape}')
         for name, example in list(content.get("examples", {}).items())[:_EXAMPLES_SHOWN]:
             value = example["value"]
             text = (

@@ -11,6 +11,7 @@ from orderhub.web.docs.schemas import REF
 Json = dict[str, Any]
 _DEPTH = 6
 _MANY = 24
+_NULL = {"type": "null"}
 _BOUNDS = {
     "minimum": "from {}",
     "exclusiveMinimum": "above {}",
@@ -28,6 +29,11 @@ def schema_html(schema: Json | bool, depth: int = 0) -> str:
     """The schema in words, and what is in it."""
     if isinstance(schema, bool) or not schema:
         return '<span class="type">anything</span>'
+    if "anyOf" in schema and _NULL in schema["anyOf"]:
+        rest = [each for each in schema["anyOf"] if each != _NULL]
+        if len(rest) == 1:
+            about = {name: each for name, each in schema.items() if name != "anyOf"}
+            return f'{schema_html({**about, **rest[0]}, depth)} <span class="type">or null</span>'
     inside = _inside(schema, depth) if depth < _DEPTH else ""
     return f'<span class="type">{_kind(schema)}</span>{_words(schema)}{inside}'
 

@@ -41,18 +41,35 @@ def of_text(html: str, page: str, path: str) -> Iterable[Entry]:
     parts = _SECTION.split(html)
     for _, place, title, rest in zip(*(parts[n::4] for n in (1, 2, 3, 4)), strict=True):
         link = f"{path}#{place}" if place else path
-        yield Entry(_plain(title), page, link, _plain(rest))
+        yield Entry(unescape(_TAG.sub("", title)).strip(), page, link, _plain(rest))
 
 
 def of_operation(
     operation: Json, addresses: Iterable[tuple[str, str]], page: str, path: str
 ) -> Entry:
     """An operation by its addresses, its description and its parameters."""
-    said = [f"{method} {address}" for method, address in addresses]
-    said.append(operation.get("description", ""))
-    said += [each["name"] for each in operation.get("parameters", ()) if "name" in each]
+    said = [", ".join(f"{method} {address}" for method, address in addresses)]
+    said.append(operation.get("description", "").rstrip(". "))
+    said.append(
+        ", ".join(each["name"] for each in operation.get("parameters", ()) if "name" in each)
+    )
     link = f"{path}#{operation['operationId']}"
     return Entry(operation["summary"], page, link, _SPACE.sub(" ", ". ".join(filter(None, said))))
+
+
+def of_shape(name: str, schema: Json, page: str, path: str) -> Entry:
+    """A shape by the names of its members, however deep."""
+    return Entry(name, page, f"{path}#shape-{name}", ", ".join(dict.fromkeys(_members(schema))))
+
+
+def _members(schema: Any) -> Iterable[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for each in schema.values():
+            yield from _members(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from _members(each)
 
 
 def search(entries: Iterable[Entry], query: str) -> list[Hit]:

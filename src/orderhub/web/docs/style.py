@@ -7,9 +7,11 @@ STYLE = """
 --tint:#1b2129;--link:#7db7f5;--mark:#5fd0ab}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.6 system-ui,sans-serif}
-header{padding:.8rem 1.5rem;border-bottom:1px solid var(--line);font-weight:600}
+html{scroll-padding-top:4.5rem}
+header{padding:.8rem 1.5rem;border-bottom:1px solid var(--line);font-weight:600;
+position:sticky;top:0;z-index:1;background:var(--paper)}
 header{display:flex;gap:1rem;align-items:center;justify-content:space-between}
-header a{color:inherit;text-decoration:none}
+header a{color:inherit;text-decoration:none}header a.contents{display:none;font-weight:400;color:var(--link)}
 input{font:400 1rem system-ui,sans-serif;color:inherit;
 background:var(--tint);border:1px solid var(--line);border-radius:4px;
 padding:.25rem .6rem;width:100%;max-width:18rem}
@@ -18,13 +20,14 @@ a{color:var(--link)}
 a:focus-visible,summary:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem}
 .columns{display:flex;gap:2.5rem;max-width:78rem;margin:0 auto;padding:1.5rem}
-nav{flex:0 0 15rem;position:sticky;top:1rem;align-self:flex-start;max-height:95vh;overflow:auto;
-font-size:.88rem}
+nav{flex:0 0 15rem;position:sticky;top:4.5rem;align-self:flex-start;max-height:calc(100vh - 5.5rem);
+overflow:auto;font-size:.88rem}
 nav ul{list-style:none;padding:0}nav li{margin:.25rem 0}
 main{flex:1;min-width:0}
 @media (max-width:56rem){.columns{display:block}.columns{padding:1rem}header{padding:.6rem 1rem}
-nav{position:static;max-height:12rem;margin-bottom:1.5rem;padding:.6rem .8rem;border:1px solid var(--line);
-border-radius:4px}table{display:block;overflow-x:auto}}
+header a.contents{display:block;white-space:nowrap}nav{display:none}
+nav:target{display:block;position:static;max-height:none;margin-bottom:1.5rem;padding:.6rem .8rem;
+border:1px solid var(--line);border-radius:4px}nav li{margin:.6rem 0}table{display:block;overflow-x:auto}}
 h1{line-height:1.2;margin:2rem 0 1rem}main>h1:first-child{margin-top:0}
 h2{margin:2.5rem 0 .6rem;line-height:1.3}h3{margin:1.4rem 0 .4rem;font-size:1rem}
 .operation{border-top:1px solid var(--line);padding-bottom:1rem;margin-top:2rem}
@@ -40,5 +43,6 @@ ul.members li{margin:.25rem 0}ul.addresses{list-style:none;padding:0}
 b{font-weight:600;font-size:.85rem}
 details{margin:.4rem 0}summary{cursor:pointer;color:var(--soft)}
 .status{margin-right:.6rem}
+ul.hits{list-style:none;padding:0}ul.hits li{margin:.9rem 0;overflow-wrap:anywhere}
 dt{margin-top:.5rem}
 """

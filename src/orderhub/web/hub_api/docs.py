@@ -83,9 +83,14 @@ def _of_dialect(dialect: Dialect) -> list[searching.Entry]:
     found = _indexed.get(dialect.name)
     if found is None or found[0] is not dialect:
         path = f"/docs/{dialect.name}"
+        made = document_of(dialect)[0]
         entries = [
             searching.of_operation(operation, addresses, dialect.title, path)
-            for addresses, operation in pages.operations_of(document_of(dialect)[0])
+            for addresses, operation in pages.operations_of(made)
+        ]
+        entries += [
+            searching.of_shape(name, schema, dialect.title, path)
+            for name, schema in made["components"]["schemas"].items()
         ]
         if dialect.name != "hub":  # whose text is a guide
             entries += searching.of_text(readme(dialect.name), dialect.title, path)
