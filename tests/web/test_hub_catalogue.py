@@ -389,3 +389,35 @@ async def test_a_query_that_no_list_answers_is_refused(
     async with running_hub(tmp_path) as hub:
         answer = await hub.get(f"{BASE}/{path}?{query}", headers=AS_SHOP)
         assert (answer.status_code, problem_of(answer)) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("tenant", "kind", "member", "wrong", "right"),
+    [
+        ("tours", "products", "departure_city", "Rome", [{"departure_city_id": 1}]),
+        ("hotel", "products", "Names", ["Beer"], {"en-US": "Beer"}),
+        ("hotel", "services", "Promotions", 5, {"BeforeCheckIn": True}),
+        ("hotel", "categories", "ExternalCode", 5, "5"),
+        ("shop", "products", "images", "a.jpg", ["a.jpg"]),
+        ("shop", "variants", "values", "red", ["red"]),
+        ("shop", "memberships", "description", 5, "the best"),
+        ("dropship", "products", "skuStatus", "on", 1),
+    ],
+)
+async def test_free_data_has_the_shape_that_a_door_reads(
+    tmp_path: Path, tenant: str, kind: str, member: str, wrong: Any, right: Any
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        items = f"/hub/v1/tenants/{tenant}/catalogue/{kind}"
+        headers = {"Authorization": f"Bearer hub-demo-{tenant}"}
+        item = (await hub.get(f"{items}?limit=1", headers=headers)).json()["items"][0]
+        for value, status in ((wrong, 400), (right, 200)):
+            data = {**item["doc"].get("data", {}), member: value, "ours": [1]}
+            body = {"code": item["code"], "doc": {**item["doc"], "data": data}}
+            answer = await hub.request("PUT", f"{items}/{item['id']}", json=body, headers=headers)
+            assert answer.status_code == status, answer.text
+            if status == 400:
+                assert answer.json()["errors"][0]["field"] == f"doc.data.{member}"
+            else:
+                assert answer.json()["doc"]["data"][member] == right
+                assert answer.json()["doc"]["data"]["ours"] == [1]

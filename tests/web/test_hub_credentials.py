@@ -398,3 +398,29 @@ async def test_a_tenant_sees_itself_and_nobody_else(tmp_path: Path) -> None:
             problem_of(await hub.get("/hub/v1/tenants", params={"cursor": "x"}, headers=AS_SHOP))
             == "invalid"
         )
+
+
+@pytest.mark.parametrize(
+    ("tenant", "kind", "data"),
+    [
+        ("tours", "tours4fun", {"rate_limit": {"calls": 1, "seconds": 1}}),
+        ("tours", "tours4fun", {"calls": "/v2/order/add"}),
+        ("tours", "tours4fun", {"state": "asleep"}),
+        ("hotel", "mews", {"rate_limit": {"calls": 1, "seconds": 1}}),
+        ("hotel", "mews", {"client": "the token itself"}),
+        ("hotel", "mews", {"rebates": "yes"}),
+        ("shop", "anqicms.site", {"site": None}),
+        ("shop", "hub", {"acts_as": "1000"}),
+    ],
+)
+async def test_a_credentials_data_has_the_shape_that_its_door_reads(
+    tmp_path: Path, tenant: str, kind: str, data: dict
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        held = f"/hub/v1/tenants/{tenant}/credentials"
+        found = (await hub.get(f"{held}?kind={kind}", headers=AS_OPERATOR)).json()["items"]
+        answer = await hub.request(
+            "PATCH", f"{held}/{found[0]['id']}", json={"data": data}, headers=AS_OPERATOR
+        )
+        assert (answer.status_code, problem_of(answer)) == (400, "invalid"), answer.text
+        assert answer.json()["errors"][0]["field"] == f"data.{next(iter(data))}"

@@ -42,6 +42,12 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubUnde
         {"dialects": {"mews": 5}},
         {"dialects": {"mews": None}},
         {"dialects": []},
+        {"dialects": {"fax": {}}},
+        {"dialects": {"anqicms": {"rate_limit": 5}}},
+        {"dialects": {"kakaclo": {"denied_countries": "FR"}}},
+        {"dialects": {"mews": {"disabled": "no"}}},
+        {"dialects": {"sitecore_cdp": {"requests_per_minute": -1}}},
+        {"dialects": {"tours4fun": {"strip_comment": True}}},
         {"first_order_id": 5},
     ],
 )
