@@ -100,7 +100,7 @@ async def test_a_dry_run_under_a_bound_key_is_what_the_repeat_would_be(served, d
 
 
 @pytest.mark.parametrize("dialect", sorted(DOORS))
-@pytest.mark.parametrize("word", ["yes", "1", "?1", "true, true"])
+@pytest.mark.parametrize("word", ["", "yes", "1", "?1", "true, true"])
 async def test_an_unclear_wish_for_a_dry_run_is_asked_back_and_not_obeyed(served, dialect, word):
     hub, database = served
     case = golden_cases(dialect)[0]

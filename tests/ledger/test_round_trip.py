@@ -217,7 +217,12 @@ def test_pools_and_moves_come_back(ledger: Ledger) -> None:
 
 def test_a_typed_record_comes_back_typed_and_a_plain_one_as_it_was(ledger: Ledger) -> None:
     shirt = Product(
-        id=7, title='T\u2011Shirt "XL"', price=Decimal("19.9900"), data={"n": Decimal("0.10")}
+        id=7,
+        uid="u-7",
+        code="TS",
+        title='T\u2011Shirt "XL"',
+        price=Decimal("19.9900"),
+        data={"n": Decimal("0.10")},
     )
     plain = {"price": Decimal("1.10"), "list": [1, "two", None, True], "中": "文"}
     names = (("email", "a@b.c"), ("phone", "+1 2"))
