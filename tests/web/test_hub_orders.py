@@ -8,6 +8,7 @@ from sqlalchemy import event, text
 
 from orderhub.dialects import kakaclo
 from orderhub.web.hub_api import search
+from tests.dialects.kakaclo.shop import TWO_PARCELS, V2, order_of
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import (
     AS_CDP,
@@ -53,6 +54,18 @@ async def test_an_order_is_found_by_everything_it_bears(database_url: str) -> No
         assert await found(hub, owner="1000") == both
         assert await found(hub, dialect="anqicms", status="pending,paid") == both
         assert await found(hub, status="paid") == []
+
+
+async def test_linked_orders_are_found_by_the_number_that_the_client_was_given(
+    database_url: str,
+) -> None:
+    async with running_hub(database_url) as hub:
+        answer = await hub.post(V2, order_of(*TWO_PARCELS), headers=AS_DROPSHIP)
+        parcels = await hub.orders("dropship")
+        linked = await found(hub, AS_DROPSHIP, number=str(answer.json()["data"]))
+        assert sorted(linked) == sorted(each["uid"] for each in parcels)
+        one = await found(hub, AS_DROPSHIP, number=parcels[0]["number"])
+        assert (len(linked), one) == (2, [parcels[0]["uid"]])
 
 
 async def test_an_order_is_found_by_sku_mail_and_reference(database_url: str) -> None:

@@ -169,8 +169,7 @@ def page(reads: Reads, asked: Wanted) -> tuple[list[Order], str | None]:
     search = asked.search
     if "number" in asked.filters:
         assert search.tenant_id is not None
-        named = OrderName("number", asked.values["number"])
-        return list(reads.orders_named(search.tenant_id, named)), None
+        return _of_number(reads, search.tenant_id, asked.values["number"]), None
     if "word" in asked.filters:
         search = _of_word(reads, search, asked.values["word"])
         if not search.terms:
@@ -189,6 +188,15 @@ def page(reads: Reads, asked: Wanted) -> tuple[list[Order], str | None]:
     )
     parts = (at, last.id) if search.tenant_id else (at, last.tenant_id, last.id)
     return shown, ".".join(map(str, parts))
+
+
+def _of_number(reads: Reads, tenant_id: int, number: str) -> list[Order]:
+    """The order that bears it, or all of the linked orders that were placed under it."""
+    for by in ("number", "group"):
+        found = reads.orders_named(tenant_id, OrderName(by, number))
+        if found:
+            return list(found)
+    return []
 
 
 def _of_word(reads: Reads, search: OrderSearch, text: str) -> OrderSearch:
