@@ -63,8 +63,9 @@ _PARAMETERS: Json = {
     "DryRun": {
         "name": "Hub-Dry-Run",
         "in": "header",
-        "description": "`true`: answer as the real call would be, and leave nothing behind.",
-        "schema": {"type": "string", "enum": ["true", "false"]},
+        "description": "`true` (else `false`): answer as the real call would be, and leave nothing behind.",
+        "schema": {"type": "string", "pattern": "^(?:[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"},
+        "example": "true",
     },
 }
 
