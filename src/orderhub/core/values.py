@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from orderhub.core.money import ZERO, Rounding
+from orderhub.core.units import Digits, Seconds
 
 MICROSECONDS = 1_000_000
 
@@ -44,7 +45,6 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 CurrencyCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-Seconds = Annotated[int, msgspec.Meta(ge=0, le=100 * 366 * 86_400)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     currencies: tuple[CurrencyCode, ...] = ()  # enabled besides the default
     pricing: Pricing = Pricing.GROSS
     rounding: Rounding = Rounding.HALF_UP
-    tax_precision: Annotated[int, msgspec.Meta(ge=0, le=6)] | None = None  # None = the currency's
+    tax_precision: Digits | None = None  # None = the currency's
     # Of local times in order numbers and vendor fields.
     utc_offset_minutes: Annotated[int, msgspec.Meta(ge=-12 * 60, le=14 * 60)] = 0
     editable_history_s: Seconds = 0

@@ -23,29 +23,27 @@ class CategoryData(msgspec.Struct):
     CostCenterCode: _Text = None
 
 
-class ServiceData(msgspec.Struct):
+class _OfferData(msgspec.Struct):
     Names: _Texts = None
     ShortNames: _Texts = None
     Descriptions: _Texts = None
-    Promotions: _Flags = {}
     BillAsPackage: bool = False
     ExternalIdentifier: _Text = None
 
 
-class ProductData(msgspec.Struct):
+class ServiceData(_OfferData):
+    Promotions: _Flags = {}
+
+
+class ProductData(_OfferData):
     created_at: Instant = 0
     updated_at: Instant = 0
-    Names: _Texts = None
     ExternalNames: _Texts = None
-    ShortNames: _Texts = None
-    Descriptions: _Texts = None
     description: _Text = None
     ChargingMode: str = "Once"
     PostingMode: str = "Once"
     IsDefault: bool = False
-    BillAsPackage: bool = False
     Classifications: _Flags = {}
-    ExternalIdentifier: _Text = None
     ConsumptionMoment: str = ""
 
 

@@ -48,19 +48,6 @@ class NoSwitches(msgspec.Struct, forbid_unknown_fields=True):
     """The settings of a dialect that has none."""
 
 
-def misfit(
-    dialects: Iterable[Dialect], kind: str, data: Mapping[str, Any], path: str
-) -> WireFault | None:
-    """What a dialect could not read of the free `data` of a record or credential of this kind."""
-    for dialect in dialects:
-        if kind in dialect.data:
-            try:
-                msgspec.convert(data, dialect.data[kind])
-            except msgspec.ValidationError as error:
-                return fault_of(error, path)
-    return None
-
-
 def members_of(call: Call) -> dict[str, Any]:
     """The members of the body; no body is an empty object."""
     return decode_object(call.body) if call.body.strip() else {}
@@ -76,6 +63,15 @@ def converted(value: Any, model: type[M], prefix: str = "") -> M:
         return msgspec.convert(value, model)
     except msgspec.ValidationError as error:
         raise invalid(fault_of(error, prefix)) from None
+
+
+def refuse_misfit(
+    dialects: Iterable[Dialect], kind: str, data: Mapping[str, Any], path: str
+) -> None:
+    """Raises Stop(INVALID) for what a dialect could not read of the free `data` of such a record or credential."""
+    for dialect in dialects:
+        if kind in dialect.data:
+            converted(data, dialect.data[kind], path)
 
 
 def refuse(path: str, message: str, problem: str = "value") -> Stop:

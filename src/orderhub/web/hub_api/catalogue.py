@@ -32,8 +32,8 @@ from orderhub.web.hub_api.bodies import (
     if_match,
     limit_of,
     members_of,
-    misfit,
     refuse,
+    refuse_misfit,
     refuse_unknown_query,
 )
 from orderhub.web.hub_api.catalogue_kinds import (
@@ -166,9 +166,10 @@ def _command(
         )
     change, doc = change_of(kind, row, current, if_version)
     if not kind.members:
-        unfit = misfit(port(call).dialects, kind.record, getattr(doc, "data", {}), "doc.data")
-        if unfit is not None:
-            raise RowRefused(unfit)
+        try:
+            refuse_misfit(port(call).dialects, kind.record, getattr(doc, "data", {}), "doc.data")
+        except Stop as stop:
+            raise RowRefused(stop.fault.faults[0]) from None
     unique = [(kind.record, "uid", change.uid)] if change.uid else []
     if kind.unique and change.code:
         unique.append((kind.record, "code", change.code))

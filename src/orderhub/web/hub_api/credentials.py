@@ -17,14 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import (
-    Answer,
-    Call,
-    Caller,
-    Refused,
-    Route,
-    invalid,
-)
+from orderhub.core.units import CENTURY_S
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.wiring import digest, encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
@@ -44,33 +38,28 @@ from orderhub.web.hub_api.bodies import (
     converted,
     instant,
     limit_of,
-    misfit,
     refuse,
+    refuse_misfit,
     refuse_unknown_query,
 )
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.limits import RateLimit
 from orderhub.web.hub_api.shapes import exact_instant, plain_values
 from orderhub.web.port import MOST_WINDOW_S
 
 MAX_PAGE = 200
 _HUB = "hub"
-_MAX_LIFE_S = 100 * 366 * 86_400
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _HIDDEN = "(digest)"
 
 Secret = Annotated[str, msgspec.Meta(min_length=4, max_length=2_000)]
-Life = Annotated[int, msgspec.Meta(ge=1, le=_MAX_LIFE_S)]
-
-
-class _Limit(msgspec.Struct):
-    calls: Annotated[int, msgspec.Meta(ge=0)]
-    seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)]
+Life = Annotated[int, msgspec.Meta(ge=1, le=CENTURY_S)]
 
 
 class _TokenData(msgspec.Struct):
     """What the hub reads of the data of its own tokens; `acts_as` is a vendor's identity by dialect."""
 
-    rate_limit: _Limit | None = None
+    rate_limit: RateLimit | None = None
     acts_as: dict[str, str] = {}
 
 
@@ -343,9 +332,7 @@ def _refuse_misfit(call: Call, kind: str, data: dict[str, Any]) -> None:
     most_s = port(call).most_window_s
     if (converted(data, _AnyData, "data").repeat_window_s or 0) > most_s:
         raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {most_s} seconds")
-    unfit = misfit(port(call).dialects, kind, data, "data")
-    if unfit is not None:
-        raise invalid(unfit)
+    refuse_misfit(port(call).dialects, kind, data, "data")
 
 
 def _refuse_faults(data: Mapping[str, Any]) -> None:

@@ -7,13 +7,19 @@ a tenant's token has the default and a sandbox's or an operator's none.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from orderhub.core.access import Credential
 from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Hub, Stop
 from orderhub.web.hub_api import inner
+
+
+class RateLimit(msgspec.Struct):
+    calls: Annotated[int, msgspec.Meta(ge=0)]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)]
+
 
 DEFAULT_CALLS = 6_000
 DEFAULT_SECONDS = 60
@@ -49,7 +55,8 @@ async def count(call: Call, credential: Credential) -> None:
 async def _limit(hub: Hub, credential: Credential) -> tuple[int, int]:
     given: Any = credential.data.get("rate_limit")
     if isinstance(given, dict):
-        return int(given["calls"]), int(given["seconds"])
+        limit = msgspec.convert(given, RateLimit)
+        return limit.calls, limit.seconds
     if not credential.tenant_id or (await hub.settings(credential.tenant_id)).sandbox:
         return 0, 0
     return DEFAULT_CALLS, DEFAULT_SECONDS

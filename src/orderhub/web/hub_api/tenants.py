@@ -12,6 +12,7 @@ from orderhub.core.access import Tenant
 from orderhub.core.commands import ChangeSettings, SetClock
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.units import CENTURY_S
 from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.wiring import encode
@@ -43,9 +44,8 @@ from orderhub.web.hub_api.shapes import clock_shape, settings_shape
 MAX_PAGE = 200
 _FIXED = {"name", "clock", "first_order_id"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_CENTURY_S = 100 * 366 * 86_400
 
-Seconds = Annotated[int, msgspec.Meta(ge=-_CENTURY_S, le=_CENTURY_S)]
+Seconds = Annotated[int, msgspec.Meta(ge=-CENTURY_S, le=CENTURY_S)]
 
 
 class NewTenant(Body, frozen=True, kw_only=True):
