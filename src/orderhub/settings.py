@@ -79,7 +79,8 @@ class ProgramSettings:
     )
     rate_limits: bool = _setting(True, "whether the vendors' rate limits apply")
     errors_in_detail: bool = _setting(
-        False, "whether error answers carry details meant for developers"
+        False,
+        "whether refusals of every tenant say why in Hub-Reason and Hub-Detail, as those of sandboxes do",
     )
     log_level: str = _setting(
         "info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error")

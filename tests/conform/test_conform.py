@@ -250,7 +250,7 @@ async def test_the_reports_for_machines_have_every_case():
 
 
 async def test_what_only_developers_are_told_may_be_missing(tmp_path):
-    async with running_hub(tmp_path, errors_in_detail=False) as hub:
+    async with running_hub(tmp_path) as hub:
         results = await runner_on(hub, "mews").run(golden_cases("mews"))
     assert [each.case.name for each in results if each.outcome == FAILED] == []
 

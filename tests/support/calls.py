@@ -147,7 +147,6 @@ def calling(url: str, *, intake: Any = None, **settings: Any) -> Iterator[Caller
     """A hub on a database that is seeded already."""
     given = {
         "rate_limits": False,
-        "errors_in_detail": True,
         "public_url": "http://hub.test",
         "secret_key": SECRET_KEY,
     }

@@ -107,7 +107,7 @@ def _ndjson(_context: SerializationContext, value: Any) -> bytes:
 @contextmanager
 def served(url: str) -> Iterator[Hub]:
     """The hub on a database that holds the demo; its app starts with the first request."""
-    given = {"rate_limits": False, "errors_in_detail": True, "public_url": "http://hub.test"}
+    given = {"rate_limits": False, "public_url": "http://hub.test"}
     hub = build(
         ProgramSettings(database=url, secret_key=SECRET_KEY, **given),
         ledger=Ledger.open(url, RECORD_TYPES),

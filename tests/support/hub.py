@@ -117,7 +117,6 @@ async def running_hub(
         seed(ledger, Cipher(SECRET_KEY), find_dialects())
     given: dict[str, Any] = {
         "rate_limits": False,
-        "errors_in_detail": True,
         "public_url": base_url,
         **settings,
     }

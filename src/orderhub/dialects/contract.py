@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from orderhub.core.known import Accepted
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
+from orderhub.dialects.spelling import spelled
 
 T = TypeVar("T")
 
@@ -54,12 +56,31 @@ class WireFault(msgspec.Struct, frozen=True):
     problem: str  # `missing`, `type`, `value`, `length`
     message: str = ""
 
+    @property
+    def told(self) -> str:
+        """Where and what, in one sentence. Many a message begins with the place itself."""
+        told = self.message or self.problem
+        return told if told.startswith(self.path) else f"{self.path}: {told}"
+
 
 class Fault(msgspec.Struct, frozen=True):
     kind: FaultKind
     message: str = ""
     faults: tuple[WireFault, ...] = ()
     retry_after_s: int = 0
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why a call was refused, for whoever builds against the API; the vendor's body says it in the vendor's way.
+
+    reason  a value of FaultKind or of core's Reason
+    field   what it concerns, in the vendor's spelling; empty = the call as a whole
+    detail  what is wrong with it, in one sentence
+    """
+
+    reason: str
+    field: str = ""
+    detail: str = ""
 
 
 class Stop(Exception):
@@ -110,7 +131,6 @@ class Hub(Protocol):
 
     public_url: str  # base URL without a trailing slash
     rate_limits: bool  # whether the vendors' rate limits apply
-    errors_in_detail: bool  # whether error answers may carry details meant for developers
 
     def now_us(self) -> int:
         """Wall time, microseconds since 1970 UTC."""
@@ -184,6 +204,9 @@ class Call:
         "query_string",
         "received_at",
         "request_id",
+        "spelling",
+        "tenant_id",
+        "why",
     )
 
     def __init__(
@@ -220,10 +243,24 @@ class Call:
         self.caller: Caller | None = None
         self.notes: dict[str, Any] = {}  # what the log line should carry besides
         self.planned: list[Accepted] | None = None  # filled by a dry run, for who asks for its plan
+        # How this call spells a canonical field, where its dialect's one table does not say.
+        self.spelling: Callable[[str], str] = partial(spelled, dialect.fields)
+        self.why: Why | None = None  # of the refusal that is to be answered
+        self.tenant_id = 0  # whom the caller named, before it is known whether it is theirs
 
     def header(self, name: str, default: str = "") -> str:
         """A header by its lower-case name."""
         return self._headers.get(name, default)
+
+    def explain(self, cause: Rejected | Fault) -> None:
+        """Note why the call is refused: see Why. Whoever words a refusal by hand calls this beside it."""
+        if isinstance(cause, Rejected):
+            field = self.spelling(cause.field) if cause.field else ""
+            self.why = Why(cause.reason.value, field, cause.detail)
+        elif cause.faults:
+            self.why = Why(cause.kind.value, "", "; ".join(each.told for each in cause.faults))
+        else:
+            self.why = Why(cause.kind.value, "", cause.message)
 
     @property
     def is_dry_run(self) -> bool:
@@ -296,6 +333,7 @@ class Call:
             base_url=self._base_url,
         )
         preview.caller, preview.notes, preview.planned = self.caller, self.notes, self.planned
+        preview.spelling = self.spelling
         return preview
 
     def set_stream(self, pieces: AsyncIterator[bytes]) -> None:

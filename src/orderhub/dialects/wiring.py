@@ -21,7 +21,6 @@ _NUL = b"\\u0000"
 _MAX_EXPONENT = 60
 _EXPONENT = re.compile(rb"[0-9][eE]")
 _MAX_INT_DIGITS = 40
-_INDEX = re.compile(r"\[\d+\]")
 
 
 def decode(body: bytes) -> Any:
@@ -83,20 +82,6 @@ def switches(settings: Settings, dialect: str, model: type[S]) -> S:
 def without(members: dict[str, Any], secrets: tuple[str, ...]) -> str:
     """The object as JSON text without its secret members: what may be kept of a request."""
     return encode({name: value for name, value in members.items() if name not in secrets}).decode()
-
-
-def spelled(fields: dict[str, str] | Any, field: str) -> str:
-    """The vendor's spelling of a canonical field: exact, else with its list positions set aside."""
-    found = fields.get(field)
-    if found is not None:
-        return str(found)
-    pattern = _INDEX.sub("[]", field)
-    found = fields.get(pattern)
-    if found is None:
-        return field
-    for position in _INDEX.findall(field):
-        found = found.replace("[]", position, 1)
-    return str(found)
 
 
 def digest(secret: str) -> str:

@@ -21,6 +21,7 @@ from orderhub.dialects.contract import (
     Refused,
     Route,
     Stop,
+    Why,
     WireFault,
     invalid,
 )
@@ -35,6 +36,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 _JSON = "application/json"
+_LONGEST_DETAIL = 1_000
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -123,6 +125,8 @@ class HubApp:
             await _hang_up(receive, send)
             return
         answer = _marked(call, match.route, answer)
+        if call.why is not None and answer.body and await self.port.explains(call):
+            answer = _explained(call.why, answer)
         await _send(send, answer, request_id, head=method == "HEAD")
         seconds = time.perf_counter() - started
         if match.route is None or not match.route.probe or answer.status >= 400:
@@ -167,6 +171,7 @@ class HubApp:
             call.notes.update(reason=rejected.reason.value, field=rejected.field)
             if rejected.detail:
                 call.notes["detail"] = rejected.detail
+            call.explain(rejected)
             self.port.metrics.refusals.labels(dialect.name, rejected.reason.value).inc()
             return dialect.refusal(call, rejected)
         except (Disconnected, Dropped):
@@ -183,6 +188,7 @@ class HubApp:
         call.notes["fault"] = fault.kind.value
         if fault.message:
             call.notes["detail"] = fault.message
+        call.explain(fault)
         self.port.metrics.faults.labels(call.dialect.name, fault.kind.value).inc()
         answer = call.dialect.fault(call, fault)
         if fault.retry_after_s and not any(n.lower() == "retry-after" for n, _ in answer.headers):
@@ -272,6 +278,22 @@ def _marked(call: Call, route: Route | None, answer: Answer) -> Answer:
     if any(name == DRY_RUN[0] for name, _ in answer.headers):
         return answer
     return msgspec.structs.replace(answer, headers=(*answer.headers, DRY_RUN))
+
+
+def _explained(why: Why, answer: Answer) -> Answer:
+    """The answer with the reason in headers: its body stays the vendor's."""
+    told = [why.field, why.detail or why.reason.replace("_", " ")]
+    headers = (
+        ("Hub-Reason", why.reason),
+        ("Hub-Detail", _header_text(": ".join(filter(None, told)))),
+    )
+    return msgspec.structs.replace(answer, headers=(*answer.headers, *headers))
+
+
+def _header_text(text: str) -> str:
+    """One line of ASCII. What is neither is escaped as in a Python literal."""
+    plain = text[:_LONGEST_DETAIL].encode("ascii", "backslashreplace").decode()
+    return "".join(each if each.isprintable() else " " for each in plain)
 
 
 async def _hang_up(receive: Receive, send: Send) -> None:

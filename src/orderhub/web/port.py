@@ -19,7 +19,7 @@ from orderhub.core.access import Credential
 from orderhub.core.commands import Command, PlaceOrder
 from orderhub.core.known import Accepted
 from orderhub.core.queries import Reads
-from orderhub.core.refusals import Rejected
+from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Refused, Stop
 from orderhub.dialects.wiring import decode
@@ -133,7 +133,7 @@ class HubPort:
         self.is_ready = False  # once orders are taken, until the hub begins to leave
         self.public_url = settings.public_url.rstrip("/")
         self.rate_limits = settings.rate_limits
-        self.errors_in_detail = settings.errors_in_detail
+        self._explains_all = settings.errors_in_detail
         # A repeat is looked for no longer than what it repeats is kept.
         self.most_window_s = min(MOST_WINDOW_S, settings.key_retention_days * 86_400)
         self.ledger = ledger
@@ -192,6 +192,11 @@ class HubPort:
             found = await self.read(lambda reads: reads.settings(tenant_id))
             cached = self._settings[tenant_id] = (now + _CACHE_S, found)
         return cached[1]
+
+    async def explains(self, call: Call) -> bool:
+        """Whether the answer may say why: to who tries things out, or to all where the operator wants it."""
+        tenant_id = call.caller.tenant_id if call.caller is not None else call.tenant_id
+        return self._explains_all or await self.is_sandbox(tenant_id)
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
@@ -286,6 +291,11 @@ class HubPort:
             raise Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s)) from None
         outcome = await done
         self._note(call, command, outcome, dry_run)
+        # What is wrong with a row of a load is said in the row's result.
+        if not bulk:
+            call.why = None
+            if outcome.kind == "rejected":
+                call.explain(Rejected(Reason(outcome.reason), outcome.field, outcome.detail))
         worded = outcome.answer
         if worded is None:
             kind = FaultKind.UNAVAILABLE if outcome.kind == "unavailable" else FaultKind.BROKEN

@@ -83,9 +83,11 @@ def endpoint(handle: Callable[[Call, Visitor], Awaitable[Answer]]) -> Handler:
             if not visitor.renewal:
                 raise
             more = (("update-token", visitor.renewal),)
+            call.explain(stop.fault)
             answer = words.fault(call, stop.fault)
         except Refused as refused:
             call.notes.update(reason=refused.rejected.reason.value, field=refused.rejected.field)
+            call.explain(refused.rejected)
             answer = words.refusal(call, refused.rejected)
         return msgspec.structs.replace(answer, headers=(*answer.headers, *more))
 

@@ -76,7 +76,10 @@ async def checkout(call: Call, visitor: Visitor) -> Answer:
             detail.update(id=0, order_id="")
         return words.success(members)
 
-    return await _submit(call.as_dry_run(), visitor, given, preview)
+    dry_run = call.as_dry_run()
+    answer = await _submit(dry_run, visitor, given, preview)
+    call.why = dry_run.why
+    return answer
 
 
 async def _submit(
@@ -171,7 +174,8 @@ async def detail(call: Call, visitor: Visitor) -> Answer:
 
     members = await call.hub.read(ask)
     if members is None:
-        return words.failure(words.say(call, "forbidden"))
+        cause = Rejected(Reason.NOT_OWNER, "order", "the order is not the caller's")
+        return words.turned_down(call, "forbidden", cause)
     return words.success(members)
 
 

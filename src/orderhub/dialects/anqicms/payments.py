@@ -14,7 +14,7 @@ from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, login_required
 from orderhub.dialects.anqicms.mapping import basket_of, number_of, seconds
 from orderhub.dialects.anqicms.orders import change_of, may_see, order_named, own_order
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused
 
 OFFLINE = "offline"
 _PENDING = (Status.PENDING,)
@@ -86,11 +86,15 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
     way = given.pay_way
     if way in (PAID_FROM_BALANCE, OFFLINE):
         if way == OFFLINE and not visitor.is_wide:
-            return words.failure(words.say(call, "forbidden"))
+            wide_only = Fault(
+                FaultKind.FORBIDDEN, f"{OFFLINE} is for callers that see the whole shop"
+            )
+            return words.turned_down(call, "forbidden", wide_only)
         return await _pay_now(call, visitor, order, way, settings)
     provider = provider_for(way, settings, call.base_url)
     if provider is None:
-        return words.failure(words.say(call, "no_payment"))
+        cause = Rejected(Reason.RECORD_UNKNOWN, "payment", f"no provider for {way}")
+        return words.turned_down(call, "no_payment", cause)
     command = change_of(
         call, visitor, order, Action.AMEND, payment={"way": way}, only_from=_PENDING
     )
@@ -138,9 +142,11 @@ async def check(call: Call, visitor: Visitor) -> Answer:
     await _no_stranger(call, visitor)
     order = await order_named(call, visitor, call.query.get("order_id", ""), guests=True)
     if not may_see(visitor, order):
-        return words.failure(words.say(call, "forbidden"))
+        cause = Rejected(Reason.NOT_OWNER, "order", "the order is another user's")
+        return words.turned_down(call, "forbidden", cause)
     if order.status in _PAID:
         return words.done(words.say(call, "paid"))
     if not _payment_id(order):
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "payment", "no payment was begun"))
-    return words.failure(words.say(call, "unpaid"))
+    cause = Rejected(Reason.RECORD_UNKNOWN, "payment", "the payment has not come in")
+    return words.turned_down(call, "unpaid", cause)

@@ -30,7 +30,7 @@ from orderhub.dialects.anqicms.access import (
 )
 from orderhub.dialects.anqicms.goods import docs_by_id, group_object
 from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused
 from orderhub.dialects.wiring import digest, encode
 
 LOGIN_KIND = "anqicms.login"
@@ -143,9 +143,9 @@ async def login(call: Call, visitor: Visitor) -> Answer:
     name = given.phone.strip() or given.email.strip() or given.user_name.strip()
     password = given.password.strip()
     if not name:
-        return words.failure(words.say(call, "account_missing"))
+        return words.turned_down(call, "account_missing", _invalid("account_missing"))
     if len(password.encode()) < _MIN_PASSWORD:
-        return words.failure(words.say(call, "password_short"))
+        return words.turned_down(call, "password_short", _invalid("password_short"))
     site = await login_site(call, visitor)
     found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
     user, hashed = found if found is not None else (None, "")
@@ -157,11 +157,13 @@ async def login(call: Call, visitor: Visitor) -> Answer:
         wait_s = call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S, count=False)
         if wait_s:
             retry = (("Retry-After", str(int(wait_s) + 1)),)
-            return words.failure(words.say(call, "login_blocked"), headers=retry)
+            cause = Fault(FaultKind.RATE_LIMITED, "too many wrong passwords")
+            return words.turned_down(call, "login_blocked", cause, headers=retry)
         fits = await call.hub.blocking(_verify, hashed or _NOBODYS_HASH, password)
         if user is None or not hashed or not fits:
             call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S)
-            return words.failure(words.say(call, "login_failed"))
+            cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
+            return words.turned_down(call, "login_failed", cause)
     token = issue(call, site, user.id)
     shown = await call.hub.read(lambda reads: users_by_id(reads, site.tenant_id, (user.id,)))
     cookie = _cookie(token, LOGIN_LIFE_S if given.remember else DAY_S)
@@ -215,16 +217,17 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     inviter = call.cookies.get("invite", "")
     invited_by = int(inviter) if inviter.isdecimal() and len(inviter) <= 18 else given.invite_id
     if not name or not password or len(name) > _MAX_NAME:
-        return words.failure(words.say(call, "register_incomplete"))
+        return words.turned_down(call, "register_incomplete", _invalid("register_incomplete"))
     if len(password.encode()) < _MIN_PASSWORD or len(password) > _MAX_PASSWORD:
-        return words.failure(words.say(call, "register_password_short"))
+        cause = _invalid("register_password_short")
+        return words.turned_down(call, "register_password_short", cause)
     names = names_of({"user_name": name, "email": email, "phone": phone})
     taken, inviter_id, group = await call.hub.read(
         lambda reads: _standing(reads, site.tenant_id, names, invited_by)
     )
     wrong = _wrong(taken, phone, email)
     if wrong:
-        return words.failure(words.say(call, wrong))
+        return words.turned_down(call, wrong, _invalid(wrong))
     for column, text in (("real_name", given.real_name), ("avatar_url", given.avatar_url)):
         if len(text) > _MAX_TEXT:
             raise Refused(Rejected(Reason.CONTACT_INVALID, column, "too long"))
@@ -288,6 +291,11 @@ def _wrong(taken: tuple[str, ...], phone: str, email: str) -> str:
         if "email" in taken:
             return "email_taken"
     return "" if phone or email else "contact_missing"
+
+
+def _invalid(key: str) -> Fault:
+    """What is wrong with an input of the form, as the vendor's English says it."""
+    return Fault(FaultKind.INVALID, words.TEXTS[key][1])
 
 
 def names_of(data: dict[str, Any]) -> dict[str, str]:

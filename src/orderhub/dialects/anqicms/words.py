@@ -12,7 +12,8 @@ from typing import Any
 
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode, spelled
+from orderhub.dialects.spelling import spelled
+from orderhub.dialects.wiring import encode
 
 MEDIA_TYPE = "application/json; charset=utf-8"
 OK = 0
@@ -262,6 +263,14 @@ def failure(
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Answer:
     return Answer(status, _bytes({"code": code, "msg": msg}), headers, MEDIA_TYPE)
+
+
+def turned_down(
+    call: Call, key: str, cause: Fault | Rejected, headers: tuple[tuple[str, str], ...] = ()
+) -> Answer:
+    """A refusal with a sentence of its own, which says `key` rather than what `cause` is worded as elsewhere."""
+    call.explain(cause)
+    return failure(say(call, key), headers=headers)
 
 
 def fault(call: Call, given: Fault) -> Answer:

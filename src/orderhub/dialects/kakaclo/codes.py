@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode, spelled
+from orderhub.dialects.wiring import encode
 
 SUCCESS = 10000
 
@@ -145,12 +145,8 @@ def fault(_call: Call, fault: Fault) -> Answer:
     return failure(status, code, text, wait)
 
 
-def refusal(_call: Call, rejected: Rejected) -> Answer:
+def refusal(call: Call, rejected: Rejected) -> Answer:
     """Words for a refusal: `orderItemsList[1].sku: sku does not exist`."""
-    return refused_as(rejected, FIELDS)
-
-
-def refused_as(rejected: Rejected, fields: dict[str, str]) -> Answer:
     status, code, text = REFUSALS[rejected.reason]
-    field = spelled(fields, rejected.field) if rejected.field else ""
+    field = call.spelling(rejected.field) if rejected.field else ""
     return failure(status, code, text if field in _UNNAMED else f"{field}: {text}")

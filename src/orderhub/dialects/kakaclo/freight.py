@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from orderhub.core import parcels
@@ -13,10 +14,11 @@ from orderhub.core.parcels import Dropship, Item
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Address, Settings
-from orderhub.dialects.contract import Answer, Call, Caller, Route
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.kakaclo.access import caller_of, object_of, routes, success
-from orderhub.dialects.kakaclo.codes import QUOTE_FIELDS, V1_QUOTE_FIELDS, refused_as
+from orderhub.dialects.kakaclo.codes import QUOTE_FIELDS, V1_QUOTE_FIELDS
 from orderhub.dialects.kakaclo.wire import FreightQuestion, read_freight
+from orderhub.dialects.spelling import spelled
 
 _MAX_RECORDS = 10_000
 
@@ -61,25 +63,28 @@ def _command(call: Call, caller: Caller, question: FreightQuestion) -> PlaceOrde
 
 async def _quotes(
     call: Call, caller: Caller, settings: Settings, question: FreightQuestion, warehouse: str | None
-) -> tuple[Quote, ...] | Rejected:
-    """From one warehouse (`None`: as the order would be split)."""
+) -> tuple[Quote, ...]:
+    """From one warehouse (`None`: as the order would be split). Raises Refused."""
     command = _command(call, caller, question)
     terms = command.terms
     assert isinstance(terms, Dropship)
     known = await call.hub.read(lambda reads: _facts(reads, settings, command))
     country = question.shipToCountry
     if warehouse is None:
-        return as_split(known, caller.tenant_id, terms.items, country)
-    return from_warehouse(known, caller.tenant_id, terms.items, country, warehouse)
+        quotes = as_split(known, caller.tenant_id, terms.items, country)
+    else:
+        quotes = from_warehouse(known, caller.tenant_id, terms.items, country, warehouse)
+    if isinstance(quotes, Rejected):
+        raise Refused(quotes)
+    return quotes
 
 
 async def logistics_channel(call: Call) -> Answer:
     """The seed's call: one named warehouse, `termini` is the destination."""
     caller, settings = await caller_of(call)
     question = read_freight(object_of(call), sku="skuCode", country="termini", needs_warehouse=True)
+    call.spelling = partial(spelled, V1_QUOTE_FIELDS)
     quotes = await _quotes(call, caller, settings, question, question.warehouseCode)
-    if isinstance(quotes, Rejected):
-        return refused_as(quotes, V1_QUOTE_FIELDS)
     listing = [
         {
             "deliveryTime": each.rate.delivery,
@@ -98,9 +103,8 @@ async def channel(call: Call) -> Answer:
     warehouse = await call.hub.read(
         lambda reads: _warehouse(reads, caller.tenant_id, settings, question.warehouseCode)
     )
+    call.spelling = partial(spelled, QUOTE_FIELDS)
     quotes = await _quotes(call, caller, settings, question, warehouse)
-    if isinstance(quotes, Rejected):
-        return refused_as(quotes, QUOTE_FIELDS)
     return success(
         [
             {
@@ -128,9 +132,8 @@ async def automation_split(call: Call) -> Answer:
     """The freight of the order as it would be split now: the sum over its parcels, by channel."""
     caller, settings = await caller_of(call)
     question = read_freight(object_of(call))
+    call.spelling = partial(spelled, QUOTE_FIELDS)
     quotes = await _quotes(call, caller, settings, question, None)
-    if isinstance(quotes, Rejected):
-        return refused_as(quotes, QUOTE_FIELDS)
     listing: list[dict[str, Any]] = [
         {
             "deliveryTime": each.rate.delivery,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from orderhub.core.known import Accepted
@@ -20,7 +21,7 @@ from orderhub.dialects.kakaclo.access import (
     success,
     whole,
 )
-from orderhub.dialects.kakaclo.codes import REFUND_FIELDS, SUCCESS, refused_as
+from orderhub.dialects.kakaclo.codes import REFUND_FIELDS, SUCCESS
 from orderhub.dialects.kakaclo.mapping import (
     call_off,
     id_of,
@@ -39,6 +40,7 @@ from orderhub.dialects.kakaclo.wire import (
     read_create,
     read_refund,
 )
+from orderhub.dialects.spelling import spelled
 from orderhub.dialects.wiring import decode_object
 
 _MAX_PAGE_SIZE = 250
@@ -255,7 +257,8 @@ async def _call_off(call: Call, refund: RefundOrder, number: str, version: int) 
         data: Any = {0: {"RefundNo": [no]}, 1: no}.get(version, int(no))
         return success(data)
 
-    return await call.submit(command, answer, lambda rejected: refused_as(rejected, REFUND_FIELDS))
+    call.spelling = partial(spelled, REFUND_FIELDS)
+    return await call.submit(command, answer)
 
 
 async def refund_v1(call: Call) -> Answer:

@@ -12,9 +12,7 @@ from orderhub.core.accounts import Account, AccountKind
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
-from orderhub.core.refusals import Rejected
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import worded
 from orderhub.dialects.mews.items import profile
 from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.mews.paging import (
@@ -330,11 +328,8 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(shown_customer(accepted.records[0], chain)))
 
-    def words(rejected: Rejected) -> Answer:
-        name = "Email" if rejected.field == "email" else "CompanyId"
-        return worded(session.call, rejected, name)
-
-    return await session.call.submit(command, answer, words)
+    session.call.spelling = lambda field: "Email" if field == "email" else "CompanyId"
+    return await session.call.submit(command, answer)
 
 
 def _customer_profile(session: Session, body: AddCustomer) -> dict[str, Any]:
@@ -470,7 +465,5 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
         company = shown_company(accepted.records[0], chain)
         return Answer(200, encode({"Companies": [company], "Cursor": company["Id"]}))
 
-    def words(rejected: Rejected) -> Answer:
-        return worded(session.call, rejected, "MotherCompanyId")
-
-    return await session.call.submit(command, answer, words)
+    session.call.spelling = lambda _field: "MotherCompanyId"
+    return await session.call.submit(command, answer)

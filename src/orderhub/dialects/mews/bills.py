@@ -14,7 +14,7 @@ from orderhub.core.queries import LineQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import TooHeavy, error, refusal, worded
+from orderhub.dialects.mews.errors import TooHeavy, error, refusal
 from orderhub.dialects.mews.items import bill_item
 from orderhub.dialects.mews.paging import (
     Keep,
@@ -397,8 +397,6 @@ async def close_bill(session: Session, body: CloseBill) -> Answer:
 def _worded(session: Session, rejected: Rejected, sentence: str) -> Answer:
     if rejected.reason is Reason.TRANSITION_NOT_ALLOWED:
         return error(session.call, 403, sentence)
-    if rejected.reason is Reason.ACCOUNT_UNKNOWN:
-        return worded(session.call, rejected, "AssociatedAccountData")
     return refusal(session.call, rejected)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode, spelled
+from orderhub.dialects.wiring import encode
 
 FIELDS: dict[str, str] = {
     "account": "AccountId",
+    "associates": "AssociatedAccountData",
     "bill": "BillId",
     "service": "ServiceId",
     "segment": "BusinessSegmentId",
@@ -117,46 +116,26 @@ class TooHeavy(Exception):
     """Raised by a handler: the request asks for more work than one call may cost (408)."""
 
 
-def error(call: Call, status: int, message: str, details: Any = None) -> Answer:
-    """The envelope. `details` leave the hub only where it runs as a sandbox."""
-    body: dict[str, Any] = {"Message": message, "RequestId": call.request_id}
-    if details and call.hub.errors_in_detail:
-        body["Details"] = details
-    return Answer(status, encode(body))
+def error(call: Call, status: int, message: str) -> Answer:
+    """The envelope. `Details`, which the vendor's development environment fills, is left out."""
+    return Answer(status, encode({"Message": message, "RequestId": call.request_id}))
 
 
 def fault(call: Call, problem: Fault) -> Answer:
     status, message = FAULTS[problem.kind]
-    details: dict[str, Any] = {}
     if problem.faults:
-        first = problem.faults[0]
-        message = f"Invalid {parameter(first.path)}"
-        details["Faults"] = [
-            {"Path": each.path, "Problem": each.problem, "Message": each.message}
-            for each in problem.faults
-        ]
-    elif problem.message:
-        details["Reason"] = problem.message
-    return error(call, status, message, details)
+        message = f"Invalid {parameter(problem.faults[0].path)}"
+    return error(call, status, message)
 
 
 def refusal(call: Call, rejected: Rejected) -> Answer:
-    return worded(call, rejected, spelled(FIELDS, rejected.field))
-
-
-def worded(call: Call, rejected: Rejected, name: str) -> Answer:
-    """A refusal that concerns the parameter `name`."""
     status, message = REFUSALS[rejected.reason]
-    details = {
-        "Reason": rejected.reason.value,
-        "Field": rejected.field,
-        "Message": rejected.detail,
-    }
-    return error(call, status, message.format(field=parameter(name)), details)
+    return error(call, status, message.format(field=parameter(call.spelling(rejected.field))))
 
 
 def too_heavy(call: Call, message: str) -> Answer:
-    return error(call, 408, "The request is too heavy.", {"Reason": message})
+    call.explain(Fault(FaultKind.TOO_LARGE, message))
+    return error(call, 408, "The request is too heavy.")
 
 
 def parameter(path: str) -> str:

@@ -9,9 +9,8 @@ from typing import Any
 from orderhub.core.charges import AccountCharge, Charge, StatedPrice
 from orderhub.core.commands import Numbering, PlaceOrder
 from orderhub.core.known import Accepted
-from orderhub.core.refusals import Rejected
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import FIELDS, worded
+from orderhub.dialects.mews.errors import FIELDS
 from orderhub.dialects.mews.session import Session
 from orderhub.dialects.mews.times import parse_instant
 from orderhub.dialects.mews.wire import (
@@ -20,7 +19,7 @@ from orderhub.dialects.mews.wire import (
     ItemParameters,
     ProductOrderParameters,
 )
-from orderhub.dialects.wiring import spelled
+from orderhub.dialects.spelling import spelled
 
 # The vendor's numbers are 32-bit integers.
 MAX_INT = 2_147_483_647
@@ -126,19 +125,19 @@ def order_added(accepted: Accepted) -> Answer:
     return Answer(200, b'{"OrderId":"%s"}' % accepted.order.uid.encode())
 
 
-def refusal_of(session: Session, body: AddOrder) -> Callable[[Rejected], Answer]:
+def spelling_of(body: AddOrder) -> Callable[[str], str]:
     """Refusals name the parameter that this request used: items count in `UnitCount`, and so on."""
     products = len(body.ProductOrders or ())
 
-    def words(rejected: Rejected) -> Answer:
-        name = spelled(FIELDS, rejected.field)
+    def spelling(field: str) -> str:
+        name = spelled(FIELDS, field)
         if name == "AccountId" and not body.AccountId:
-            name = "CustomerId"
-        elif name == "Count" and _position(rejected.field) >= products:
-            name = "UnitCount"
-        return worded(session.call, rejected, name)
+            return "CustomerId"
+        if name == "Count" and _position(field) >= products:
+            return "UnitCount"
+        return name
 
-    return words
+    return spelling
 
 
 def _position(field: str) -> int:

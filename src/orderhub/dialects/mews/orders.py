@@ -14,10 +14,9 @@ from orderhub.core.ids import order_of
 from orderhub.core.known import Accepted
 from orderhub.core.ordering import MAX_LINES
 from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery
-from orderhub.core.refusals import Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import TooHeavy, worded
+from orderhub.dialects.mews.errors import TooHeavy
 from orderhub.dialects.mews.items import (
     ALL_TYPES,
     SERVICE_ORDER_STATES,
@@ -25,7 +24,7 @@ from orderhub.dialects.mews.items import (
     order_item,
     service_order,
 )
-from orderhub.dialects.mews.mapping import order_added, place_order, refusal_of
+from orderhub.dialects.mews.mapping import order_added, place_order, spelling_of
 from orderhub.dialects.mews.paging import (
     Window,
     bad_cursor,
@@ -63,7 +62,8 @@ async def add(session: Session, body: AddOrder) -> Answer:
     if len(body.ProductOrders or ()) + len(body.Items or ()) > MAX_LINES:
         raise TooHeavy(f"at most {MAX_LINES} products and items an order")
     command = place_order(session, body)
-    return await session.call.submit(command, order_added, refusal_of(session, body))
+    session.call.spelling = spelling_of(body)
+    return await session.call.submit(command, order_added)
 
 
 # --- order items
@@ -258,13 +258,11 @@ async def cancel_items(session: Session, body: CancelOrderItems) -> Answer:
     lines = tuple(order_of(uid) for uid in lowered(body.OrderItemIds))
     command = PlaceOrder(origin=session.origin(), terms=CancelLines(lines=lines))
 
-    def words(rejected: Rejected) -> Answer:
-        return worded(session.call, rejected, "OrderItemIds")
-
     def answer(_accepted: Accepted) -> Answer:
         return nothing(session.call)
 
-    return await session.call.submit(command, answer, words)
+    session.call.spelling = lambda _field: "OrderItemIds"
+    return await session.call.submit(command, answer)
 
 
 # --- product service orders

@@ -11,9 +11,7 @@ from orderhub.core.billing import TakePayment
 from orderhub.core.commands import PlaceOrder
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
-from orderhub.core.refusals import Rejected
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import worded
 from orderhub.dialects.mews.items import STATES, amount
 from orderhub.dialects.mews.mapping import finite
 from orderhub.dialects.mews.orders import closed_bills
@@ -226,10 +224,8 @@ async def add_external_payment(session: Session, body: AddExternalPayment) -> An
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode({"ExternalPaymentId": accepted.records[0].uid}))
 
-    def words(rejected: Rejected) -> Answer:
-        return worded(session.call, rejected, _FIELDS.get(rejected.field, name))
-
-    return await session.call.submit(command, answer, words)
+    session.call.spelling = lambda field: _FIELDS.get(field, name)
+    return await session.call.submit(command, answer)
 
 
 def _payment_amount(body: AddExternalPayment) -> Decimal:

@@ -122,6 +122,7 @@ async def _vendor_caller(call: Call, members: dict[str, Any]) -> Caller:
     credential = await call.hub.credential(NAME, digest(members["AccessToken"]))
     if credential is None:
         raise Stop(Fault(FaultKind.UNAUTHENTICATED, "no such AccessToken, or it is disabled"))
+    call.tenant_id = credential.tenant_id
     known_client = str(credential.data.get("client", ""))
     if not hmac.compare_digest(digest(members["ClientToken"]), known_client):
         raise Stop(Fault(FaultKind.UNAUTHENTICATED, "the ClientToken is another application's"))

@@ -7,7 +7,8 @@ from typing import Any
 
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode, spelled
+from orderhub.dialects.spelling import spelled
+from orderhub.dialects.wiring import encode
 
 MORE_INFO_URL = "https://support.sitecore.com"
 

@@ -32,7 +32,10 @@ def replayable(handler: Handler) -> Handler:
             return call.dialect.refusal(call, rejected if reused else found)
 
         first_attempt(call)
-        return await call.submit(nothing(call, caller), _never, worded)
+        answer = await call.submit(nothing(call, caller), _never, worded)
+        if call.why is not None and call.why.reason != Reason.KEY_REUSED.value:
+            call.explain(found)
+        return answer
 
     handled.__doc__ = handler.__doc__
     return handled

@@ -67,6 +67,7 @@ async def _signed(call: Call) -> Caller:
         # Not usable: switched off or past its time is another answer than never issued.
         known = await call.hub.read(lambda reads: reads.credential(KIND, appkey))
         raise _stop("appkey", "unknown" if known is None else "inactive")
+    call.tenant_id = credential.tenant_id
     app = _app(credential)
     _check_state(call, app)
     if not (t.isascii() and t.isdigit() and len(t) < 13):

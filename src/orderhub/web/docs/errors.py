@@ -40,7 +40,6 @@ class _Nowhere:
 
     public_url = ""
     rate_limits = True
-    errors_in_detail = False
 
 
 def _call(dialect: Dialect, method: str, path: str) -> Call:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.conform.paths import PathMissing, at, filled
+from orderhub.conform.paths import PathMissing, at, filled, without
 from orderhub.dialects.contract import Dialect, Route
 from orderhub.dialects.wiring import decode
 
@@ -73,8 +73,16 @@ def _golden(name: str, pair: dict[str, Any], said: dict[str, Any]) -> Golden:
         query=request.get("query") or {},
         status=response["status"],
         body=_body(request),
-        answer=response.get("body", msgspec.UNSET),
+        answer=_shown(response),
     )
+
+
+def _shown(response: dict[str, Any]) -> Any:
+    """The answer without members that only other servers send."""
+    body = response.get("body", msgspec.UNSET)
+    for path in response.get("optional") or ():
+        body = without(body, path)
+    return body
 
 
 def _body(request: dict[str, Any]) -> Any:

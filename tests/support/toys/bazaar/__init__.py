@@ -26,7 +26,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.wiring import decode_object, encode, hub_caller, spelled
+from orderhub.dialects.wiring import decode_object, encode, hub_caller
 
 FIELDS = {"lines[].quantity": "pieces", "lines[].price": "price"}
 STATUSES = {
@@ -61,9 +61,9 @@ def fault(_call: Call, fault: Fault) -> Answer:
     return failed(STATUSES[fault.kind], fault.message or fault.kind.value)
 
 
-def refusal(_call: Call, rejected: Rejected) -> Answer:
+def refusal(call: Call, rejected: Rejected) -> Answer:
     status = 404 if rejected.reason is Reason.ORDER_UNKNOWN else 422
-    return failed(status, f"{WORDS[rejected.reason]} ({spelled(FIELDS, rejected.field)})")
+    return failed(status, f"{WORDS[rejected.reason]} ({call.spelling(rejected.field)})")
 
 
 def shown(order: Order) -> dict[str, Any]:
