@@ -176,7 +176,7 @@ def test_a_booking_that_breaks_no_rule_is_placed(given, when):
 
 def test_an_unpaid_tour_is_closed_where_the_tenant_says_so():
     facts = known(settings={"auto_close_s": 600})
-    (timer,) = place(command(), facts, ids()).timers
+    (timer,) = decide(command(), facts, ids()).timers
     assert (timer.kind, timer.order_id, timer.due_at) == ("auto_close", 10004000, NOW + 600_000_000)
     assert place(command(), known(), ids()).timers == ()
 

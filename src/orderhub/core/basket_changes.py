@@ -60,6 +60,8 @@ def change_needs(
     yield RecordKey(tenant, "shop", "id", "1")
     for user_id, _role, _amount in _earnings(order):
         yield RecordKey(tenant, "user", "id", str(user_id))
+    if command.payment.get("way") == PAID_FROM_BALANCE:
+        yield RecordKey(tenant, "user", "id", str(business.get("user_id", 0)))
     if business.get("membership"):
         yield RecordKey(tenant, "user_group", "id", str(business["membership"]))
         yield RecordKey(tenant, "user", "id", str(business.get("user_id", 0)))
@@ -177,7 +179,11 @@ def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accept
     units = to_micros(order.total)
     if not units:
         return accepted
-    subject = balance_subject(order.doc.business.get("user_id", 0))
+    user_id = order.doc.business.get("user_id", 0)
+    payer: User | None = known.doc(order.tenant_id, "user", "id", user_id)
+    if payer is not None and payer.is_locked_out:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"user {user_id} is locked out")
+    subject = balance_subject(user_id)
     draw = Move(PoolKey(order.tenant_id, "balance", subject), "draw", units, order.id)
     refusal = shortage(known, (draw,), field="payment")
     if refusal is not None:

@@ -45,13 +45,12 @@ from orderhub.core.known import (
     PoolNeed,
     Record,
     RecordKey,
-    Timer,
     Wanted,
 )
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.ordering import MAX_LINES, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import MICROSECONDS, Line, LineKind, Move, Order, Pool, PoolKey, Settings
+from orderhub.core.values import Line, LineKind, Move, Pool, PoolKey, Settings
 
 MAX_NOTES = 250
 MAX_LABEL = 20
@@ -261,7 +260,6 @@ def _placed(
         moves=(*stock, *coupon_moves),
         records=() if resolved.record is None else (resolved.record,),
         removed=_bought_records(terms, tenant, known),
-        timers=_timers(order, basket.settings),
     )
 
 
@@ -271,6 +269,8 @@ def _people(user_id: int, tenant: int, known: Known, shop: Shop) -> _People | Re
         if not user_id and shop.guest_ordering:
             return _People()
         return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"no user {user_id}")
+    if buyer.is_locked_out:
+        return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"user {user_id} is locked out")
     if not buyer.inviter_id and not shop.allow_self:
         return _People(buyer=buyer)
 
@@ -395,13 +395,6 @@ def _automatic_notes(priced: tuple[Priced, ...]) -> str:
     return notes[:MAX_NOTES]
 
 
-def _timers(order: Order, settings: Settings) -> tuple[Timer, ...]:
-    if not settings.auto_close_s:
-        return ()
-    due = order.occurred_at + settings.auto_close_s * MICROSECONDS
-    return (Timer(tenant_id=order.tenant_id, kind="auto_close", order_id=order.id, due_at=due),)
-
-
 def _draft(
     terms: GoodsBasket,
     basket: _Basket,
@@ -497,6 +490,7 @@ BUSINESS = Business(
     needs=needs,
     pools=pools,
     wanted=wanted,
+    is_paid=True,
     records={
         **memberships.RECORDS,
         **commissions.RECORDS,

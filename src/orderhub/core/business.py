@@ -54,6 +54,7 @@ class Business:
     wanted       how many new ids it may use
     holds        names of records that nobody else who holds them decides about until the commit: for rules
                  that bind what others add to a record without writing it
+    is_paid      whether its orders are paid as such: those that never are may be closed (`auto_close_s`)
     records      record kinds it defines: kind -> Struct
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
                  command, the order before and after, facts and ids; answers the Accepted with them added,
@@ -67,6 +68,7 @@ class Business:
     pools: Callable[[PlaceOrder, Known], Iterable[PoolNeed]] = _no_pools
     wanted: Callable[[PlaceOrder, Known], Wanted] = _one_order
     holds: Callable[[PlaceOrder], Iterable[HeldName]] = _holds_nothing
+    is_paid: bool = False
     records: Mapping[str, type] = field(default_factory=dict)
     on_change: (
         Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None

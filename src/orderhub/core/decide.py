@@ -33,9 +33,18 @@ from orderhub.core.commands import (
     SetClock,
     Terms,
 )
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
+from orderhub.core.known import (
+    Accepted,
+    Known,
+    NewIds,
+    OrderNeed,
+    PoolNeed,
+    RecordKey,
+    Timer,
+    Wanted,
+)
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Order, Settings
+from orderhub.core.values import MICROSECONDS, Order, Settings
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -195,9 +204,27 @@ def _place(command: PlaceOrder, known: Known, ids: NewIds) -> Decision:
         return decision
     if command.numbering is Numbering.TIME4:
         decision = _renumbered(decision, known)
+    if BUSINESSES[type(command.terms)].is_paid:
+        decision = _closed_unpaid(decision, known)
     if command.natural_key:
         decision = msgspec.structs.replace(decision, natural_keys=(command.natural_key,))
     return decision
+
+
+def _closed_unpaid(accepted: Accepted, known: Known) -> Accepted:
+    """With the timers that close the orders when nobody has paid them by then, where the tenant wants it."""
+    timers = tuple(
+        Timer(tenant_id=order.tenant_id, kind="auto_close", order_id=order.id, due_at=due)
+        for order in accepted.placed
+        if (due := _closes_at(order, known.settings(order.tenant_id))) is not None
+    )
+    return msgspec.structs.replace(accepted, timers=(*accepted.timers, *timers))
+
+
+def _closes_at(order: Order, settings: Settings) -> int | None:
+    if not settings.auto_close_s:
+        return None
+    return order.updated_at + settings.auto_close_s * MICROSECONDS
 
 
 def _renumbered(accepted: Accepted, known: Known) -> Accepted:

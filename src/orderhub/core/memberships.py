@@ -19,9 +19,11 @@ _DAYS_WITHOUT_GROUP = 365
 class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person with an account at a shop. Instants are microseconds since 1970 UTC, tenant's time.
 
-    inviter_id      who brought him: earns from his orders, and whose group gives him a discount
-    is_distributor  may earn from orders of those he brought
-    expires_at      end of his group's membership, 0 = none was bought
+    inviter_id      who brought them: earns from their orders, and whose group gives them a discount
+    is_distributor  may earn from orders of those they brought
+    status          1 = may log in and order, below 0 = locked out
+    sessions        how often all sessions were ended: a token that was issued before is worth nothing
+    expires_at      end of their group's membership, 0 = none was bought
     total_reward    all commissions so far
     data            what vendors show: names, e-mail, phone, picture
     """
@@ -31,11 +33,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inviter_id: int = 0
     is_distributor: bool = False
     status: int = 1
+    sessions: int = 0
     expires_at: Instant = 0
     total_reward: Decimal = ZERO
     created_at: Instant = 0
     updated_at: Instant = 0
     data: dict[str, Any] = {}
+
+    @property
+    def is_locked_out(self) -> bool:
+        return self.status < 0
 
     @property
     def balance_subject(self) -> str:

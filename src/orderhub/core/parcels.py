@@ -367,6 +367,7 @@ def _country(command: PlaceOrder) -> str:
 BUSINESS = Business(
     terms=Dropship,
     place=place,
+    is_paid=True,
     needs=needs,
     pools=pools,
     wanted=wanted,

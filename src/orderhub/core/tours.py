@@ -10,7 +10,7 @@ from typing import Any
 from orderhub.core.business import Business
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.exchange import RateTable
-from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey, Timer
+from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
 from orderhub.core.money import EXACT
 from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.passengers import child_refusal, form_refusal
@@ -35,7 +35,7 @@ from orderhub.core.quotes import (
 )
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.upgrades import Party, chosen
-from orderhub.core.values import MICROSECONDS, Contact, Line, Move, PoolKey, Settings
+from orderhub.core.values import Contact, Line, Move, PoolKey, Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RATES_ID = "1"
@@ -211,11 +211,7 @@ def _accepted(
     if refusal is not None:
         return refusal
     order, event = composed
-    timers = []
-    if settings.auto_close_s:
-        due = order.updated_at + settings.auto_close_s * MICROSECONDS
-        timers.append(Timer(tenant_id=tenant, kind="auto_close", order_id=order.id, due_at=due))
-    return Accepted(placed=(order,), events=(event,), moves=moves, timers=tuple(timers))
+    return Accepted(placed=(order,), events=(event,), moves=moves)
 
 
 def _draws(tenant_id: int, order_id: int, booking: Booking, quote: Quote) -> Iterator[Move]:
@@ -332,6 +328,7 @@ def _business(booking: Booking, quote: Quote) -> dict[str, Any]:
 BUSINESS = Business(
     terms=TourBooking,
     place=place,
+    is_paid=True,
     needs=_needs,
     pools=_pools,
     records={"tour": Tour, "exchange_rates": RateTable, "reseller": Reseller},

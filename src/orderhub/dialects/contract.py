@@ -13,7 +13,7 @@ import msgspec
 
 from orderhub.core.access import Credential
 from orderhub.core.commands import Command, Origin
-from orderhub.core.known import Accepted
+from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
@@ -142,6 +142,10 @@ class Hub(Protocol):
 
     async def settings(self, tenant_id: int) -> Settings:
         """The tenant's settings, as of at most a moment ago; decisions load their own."""
+        ...
+
+    async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
+        """A record by its id, as of at most a second ago; what this process wrote is seen at once."""
         ...
 
     async def read(self, ask: Callable[[Reads], T]) -> T:
@@ -410,6 +414,8 @@ class Dialect:
     render     an order of any door as this vendor's own read call shows it (plain JSON values); what else
                that call looks up is read, and its links begin with the base URL
     secrets    body members never kept in the raw request
+    login_kind the record kind of its users' passwords, `{"hash": argon2id}` under the user's uid; empty = none
+    is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves
     data       what the dialect reads of a record's or credential's free `data`, by kind, and under
                `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
     security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
@@ -425,5 +431,7 @@ class Dialect:
     fields: Mapping[str, str] = field(default_factory=dict)
     render: Callable[[Reads, Order, str], Any] | None = None
     secrets: tuple[str, ...] = ()
+    login_kind: str = ""
+    is_paid: bool = True
     data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()

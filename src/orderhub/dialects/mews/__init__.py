@@ -18,6 +18,7 @@ DIALECT = Dialect(
     fields=FIELDS,
     render=render,
     secrets=SECRETS,
+    is_paid=False,
     data={
         "product": ProductData,
         "service": ServiceData,

@@ -18,6 +18,7 @@ DIALECT = Dialect(
     refusal=errors.refusal,
     fields=errors.FIELDS,
     render=render,
+    is_paid=False,
     data={"settings": Switches},
     security=SECURITY,
 )

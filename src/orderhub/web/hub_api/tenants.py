@@ -130,6 +130,8 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     tenant = await tenant_in_path(call, who)
     members = members_of(call)
     changed = _checked(call, members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
+    if members.get("auto_close_s"):
+        await _refuse_closing(call, tenant.id)
     if "sandbox" in members and not is_operator(who.credential):
         stored = await call.hub.read(lambda reads: reads.settings(tenant.id))
         if changed.sandbox != stored.sandbox:
@@ -141,6 +143,18 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     return await call.submit(
         ChangeSettings(origin=origin_in(call, who, tenant.id), members=members), answer
     )
+
+
+async def _refuse_closing(call: Call, tenant_id: int) -> None:
+    """Orders that are only recorded or put on a bill are never paid as such: nothing would ever be closed."""
+    found = await call.hub.read(lambda reads: reads.credentials(tenant_id))
+    kinds = {each.kind.partition(".")[0] for each in found if each.is_usable(call.received_at)}
+    doors = [dialect for dialect in port(call).dialects if dialect.name in kinds]
+    if doors and not any(dialect.is_paid for dialect in doors):
+        names = " and ".join(dialect.name for dialect in doors)
+        raise refuse(
+            "auto_close_s", f"orders of {names} are not paid as such: none would be closed"
+        )
 
 
 def _checked(
