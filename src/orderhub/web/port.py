@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from orderhub.core.access import Credential
 from orderhub.core.commands import Command, PlaceOrder
-from orderhub.core.known import Accepted
+from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Settings
@@ -147,6 +147,7 @@ class HubPort:
         self._credentials: dict[tuple[str, str], tuple[float, Credential | None]] = {}
         self._own: dict[tuple[str, str], Credential] = {}
         self._settings: dict[int, tuple[float, Settings]] = {}
+        self._recent: dict[tuple[int, str, int], tuple[float, Record | None]] = {}
         self._decrypted: dict[str, str] = {}
         self._readers = ThreadPoolExecutor(4, "orderhub-reader")
         self._workers = ThreadPoolExecutor(2, "orderhub-worker")
@@ -197,6 +198,16 @@ class HubPort:
         """Whether the answer may say why: to who tries things out, or to all where the operator wants it."""
         tenant_id = call.caller.tenant_id if call.caller is not None else call.tenant_id
         return self._explains_all or await self.is_sandbox(tenant_id)
+
+    async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
+        key, now = (tenant_id, kind, record_id), time.monotonic()
+        cached = self._recent.get(key)
+        if cached is None or cached[0] < now:
+            found = await self.read(lambda reads: reads.record(tenant_id, kind, "id", record_id))
+            if len(self._recent) > _CACHE_SIZE:
+                self._recent.clear()
+            cached = self._recent[key] = (now + _CACHE_S, found)
+        return cached[1]
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
@@ -376,6 +387,9 @@ class HubPort:
             if outcome.order_uids:
                 notes["orders"] = outcome.order_uids
             accepted = outcome.accepted
+            if accepted is not None:
+                for record in (*accepted.records, *accepted.removed):
+                    self._recent.pop((record.tenant_id, record.kind, record.id), None)
             if isinstance(command, PlaceOrder) and accepted is not None:
                 self.metrics.orders.labels(name).inc(len(accepted.placed))
             elif accepted is not None and any(r.kind == "settings" for r in accepted.records):

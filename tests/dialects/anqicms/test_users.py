@@ -8,7 +8,7 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 
-from orderhub.dialects.anqicms import people
+from orderhub.dialects import passwords
 from tests.dialects.anqicms.front import EN, SECRET, call, create, open_shop, token, told, user
 
 pytestmark = pytest.mark.anyio
@@ -104,7 +104,7 @@ def hashing_threads(monkeypatch):
             threads.append(threading.current_thread())
             return super().verify(*given)
 
-    monkeypatch.setattr(people, "_HASHER", Watched(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(passwords, "_HASHER", Watched(time_cost=1, memory_cost=8, parallelism=1))
     return threads
 
 

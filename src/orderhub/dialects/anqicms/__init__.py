@@ -5,6 +5,7 @@ from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, Var
 from orderhub.dialects.anqicms.described import ROUTES, SECURITY
 from orderhub.dialects.anqicms.mapping import DIALECT_NAME
 from orderhub.dialects.anqicms.orders import render
+from orderhub.dialects.anqicms.people import LOGIN_KIND
 from orderhub.dialects.anqicms.words import FIELDS, fault, refusal
 from orderhub.dialects.contract import Dialect
 
@@ -18,6 +19,7 @@ DIALECT = Dialect(
     fields=FIELDS,
     render=render,
     secrets=("password",),
+    login_kind=LOGIN_KIND,
     data={
         "product": ProductData,
         "variant": VariantData,

@@ -1,7 +1,7 @@
 """Who is calling: the site, then a token of the hub's, a shop user's JWT, or nobody.
 
-A token that is missing, malformed, wrongly signed, expired or of a deleted user makes its bearer an
-anonymous visitor, silently; each operation decides what an anonymous visitor may do.
+A token that is missing, malformed, wrongly signed, expired, of an ended session, or of a user who was deleted
+or locked out makes its bearer an anonymous visitor, silently; each operation decides what such a one may do.
 """
 
 from __future__ import annotations
@@ -149,10 +149,14 @@ def _caller(site: Credential, owner: str, credential_id: str) -> Caller:
 # --- tokens
 
 
-def issue(call: Call, site: Credential, user_id: int, life_s: int = LOGIN_LIFE_S) -> str:
+def issue(call: Call, site: Credential, user: User, life_s: int = LOGIN_LIFE_S) -> str:
     """A JWT for a user of a site. Its expiry is wall time, in the vendor's own claim."""
-    now_s = call.received_at // MICROSECONDS
-    claims = {"userId": str(user_id), "t": str(now_s + life_s), "site": str(site.data["site"])}
+    claims = {
+        "userId": str(user.id),
+        "t": str(call.received_at // MICROSECONDS + life_s),
+        "site": str(site.data["site"]),
+        "sessions": str(user.sessions),
+    }
     return jwt.encode(claims, call.hub.decrypt(site.secret), algorithm=_ALGORITHM)
 
 
@@ -168,11 +172,15 @@ async def _by_token(call: Call, token: str) -> Visitor | None:
     left_s = ends_at - call.received_at // MICROSECONDS
     if not user_id or left_s <= 0:
         return None
+    record = await call.hub.recent(site.tenant_id, "user", user_id)
+    user: User | None = None if record is None else record.doc
+    if user is None or user.is_locked_out or _number(claims.get("sessions")) != user.sessions:
+        return None
     return Visitor(
         caller=_caller(site, str(user_id), f"{site.id}:{user_id}"),
         site=site,
         user_id=user_id,
-        renewal=issue(call, site, user_id, _RENEWED_LIFE_S) if left_s < _RENEW_BELOW_S else "",
+        renewal=issue(call, site, user, _RENEWED_LIFE_S) if left_s < _RENEW_BELOW_S else "",
     )
 
 
@@ -214,7 +222,7 @@ def not_anonymous(visitor: Visitor) -> None:
 
 
 async def look(call: Call, visitor: Visitor, ask: Callable[[Reads], T]) -> T:
-    """A question on behalf of a visitor who must be logged in; his user must still be there."""
+    """A question on behalf of a visitor who must be logged in; their user must still be there."""
     not_anonymous(visitor)
     if visitor.is_wide:
         return await call.hub.read(ask)
@@ -228,10 +236,11 @@ async def look(call: Call, visitor: Visitor, ask: Callable[[Reads], T]) -> T:
 
 
 def user_in(reads: Reads, visitor: Visitor) -> User | None:
+    """The visitor's user, unless they were deleted or locked out."""
     if not visitor.user_id:
         return None
     record = reads.record(visitor.tenant_id, "user", "id", visitor.user_id)
-    return None if record is None else record.doc
+    return None if record is None or record.doc.is_locked_out else record.doc
 
 
 def owner_of(visitor: Visitor) -> str | None:

@@ -9,14 +9,12 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
-
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted
 from orderhub.core.memberships import User, UserGroup, balance_subject
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects import passwords
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import (
     DAY_S,
@@ -35,8 +33,6 @@ from orderhub.dialects.wiring import digest, encode
 
 LOGIN_KIND = "anqicms.login"
 _DEFAULT_GROUP = 1
-_MIN_PASSWORD = 6
-_MAX_PASSWORD = 1_000
 _MAX_NAME = 100
 _MAX_TEXT = 250
 _GUESSES = 10
@@ -44,13 +40,6 @@ _GUESS_WINDOW_S = 60.0
 _PHONE = re.compile(r"1[3-9][0-9]{9}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 
-# 19 MiB, two passes: the smallest setting that OWASP recommends. Hashing runs on worker threads.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# Verified for users that are not there, so that a guess costs the same time either way.
-_NOBODYS_HASH = (
-    "$argon2id$v=19$m=19456,t=2,p=1$VPgzbjqC70ejW5XHGBQ65A$"
-    "MWhCHplTUwT1bjU23gPEV+fWH5dw9LgnavyJEyxJORA"
-)
 # Guesses at one account from one address wait for each other, or parallel ones would all pass.
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -144,7 +133,7 @@ async def login(call: Call, visitor: Visitor) -> Answer:
     password = given.password.strip()
     if not name:
         return words.turned_down(call, "account_missing", _invalid("account_missing"))
-    if len(password.encode()) < _MIN_PASSWORD:
+    if len(password.encode()) < passwords.MIN_BYTES:
         return words.turned_down(call, "password_short", _invalid("password_short"))
     site = await login_site(call, visitor)
     found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
@@ -159,12 +148,12 @@ async def login(call: Call, visitor: Visitor) -> Answer:
             retry = (("Retry-After", str(int(wait_s) + 1)),)
             cause = Fault(FaultKind.RATE_LIMITED, "too many wrong passwords")
             return words.turned_down(call, "login_blocked", cause, headers=retry)
-        fits = await call.hub.blocking(_verify, hashed or _NOBODYS_HASH, password)
-        if user is None or not hashed or not fits:
+        fits = await call.hub.blocking(passwords.fits, hashed or passwords.NOBODYS_HASH, password)
+        if user is None or user.is_locked_out or not hashed or not fits:
             call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S)
             cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
             return words.turned_down(call, "login_failed", cause)
-    token = issue(call, site, user.id)
+    token = issue(call, site, user)
     shown = await call.hub.read(lambda reads: users_by_id(reads, site.tenant_id, (user.id,)))
     cookie = _cookie(token, LOGIN_LIFE_S if given.remember else DAY_S)
     return words.success({**shown[user.id], "token": token}, headers=(cookie,))
@@ -192,15 +181,6 @@ def _login_name(name: str) -> tuple[str, str]:
     return "user_name", name.lower()
 
 
-def _verify(hashed: str, password: str) -> bool:
-    if len(password) > _MAX_PASSWORD:
-        return False
-    try:
-        return _HASHER.verify(hashed, password)
-    except (Argon2Error, InvalidHashError):
-        return False
-
-
 def _cookie(token: str, life_s: int) -> tuple[str, str]:
     return ("Set-Cookie", f"token={token}; Path=/; Max-Age={life_s}; SameSite=Lax")
 
@@ -218,7 +198,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     invited_by = int(inviter) if inviter.isdecimal() and len(inviter) <= 18 else given.invite_id
     if not name or not password or len(name) > _MAX_NAME:
         return words.turned_down(call, "register_incomplete", _invalid("register_incomplete"))
-    if len(password.encode()) < _MIN_PASSWORD or len(password) > _MAX_PASSWORD:
+    if len(password.encode()) < passwords.MIN_BYTES or len(password) > passwords.MAX_LENGTH:
         cause = _invalid("register_password_short")
         return words.turned_down(call, "register_password_short", cause)
     names = names_of({"user_name": name, "email": email, "phone": phone})
@@ -231,7 +211,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     for column, text in (("real_name", given.real_name), ("avatar_url", given.avatar_url)):
         if len(text) > _MAX_TEXT:
             raise Refused(Rejected(Reason.CONTACT_INVALID, column, "too long"))
-    hashed = await call.hub.blocking(_HASHER.hash, password)
+    hashed = await call.hub.blocking(passwords.hashed, password)
     settings = await call.hub.settings(site.tenant_id)
     now = settings.clock.at(call.received_at)
     user = User(
@@ -250,10 +230,10 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     )
 
     def answer(accepted: Accepted) -> Answer:
-        number = accepted.records[0].id
+        made: User = accepted.records[0].doc
         # After a dry run the number is free for somebody else, whom no token may let one be.
-        token = "" if call.is_dry_run else issue(call, site, number)
-        members = user_object(accepted.records[0].doc, group, 0, token)
+        token = "" if call.is_dry_run else issue(call, site, made)
+        members = user_object(made, group, 0, token)
         cookies = (_cookie(token, DAY_S),) if token else ()
         return words.success(members, headers=cookies)
 

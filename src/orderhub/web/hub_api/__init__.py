@@ -12,6 +12,7 @@ from orderhub.web.hub_api import (
     faults,
     health,
     orders,
+    people,
     plans,
     pools,
     sandboxes,
@@ -22,7 +23,7 @@ from orderhub.web.hub_api.described import NOTES
 
 _TAGS = {
     "orders": (orders, commands),
-    "catalogue": (catalogue,),
+    "catalogue": (catalogue, people),
     "pools": (pools,),
     "tenants": (tenants,),
     "credentials": (credentials, faults),
@@ -46,5 +47,5 @@ HUB = Dialect(
     ),
     fault=wording.fault,
     refusal=wording.refusal,
-    secrets=("secret", "token", "digests"),
+    secrets=("secret", "token", "digests", "password"),
 )

@@ -19,6 +19,7 @@ from orderhub.web.hub_api import (
     docs,
     faults,
     orders,
+    people,
     plans,
     pools,
     sandboxes,
@@ -105,6 +106,7 @@ _KIND: Schema = {"type": "string", "enum": list(KINDS)}
 _IN_KIND = members({"kind": _KIND})
 _ITEM_ID: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,14}$"}
 _ONE_ITEM = members({"kind": _KIND, "id": _ITEM_ID})
+_ONE_USER = members({"id": _ITEM_ID})
 _LIST_ITEMS = members(
     {
         "limit": whole(1, catalogue.MAX_PAGE),
@@ -259,6 +261,8 @@ NOTES: dict[Any, dict[str, Any]] = {
         "params": _ONE_ITEM,
     },
     catalogue.delete_item: _told(None, 204, None, headers=_IF_MATCH, params=_ONE_ITEM),
+    people.set_password: _told(None, 204, None, params=_ONE_USER),
+    people.end_sessions: _told(None, 204, None, params=_ONE_USER),
     pools.list_pools: _told(_LIST_POOLS, 200, answers.page(answers.POOL)),
     pools.pool_history: _told(_POOL_HISTORY, 200, answers.page(answers.PAST_MOVE)),
     pools.adjust_pool: _told(None, 200, answers.POOL, request=ADJUSTMENT),
