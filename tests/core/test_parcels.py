@@ -280,6 +280,29 @@ def test_a_refusal_names_the_first_broken_rule(command, facts, reason, field):
     assert (decision.reason, decision.field) == (reason, field)
 
 
+def test_a_refusal_for_want_of_balance_says_how_it_is_filled():
+    command = place_command(("TS_RED_M", 1), ("TS_BLUE_L", 1))
+    for balance, left in ((33_999_999, "33.999999"), (0, "0")):
+        refused = decide(command, world(balance=balance), fresh_ids())
+        assert refused.reason is Reason.BALANCE_TOO_LOW
+        assert f"34 USD wanted, {left} left" in refused.detail
+        assert "adjust the pool of kind balance and subject USD" in refused.detail
+        assert "prepaid" in refused.detail
+
+
+def test_without_a_prepaid_balance_only_stock_is_drawn_and_given_back():
+    known = world(balance=0)
+    command = place_command(("TS_RED_M", 1), ("TS_BLUE_L", 2), prepaid=False)
+    assert {need.kind for need in pool_needs(command, known)} == {"stock"}
+    accepted = placed(known, command)
+    assert {move.key.kind for move in accepted.moves} == {"stock"}
+    undone = change(known, ("group", accepted.group_number), Action.CALL_OFF)
+    assert isinstance(undone, Accepted)
+    assert {move.key.kind for move in undone.moves} == {"stock"}
+    assert available(known, "stock", "product:2", "US01") == 100
+    assert available(known, "balance", "USD") == 0
+
+
 def test_an_ioss_number_of_the_right_form_passes_the_strict_switch():
     command = place_command(("TS_RED_M", 1), country="DE", ioss="IM0123456789", ioss_required=True)
     assert isinstance(decide(command, world(), fresh_ids()), Accepted)

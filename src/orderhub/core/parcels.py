@@ -35,7 +35,7 @@ from orderhub.core.known import (
     Timer,
     Wanted,
 )
-from orderhub.core.money import to_micros
+from orderhub.core.money import from_micros, plain, to_micros
 from orderhub.core.numbering import number_for
 from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.pools import shortage
@@ -62,12 +62,14 @@ class Dropship(Terms, frozen=True, kw_only=True):
     channel         code or kind of the freight channel; one that does not serve = the standard one
     denied          countries that are not served
     ioss_required   whether an order to the European Union needs an IOSS number
+    prepaid         whether the total is drawn on the balance in the order's currency
     """
 
     items: tuple[Item, ...]
     channel: str = ""
     denied: tuple[str, ...] = ()
     ioss_required: bool = False
+    prepaid: bool = True
 
 
 class Good(msgspec.Struct, frozen=True):
@@ -96,7 +98,8 @@ def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
-    yield PoolNeed(tenant, "balance", known.settings(tenant).currency, "")
+    if terms.prepaid:
+        yield PoolNeed(tenant, "balance", known.settings(tenant).currency, "")
     for item in terms.items:
         sellable = sellable_by_code(known, tenant, item.sku)
         if sellable is not None and sellable.product.stocked:
@@ -234,7 +237,8 @@ def _parcelled(
     rates: dict[str, tuple[Warehouse, FreightRate]],
 ) -> Accepted | Rejected:
     """One order for each parcel, what each draws, and when each is paid."""
-    tenant = command.origin.tenant_id
+    terms, tenant = command.terms, command.origin.tenant_id
+    assert isinstance(terms, Dropship)
     settings = known.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
     group, own_ids = "", ids.orders
@@ -256,14 +260,14 @@ def _parcelled(
         order, event = composed
         placed.append(order)
         events.append(event)
-        moves.extend(_draws(tenant, goods, parcel, order))
+        moves.extend(_draws(tenant, goods, parcel, order, prepaid=terms.prepaid))
         if settings.auto_pay_s is not None:
             due = now + settings.auto_pay_s * 1_000_000
             timers.append(Timer(tenant_id=tenant, kind="auto_pay", order_id=order.id, due_at=due))
     assert len(placed) == len(plan.parcels), "fewer ids than parcels were set aside"
-    short = shortage(known, [m for m in moves if m.key.kind == "balance"], field="balance")
-    if short is not None:
-        return short
+    unpaid = _unpaid(known, [move for move in moves if move.key.kind == "balance"])
+    if unpaid is not None:
+        return unpaid
     return Accepted(
         placed=tuple(placed),
         events=tuple(events),
@@ -330,13 +334,31 @@ def shown_of(sellable: Sellable) -> dict[str, Any]:
     return {name: data[name] for name in _SHOWN if name in data} if data else {}
 
 
-def _draws(tenant: int, goods: tuple[Good, ...], parcel: Parcel, order: Order) -> Iterator[Move]:
+def _unpaid(known: Known, draws: list[Move]) -> Rejected | None:
+    """The refusal when the prepaid balance does not cover all parcels: it says how a balance is filled."""
+    short = shortage(known, draws, field="balance")
+    if short is None:
+        return None
+    key = draws[0].key
+    pool = known.pool(key)
+    wanted = plain(from_micros(sum(move.units for move in draws)))
+    left = plain(from_micros(pool.available if pool is not None else 0))
+    detail = (
+        f"{wanted} {key.subject} wanted, {left} left of the prepaid balance: adjust the pool of kind balance "
+        f"and subject {key.subject} to fill it, or switch the tenant's setting prepaid off"
+    )
+    return msgspec.structs.replace(short, detail=detail)
+
+
+def _draws(
+    tenant: int, goods: tuple[Good, ...], parcel: Parcel, order: Order, *, prepaid: bool
+) -> Iterator[Move]:
     for number, (index, units) in enumerate(parcel.units, 1):
         sellable = goods[index].sellable
         if sellable.product.stocked:
             key = PoolKey(tenant, "stock", sellable.subject, parcel.place)
             yield Move(key, "draw", units, order.id, number)
-    if order.total:
+    if prepaid and order.total:
         key = PoolKey(tenant, "balance", order.currency)
         yield Move(key, "draw", to_micros(order.total), order.id)
 

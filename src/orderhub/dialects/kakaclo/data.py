@@ -11,9 +11,14 @@ _Number = int | Decimal | None
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
-    """Of a tenant. `rate_limit`: None = off in a sandbox, else on. Countries as ISO 3166-1 alpha-2."""
+    """Of a tenant. Countries as ISO 3166-1 alpha-2.
+
+    rate_limit  None = off in a sandbox, else on
+    prepaid     whether orders are drawn on the tenant's balance
+    """
 
     rate_limit: bool | None = None
+    prepaid: bool = True
     ioss_required: bool = False
     denied_countries: list[str] = []
 

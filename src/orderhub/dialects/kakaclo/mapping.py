@@ -33,6 +33,7 @@ def place_order(order: CreateOrder, origin: Origin, settings: Settings) -> Place
             channel=_channel(order),
             denied=tuple(ours.denied_countries),
             ioss_required=ours.ioss_required,
+            prepaid=ours.prepaid,
         ),
         reference=order.CustomOrderNumber,
         ship_to=address_of(order.orderAddress),
