@@ -86,12 +86,19 @@ class Seeder:
                 kind=given.kind,
                 name=name,
                 tenant_id=tenant_id,
+                tenants=tuple(self._tenant_id(each) for each in given.tenants),
                 scopes=given.scopes,
                 secret=self._cipher.encrypt(given.secret) if given.secret else "",
                 created_at=self._wall_us,
                 data=given.data,
             )
         )
+
+    def _tenant_id(self, name: str) -> int:
+        tenant = self._ledger.read(lambda reads: reads.tenant(name))
+        if tenant is None:
+            raise SeedRefused(f"a portfolio reaches {name}, which is not there")
+        return tenant.id
 
     def hub_token(self, tenant_id: int, token: str, acts_as: dict[str, str]) -> None:
         """A token of the hub's own with every scope in its tenant; tenant 0 = the operator."""

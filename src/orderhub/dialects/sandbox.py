@@ -20,6 +20,7 @@ class DemoCredential:
     token   plaintext random token or compound: looked up by its digest (name is then ignored)
     name    looked up as it is (an appkey, a client key, a site)
     secret  plaintext that the hub must read back; stored encrypted
+    tenants names of the businesses that a portfolio reaches
     """
 
     kind: str
@@ -28,6 +29,7 @@ class DemoCredential:
     secret: str = ""
     scopes: tuple[str, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
+    tenants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

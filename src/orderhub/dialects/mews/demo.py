@@ -44,10 +44,13 @@ OMNI_ENTERPRISE = _OMNI + "903"
 OMNI_CHAIN = _OMNI + "904"
 
 
-def _token(client_token: str, access_token: str) -> DemoCredential:
+def _token(client_token: str, access_token: str, *tenants: str) -> DemoCredential:
     """An integration without rebate permission and, as everywhere in the demo, without a rate limit."""
     return DemoCredential(
-        NAME, token=access_token, data={"client": digest(client_token), "rate_limit": 0}
+        NAME,
+        token=access_token,
+        data={"client": digest(client_token), "rate_limit": 0},
+        tenants=tenants,
     )
 
 
@@ -172,7 +175,10 @@ DEMO = (HOTEL,)
 OMNI = DemoBusiness(
     name="omni",
     settings=Settings(name="omni"),
-    credentials=(_token("OMNI-CLIENT", "OMNI-ACCESS"),),
+    credentials=(
+        _token("OMNI-CLIENT", "OMNI-ACCESS"),
+        _token("PORTFOLIO-CLIENT", "PORTFOLIO-ACCESS", "hotel", "omni"),
+    ),
     records=(
         _record(
             "enterprise",
