@@ -116,7 +116,15 @@ async def identify(call: Call) -> Visitor:
 
 
 async def site_of(call: Call) -> Credential:
-    """The site by Host, else by `site_id`, else the default one. Raises Stop when there is none."""
+    """The site that is called. Raises Stop when there is none."""
+    site = await _site_called(call)
+    if site is None:
+        raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
+    return site
+
+
+async def _site_called(call: Call) -> Credential | None:
+    """The site by Host, else by `site_id`, else the default one."""
     host = call.header("host").lower().removesuffix(".")
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     site = await call.hub.credential(SITE_KIND, name) if name else None
@@ -124,8 +132,6 @@ async def site_of(call: Call) -> Credential:
         given = call.query.get("site_id", "") if call.query_string else ""
         wanted = f"site:{given}" if given else DEFAULT_SITE
         site = await call.hub.credential(SITE_KIND, wanted) if given.isprintable() else None
-    if site is None:
-        raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
     return site
 
 
@@ -161,9 +167,14 @@ def issue(call: Call, site: Credential, user: User, life_s: int = LOGIN_LIFE_S) 
 
 
 async def _by_token(call: Call, token: str) -> Visitor | None:
-    site = await _site_of_token(call, token)
-    if site is None:
-        return None
+    for site in await _sites_of_token(call, token):
+        visitor = await _signed_by(call, site, token)
+        if visitor is not None:
+            return visitor
+    return None
+
+
+async def _signed_by(call: Call, site: Credential, token: str) -> Visitor | None:
     try:
         claims = jwt.decode(token, call.hub.decrypt(site.secret), algorithms=[_ALGORITHM])
     except (jwt.PyJWTError, ValueError, TypeError):
@@ -184,23 +195,29 @@ async def _by_token(call: Call, token: str) -> Visitor | None:
     )
 
 
-async def _site_of_token(call: Call, token: str) -> Credential | None:
-    """The site that an unverified token names: its secret is what verifies it."""
+async def _sites_of_token(call: Call, token: str) -> list[Credential]:
+    """The sites that an unverified token may be of: the secret of one of them is what verifies it.
+
+    It names a number. That is the site that is called, if it has this number, so that one credential
+    is enough for a site; else the one that is named by it.
+    """
     if len(token) > _MAX_TOKEN or token.count(".") != 2 or not token.isascii():
-        return None
+        return []
     payload = token.split(".")[1]
     try:
         claims = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, RecursionError):
-        return None
+        return []
     if not isinstance(claims, dict):
-        return None
-    site = claims.get("site")
-    if site is None:
-        return await site_of(call)
-    if not isinstance(site, str) or not site.isprintable():
-        return None
-    return await call.hub.credential(SITE_KIND, f"site:{site}")
+        return []
+    number = claims.get("site")
+    if number is not None and not (isinstance(number, str) and number.isprintable()):
+        return []
+    called = await _site_called(call)
+    if called is not None and number is not None and str(called.data.get("site")) != number:
+        called = None
+    named = None if number is None else await call.hub.credential(SITE_KIND, f"site:{number}")
+    return [site for site in (called, named) if site is not None]
 
 
 def _number(claim: Any) -> int:
