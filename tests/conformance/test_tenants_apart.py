@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.mews import demo as mews
 from tests.support.calls import Caller, Reply
 from tests.support.golden import Golden, Request, by, goldens, raw, sent, with_names
 
@@ -92,3 +93,73 @@ def test_the_names_that_are_tried_change(hub: Caller) -> None:
     assert another("018bcfe5-6805-7000") == "785bcfe2-3572-4777"
     request = Request("GET", "/a/{{x}}")
     assert with_names(request, {"x": 1}).path == "/a/1"
+
+
+# --- one credential that reaches several tenants
+
+PORTFOLIO = {"ClientToken": "PORTFOLIO-CLIENT", "AccessToken": "PORTFOLIO-ACCESS", "Client": "x"}
+REACHED = ("hotel", "omni")
+PAGE = {"Limitation": {"Count": 100}}
+
+
+def by_portfolio(hub: Caller, operation: str, body: dict[str, Any]) -> Reply:
+    shown = json.dumps({**PORTFOLIO, **body}).encode()
+    headers = {"content-type": "application/json"}
+    return hub.send("POST", f"/api/connector/v1/{operation}", None, headers, shown)
+
+
+def test_a_portfolio_reaches_its_tenants_and_no_other(hub: Caller) -> None:
+    answer = by_portfolio(hub, "enterprises/getAll", PAGE)
+    assert answer.status == 200, answer.body
+    found = {each["Id"] for each in answer.json()["Enterprises"]}
+    assert found == {mews.ENTERPRISE, mews.OMNI_ENTERPRISE}
+    tenants = hub.operate("GET", "/hub/v1/tenants")["items"]
+    others = [each["name"] for each in tenants if each["name"] not in REACHED]
+    assert len(others) >= 4
+    before = {name: hub.orders(name) for name in others}
+    order = {
+        "AccountId": mews.OMNI_ACCOUNT,
+        "ServiceId": mews.OMNI_SERVICE,
+        "EnterpriseId": mews.OMNI_ENTERPRISE,
+        "Items": [
+            {
+                "Name": "x",
+                "UnitCount": 1,
+                "UnitAmount": {"Currency": "USD", "NetValue": 1, "TaxCodes": []},
+            }
+        ],
+    }
+    placed = by_portfolio(hub, "orders/add", order)
+    assert placed.status == 200, placed.body
+    assert [len(hub.orders(name)) for name in REACHED] == [0, 1]
+    stray = by_portfolio(hub, "orders/add", {**order, "EnterpriseId": mews.SERVICE})
+    assert stray.status == 400
+    assert {name: hub.orders(name) for name in others} == before
+
+
+@pytest.mark.parametrize("tenant", ["hotel", "omni", "shop", "cdp", "tours", "dropship"])
+def test_no_tenants_own_token_touches_the_portfolio(hub: Caller, tenant: str) -> None:
+    """Neither that of the tenant that it belongs to, nor that of one which it reaches, nor a stranger's."""
+    path = "/hub/v1/tenants/omni/credentials"
+    kept = [each for each in hub.operate("GET", path)["items"] if each["tenants"]]
+    (portfolio,) = kept
+    assert sorted(portfolio["tenants"]) == sorted(REACHED)
+    one, token = f"{path}/{portfolio['id']}", f"hub-demo-{tenant}"
+    for method, where, body in (
+        ("POST", f"{one}/rotate", {}),
+        ("POST", f"{one}/rotate", {"token": "STOLEN-ACCESS", "digests": {"client": "MINE"}}),
+        ("PATCH", one, {"label": "mine"}),
+        ("PATCH", one, {"enabled": False}),
+        ("PUT", f"{one}/faults", {"faults": [{"kind": "drop"}]}),
+        ("DELETE", f"{one}/faults", None),
+        ("DELETE", one, None),
+    ):
+        refused = hub.ask(method, where, body, token=token)
+        assert refused.status == (403 if tenant == "omni" else 404), (method, where)
+    answer = hub.ask("GET", path, token=token)
+    assert "hotel" not in answer.body.decode() or tenant == "hotel"
+    after = [each for each in hub.operate("GET", path)["items"] if each["tenants"]]
+    assert [{**each, "last_used_at": None} for each in after] == [
+        {**portfolio, "last_used_at": None}
+    ]
+    assert by_portfolio(hub, "enterprises/getAll", PAGE).status == 200

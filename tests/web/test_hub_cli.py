@@ -165,3 +165,33 @@ def test_while_a_hub_serves_the_file_they_talk_to_it(served: str) -> None:
     refused = orderhub(served, "tenant", "settings", "shop", *mine, fails=True)
     assert "lacks the scope settings" in refused
     assert "lacks the scope" in orderhub(served, "token", "list", "cdp", *mine, fails=True)
+
+
+def test_a_token_on_the_command_line_reaches_no_further_than_anywhere(served: str) -> None:
+    as_operator = ("--token", OPERATOR)
+    scopes = ("--scope", "credentials", "--scope", "dialects", "--scope", "faults")
+    made = orderhub(served, "token", "create", "omni", *scopes, *as_operator)
+    mine = ("--token", made["token"])
+    kept = orderhub(served, "token", "list", "omni", "--kind", "mews", *as_operator)
+    portfolio = next(each for each in kept if each["tenants"])
+    assert portfolio["tenants"] == ["hotel", "omni"]
+    for words in (
+        ("rotate", "omni", portfolio["id"]),
+        ("change", "omni", portfolio["id"], "--no-enabled"),
+        ("revoke", "omni", portfolio["id"]),
+        ("faults", "omni", portfolio["id"], "--fault", "drop"),
+    ):
+        said = orderhub(served, "token", *words, *mine, fails=True)
+        assert "several tenants" in said, words
+    squatting = ("--kind", "tours4fun", "--name", "theirs")
+    assert "an operator's" in orderhub(
+        served, "token", "create", "omni", *squatting, *mine, fails=True
+    )
+    drawn = orderhub(served, "token", "create", "omni", "--kind", "tours4fun", *mine)
+    assert drawn["name"] in drawn["try"]
+
+
+def test_a_command_without_a_server_shows_how_to_call_the_one_to_come(sqlite_url: str) -> None:
+    orderhub(sqlite_url, "tenant", "create", "acme")
+    made = orderhub(sqlite_url, "token", "create", "acme", "--kind", "kakaclo")
+    assert made["try"].startswith("curl -s http://127.0.0.1:8080/openapi/")

@@ -77,7 +77,10 @@ async def _within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.R
     from orderhub.web.hub_api.access import OPERATOR
 
     logs.configure("error")
-    hub = build(dataclasses.replace(settings, public_url=settings.public_url or "http://hub"))
+    # Where the hub will be found once it is served: answers show commands to paste.
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    served_at = settings.public_url or f"http://{host}:{settings.port or 8080}"
+    hub = build(dataclasses.replace(settings, public_url=served_at))
     token = secrets.token_urlsafe(32)
     hub.port.admit(
         Credential(

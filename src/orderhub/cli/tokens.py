@@ -52,8 +52,8 @@ def _ask(method: str, path: str, **more: Any) -> None:
 def create(  # noqa: PLR0913, PLR0917 - one for each option
     tenant: Tenant,
     scope: Scopes = None,
-    kind: Annotated[str, typer.Option(help="`hub`, or a dialect.")] = "hub",
-    name: Annotated[str, typer.Option(help="What a vendor's client is looked up by.")] = "",
+    kind: Annotated[str, typer.Option(help="`hub`, or a vendor's, such as kakaclo.")] = "hub",
+    name: Annotated[str, typer.Option(help="What it is looked up by; drawn unless said.")] = "",
     shown: Shown = None,
     secret: Secret = None,
     digest: Digests = None,

@@ -402,6 +402,53 @@ class Route:
     tag: str = ""
 
 
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor's client shows, in plain: chosen, or drawn by the hub. Empty = not said.
+
+    name     what it is looked up by as it is (an app key, a site)
+    token    what it is looked up by as a digest
+    secret   what its signatures are checked with
+    digests  texts that are compared by digest (a client token beside an access token)
+    data     the credential's own data, without those digests
+    tenants  how many tenants it reaches; more than one for a portfolio
+    """
+
+    name: str = ""
+    token: str = ""
+    secret: str = ""
+    digests: Mapping[str, str] = {}
+    data: Mapping[str, Any] = {}
+    tenants: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialKind:
+    """A kind of credential that a dialect's callers show: what it needs, what the hub draws, how it is used.
+
+    name          the dialect's name, with a suffix where it has several kinds
+    needs         what must be said, and what may be, in a line for people
+    drawn         what the hub makes up where it is not said, for people
+    example       the smallest body that makes one, as the guide has it
+    complete      the same with all that was missing; raises Stop(INVALID) for what could open nothing.
+                  Also asked for a rotation, with the data that is there
+    command       a shell command that uses it at a base URL and leaves nothing behind; empty when what
+                  is shown does not suffice for one
+    is_named      looked up by its name, with a secret; else by the digest of its token
+    digests       the digests that it reads
+    is_portfolio  whether one may reach several tenants
+    """
+
+    name: str
+    needs: str
+    drawn: str
+    example: Mapping[str, Any]
+    complete: Callable[[Shown], Shown]
+    command: Callable[[Shown, str], str]
+    is_named: bool = False
+    digests: tuple[str, ...] = ()
+    is_portfolio: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One vendor's API.
@@ -418,6 +465,7 @@ class Dialect:
     is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves
     data       what the dialect reads of a record's or credential's free `data`, by kind, and under
                `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
+    kinds      the kinds of credential that its callers show; without one they show a token of the hub's
     security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
                OpenAPI security schemes that go together, empty where OpenAPI has no word for it
     """
@@ -434,4 +482,5 @@ class Dialect:
     login_kind: str = ""
     is_paid: bool = True
     data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
+    kinds: tuple[CredentialKind, ...] = ()
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()

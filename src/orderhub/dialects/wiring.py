@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
+import shlex
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
 from orderhub.core.values import Settings
-from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop, malformed
+from orderhub.dialects.contract import (
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    Stop,
+    WireFault,
+    invalid,
+    malformed,
+)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -87,6 +98,24 @@ def without(members: dict[str, Any], secrets: tuple[str, ...]) -> str:
 def digest(secret: str) -> str:
     """How a random token is looked up and stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def drawn(prefix: str) -> str:
+    """A token or secret that nobody can guess; its prefix says what it is for."""
+    return f"{prefix}_{secrets.token_urlsafe(32)}" if prefix else secrets.token_urlsafe(32)
+
+
+def header_text(field: str, text: str) -> str:
+    """A text that arrives in a header as it was sent. Raises Stop(INVALID) for another."""
+    if not (text.isascii() and text.isprintable() and text == text.strip()):
+        message = f"{field} is sent in a header: ASCII that neither begins nor ends with a blank"
+        raise invalid(WireFault(field, "value", message))
+    return text
+
+
+def curl(url: str, *more: str) -> str:
+    """A shell command, every word of it quoted where it must be."""
+    return shlex.join(("curl", "-s", url, *more))
 
 
 def bearer(call: Call) -> str:

@@ -407,8 +407,3 @@ def _fingerprint(call: Call) -> str:
 
 def _worded(answer: Answer) -> Worded:
     return Worded(answer.status, answer.headers, answer.body, answer.media_type)
-
-
-def scopes_missing(credential: Credential, scope: str) -> bool:
-    """Deny by default: a scope that is not named is not there."""
-    return scope not in credential.scopes and "operator" not in credential.scopes

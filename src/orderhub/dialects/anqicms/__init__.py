@@ -1,6 +1,7 @@
 """AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
 
 from orderhub.dialects.anqicms.access import SITE_KIND
+from orderhub.dialects.anqicms.credentials import KINDS
 from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
 from orderhub.dialects.anqicms.described import ROUTES, SECURITY
 from orderhub.dialects.anqicms.mapping import DIALECT_NAME
@@ -26,6 +27,7 @@ DIALECT = Dialect(
         "user_group": LevelData,
         SITE_KIND: SiteData,
     },
+    kinds=KINDS,
     security=SECURITY,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.kakaclo import codes
+from orderhub.dialects.kakaclo.credentials import KINDS
 from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
 from orderhub.dialects.kakaclo.described import ROUTES, SECURITY
 from orderhub.dialects.kakaclo.mapping import NAME
@@ -19,5 +20,6 @@ DIALECT = Dialect(
     fields=codes.FIELDS,
     render=show_one,
     data={"product": ProductData, "variant": SkuData, "settings": Switches},
+    kinds=KINDS,
     security=SECURITY,
 )

@@ -1,6 +1,7 @@
 """Mews Connector API: charges to the accounts of a property."""
 
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.mews.credentials import KINDS
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.described import ROUTES
 from orderhub.dialects.mews.errors import FIELDS, fault, refusal
@@ -26,5 +27,6 @@ DIALECT = Dialect(
         "mews": TokenData,
         "settings": Switches,
     },
+    kinds=KINDS,
     security=({},),  # the vendor's own tokens are members of the body
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sitecore_cdp import errors
 from orderhub.dialects.sitecore_cdp.auth import NAME
-from orderhub.dialects.sitecore_cdp.data import Switches
+from orderhub.dialects.sitecore_cdp.credentials import KINDS
+from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
 from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
 from orderhub.dialects.sitecore_cdp.mapping import render
 
@@ -19,6 +20,7 @@ DIALECT = Dialect(
     fields=errors.FIELDS,
     render=render,
     is_paid=False,
-    data={"settings": Switches},
+    data={NAME: LoginData, "settings": Switches},
+    kinds=KINDS,
     security=SECURITY,
 )

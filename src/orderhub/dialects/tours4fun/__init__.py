@@ -2,6 +2,7 @@
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.codes import FIELDS, word_fault, word_refusal
+from orderhub.dialects.tours4fun.credentials import KINDS
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
 from orderhub.dialects.tours4fun.orders import render
@@ -16,5 +17,6 @@ DIALECT = Dialect(
     fields=FIELDS,
     render=render,
     data={"product": ProductData, "tours4fun": AppData, "settings": Switches},
+    kinds=KINDS,
     security=SECURITY,
 )

@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from orderhub.core.access import Credential, Tenant
+from orderhub.core.access import Tenant
 from orderhub.core.commands import Origin
+from orderhub.core.reach import DIALECTS, OPERATOR, holds, is_operator, lacks
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Refused, Stop
 from orderhub.dialects.wiring import bearer, digest
 from orderhub.web.hub_api import limits
 
-OPERATOR = "operator"
-# What a tenant's token may be allowed; `operator` is every scope in every tenant, and what only operators do.
+__all__ = [
+    "OPERATOR",
+    "SCOPES",
+    "Guard",
+    "Guarded",
+    "guarded",
+    "holds",
+    "is_operator",
+    "lacking",
+    "origin_in",
+    "tenant_in_path",
+    "tenant_of",
+    "unknown_tenant",
+]
+
+# What a tenant's token may be allowed.
 SCOPES = (
     "orders:read",
     "orders:write",
@@ -23,7 +38,7 @@ SCOPES = (
     "catalogue",
     "credentials",
     "faults",
-    "dialects",
+    DIALECTS,
 )
 
 Guarded = Callable[[Call, Caller], Awaitable[Answer]]
@@ -66,15 +81,7 @@ async def _caller(call: Call, scope: str) -> Caller:
 
 
 def lacking(scope: str) -> Stop:
-    return Stop(Fault(FaultKind.FORBIDDEN, f"the token lacks the scope {scope}"))
-
-
-def holds(credential: Credential, scope: str) -> bool:
-    return scope in credential.scopes or is_operator(credential)
-
-
-def is_operator(credential: Credential) -> bool:
-    return OPERATOR in credential.scopes and not credential.tenant_id
+    return Stop(Fault(FaultKind.FORBIDDEN, lacks(scope)))
 
 
 def unknown_tenant(name: str) -> Refused:

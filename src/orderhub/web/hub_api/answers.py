@@ -149,6 +149,7 @@ _CREDENTIAL: dict[str, Schema] = {
     "name": maybe(TEXT),
     "label": maybe(TEXT),
     "scopes": many(TEXT),
+    "tenants": {**many(TEXT), "description": "of a portfolio: those that the asker reaches"},
     "data": _OBJECT,
     "enabled": _BOOL,
     **dict.fromkeys(("created_at", "expires_at", "last_used_at"), maybe(_INSTANT)),
@@ -159,6 +160,7 @@ SHOWN_ONCE = members(
         **_CREDENTIAL,
         "token": {**TEXT, "description": "in this answer and in no other"},
         "secret": {**TEXT, "description": "in this answer and in no other"},
+        "try": {**TEXT, "description": "a shell command that uses it; in this answer only"},
     },
     *_CREDENTIAL,
 )

@@ -6,7 +6,6 @@ The tenant `operator` stands for the hub itself: an operator's tokens are its.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,18 +15,28 @@ import msgspec
 from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.reach import HUB_KIND, Verb, beyond
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.dialects.wiring import digest, encode
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    CredentialKind,
+    Fault,
+    FaultKind,
+    Refused,
+    Route,
+    Shown,
+    Stop,
+)
+from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
     OPERATOR,
     SCOPES,
     guarded,
-    holds,
     is_operator,
-    lacking,
     tenant_of,
     unknown_tenant,
 )
@@ -42,14 +51,23 @@ from orderhub.web.hub_api.bodies import (
     refuse_misfit,
     refuse_unknown_query,
 )
+from orderhub.web.hub_api.credential_kinds import (
+    DIGEST,
+    HUB_TOKEN,
+    command_of,
+    completed,
+    kept_data,
+    kind_for,
+    kind_of,
+    looked_up_by,
+)
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.limits import RateLimit
+from orderhub.web.hub_api.orders import tenant_names
 from orderhub.web.hub_api.shapes import exact_instant, plain_values
 from orderhub.web.port import MOST_WINDOW_S
 
 MAX_PAGE = 200
-_HUB = "hub"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _HIDDEN = "(digest)"
 
 Secret = Annotated[str, msgspec.Meta(min_length=4, max_length=2_000)]
@@ -70,13 +88,14 @@ class _AnyData(msgspec.Struct):
 
 
 class NewCredential(Body, frozen=True, kw_only=True):
-    """A token of the hub's (kind `hub`), or what a vendor's client shows (a dialect's name as kind).
+    """A token of the hub's (kind `hub`), or what a vendor's client shows: see the table of kinds.
 
-    name     what it is looked up by in plain (an app key, a site); none = looked up by its token
-    token    what the client shows; none = a random one is made
-    secret   what signatures are checked with; only with `name`; none = a random one is made
+    name     what a named kind is looked up by in plain (an app key, a site); none = one is drawn
+    token    what the client of another kind shows; none = a random one is made
+    secret   what signatures are checked with, of a named kind; none = a random one is made
     digests  texts to compare by digest, put into `data` (the client token beside an access token)
     tenants  names of all tenants that it reaches, for a portfolio (operators only)
+    A name or token that is chosen is the whole hub's: only operators give one.
     """
 
     kind: Name
@@ -122,7 +141,8 @@ async def list_credentials(call: Call, who: Caller) -> Answer:
     limit = limit_of(call, MAX_PAGE)
     found = await call.hub.read(lambda reads: reads.credentials(tenant.id, kind, cursor, limit + 1))
     more = found[limit - 1].id if len(found) > limit else None
-    items = [_shape(call, each) for each in found[:limit]]
+    names = await _names(call, who, tenant)
+    items = [_shape(call, each, names) for each in found[:limit]]
     return Answer(200, encode({"items": items, "next_cursor": more}))
 
 
@@ -131,38 +151,46 @@ async def get_credential(call: Call, who: Caller) -> Answer:
     """One credential, never with what it shows."""
     tenant = await _tenant(call, who)
     found = await call.hub.read(lambda reads: reads.credential_by_id(call.params["id"]))
-    return Answer(200, encode(_shape(call, of_tenant(found, tenant, call.params["id"]))))
+    credential = of_tenant(found, tenant, call.params["id"])
+    return Answer(200, encode(_shape(call, credential, await _names(call, who, tenant))))
 
 
 @guarded("credentials")
 async def create_credential(call: Call, who: Caller) -> Answer:
-    """A new credential. Its token or secret is in this answer and in no other."""
+    """A new credential. Its token or secret is in this answer and in no other, with a command that uses it."""
     tenant = await _tenant(call, who)
     given = body_of(call, NewCredential)
-    _check_kind(call, given, tenant)
-    scopes = _checked_scopes(given.kind, given.scopes)
-    _check_reach(who, given.kind, scopes, tenant)
-    reached = await _portfolio(call, who, given.tenants)
-    _refuse_faults(given.data)
-    data = {**_without_nulls(given.data), **_digested(given.digests)}
-    _refuse_misfit(call, given.kind, data)
-    name, token, secret = _looked_up_by(given)
-    credential = Credential(
+    kind = kind_for(call, given.kind, tenant)
+    wanted = Credential(
         id=f"{given.kind}-{secrets.token_hex(6)}",
         kind=given.kind,
-        name=name,
+        name="",
         tenant_id=tenant.id,
-        tenants=reached,
-        scopes=scopes,
-        secret=_encrypted(call, secret) if secret else "",
+        tenants=tuple([(await tenant_of(call, who, name)).id for name in given.tenants]),
+        scopes=_checked_scopes(given.kind, given.scopes),
         label=given.label,
         expires_at=_expiry(call, given.expires_at, given.expires_in_s),
         created_at=call.received_at,
-        data=data,
     )
-    shown = {**_shape(call, credential), **_shown_once(call, token=token, secret=secret)}
+    refuse_beyond(who, Verb.CREATE, wanted, is_chosen=bool(given.name or given.token))
+    _refuse_faults(given.data)
+    shown = completed(
+        kind,
+        Shown(
+            name=given.name,
+            token=given.token or "",
+            secret=given.secret or "",
+            digests=given.digests,
+            data=_without_nulls(given.data),
+            tenants=len(given.tenants) or 1,
+        ),
+    )
+    credential = _as_shown(call, kind, wanted, shown)
+    _refuse_misfit(call, kind, credential.data)
+    names = await _names(call, who, tenant)
+    whole = _shape(call, credential, names) | _once(call, kind, shown, credential, tenant)
     location = f"/hub/v1/tenants/{tenant.name}/credentials/{credential.id}"
-    answer = Answer(201, encode(shown), (("Location", location),))
+    answer = Answer(201, encode(whole), (("Location", location),))
 
     def add(directory: Directory) -> Answer:
         held = directory.credential_named(credential.kind, credential.name)
@@ -183,21 +211,27 @@ async def rotate_credential(call: Call, who: Caller) -> Answer:
     given = body_of(call, Rotation)
 
     def turn(before: Credential) -> tuple[Credential, dict[str, str]]:
-        _check_reach(who, before.kind, before.scopes, tenant)
-        if before.kind == _HUB and given.token is not None:
-            raise refuse("token", "the hub makes its own tokens")
-        data = {**before.data, **_digested(given.digests)}
-        if before.secret:
-            secret = given.secret or secrets.token_urlsafe(32)
-            after = msgspec.structs.replace(before, secret=_encrypted(call, secret), data=data)
-            return after, _shown_once(call, secret=secret)
-        if _DIGEST.fullmatch(before.name):
-            token = given.token or _new_token(before.kind)
-            after = msgspec.structs.replace(before, name=digest(token), data=data)
-            return after, _shown_once(call, token=token)
-        raise refuse("id", "this credential has nothing to rotate")
+        kind = kind_of(call, before)
+        if kind is None or (kind.is_named and DIGEST.fullmatch(before.name)):
+            raise refuse("id", "this credential opens nothing, and has nothing to rotate")
+        if not kind.is_named and given.secret:
+            raise refuse("secret", f"{kind.name} is looked up by its token alone")
+        shown = completed(
+            kind,
+            Shown(
+                name=before.name if kind.is_named else "",
+                token=given.token or "",
+                secret=given.secret or "",
+                digests=given.digests,
+                data=before.data,
+            ),
+        )
+        after = _as_shown(call, kind, before, shown)
+        return after, _once(call, kind, shown, after, tenant)
 
-    return await _changed(call, tenant, turn, secret_answer=True)
+    return await _changed(
+        call, who, tenant, Verb.ROTATE, turn, is_chosen=bool(given.token), secret_answer=True
+    )
 
 
 @guarded("credentials")
@@ -212,12 +246,16 @@ async def change_credential(call: Call, who: Caller) -> Answer:
     )
 
     def change(before: Credential) -> tuple[Credential, dict[str, str]]:
+        kind = kind_of(call, before)
         scopes = before.scopes
         if given.scopes is not None:
             scopes = _checked_scopes(before.kind, given.scopes)
-        _check_reach(who, before.kind, (*before.scopes, *scopes), tenant)
         data = _without_nulls({**before.data, **given_data})
-        _refuse_misfit(call, before.kind, data)
+        if kind is not None:
+            _refuse_misfit(call, kind, data)
+        if kind is not None and given_data:
+            # Whatever its door needs to be there must still be there.
+            completed(kind, Shown(name=before.name if kind.is_named else "", data=data))
         after = msgspec.structs.replace(
             before,
             scopes=scopes,
@@ -228,36 +266,46 @@ async def change_credential(call: Call, who: Caller) -> Answer:
         )
         return after, {}
 
-    return await _changed(call, tenant, change)
+    return await _changed(call, who, tenant, Verb.CHANGE, change)
 
 
 @guarded("credentials")
 async def revoke_credential(call: Call, who: Caller) -> Answer:
     """It opens nothing from now on; it stays in the list, since orders name it."""
     tenant = await _tenant(call, who)
-    return await _changed(
-        call, tenant, lambda before: (msgspec.structs.replace(before, enabled=False), {})
-    )
+
+    def revoke(before: Credential) -> tuple[Credential, dict[str, str]]:
+        return msgspec.structs.replace(before, enabled=False), {}
+
+    return await _changed(call, who, tenant, Verb.REVOKE, revoke)
 
 
 async def _changed(
     call: Call,
+    who: Caller,
     tenant: Tenant,
+    verb: Verb,
     change: Callable[[Credential], tuple[Credential, dict[str, str]]],
     *,
+    is_chosen: bool = False,
     secret_answer: bool = False,
 ) -> Answer:
     """Read, changed and written in one transaction, so that no change of another caller's is lost.
 
-    `change` answers the credential as it is to be, and what is shown of it once.
+    `change` answers the credential as it is to be, and what is shown of it once. The caller must reach
+    both that and what is there.
     """
+    names = await _names(call, who, tenant)
 
     def write(directory: Directory) -> Answer:
         sought = call.params["id"]
-        after, shown = change(of_tenant(directory.credential(sought), tenant, sought))
+        before = of_tenant(directory.credential(sought), tenant, sought)
+        refuse_beyond(who, verb, before, is_chosen=is_chosen)
+        after, shown = change(before)
+        refuse_beyond(who, verb, after)
         with _unless_taken():
             directory.change_credential(after)
-        return Answer(200, encode({**_shape(call, after), **shown}))
+        return Answer(200, encode({**_shape(call, after, names), **shown}))
 
     return await port(call).write_directory(call, tenant.id, write, secret_answer=secret_answer)
 
@@ -281,58 +329,36 @@ def of_tenant(found: Credential | None, tenant: Tenant, sought: str) -> Credenti
     return found
 
 
-def _check_kind(call: Call, given: NewCredential, tenant: Tenant) -> None:
-    doors = [each.name for each in port(call).dialects]
-    if given.kind == _HUB:
-        if given.name or given.token or given.secret:
-            raise refuse("kind", "the hub makes its own tokens: leave out name, token and secret")
-    elif given.kind.partition(".")[0] not in doors or not tenant.id:
-        raise refuse("kind", f"kind is hub, {', '.join(doors)}")
-    if given.secret is not None and not given.name:
-        raise refuse("secret", "a secret goes with a name", "value")
-    if given.token is not None and given.name:
-        raise refuse("token", "a credential is looked up by its name or by its token")
+def refuse_beyond(
+    who: Caller, verb: Verb, credential: Credential, *, is_chosen: bool = False
+) -> None:
+    """Raises Stop(FORBIDDEN) for what the acting token could not have made."""
+    found = beyond(who.credential, verb, credential, is_chosen=is_chosen)
+    if found:
+        raise Stop(Fault(FaultKind.FORBIDDEN, found))
 
 
 def _checked_scopes(kind: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Each once. What a vendor's client shows needs none, and has none that does not exist."""
     if any(each not in (*SCOPES, OPERATOR) for each in scopes):
         raise refuse("scopes", f"scopes are {', '.join(SCOPES)}")
-    if kind == _HUB and not scopes:
+    if kind == HUB_KIND and not scopes:
         raise refuse("scopes", "a token without scopes opens nothing", "missing")
     return tuple(dict.fromkeys(scopes))
 
 
-def _check_reach(who: Caller, kind: str, scopes: tuple[str, ...], tenant: Tenant) -> None:
-    """Nobody hands out, changes or renews what he does not hold himself."""
-    needed = {*scopes, *(() if kind == _HUB else ("dialects",))}
-    missing = sorted(each for each in needed if not _may_give(who.credential, each, tenant))
-    if missing:
-        raise lacking(missing[0])
-
-
-def _may_give(credential: Credential, scope: str, tenant: Tenant) -> bool:
-    if scope == OPERATOR:
-        return is_operator(credential) and not tenant.id
-    return holds(credential, scope)
-
-
-async def _portfolio(call: Call, who: Caller, names: tuple[str, ...]) -> tuple[int, ...]:
-    if not names:
-        return ()
-    if not is_operator(who.credential):
-        raise lacking(OPERATOR)
-    return tuple([(await tenant_of(call, who, name)).id for name in names])
-
-
-def _refuse_misfit(call: Call, kind: str, data: dict[str, Any]) -> None:
+def _refuse_misfit(call: Call, kind: CredentialKind, data: dict[str, Any]) -> None:
     """Data that the hub, or the dialect whose kind this is, could not read when it is used."""
-    if kind == _HUB:
-        converted(data, _TokenData, "data")
+    dialects = port(call).dialects
+    if kind is HUB_TOKEN:
+        doors = [each.name for each in dialects]
+        for door in converted(data, _TokenData, "data").acts_as:
+            if door not in doors:
+                raise refuse(f"data.acts_as.{door}", f"the doors are {', '.join(doors)}")
     most_s = port(call).most_window_s
     if (converted(data, _AnyData, "data").repeat_window_s or 0) > most_s:
         raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {most_s} seconds")
-    refuse_misfit(port(call).dialects, kind, data, "data")
+    refuse_misfit(dialects, kind.name, data, "data")
 
 
 def _refuse_faults(data: Mapping[str, Any]) -> None:
@@ -344,40 +370,12 @@ def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _digested(texts: dict[str, str]) -> dict[str, str]:
-    return {name: digest(text) for name, text in texts.items()}
-
-
-def _looked_up_by(given: NewCredential) -> tuple[str, str, str]:
-    """(name, token, secret) of a new credential; the last two as they are shown once."""
-    if given.name:
-        return given.name, "", given.secret or secrets.token_urlsafe(32)
-    token = given.token or _new_token(given.kind)
-    return digest(token), token, ""
-
-
-def _shown_once(call: Call, **secrets_made: str) -> dict[str, str]:
-    """What this answer shows and no other. A dry run makes nothing that would open a door, and shows nothing."""
-    return {} if call.is_dry_run else {name: each for name, each in secrets_made.items() if each}
-
-
-def _new_token(kind: str) -> str:
-    return f"{kind}_{secrets.token_urlsafe(32)}"
-
-
-def _encrypted(call: Call, secret: str) -> str:
-    try:
-        return call.hub.encrypt(secret)
-    except ValueError as error:
-        raise refuse("secret", str(error)) from None
-
-
 def _expiry(call: Call, at: str | None, in_s: int | None) -> int:
     if at is not None and in_s is not None:
         raise refuse("expires_at", "expires_at or expires_in_s, not both")
     if in_s is not None:
         return call.received_at + in_s * 1_000_000
-    return instant(at, "expires_at") if at else 0
+    return 0 if at is None else instant(at, "expires_at")
 
 
 @contextmanager
@@ -392,8 +390,49 @@ def _taken() -> Refused:
     return Refused(Rejected(Reason.ALREADY_EXISTS, "name", "this name or token is taken"))
 
 
-def _shape(call: Call, credential: Credential) -> dict[str, Any]:
-    is_plain = not _DIGEST.fullmatch(credential.name)
+# --- shapes
+
+
+def _as_shown(call: Call, kind: CredentialKind, credential: Credential, shown: Shown) -> Credential:
+    """The credential as it is stored: digests of what is random, encrypted what must be read back."""
+    return msgspec.structs.replace(
+        credential,
+        name=looked_up_by(kind, shown),
+        secret=_encrypted(call, shown.secret) if shown.secret else "",
+        data=kept_data(shown),
+    )
+
+
+def _encrypted(call: Call, secret: str) -> str:
+    try:
+        return call.hub.encrypt(secret)
+    except ValueError as error:
+        raise refuse("secret", str(error)) from None
+
+
+def _once(
+    call: Call, kind: CredentialKind, shown: Shown, credential: Credential, tenant: Tenant
+) -> dict[str, str]:
+    """What this answer shows and no other. A dry run makes nothing that would open a door, and shows nothing."""
+    if call.is_dry_run:
+        return {}
+    once = {
+        "token": shown.token,
+        "secret": shown.secret,
+        "try": command_of(call, kind, shown, credential, tenant),
+    }
+    return {name: each for name, each in once.items() if each}
+
+
+async def _names(call: Call, who: Caller, tenant: Tenant) -> Mapping[int, str]:
+    """The names of the tenants that the caller may know of."""
+    if who.tenant_id:
+        return {tenant.id: tenant.name}
+    return await call.hub.read(tenant_names)
+
+
+def _shape(call: Call, credential: Credential, names: Mapping[int, str]) -> dict[str, Any]:
+    is_plain = not DIGEST.fullmatch(credential.name)
     used = max(credential.last_used_at, port(call).used.get(credential.id, 0))
     return {
         "id": credential.id,
@@ -401,8 +440,9 @@ def _shape(call: Call, credential: Credential) -> dict[str, Any]:
         "name": credential.name if is_plain else None,
         "label": credential.label or None,
         "scopes": list(credential.scopes),
+        "tenants": [names[each] for each in credential.tenants if each in names],
         "data": {
-            name: _HIDDEN if isinstance(value, str) and _DIGEST.fullmatch(value) else value
+            name: _HIDDEN if isinstance(value, str) and DIGEST.fullmatch(value) else value
             for name, value in plain_values(credential.data).items()
         },
         "enabled": credential.enabled,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.reach import Verb
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.wiring import encode
@@ -14,7 +15,7 @@ from orderhub.ledger.directory import Directory
 from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Step, plan_of
 from orderhub.web.hub_api.access import guarded, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, body_of, refuse
-from orderhub.web.hub_api.credentials import of_tenant
+from orderhub.web.hub_api.credentials import of_tenant, refuse_beyond
 from orderhub.web.hub_api.inner import port
 
 
@@ -53,14 +54,14 @@ async def set_faults(call: Call, who: Caller) -> Answer:
         for each in given.faults
     ]
     plan: Any = msgspec.to_builtins(steps)
-    return await _put(call, tenant, {"faults": plan})
+    return await _put(call, who, tenant, {"faults": plan})
 
 
 @guarded("faults")
 async def clear_faults(call: Call, who: Caller) -> Answer:
     """From now on every call is served."""
     tenant, _ = await _credential(call, who)
-    return await _put(call, tenant, {})
+    return await _put(call, who, tenant, {})
 
 
 async def _credential(call: Call, who: Caller) -> tuple[Tenant, Credential]:
@@ -76,10 +77,11 @@ async def _credential(call: Call, who: Caller) -> tuple[Tenant, Credential]:
     return tenant, credential
 
 
-async def _put(call: Call, tenant: Tenant, plan: dict[str, Any]) -> Answer:
+async def _put(call: Call, who: Caller, tenant: Tenant, plan: dict[str, Any]) -> Answer:
     def write(directory: Directory) -> Answer:
         sought = call.params["id"]
         before = of_tenant(directory.credential(sought), tenant, sought)
+        refuse_beyond(who, Verb.FAULTS, before)
         rest = {name: each for name, each in before.data.items() if name != "faults"}
         after = msgspec.structs.replace(before, data={**rest, **plan})
         directory.change_credential(after)

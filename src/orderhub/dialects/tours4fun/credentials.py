@@ -1,0 +1,51 @@
+"""What Tours4Fun's callers show: an app key, and a signature made with an app secret."""
+
+from __future__ import annotations
+
+import secrets
+from shlex import quote
+from urllib.parse import quote as url_quote
+
+import msgspec
+
+from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
+from orderhub.dialects.tours4fun.access import KIND
+from orderhub.dialects.wiring import drawn
+
+_LIST = "/v2/order/list"
+_BODY = '{"page":1,"page_size":10}'
+
+
+def _complete(shown: Shown) -> Shown:
+    name = shown.name or f"app-{secrets.token_hex(8)}"
+    if not name.isprintable() or name != name.strip():
+        raise invalid(
+            WireFault("name", "value", "name is an app key: printable, no blanks around it")
+        )
+    return msgspec.structs.replace(shown, name=name, secret=shown.secret or drawn(""))
+
+
+def _command(shown: Shown, base_url: str) -> str:
+    """The list of orders, signed when it is run: a signature holds for minutes."""
+    calls = shown.data.get("calls")
+    if (calls is not None and _LIST not in calls) or shown.data.get("state", "active") != "active":
+        return ""
+    url = quote(f"{base_url}{_LIST}?appkey={url_quote(shown.name, safe='')}")
+    return (
+        f"t=$(date +%s); body={quote(_BODY)}; "
+        f'sign=$(printf %s {quote(shown.name)}"$t"{quote(shown.secret)}"$body" | md5sum | cut -c1-32); '
+        f'curl -s {url}"&t=$t&sign=$sign" -H {quote("Content-Type: application/json")} -d "$body"'
+    )
+
+
+KINDS = (
+    CredentialKind(
+        name=KIND,
+        needs="nothing; `name` (the app key) and `secret` (the app secret) to keep those that an app has",
+        drawn="`name`, `secret`",
+        example={"kind": KIND},
+        complete=_complete,
+        command=_command,
+        is_named=True,
+    ),
+)
