@@ -243,6 +243,41 @@ async def test_an_order_pays_itself_after_ten_minutes_of_the_tenants_clock(hub):
     await hub.freeze("dropship", AT)
 
 
+# --- the prepaid balance
+
+
+async def test_a_new_merchant_sells_without_a_balance_once_it_is_switched_off(tmp_path):
+    """A tenant with a product, a warehouse and freight, and nothing that only the demo's code knows."""
+    operator = {"Authorization": "Bearer hub-demo-operator"}
+    async with running_hub(tmp_path) as hub:
+        await hub.post("/hub/v1/tenants", {"name": "acme"}, headers=operator)
+        base = "/hub/v1/tenants/acme"
+        kinds = {
+            "products": {"code": "HAT", "title": "Hat", "price": "10", "currency": "EUR"},
+            "warehouses": {"code": "W1", "name": "One", "country": "FR"},
+            "freight": {"code": "F1", "title": "Post", "base": "5", "currency": "EUR"},
+        }
+        for kind, doc in kinds.items():
+            path = f"{base}/catalogue/{kind}/1"
+            put = await hub.request("PUT", path, json={"doc": doc}, headers=operator)
+            assert put.status_code == 201, put.text
+        await hub.settings("acme", currency="EUR")
+        made = await hub.post(f"{base}/credentials", {"kind": "kakaclo"}, headers=operator)
+        seller = Seller(hub, {"Authorization": f"Bearer {made.json()['token']}"})
+        refused = await seller.post(V1, order_of(("HAT", 1)))
+        assert refused.json()["code"] == 10004
+        plan = {"dialect": "kakaclo", "path": V1, "body": order_of(("HAT", 1))}
+        token = {"kind": "hub", "scopes": ["dialects"]}
+        mine = (await hub.post(f"{base}/credentials", token, headers=operator)).json()["token"]
+        told = await hub.post("/hub/v1/plans", plan, headers={"Authorization": f"Bearer {mine}"})
+        assert "subject EUR" in told.json()["detail"]
+        await hub.settings("acme", dialects={"kakaclo": {"prepaid": False}})
+        number = await seller.create(("HAT", 1))
+        undone = await seller.post(f"{V1}/{number}/refund", {"remark": "no"})
+        assert undone.json()["code"] == 10000
+        assert await seller.balance() == 0, "nothing was drawn, and so nothing comes back"
+
+
 # --- refunds
 
 
