@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.commands import AdjustPool, Command, Origin, PutRecords
+from orderhub.core.money import STORED_DECIMALS
+from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.dialects.wiring import digest
@@ -18,6 +20,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.web.hub_api.access import OPERATOR, SCOPES
 from orderhub.web.port import Cipher
 
+_MILLION = 10**STORED_DECIMALS
 _EMPTY = Worded(200, (), b"")
 
 
@@ -53,7 +56,7 @@ class Seeder:
                 kind=pool.kind,
                 subject=pool.subject,
                 place=pool.place,
-                by=pool.units,
+                by=pool.units * _MILLION if pool.kind in MONEY_KINDS else pool.units,
                 reason="opening",
             )
             for pool in part.pools

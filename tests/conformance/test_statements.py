@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from orderhub.core.commands import AdjustPool, OrderName
+from orderhub.core.commands import AdjustPool, OrderName, RecordChange
 from orderhub.dialects.finding import find_dialects
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.intake import Intake
@@ -180,11 +180,14 @@ def mix_of_everything(ledger: Ledger, times: int) -> int:
     orders = world.all_orders(ledger, 1)[: 2 * times]
     at = {"tenant": 1, "recorded_at": 1_900_000_000_000_000}
     batch: list[Waiting] = []
+    ids = [times * 100 + n for n in range(len(orders))]
+    products = [RecordChange(kind="product", id=each, doc=world.product(each)) for each in ids]
+    world.run_all(ledger, world.put(*products, origin=world.origin(**at)))
     for n, order in enumerate(orders):
         kinds = (
             world.sale(origin=world.origin(**at), natural_key=f"{times}-{n}"),
-            world.adjust(3, f"thing:{n}", origin=world.origin(**at)),
-            world.adjust(3, f"thing:{times}-{n}", origin=world.origin(**at)),
+            world.adjust(3, "product:188", "MAIN", origin=world.origin(**at)),
+            world.adjust(3, f"product:{times * 100 + n}", "MAIN", origin=world.origin(**at)),
             world.put(world.note(10_000 + n, {}, keys=(("k", "v"),)), origin=world.origin(**at)),
             world.put(world.note(0, {}, code=f"c{n}"), unique=(("note", "code", f"x{times}-{n}"),)),
             world.change(order, world.Action.AMEND, vendor={"n": times}),

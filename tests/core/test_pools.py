@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhub.core import upkeep
+from orderhub.core import adjustments
+from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import AdjustPool, Origin
-from orderhub.core.known import Accepted, Known, PoolNeed
+from orderhub.core.known import Accepted, Known, PoolNeed, Record, RecordKey
 from orderhub.core.pools import returns_of, shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Pool, PoolKey
@@ -27,7 +28,15 @@ def adjust(by: int, place: str = "A", **more: object) -> AdjustPool:
 
 
 def known_with(*pools: Pool) -> Known:
+    """The shirt, two warehouses, and these pools of it."""
     known = Known()
+    docs = [
+        ("product", "id", "188", Product(id=188)),
+        *(("warehouse", "code", code, Warehouse(id=n, code=code)) for n, code in enumerate(PLACES)),
+    ]
+    for kind, by, value, doc in docs:
+        found = Record(tenant_id=1, kind=kind, id=doc.id, uid="", code=doc.code, doc=doc)
+        known.learn_records(RecordKey(1, kind, by, value), [found])
     known.learn_pools(PoolNeed(1, "stock", "product:188"), pools)
     return known
 
@@ -52,7 +61,7 @@ def test_pools_are_conserved_under_any_sequence_of_commands(steps: list[tuple]) 
     moves: list[Move] = []
     for order_id, (what, first, second) in enumerate(steps, 1):
         if what == "adjust":
-            decision = upkeep.adjust(adjust(second, first), known)
+            decision = adjustments.adjust(adjust(second, first), known)
             is_possible = model[first] + second >= 0
             assert isinstance(decision, Accepted) is is_possible
             if is_possible:
@@ -142,7 +151,7 @@ ADJUSTMENTS = [
 @pytest.mark.parametrize(("stands", "by", "then"), ADJUSTMENTS)
 def test_a_pool_is_opened_or_counted(stands: int | None, by: int, then: object) -> None:
     known = known_with() if stands is None else known_with(Pool(key=SHIRT, opening=stands))
-    decision = upkeep.adjust(adjust(by), known)
+    decision = adjustments.adjust(adjust(by), known)
     if isinstance(decision, Rejected):
         assert decision.reason is then
         return
@@ -151,9 +160,3 @@ def test_a_pool_is_opened_or_counted(stands: int | None, by: int, then: object) 
     assert (known.pools(1, "stock", "product:188")["A"].available, move.kind) == then
     assert move.reason == "count"
     assert msgspec.structs.asdict(decision.result)["key"] == SHIRT
-
-
-def test_a_pool_that_must_exist_is_not_opened() -> None:
-    decision = upkeep.adjust(adjust(5, must_exist=True), known_with())
-    assert isinstance(decision, Rejected)
-    assert decision.reason is Reason.RECORD_UNKNOWN

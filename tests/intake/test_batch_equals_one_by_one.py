@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from hypothesis import example, given
 
-from orderhub.core.commands import Command
+from orderhub.core.commands import Command, RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.intake.deciding import decided
 from orderhub.intake.outcome import Outcome
@@ -69,6 +69,7 @@ def test_a_batch_equals_its_commands_one_after_another(
 
     @examples(max(30, fuzz_examples), shrink=True)
     @example([world.adjust(1), world.adjust(-1_000)])  # chance seldom asks for too much
+    @example([world.basket((190, 9)), world.adjust(3, "product:190"), world.basket((190, 4))])
     @given(mixes())
     def equals(commands: list[Command]) -> None:
         with copied(template, tmp_path / "one.sqlite") as ledger:
@@ -90,7 +91,12 @@ def test_a_batch_equals_its_commands_one_after_another(
 
     template = tmp_path / "template.sqlite"
     with copied(world_file, template) as ledger:
-        world.run_all(ledger, world.adjust(3, "product:190"), world.adjust(1, place="B"))
+        uncounted = world.product(190, stocked=None)
+        world.run_all(
+            ledger,
+            world.put(RecordChange(kind="product", id=190, doc=uncounted)),
+            world.adjust(1, place="B"),
+        )
         for _ in range(2):
             world.place(ledger, world.basket((189, 1)))
         with ledger.engine.connect() as connection:

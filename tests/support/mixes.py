@@ -21,7 +21,7 @@ from orderhub.core.commands import (
 from tests.support import world
 from tests.support.world import BUYER
 
-# 190 is not sold yet, though stock of it may be there; 191 is nothing at all.
+# 190 is not counted until stock of it is entered; 191 is nothing at all.
 PRODUCTS = st.sampled_from((188, 188, 189, 190, 191))
 HOLDER = holder_of_user(BUYER)
 NUMBERINGS = st.sampled_from((Numbering.UID, Numbering.ID, Numbering.TIME4))
@@ -41,8 +41,11 @@ def _cart_row(row: int, product: int, quantity: int) -> RecordChange:
     return RecordChange(kind="cart_item", id=row, doc=item, keys=keys_of(item))
 
 
-def _product(number: int, price: int, active: bool, gone: bool) -> RecordChange:
-    doc = None if gone else world.product(number, price=str(price), active=active)
+def _product(
+    number: int, price: int, active: bool, gone: bool, stocked: bool | None
+) -> RecordChange:
+    more = {"active": active, "stocked": stocked}
+    doc = None if gone else world.product(number, price=str(price), **more)
     return RecordChange(kind="product", id=number, doc=doc)
 
 
@@ -90,6 +93,12 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.sampled_from(("A", "A", "B")),
     ),
     st.builds(
+        lambda number, count, place: world.adjust(0, f"product:{number}", place, count=count),
+        PRODUCTS,
+        st.integers(0, 6),
+        st.sampled_from(("A", "B", "C")),  # there is no C
+    ),
+    st.builds(
         _change,
         st.sampled_from((1, 1, 2, 65, 66, 67)),  # 65: the first id of the next block
         st.sampled_from((Action.PAY, Action.AMEND, *Action)),
@@ -99,7 +108,12 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         world.put,
         st.builds(
-            _product, st.sampled_from((188, 190)), st.integers(1, 9), st.booleans(), st.booleans()
+            _product,
+            st.sampled_from((188, 190)),
+            st.integers(1, 9),
+            st.booleans(),
+            st.booleans(),
+            st.sampled_from((None, None, True, False)),
         ),
     ),
     st.builds(

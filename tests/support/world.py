@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from orderhub.core.access import Tenant
 from orderhub.core.basket_prices import BasketItem
 from orderhub.core.baskets import GoodsBasket
-from orderhub.core.catalogue import Product
+from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import (
     Action,
     AdjustPool,
@@ -74,6 +74,7 @@ def open_world(url: str, *, shop: Settings | None = None) -> Iterator[Ledger]:
                 RecordChange(kind="user", id=BUYER, doc=User(id=BUYER, group_id=1)),
                 RecordChange(kind="product", id=188, doc=product(188)),
                 RecordChange(kind="product", id=189, doc=product(189, price="7.25")),
+                *warehouses(),
             ),
             adjust(100, "product:188"),
             adjust(5, "product:189"),
@@ -105,6 +106,14 @@ def origin(tenant: int = SHOP, **more: Any) -> Origin:
 def product(number: int, price: str = "9.50", **more: Any) -> Product:
     given = {"title": f"Product {number}", "price": Decimal(price), "stocked": True}
     return Product(id=number, **{**given, **more})
+
+
+def warehouses() -> list[RecordChange]:
+    """The places that stock of the world may lie at."""
+    return [
+        RecordChange(kind="warehouse", id=n, code=code, doc=Warehouse(id=n, code=code))
+        for n, code in enumerate(("A", "B"), 1)
+    ]
 
 
 def sale(total: str = "10.00", *, tenant: int = SHOP, **more: Any) -> PlaceOrder:

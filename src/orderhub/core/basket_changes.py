@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from orderhub.core import changes
 from orderhub.core.commands import Action, ChangeOrder
-from orderhub.core.commissions import NO_SHOP, Commission, Shop
+from orderhub.core.commissions import NO_SHOP, Commission, Shop, kept
 from orderhub.core.known import (
     Accepted,
     Known,
@@ -22,7 +21,7 @@ from orderhub.core.known import (
     Wanted,
 )
 from orderhub.core.memberships import User, UserGroup, balance_subject, extended
-from orderhub.core.money import ZERO, to_micros
+from orderhub.core.money import ZERO, from_micros, to_micros
 from orderhub.core.numbering import time_number
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
@@ -53,9 +52,12 @@ RECORDS: dict[str, type] = {"payment": Payment}
 def change_needs(
     command: ChangeOrder, order: Order, _known: Known
 ) -> Iterator[RecordKey | OrderNeed]:
+    tenant = order.tenant_id
+    if _takes_back(command, order):
+        for user_id, _role, _amount in _earnings(order):
+            yield RecordKey(tenant, "user", "id", str(user_id))
     if command.action not in (Action.PAY, Action.COMPLETE):
         return
-    tenant = order.tenant_id
     business = order.doc.business
     yield RecordKey(tenant, "shop", "id", "1")
     for user_id, _role, _amount in _earnings(order):
@@ -71,7 +73,7 @@ def change_pools(command: ChangeOrder, order: Order, known: Known) -> Iterator[P
     tenant = order.tenant_id
     if command.action is Action.PAY and command.payment.get("way") == PAID_FROM_BALANCE:
         yield _balance_need(tenant, order.doc.business.get("user_id", 0))
-    if _completes(command, order, known):
+    if _completes(command, order, known) or _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
             yield _balance_need(tenant, user_id)
 
@@ -80,7 +82,8 @@ def change_wanted(command: ChangeOrder, order: Order, known: Known) -> Wanted:
     kinds: list[tuple[str, int]] = []
     if _needs_payment_number(command, order):
         kinds.append(("payment", 1))
-    earnings = len(_earnings(order)) if _completes(command, order, known) else 0
+    pays = _completes(command, order, known) or _takes_back(command, order)
+    earnings = len(_earnings(order)) if pays else 0
     if earnings:
         kinds.append(("commission", earnings))
     return Wanted(records=tuple(kinds), uids=sum(count for _, count in kinds))
@@ -104,6 +107,8 @@ def on_change(
         if isinstance(drawn, Rejected):
             return drawn
         accepted = drawn
+    if _takes_back(command, order):
+        return _taken_back(order, accepted, known, ids)
     if not _completes(command, order, known):
         return accepted
     if command.action is Action.PAY:
@@ -129,6 +134,12 @@ def _completes(command: ChangeOrder, order: Order, known: Known) -> bool:
         return command.action is Action.COMPLETE
     shop: Shop = known.doc(order.tenant_id, "shop", "id", 1) or NO_SHOP
     return shop.complete_on_payment or bool(order.doc.business.get("membership"))
+
+
+def _takes_back(command: ChangeOrder, order: Order) -> bool:
+    """A refund once commissions were paid: what was earned from that money is taken back."""
+    is_refund = command.action in (Action.REFUND, Action.REFUND_PART)
+    return is_refund and bool(order.doc.business.get("completed_at"))
 
 
 # --- payments
@@ -199,13 +210,14 @@ def _balance_need(tenant: int, user_id: int) -> PoolNeed:
 
 
 def _earnings(order: Order) -> list[tuple[int, str, Decimal]]:
-    """(user id, role, amount) of everyone who earns from the order."""
+    """(user id, role, amount) of everyone who earns from what is left of the order after refunds."""
     business = order.doc.business
-    return [
-        (business[user], role, Decimal(business[amount]))
+    shares = [
+        (business[user], role, kept(order, Decimal(business[amount])))
         for role, (user, amount) in _EARNINGS.items()
         if business.get(user) and business.get(amount)
     ]
+    return [each for each in shares if each[2]]
 
 
 def _settled(
@@ -218,28 +230,20 @@ def _settled(
     tenant = order.tenant_id
     now = accepted.order.updated_at
     earnings = _earnings(order)
-    records = [
-        Record(
-            tenant_id=tenant,
-            kind="commission",
-            id=record_id,
-            uid=uid,
-            code="",
-            doc=Commission(order_id=order.id, user_id=user_id, role=role, amount=amount, at_us=now),
-            keys=(("user", str(user_id)),),
-        )
-        for record_id, uid, (user_id, role, amount) in zip(
-            ids.records.get("commission", ()), uids, earnings, strict=True
-        )
-    ]
-    earned: dict[int, Decimal] = {}
-    for user_id, _role, amount in earnings:
-        earned[user_id] = earned.get(user_id, ZERO) + amount
+    records = _commissions(accepted.order, earnings, ids, uids)
+    earned = _by_user(earnings)
     opened, moves = _credits(order, earned, known)
-    users = _changed_users(order, earned, known, now)
+    users = _rewarded(tenant, earned, known, now)
+    group_id = order.doc.business.get("membership", 0)
+    if group_id:
+        buyer_id = order.doc.business.get("user_id", 0)
+        buyer: User | None = users.get(buyer_id) or known.doc(tenant, "user", "id", buyer_id)
+        group: UserGroup | None = known.doc(tenant, "user_group", "id", group_id)
+        if buyer is not None:
+            users[buyer_id] = extended(buyer, group_id, group, now)
     return msgspec.structs.replace(
         accepted,
-        records=(*accepted.records, *records, *users),
+        records=(*accepted.records, *records, *_user_records(tenant, users, known)),
         opened=(*accepted.opened, *opened),
         moves=(*accepted.moves, *moves),
     )
@@ -259,28 +263,113 @@ def _credits(
     return opened, moves
 
 
-def _changed_users(
-    order: Order, earned: dict[int, Decimal], known: Known, now: int
+def _commissions(
+    order: Order, earnings: list[tuple[int, str, Decimal]], ids: NewIds, uids: list[str]
 ) -> list[Record]:
-    tenant = order.tenant_id
-    business: dict[str, Any] = order.doc.business
+    """A record of each; there may be fewer than ids were set aside for."""
+    return [
+        Record(
+            tenant_id=order.tenant_id,
+            kind="commission",
+            id=record_id,
+            uid=uid,
+            code="",
+            doc=Commission(
+                order_id=order.id,
+                user_id=user_id,
+                role=role,
+                amount=amount,
+                at_us=order.updated_at,
+            ),
+            keys=(("user", str(user_id)),),
+        )
+        for record_id, uid, (user_id, role, amount) in zip(
+            ids.records.get("commission", ()), uids, earnings, strict=False
+        )
+    ]
+
+
+def _by_user(earnings: list[tuple[int, str, Decimal]]) -> dict[int, Decimal]:
+    sums: dict[int, Decimal] = {}
+    for user_id, _role, amount in earnings:
+        sums[user_id] = sums.get(user_id, ZERO) + amount
+    return sums
+
+
+def _rewarded(tenant: int, sums: dict[int, Decimal], known: Known, now: int) -> dict[int, User]:
+    """The users as they are once these sums are added to what they earned in all."""
     changed: dict[int, User] = {}
-    for user_id, amount in earned.items():
+    for user_id, amount in sums.items():
         user: User | None = known.doc(tenant, "user", "id", user_id)
         if user is not None:
             changed[user_id] = msgspec.structs.replace(
                 user, total_reward=user.total_reward + amount, updated_at=now
             )
-    group_id = business.get("membership", 0)
-    if group_id:
-        buyer_id = business.get("user_id", 0)
-        buyer: User | None = changed.get(buyer_id) or known.doc(tenant, "user", "id", buyer_id)
-        group: UserGroup | None = known.doc(tenant, "user_group", "id", group_id)
-        if buyer is not None:
-            changed[buyer_id] = extended(buyer, group_id, group, now)
+    return changed
+
+
+def _user_records(tenant: int, users: dict[int, User], known: Known) -> list[Record]:
     written = []
-    for user_id, after in changed.items():
+    for user_id, after in users.items():
         record = known.record(tenant, "user", "id", user_id)
         assert record is not None
         written.append(msgspec.structs.replace(record, doc=after, version=record.version + 1))
     return written
+
+
+# --- refunds after completion
+
+
+def _taken_back(order: Order, accepted: Accepted, known: Known, ids: NewIds) -> Accepted:
+    """What was earned from the money that is refunded leaves the balances, as far as it is there.
+
+    The buyer gets his money whatever the earners did with theirs: what they no longer have is noted
+    on the order, by user, as `commissions_owed`.
+    """
+    tenant, after = order.tenant_id, accepted.order
+    still = {role: amount for _user_id, role, amount in _earnings(after)}
+    taken: list[tuple[int, str, Decimal]] = []
+    moves: list[Move] = []
+    short: list[tuple[int, str, Decimal]] = []
+    for user_id, role, amount in _earnings(order):
+        back = to_micros(amount - still.get(role, ZERO))
+        key = PoolKey(tenant, "balance", balance_subject(user_id))
+        units = min(back, _left(key, known, (*accepted.moves, *moves)))
+        if units:
+            moves.append(Move(key, "adjustment", -units, order.id, reason="commission taken back"))
+            taken.append((user_id, role, -from_micros(units)))
+        if units < back:
+            short.append((user_id, role, from_micros(back - units)))
+    if short:
+        after = _with_debts(after, _by_user(short))
+    users = _rewarded(tenant, _by_user(taken), known, after.updated_at)
+    return msgspec.structs.replace(
+        accepted,
+        changed=(after,),
+        records=(
+            *accepted.records,
+            *_commissions(after, taken, ids, list(ids.uids)),
+            *_user_records(tenant, users, known),
+        ),
+        moves=(*accepted.moves, *moves),
+    )
+
+
+def _with_debts(order: Order, more: dict[int, Decimal]) -> Order:
+    owed = dict(order.doc.business.get("commissions_owed", {}))
+    for user_id, amount in more.items():
+        owed[str(user_id)] = Decimal(owed.get(str(user_id), 0)) + amount
+    business = {**order.doc.business, "commissions_owed": owed}
+    doc = msgspec.structs.replace(order.doc, business=business)
+    return msgspec.structs.replace(order, doc=doc)
+
+
+def _left(key: PoolKey, known: Known, moves: tuple[Move, ...]) -> int:
+    """What a balance holds once these moves are made."""
+    pool = known.pool(key)
+    held = 0 if pool is None else pool.available
+    return held + sum(
+        {"return": move.units, "adjustment": move.units}.get(move.kind, 0)
+        for move in moves
+        if move.key == key
+    )

@@ -16,6 +16,7 @@ from orderhub.core.known import Known
 from orderhub.core.memberships import UserGroup
 from orderhub.core.money import EXACT, minor_units
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.stock import is_counted_now
 from orderhub.core.values import LineKind
 
 
@@ -115,7 +116,7 @@ def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
         list_price,
         list_price * prices.percent // 100,
         sellable.sku,
-        sellable.subject if product.stocked else "",
+        sellable.subject if is_counted_now(prices.known, prices.tenant_id, sellable) else "",
         product.seller_id,
         product.currency or prices.currency,
         product.form_url,

@@ -50,6 +50,7 @@ from orderhub.core.known import (
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.ordering import MAX_LINES, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.stock import stock_needs
 from orderhub.core.values import Line, LineKind, Move, Pool, PoolKey, Settings
 
 MAX_NOTES = 250
@@ -151,8 +152,8 @@ def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
     if not terms.membership and not isinstance(items, Rejected):
         for item in items:
             sellable = sellable_of(item, tenant, known)
-            if isinstance(sellable, Sellable) and sellable.product.stocked:
-                yield PoolNeed(tenant, "stock", sellable.subject)
+            if isinstance(sellable, Sellable):
+                yield from stock_needs(tenant, sellable)
     if terms.coupon is not None:
         redemption = coupons.find(terms.coupon, tenant, terms.user_id, known)
         if isinstance(redemption, Redemption):
@@ -420,7 +421,7 @@ def _draft(
     return Draft(
         lines=tuple(lines),
         currency=basket.priced[0].currency,
-        pricing=_PRICING,
+        pricing={**_PRICING, "precision": digits},
         business=_business(terms, basket, resolved, redemption, goods, off),
     )
 

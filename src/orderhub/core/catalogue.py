@@ -16,6 +16,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something sold. `price` is per unit in `currency`, net or gross as the tenant prices.
 
     kind: `good`, `membership`, `tour`, `ticket`, `service`.
+    stocked: whether its units are drawn from pools of kind `stock`; None = once there is one.
     """
 
     id: int
@@ -26,7 +27,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     price: Decimal = ZERO
     currency: str = ""  # empty = the tenant's default
     active: bool = True
-    stocked: bool = False  # its units are pools of kind `stock`
+    stocked: bool | None = None
     seller_id: int = 0
     weight_g: Grams = 0
     service: str = ""  # uid of the service it belongs to
@@ -51,6 +52,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     price: Decimal | None = None  # None = the product's
     active: bool = True
+    stocked: bool | None = None  # None = as the product
     weight_g: Grams | None = None
     data: dict[str, Any] = {}
 
@@ -91,6 +93,12 @@ class Sellable(msgspec.Struct, frozen=True):
     @property
     def sku(self) -> str:
         return self.product.code if self.variant is None else self.variant.code
+
+    @property
+    def stocked(self) -> bool | None:
+        if self.variant is not None and self.variant.stocked is not None:
+            return self.variant.stocked
+        return self.product.stocked
 
     @property
     def weight_g(self) -> int:

@@ -13,13 +13,14 @@ from orderhub.core.accounts import Account, Enterprise, Service
 from orderhub.core.allocation import allocate
 from orderhub.core.billing import bill_name, refused_account, refused_bill, refused_on_closed_bill
 from orderhub.core.business import Business, HeldName
-from orderhub.core.catalogue import Product
+from orderhub.core.catalogue import Product, Sellable
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
 from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
 from orderhub.core.money import EXACT, ZERO, is_storable
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.stock import is_counted_now, stock_needs
 from orderhub.core.tax import TaxEnvironment, TaxRate, TaxRules, UnusableCode
 from orderhub.core.values import (
     MICROSECONDS,
@@ -95,14 +96,14 @@ def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
 
 
 def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
-    """The stock of stocked products, wherever it lies."""
+    """The stock of the products, wherever it lies."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
     tenant = command.origin.tenant_id
     for uid in {charge.product for charge in terms.charges if charge.product}:
         product = known.doc(tenant, "product", "uid", uid)
-        if product is not None and product.stocked:
-            yield PoolNeed(tenant, "stock", product.subject)
+        if product is not None:
+            yield from stock_needs(tenant, Sellable(product))
 
 
 def holds(command: PlaceOrder) -> Iterator[HeldName]:
@@ -508,7 +509,9 @@ def _draws(
             known.doc(tenant, "product", "uid", charge.product) if charge.product else None
         )
         # A rebate gives money back, not goods.
-        if product is None or not product.stocked or _is_rebate(charge):
+        if product is None or _is_rebate(charge):
+            continue
+        if not is_counted_now(known, tenant, Sellable(product)):
             continue
         found = allocate(
             known, tenant, product.subject, charge.quantity, taken, settings.default_warehouse

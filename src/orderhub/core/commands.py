@@ -123,15 +123,20 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
-    """Count more or fewer units, with a reason. A pool that does not exist is opened."""
+    """Count `by` more (or fewer) units, or say with `count` how many are left. See values.PoolKey.
+
+    A pool that does not exist is opened, when its kind, subject and place do. `code` names an item of
+    the catalogue instead of `subject`. Units are the pool's own: millionths of a balance.
+    """
 
     origin: Origin
     kind: str
-    subject: str
+    subject: str = ""
+    code: str = ""
     place: str = ""
     by: int = 0
+    count: int | None = None  # before `by`
     reason: str = ""
-    must_exist: bool = False
 
 
 class RecordChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,9 @@ from decimal import Decimal
 import msgspec
 
 from orderhub.core.memberships import User, UserGroup
+from orderhub.core.money import Rounding, from_micros, rounded, to_micros
 from orderhub.core.units import Digits, Percent
+from orderhub.core.values import Order
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,6 +92,15 @@ def shares(
         share_parent_user_id=parent_id,
         share_parent_amount=parent_share,
     )
+
+
+def kept(order: Order, share: Decimal) -> Decimal:
+    """What is left of a share of the order once refunds are taken off it, truncated as it was at first."""
+    if not order.refunded:
+        return share
+    total = to_micros(order.total)
+    left = from_micros(to_micros(share) * (total - to_micros(order.refunded)) // total)
+    return rounded(left, order.doc.pricing.get("precision", NO_SHOP.price_digits), Rounding.DOWN)
 
 
 def _earns(user: User, shop: Shop) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from orderhub.core import (
+    adjustments,
     baskets,
     billing,
     changes,
@@ -108,6 +109,8 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
                         yield from business.change_needs(command, order, known)
         case PutRecords():
             yield from upkeep.put_needs(command, known)
+        case AdjustPool():
+            yield from adjustments.needs(command, known)
 
 
 def held_names(command: Command) -> Iterable[HeldName]:
@@ -146,8 +149,7 @@ def pool_needs(command: Command, known: Known) -> Iterable[PoolNeed]:
         case ChangeOrder():
             return list(_change_pools(command, known))
         case AdjustPool():
-            tenant = command.origin.tenant_id
-            return (PoolNeed(tenant, command.kind, command.subject, command.place),)
+            return adjustments.pools(command, known)
     return ()
 
 
@@ -189,7 +191,7 @@ def decide(command: Command, known: Known, ids: NewIds) -> Decision:
         case ChangeOrder():
             return _change(command, known, ids)
         case AdjustPool():
-            return upkeep.adjust(command, known)
+            return adjustments.adjust(command, known)
         case PutRecords():
             return upkeep.put(command, known, ids)
         case SetClock():

@@ -41,6 +41,7 @@ from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.splitting import Parcel, Place, Plan, Want, split
+from orderhub.core.stock import is_counted_now, stock_needs
 from orderhub.core.values import Address, Event, Line, LineKind, Move, Order, PoolKey, Settings
 
 _IOSS = re.compile(r"IM[0-9]{10}")
@@ -79,6 +80,7 @@ class Good(msgspec.Struct, frozen=True):
     sellable: Sellable
     quantity: int
     warehouse: str = ""
+    counted: bool = False
 
 
 def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey | OrderNeed]:
@@ -102,8 +104,8 @@ def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
         yield PoolNeed(tenant, "balance", known.settings(tenant).currency, "")
     for item in terms.items:
         sellable = sellable_by_code(known, tenant, item.sku)
-        if sellable is not None and sellable.product.stocked:
-            yield PoolNeed(tenant, "stock", sellable.subject)
+        if sellable is not None:
+            yield from stock_needs(tenant, sellable)
 
 
 def wanted(command: PlaceOrder, known: Known) -> Wanted:
@@ -169,7 +171,8 @@ def goods_of(known: Known, tenant_id: int, items: tuple[Item, ...]) -> tuple[Goo
             return Rejected(Reason.PRODUCT_UNKNOWN, field, f"no product {item.sku}")
         if not sellable.is_active:
             return Rejected(Reason.PRODUCT_INACTIVE, field, f"{item.sku} is not sold now")
-        merged[item.sku, pin] = Good(index, sellable, item.quantity, pin)
+        counted = is_counted_now(known, tenant_id, sellable)
+        merged[item.sku, pin] = Good(index, sellable, item.quantity, pin, counted)
     return tuple(merged.values())
 
 
@@ -200,7 +203,7 @@ def plan_of(
     for good in goods:
         subject = good.sellable.subject
         wants.append(Want(subject, good.quantity, good.warehouse))
-        if good.sellable.product.stocked:
+        if good.counted:
             held = known.pools(tenant_id, "stock", subject)
             stock[subject] = {place: pool.available for place, pool in held.items()}
         else:
@@ -354,9 +357,8 @@ def _draws(
     tenant: int, goods: tuple[Good, ...], parcel: Parcel, order: Order, *, prepaid: bool
 ) -> Iterator[Move]:
     for number, (index, units) in enumerate(parcel.units, 1):
-        sellable = goods[index].sellable
-        if sellable.product.stocked:
-            key = PoolKey(tenant, "stock", sellable.subject, parcel.place)
+        if goods[index].counted:
+            key = PoolKey(tenant, "stock", goods[index].sellable.subject, parcel.place)
             yield Move(key, "draw", units, order.id, number)
     if prepaid and order.total:
         key = PoolKey(tenant, "balance", order.currency)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orderhub.core.known import Known
+from orderhub.core.money import from_micros, plain
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, PoolKey
 
@@ -16,6 +17,13 @@ _SHORT = {
     "balance": Reason.BALANCE_TOO_LOW,
 }
 POOL_KINDS = tuple(_SHORT)
+# Counted in millionths of a currency, and stated in units of it.
+MONEY_KINDS = ("balance",)
+
+
+def stated(kind: str, units: int) -> str:
+    """What a pool holds, as it is said: whole units, or an amount of money such as `12.5`."""
+    return f"{plain(from_micros(units)):f}" if kind in MONEY_KINDS else str(units)
 
 
 def shortage(known: Known, draws: Iterable[Move], *, field: str = "lines") -> Rejected | None:
@@ -34,7 +42,7 @@ def shortage(known: Known, draws: Iterable[Move], *, field: str = "lines") -> Re
                 _SHORT.get(key.kind, Reason.OUT_OF_STOCK),
                 field,
                 f"{key.kind} of {key.subject}{f' at {key.place}' if key.place else ''}: "
-                f"{units} wanted, {available} left",
+                f"{stated(key.kind, units)} wanted, {stated(key.kind, available)} left",
             )
     return None
 

@@ -1,4 +1,4 @@
-"""Commands that are not orders: pools adjusted, records written, settings and clocks changed."""
+"""Commands that are not orders: records written, settings and clocks changed."""
 
 from __future__ import annotations
 
@@ -6,36 +6,13 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.commands import AdjustPool, ChangeSettings, PutRecords, RecordChange, SetClock
+from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
 from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Move, Pool, PoolKey, Settings
+from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 
 # What every door can word as a date.
 _FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
-
-
-def adjust(command: AdjustPool, known: Known) -> Accepted | Rejected:
-    """The pool counts `by` more units; it is opened when it does not exist. It never goes below zero."""
-    key = PoolKey(command.origin.tenant_id, command.kind, command.subject, command.place)
-    pool = known.pool(key)
-    if pool is None:
-        if command.must_exist:
-            return Rejected(Reason.RECORD_UNKNOWN, "pool", "no such pool")
-        if command.by < 0:
-            return Rejected(Reason.OUT_OF_STOCK, "by", "the pool holds nothing")
-        opened = Pool(key=key, opening=command.by)
-        return Accepted(
-            opened=(opened,),
-            moves=(Move(key, "opening", command.by, reason=command.reason),),
-            result=opened,
-        )
-    if pool.available + command.by < 0:
-        return Rejected(Reason.OUT_OF_STOCK, "by", f"only {pool.available} left")
-    after = msgspec.structs.replace(pool, adjusted=pool.adjusted + command.by)
-    return Accepted(
-        moves=(Move(key, "adjustment", command.by, reason=command.reason),), result=after
-    )
 
 
 def put_needs(command: PutRecords, _known: Known) -> list[RecordKey]:

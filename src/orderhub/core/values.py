@@ -161,8 +161,10 @@ class PoolKey(msgspec.Struct, frozen=True, order=True):
     """The name of something countable. Locks are taken in this order.
 
     kind     `stock`, `seats`, `rooms`, `coupon`, `balance`
-    subject  what is counted: `product:900`, `variant:3`, `coupon:7`, `USD`
+    subject  what is counted: `product:900`, `variant:3`, `coupon:7`, `USD`, `user:1000`
     place    where or when: warehouse code, departure date, `user:1000`; empty = everywhere
+
+    What may be opened of these is said in core/adjustments.py.
     """
 
     tenant_id: int

@@ -34,6 +34,8 @@ class DemoCredential:
 
 @dataclass(frozen=True, slots=True)
 class DemoPool:
+    """What a pool holds: whole units, of a balance units of its currency."""
+
     kind: str
     subject: str
     place: str

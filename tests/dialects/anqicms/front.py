@@ -38,6 +38,7 @@ _GOODS = (
     Product(id=8, title="<Mug & more>", price=Decimal("0.01"), stocked=True),
     Product(id=9, title="Ring", price=Decimal("99.99"), form_url="https://forms.example/1?a=1&b=2"),
     Product(id=10, title="Gift", price=Decimal(0)),
+    Product(id=11, title="Cap", price=Decimal("0.01")),
 )
 _COUPONS = (
     Coupon(id=2, code="HALF", kind=CouponKind.PERCENT, percent=50, max_money=Decimal(20)),
@@ -52,7 +53,7 @@ _USERS = (
     User(id=1011, group_id=2, inviter_id=1012, is_distributor=True),
     User(id=1012, group_id=1, is_distributor=True),
 )
-_RED = Variant(id=80, product_id=8, title="Red")
+_RED = Variant(id=80, product_id=11, title="Red")
 EXTRA = DemoBusiness(
     name="shop",
     credentials=(

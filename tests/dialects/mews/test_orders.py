@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from orderhub.core.accounts import Named, Service
-from orderhub.core.catalogue import Product
+from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.tax import Strategy, TaxEnvironment, TaxRate
 from tests.dialects.mews.hotel import (
     ACCOUNT,
@@ -48,6 +48,7 @@ async def furnish(client):
     await client.put("reservation", 1, Named(id=1, uid=STAY), STAY)
     excise = TaxRate(code="US-DC-X", taxation="US-DC", value=Decimal("0.01"))
     await client.put("tax_rate", 2, excise, code="US-DC-X")
+    await client.put("warehouse", 1, Warehouse(id=1, code="BAR"), code="BAR")
     await client.hub.adjust("hotel", "stock", "product:3", "BAR", 2)
 
 

@@ -190,7 +190,11 @@ EXTRA = DemoBusiness(
         ),
     ),
     pools=(
-        *(DemoPool("seats", f"product:{number}", DAY, 3) for number in SPECIAL),
+        *(
+            DemoPool("seats", f"product:{number}", DAY, 3)
+            for number, tour in SPECIAL.items()
+            if tour.seats_counted
+        ),
         DemoPool("rooms", "product:501", DAY, 1),
     ),
 )

@@ -19,8 +19,7 @@ _SHOP_SECRET = "demo-shop-signs-its-tokens-with-this-text"  # noqa: S105 - the d
 _OMNI_SECRET = "demo-omni-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
 _WAREHOUSE = "MAIN"
 _DAY_S = 86_400
-# 10,000.00 in millionths.
-_BALANCE = 10_000 * 1_000_000
+_BALANCE = 10_000
 
 # Hashed beforehand: hashing while the demo starts would be what takes the time.
 _HASHES = {
@@ -110,7 +109,7 @@ def _groups() -> tuple[RecordChange, ...]:
 
 
 _COUPON = Coupon(id=1, code="COUPON2023", title="满减券", money=Decimal(10), limited=True)
-_STOCKED = ("product:188", "product:1", "product:2", "variant:1", "variant:3")
+_STOCKED = ("product:188", "variant:1", "variant:3")
 
 DEMO: tuple[DemoBusiness, ...] = (
     DemoBusiness(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from orderhub.core.basket_prices import percent_of
-from orderhub.core.catalogue import Product, Variant
+from orderhub.core.catalogue import Product, Sellable, Variant
 from orderhub.core.memberships import UserGroup
 from orderhub.core.queries import OrderQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.stock import is_counted, subjects_of
 from orderhub.core.values import LineKind, Settings, Status
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous, user_in
@@ -89,21 +90,24 @@ def goods_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, A
 
 
 def stock_of(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[int, int]:
-    """What is left of each product in all places, that of its SKUs included."""
-    left = {product.id: 0 if product.stocked else _UNCOUNTED for product in products}
-    subjects = {product.subject: product.id for product in products if product.stocked}
-    if not subjects:
-        return left
-    ids = tuple(str(number) for number in subjects.values())
+    """What is left of each product in all places: of its SKUs together, where it has any."""
+    sold: dict[int, list[Sellable]] = {}
+    by_id = {product.id: product for product in products}
+    if not by_id:
+        return {}
+    ids = tuple(str(number) for number in by_id)
     query = RecordQuery(
         tenant_id=tenant_id, kind="variant", by="product", values=ids, limit=_MAX_SKUS
     )
     for record in reads.records(query):
-        if record.doc.active:
-            subjects[record.doc.subject] = record.doc.product_id
-    for subject, units in _stock(reads, tenant_id, subjects).items():
-        left[subjects[subject]] += units
-    return left
+        variant: Variant = record.doc
+        if variant.active:
+            product = by_id[variant.product_id]
+            sold.setdefault(product.id, []).append(Sellable(product, variant))
+    for number, product in by_id.items():
+        sold.setdefault(number, [Sellable(product)])
+    left = _stock(reads, tenant_id, [each for skus in sold.values() for each in skus])
+    return {number: _together(skus, left) for number, skus in sold.items()}
 
 
 def percent_for(reads: Reads, visitor: Visitor) -> int:
@@ -174,11 +178,10 @@ def _archive(
         tenant_id=tenant, kind="variant", by="product", values=(str(product.id),), limit=1_000
     )
     variants: list[Variant] = [record.doc for record in reads.records(query) if record.doc.active]
-    stock = _stock(reads, tenant, (product.subject, *(variant.subject for variant in variants)))
+    sold = [Sellable(product, variant) for variant in variants] or [Sellable(product)]
+    stock = _stock(reads, tenant, sold)
     skus = [
-        sku_object(
-            variant, product, stock.get(variant.subject, 0) if product.stocked else _UNCOUNTED
-        )
+        sku_object(variant, product, _left(Sellable(product, variant), stock))
         for variant in variants
     ]
     prices = [sku["price"] for sku in skus] or [_units(product.price)]
@@ -194,18 +197,32 @@ def _archive(
         "user_limit": 0,
         "quota_used": 0,
         "order_count": 0,
-        "stock": sum(stock.values()) if product.stocked else _UNCOUNTED,
+        "stock": _together(sold, stock),
         "options": product.data.get("options", []),
         "skus": skus,
         "wholesale_rules": [],
     }
 
 
-def _stock(reads: Reads, tenant: int, subjects: Iterable[str]) -> dict[str, int]:
+def _stock(reads: Reads, tenant: int, sold: Iterable[Sellable]) -> dict[str, int]:
+    """Subject -> units in all places, of those that have any pool."""
+    subjects = {name for each in sold for name in (each.subject, *subjects_of(each))}
     left: dict[str, int] = {}
-    for pool in reads.pools(tenant, "stock", tuple(subjects)):
+    for pool in reads.pools(tenant, "stock", tuple(sorted(subjects))):
         left[pool.key.subject] = left.get(pool.key.subject, 0) + pool.available
     return left
+
+
+def _left(sellable: Sellable, stock: Mapping[str, int]) -> int:
+    return stock.get(sellable.subject, 0) if is_counted(sellable, stock) else _UNCOUNTED
+
+
+def _together(sold: Iterable[Sellable], stock: Mapping[str, int]) -> int:
+    """Of several SKUs: the sum, unless one of them is not counted."""
+    skus = tuple(sold)
+    if not all(is_counted(each, stock) for each in skus):
+        return _UNCOUNTED
+    return sum(_left(each, stock) for each in skus)
 
 
 async def order_check(call: Call, visitor: Visitor) -> Answer:

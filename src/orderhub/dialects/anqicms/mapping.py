@@ -14,6 +14,7 @@ from orderhub.core.basket_prices import BasketItem
 from orderhub.core.baskets import GoodsBasket
 from orderhub.core.carts import holder_of_user
 from orderhub.core.commands import Numbering, Origin, PlaceOrder
+from orderhub.core.commissions import kept
 from orderhub.core.coupons import CouponChoice
 from orderhub.core.money import EXACT, from_micros
 from orderhub.core.numbering import time_number
@@ -198,16 +199,21 @@ def order_data(order: Order, settings: Settings) -> wire.OrderData:
         finished_time=seconds(business.get("completed_at") or business.get("cancelled_at")),
         discount_amount=origin - amount,
         seller_id=int(basket.get("seller_id", 0)),
-        seller_amount=fen(basket.get("seller_amount", 0)),
+        seller_amount=_share(order, "seller_amount"),
         share_user_id=int(basket.get("share_user_id", 0)),
         share_parent_user_id=int(basket.get("share_parent_user_id", 0)),
-        share_amount=fen(basket.get("share_amount", 0)),
-        share_parent_amount=fen(basket.get("share_parent_amount", 0)),
+        share_amount=_share(order, "share_amount"),
+        share_parent_amount=_share(order, "share_parent_amount"),
         express_company=str(shipment.get("carrier", "")),
         tracking_number=str(shipment.get("tracking", "")),
         order_address=UNSET if address is None else _order_address(order, address),
         custom_form_url=str(basket["form_url"]) if "form_url" in basket else UNSET,
     )
+
+
+def _share(order: Order, name: str) -> int:
+    """What somebody earns from the order as it stands: refunds take their part of it."""
+    return fen(kept(order, Decimal(basket_of(order).get(name, 0))))
 
 
 def _undiscounted(order: Order) -> int:

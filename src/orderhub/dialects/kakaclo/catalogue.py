@@ -12,6 +12,7 @@ from orderhub.core.catalogue import Product, Sellable, Variant, Warehouse
 from orderhub.core.known import Record
 from orderhub.core.money import ZERO, from_micros, plain
 from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.stock import is_counted
 from orderhub.core.values import MICROSECONDS
 from orderhub.dialects.contract import Answer, Call, Route
 from orderhub.dialects.kakaclo.access import (
@@ -171,13 +172,15 @@ async def stocks(call: Call) -> Answer:
 
 
 def _held(reads: Reads, tenant_id: int, skus: Iterable[Sellable]) -> dict[str, dict[str, int]]:
-    """Subject -> warehouse code -> units, in the order of the codes."""
-    subjects = tuple(dict.fromkeys(sku.subject for sku in skus if sku.product.stocked))
-    held: dict[str, dict[str, int]] = {}
+    """Subject -> warehouse code -> units, in the order of the codes; of what is counted."""
+    skus = tuple(skus)
+    subjects = tuple(dict.fromkeys(sku.subject for sku in skus))
+    found: dict[str, dict[str, int]] = {}
     for start in range(0, len(subjects), 500):
         for pool in reads.pools(tenant_id, "stock", subjects[start : start + 500]):
-            held.setdefault(pool.key.subject, {})[pool.key.place] = pool.available
-    return {subject: dict(sorted(places.items())) for subject, places in held.items()}
+            found.setdefault(pool.key.subject, {})[pool.key.place] = pool.available
+    counted = {sku.subject for sku in skus if is_counted(sku, found)}
+    return {name: dict(sorted(held.items())) for name, held in found.items() if name in counted}
 
 
 def _page(listing: list[Any], total: int, page: int) -> dict[str, Any]:

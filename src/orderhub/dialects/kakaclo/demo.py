@@ -13,7 +13,7 @@ from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 
 _PLENTY = 100_000
-_MILLION_USD = 1_000_000 * 1_000_000  # in millionths
+_MILLION_USD = 1_000_000
 _IMAGES = "https://img.example.com/"
 
 # Code, title, colour, size, warehouse code -> units.

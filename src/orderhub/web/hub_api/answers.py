@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orderhub.dialects.describing import Schema, listed, maybe, members
+from orderhub.web.hub_api.shapes import POOL_FIGURES
 
 _MANY = 2**31
 TEXT: Schema = {"type": "string"}
@@ -10,6 +11,10 @@ _INT: Schema = {"type": "integer"}
 _BOOL: Schema = {"type": "boolean"}
 _OBJECT: Schema = {"type": "object"}
 _AMOUNT: Schema = {"type": "string", "pattern": r"^-?[0-9]+(?:\.[0-9]+)?$"}
+_UNITS: Schema = {
+    "anyOf": [_INT, _AMOUNT],
+    "description": "Whole units; of a balance an amount of money.",
+}
 _INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
@@ -72,7 +77,7 @@ _MOVE = _all(
     {
         "pool": _all({"kind": TEXT, "subject": TEXT, "place": TEXT}),
         "kind": TEXT,
-        "units": _INT,
+        "units": _UNITS,
         "line_no": maybe(_INT),
         "reason": maybe(TEXT),
     }
@@ -113,13 +118,13 @@ STATUS = members({"status": TEXT}, "status")
 POOL = _all(
     {
         **dict.fromkeys(("kind", "subject", "place"), TEXT),
-        **dict.fromkeys(("opening", "adjusted", "drawn", "returned", "available"), _INT),
+        **dict.fromkeys(POOL_FIGURES, _UNITS),
     }
 )
 PAST_MOVE = _all(
     {
         "kind": TEXT,
-        "units": _INT,
+        "units": _UNITS,
         "order": maybe(TEXT),
         "line_no": maybe(_INT),
         "reason": maybe(TEXT),
@@ -167,6 +172,18 @@ SHOWN_ONCE = members(
 ITEM = _all({"id": _INT, "uid": maybe(TEXT), "code": maybe(TEXT), "version": _INT, "doc": _OBJECT})
 RESULT = members(
     {"line": _INT, "status": {"enum": ["created", "updated", "removed", "refused"]}},
+    "line",
+    "status",
+)
+COUNTED = members(
+    {
+        "line": _INT,
+        "status": {"enum": ["opened", "adjusted", "unchanged", "refused"]},
+        "kind": TEXT,
+        "subject": TEXT,
+        "place": TEXT,
+        "available": _UNITS,
+    },
     "line",
     "status",
 )

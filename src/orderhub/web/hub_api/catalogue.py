@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -17,13 +16,11 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
-    FaultKind,
     Refused,
     Route,
     Stop,
     WireFault,
     invalid,
-    malformed,
 )
 from orderhub.dialects.wiring import decode, encode
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
@@ -36,6 +33,15 @@ from orderhub.web.hub_api.bodies import (
     refuse_misfit,
     refuse_unknown_query,
 )
+from orderhub.web.hub_api.bulk import (
+    CHUNK,
+    MAX_BYTES,
+    MAX_ROW,
+    NDJSON,
+    lines_of,
+    refused_row,
+    write_row,
+)
 from orderhub.web.hub_api.catalogue_kinds import (
     KINDS,
     Kind,
@@ -46,16 +52,9 @@ from orderhub.web.hub_api.catalogue_kinds import (
     row_of,
 )
 from orderhub.web.hub_api.inner import port
-from orderhub.web.hub_api.wording import refusal_body
 
 MAX_PAGE = 500
 _LIST = frozenset({"limit", "cursor", "code", "uid"})
-NDJSON = "application/x-ndjson"
-_MAX_BULK = 32 * 1024 * 1024
-_MAX_ROW = 256 * 1024
-# So many rows are on their way at a time: small chunks enter behind the orders that wait.
-_CHUNK = 64
-_BUSY_PAUSE_S = 0.05
 
 
 def _kind(call: Call) -> Kind:
@@ -189,11 +188,11 @@ async def bulk_upsert(call: Call, who: Caller) -> Answer:
     results: list[bytes] = []
     chunk: list[Row | RowRefused] = []
     named: set[tuple[str, Any]] = set()
-    async for line in _lines(call.stream()):
+    async for line in lines_of(call.stream()):
         row = _parsed(line)
         names = _names(row)
         # A row that means what an earlier one wrote finds it written.
-        if len(chunk) == _CHUNK or not named.isdisjoint(names):
+        if len(chunk) == CHUNK or not named.isdisjoint(names):
             results += await _write(call, who, tenant, kind, chunk, len(results))
             chunk, named = [], set()
         chunk.append(row)
@@ -201,20 +200,6 @@ async def bulk_upsert(call: Call, who: Caller) -> Answer:
     if chunk:
         results += await _write(call, who, tenant, kind, chunk, len(results))
     return Answer(200, b"".join(results), (), NDJSON)
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The lines that are not blank. Raises Stop for one that never ends."""
-    rest = b""
-    async for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            if line.strip():
-                yield line
-        if len(rest) > _MAX_ROW:
-            raise malformed(f"a line of more than {_MAX_ROW} bytes")
-    if rest.strip():
-        yield rest
 
 
 async def _write(
@@ -231,8 +216,8 @@ async def _write(
 
 
 def _parsed(line: bytes) -> Row | RowRefused:
-    if len(line) > _MAX_ROW:
-        return RowRefused(WireFault("", "length", f"a row of more than {_MAX_ROW} bytes"))
+    if len(line) > MAX_ROW:
+        return RowRefused(WireFault("", "length", f"a row of more than {MAX_ROW} bytes"))
     try:
         return row_of(decode(line))
     except Stop as stop:
@@ -272,53 +257,22 @@ async def _write_one(
     number: int,
 ) -> bytes:
     if isinstance(row, RowRefused):
-        return _refused(number, row.fault)
+        return refused_row(number, row.fault)
     if row.delete and current is None:
-        return _refused(number, WireFault("id", "value", f"no such item of {kind.name}"))
+        return refused_row(number, WireFault("id", "value", f"no such item of {kind.name}"))
     try:
         command = _command(call, who, tenant, kind, row, current, None)
     except RowRefused as bad:
-        return _refused(number, bad.fault)
+        return refused_row(number, bad.fault)
 
-    def answer(accepted: Accepted) -> Answer:
+    def told(accepted: Accepted) -> dict[str, Any]:
         if accepted.removed:
-            done = {"line": number, "status": "removed", "id": accepted.removed[0].id}
-        else:
-            record = accepted.records[0]
-            status = "updated" if record.version > 1 else "created"
-            done = {
-                "line": number,
-                "status": status,
-                "id": record.id,
-                "version": record.version,
-            }
-        return Answer(200, encode(done) + b"\n")
+            return {"status": "removed", "id": accepted.removed[0].id}
+        record = accepted.records[0]
+        status = "updated" if record.version > 1 else "created"
+        return {"status": status, "id": record.id, "version": record.version}
 
-    def refusal(rejected: Rejected) -> Answer:
-        body = {"line": number, "status": "refused", **refusal_body(rejected)}
-        return Answer(200, encode(body) + b"\n")
-
-    while True:
-        try:
-            # Writing the same rows again changes nothing, so no row binds a key.
-            done = await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
-        except Stop as stop:
-            if stop.fault.kind is not FaultKind.BUSY:
-                return _refused(number, WireFault("", stop.fault.kind.value, stop.fault.message))
-            await asyncio.sleep(_BUSY_PAUSE_S)
-        else:
-            return done.body
-
-
-def _refused(number: int, fault: WireFault) -> bytes:
-    body: dict[str, Any] = {
-        "line": number,
-        "status": "refused",
-        "reason": "invalid",
-        "field": fault.path or None,
-        "detail": fault.message,
-    }
-    return encode(body) + b"\n"
+    return await write_row(call, number, command, told)
 
 
 _KIND = "/hub/v1/tenants/{tenant}/catalogue/{kind}"
@@ -332,7 +286,7 @@ ROUTES = (
         bulk_upsert,
         "Write many items, NDJSON in and out",
         mutates=True,
-        max_body=_MAX_BULK,
+        max_body=MAX_BYTES,
         stream=True,
     ),
     Route("GET", _KIND, list_items, "Items of a kind"),

@@ -6,7 +6,8 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from orderhub.core.pools import POOL_KINDS
+from orderhub.core.adjustments import MOST_UNITS
+from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.values import Settings, Status
 from orderhub.dialects.contract import Media
 from orderhub.dialects.describing import INSTANT_SINCE_1970, Schema, members, whole
@@ -27,6 +28,7 @@ from orderhub.web.hub_api import (
     tenants,
 )
 from orderhub.web.hub_api.bodies import Name, NoSwitches
+from orderhub.web.hub_api.bulk import NDJSON
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Row
 from orderhub.web.hub_api.shapes import ORDER_MEMBERS, SUMMARY_MEMBERS
 
@@ -182,21 +184,45 @@ NEW_TENANT = msgspec.defstruct(
 )
 
 _SHORT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
-ADJUSTMENT = members(
-    {
-        "kind": _POOL_KIND,
-        "subject": _SHORT,
-        "place": {"type": "string", "maxLength": 200},
-        "by": {**whole(-(10**15), 10**15), "not": {"const": 0}},
-        "reason": _SHORT,
-    },
-    "kind",
-    "subject",
-    "by",
-    "reason",
-    additionalProperties=False,
-    description="`by` is signed; a pool that does not exist is opened.",
-)
+# Figures of pools: a whole number or the text of one; an amount of money may have decimals.
+_UNITS = r"[1-9][0-9]{0,14}"
+_MONEY = r"(?:[1-9][0-9]{0,11}(?:\.[0-9]{1,6})?|0\.[0-9]{0,5}[1-9])"
+_MOST_MONEY = 10**12 - 1
+
+
+def _figure(most: int, text: str, *, signed: bool) -> Schema:
+    """So many more, which is never 0, or how many are left."""
+    number = {**whole(-most, most), "not": {"const": 0}} if signed else whole(0, most)
+    pattern = f"^-?{text}$" if signed else f"^(?:0|{text})$"
+    return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
+
+
+def _adjustments() -> list[Schema]:
+    """What is counted, by its subject or code, and how: by so many, or as so many."""
+    counted = [kind for kind in POOL_KINDS if kind not in MONEY_KINDS]
+    found = []
+    for kinds, most, text, names in (
+        (counted, MOST_UNITS, _UNITS, ("subject", "code")),
+        (list(MONEY_KINDS), _MOST_MONEY, _MONEY, ("subject",)),
+    ):
+        for name in names:
+            for figure in ("by", "count"):
+                said: dict[str, Schema] = {
+                    "kind": {"type": "string", "enum": kinds},
+                    name: _SHORT,
+                    "place": {"type": "string", "maxLength": 200},
+                    figure: _figure(most, text, signed=figure == "by"),
+                    "reason": _SHORT,
+                }
+                required = (name, figure, "reason", *(("kind",) if kinds != counted else ()))
+                found.append(members(said, *required, additionalProperties=False))
+    return found
+
+
+ADJUSTMENT: Schema = {
+    "anyOf": _adjustments(),
+    "description": "`by` is signed, `count` is what is left; a pool that does not exist is opened.",
+}
 
 
 def _told(query: Schema | None, status: int, answer: Any, **more: Any) -> dict[str, Any]:
@@ -247,9 +273,9 @@ NOTES: dict[Any, dict[str, Any]] = {
     catalogue.bulk_upsert: _told(
         None,
         200,
-        Media(catalogue.NDJSON, answers.RESULT),
+        Media(NDJSON, answers.RESULT),
         params=_IN_KIND,
-        request=Media(catalogue.NDJSON, Row),
+        request=Media(NDJSON, Row),
         optional_body=True,
         keyed=False,  # the same rows written again change nothing
     ),
@@ -266,6 +292,14 @@ NOTES: dict[Any, dict[str, Any]] = {
     pools.list_pools: _told(_LIST_POOLS, 200, answers.page(answers.POOL)),
     pools.pool_history: _told(_POOL_HISTORY, 200, answers.page(answers.PAST_MOVE)),
     pools.adjust_pool: _told(None, 200, answers.POOL, request=ADJUSTMENT),
+    pools.bulk_adjust: _told(
+        None,
+        200,
+        Media(NDJSON, answers.COUNTED),
+        request=Media(NDJSON, ADJUSTMENT),
+        optional_body=True,
+        keyed=False,  # its rows are committed one by one
+    ),
     sandboxes.remove_sandbox: _told(None, 204, None),
     sandboxes.open_sandbox: _told(
         None,

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Any
 
 import msgspec
 
-from orderhub.core.commands import AdjustPool
+from orderhub.core.adjustments import MOST_UNITS
+from orderhub.core.commands import AdjustPool, Origin
 from orderhub.core.known import Accepted
-from orderhub.core.pools import POOL_KINDS
+from orderhub.core.money import to_micros
+from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery
-from orderhub.core.values import PoolKey
-from orderhub.dialects.contract import Answer, Call, Caller, Route
-from orderhub.dialects.wiring import encode
+from orderhub.core.values import Pool, PoolKey
+from orderhub.dialects.contract import Answer, Call, Caller, Route, Stop, WireFault
+from orderhub.dialects.wiring import decode, encode
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     Body,
     body_of,
+    converted,
     limit_of,
     refuse,
     refuse_unknown_query,
 )
+from orderhub.web.hub_api.bulk import (
+    CHUNK,
+    MAX_BYTES,
+    MAX_ROW,
+    NDJSON,
+    lines_of,
+    refused_row,
+    write_row,
+)
 from orderhub.web.hub_api.shapes import past_move_shape, pool_shape
 
 MAX_PAGE = 200
-_MAX_UNITS = 10**15
+# So many digits as `MOST_UNITS` has noughts, or as an amount may have.
+_WHOLE = re.compile(r"-?[0-9]{1,15}|-?10{15}", re.ASCII)
+_AMOUNT = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 _MOVE_CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 _LIST = frozenset({"kind", "subject", "limit", "cursor"})
 _HISTORY = frozenset({"kind", "subject", "place", "limit", "cursor"})
@@ -34,12 +50,18 @@ Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class Adjustment(Body, frozen=True, kw_only=True):
-    """`by` is signed; a pool that does not exist is opened. `reason` is kept in the pool's history."""
+    """One pool counted anew; one that does not exist is opened. `reason` is kept in its history.
 
-    kind: Short
-    subject: Short
+    subject, code  what is counted: by its name in pools, or by the code of an item
+    by, count      so many more (signed), or how many are left: whole units, of a balance an amount
+    """
+
+    kind: Short = "stock"
+    subject: Short | None = None
+    code: Short | None = None
     place: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    by: Annotated[int, msgspec.Meta(ge=-_MAX_UNITS, le=_MAX_UNITS)]
+    by: int | str | None = None
+    count: int | str | None = None
     reason: Short
 
 
@@ -110,29 +132,116 @@ def _after(call: Call) -> tuple[int, int] | None:
 
 @guarded("pools")
 async def adjust_pool(call: Call, who: Caller) -> Answer:
-    """Count more or fewer units, with a reason."""
+    """Count more or fewer units, or say how many are left, with a reason."""
     tenant = await tenant_in_path(call, who)
-    given = body_of(call, Adjustment)
-    if not given.by:
-        raise refuse("by", "by is a whole number of units, not 0")
+    command = _command(origin_in(call, who, tenant.id), body_of(call, Adjustment))
 
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(pool_shape(accepted.result)))
 
-    command = AdjustPool(
-        origin=origin_in(call, who, tenant.id),
-        kind=_kind(given.kind),
-        subject=given.subject,
+    return await call.submit(command, answer)
+
+
+def _command(origin: Origin, given: Adjustment) -> AdjustPool:
+    """The command of an adjustment. Raises Stop for one that names nothing or says nothing."""
+    kind = _kind(given.kind)
+    for one, other, said in (
+        ("subject", "code", (given.subject, given.code)),
+        ("by", "count", (given.by, given.count)),
+    ):
+        if said.count(None) == 2:
+            raise refuse(one, f"{one} or {other} is required", "missing")
+        if None not in said:
+            raise refuse(other, f"either {one} or {other}, not both")
+    if given.code and kind in MONEY_KINDS:
+        raise refuse("code", f"a pool of kind {kind} has a subject, no code")
+    by = 0 if given.by is None else _units(kind, given.by, "by")
+    if given.by is not None and not by:
+        raise refuse("by", "by is not 0")
+    return AdjustPool(
+        origin=origin,
+        kind=kind,
+        subject=given.subject or "",
+        code=given.code or "",
         place=given.place,
-        by=given.by,
+        by=by,
+        count=None if given.count is None else _units(kind, given.count, "count"),
         reason=given.reason,
     )
-    return await call.submit(command, answer)
+
+
+def _units(kind: str, said: int | str, name: str) -> int:
+    """In the pool's own units: millionths of a balance."""
+    is_money = kind in MONEY_KINDS
+    text = said if isinstance(said, str) else f"{said:d}" if abs(said) <= MOST_UNITS else ""
+    form = (_AMOUNT if is_money else _WHOLE).fullmatch(text)
+    if form is None or (name == "count" and text.startswith("-")):
+        what = "an amount such as 1000.00" if is_money else f"a whole number, at most {MOST_UNITS}"
+        raise refuse(name, f"{name} is {what}{', not below 0' if name == 'count' else ''}")
+    return to_micros(Decimal(text)) if is_money else int(text)
+
+
+@guarded("pools")
+async def bulk_adjust(call: Call, who: Caller) -> Answer:
+    """An adjustment a line (NDJSON), one result a line out; rows with `count` may be sent again."""
+    tenant = await tenant_in_path(call, who)
+    results: list[bytes] = []
+    chunk: list[AdjustPool | WireFault] = []
+    origin = origin_in(call, who, tenant.id)
+    async for line in lines_of(call.stream()):
+        chunk.append(_row(line, origin))
+        if len(chunk) == CHUNK:
+            results += await _write(call, chunk, len(results))
+            chunk = []
+    results += await _write(call, chunk, len(results))
+    return Answer(200, b"".join(results), (), NDJSON)
+
+
+def _row(line: bytes, origin: Origin) -> AdjustPool | WireFault:
+    if len(line) > MAX_ROW:
+        return WireFault("", "length", f"a row of more than {MAX_ROW} bytes")
+    try:
+        return _command(origin, converted(decode(line), Adjustment))
+    except Stop as stop:
+        faults = stop.fault.faults
+        return faults[0] if faults else WireFault("", "type", stop.fault.message)
+
+
+async def _write(call: Call, rows: list[AdjustPool | WireFault], done: int) -> list[bytes]:
+    # Started in the order of the rows, so that they enter the queue in it.
+    return await asyncio.gather(
+        *(_write_one(call, row, done + index + 1) for index, row in enumerate(rows))
+    )
+
+
+async def _write_one(call: Call, row: AdjustPool | WireFault, number: int) -> bytes:
+    if isinstance(row, WireFault):
+        return refused_row(number, row)
+    return await write_row(call, number, row, _told)
+
+
+def _told(accepted: Accepted) -> dict[str, Any]:
+    pool: Pool = accepted.result
+    status = "opened" if accepted.opened else "adjusted" if accepted.moves else "unchanged"
+    shown = pool_shape(pool)
+    return {"status": status, **{name: shown[name] for name in _RESULT}}
+
+
+_RESULT = ("kind", "subject", "place", "available")
 
 
 _POOLS = "/hub/v1/tenants/{tenant}/pools"
 
 ROUTES = (
+    Route(
+        "POST",
+        f"{_POOLS}:bulk",
+        bulk_adjust,
+        "Adjust many pools, NDJSON in and out",
+        mutates=True,
+        max_body=MAX_BYTES,
+        stream=True,
+    ),
     Route("GET", _POOLS, list_pools, "Stock, seats, coupons, balances"),
     Route("GET", f"{_POOLS}/history", pool_history, "Why a pool holds what it holds"),
     Route(

@@ -10,6 +10,7 @@ import msgspec
 
 from orderhub.core.ids import line_uid
 from orderhub.core.money import plain
+from orderhub.core.pools import MONEY_KINDS, stated
 from orderhub.core.queries import PastMove
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
 from orderhub.dialects.contract import Stop
@@ -173,7 +174,7 @@ def event_shape(event: Event) -> dict[str, Any]:
 def past_move_shape(past: PastMove) -> dict[str, Any]:
     return {
         "kind": past.move.kind,
-        "units": past.move.units,
+        "units": units_shape(past.move.key.kind, past.move.units),
         "order": past.order_uid or None,
         "line_no": past.move.line_no or None,
         "reason": past.move.reason or None,
@@ -186,7 +187,7 @@ def move_shape(move: Move) -> dict[str, Any]:
     return {
         "pool": {"kind": move.key.kind, "subject": move.key.subject, "place": move.key.place},
         "kind": move.kind,
-        "units": move.units,
+        "units": units_shape(move.key.kind, move.units),
         "line_no": move.line_no or None,
         "reason": move.reason or None,
     }
@@ -197,12 +198,16 @@ def pool_shape(pool: Pool) -> dict[str, Any]:
         "kind": pool.key.kind,
         "subject": pool.key.subject,
         "place": pool.key.place,
-        "opening": pool.opening,
-        "adjusted": pool.adjusted,
-        "drawn": pool.drawn,
-        "returned": pool.returned,
-        "available": pool.available,
+        **{name: units_shape(pool.key.kind, getattr(pool, name)) for name in POOL_FIGURES},
     }
+
+
+POOL_FIGURES = ("opening", "adjusted", "drawn", "returned", "available")
+
+
+def units_shape(kind: str, units: int) -> int | str:
+    """What a pool of this kind counts: whole units, or an amount of money as a text."""
+    return stated(kind, units) if kind in MONEY_KINDS else units
 
 
 def settings_shape(settings: Settings) -> dict[str, Any]:

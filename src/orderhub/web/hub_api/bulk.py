@@ -1,0 +1,72 @@
+"""Bulk loads: NDJSON in, one result a line out, in the same order. A bad row never stops the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from orderhub.core.commands import Command
+from orderhub.core.known import Accepted
+from orderhub.core.refusals import Rejected
+from orderhub.dialects.contract import Answer, Call, FaultKind, Stop, WireFault, malformed
+from orderhub.dialects.wiring import encode
+from orderhub.web.hub_api.wording import refusal_body
+
+NDJSON = "application/x-ndjson"
+MAX_BYTES = 32 * 1024 * 1024
+MAX_ROW = 256 * 1024
+# So many rows are on their way at a time: small chunks enter behind the orders that wait.
+CHUNK = 64
+_BUSY_PAUSE_S = 0.05
+
+
+async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines that are not blank. Raises Stop for one that never ends."""
+    rest = b""
+    async for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            if line.strip():
+                yield line
+        if len(rest) > MAX_ROW:
+            raise malformed(f"a line of more than {MAX_ROW} bytes")
+    if rest.strip():
+        yield rest
+
+
+async def write_row(
+    call: Call, number: int, command: Command, told: Callable[[Accepted], dict[str, Any]]
+) -> bytes:
+    """The result of one row's command, in words of its own; while the hub is busy the row waits."""
+
+    def answer(accepted: Accepted) -> Answer:
+        return Answer(200, encode({"line": number, **told(accepted)}) + b"\n")
+
+    def refusal(rejected: Rejected) -> Answer:
+        body = {"line": number, "status": "refused", **refusal_body(rejected)}
+        return Answer(200, encode(body) + b"\n")
+
+    while True:
+        try:
+            # A load is sent again from its beginning, so no row binds a key.
+            done = await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
+        except Stop as stop:
+            if stop.fault.kind is not FaultKind.BUSY:
+                fault = WireFault("", stop.fault.kind.value, stop.fault.message)
+                return refused_row(number, fault)
+            await asyncio.sleep(_BUSY_PAUSE_S)
+        else:
+            return done.body
+
+
+def refused_row(number: int, fault: WireFault) -> bytes:
+    """The result of a row that has the wrong shape."""
+    body: dict[str, Any] = {
+        "line": number,
+        "status": "refused",
+        "reason": "invalid",
+        "field": fault.path or None,
+        "detail": fault.message,
+    }
+    return encode(body) + b"\n"
