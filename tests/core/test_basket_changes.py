@@ -3,6 +3,8 @@
 from decimal import Decimal as D
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orderhub.core.commands import Action
 from orderhub.core.commissions import Shop
@@ -10,7 +12,7 @@ from orderhub.core.coupons import Coupon, CouponChoice, CouponClaim, CouponKind
 from orderhub.core.known import Accepted
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import LineKind, Order, Status
+from orderhub.core.values import LineKind, Order, PoolKey, Status
 from tests.core.basket_builders import (
     NOON,
     World,
@@ -21,6 +23,7 @@ from tests.core.basket_builders import (
     placed,
     units,
 )
+from tests.support.examples import examples
 
 DAY = 86_400_000_000
 BALANCE = {"payment": {"way": "balance"}}
@@ -264,3 +267,116 @@ def test_a_free_order_needs_no_balance() -> None:
     decision = world.decide(change(order, Action.PAY, **BALANCE))
     assert isinstance(decision, Accepted)
     assert units(decision.moves, "draw") == 0
+
+
+# --- figures follow refunds
+
+
+def world_with_a_generous_inviter() -> World:
+    """One who brings buyers gets 33 %, the seller 80 % of the rest."""
+    return World(
+        Shop(seller_percent=80),
+        User(id=1000, group_id=1, inviter_id=7),
+        User(id=7, group_id=3, is_distributor=True),
+        User(id=15, group_id=1),
+        UserGroup(id=3, share_reward=33),
+    )
+
+
+def refund(world: World, order: Order, **refund: object) -> Order:
+    return placed(world.decide(change(order, Action.REFUND_PART, refund=refund)))
+
+
+def credited(world: World) -> tuple[D, D]:
+    """What the inviter and the seller have."""
+    held = (world.available("balance", f"user:{user}") for user in (7, 15))
+    inviter, seller = (D(units) / 1_000_000 for units in held)
+    return inviter, seller
+
+
+@pytest.mark.parametrize(
+    ("given_back", "inviter", "seller"),
+    [
+        ({"amount": "197"}, "0.33", "0.53"),  # one yuan of 198 is kept
+        ({"lines": {"1": 1}}, "32.67", "53.06"),  # one shirt of two
+    ],
+)
+def test_shares_are_worked_out_of_what_was_kept(
+    given_back: dict[str, object], inviter: str, seller: str
+) -> None:
+    world = world_with_a_generous_inviter()
+    order = moved(world, placed(world.decide(basket((188, 2)))), Action.PAY)
+    moved(world, refund(world, order, **given_back), Action.SHIP, Action.COMPLETE)
+    assert credited(world) == (D(inviter), D(seller))
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.sampled_from(({"lines": {"1": 1}}, {"lines": {"1": 2}})),
+        st.integers(1, 29_700).map(lambda fen: {"amount": f"{D(fen) / 100}"}),
+    ),
+    max_size=6,
+)
+
+
+@examples(150, shrink=True)
+@given(st.lists(st.integers(0, 100), min_size=3, max_size=3), STEPS, STEPS)
+def test_nobody_is_credited_more_than_a_share_of_what_was_kept(
+    percents: list[int], before: list[dict], after: list[dict]
+) -> None:
+    share, parent, seller = percents
+    world = World(
+        Shop(seller_percent=seller),
+        User(id=1000, inviter_id=7),
+        User(id=7, group_id=3, inviter_id=8, is_distributor=True),
+        User(id=8, is_distributor=True),
+        User(id=15),
+        UserGroup(id=3, share_reward=share, parent_reward=parent),
+    )
+    order = moved(world, placed(world.decide(basket((188, 3)))), Action.PAY, Action.SHIP)
+    for steps, ends in ((before, True), (after, False)):
+        for step in steps:
+            decision = world.decide(change(order, Action.REFUND_PART, refund=step))
+            order = order if isinstance(decision, Rejected) else decision.order
+        if ends and order.status is not Status.REFUNDED:
+            order = moved(world, order, Action.COMPLETE)
+        kept = order.paid - order.refunded
+        held = [D(world.available("balance", f"user:{user}")) / 1_000_000 for user in (7, 8, 15)]
+        assert held[0] <= kept * share / 100
+        assert held[1] <= kept * parent / 100
+        assert sum(held) <= kept
+        rewards = [world.doc("user", user) for user in (7, 8, 15)]
+        assert held == [D(0) if user is None else user.total_reward for user in rewards]
+        if order.status is Status.REFUNDED:
+            assert held == [0, 0, 0]
+            break
+
+
+def test_a_refund_after_completion_takes_back_what_was_earned_from_it() -> None:
+    world = world_with_a_generous_inviter()
+    order = moved(
+        world, placed(world.decide(basket((188, 2)))), Action.PAY, Action.SHIP, Action.COMPLETE
+    )
+    assert credited(world) == (D("65.34"), D("106.12"))
+    order = refund(world, order, amount="99")
+    assert credited(world) == (D("32.67"), D("53.06"))
+    whole = world.decide(change(order, Action.REFUND))
+    assert isinstance(whole, Accepted)
+    assert credited(world) == (0, 0)
+    assert world.doc("user", 7).total_reward == 0
+    taken = {r.doc.role: r.doc.amount for r in whole.records if r.kind == "commission"}
+    assert taken == {"share": D("-32.67"), "seller": D("-53.06")}
+
+
+def test_what_the_earner_has_spent_is_noted_and_the_buyer_gets_his_money_all_the_same() -> None:
+    world = world_with_a_generous_inviter()
+    order = moved(
+        world, placed(world.decide(basket((188, 2)))), Action.PAY, Action.SHIP, Action.COMPLETE
+    )
+    spent = world.known.pool(PoolKey(1, "balance", "user:7"))
+    assert spent is not None
+    spent.drawn += 60_000_000
+    refunded = placed(world.decide(change(order, Action.REFUND)))
+    assert refunded.refunded == refunded.paid
+    assert credited(world) == (0, 0)
+    assert refunded.doc.business["commissions_owed"] == {"7": D(60)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ class HubUnderTest:
         whole: dict[str, Any] = await self._operate("GET", f"/hub/v1/orders/{uid}")
         return whole
 
-    async def pool(self, tenant: str, kind: str, subject: str, place: str | None = None) -> int:
-        """What is left of a pool, over all places or at one."""
+    async def pool(self, tenant: str, kind: str, subject: str, place: str | None = None) -> Decimal:
+        """What is left of a pool, over all places or at one: units, or an amount of money."""
         answer = await self.client.get(
             f"/hub/v1/tenants/{tenant}/pools",
             params={"kind": kind, "subject": subject},
@@ -97,12 +98,14 @@ class HubUnderTest:
         )
         assert answer.status_code == 200, answer.text
         items = answer.json()["items"]
-        return sum(each["available"] for each in items if place in (None, each["place"]))
+        found = [each["available"] for each in items if place in (None, each["place"])]
+        return sum(map(Decimal, found), Decimal(0))
 
     async def adjust(
-        self, tenant: str, kind: str, subject: str, place: str, by: int, reason: str = "test"
+        self, tenant: str, kind: str, subject: str, place: str, by: Any, reason: str = "test"
     ) -> Any:
-        body = {"kind": kind, "subject": subject, "place": place, "by": by, "reason": reason}
+        units = str(by) if isinstance(by, Decimal) else by
+        body = {"kind": kind, "subject": subject, "place": place, "by": units, "reason": reason}
         return await self._operate("POST", f"/hub/v1/tenants/{tenant}/pools/adjust", body)
 
 

@@ -355,13 +355,15 @@ async def test_pools_are_paged_and_adjusted_within_their_law(tmp_path: Path) -> 
 
 async def test_pools_with_odd_names_are_paged_too(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
-        names = [("a|b", "c"), ("a", "b|c"), ("7.", ".x"), ("货", "仓")]
-        for subject, place in names:
-            body = {"kind": "rooms", "subject": subject, "place": place, "by": 1, "reason": "count"}
+        places = ["b|c", ".x", "7.", "仓"]
+        for number, code in enumerate(places, 500):
+            assert (await put(hub, f"warehouses/{number}", {"code": code})).is_success
+            body = {"subject": "product:188", "place": code, "by": 1, "reason": "count"}
             assert (await hub.post(f"{BASE}/pools/adjust", body, headers=AS_SHOP)).is_success
+        names = [("product:188", place) for place in ("MAIN", *places)]
         seen, cursor = [], ""
         while cursor is not None and len(seen) <= len(names):
-            query = {"kind": "rooms", "limit": 1, "cursor": cursor}
+            query = {"subject": "product:188", "limit": 1, "cursor": cursor}
             page = (await hub.get(f"{BASE}/pools", params=query, headers=AS_SHOP)).json()
             seen += [(each["subject"], each["place"]) for each in page["items"]]
             cursor = page["next_cursor"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -461,10 +462,10 @@ async def test_an_order_goes_from_unpaid_to_completed_and_pays_its_commissions_o
     reward = (await call(hub, "/api/user/detail", None, user(1011)))["data"]["total_reward"]
     assert await call(hub, "/api/order/finish", body, own) == {"code": 0, "msg": "订单已完成"}
     assert told(await call(hub, "/api/order/finish", body, own)) == NOT_OPERABLE
-    assert await hub.pool("shop", "balance", "user:1011") == earned + 8_990_000
+    assert await hub.pool("shop", "balance", "user:1011") == earned + Decimal("8.99")
     inviter = (await call(hub, "/api/user/detail", None, user(1011)))["data"]
     assert inviter["total_reward"] == reward + 899
-    assert inviter["balance"] * 10_000 == earned + 8_990_000
+    assert inviter["balance"] == 100 * (earned + Decimal("8.99"))
     done = await show(hub, order)
     assert (done["status"], done["finished_time"] > 0) == (3, True)
     assert order["order_id"] in await _numbers(hub, "finished", own)
