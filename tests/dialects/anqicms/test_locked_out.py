@@ -57,7 +57,7 @@ async def test_a_user_who_is_locked_out_is_anonymous_at_once(hub):
         {
             "kind": "balance",
             "subject": f"user:{number}",
-            "by": 1_000_000_000,
+            "by": "1000.00",
             "reason": "t",
         },
     )
