@@ -11,6 +11,7 @@ from orderhub.core.baskets import GoodsBasket
 from orderhub.core.carts import CartItem, holder_of_user, keys_of
 from orderhub.core.commands import (
     Action,
+    AdjustPool,
     ChangeOrder,
     Command,
     Numbering,
@@ -39,6 +40,11 @@ def _cart_order(row: int) -> PlaceOrder:
 def _cart_row(row: int, product: int, quantity: int) -> RecordChange:
     item = CartItem(id=row, holder=HOLDER, product_id=product, quantity=quantity)
     return RecordChange(kind="cart_item", id=row, doc=item, keys=keys_of(item))
+
+
+def _adjust(product: int, units: int, place: str, is_count: bool) -> AdjustPool:
+    said = {"by": 0, "count": abs(units)} if is_count else {"by": units}
+    return world.adjust(subject=f"product:{product}", place=place, **said)
 
 
 def _product(
@@ -87,16 +93,11 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         NUMBERINGS,
     ),
     st.builds(
-        lambda number, by, place: world.adjust(by, f"product:{number}", place),
+        _adjust,
         PRODUCTS,
         st.integers(-6, 6),
-        st.sampled_from(("A", "A", "B")),
-    ),
-    st.builds(
-        lambda number, count, place: world.adjust(0, f"product:{number}", place, count=count),
-        PRODUCTS,
-        st.integers(0, 6),
-        st.sampled_from(("A", "B", "C")),  # there is no C
+        st.sampled_from(("A", "A", "B", "C")),  # there is no C
+        st.booleans(),
     ),
     st.builds(
         _change,
