@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from orderhub.app import build
+from orderhub.cli.server import uvicorn_config
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.known import Accepted
 from orderhub.intake.intake import Intake
@@ -17,6 +18,7 @@ from orderhub.intake.outcome import Outcome, Waiting
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
+from orderhub.web.edge import limits_of, raise_file_limit
 
 
 class FloorIntake:
@@ -65,17 +67,8 @@ def main(arguments: list[str]) -> None:
     hub = build(settings, ledger=ledger, intake=intake)
     gc.collect()
     gc.freeze()  # as `orderhub serve` does
-    uvicorn.run(
-        hub.app,
-        host="127.0.0.1",
-        port=int(port),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        backlog=4096,
-    )
+    limits = limits_of(settings, raise_file_limit())
+    uvicorn.Server(uvicorn_config(hub, settings, limits)).run()
 
 
 if __name__ == "__main__":

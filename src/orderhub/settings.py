@@ -40,9 +40,9 @@ def _web_address(value: str) -> str:
 def _addresses(value: str) -> str:
     try:
         for each in filter(None, map(str.strip, value.split(","))):
-            ipaddress.ip_address(each)
+            ipaddress.ip_network(each)
     except ValueError:
-        return "IP addresses with commas between them"
+        return "IP addresses or networks with commas between them"
     return ""
 
 
@@ -63,7 +63,9 @@ class ProgramSettings:
         "key that encrypts stored secrets (any long random text); needed once such secrets exist",
     )
     trusted_proxies: str = _setting(
-        "", "comma-separated addresses whose X-Forwarded-* headers are believed", _addresses
+        "",
+        "comma-separated addresses or networks whose X-Forwarded-For, -Host and -Proto are believed",
+        _addresses,
     )
     queue_limit: int = _setting(
         2_000, "commands that may wait; beyond it callers are told busy", _within(1, _MANY)
@@ -73,6 +75,24 @@ class ProgramSettings:
     )
     max_body_bytes: int = _setting(
         1_048_576, "largest request body, where a route sets no other", _within(1, _MANY)
+    )
+    max_connections: int = _setting(
+        0,
+        "connections at most, the rest are refused at once; 0 = as the limit of open files allows, up to 16384",
+        _within(0, _MANY),
+    )
+    head_timeout_s: int = _setting(
+        10, "seconds until the head of a request must be complete", _within(1, 3_600)
+    )
+    body_timeout_s: int = _setting(
+        30,
+        "seconds without a byte after which a body that is sent, or an answer that is read, is given up",
+        _within(1, 3_600),
+    )
+    keep_alive_s: int = _setting(
+        75,
+        "seconds that an idle connection stays open: longer than a proxy before the hub keeps its own",
+        _within(1, 86_400),
     )
     key_retention_days: int = _setting(
         7, "days that Idempotency-Key answers are kept", _within(1, 36_500)

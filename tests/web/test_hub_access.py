@@ -9,6 +9,7 @@ import pytest
 
 from orderhub.core.refusals import Reason
 from orderhub.dialects.contract import FaultKind, Route
+from orderhub.web import edge
 from orderhub.web.hub_api import HUB, wording
 from orderhub.web.hub_api.access import OPERATOR, SCOPES, Guard
 from orderhub.web.hub_api.catalogue_kinds import KINDS
@@ -156,7 +157,7 @@ async def test_a_limit_is_told_with_every_answer_and_kept(tmp_path: Path) -> Non
 
 def test_every_problem_is_documented() -> None:
     documented = set(re.findall(r"(?m)^### `?(\w+)`?$", (ROOT / "docs/problems.md").read_text()))
-    named = {each.value for each in (*Reason, *FaultKind)}
+    named = {each.value for each in (*Reason, *FaultKind)} | {each.kind for each in edge.TOLD}
     assert documented == named
     assert wording.TYPES == "/docs/problems#"
 
@@ -168,6 +169,8 @@ def test_the_documented_status_of_each_problem_is_the_real_one() -> None:
         assert sections[reason.value] == str(wording.status_of(reason)), reason
     for kind in FaultKind:
         assert sections[kind.value] == str(wording.status_of(kind)), kind
+    for told in edge.TOLD:
+        assert sections[told.kind] == str(told.status), told
 
 
 def test_the_documented_filters_are_the_real_ones() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gc
 import secrets
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import typer
 import uvicorn
@@ -24,6 +26,7 @@ from orderhub.ledger.database import ServeLock
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web import logs
+from orderhub.web.edge import Edge, Limits, limits_of, raise_file_limit
 from orderhub.web.port import Cipher
 
 _DEMO_DATABASE = "orderhub-demo.sqlite"
@@ -44,8 +47,9 @@ def serve(settings: ProgramSettings) -> None:
 
     Raises DatabaseRefused, and SettingRefused where it cannot listen.
     """
+    limits = limits_of(settings, raise_file_limit())
     with _claimed(settings) as (claimed, listener):
-        _serve(claimed, listener)
+        _serve(claimed, listener, limits)
 
 
 @contextmanager
@@ -77,28 +81,31 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(
-    settings: ProgramSettings, listener: socket.socket, ready: Callable[[], None] | None = None
+    settings: ProgramSettings,
+    listener: socket.socket,
+    limits: Limits,
+    ready: Callable[[], None] | None = None,
 ) -> None:
     logs.configure(settings.log_level)
     hub = build(settings)
     # What is built by now stays for good: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    _run(hub, settings, listener, ready)
+    _run(hub, settings, listener, limits, ready)
 
 
-def _run(
-    hub: Hub,
-    settings: ProgramSettings,
-    listener: socket.socket,
-    ready: Callable[[], None] | None,
-) -> None:
-    config = uvicorn.Config(
+def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvicorn.Config:
+    """How uvicorn serves the hub: none of its defaults that would undo a setting of ours."""
+    return uvicorn.Config(
         hub.app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        # uvicorn only ever calls it to make a protocol.
+        http=cast(type[asyncio.Protocol], Edge(limits, hub.metrics)),
+        ws="none",
+        proxy_headers=False,  # whom to believe is ORDERHUB_TRUSTED_PROXIES: see web/proxies.py
+        workers=1,
         lifespan="on",
         access_log=False,
         log_config=None,
@@ -106,7 +113,16 @@ def _run(
         timeout_graceful_shutdown=_LEAVE_WITHIN_S,
         backlog=_BACKLOG,
     )
-    server = uvicorn.Server(config)
+
+
+def _run(
+    hub: Hub,
+    settings: ProgramSettings,
+    listener: socket.socket,
+    limits: Limits,
+    ready: Callable[[], None] | None,
+) -> None:
+    server = uvicorn.Server(uvicorn_config(hub, settings, limits))
 
     # Once uvicorn has finished what waited, it sends itself the signal again: an order that was
     # carried out is no failure, so it does not end the process a second time.
@@ -143,6 +159,7 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
         rate_limits=False,
         errors_in_detail=True,
     )
+    limits = limits_of(asked, raise_file_limit())
     with _claimed(asked) as (settings, listener):
         secret_key = _demo_files(url, data, keep=keep)
 
@@ -151,7 +168,7 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
             for command in curl_commands(find_dialects(), settings.public_url):
                 typer.echo(f"{command}\n")
 
-        _serve(dataclasses.replace(settings, secret_key=secret_key), listener, announce)
+        _serve(dataclasses.replace(settings, secret_key=secret_key), listener, limits, announce)
 
 
 def _demo_files(url: str, data: Path, *, keep: bool) -> str:

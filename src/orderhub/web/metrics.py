@@ -51,6 +51,13 @@ class Metrics:
         self.retries = Counter(
             "orderhub_batch_retries", "Batches tried again", registry=self.registry
         )
+        self.edge_refusals = Counter(
+            "orderhub_edge_refusals",
+            "Connections ended before a request became a call",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.connections = Gauge("orderhub_connections", "Open connections", registry=self.registry)
         self.queue_depth = Gauge(
             "orderhub_queue_depth", "Commands that wait", registry=self.registry
         )
