@@ -187,18 +187,38 @@ class Hub(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the client called, as far as a trusted proxy says it.
+
+    scheme    `http` or `https`, or empty
+    host      a name or an address, with a port where the client gave one, or empty
+    """
+
+    scheme: str = ""
+    host: str = ""
+
+    @property
+    def base_url(self) -> str:
+        """What links begin with, or empty. A proxy that names a host alone serves https."""
+        return f"{self.scheme or 'https'}://{self.host}" if self.host else ""
+
+
+UNTOLD = Called()
+
+
 class Call:
     """One request, as the web layer hands it to a handler."""
 
     __slots__ = (
-        "_base_url",
-        "_headers",
         "_query",
         "_stream",
         "body",
+        "called",
         "caller",
         "client",
         "dialect",
+        "headers",
         "hub",
         "method",
         "notes",
@@ -228,16 +248,16 @@ class Call:
         request_id: str = "",
         received_at: int = 0,
         stream: AsyncIterator[bytes] | None = None,
-        base_url: str = "",
+        called: Called = UNTOLD,
     ) -> None:
-        self._base_url = base_url
+        self.called = called
         self._stream = stream
         self.hub = hub
         self.dialect = dialect
         self.method = method
         self.path = path
         self.query_string = query_string
-        self._headers = headers or {}
+        self.headers = headers or {}  # by lower-case name
         self._query: dict[str, str] | None = None
         self.body = body
         self.params = params or {}
@@ -254,7 +274,7 @@ class Call:
 
     def header(self, name: str, default: str = "") -> str:
         """A header by its lower-case name."""
-        return self._headers.get(name, default)
+        return self.headers.get(name, default)
 
     def explain(self, cause: Rejected | Fault) -> None:
         """Note why the call is refused: see Why. Whoever words a refusal by hand calls this beside it."""
@@ -274,7 +294,18 @@ class Call:
     @property
     def base_url(self) -> str:
         """The base of links in answers: the hub's public URL, or what a trusted proxy says it was called by."""
-        return self._base_url or self.hub.public_url
+        return self.called.base_url or self.hub.public_url
+
+    @property
+    def host(self) -> str:
+        """What the client called, perhaps with a port: what a trusted proxy says, else the Host header."""
+        return self.called.host or self.header("host")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client came by https: what a trusted proxy says, else what the hub's public URL does."""
+        scheme = self.called.scheme or self.base_url.partition(":")[0]
+        return scheme.lower() == "https"
 
     @property
     def query(self) -> dict[str, str]:
@@ -321,7 +352,7 @@ class Call:
 
     def as_dry_run(self) -> Call:
         """The same call, of whose command nothing is kept: for operations that only preview."""
-        headers = {name: each for name, each in self._headers.items() if name != "idempotency-key"}
+        headers = {name: each for name, each in self.headers.items() if name != "idempotency-key"}
         preview = Call(
             hub=self.hub,
             dialect=self.dialect,
@@ -334,7 +365,7 @@ class Call:
             client=self.client,
             request_id=self.request_id,
             received_at=self.received_at,
-            base_url=self._base_url,
+            called=self.called,
         )
         preview.caller, preview.notes, preview.planned = self.caller, self.notes, self.planned
         preview.spelling = self.spelling

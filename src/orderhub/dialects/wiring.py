@@ -118,6 +118,13 @@ def curl(url: str, *more: str) -> str:
     return shlex.join(("curl", "-s", url, *more))
 
 
+def set_cookie(call: Call, name: str, value: str, life_s: int) -> tuple[str, str]:
+    """The header that sets a cookie: out of reach for scripts and other sites, and behind https for https alone."""
+    secure = "; Secure" if call.is_secure else ""
+    text = f"{name}={value}; Path=/; Max-Age={life_s}; HttpOnly; SameSite=Lax{secure}"
+    return "Set-Cookie", text
+
+
 def bearer(call: Call) -> str:
     """The token of an `Authorization: Bearer` header, or empty."""
     scheme, _, token = call.header("authorization").partition(" ")

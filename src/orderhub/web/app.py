@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
@@ -34,13 +34,17 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 _JSON = "application/json"
 _LONGEST_DETAIL = 1_000
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
     (b"cache-control", b"no-store"),
 ]
+_IN_PATHS = "/:@!$&'()*+,;=~"
+# Of two of these a proxy may have looked at one and the hub at the other. Any other field that comes
+# twice is a list, in the order it came.
+_ONCE = frozenset({"host", "authorization", "idempotency-key", "hub-dry-run", "content-type"})
 
 
 class Disconnected(Exception):
@@ -67,7 +71,6 @@ class HubApp:
         self._settings = settings
         self._start = start
         self._stop = stop
-        self._proxies = {p.strip() for p in settings.trusted_proxies.split(",") if p.strip()}
         self._log = structlog.get_logger("orderhub.web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,11 +100,10 @@ class HubApp:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         method, path = scope["method"], scope["path"]
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers, twice = _headers(scope["headers"])
+        client, called = self.port.proxies.behind(_client(scope), headers)
         request_id = uuid4().hex
-        match = self.router.find(method, path)
+        match = self.router.find(method, _raw_path(scope))
         dialect = match.dialect or self._fallback
         call = Call(
             hub=self.port,
@@ -111,13 +113,16 @@ class HubApp:
             query_string=scope.get("query_string", b"").decode("latin-1"),
             headers=headers,
             params=match.params,
-            client=self._client_behind_proxy(scope, headers),
-            base_url=self._called_by(scope, headers),
+            client=client,
+            called=called,
             request_id=request_id,
             received_at=time.time_ns() // 1000,
         )
         try:
-            answer = await self._answer(call, match.route, match.allowed, receive)
+            if twice:
+                answer = self._refuse_twice(call, twice)
+            else:
+                answer = await self._answer(call, match.route, match.allowed, receive)
         except Disconnected:
             return
         except Dropped:
@@ -196,18 +201,35 @@ class HubApp:
             answer = msgspec.structs.replace(answer, headers=(*answer.headers, retry))
         return answer
 
-    def _client_behind_proxy(self, scope: Scope, headers: dict[str, str]) -> str:
-        client = _client(scope)
-        if client in self._proxies and "x-forwarded-for" in headers:
-            return headers["x-forwarded-for"].rpartition(",")[2].strip()
-        return client
+    def _refuse_twice(self, call: Call, name: str) -> Answer:
+        """HTTP 400 at every door: a door's words may come with 200, which a proxy would take for success."""
+        kind = FaultKind.KEY_INVALID if name == "idempotency-key" else FaultKind.MALFORMED
+        answer = self._fault(call, Fault(kind, f"{name.title()} is given more than once"))
+        return msgspec.structs.replace(answer, status=400)
 
-    def _called_by(self, scope: Scope, headers: dict[str, str]) -> str:
-        """What a trusted proxy says the client called; empty = no proxy, or none that is believed."""
-        host = headers.get("x-forwarded-host", "").rpartition(",")[2].strip()
-        scheme = headers.get("x-forwarded-proto", "https").rpartition(",")[2].strip().lower()
-        usable = _HOST.fullmatch(host) and scheme in ("http", "https")
-        return f"{scheme}://{host}" if usable and _client(scope) in self._proxies else ""
+
+def _headers(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], str]:
+    """The headers by name, and the name of one that is given twice and must not be."""
+    fields = list(fields)
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields}
+    if len(headers) == len(fields):
+        return headers, ""
+    headers, twice = {}, ""
+    for raw_name, raw_value in fields:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name not in headers:
+            headers[name] = value
+        elif name in _ONCE:
+            twice = name
+        else:
+            headers[name] += ("; " if name == "cookie" else ", ") + value
+    return headers, twice
+
+
+def _raw_path(scope: Scope) -> str:
+    """The path as it was sent; a server need not tell it."""
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else quote(scope["path"], safe=_IN_PATHS)
 
 
 def _client(scope: Scope) -> str:

@@ -34,6 +34,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web.faults import Faults, Step, met_by, plan_of, without_one
 from orderhub.web.metrics import Metrics
+from orderhub.web.proxies import TrustedProxies
 
 T = TypeVar("T")
 
@@ -132,6 +133,7 @@ class HubPort:
         self.dialects = dialects
         self.is_ready = False  # once orders are taken, until the hub begins to leave
         self.public_url = settings.public_url.rstrip("/")
+        self.proxies = TrustedProxies(settings.trusted_proxies)
         self.rate_limits = settings.rate_limits
         self._explains_all = settings.errors_in_detail
         # A repeat is looked for no longer than what it repeats is kept.

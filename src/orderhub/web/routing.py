@@ -1,10 +1,15 @@
-"""Which dialect and route a request belongs to. Exact paths are one look-up; patterns are tried after."""
+"""Which dialect and route a request belongs to. Exact paths are one look-up; patterns are tried after.
+
+Paths are matched as they were sent, escapes and all, as a rule in a proxy before the hub matches them: `%6f` is no `o`
+here and `%2f` no slash. Only what stands for a parameter is unescaped, after it was found.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from orderhub.dialects.contract import Dialect, Route
 
@@ -62,6 +67,7 @@ class Router:
         return methods
 
     def find(self, method: str, path: str) -> Match:
+        """The route of a path as it was sent, without its query."""
         found = self._known.get((method, path))
         if found is not None:
             return found
@@ -73,6 +79,8 @@ class Router:
                 match = pattern.fullmatch(path)
                 if match is not None:
                     methods, params = candidates, match.groupdict()
+                    if "%" in path:
+                        params = {name: unquote(value) for name, value in params.items()}
                     break
         if methods is None:
             return Match(self._owner(path), None, {})

@@ -125,7 +125,7 @@ async def site_of(call: Call) -> Credential:
 
 async def _site_called(call: Call) -> Credential | None:
     """The site by Host, else by `site_id`, else the default one."""
-    host = call.header("host").lower().removesuffix(".")
+    host = call.host.lower().removesuffix(".")
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     site = await call.hub.credential(SITE_KIND, name) if name else None
     if site is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Media, Route, Stop
@@ -11,8 +9,6 @@ from orderhub.dialects.wiring import bearer, digest, encode
 from orderhub.web.hub_api import answers
 from orderhub.web.hub_api.access import is_operator
 from orderhub.web.hub_api.inner import port
-
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 async def live(_call: Call) -> Answer:
@@ -28,9 +24,9 @@ async def ready(call: Call) -> Answer:
 
 
 async def metrics(call: Call) -> Answer:
-    """For Prometheus, with an operator's token; without one only for callers on the hub's own machine."""
+    """For Prometheus, with an operator's token; without one only for who asks on the hub's own machine for himself."""
     hub = port(call)
-    if not _is_local(call) and not await _is_operators(call):
+    if not hub.proxies.is_here(call.client, call.headers) and not await _is_operators(call):
         raise Stop(Fault(FaultKind.FORBIDDEN, "metrics are for operators"))
     hub.metrics.queue_depth.set(hub.intake.depth)
     return Answer(200, hub.metrics.text(), (), CONTENT_TYPE_LATEST)
@@ -40,16 +36,6 @@ async def _is_operators(call: Call) -> bool:
     token = bearer(call)
     credential = await call.hub.credential("hub", digest(token)) if token else None
     return credential is not None and is_operator(credential)
-
-
-def _is_local(call: Call) -> bool:
-    """Loopback, and not a proxy on this machine speaking for somebody else."""
-    if any(call.header(name) for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(call.client).is_loopback
-    except ValueError:
-        return False
 
 
 _STATUS = {200: answers.STATUS}

@@ -112,7 +112,7 @@ def _inner_call(call: Call, given: NewPlan) -> tuple[Dialect, Route, Call]:
         headers={
             "authorization": call.header("authorization"),
             "accept-language": call.header("accept-language"),
-            "host": call.header("host"),
+            "host": call.host,
             "content-type": "application/json",
             DRY_RUN[0].lower(): DRY_RUN[1],
         },
