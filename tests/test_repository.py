@@ -111,6 +111,15 @@ def test_requirements_are_pinned_and_hashed_and_name_no_address() -> None:
     assert not wrong, report(wrong)
 
 
+def test_cookies_are_set_in_one_place() -> None:
+    apart = [
+        f"{shown(path)} sets a cookie: call set_cookie, which knows what every cookie must be"
+        for path in python_files("src")
+        if "set-cookie" in path.read_text().lower() and path.name != "wiring.py"
+    ]
+    assert not apart, report(apart)
+
+
 def test_core_is_pure() -> None:
     impure = [
         f"{shown(path)}:{line} {what}"

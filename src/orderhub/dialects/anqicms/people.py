@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from typing import Any
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -29,19 +30,23 @@ from orderhub.dialects.anqicms.access import (
 from orderhub.dialects.anqicms.goods import docs_by_id, group_object
 from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused
-from orderhub.dialects.wiring import digest, encode
+from orderhub.dialects.wiring import digest, encode, set_cookie
 
 LOGIN_KIND = "anqicms.login"
 _DEFAULT_GROUP = 1
 _MAX_NAME = 100
 _MAX_TEXT = 250
+# Wrong passwords in a minute: at one account from wherever, and from one address at whatever accounts. A shop
+# whose own server logs its users in is one address for all of them, unless it is a trusted proxy.
 _GUESSES = 10
+_GUESSES_FROM_ONE = 100
 _GUESS_WINDOW_S = 60.0
 _PHONE = re.compile(r"1[3-9][0-9]{9}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 
-# Guesses at one account from one address wait for each other, or parallel ones would all pass.
-_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+# Guesses at one account wait for each other, or parallel ones would all pass; from one address there are
+# as many at once as there are threads to work out hashes.
+_turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 
 # --- what is shown
@@ -140,23 +145,57 @@ async def login(call: Call, visitor: Visitor) -> Answer:
     user, hashed = found if found is not None else (None, "")
     # By the account, however it was called: name, e-mail and phone are guesses at one password.
     account = digest("|".join(_login_name(name))) if user is None else str(user.id)
-    window = f"{LOGIN_KIND}:{site.tenant_id}:{account}:{call.client}"
-    turn = _turns.setdefault(f"{id(call.hub)}:{window}", asyncio.Lock())
-    async with turn:
-        wait_s = call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S, count=False)
-        if wait_s:
-            retry = (("Retry-After", str(int(wait_s) + 1)),)
-            cause = Fault(FaultKind.RATE_LIMITED, "too many wrong passwords")
-            return words.turned_down(call, "login_blocked", cause, headers=retry)
-        fits = await call.hub.blocking(passwords.fits, hashed or passwords.NOBODYS_HASH, password)
-        if user is None or user.is_locked_out or not hashed or not fits:
-            call.hub.allow(window, _GUESSES, _GUESS_WINDOW_S)
-            cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
-            return words.turned_down(call, "login_failed", cause)
+    tried = f"{LOGIN_KIND}:{site.tenant_id}"
+    windows = (
+        _Window(f"{tried}:account:{account}", _GUESSES, 1),
+        _Window(f"{tried}:address:{call.client}", _GUESSES_FROM_ONE, 2),
+    )
+    may = user is not None and not user.is_locked_out
+    refused = await _guess(call, windows, hashed if may else "", password)
+    if refused is not None:
+        return refused
+    assert user is not None
     token = issue(call, site, user)
     shown = await call.hub.read(lambda reads: users_by_id(reads, site.tenant_id, (user.id,)))
-    cookie = _cookie(token, LOGIN_LIFE_S if given.remember else DAY_S)
+    life_s = LOGIN_LIFE_S if given.remember else DAY_S
+    cookie = set_cookie(call, "token", token, life_s)
     return words.success({**shown[user.id], "token": token}, headers=(cookie,))
+
+
+class _Window(NamedTuple):
+    """What wrong passwords count towards: how many there may be, and how many guesses at once."""
+
+    name: str
+    most: int
+    at_once: int
+
+
+async def _guess(
+    call: Call, windows: tuple[_Window, ...], hashed: str, password: str
+) -> Answer | None:
+    """None when the password is the one that was hashed; refused unheard when too many were wrong of late.
+
+    `hashed` is empty for an account that nobody can log in to: that takes the same time.
+    """
+    hub = call.hub
+    async with AsyncExitStack() as turns:
+        # Always in this order, so that no two guesses wait for each other.
+        for window in windows:
+            turn = asyncio.Semaphore(window.at_once)
+            turn = _turns.setdefault(f"{id(hub)}:{window.name}", turn)
+            await turns.enter_async_context(turn)
+        waits = [hub.allow(each.name, each.most, _GUESS_WINDOW_S, count=False) for each in windows]
+        if any(waits):
+            retry = (("Retry-After", str(int(max(waits)) + 1)),)
+            cause = Fault(FaultKind.RATE_LIMITED, "too many wrong passwords")
+            return words.turned_down(call, "login_blocked", cause, headers=retry)
+        fits = await hub.blocking(passwords.fits, hashed or passwords.NOBODYS_HASH, password)
+        if hashed and fits:
+            return None
+        for each in windows:
+            hub.allow(each.name, each.most, _GUESS_WINDOW_S)
+        cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
+        return words.turned_down(call, "login_failed", cause)
 
 
 def _account(reads: Reads, tenant_id: int, name: str) -> tuple[User, str] | None:
@@ -179,10 +218,6 @@ def _login_name(name: str) -> tuple[str, str]:
     if phone is not None:
         return "phone", phone.group()
     return "user_name", name.lower()
-
-
-def _cookie(token: str, life_s: int) -> tuple[str, str]:
-    return ("Set-Cookie", f"token={token}; Path=/; Max-Age={life_s}; SameSite=Lax")
 
 
 # --- registering
@@ -234,7 +269,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
         # After a dry run the number is free for somebody else, whom no token may let one be.
         token = "" if call.is_dry_run else issue(call, site, made)
         members = user_object(made, group, 0, token)
-        cookies = (_cookie(token, DAY_S),) if token else ()
+        cookies = (set_cookie(call, "token", token, DAY_S),) if token else ()
         return words.success(members, headers=cookies)
 
     command = _put_user(call, visitor, user, hashed)
