@@ -117,10 +117,12 @@ async def test_a_name_beside_a_document_is_a_name_in_it(tmp_path: Path) -> None:
 
 async def test_instants_of_documents_are_iso_8601(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
-        doc = {"code": "MAY", "starts_at": "2024-05-01T00:00:00+08:00", "ends_at": None}
+        doc = {
+            "code": "MAY", "money": 5, "starts_at": "2024-05-01T00:00:00+08:00", "ends_at": None,
+        }  # fmt: skip
         made = await put(hub, "coupons/50", doc)
         assert made.json()["doc"] == {
-            "id": 50, "code": "MAY", "starts_at": "2024-04-30T16:00:00Z",
+            "id": 50, "code": "MAY", "money": "5", "starts_at": "2024-04-30T16:00:00Z",
         }  # fmt: skip
         valid = [{"start": "2024-01-01T00:00:00Z", "end": None}]
         rate = await put(hub, "taxes/9", {"code": "T", "taxation": "X", "valid": valid})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from orderhub.core.money import ZERO
-from orderhub.core.units import Instant
+from orderhub.core.units import Instant, ItemId, Text, Uid, about
+
+ServiceKind = Annotated[str, Meta(extra_json_schema={"enum": ["additional", "bookable"]})]
 
 
 class AccountKind(StrEnum):
@@ -42,15 +45,15 @@ class Enterprise(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Service(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an enterprise offers. Orders charge `additional` ones; `bookable` ones are reserved."""
 
-    id: int
-    uid: str
-    name: str = ""
-    kind: str = "additional"
-    active: bool = True
-    ordering: int = 0
-    created_at: Instant = 0
-    updated_at: Instant = 0
-    data: dict[str, Any] = {}
+    id: ItemId
+    uid: Annotated[Uid, about("what vendors name it by", "mews")]
+    name: Annotated[Text, about("what it is called", "mews")] = ""
+    kind: Annotated[ServiceKind, about("whether orders may charge it", "mews")] = "additional"
+    active: Annotated[bool, about("whether it is charged now", "mews")] = True
+    ordering: Annotated[int, about("its place in the list", "mews")] = 0
+    created_at: Annotated[Instant, about("when it was made", "mews")] = 0
+    updated_at: Annotated[Instant, about("when it was last changed", "mews")] = 0
+    data: Annotated[dict[str, Any], about("what the vendor shows besides", "mews")] = {}
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,12 +89,12 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class AccountingCategory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where revenue is booked."""
 
-    id: int
-    uid: str
-    name: str = ""
-    code: str = ""
-    active: bool = True
-    data: dict[str, Any] = {}
+    id: ItemId
+    uid: Annotated[Uid, about("what vendors name it by", "mews")]
+    name: Annotated[Text, about("what it is called", "mews")] = ""
+    code: Annotated[str, about("the accountants' own", "mews")] = ""
+    active: Annotated[bool, about("whether it may be named", "mews")] = True
+    data: Annotated[dict[str, Any], about("what the vendor shows besides", "mews")] = {}
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,11 +131,11 @@ def payment_keys(payment: Payment) -> tuple[tuple[str, str], ...]:
 class Named(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Another thing that a charge may refer to: a business segment, a reservation."""
 
-    id: int
-    uid: str
-    name: str = ""
-    active: bool = True
-    data: dict[str, Any] = {}
+    id: ItemId
+    uid: Annotated[Uid, about("what vendors name it by", "mews")]
+    name: Annotated[Text, about("what it is called; no door shows it")] = ""
+    active: Annotated[bool, about("whether it may be named", "mews")] = True
+    data: Annotated[dict[str, Any], about("kept; no door reads it")] = {}
 
 
 RECORDS: dict[str, type] = {

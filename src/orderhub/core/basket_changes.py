@@ -97,6 +97,13 @@ def on_change(
         return Rejected(
             Reason.TRANSITION_NOT_ALLOWED, "status", f"an order that is {order.status} is not paid"
         )
+    if order.total < 0 and (command.payment or command.action is Action.PAY):
+        # An older hub let negative prices in: such an order is cancelled, nobody is paid for buying.
+        return Rejected(
+            Reason.TRANSITION_NOT_ALLOWED,
+            "total",
+            f"an order that comes to {order.total} is not paid",
+        )
     uids = iter(ids.uids)
     if command.payment and command.action is Action.AMEND:
         accepted = _begun_once(accepted)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.catalogue import Product, Sellable, Variant
+from orderhub.core.catalogue import Product, Sellable, Variant, price_of, variant_needed
 from orderhub.core.commissions import Shop
 from orderhub.core.known import Known
 from orderhub.core.memberships import UserGroup
@@ -67,7 +67,7 @@ def sellable_of(item: BasketItem, tenant: int, known: Known) -> Sellable | Rejec
             Reason.PRODUCT_INACTIVE, "product", f"product {item.product_id} is not sold"
         )
     if not item.variant_id:
-        return Sellable(product)
+        return variant_needed(known, tenant, product, "variant") or Sellable(product)
     variant: Variant | None = known.doc(tenant, "variant", "id", item.variant_id)
     if variant is None or variant.product_id != product.id or not variant.active:
         return Rejected(
@@ -107,8 +107,11 @@ def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
     sellable = sellable_of(item, prices.tenant_id, prices.known)
     if isinstance(sellable, Rejected):
         return sellable
+    price = price_of(sellable)
+    if isinstance(price, Rejected):
+        return price
     product = sellable.product
-    list_price = minor_units(sellable.price, prices.shop.price_digits)
+    list_price = minor_units(price, prices.shop.price_digits)
     return Priced(
         item,
         LineKind.GOOD,
@@ -129,6 +132,10 @@ def _priced_membership(item: BasketItem, prices: Prices) -> Priced | Rejected:
     )
     if group is None or not group.active:
         return Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no user group {item.product_id}")
+    if group.price is None or group.price < 0:
+        return Rejected(
+            Reason.PRICE_NOT_SOLD, "product", f"user group {item.product_id} is not for sale"
+        )
     list_price = minor_units(group.price, prices.shop.price_digits)
     return Priced(
         item,

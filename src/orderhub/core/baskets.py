@@ -33,7 +33,7 @@ from orderhub.core.basket_prices import (
     seller_of,
 )
 from orderhub.core.business import Business
-from orderhub.core.catalogue import Sellable
+from orderhub.core.catalogue import Sellable, variants_key
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
 from orderhub.core.coupons import CouponChoice, Redemption, coupon_needs
@@ -124,6 +124,8 @@ def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
             yield RecordKey(tenant, "product", "id", str(item.product_id))
             if item.variant_id:
                 yield RecordKey(tenant, "variant", "id", str(item.variant_id))
+            else:
+                yield variants_key(tenant, item.product_id)
     if terms.coupon is not None:
         yield from coupon_needs(terms.coupon, tenant, known)
 

@@ -56,6 +56,7 @@ class Business:
                  that bind what others add to a record without writing it
     is_paid      whether its orders are paid as such: those that never are may be closed (`auto_close_s`)
     records      record kinds it defines: kind -> Struct
+    may_be_negative   whether what it places may come to less than 0: a rebate, a correction, what others state
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
                  command, the order before and after, facts and ids; answers the Accepted with them added,
                  or a Rejected
@@ -70,6 +71,7 @@ class Business:
     holds: Callable[[PlaceOrder], Iterable[HeldName]] = _holds_nothing
     is_paid: bool = False
     records: Mapping[str, type] = field(default_factory=dict)
+    may_be_negative: bool = False
     on_change: (
         Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None
     ) = None

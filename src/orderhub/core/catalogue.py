@@ -3,38 +3,78 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from orderhub.core.known import Known, RecordKey
-from orderhub.core.money import ZERO
-from orderhub.core.units import Grams
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.units import (
+    AnyCurrency,
+    Country,
+    Grams,
+    ItemId,
+    Number,
+    Positive,
+    Price,
+    Text,
+    Uid,
+    about,
+)
+
+ProductKind = Annotated[
+    str, Meta(extra_json_schema={"enum": ["good", "service", "tour", "ticket"]})
+]
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something sold. `price` is per unit in `currency`, net or gross as the tenant prices.
+    """Something sold."""
 
-    kind: `good`, `membership`, `tour`, `ticket`, `service`.
-    stocked: whether its units are drawn from pools of kind `stock`; None = once there is one.
-    """
-
-    id: int
-    uid: str = ""
-    code: str = ""
-    title: str = ""
-    kind: str = "good"
-    price: Decimal = ZERO
-    currency: str = ""  # empty = the tenant's default
-    active: bool = True
-    stocked: bool | None = None
-    seller_id: int = 0
-    weight_g: Grams = 0
-    service: str = ""  # uid of the service it belongs to
-    category: str = ""  # uid of its accounting category
-    tax_codes: tuple[str, ...] = ()
-    form_url: str = ""
-    data: dict[str, Any] = {}  # descriptive members that vendors show: image, options, status
+    id: ItemId
+    uid: Annotated[Uid, about("its UUID", "mews")] = ""
+    code: Annotated[str, about("its SKU", "anqicms kakaclo mews")] = ""
+    title: Annotated[str, about("what it is called", "anqicms kakaclo mews tours4fun")] = ""
+    kind: Annotated[
+        ProductKind,
+        about(
+            "`good`: sold by AnQiCMS and KakaClo; `tour`, `ticket`: by Tours4Fun; Mews asks for none",
+            "anqicms kakaclo tours4fun",
+        ),
+    ] = "good"
+    price: Annotated[
+        Price | None,
+        about(
+            "of one unit, net or gross as the tenant prices; none = not for sale, 0 = free. "
+            "A tour has its prices in `tours`",
+            "anqicms kakaclo mews",
+        ),
+    ] = None
+    currency: Annotated[
+        AnyCurrency,
+        about("of the price; empty = the tenant's", "anqicms kakaclo mews tours4fun"),
+    ] = ""
+    active: Annotated[bool, about("whether it is sold now", "anqicms kakaclo mews tours4fun")] = (
+        True
+    )
+    stocked: Annotated[
+        bool | None,
+        about(
+            "whether its units are drawn from pools of kind `stock`; none = once there is one",
+            "anqicms kakaclo mews",
+        ),
+    ] = None
+    seller_id: Annotated[
+        Number, about("the user who sells it and earns from it, 0 = the house", "anqicms")
+    ] = 0
+    weight_g: Annotated[Grams, about("of one unit, in grams, for the freight", "kakaclo")] = 0
+    service: Annotated[Uid, about("uid of the service it is charged with", "mews")] = ""
+    category: Annotated[Uid, about("uid of its accounting category", "mews")] = ""
+    tax_codes: Annotated[tuple[Text, ...], about("codes of its tax rates", "mews")] = ()
+    form_url: Annotated[str, about("a form that its buyer fills in", "anqicms")] = ""
+    data: Annotated[
+        dict[str, Any], about("what a vendor shows besides", "anqicms kakaclo mews tours4fun")
+    ] = {}
 
     @property
     def subject(self) -> str:
@@ -43,18 +83,22 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One stock-keeping unit of a product, with its own price and stock."""
+    """One stock-keeping unit of a product. A product that has active ones is bought by one of them."""
 
-    id: int
-    product_id: int
-    uid: str = ""
-    code: str = ""
-    title: str = ""
-    price: Decimal | None = None  # None = the product's
-    active: bool = True
-    stocked: bool | None = None  # None = as the product
-    weight_g: Grams | None = None
-    data: dict[str, Any] = {}
+    id: ItemId
+    product_id: Annotated[Positive, about("whose unit it is", "anqicms kakaclo")]
+    uid: Annotated[Uid, about("its UUID")] = ""
+    code: Annotated[str, about("its SKU", "anqicms kakaclo")] = ""
+    title: Annotated[str, about("what it is called", "anqicms kakaclo")] = ""
+    price: Annotated[
+        Price | None, about("of one unit; none = the product's, 0 = free", "anqicms kakaclo")
+    ] = None
+    active: Annotated[bool, about("whether it is sold now", "anqicms kakaclo")] = True
+    stocked: Annotated[
+        bool | None, about("as of the product; none = the product's", "anqicms kakaclo")
+    ] = None
+    weight_g: Annotated[Grams | None, about("in grams; none = the product's", "kakaclo")] = None
+    data: Annotated[dict[str, Any], about("what a vendor shows besides", "anqicms kakaclo")] = {}
 
     @property
     def subject(self) -> str:
@@ -62,13 +106,15 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Warehouse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A place that ships. Its `code` is the `place` of stock pools."""
+    """A place that ships."""
 
-    id: int
-    code: str
-    name: str = ""
-    country: str = ""  # ISO 3166-1 alpha-2
-    active: bool = True
+    id: ItemId
+    code: Annotated[Text, about("the `place` of stock pools", "kakaclo")]
+    name: Annotated[str, about("what it is called", "kakaclo")] = ""
+    country: Annotated[Country, about("ISO 3166-1 alpha-2: the nearest ships first", "kakaclo")] = (
+        ""
+    )
+    active: Annotated[bool, about("whether it ships now", "kakaclo")] = True
 
 
 RECORDS: dict[str, type] = {"product": Product, "variant": Variant, "warehouse": Warehouse}
@@ -81,7 +127,8 @@ class Sellable(msgspec.Struct, frozen=True):
     variant: Variant | None = None
 
     @property
-    def price(self) -> Decimal:
+    def price(self) -> Decimal | None:
+        """Of one unit; None = it is not for sale."""
         if self.variant is not None and self.variant.price is not None:
             return self.variant.price
         return self.product.price
@@ -116,6 +163,35 @@ def keys_of_code(tenant_id: int, code: str) -> tuple[RecordKey, ...]:
     return (
         RecordKey(tenant_id, "variant", "code", code),
         RecordKey(tenant_id, "product", "code", code),
+    )
+
+
+def variants_key(tenant_id: int, product_id: int) -> RecordKey:
+    """The records that are variants of a product."""
+    return RecordKey(tenant_id, "variant", "product", str(product_id))
+
+
+def is_sold_by_variant(known: Known, tenant_id: int, product_id: int) -> bool:
+    """Whether a product has active variants, one of which its buyer names. They must have been loaded."""
+    variants = known.records(tenant_id, "variant", "product", product_id)
+    return any(each.doc.active for each in variants)
+
+
+def price_of(sellable: Sellable, field: str = "product") -> Decimal | Rejected:
+    """The price of one unit, or the refusal of what has none, or one below 0 that an older hub let in."""
+    price = sellable.price
+    if price is None or price < 0:
+        has = "has no price" if price is None else f"costs {price}"
+        return Rejected(Reason.PRICE_NOT_SOLD, field, f"{sellable.subject} {has}: not for sale")
+    return price
+
+
+def variant_needed(known: Known, tenant_id: int, product: Product, field: str) -> Rejected | None:
+    """The refusal of a product that is bought by variant, when none is named."""
+    if not is_sold_by_variant(known, tenant_id, product.id):
+        return None
+    return Rejected(
+        Reason.VARIANT_UNKNOWN, field, f"{product.subject} is bought by variant: name one"
     )
 
 

@@ -13,7 +13,7 @@ from orderhub.core.accounts import Account, Enterprise, Service
 from orderhub.core.allocation import allocate
 from orderhub.core.billing import bill_name, refused_account, refused_bill, refused_on_closed_bill
 from orderhub.core.business import Business, HeldName
-from orderhub.core.catalogue import Product, Sellable
+from orderhub.core.catalogue import Product, Sellable, price_of, variant_needed, variants_key
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
 from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
@@ -72,8 +72,8 @@ class AccountCharge(Terms, frozen=True, kw_only=True):
     may_charge_companies: bool = True
 
 
-def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
-    """Everything is named by the command, so that one load is enough."""
+def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey]:
+    """Everything but the variants of its products is named by the command."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
     tenant = command.origin.tenant_id
@@ -91,6 +91,9 @@ def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
     for charge in terms.charges:
         if charge.product:
             yield RecordKey(tenant, "product", "uid", charge.product)
+            product = known.doc(tenant, "product", "uid", charge.product)
+            if product is not None:
+                yield variants_key(tenant, product.id)
         if charge.category:
             yield RecordKey(tenant, "accounting_category", "uid", charge.category)
 
@@ -280,7 +283,11 @@ def _refused_product(
         )
     if not product.active:
         return Rejected(Reason.PRODUCT_INACTIVE, field, "the product is not active")
-    return None
+    refusal = variant_needed(known, tenant, product, field)
+    if refusal is not None or charge.price is not None:
+        return refusal
+    price = price_of(Sellable(product), field)
+    return price if isinstance(price, Rejected) else None
 
 
 def _refused_category(index: int, charge: Charge, known: Known, tenant: int) -> Rejected | None:
@@ -543,6 +550,7 @@ BUSINESS = Business(
     on_change=on_change,
     change_needs=change_needs,
     records={**accounts.RECORDS, **tax.RECORDS},
+    may_be_negative=True,  # a rebate
 )
 
 __all__ = ["BUSINESS", "AccountCharge", "Charge", "StatedPrice"]

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.money import Rounding, from_micros, rounded, to_micros
-from orderhub.core.units import Digits, Percent
+from orderhub.core.units import Digits, Percent, about
 from orderhub.core.values import Order
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The rules of a tenant's shop. There is one record of it, id 1.
+    """The rules of a tenant's shop."""
 
-    seller_percent        percent of an order's amount, after shares, for the seller of its goods
-    everyone_distributes  users earn without being distributors
-    allow_self            a distributor earns from his own orders
-    guest_ordering        orders need no user
-    complete_on_payment   a paid order is completed at once, nothing is shipped
-    price_digits          decimals at which this shop truncates amounts
-    """
-
-    seller_percent: Percent = 0
-    everyone_distributes: bool = False
-    allow_self: bool = False
-    guest_ordering: bool = False
-    complete_on_payment: bool = False
-    price_digits: Digits = 2
+    seller_percent: Annotated[
+        Percent, about("of an order's amount, after shares, to the seller of its goods", "anqicms")
+    ] = 0
+    everyone_distributes: Annotated[
+        bool, about("users earn without being distributors", "anqicms")
+    ] = False
+    allow_self: Annotated[bool, about("a distributor earns from his own orders", "anqicms")] = False
+    guest_ordering: Annotated[bool, about("orders need no user", "anqicms")] = False
+    complete_on_payment: Annotated[
+        bool, about("a paid order is completed at once, nothing is shipped", "anqicms")
+    ] = False
+    price_digits: Annotated[Digits, about("decimals at which amounts are truncated", "anqicms")] = 2
 
 
 class Commission(msgspec.Struct, frozen=True, kw_only=True):

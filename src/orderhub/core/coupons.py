@@ -8,16 +8,16 @@ draw.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from orderhub.core.known import Known, PoolNeed, RecordKey
 from orderhub.core.money import ZERO, minor_units
+from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.units import Count, Instant, Percent
+from orderhub.core.units import Count, Instant, ItemId, Percent, Positive, Price, about
 from orderhub.core.values import Move, Pool, PoolKey
 
 
@@ -27,35 +27,57 @@ class CouponKind(StrEnum):
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A coupon. Instants are microseconds since 1970 UTC of the tenant's time, 0 = unbounded.
+    """Something off an order, typed, chosen or claimed by its buyer.
 
-    code        what a buyer types, empty = it cannot be typed
-    money       FIXED: the amount taken off
-    percent     PERCENT: what is still paid, 90 = ninety percent
-    max_money   PERCENT: at most this is taken off, 0 = no cap
-    min_amount  what the goods it is for must come to
-    limited     redemptions in all are counted by the pool `coupon:<id>`
-    per_user    redemptions per user, 0 = no limit
-    products    ids of the products it is for, empty = all
-    claimed     it must be claimed before it is used
+    Instants are microseconds since 1970 UTC of the tenant's time, 0 = unbounded.
     """
 
-    id: int
-    code: str = ""
-    title: str = ""
-    kind: CouponKind = CouponKind.FIXED
-    money: Decimal = ZERO
-    percent: Percent = 100
-    max_money: Decimal = ZERO
-    min_amount: Decimal = ZERO
-    starts_at: Instant = 0
-    ends_at: Instant = 0
-    limited: bool = False
-    per_user: Count = 0
-    products: tuple[int, ...] = ()
-    claimed: bool = False
-    active: bool = True
-    data: dict[str, Any] = {}
+    id: ItemId
+    code: Annotated[str, about("what a buyer types; empty = it cannot be typed", "anqicms")] = ""
+    title: Annotated[str, about("what it is called", "anqicms")] = ""
+    kind: Annotated[CouponKind, about("what it takes off: an amount, or a share", "anqicms")] = (
+        CouponKind.FIXED
+    )
+    money: Annotated[Price, about("`fixed`: the amount taken off", "anqicms")] = ZERO
+    percent: Annotated[
+        Percent, about("`percent`: what is still paid, 90 = ninety percent", "anqicms")
+    ] = 100
+    max_money: Annotated[
+        Price, about("`percent`: at most this is taken off, 0 = no cap", "anqicms")
+    ] = ZERO
+    min_amount: Annotated[Price, about("what the goods that it is for must come to", "anqicms")] = (
+        ZERO
+    )
+    starts_at: Annotated[Instant, about("from when it holds, none = always", "anqicms")] = 0
+    ends_at: Annotated[Instant, about("until when it holds, none = for ever", "anqicms")] = 0
+    limited: Annotated[
+        bool, about("whether the pool `coupon:<id>` counts its redemptions in all", "anqicms")
+    ] = False
+    per_user: Annotated[Count, about("redemptions per user, 0 = no limit", "anqicms")] = 0
+    products: Annotated[
+        tuple[Positive, ...], about("ids of the products that it is for, none = all", "anqicms")
+    ] = ()
+    claimed: Annotated[bool, about("whether it is claimed before it is used", "anqicms")] = False
+    active: Annotated[bool, about("whether it holds at all", "anqicms")] = True
+    data: Annotated[dict[str, Any], about("kept; no door reads it")] = {}
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "money",
+            "is above 0: a fixed coupon takes something off",
+            lambda coupon: coupon.kind is not CouponKind.FIXED or coupon.money > 0,
+        ),
+        Rule(
+            "percent",
+            "is below 100: a coupon takes something off",
+            lambda coupon: coupon.kind is not CouponKind.PERCENT or coupon.percent < 100,
+        ),
+        Rule(
+            "ends_at",
+            "is after starts_at",
+            lambda coupon: not coupon.ends_at or coupon.ends_at > coupon.starts_at,
+        ),
+    )
 
     def is_open(self, now_us: int) -> bool:
         return (
@@ -150,6 +172,8 @@ def discount(
         )
     if coupon.products and not base:
         return Rejected(Reason.COUPON_NOT_VALID, "coupon", "the coupon is not for these goods")
+    if min(coupon.money, coupon.max_money, coupon.min_amount) < 0:
+        return Rejected(Reason.COUPON_NOT_VALID, "coupon", "the coupon takes less than nothing off")
     if coupon.kind is CouponKind.FIXED:
         return min(base, minor_units(coupon.money, digits))
     off = base * (100 - min(100, max(0, coupon.percent))) // 100

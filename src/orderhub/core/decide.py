@@ -185,6 +185,26 @@ def wanted(command: Command, known: Known) -> Wanted:
 
 def decide(command: Command, known: Known, ids: NewIds) -> Decision:
     """Accepted with everything that changes, or Rejected with the first broken rule."""
+    decision = _decided(command, known, ids)
+    if isinstance(decision, Accepted):
+        _assert_sound(decision)
+    return decision
+
+
+def _assert_sound(accepted: Accepted) -> None:
+    """Whatever the catalogue holds, no order pays its buyer and no draw fills a pool: that were a bug of ours."""
+    for order in accepted.placed:
+        business = business_of(order)
+        is_signed = business is not None and business.may_be_negative
+        assert is_signed or order.total >= 0, f"order {order.number} comes to {order.total}"
+    for move in accepted.moves:
+        if move.kind in ("draw", "return"):
+            assert move.units > 0, f"a {move.kind} of {move.units} at {move.key}"
+        else:
+            assert move.kind != "opening" or move.units >= 0, f"{move.key} opens below 0"
+
+
+def _decided(command: Command, known: Known, ids: NewIds) -> Decision:
     match command:
         case PlaceOrder():
             return _place(command, known, ids)

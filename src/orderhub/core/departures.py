@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
 
-from orderhub.core.units import Count
+from orderhub.core.ranges import Rule
+from orderhub.core.units import Count, Price, about
 
 Weekday = Annotated[int, Meta(ge=1, le=7)]
 
 
 class Departures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Days from `first` to `last`, both included.
+    """Days from `first` to `last`, both included."""
 
-    `weekdays` are ISO numbers (1 = Monday); none = every day.
-    """
+    first: Annotated[date, about("the first day", "tours4fun")]
+    last: Annotated[date, about("the last day", "tours4fun")]
+    weekdays: Annotated[
+        tuple[Weekday, ...], about("ISO numbers, 1 = Monday; none = every day", "tours4fun")
+    ] = ()
+    without: Annotated[tuple[date, ...], about("days on which it does not leave", "tours4fun")] = ()
+    min_persons: Annotated[Count, about("it leaves with no fewer", "tours4fun")] = 1
+    display_price: Annotated[
+        Price | None, about("the price a calendar shows; none = the tour's lowest", "tours4fun")
+    ] = None
 
-    first: date
-    last: date
-    weekdays: tuple[Weekday, ...] = ()
-    without: tuple[date, ...] = ()
-    min_persons: Count = 1
-    display_price: Decimal | None = None
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule("last", "is not before first", lambda days: days.first <= days.last),
+    )
 
     def includes(self, day: date) -> bool:
         if not self.first <= day <= self.last or day in self.without:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
 from orderhub.core.money import divided, rounded, times
+from orderhub.core.units import Currency, CurrencyName, Rate, about
 
 SETTLED_DECIMALS = 4
 _ONE = Decimal(1)
@@ -16,15 +18,19 @@ _ONE = Decimal(1)
 class RateSheet(msgspec.Struct, frozen=True, kw_only=True):
     """Units of each currency per one unit of the base, valid from a day on."""
 
-    since: date
-    rates: dict[str, Decimal]
+    since: Annotated[date, about("the first day it holds", "tours4fun")]
+    rates: Annotated[dict[CurrencyName, Rate], about("currency -> its rate", "tours4fun")]
 
 
 class RateTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All published sheets of a tenant, in any order. The base currency is always 1."""
 
-    base: str = "USD"
-    sheets: tuple[RateSheet, ...] = ()
+    base: Annotated[Currency, about("the currency that rates are of one unit of", "tours4fun")] = (
+        "USD"
+    )
+    sheets: Annotated[
+        tuple[RateSheet, ...], about("of a day the latest before it holds", "tours4fun")
+    ] = ()
 
     def at(self, day: date) -> RateSheet | None:
         """The sheet that is valid on a day, or None before the first."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
 from orderhub.core.known import Known, RecordKey
 from orderhub.core.money import EXACT, ZERO
-from orderhub.core.units import Days, Grams
+from orderhub.core.units import Country, Currency, Days, ItemId, Positive, Price, Text, about
 
 STANDARD = "Standard"
 ANYWHERE = "*"
@@ -21,28 +22,32 @@ KIND = "freight_rate"
 
 
 class FreightRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a parcel costs on one channel: `base`, and `per_step` for every started `step_g` grams.
+    """What a parcel costs on one channel: `base`, and `per_step` for every started `step_g` grams."""
 
-    warehouse  code of the place it leaves from, empty = any
-    country    ISO 3166-1 alpha-2 of the destination, empty = any
-    channel    kind of service: `Standard`, `Express`, `Expedited`
-    days       longest delivery in days: channels are shown fastest first
-    """
-
-    id: int
-    warehouse: str = ""
-    country: str = ""
-    channel: str = STANDARD
-    code: str = ""
-    title: str = ""
-    company: str = ""
-    base: Decimal = ZERO
-    per_step: Decimal = ZERO
-    step_g: Grams = 100
-    currency: str = ""  # empty = the tenant's default
-    delivery: str = ""
-    days: Days = 0
-    active: bool = True
+    id: ItemId
+    warehouse: Annotated[str, about("code of the place it leaves from; empty = any", "kakaclo")] = (
+        ""
+    )
+    country: Annotated[
+        Country, about("ISO 3166-1 alpha-2 of the destination; empty = any", "kakaclo")
+    ] = ""
+    channel: Annotated[
+        Text, about("kind of service: `Standard`, `Express`, `Expedited`", "kakaclo")
+    ] = STANDARD
+    code: Annotated[Text, about("what an order names it by", "kakaclo")] = ""
+    title: Annotated[str, about("what it is called", "kakaclo")] = ""
+    company: Annotated[str, about("who carries", "kakaclo")] = ""
+    base: Annotated[Price, about("of every parcel", "kakaclo")] = ZERO
+    per_step: Annotated[Price, about("of every started step of its weight", "kakaclo")] = ZERO
+    step_g: Annotated[Positive, about("grams of a step", "kakaclo")] = 100
+    currency: Annotated[
+        Currency, about("of its prices; only what is in the tenant's currency serves", "kakaclo")
+    ] = ""
+    delivery: Annotated[str, about("how long it takes, in words", "kakaclo")] = ""
+    days: Annotated[
+        Days, about("longest delivery: channels are shown fastest first", "kakaclo")
+    ] = 0
+    active: Annotated[bool, about("whether it serves now", "kakaclo")] = True
 
     def amount(self, weight_g: int) -> Decimal:
         """The freight of one parcel."""
@@ -85,6 +90,8 @@ def channels(rates: Iterable[FreightRate], warehouse: str, country: str) -> list
             continue
         if rate.country not in ("", country):
             continue
+        if rate.base < 0 or rate.per_step < 0:
+            continue  # an older hub let such a rate in: nobody is paid for being shipped to
         fit = 2 * (rate.warehouse != "") + (rate.country != "")
         name = rate.code or rate.channel
         found = best.get(name)

@@ -3,42 +3,63 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from orderhub.core.money import ZERO
-from orderhub.core.units import Days, Instant, Percent
+from orderhub.core.ranges import Rule
+from orderhub.core.units import (
+    AnyCurrency,
+    Days,
+    Instant,
+    ItemId,
+    Number,
+    Percent,
+    Price,
+    about,
+)
 from orderhub.core.values import MICROSECONDS
 
 _DAY_US = 86_400 * MICROSECONDS
 # A membership whose group is gone by the time the order completes still was paid for.
 _DAYS_WITHOUT_GROUP = 365
+UserStatus = Annotated[int, Meta(extra_json_schema={"enum": [-1, 0, 1]})]
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person with an account at a shop. Instants are microseconds since 1970 UTC, tenant's time.
+    """A person with an account at a shop.
 
-    inviter_id      who brought them: earns from their orders, and whose group gives them a discount
-    is_distributor  may earn from orders of those they brought
-    status          1 = may log in and order, below 0 = locked out
-    sessions        how often all sessions were ended: a token that was issued before is worth nothing
-    expires_at      end of their group's membership, 0 = none was bought
-    total_reward    all commissions so far
-    data            what vendors show: names, e-mail, phone, picture
+    Instants are microseconds since 1970 UTC of the tenant's time.
     """
 
-    id: int
-    group_id: int = 0
-    inviter_id: int = 0
-    is_distributor: bool = False
-    status: int = 1
-    sessions: int = 0
-    expires_at: Instant = 0
-    total_reward: Decimal = ZERO
-    created_at: Instant = 0
-    updated_at: Instant = 0
-    data: dict[str, Any] = {}
+    id: ItemId
+    group_id: Annotated[Number, about("the membership they have", "anqicms")] = 0
+    inviter_id: Annotated[
+        Number,
+        about(
+            "the user who brought them: earns from their orders, and whose group gives them a discount",
+            "anqicms",
+        ),
+    ] = 0
+    is_distributor: Annotated[
+        bool, about("whether they earn from orders of those they brought", "anqicms")
+    ] = False
+    status: Annotated[UserStatus, about("1 = may log in and order, -1 = locked out", "anqicms")] = 1
+    sessions: Annotated[
+        Number,
+        about(
+            "how often all sessions were ended: a token issued before is worth nothing", "anqicms"
+        ),
+    ] = 0
+    expires_at: Annotated[
+        Instant, about("end of their membership, none = none was bought", "anqicms")
+    ] = 0
+    total_reward: Annotated[Decimal, about("all commissions so far", "anqicms")] = ZERO
+    created_at: Annotated[Instant, about("when they registered", "anqicms")] = 0
+    updated_at: Annotated[Instant, about("when they last changed", "anqicms")] = 0
+    data: Annotated[dict[str, Any], about("names, e-mail, phone, picture", "anqicms")] = {}
 
     @property
     def is_locked_out(self) -> bool:
@@ -50,26 +71,37 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UserGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A group of users. Percentages are whole.
+    """A group of users, and the membership in it that can be bought."""
 
-    price          what one membership period costs
-    discount       percent of the list price that those pay whom a member brought, 0 = all of it
-    share_reward   percent of an order's amount for the distributor who brought the buyer
-    parent_reward  percent for the one who brought that distributor
-    expire_days    days of one membership period
-    """
+    id: ItemId
+    title: Annotated[str, about("what it is called", "anqicms")] = ""
+    price: Annotated[
+        Price | None,
+        about("of one period; none = the membership cannot be bought, 0 = free", "anqicms"),
+    ] = None
+    currency: Annotated[AnyCurrency, about("of the price; empty = the tenant's", "anqicms")] = ""
+    discount: Annotated[
+        Percent,
+        about("what those pay of list prices whom a member brought; 0 = all of it", "anqicms"),
+    ] = 0
+    share_reward: Annotated[
+        Percent, about("of an order's amount, to the distributor who brought its buyer", "anqicms")
+    ] = 0
+    parent_reward: Annotated[
+        Percent, about("of it, to the one who brought that distributor", "anqicms")
+    ] = 0
+    expire_days: Annotated[Days, about("of one period", "anqicms")] = 0
+    level: Annotated[int, about("its rank in the list of groups", "anqicms")] = 0
+    active: Annotated[bool, about("whether it is shown and sold", "anqicms")] = True
+    data: Annotated[dict[str, Any], about("what the vendor shows besides", "anqicms")] = {}
 
-    id: int
-    title: str = ""
-    price: Decimal = ZERO
-    currency: str = ""  # empty = the tenant's default
-    discount: Percent = 0
-    share_reward: Percent = 0
-    parent_reward: Percent = 0
-    expire_days: Days = 0
-    level: int = 0
-    active: bool = True
-    data: dict[str, Any] = {}
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "expire_days",
+            "is at least 1 where there is a price: the period that is bought",
+            lambda group: group.price is None or group.expire_days > 0,
+        ),
+    )
 
 
 RECORDS: dict[str, type] = {"user": User, "user_group": UserGroup}

@@ -14,7 +14,15 @@ import msgspec
 
 from orderhub.core.business import Business
 from orderhub.core.calling_off import on_change
-from orderhub.core.catalogue import Sellable, Warehouse, keys_of_code, sellable_by_code
+from orderhub.core.catalogue import (
+    Sellable,
+    Warehouse,
+    keys_of_code,
+    price_of,
+    sellable_by_code,
+    variant_needed,
+    variants_key,
+)
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.countries import EU_COUNTRIES
 from orderhub.core.freight import (
@@ -83,7 +91,7 @@ class Good(msgspec.Struct, frozen=True):
     counted: bool = False
 
 
-def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey | OrderNeed]:
+def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
@@ -91,9 +99,12 @@ def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey | OrderNeed]
     yield from rate_needs(tenant, _country(command))
     for item in terms.items:
         yield from keys_of_code(tenant, item.sku)
-        variant = _known.doc(tenant, "variant", "code", item.sku)
+        variant = known.doc(tenant, "variant", "code", item.sku)
+        product = known.doc(tenant, "product", "code", item.sku)
         if variant is not None:
             yield RecordKey(tenant, "product", "id", str(variant.product_id))
+        elif product is not None:
+            yield variants_key(tenant, product.id)
 
 
 def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
@@ -171,9 +182,22 @@ def goods_of(known: Known, tenant_id: int, items: tuple[Item, ...]) -> tuple[Goo
             return Rejected(Reason.PRODUCT_UNKNOWN, field, f"no product {item.sku}")
         if not sellable.is_active:
             return Rejected(Reason.PRODUCT_INACTIVE, field, f"{item.sku} is not sold now")
+        refusal = _unsold(known, tenant_id, sellable, field)
+        if refusal is not None:
+            return refusal
         counted = is_counted_now(known, tenant_id, sellable)
         merged[item.sku, pin] = Good(index, sellable, item.quantity, pin, counted)
     return tuple(merged.values())
+
+
+def _unsold(known: Known, tenant_id: int, sellable: Sellable, field: str) -> Rejected | None:
+    """The refusal of a code that names no one unit with a price."""
+    if sellable.variant is None:
+        refusal = variant_needed(known, tenant_id, sellable.product, field)
+        if refusal is not None:
+            return refusal
+    price = price_of(sellable, field)
+    return price if isinstance(price, Rejected) else None
 
 
 def serving(
@@ -315,13 +339,14 @@ def _draft(
 
 
 def _line(number: int, sellable: Sellable, units: int) -> Line:
-    variant = sellable.variant
+    variant, price = sellable.variant, sellable.price
+    assert price is not None, "goods without a price were let through"
     return untaxed_line(
         number,
         LineKind.GOOD,
         (variant.title if variant is not None else "") or sellable.product.title,
         units,
-        sellable.price,
+        price,
         product_id=sellable.product.id,
         variant_id=0 if variant is None else variant.id,
         sku=sellable.sku,

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
+from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.units import Text, about
 
 # `<country code>-<number>` is what the trade sends; a bare number with spaces or dashes passes too.
 _PHONE = re.compile(r"\+?[0-9]{1,4}(?:[ -]?[0-9]){2,24}", re.ASCII)
@@ -31,13 +33,26 @@ class FieldKind(StrEnum):
 class FormField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One question. Every listed field must be answered; a choice by one of `options`."""
 
-    name: str
-    kind: FieldKind = FieldKind.TEXT
-    label: str = ""
-    minimum: Decimal | None = None  # of a number
-    maximum: Decimal | None = None
-    options: tuple[str, ...] | dict[str, str] = ()
-    placeholder: str = ""
+    name: Annotated[Text, about("what the answer is sent as", "tours4fun")]
+    kind: Annotated[FieldKind, about("what kind of answer it takes", "tours4fun")] = FieldKind.TEXT
+    label: Annotated[str, about("the words of the question", "tours4fun")] = ""
+    minimum: Annotated[Decimal | None, about("of a number", "tours4fun")] = None
+    maximum: Annotated[Decimal | None, about("of a number", "tours4fun")] = None
+    options: Annotated[
+        tuple[str, ...] | dict[str, str],
+        about("of a choice: the words, or key -> words; none = anything", "tours4fun"),
+    ] = ()
+    placeholder: Annotated[str, about("what the empty field shows", "tours4fun")] = ""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "maximum",
+            "is not below minimum",
+            lambda field: (
+                field.minimum is None or field.maximum is None or field.minimum <= field.maximum
+            ),
+        ),
+    )
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -15,9 +15,10 @@ from orderhub.core.departures import Departures, departure_on
 from orderhub.core.exchange import Exchange, RateTable, exchange
 from orderhub.core.money import ZERO, is_storable, rounded, times, total
 from orderhub.core.passengers import FormField, Guest
+from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.rooms import Room, RoomPrices, room_price
-from orderhub.core.units import Count, Days
+from orderhub.core.units import AnyCurrency, Count, Days, Number, Price, Ratio, TimeOfDay, about
 from orderhub.core.upgrades import Chosen, Party, UpgradeChoice, UpgradeGroup, chosen, option_price
 from orderhub.core.values import LineKind
 
@@ -37,64 +38,88 @@ class SoldBy(StrEnum):
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One kind of ticket of a product sold by tickets."""
 
-    sku_id: int
-    name: str = ""
-    price: Decimal
+    sku_id: Annotated[Number, about("what a booking names it by", "tours4fun")]
+    name: Annotated[str, about("what it is called", "tours4fun")] = ""
+    price: Annotated[Price, about("of one, 0 = free", "tours4fun")]
+
+
+class Pickup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where and when travellers are met: at any time, at a point in time, or in a window."""
+
+    id: Annotated[Number, about("its number in the list", "tours4fun")]
+    start_time: Annotated[TimeOfDay, about("`HH:MM:SS`; empty = any time", "tours4fun")] = ""
+    end_time: Annotated[TimeOfDay, about("`HH:MM:SS`, of a window", "tours4fun")] = ""
+    location: Annotated[str, about("what a booking names it by", "tours4fun")] = ""
+    address: Annotated[str, about("where it is; names it too", "tours4fun")] = ""
+    tips: Annotated[str, about("a hint for travellers", "tours4fun")] = ""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "end_time",
+            "is after start_time",
+            lambda pickup: (
+                not pickup.end_time or (pickup.start_time and pickup.start_time < pickup.end_time)
+            ),
+        ),
+    )
 
 
 class Tour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a product of kind `tour` or `ticket` is sold; its id is the product's.
 
-    Prices are in the product's currency.
-
-    discount_ratio   net price = list price x ratio; `upgrade_ratio` for upgrades where it differs
-    seats_counted    travellers (or tickets) are drawn from the pool `seats` of the departure
-    rooms_counted    rooms are drawn from the pool `rooms` of the departure
-    guests_by_type   adults and children among the guests must match the rooms, not only their sum
+    Prices are in the product's currency. Where 0 stands for a price, that choice is not sold.
     """
 
-    sold_by: SoldBy = SoldBy.ROOMS
-    duration_days: Annotated[int, Meta(ge=1, le=36_500)] = 1
-    departures: tuple[Departures, ...] = ()
-    prices: RoomPrices = RoomPrices()
-    adult_price: Decimal = ZERO
-    kid_price: Decimal = ZERO
-    tickets: tuple[Ticket, ...] = ()
-    max_occupancy: Annotated[int, Meta(ge=1)] = 4
-    min_guests: Count = 1
-    min_days_ahead: Days = 0
-    max_child_age: Count = 0  # 0 = not checked
-    discount_ratio: Decimal = _ONE
-    upgrade_ratio: Decimal | None = None
-    upgrades: tuple[UpgradeGroup, ...] = ()
-    form: tuple[FormField, ...] = ()
-    seats_counted: bool = True
-    rooms_counted: bool = False
-    guests_by_type: bool = False
-    pickups: tuple[Pickup, ...] = ()
-    pickups_only: bool = False
-
-
-class Pickup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where and when travellers are met.
-
-    Times are `HH:MM:SS`: none = any time, only a start = a point in time, both = a window.
-    """
-
-    id: int
-    start_time: str = ""
-    end_time: str = ""
-    location: str = ""
-    address: str = ""
-    tips: str = ""
+    sold_by: Annotated[SoldBy, about("what a booking counts", "tours4fun")] = SoldBy.ROOMS
+    duration_days: Annotated[
+        int, Meta(ge=1, le=36_500), about("1 = it ends the day it begins", "tours4fun")
+    ] = 1
+    departures: Annotated[tuple[Departures, ...], about("when it leaves", "tours4fun")] = ()
+    prices: Annotated[RoomPrices, about("`rooms`: per person by room size", "tours4fun")] = (
+        RoomPrices()
+    )
+    adult_price: Annotated[Price, about("`persons`: of an adult", "tours4fun")] = ZERO
+    kid_price: Annotated[Price, about("`persons`: of a child", "tours4fun")] = ZERO
+    tickets: Annotated[tuple[Ticket, ...], about("`tickets`: what there is", "tours4fun")] = ()
+    max_occupancy: Annotated[
+        int, Meta(ge=1), about("`rooms`: most persons in a room", "tours4fun")
+    ] = 4
+    min_guests: Annotated[Count, about("fewest persons of a booking", "tours4fun")] = 1
+    min_days_ahead: Annotated[Days, about("days between order and departure", "tours4fun")] = 0
+    max_child_age: Annotated[
+        Count, about("oldest child, by the form's `dob`; 0 = not checked", "tours4fun")
+    ] = 0
+    discount_ratio: Annotated[Ratio, about("net price = list price x ratio", "tours4fun")] = _ONE
+    upgrade_ratio: Annotated[
+        Ratio | None, about("of upgrades; none = as the base price", "tours4fun")
+    ] = None
+    upgrades: Annotated[tuple[UpgradeGroup, ...], about("extras", "tours4fun")] = ()
+    form: Annotated[tuple[FormField, ...], about("what each traveller is asked", "tours4fun")] = ()
+    seats_counted: Annotated[
+        bool, about("travellers draw on the departure's pool `seats`", "tours4fun")
+    ] = True
+    rooms_counted: Annotated[
+        bool, about("rooms draw on the departure's pool `rooms`", "tours4fun")
+    ] = False
+    guests_by_type: Annotated[
+        bool, about("adults and children must match the rooms, not only their sum", "tours4fun")
+    ] = False
+    pickups: Annotated[tuple[Pickup, ...], about("where travellers are met", "tours4fun")] = ()
+    pickups_only: Annotated[bool, about("a booking names one of the pickups", "tours4fun")] = False
 
 
 class Reseller(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one reseller was granted; its code is the owner of its orders."""
+    """What one reseller was granted; the item's code is the app key, the owner of its orders."""
 
-    settlement: str = ""  # currency, empty = the tenant's default
-    discount_ratio: Decimal | None = None  # None = the product's
-    product_ratios: dict[str, Decimal] = {}  # by product id: before either of them
+    settlement: Annotated[
+        AnyCurrency, about("what it pays in; empty = the tenant's", "tours4fun")
+    ] = ""
+    discount_ratio: Annotated[
+        Ratio | None, about("net price = list price x ratio; none = the tour's", "tours4fun")
+    ] = None
+    product_ratios: Annotated[
+        dict[str, Ratio], about("product id -> ratio: before either of them", "tours4fun")
+    ] = {}
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
@@ -312,7 +337,7 @@ def price(
         )
     everything = (*base, *upgrades)
     net, list_total = net_of(everything), list_of(everything)
-    if net < 0:
+    if any(each.unit < 0 or each.list_unit < 0 for each in everything):
         return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the price is below zero")
     if not (is_storable(list_total) and is_storable(settle(list_total))):
         return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the price cannot be kept")

@@ -169,4 +169,10 @@ def _refusal(quantity: int, price: Decimal, field: str) -> Rejected | None:
     return None
 
 
-BUSINESS = Business(terms=RecordedSale, place=place, needs=needs, on_change=amend)
+BUSINESS = Business(
+    terms=RecordedSale,
+    place=place,
+    needs=needs,
+    on_change=amend,
+    may_be_negative=True,  # what was sold elsewhere is kept as it was stated
+)

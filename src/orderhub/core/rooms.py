@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
 from orderhub.core.money import ZERO, times
+from orderhub.core.units import Price, about
 
 # Sizes beyond the fourth share the price of the fourth: rooms are sold to four kinds of party.
 LARGEST_SIZE = 4
@@ -27,12 +29,14 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 class RoomPrices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Prices per person by room size. As a base price 0 means "not sold", never "free"."""
 
-    single: Decimal = ZERO
-    double: Decimal = ZERO
-    triple: Decimal = ZERO
-    quad: Decimal = ZERO
-    kid: Decimal = ZERO
-    pairup: Decimal = ZERO  # 0 = the double price
+    single: Annotated[Price, about("alone in a room", "tours4fun")] = ZERO
+    double: Annotated[Price, about("two in a room", "tours4fun")] = ZERO
+    triple: Annotated[Price, about("three in a room", "tours4fun")] = ZERO
+    quad: Annotated[Price, about("four in a room, or more", "tours4fun")] = ZERO
+    kid: Annotated[Price, about("a child beside two who pay in full", "tours4fun")] = ZERO
+    pairup: Annotated[
+        Price, about("a single traveller who shares with a stranger, 0 = `double`", "tours4fun")
+    ] = ZERO
 
     def per_person(self, persons: int) -> Decimal:
         """The price each pays when so many (1 or more) share a room."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from orderhub.core.money import EXACT, ZERO, Rounding, divided, rounded, times
-from orderhub.core.units import Instant
+from orderhub.core.ranges import Rule
+from orderhub.core.units import Alpha3, AnyCurrency, Instant, Price, Text, about
 from orderhub.core.values import Pricing, TaxPart
 
 _ONE = Decimal(1)
@@ -33,10 +35,21 @@ class Strategy(StrEnum):
 
 
 class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Microseconds since 1970 UTC, start inclusive, end exclusive; None = open."""
+    """A window of time, its start inclusive, its end exclusive.
 
-    start: Instant | None = None
-    end: Instant | None = None
+    Microseconds since 1970 UTC; None = open.
+    """
+
+    start: Annotated[Instant | None, about("from when on; none = ever since", "mews")] = None
+    end: Annotated[Instant | None, about("until when; none = for ever", "mews")] = None
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "end",
+            "is after start",
+            lambda window: window.start is None or window.end is None or window.start < window.end,
+        ),
+    )
 
     def holds(self, at_us: int) -> bool:
         return (self.start is None or self.start <= at_us) and (
@@ -45,15 +58,35 @@ class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TaxRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One rate of a taxation, named by its `code`. `value` is 0.06 for 6 %, or `currency` units."""
+    """One rate of a taxation."""
 
-    code: str
-    taxation: str
-    strategy: Strategy = Strategy.RELATIVE
-    value: Decimal = ZERO
-    currency: str = ""  # FLAT only
-    base_taxations: tuple[str, ...] = ()  # DEPENDENT only
-    valid: tuple[Interval, ...] = ()  # empty = always
+    code: Annotated[Text, about("what products and charges name it by", "mews")]
+    taxation: Annotated[Text, about("code of the taxation it is a rate of", "mews")]
+    strategy: Annotated[Strategy, about("how the tax is worked out", "mews")] = Strategy.RELATIVE
+    value: Annotated[Price, about("0.06 for 6 %; `flat`: units of `currency`", "mews")] = ZERO
+    currency: Annotated[AnyCurrency, about("of a `flat` rate; empty = any", "mews")] = ""
+    base_taxations: Annotated[
+        tuple[Text, ...], about("`dependent`: codes of the taxations it builds on", "mews")
+    ] = ()
+    valid: Annotated[tuple[Interval, ...], about("when it holds, none = always", "mews")] = ()
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "value",
+            "is from 0 to 1 unless the rate is flat: 0.06 for 6 %",
+            lambda rate: rate.strategy is Strategy.FLAT or rate.value <= 1,
+        ),
+        Rule(
+            "currency",
+            "is needed where the rate is flat",
+            lambda rate: rate.strategy is not Strategy.FLAT or rate.currency != "",
+        ),
+        Rule(
+            "base_taxations",
+            "is needed where the rate is dependent",
+            lambda rate: rate.strategy is not Strategy.DEPENDENT or rate.base_taxations,
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not self.value.is_finite() or self.value < 0:
@@ -66,18 +99,20 @@ class TaxRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Taxation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A tax as the law names it; its rates refer to its `code`."""
 
-    code: str
-    name: str = ""
-    local_name: str = ""
+    code: Annotated[Text, about("what rates and environments name it by", "mews")]
+    name: Annotated[str, about("what it is called", "mews")] = ""
+    local_name: Annotated[str, about("what it is called there", "mews")] = ""
 
 
 class TaxEnvironment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The taxations of a country for a time. `country` is ISO 3166-1 alpha-3."""
+    """The taxations of a country for a time."""
 
-    code: str
-    country: str = ""
-    taxations: tuple[str, ...] = ()
-    valid: Interval = Interval()
+    code: Annotated[Text, about("what an enterprise names it by", "mews")]
+    country: Annotated[Alpha3, about("ISO 3166-1 alpha-3", "mews")] = ""
+    taxations: Annotated[
+        tuple[Text, ...], about("codes: no rate of another one is charged", "mews")
+    ] = ()
+    valid: Annotated[Interval, about("when it holds", "mews")] = Interval()
 
 
 RECORDS: dict[str, type] = {

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated, ClassVar
 
 import msgspec
 
 from orderhub.core.money import ZERO, times
+from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.rooms import Room, RoomPrices
+from orderhub.core.units import Number, Price, about
 
 
 class UpgradeOption(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One option. `by_room` prices each traveller by the size of the room, else all pay `price`."""
 
-    id: int
-    name: str = ""
-    price: Decimal = ZERO
-    by_room: RoomPrices | None = None
-    per_order: bool = False  # charged once, not per traveller
-    tips: str = ""
-    code: str = ""  # the provider's own
+    id: Annotated[Number, about("what a booking names it by", "tours4fun")]
+    name: Annotated[str, about("what it is called", "tours4fun")] = ""
+    price: Annotated[Price, about("per traveller, 0 = free", "tours4fun")] = ZERO
+    by_room: Annotated[
+        RoomPrices | None, about("per traveller by the size of the room, 0 = free", "tours4fun")
+    ] = None
+    per_order: Annotated[bool, about("charged once, not per traveller", "tours4fun")] = False
+    tips: Annotated[str, about("a hint for who chooses", "tours4fun")] = ""
+    code: Annotated[str, about("the provider's own", "tours4fun")] = ""
 
 
 class UpgradeGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,13 +34,23 @@ class UpgradeGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     Exactly one; with `multiple` exactly `required` of them, where 0 = any number.
     """
 
-    id: int
-    name: str = ""
-    sub_name: str = ""
-    tips: str = ""
-    multiple: bool = False
-    required: int = 1
-    options: tuple[UpgradeOption, ...] = ()
+    id: Annotated[Number, about("what a booking names it by", "tours4fun")]
+    name: Annotated[str, about("what it is called", "tours4fun")] = ""
+    sub_name: Annotated[str, about("a further line of it", "tours4fun")] = ""
+    tips: Annotated[str, about("a hint for who chooses", "tours4fun")] = ""
+    multiple: Annotated[bool, about("whether several may be chosen", "tours4fun")] = False
+    required: Annotated[
+        Number, about("with `multiple`: how many exactly, 0 = any number", "tours4fun")
+    ] = 1
+    options: Annotated[tuple[UpgradeOption, ...], about("what there is", "tours4fun")] = ()
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "options",
+            "has as many as are required",
+            lambda group: len(group.options) >= (group.required if group.multiple else 1),
+        ),
+    )
 
 
 class UpgradeChoice(msgspec.Struct, frozen=True):

@@ -402,6 +402,7 @@ class Route:
     A wire model is a msgspec Struct, or a JSON Schema (a dict) where no Struct says what is true.
 
     request   wire model of the body, for OpenAPI
+    examples  name -> OpenAPI example of the body, beside those of the golden pairs
     answers   HTTP status -> wire model of the answer, for OpenAPI; None: no body, ...: what the golden pairs show
     mutates   whether the call changes anything: idempotency keys and dry runs apply
     params    wire model of the path parameters, where they are not just any text, for OpenAPI
@@ -431,6 +432,7 @@ class Route:
     public: bool = False
     probe: bool = False
     tag: str = ""
+    examples: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from orderhub.core.carts import CartItem, keys_of, row_name
-from orderhub.core.catalogue import Product, Variant
+from orderhub.core.catalogue import Product, Sellable, Variant, price_of
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.money import from_micros, to_micros
+from orderhub.core.money import ZERO, from_micros, to_micros
 from orderhub.core.ordering import MAX_QUANTITY
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
@@ -98,10 +99,9 @@ def _row(item: CartItem, price: int, goods: dict[str, Any] | None) -> dict[str, 
     }
 
 
-def _price(product: Product | None, variant: Variant | None) -> Any:
-    if variant is not None and variant.price is not None:
-        return variant.price
-    return 0 if product is None else product.price
+def _price(product: Product | None, variant: Variant | None) -> Decimal:
+    """Today's; what is not sold any more is shown at 0."""
+    return ZERO if product is None else Sellable(product, variant).price or ZERO
 
 
 async def put(call: Call, visitor: Visitor) -> Answer:
@@ -164,9 +164,27 @@ def _price_of(reads: Reads, tenant_id: int, given: wire.CartRow) -> int:
     if product is None or not product.doc.active or product.doc.kind != "good":
         raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no {given.archive_id}"))
     variant = reads.record(tenant_id, "variant", "id", given.sku_id) if given.sku_id else None
-    if given.sku_id and (variant is None or variant.doc.product_id != given.archive_id):
+    if given.sku_id and (
+        variant is None or variant.doc.product_id != given.archive_id or not variant.doc.active
+    ):
         raise Refused(Rejected(Reason.VARIANT_UNKNOWN, "variant", f"no SKU {given.sku_id}"))
-    return to_micros(_price(product.doc, None if variant is None else variant.doc))
+    if variant is None and _has_skus(reads, tenant_id, given.archive_id):
+        raise Refused(Rejected(Reason.VARIANT_UNKNOWN, "variant", "bought by SKU: name one"))
+    price = price_of(Sellable(product.doc, None if variant is None else variant.doc))
+    if isinstance(price, Rejected):
+        raise Refused(price)
+    return to_micros(price)
+
+
+def _has_skus(reads: Reads, tenant_id: int, product_id: int) -> bool:
+    query = RecordQuery(
+        tenant_id=tenant_id,
+        kind="variant",
+        by="product",
+        values=(str(product_id),),
+        limit=_MAX_ROWS,
+    )
+    return any(record.doc.active for record in reads.records(query))
 
 
 def _item(

@@ -9,6 +9,7 @@ from typing import Any
 from orderhub.core.basket_prices import percent_of
 from orderhub.core.catalogue import Product, Sellable, Variant
 from orderhub.core.memberships import UserGroup
+from orderhub.core.money import ZERO
 from orderhub.core.queries import OrderQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.stock import is_counted, subjects_of
@@ -31,7 +32,7 @@ def goods_object(product: Product, stock: int, percent: int = 100) -> dict[str, 
 
     `percent` is what the caller pays of the price (see `percent_for`).
     """
-    price = fen(product.price)
+    price = fen(product.price or ZERO)
     data = product.data
     return {
         "id": product.id,
@@ -50,7 +51,7 @@ def goods_object(product: Product, stock: int, percent: int = 100) -> dict[str, 
 
 def group_object(group: UserGroup, percent: int = 100) -> dict[str, Any]:
     data = group.data
-    price = fen(group.price)
+    price = fen(group.price or ZERO)
     return {
         "id": group.id,
         "title": group.title,
@@ -69,7 +70,7 @@ def group_object(group: UserGroup, percent: int = 100) -> dict[str, Any]:
 
 
 def sku_object(variant: Variant, product: Product, stock: int) -> dict[str, Any]:
-    price = product.price if variant.price is None else variant.price
+    price = Sellable(product, variant).price or ZERO
     data = variant.data
     return {
         "id": variant.id,
@@ -184,14 +185,15 @@ def _archive(
         sku_object(variant, product, _left(Sellable(product, variant), stock))
         for variant in variants
     ]
-    prices = [sku["price"] for sku in skus] or [_units(product.price)]
+    own = None if product.price is None else _units(product.price)
+    prices = [sku["price"] for sku in skus] or [own or ZERO]
     currency = product.currency or settings.currency
     return {
         "id": product.id,
         "title": product.title,
         "currency": currency,
         "curency_symbol": _SYMBOLS.get(currency, currency),
-        "price": _units(product.price),
+        "price": min(prices) if own is None else own,
         "min_price": min(prices),
         "max_price": max(prices),
         "user_limit": 0,
@@ -235,7 +237,7 @@ async def order_check(call: Call, visitor: Visitor) -> Answer:
         if record is None:
             raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}"))
         product: Product = record.doc
-        if not product.price or (visitor.user_id and product.seller_id == visitor.user_id):
+        if product.price == 0 or (visitor.user_id and product.seller_id == visitor.user_id):
             return True
         query = OrderQuery(
             tenant_id=visitor.tenant_id,
@@ -254,7 +256,7 @@ async def order_check(call: Call, visitor: Visitor) -> Answer:
 
 
 async def user_groups(call: Call, visitor: Visitor) -> Answer:
-    """The groups whose membership can be bought, lowest level first; needs no login."""
+    """The active groups, lowest level first; needs no login. One without a price is shown at 0, and not sold."""
     query = RecordQuery(tenant_id=visitor.tenant_id, kind="user_group", limit=1_000)
     records, percent = await call.hub.read(
         lambda reads: (reads.records(query), percent_for(reads, visitor))

@@ -120,6 +120,7 @@ REFUSALS: dict[Reason, str] = {
     Reason.PRODUCT_UNKNOWN: "record not found",
     Reason.PRODUCT_INACTIVE: "record not found",
     Reason.VARIANT_UNKNOWN: "record not found",
+    Reason.PRICE_NOT_SOLD: "record not found",
     Reason.REFERENCE_UNKNOWN: "record not found",
     Reason.WAREHOUSE_UNKNOWN: "record not found",
     Reason.SELLERS_DIFFER: "cross_store",

@@ -277,7 +277,7 @@ def _product(
         "fullCategoryName": data.get("fullCategoryName"),
         "salesVolume": _number(data.get("salesVolume")),
         "attributesJson": data.get("attributesJson"),
-        "price": min((sku["price"] for sku in details), default=plain(product.price)),
+        "price": min((sku["price"] for sku in details), default=plain(product.price or ZERO)),
         "stock": sum(sku["stock"] for sku in details),
         "createTime": data.get("createTime"),
         "updateTime": data.get("updateTime"),
@@ -303,7 +303,7 @@ def _sku(sellable: Sellable, held: dict[str, dict[str, int]]) -> dict[str, Any]:
         "packageHeight": data.get("packageHeight"),
         "packageWeight": sellable.weight_g,
         "cost": data.get("cost"),
-        "price": plain(sellable.price),
+        "price": plain(sellable.price or ZERO),
         "stock": stock,
         "option1": data.get("option1"),
         "option2": data.get("option2"),
@@ -319,7 +319,7 @@ _NOT_SOLD = (0, 2, 3)
 
 
 def _sku_status(sellable: Sellable, said: Any) -> int:
-    if sellable.is_active:
+    if sellable.is_active and sellable.price is not None:
         return said if said in _SOLD else 1
     return said if said in _NOT_SOLD else 0
 

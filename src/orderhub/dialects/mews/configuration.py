@@ -384,8 +384,12 @@ def shown_product(
     }
 
 
-def shown_price(product: Product, settings: Settings, rates: dict[str, TaxRate]) -> dict[str, Any]:
-    """The unit price with its taxes, as a charge of one unit would have it."""
+def shown_price(
+    product: Product, settings: Settings, rates: dict[str, TaxRate]
+) -> dict[str, Any] | None:
+    """The unit price with its taxes, as a charge of one unit would have it; None where there is none."""
+    if product.price is None:
+        return None
     currency = product.currency or settings.currency
     digits = settings.tax_precision
     rules = TaxRules(

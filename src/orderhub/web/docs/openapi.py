@@ -172,10 +172,10 @@ class _Writer:
         else:
             return None
         content: Json = {"schema": schema}
+        examples = dict(route.examples)
         if shown and (media == JSON or isinstance(shown[0].body, str)):
-            content["examples"] = {
-                pair.name: {"summary": pair.title, "value": pair.body} for pair in shown
-            }
+            examples |= {pair.name: {"summary": pair.title, "value": pair.body} for pair in shown}
+        content |= _if_any("examples", examples)
         return {"content": {media: content}, "required": not route.optional_body}
 
     # --- answers

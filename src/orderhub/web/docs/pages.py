@@ -16,7 +16,7 @@ from orderhub.web.docs.searching import MOST_HITS, Hit
 from orderhub.web.docs.style import STYLE
 
 Json = dict[str, Any]
-_EXAMPLES_SHOWN = 12
+_EXAMPLES_SHOWN = 24
 _FEW_HEADINGS = 2
 
 

@@ -16,15 +16,21 @@ _NUMBER = {"type": "number"}
 
 
 class Schemas:
-    """The schemas of a document's models; a dict is one already. Shapes with a name become components."""
+    """The schemas of a document's models; a dict is one already, with what is in its `$defs`.
+
+    Shapes with a name become components.
+    """
 
     def __init__(self, models: Iterable[Any]) -> None:
         self._models = list({id(each): each for each in models}.values())
         typed = [each for each in self._models if not isinstance(each, dict)]
         schemas, components = msgspec.json.schema_components(typed, ref_template=REF + "{name}")
-        self._found: dict[int, Schema] = {id(each): each for each in self._models}
-        self._found.update(zip(map(id, typed), map(plain, schemas), strict=True))
+        self._found: dict[int, Schema] = dict(zip(map(id, typed), map(plain, schemas), strict=True))
         self.components: dict[str, Schema] = {n: plain(s) for n, s in components.items()}
+        for each in self._models:
+            if isinstance(each, dict):
+                self._found[id(each)] = {n: value for n, value in each.items() if n != "$defs"}
+                self.components |= each.get("$defs", {})
 
     def of(self, model: Any) -> Schema:
         return self._found[id(model)]

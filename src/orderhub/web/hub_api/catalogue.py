@@ -291,6 +291,6 @@ ROUTES = (
     ),
     Route("GET", _KIND, list_items, "Items of a kind"),
     Route("GET", _ITEM, get_item, "One item"),
-    Route("PUT", _ITEM, put_item, "Write one item", request=Row, mutates=True),
+    Route("PUT", _ITEM, put_item, "Write one item", mutates=True),
     Route("DELETE", _ITEM, delete_item, "Remove one item", mutates=True),
 )

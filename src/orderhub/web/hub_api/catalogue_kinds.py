@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import inspect
 
 from orderhub.core.catalogue import keys_of_variant
 from orderhub.core.commands import RecordChange
@@ -20,16 +21,18 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import keys_of_rate
 from orderhub.core.known import Record
 from orderhub.core.money import is_storable
+from orderhub.core.ranges import NEEDED, breaches, strangers
 from orderhub.dialects.contract import Stop, WireFault
 from orderhub.web.hub_api.bodies import fault_of, instant
+from orderhub.web.hub_api.instants import with_instants
 from orderhub.web.hub_api.shapes import exact_instant, plain_values
 
 Keys = tuple[tuple[str, str], ...]
 Needs = tuple[tuple[str, str, str], ...]
 
 
-_UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
-_IS_UUID = re.compile(_UUID)
+UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_IS_UUID = re.compile(UUID)
 
 
 class RowRefused(Exception):
@@ -47,6 +50,8 @@ class Kind:
     record   the record kind in the ledger
     members  of a view (a product's price): the only members it shows and writes; empty = all
     unique   whether no two items may bear one code
+    named    whether an item is found by its code alone, so that it needs one
+    single   whether there is one item only, of id 1
     keys     the further names an item is found by
     needs    (kind, by, value) of what must exist beside it
     """
@@ -56,6 +61,8 @@ class Kind:
     what: str
     members: tuple[str, ...] = ()
     unique: bool = False
+    named: bool = False
+    single: bool = False
     keys: Callable[[Any], Keys] = lambda _doc: ()
     needs: Callable[[int, Any], Needs] = lambda _id, _doc: ()
 
@@ -101,10 +108,10 @@ _KINDS = (
     Kind("services", "service", "services that are charged"),
     Kind("categories", "accounting_category", "accounting categories"),
     Kind("segments", "business_segment", "business segments"),
-    Kind("resellers", "reseller", "what a reseller pays; its code is the app key"),
-    Kind("exchange-rates", "exchange_rates", "published rates, under id 1"),
+    Kind("resellers", "reseller", "what a reseller pays; its code is the app key", named=True),
+    Kind("exchange-rates", "exchange_rates", "published rates, under id 1", single=True),
     Kind("memberships", "user_group", "membership levels"),
-    Kind("shops", "shop", "a shop's terms, under id 1"),
+    Kind("shops", "shop", "a shop's terms, under id 1", single=True),
     Kind(
         "users",
         "user",
@@ -119,7 +126,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One item as it is written: `uid` and `code` default to those of `doc`. `version` of a listed one is ignored."""
 
     id: int = 0
-    uid: Annotated[str, msgspec.Meta(pattern=_UUID)] | None = None
+    uid: Annotated[str, msgspec.Meta(pattern=UUID)] | None = None
     code: str | None = None
     version: int = 0
     doc: dict[str, Any] | None = None
@@ -168,6 +175,10 @@ def change_of(
     record_id = row.id or (current.id if current is not None else 0)
     if not record_id:
         raise RowRefused(WireFault("id", "missing", "a new item needs an id"))
+    if kind.single and record_id != 1:
+        raise RowRefused(WireFault("id", "value", f"there is one item of {kind.name}, of id 1"))
+    if kind.named and not (row.code or (current is not None and current.code)):
+        raise RowRefused(WireFault("code", "missing", f"code is needed: {kind.what}"))
     given = _known_members(kind, row, record_id)
     if kind.members:
         if current is None:
@@ -207,13 +218,14 @@ def _known_members(kind: Kind, row: Row, record_id: int) -> dict[str, Any]:
     given = dict(row.doc or {})
     known = kind.members or kind.model.__struct_fields__
     unknown = sorted(set(given) - set(known) - {"id"})
+    unknown += sorted(set(strangers(given, inspect.type_info(kind.model))) - {"id", *unknown})
     if unknown:
         raise RowRefused(
             WireFault(f"doc.{unknown[0]}", "value", f"{kind.name} have no member {unknown[0]}")
         )
     if given.pop("id", record_id) != record_id:
         raise RowRefused(WireFault("doc.id", "value", "doc.id is not the item's id"))
-    return in_microseconds(given)
+    return in_microseconds(kind, given)
 
 
 def _refuse_other_names(row: Row, current: Record) -> None:
@@ -229,52 +241,44 @@ def _typed(kind: Kind, given: dict[str, Any]) -> Any:
     except msgspec.ValidationError as error:
         raise RowRefused(fault_of(error, "doc")) from None
     _refuse_amounts(msgspec.to_builtins(doc, builtin_types=(Decimal,)), "doc")
+    _refuse_out_of_range(kind, doc)
     return doc
 
 
-# Where documents hold instants: members of their own, and the ends of the intervals in `valid`.
-_INSTANTS = ("starts_at", "ends_at", "expires_at", "created_at", "updated_at")
-_ENDS = ("start", "end")
+def _refuse_out_of_range(kind: Kind, doc: msgspec.Struct) -> None:
+    """A view answers for its own members: what else an older hub let into the item is not its business."""
+    for path, says in breaches(doc):
+        member = path.partition(".")[0].partition("[")[0]
+        if not kind.members or member in kind.members:
+            problem = "missing" if says == NEEDED else "value"
+            raise RowRefused(WireFault(f"doc.{path}", problem, f"doc.{path} {says}"))
 
 
-def in_microseconds(doc: dict[str, Any]) -> dict[str, Any]:
+def in_microseconds(kind: Kind, doc: dict[str, Any]) -> dict[str, Any]:
     """The document with its ISO 8601 instants as the ledger keeps them; null = none. Raises RowRefused."""
-    moved = {**doc, **_read(doc, _INSTANTS, "doc", 0)}
-    if isinstance(moved.get("valid"), list):
-        moved["valid"] = [
-            {**each, **_read(each, _ENDS, f"doc.valid[{index}]", None)}
-            if isinstance(each, dict)
-            else each
-            for index, each in enumerate(moved["valid"])
-        ]
+    moved: dict[str, Any] = with_instants(doc, inspect.type_info(kind.model), "doc", _read)
     return moved
 
 
-def _read(given: dict[str, Any], names: tuple[str, ...], path: str, none: Any) -> dict[str, Any]:
-    found = {}
-    for name in names:
-        value = given.get(name)
-        if name not in given:
-            continue
-        if value is not None and not isinstance(value, str):
-            raise RowRefused(WireFault(f"{path}.{name}", "type", f"{path}.{name} is ISO 8601"))
-        try:
-            found[name] = none if value is None else instant(value, f"{path}.{name}")
-        except Stop as stop:
-            raise RowRefused(stop.fault.faults[0]) from None
-    return found
-
-
-def in_iso_8601(doc: dict[str, Any]) -> dict[str, Any]:
+def in_iso_8601(kind: Kind, doc: dict[str, Any]) -> dict[str, Any]:
     """The document as it is shown and as it may be sent back."""
-    shown = {**doc, **_written(doc, _INSTANTS)}
-    if isinstance(doc.get("valid"), list):
-        shown["valid"] = [{**each, **_written(each, _ENDS)} for each in doc["valid"]]
+    shown: dict[str, Any] = with_instants(doc, inspect.type_info(kind.model), "doc", _written)
     return shown
 
 
-def _written(doc: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: exact_instant(doc[name]) for name in names if type(doc.get(name)) is int}
+def _read(value: Any, path: str, none: Any) -> Any:
+    if value is None:
+        return none
+    if not isinstance(value, str):
+        raise RowRefused(WireFault(path, "type", f"{path} is ISO 8601"))
+    try:
+        return instant(value, path)
+    except Stop as stop:
+        raise RowRefused(stop.fault.faults[0]) from None
+
+
+def _written(value: Any, _path: str, _none: Any) -> Any:
+    return exact_instant(value) if type(value) is int else value
 
 
 def _refuse_amounts(value: Any, path: str) -> None:
@@ -294,7 +298,7 @@ def item_shape(kind: Kind, record: Record) -> dict[str, Any]:
     doc = plain_values(msgspec.to_builtins(record.doc))
     if kind.members:
         doc = {name: doc[name] for name in kind.members if name in doc}
-    doc = in_iso_8601(doc)
+    doc = in_iso_8601(kind, doc)
     return {
         "id": record.id,
         "uid": record.uid or None,

@@ -29,7 +29,8 @@ from orderhub.web.hub_api import (
 )
 from orderhub.web.hub_api.bodies import Name, NoSwitches
 from orderhub.web.hub_api.bulk import NDJSON
-from orderhub.web.hub_api.catalogue_kinds import KINDS, Row
+from orderhub.web.hub_api.catalogue_kinds import KINDS
+from orderhub.web.hub_api.catalogue_shapes import EXAMPLES_OF_KINDS, ITEM_WRITTEN, ROW_WRITTEN
 from orderhub.web.hub_api.shapes import ORDER_MEMBERS, SUMMARY_MEMBERS
 
 _TEXT = answers.TEXT
@@ -275,13 +276,15 @@ NOTES: dict[Any, dict[str, Any]] = {
         200,
         Media(NDJSON, answers.RESULT),
         params=_IN_KIND,
-        request=Media(NDJSON, Row),
+        request=Media(NDJSON, ROW_WRITTEN),
         optional_body=True,
         keyed=False,  # the same rows written again change nothing
     ),
     catalogue.list_items: _told(_LIST_ITEMS, 200, answers.page(answers.ITEM), params=_IN_KIND),
     catalogue.get_item: _told(None, 200, answers.ITEM, params=_ONE_ITEM),
     catalogue.put_item: {
+        "request": ITEM_WRITTEN,
+        "examples": EXAMPLES_OF_KINDS,
         "answers": {200: answers.ITEM, 201: answers.ITEM},
         "headers": _IF_MATCH,
         "params": _ONE_ITEM,
