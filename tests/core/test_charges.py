@@ -15,7 +15,7 @@ from orderhub.core.accounts import (
     Named,
     Service,
 )
-from orderhub.core.catalogue import Product
+from orderhub.core.catalogue import Product, Variant
 from orderhub.core.charge_changes import CancelLines
 from orderhub.core.charges import AccountCharge, Charge, StatedPrice
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
@@ -72,6 +72,11 @@ RECORDS = [
     ("product", "old", Product(id=2, uid="old", service="bar", active=False)),
     ("product", "bed", Product(id=3, uid="bed", service="rooms")),
     ("product", "mug", Product(id=4, uid="mug", service="bar", price=Decimal(5), stocked=True)),
+    ("product", "free", Product(id=6, uid="free", service="bar", price=Decimal(0))),
+    ("product", "new", Product(id=7, uid="new", service="bar")),
+    ("product", "odd", Product(id=8, uid="odd", service="bar", price=Decimal(-5))),
+    ("product", "cup", Product(id=9, uid="cup", service="bar", price=Decimal(5))),
+    ("variant", "cup-s", Variant(id=1, uid="cup-s", product_id=9)),
     ("product", "yen", Product(id=5, uid="yen", service="bar", price=Decimal(5), currency="JPY")),
     ("accounting_category", "food", AccountingCategory(id=1, uid="food")),
     ("accounting_category", "past", AccountingCategory(id=2, uid="past", active=False)),
@@ -123,7 +128,11 @@ def known_to(command, settings=SETTINGS, stock=()) -> Known:
                     record
                     for record in records
                     if record.kind == need.kind
-                    and (need.by in ("all", "id") or record.uid == need.value)
+                    and (
+                        str(record.doc.product_id) == need.value
+                        if need.by == "product"
+                        else need.by in ("all", "id") or record.uid == need.value
+                    )
                 ],
             )
     for need in pool_needs(command, known):
@@ -155,6 +164,10 @@ REFUSED = [
     (order(beer(product="none")), Reason.PRODUCT_UNKNOWN, "lines[0].product"),
     (order(beer(), beer(product="bed")), Reason.PRODUCT_UNKNOWN, "lines[1].product"),
     (order(beer(), beer(product="old")), Reason.PRODUCT_INACTIVE, "lines[1].product"),
+    (order(beer(), beer(product="cup")), Reason.VARIANT_UNKNOWN, "lines[1].product"),
+    (order(beer(product="cup", price=price("7"))), Reason.VARIANT_UNKNOWN, "lines[0].product"),
+    (order(beer(), beer(product="new")), Reason.PRICE_NOT_SOLD, "lines[1].product"),
+    (order(beer(product="odd"), may_rebate=True), Reason.PRICE_NOT_SOLD, "lines[0].product"),
     (order(item(category="none")), Reason.CATEGORY_UNKNOWN, "lines[0].category"),
     (order(item(category="past")), Reason.CATEGORY_UNKNOWN, "lines[0].category"),
     (order(segment="none"), Reason.REFERENCE_UNKNOWN, "segment"),
@@ -199,6 +212,13 @@ def test_a_broken_rule_refuses_the_whole_order(command, reason, field):
     assert found.reason is reason
     if field is not None:
         assert found.field == field
+
+
+def test_free_is_free_and_a_stated_price_is_the_price():
+    assert decided(order(beer(product="free"))).order.total == 0
+    assert decided(order(beer(product="new", price=price("7", codes=())))).order.total == 7
+    rebate = order(beer(price=price("-10")), may_rebate=True)
+    assert decided(rebate).order.total == Decimal("-10.60"), "a correction may be below 0"
 
 
 def test_the_gravest_refusal_of_all_lines_is_the_one_that_is_named():

@@ -303,18 +303,54 @@ def test_without_a_prepaid_balance_only_stock_is_drawn_and_given_back():
     assert available(known, "balance", "USD") == 0
 
 
+@pytest.mark.parametrize(
+    ("product", "variants", "reason"),
+    [
+        (Product(id=20, code="NEW"), (), Reason.PRICE_NOT_SOLD),
+        (Product(id=20, code="NEW", price=Decimal(-1)), (), Reason.PRICE_NOT_SOLD),
+        (Product(id=20, code="NEW", price=Decimal(0)), (), None),
+        (Product(id=20, code="NEW", price=Decimal(1)), (True,), Reason.VARIANT_UNKNOWN),
+        (Product(id=20, code="NEW", price=Decimal(1)), (False,), None),
+        (Product(id=20, code="NEW"), (True,), Reason.VARIANT_UNKNOWN),
+    ],
+)
+def test_what_has_no_price_or_is_bought_by_variant_is_not_sold_by_the_product_s_code(
+    product, variants, reason
+):
+    known = world()
+    for key in keys_of_code(T, "NEW"):
+        known.learn_records(key, [record("product", product)] if key.kind == "product" else [])
+    found = [Variant(id=n, product_id=20, active=active) for n, active in enumerate(variants, 1)]
+    key = RecordKey(T, "variant", "product", "20")
+    known.learn_records(key, [record("variant", each) for each in found])
+    decision = decide(place_command(("NEW", 1)), known, fresh_ids())
+    if reason is None:
+        assert isinstance(decision, Accepted)
+    else:
+        assert (decision.reason, decision.field) == (reason, "lines[0].product")
+
+
+def test_a_rate_below_0_that_an_older_hub_let_in_serves_nobody():
+    rates = (
+        FreightRate(id=1, code="A", base=Decimal(-1)),
+        FreightRate(id=2, code="B", per_step=Decimal(-1)),
+    )
+    decision = decide(place_command(("TS_RED_M", 1)), world(rates=rates), fresh_ids())
+    assert decision.reason is Reason.COUNTRY_NOT_SERVED
+
+
 def test_an_ioss_number_of_the_right_form_passes_the_strict_switch():
     command = place_command(("TS_RED_M", 1), country="DE", ioss="IM0123456789", ioss_required=True)
     assert isinstance(decide(command, world(), fresh_ids()), Accepted)
 
 
-def test_it_asks_for_all_records_in_one_round_and_for_every_place_of_its_stock():
+def test_it_asks_for_all_it_names_in_one_round_and_for_every_place_of_its_stock():
     command = place_command(("TS_RED_M", 1), ("TS_BLUE_L", 1))
-    known = Known()
-    asked = list(needs(command, known))
-    assert asked == [RecordKey(T, "settings", "id", "0")]
+    asked = set(needs(command, Known()))
     known = world()
-    assert all(need in known.loaded_records for need in needs(command, known))
+    assert asked <= known.loaded_records
+    variants = {RecordKey(T, "variant", "product", str(number)) for number in (1, 2)}
+    assert set(needs(command, known)) - asked == variants, "a product is bought by its variants"
     assert set(pool_needs(command, known)) == {
         PoolNeed(T, "balance", "USD", ""),
         PoolNeed(T, "stock", "product:1"),

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.decide import decide, needs, pool_needs
 from orderhub.core.departures import Departures, upcoming
-from orderhub.core.known import Accepted, Known, OrderNeed, RecordKey
+from orderhub.core.known import Accepted, Known, OrderNeed
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
 from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket
 from orderhub.core.refusals import Reason, Rejected
@@ -106,6 +106,7 @@ REFUSALS = [
     ({"product": replace(PRODUCT, currency="XYZ")}, {}, Reason.CURRENCY_NOT_ENABLED),
     ({"tour": replace(TOUR, prices=RoomPrices(single=D(1)))}, {}, Reason.PRICE_NOT_SOLD),
     ({"tour": replace(PEOPLE, adult_price=D(0))}, NO_UPGRADE, Reason.PRICE_NOT_SOLD),
+    ({"tour": replace(PEOPLE, adult_price=D(-1))}, NO_UPGRADE, Reason.AMOUNT_OUT_OF_RANGE),
     (
         {"tour": replace(TOUR, prices=RoomPrices(double=D(10) ** 12))},
         {},
@@ -234,12 +235,11 @@ def test_each_line_draws_what_is_its_own(tour, when, draws):
 
 
 def test_all_records_are_asked_for_in_one_round():
-    facts = Known()
-    first = list(needs(command(), facts))
-    assert first == [RecordKey(1, "settings", "id", "0")]
+    first = list(needs(command(), Known()))
+    kinds = ["settings", "product", "tour", "exchange_rates", "reseller"]
+    assert [need.kind for need in first] == kinds
     settled = known()
-    kinds = [need.kind for need in needs(command(), settled)]
-    assert kinds == ["settings", "product", "tour", "exchange_rates", "reseller"]
+    assert list(needs(command(), settled)) == first
     assert all(need in settled.loaded_records for need in needs(command(), settled))
     assert [need.place for need in pool_needs(command(), settled)] == ["2019-01-16"]
 

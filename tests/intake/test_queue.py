@@ -5,13 +5,17 @@ import string
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from orderhub.core.commands import Command
+from orderhub.core import decide as core
+from orderhub.core.baskets import GoodsBasket
+from orderhub.core.commands import Command, PlaceOrder
 from orderhub.core.known import Accepted
 from orderhub.core.values import Order
 from orderhub.intake import deciding
@@ -242,6 +246,47 @@ def test_a_poisoned_command_fails_alone(
     monkeypatch.undo()
     assert check_ledger(ledger.engine).breaches == []
     assert world.run(ledger, sale(natural_key="p"))[0].kind == "accepted", "it bound nothing"
+
+
+def below_zero(accepted: Accepted) -> Accepted:
+    order = msgspec.structs.replace(accepted.order, total=Decimal("-0.01"))
+    return msgspec.structs.replace(accepted, placed=(order,))
+
+
+def that_fills_a_pool(accepted: Accepted) -> Accepted:
+    (draw,) = accepted.moves
+    return msgspec.structs.replace(
+        accepted, moves=(msgspec.structs.replace(draw, units=-draw.units),)
+    )
+
+
+def of_nothing(accepted: Accepted) -> Accepted:
+    (draw,) = accepted.moves
+    return msgspec.structs.replace(accepted, moves=(msgspec.structs.replace(draw, units=0),))
+
+
+@pytest.mark.parametrize("bug", [below_zero, that_fills_a_pool, of_nothing])
+def test_an_order_or_a_draw_below_zero_is_a_bug_that_breaks_its_command_alone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, bug: Any
+) -> None:
+    business = core.BUSINESSES[GoodsBasket]
+
+    def place(command: PlaceOrder, *facts: Any) -> Any:
+        decision = business.place(command, *facts)
+        return bug(decision) if command.reference == "buggy" else decision
+
+    monkeypatch.setitem(core.BUSINESSES, GoodsBasket, replace(business, place=place))
+    before = world.stock(ledger)
+    outcomes = world.run(
+        ledger,
+        basket((188, 1)),
+        basket((188, 2), reference="buggy"),
+        sale("-5.00"),  # what is recorded may be below zero: that is a correction
+        basket((188, 3)),
+    )
+    assert [each.kind for each in outcomes] == ["accepted", "broken", "accepted", "accepted"]
+    assert before - world.stock(ledger) == 4
+    assert check_ledger(ledger.engine).breaches == []
 
 
 @pytest.mark.postgres

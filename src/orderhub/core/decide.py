@@ -92,10 +92,7 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
     Asked again after each load, since one record may name another, until nothing new is wanted.
     """
     tenant = command.origin.tenant_id
-    settings = RecordKey(tenant, "settings", "id", "0")
-    yield settings
-    if settings not in known.loaded_records:
-        return
+    yield RecordKey(tenant, "settings", "id", "0")
     match command:
         case PlaceOrder():
             yield from BUSINESSES[type(command.terms)].needs(command, known)

@@ -15,7 +15,7 @@ from orderhub.core.catalogue import Product, Variant, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.coupons import Coupon, CouponKind
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.core.memberships import User
+from orderhub.core.memberships import User, UserGroup
 from orderhub.demo import seed
 from orderhub.dialects.anqicms.demo import DEMO
 from orderhub.dialects.finding import find_dialects
@@ -39,12 +39,18 @@ _GOODS = (
     Product(id=9, title="Ring", price=Decimal("99.99"), form_url="https://forms.example/1?a=1&b=2"),
     Product(id=10, title="Gift", price=Decimal(0)),
     Product(id=11, title="Cap", price=Decimal("0.01")),
+    Product(id=15, title="Draft"),
+    Product(id=12, title="Cap", price=Decimal(20), data={"options": [{"title": "Size"}]}),
+    Product(id=13, title="Below 0", price=Decimal(-10)),  # as an older hub let it in
+    Product(id=14, title="Scarf"),
 )
 _COUPONS = (
     Coupon(id=2, code="HALF", kind=CouponKind.PERCENT, percent=50, max_money=Decimal(20)),
     Coupon(id=3, code="BIG", money=Decimal(5), min_amount=Decimal(500)),
     Coupon(id=4, code="OLD", money=Decimal(5), ends_at=1),
     Coupon(id=5, code="ONCE", money=Decimal(5), per_user=1),
+    Coupon(id=7, code="BELOW0", money=Decimal(-5)),  # as an older hub let it in
+    Coupon(id=8, code="CAPPED", kind=CouponKind.PERCENT, percent=50, max_money=Decimal(-3)),
     Coupon(id=6, code="MINE", money=Decimal(5), claimed=True, products=(188,)),
 )
 # 1010 was brought by 1011 (a distributor whose VIP group gives 90 %), who was brought by 1012.
@@ -54,6 +60,19 @@ _USERS = (
     User(id=1012, group_id=1, is_distributor=True),
 )
 _RED = Variant(id=80, product_id=11, title="Red")
+_SKUS = (
+    _RED,
+    Variant(id=120, product_id=12, title="Cap, S"),
+    Variant(id=121, product_id=12, title="Cap, L", price=Decimal(25)),
+    Variant(id=122, product_id=12, title="Cap, XL", active=False),
+    Variant(id=140, product_id=14, title="Scarf, wool", price=Decimal(30)),
+    Variant(id=141, product_id=14, title="Scarf, silk"),
+)
+_GROUPS = (
+    UserGroup(id=3, title="Staff", level=9, discount=50, share_reward=40),
+    UserGroup(id=4, title="Friends", price=Decimal(0), expire_days=30),
+    UserGroup(id=5, title="Below 0", price=Decimal(-1)),
+)
 EXTRA = DemoBusiness(
     name="shop",
     credentials=(
@@ -63,7 +82,11 @@ EXTRA = DemoBusiness(
         *(RecordChange(kind="product", id=p.id, code=f"P{p.id}", doc=p) for p in _GOODS),
         *(RecordChange(kind="coupon", id=c.id, code=c.code, doc=c) for c in _COUPONS),
         *(RecordChange(kind="user", id=u.id, doc=u) for u in _USERS),
-        RecordChange(kind="variant", id=80, code="V80", doc=_RED, keys=keys_of_variant(_RED)),
+        *(
+            RecordChange(kind="variant", id=v.id, code=f"V{v.id}", doc=v, keys=keys_of_variant(v))
+            for v in _SKUS
+        ),
+        *(RecordChange(kind="user_group", id=g.id, doc=g) for g in _GROUPS),
     ),
     pools=(DemoPool("stock", "product:8", "MAIN", 3),),
 )

@@ -186,7 +186,8 @@ def _archive(
         for variant in variants
     ]
     own = None if product.price is None else _units(product.price)
-    prices = [sku["price"] for sku in skus] or [own or ZERO]
+    asked = [Sellable(product, variant).price for variant in variants]
+    prices = [_units(price) for price in asked if price is not None] or [own or ZERO]
     currency = product.currency or settings.currency
     return {
         "id": product.id,

@@ -277,7 +277,10 @@ def _product(
         "fullCategoryName": data.get("fullCategoryName"),
         "salesVolume": _number(data.get("salesVolume")),
         "attributesJson": data.get("attributesJson"),
-        "price": min((sku["price"] for sku in details), default=plain(product.price or ZERO)),
+        "price": min(
+            (plain(sku.price) for sku in skus if sku.price is not None),
+            default=plain(product.price or ZERO),
+        ),
         "stock": sum(sku["stock"] for sku in details),
         "createTime": data.get("createTime"),
         "updateTime": data.get("updateTime"),

@@ -30,7 +30,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "title": "Parcel post",
             "base": "4.50",
             "per_step": "0.50",
-            "step_g": 100,
             "currency": "USD",
             "delivery": "3 to 5 days",
             "days": 5,
@@ -108,5 +107,5 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
     "shops": {"id": 1, "doc": {"seller_percent": 80}},
-    "users": {"id": 1000, "doc": {"group_id": 5, "is_distributor": True, "status": 1}},
+    "users": {"id": 1000, "doc": {"group_id": 5, "is_distributor": True}},
 }

@@ -1,0 +1,138 @@
+"""What is for sale: what has a price, by the SKU where there are any; no price is not a price of 0."""
+
+import pytest
+from sqlalchemy import text
+
+from orderhub.ledger.check import check_ledger
+from tests.dialects.anqicms.front import CREATE, WIDE, call, create, open_shop, told, user
+from tests.support.hub import operator_headers
+
+pytestmark = pytest.mark.anyio
+NOT_FOUND = (-1, "record not found")
+CATALOGUE = "/hub/v1/tenants/shop/catalogue"
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def hub(tmp_path_factory):
+    async with open_shop(tmp_path_factory.mktemp("for-sale")) as opened:
+        yield opened
+        assert check_ledger(opened.hub.ledger.engine).breaches == []
+
+
+@pytest.mark.parametrize(
+    ("body", "amount"),
+    [
+        ({"goods_id": 12}, None),
+        ({"goods_id": 12, "goods_sku_id": 0, "sku_values": [{"id": 120}]}, None),
+        ({"details": [{"goods_id": 188}, {"goods_id": 12}]}, None),
+        ({"goods_id": 12, "goods_sku_id": 120}, 2000),
+        ({"details": [{"goods_id": 12, "sku_id": 121}]}, 2500),
+        ({"goods_id": 12, "goods_sku_id": 122}, None),
+        ({"goods_id": 15}, None),
+        ({"goods_id": 14}, None),
+        ({"goods_id": 14, "goods_sku_id": 140}, 3000),
+        ({"goods_id": 14, "goods_sku_id": 141}, None),
+        ({"goods_id": 10}, 0),
+        ({"goods_id": 13}, None),
+        ({"details": [{"goods_id": 13, "quantity": 9}, {"goods_id": 188}]}, None),
+        ({"goods_id": 3, "type": "vip"}, None),
+        ({"goods_id": 1, "type": "vip"}, None),
+        ({"goods_id": 5, "type": "vip"}, None),
+        ({"goods_id": 4, "type": "vip"}, 0),
+        ({"goods_id": 2, "type": "vip"}, 36500),
+    ],
+)
+async def test_what_has_no_price_is_not_sold_and_a_product_with_skus_is_bought_by_one(
+    hub, body, amount
+):
+    for path in ("/api/order/checkout", CREATE):
+        answer = await call(hub, path, body)
+        if amount is None:
+            assert told(answer) == NOT_FOUND
+        else:
+            assert (answer["code"], answer["data"]["amount"]) == (0, amount)
+    plan = await hub.post(
+        "/hub/v1/plans",
+        {"dialect": "anqicms", "method": "POST", "path": CREATE, "body": body},
+        headers=WIDE,
+    )
+    assert plan.status_code == 201, plan.text
+    assert plan.json()["decision"] == ("refused" if amount is None else "accepted")
+
+
+@pytest.mark.parametrize("code", ["BELOW0", "CAPPED"])
+async def test_a_coupon_below_0_that_an_older_hub_let_in_does_not_hold(hub, code):
+    answer = await call(hub, CREATE, {"goods_id": 188, "coupon_code": code})
+    assert answer["code"] == -1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"archive_id": 12},
+        {"archive_id": 12, "sku_id": 122},
+        {"archive_id": 15},
+        {"archive_id": 13},
+        {"archive_id": 14, "sku_id": 141},
+    ],
+)
+async def test_a_cart_takes_only_what_is_for_sale(hub, row):
+    for path in ("/api/cart/add", "/api/cart/update"):
+        assert told(await call(hub, path, {**row, "quantity": 1})) == NOT_FOUND
+        anonymous = {"Cart": "visitor-for-sale"}
+        assert told(await call(hub, path, {**row, "quantity": 1}, anonymous)) == NOT_FOUND
+
+
+async def test_what_was_put_in_a_cart_before_it_had_skus_is_bought_by_sku_all_the_same(hub):
+    async def write(path, doc):
+        answer = await hub.request(
+            "PUT", f"{CATALOGUE}/{path}", json={"doc": doc}, headers=operator_headers()
+        )
+        assert answer.is_success, answer.text
+
+    await write("products/600", {"title": "Hat", "price": "15"})
+    me, cart = user(15), {"Cart": "visitor-hat"}
+    await call(hub, "/api/cart/add", {"archive_id": 600, "quantity": 1}, me)
+    await call(hub, "/api/cart/add", {"archive_id": 600, "quantity": 2}, cart)
+    rows = (await call(hub, "/api/cart/list", None, {**me, **cart}))["data"]
+    await write("variants/600", {"product_id": 600, "title": "Hat, S", "price": "18"})
+    for holder, row in ((me, rows[1]), ({**me, **cart}, rows[0])):
+        assert told(await call(hub, CREATE, {"cart_ids": [row["id"]]}, holder)) == NOT_FOUND
+    await call(hub, "/api/cart/add", {"archive_id": 600, "sku_id": 600, "quantity": 1}, me)
+    row = (await call(hub, "/api/cart/list", None, me))["data"][0]
+    assert (row["sku_id"], row["price"]) == (600, 1800)
+    assert (await create(hub, me, cart_ids=[row["id"]]))["amount"] == 1800
+
+
+async def test_what_has_no_price_of_its_own_shows_that_of_its_cheapest_sku(hub):
+    shown = (await call(hub, "/api/archive/sku?id=14"))["data"]
+    assert (shown["price"], shown["min_price"], shown["max_price"]) == (30, 30, 30)
+    assert [sku["price"] for sku in shown["skus"]] == [30, 0], "silk has no price yet"
+    shown = (await call(hub, "/api/archive/sku?id=12"))["data"]
+    assert (shown["price"], shown["min_price"], shown["max_price"]) == (20, 20, 25)
+    assert (await call(hub, "/api/archive/order/check?id=10"))["data"] is True, "free"
+    assert (await call(hub, "/api/archive/order/check?id=15"))["data"] is False, "not for sale"
+
+
+async def test_an_order_below_0_of_an_older_hub_pays_nobody(hub):
+    order = await create(hub, goods_id=10)
+    with hub.hub.ledger.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE orders SET total = -20000000, net = -20000000 WHERE number = :n"),
+            {"n": order["order_id"]},
+        )
+    for way in ("balance", "wechat"):
+        body = {"order_id": order["order_id"], "pay_way": way}
+        assert (await call(hub, "/api/order/payment", body))["code"] == -1
+    cancelled = await call(hub, "/api/order/cancel", {"order_id": order["order_id"]})
+    assert cancelled["code"] == 0
+    with hub.hub.ledger.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE orders SET total = 0, net = 0 WHERE number = :n"),
+            {"n": order["order_id"]},
+        )
