@@ -41,7 +41,7 @@ What the `doc` of each kind of item holds: `PUT /hub/v1/tenants/{tenant}/catalog
 - **A product that has active variants is bought by variant**, through every door and every cart. Mews names no
   variants, so it does not sell such a product. A Mews charge that states its own amount needs no price of the product.
 - Ranges hold where an item is written. What an older hub let in goes on being read and shown, sells for nothing
-  below 0, and is refused when it is written again ([decision 0007](decisions/0007-ranges-at-the-write.md)).
+  below 0, and is refused when it is written again ([decision 0008](decisions/0008-ranges-at-the-write.md)).
 - *Read by* names the doors whose calls or rules look at a member; the hub itself shows every one.
 - `uid` and `code` may stand beside `doc`, in it or in both. `data` is free: `dialects/<name>/data.py` names what a door
   reads of it, in the shape that it reads.
