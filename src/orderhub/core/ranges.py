@@ -56,11 +56,16 @@ def rules_of(struct: type[msgspec.Struct]) -> tuple[Rule, ...]:
 
 
 @cache
-def fields_of(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
-    """Its members with their types and ranges."""
+def type_of(struct: type[msgspec.Struct]) -> inspect.StructType:
+    """What msgspec knows of it, worked out once."""
     found = inspect.type_info(struct)
     assert isinstance(found, inspect.StructType), f"{struct} is no Struct"
-    return found.fields
+    return found
+
+
+def fields_of(struct: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    """Its members with their types and ranges."""
+    return type_of(struct).fields
 
 
 def strangers(value: Any, kind: inspect.Type, path: str = "") -> Iterator[str]:
@@ -84,9 +89,32 @@ def strangers(value: Any, kind: inspect.Type, path: str = "") -> Iterator[str]:
                 yield from strangers(each, kind.item_type, f"{path}[{index}]")
 
 
+@cache
+def _limited(struct: type[msgspec.Struct]) -> tuple[tuple[inspect.Field, bool], ...]:
+    """The members that can be out of range, each with whether it is needed."""
+    return tuple((each, is_needed(each)) for each in fields_of(struct) if _has_limits(each.type))
+
+
+def _has_limits(kind: inspect.Type) -> bool:
+    match kind:
+        case inspect.Metadata():
+            return not _LIMITS.isdisjoint(kind.extra_json_schema or ()) or _has_limits(kind.type)
+        case inspect.UnionType():
+            return any(map(_has_limits, kind.types))
+        case inspect.StructType():
+            return bool(rules_of(kind.cls) or _limited(kind.cls))
+        case inspect.VarTupleType() | inspect.ListType():
+            return _has_limits(kind.item_type)
+        case inspect.DictType():
+            return _has_limits(kind.key_type) or _has_limits(kind.value_type)
+    return False
+
+
 def _of_struct(doc: msgspec.Struct, path: str) -> Iterator[Breach]:
-    for field in fields_of(type(doc)):
+    for field, needed in _limited(type(doc)):
         value = getattr(doc, field.name)
+        if value is field.default and not needed:
+            continue
         at = f"{path}.{field.name}" if path else field.name
         for breach in _of_value(value, field.type, at, {}):
             is_absent = breach.path == at and not field.required and value == field.default
@@ -123,6 +151,7 @@ def _of_value(
                 yield Breach(path, words)
 
 
+_LIMITS = {"minimum", "exclusiveMinimum", "maximum", "enum", "minLength", "pattern"}
 _FORMATS = {
     "iso-4217": "is a currency of ISO 4217, such as EUR",
     "iso-3166-1": "is a country of ISO 3166-1, such as DE",

@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import inspect
 
 from orderhub.core.catalogue import keys_of_variant
 from orderhub.core.commands import RecordChange
@@ -21,7 +20,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import keys_of_rate
 from orderhub.core.known import Record
 from orderhub.core.money import is_storable
-from orderhub.core.ranges import NEEDED, breaches, strangers
+from orderhub.core.ranges import NEEDED, breaches, strangers, type_of
 from orderhub.dialects.contract import Stop, WireFault
 from orderhub.web.hub_api.bodies import fault_of, instant
 from orderhub.web.hub_api.instants import with_instants
@@ -218,7 +217,7 @@ def _known_members(kind: Kind, row: Row, record_id: int) -> dict[str, Any]:
     given = dict(row.doc or {})
     known = kind.members or kind.model.__struct_fields__
     unknown = sorted(set(given) - set(known) - {"id"})
-    unknown += sorted(set(strangers(given, inspect.type_info(kind.model))) - {"id", *unknown})
+    unknown += sorted(set(strangers(given, type_of(kind.model))) - {"id", *unknown})
     if unknown:
         raise RowRefused(
             WireFault(f"doc.{unknown[0]}", "value", f"{kind.name} have no member {unknown[0]}")
@@ -256,13 +255,13 @@ def _refuse_out_of_range(kind: Kind, doc: msgspec.Struct) -> None:
 
 def in_microseconds(kind: Kind, doc: dict[str, Any]) -> dict[str, Any]:
     """The document with its ISO 8601 instants as the ledger keeps them; null = none. Raises RowRefused."""
-    moved: dict[str, Any] = with_instants(doc, inspect.type_info(kind.model), "doc", _read)
+    moved: dict[str, Any] = with_instants(doc, type_of(kind.model), "doc", _read)
     return moved
 
 
 def in_iso_8601(kind: Kind, doc: dict[str, Any]) -> dict[str, Any]:
     """The document as it is shown and as it may be sent back."""
-    shown: dict[str, Any] = with_instants(doc, inspect.type_info(kind.model), "doc", _written)
+    shown: dict[str, Any] = with_instants(doc, type_of(kind.model), "doc", _written)
     return shown
 
 
