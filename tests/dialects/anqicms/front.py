@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from orderhub.core.catalogue import Product, Variant, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.coupons import Coupon, CouponKind
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.core.memberships import User, UserGroup
+from orderhub.core.memberships import User
 from orderhub.demo import seed
 from orderhub.dialects.anqicms.demo import DEMO
 from orderhub.dialects.finding import find_dialects
@@ -68,11 +69,6 @@ _SKUS = (
     Variant(id=140, product_id=14, title="Scarf, wool", price=Decimal(30)),
     Variant(id=141, product_id=14, title="Scarf, silk"),
 )
-_GROUPS = (
-    UserGroup(id=3, title="Staff", level=9, discount=50, share_reward=40),
-    UserGroup(id=4, title="Friends", price=Decimal(0), expire_days=30),
-    UserGroup(id=5, title="Below 0", price=Decimal(-1)),
-)
 EXTRA = DemoBusiness(
     name="shop",
     credentials=(
@@ -86,21 +82,23 @@ EXTRA = DemoBusiness(
             RecordChange(kind="variant", id=v.id, code=f"V{v.id}", doc=v, keys=keys_of_variant(v))
             for v in _SKUS
         ),
-        *(RecordChange(kind="user_group", id=g.id, doc=g) for g in _GROUPS),
     ),
     pools=(DemoPool("stock", "product:8", "MAIN", 3),),
 )
 
 
 @asynccontextmanager
-async def open_shop(where: Path, **settings: Any) -> AsyncIterator[HubUnderTest]:
-    """The demo hub with the goods, coupons and users above; the shop's clock stands still."""
+async def open_shop(
+    where: Path, *more: RecordChange, **settings: Any
+) -> AsyncIterator[HubUnderTest]:
+    """The demo hub with the goods, coupons and users above, and more; the shop's clock stands still."""
     ledger = Ledger.open(f"sqlite:///{where / 'hub.sqlite'}", RECORD_TYPES)
     cipher = Cipher(SECRET_KEY)
     seed(ledger, cipher, find_dialects())
     tenant = ledger.read(lambda reads: reads.tenant("shop"))
     assert tenant is not None
-    Seeder(ledger, cipher).business(tenant.id, EXTRA)
+    business = replace(EXTRA, records=(*EXTRA.records, *more))
+    Seeder(ledger, cipher).business(tenant.id, business)
     ledger.close()
     async with running_hub(where, **settings) as hub:
         await hub.freeze("shop", NOW)

@@ -1,14 +1,23 @@
 """What is for sale: what has a price, by the SKU where there are any; no price is not a price of 0."""
 
+from decimal import Decimal
+
 import pytest
 from sqlalchemy import text
 
+from orderhub.core.commands import RecordChange
+from orderhub.core.memberships import UserGroup
 from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import CREATE, WIDE, call, create, open_shop, told, user
 from tests.support.hub import operator_headers
 
 pytestmark = pytest.mark.anyio
 NOT_FOUND = (-1, "record not found")
+GROUPS = (
+    UserGroup(id=3, title="Staff", level=9, discount=50, share_reward=40),
+    UserGroup(id=4, title="Friends", price=Decimal(0), expire_days=30),
+    UserGroup(id=5, title="Below 0", price=Decimal(-1)),  # as an older hub let it in
+)
 CATALOGUE = "/hub/v1/tenants/shop/catalogue"
 
 
@@ -19,7 +28,8 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 async def hub(tmp_path_factory):
-    async with open_shop(tmp_path_factory.mktemp("for-sale")) as opened:
+    groups = (RecordChange(kind="user_group", id=each.id, doc=each) for each in GROUPS)
+    async with open_shop(tmp_path_factory.mktemp("for-sale"), *groups) as opened:
         yield opened
         assert check_ledger(opened.hub.ledger.engine).breaches == []
 
