@@ -188,7 +188,7 @@ def _row_schema(*, bulk: bool) -> Schema:
 
 ITEM_WRITTEN = _row_schema(bulk=False)
 ROW_WRITTEN = _row_schema(bulk=True)
-# Where PUT takes them: the id is the path's.
+# The id is the path's.
 EXAMPLES_OF_KINDS = {
     name: {
         "summary": KINDS[name].what.capitalize(),
