@@ -76,6 +76,7 @@ def test_every_key_begins_with_the_tenant_but_for_the_directory() -> None:
 
 def test_a_commit_is_durable(database_url: str) -> None:
     engine = open_engine(database_url)
+    migrate(engine)
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
@@ -130,9 +131,10 @@ def test_postgresql_may_be_spelled_as_people_spell_it(name: str) -> None:
 
 
 def test_a_second_server_on_one_sqlite_file_is_refused_and_told_who_serves(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'deep' / 'hub.sqlite'}"
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
     first, second = ServeLock(url), ServeLock(url)
-    first.take("http://127.0.0.1:8080")
+    first.take("http://127.0.0.1:8080", create=True)
+    Ledger.open(url, RECORD_TYPES).close()
     assert second.holder() == "http://127.0.0.1:8080"
     with pytest.raises(DatabaseRefused, match=r"http://127\.0\.0\.1:8080.*PostgreSQL"):
         second.take("http://127.0.0.1:8081")

@@ -144,12 +144,14 @@ def copied(template: Path, where: Path) -> str:
 
 @contextmanager
 def calling(url: str, *, intake: Any = None, **settings: Any) -> Iterator[Caller]:
-    """A hub on a database that is seeded already."""
+    """A hub on a database that is seeded already; a SQLite file that is not there is made, empty."""
     given = {
         "rate_limits": False,
         "public_url": "http://hub.test",
         "secret_key": SECRET_KEY,
     }
+    if url.startswith("sqlite") and not Path(url.removeprefix("sqlite:///")).exists():
+        Ledger.open(url, RECORD_TYPES).close()
     ledger = Ledger(open_engine(url), RECORD_TYPES)
     program = ProgramSettings(database=url, **{**given, **settings})
     with asyncio.Runner() as runner:

@@ -45,6 +45,8 @@ class StoredClaim(msgspec.Struct, frozen=True):
     created_at: int = 0
 
 
+# What was in the way of a batch is in the way of some of its commands: its parts wait no longer than this.
+_HURRIED_MS = 200
 # Names a record always has; every other `by` is one of its keys.
 _OWN_NAMES = ("id", "uid", "code", "all")
 _HOLD_NAMES = (
@@ -61,6 +63,11 @@ class Batch:
         self._codec = codec
         self._mark = mark  # tells this attempt's rows from earlier ones
         self._postgres = bulk.is_postgres(connection)
+
+    def hurry(self) -> None:
+        """Hardly wait for others' locks: SQLite has none but the one of the whole file."""
+        if self._postgres:
+            self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_HURRIED_MS}")
 
     # --- claims
 

@@ -2,76 +2,137 @@
 
 from __future__ import annotations
 
-import fcntl
+import math
 import os
+import socket
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from orderhub.ledger.files import FileWatch, ServeLock, make_file
+from orderhub.ledger.turns import Turns
+from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url
+
+__all__ = ["DatabaseRefused", "ServeLock", "parse_url"]  # where everyone looks for them
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# Query parameters of a SQLite URL that would weaken what a commit promises.
-_WEAKENING = {"synchronous", "journal_mode", "mode", "cache", "nolock", "immutable", "vfs", "uri"}
-_LOCK_TIMEOUT_MS = 10_000
+# Nobody waits for what has no limit of its own: a command, the check, a migration.
+_PATIENCE_S = 30
 _MIGRATION_LOCK = 0x6F72_6465_7268_7562  # "orderhub"
+# How many steps SQLite goes between two looks at the clock: some tenths of a millisecond.
+_STEPS = 20_000
+# A peer that went without a word (its machine, the network) is given up by the kernel.
+_TCP = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+_DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
+}
+# The connections to PostgreSQL that are open, to be cut when it does not answer.
+_OPEN: WeakKeyDictionary[Engine, set[Any]] = WeakKeyDictionary()
+_SHOW_DURABLE = "SELECT " + ", ".join(f"current_setting('{name}')" for name in _DURABLE)
 
 
-class DatabaseRefused(Exception):
-    """The database cannot be used; the message is one clear sentence for the operator."""
+def open_engine(url: str, *, readers: int = 4, limit_s: float | None = None) -> Engine:
+    """An engine whose commits are durable. SQLite: WAL and synchronous=FULL; PostgreSQL: synchronous_commit=on.
 
-
-def parse_url(url: str) -> URL:
-    """`sqlite:///path` or `postgresql://…` as SQLAlchemy reads it. Raises DatabaseRefused for anything else."""
-    try:
-        parsed = make_url(url)
-    except SQLAlchemyError as error:
-        raise DatabaseRefused(f"{url!r} is not a database URL.") from error
-    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername != "sqlite":
-        raise DatabaseRefused(
-            f"{parsed.drivername} is not supported: use sqlite:///path or postgresql://…"
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise DatabaseRefused("An in-memory SQLite database keeps nothing: name a file.")
-    weak = sorted(_WEAKENING & set(parsed.query))
-    if weak:
-        raise DatabaseRefused(
-            f"The SQLite URL sets {', '.join(weak)}: the hub always runs with journal_mode=WAL and "
-            "synchronous=FULL, since anything less may lose acknowledged orders."
-        )
-    return parsed
-
-
-def open_engine(url: str, *, readers: int = 4) -> Engine:
-    """An engine whose commits are durable. SQLite: WAL and synchronous=FULL; PostgreSQL: synchronous_commit=on."""
+    A SQLite file is never made by this. `limit_s`: connects, statements and waits for locks end after so long;
+    without it statements take as long as they need.
+    """
     parsed = parse_url(url)
-    if parsed.drivername == "sqlite":
-        engine = create_engine(
-            parsed,
-            pool_size=readers + 2,
-            max_overflow=8,
-            connect_args={"timeout": _LOCK_TIMEOUT_MS / 1000, "check_same_thread": False},
-        )
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    return create_engine(
+    pool: dict[str, Any] = {
+        "pool_size": readers + 2,
+        "max_overflow": 8,
+        "pool_timeout": limit_s or _PATIENCE_S,
+    }
+    path = file_of(parsed)
+    if path is not None:
+        return _sqlite_engine(parsed, path, limit_s, pool)
+    engine = create_engine(
         parsed,
-        pool_size=readers + 2,
-        max_overflow=8,
         isolation_level="READ COMMITTED",
-        connect_args={"options": "-c synchronous_commit=on -c timezone=UTC"},
+        connect_args=_postgres_arguments(parsed.query, limit_s),
+        **pool,
     )
+    connections = _OPEN[engine] = set()
+    event.listen(engine, "connect", _refuse_weak_connection)
+    event.listen(engine, "connect", lambda each, _record: connections.add(each))
+    event.listen(engine, "close", lambda each, _record: connections.discard(each))
+    return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+# --- SQLite
+
+
+def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[str, Any]) -> Engine:
+    wait_s = limit_s or _PATIENCE_S
+    arguments = {"timeout": wait_s, "check_same_thread": False, "uri": True}
+    engine = create_engine(parsed, connect_args=arguments, **pool)
+    watch, turns = FileWatch(path), Turns()
+
+    def connect(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+        watch.check()
+        arguments[0] = f"file:{quote(str(path))}?mode=rw"  # never makes a file
+
+    def prepare(connection: Any, record: Any) -> None:
+        try:
+            _prepare_sqlite(connection, wait_s)
+        except BaseException:
+            connection.close()
+            raise
+        if limit_s is not None:
+            record.info["ends_at"] = ends_at = [math.inf]
+            connection.set_progress_handler(lambda: time.monotonic() > ends_at[0], _STEPS)
+        watch.opened()
+
+    def begin(connection: Any) -> None:
+        # Readers take a snapshot; only the one writer asks for the write lock, at once, so that it
+        # never fails halfway for want of it.
+        watch.check()
+        writing = connection.get_execution_options().get("orderhub_writes", False)
+        if limit_s is not None:
+            # What is being written is never cut short: a batch ends by itself.
+            ends_at = math.inf if writing else time.monotonic() + limit_s
+            connection.info["ends_at"][0] = ends_at
+        if not writing:
+            connection.exec_driver_sql("BEGIN")
+            return
+        turns.take(wait_s)
+        connection.info["has_turn"] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def give_back(_connection: Any, record: Any) -> None:
+        if record.info.pop("has_turn", False):
+            turns.leave()
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "close", lambda _connection, _record: watch.closed())
+    event.listen(engine, "begin", begin)
+    event.listen(engine, "checkin", give_back)
+    event.listen(engine, "commit", lambda _connection: watch.check())
+    return engine
+
+
+def _prepare_sqlite(connection: Any, wait_s: float) -> None:
     connection.isolation_level = None  # transactions are begun by us, explicitly
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -79,7 +140,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA synchronous")
     level = cursor.fetchone()[0]
-    cursor.execute(f"PRAGMA busy_timeout={_LOCK_TIMEOUT_MS}")
+    cursor.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.execute("PRAGMA cache_size=-32768")
     cursor.close()
@@ -89,16 +150,73 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         )
 
 
-def _begin_sqlite(connection: Any) -> None:
-    # Readers take a snapshot; only the one writer asks for the write lock, at once, so that it
-    # never fails halfway for want of it.
-    writing = connection.get_execution_options().get("orderhub_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
 def writing(engine: Engine) -> Engine:
     """The same engine, for transactions that write."""
     return engine.execution_options(orderhub_writes=True)
+
+
+# --- PostgreSQL
+
+
+def _postgres_arguments(query: Mapping[str, Any], limit_s: float | None) -> dict[str, Any]:
+    """What is not said in the URL; of what is said, only that which would weaken a commit is overruled."""
+    given = query.get("options", "")
+    options = [given if isinstance(given, str) else " ".join(given)]
+    options += ["-c synchronous_commit=on", "-c timezone=UTC"]
+    if limit_s is not None:
+        limit_ms = max(1, int(limit_s * 1000))
+        options += [f"-c statement_timeout={limit_ms}", f"-c lock_timeout={max(1, limit_ms // 2)}"]
+    more = {"connect_timeout": max(2, math.ceil(limit_s or _PATIENCE_S)), **_TCP}
+    wanted = {name: value for name, value in more.items() if name not in query}
+    return {**wanted, "options": " ".join(filter(None, options))}
+
+
+def _refuse_weak_connection(connection: Any, _record: Any) -> None:
+    """Whatever stands between (a pooler may drop options): each connection must be durable."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_SHOW_DURABLE)
+            _refuse_weak(cursor.fetchone())
+        connection.rollback()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _refuse_weak(values: Any) -> None:
+    for (name, enough), value in zip(_DURABLE.items(), values, strict=True):
+        if value not in enough:
+            raise DatabaseRefused(
+                f"PostgreSQL runs with {name}={value}: the hub needs it on, since it may lose acknowledged orders else."
+            )
+
+
+def refuse_weak_commits(engine: Engine) -> None:
+    """Raises DatabaseRefused for a PostgreSQL whose commits the server, database or role made less than durable.
+
+    A session of the hub's asks for more and gets it; but who turned it off did not expect orders here.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    wait = {"connect_timeout": _PATIENCE_S} if "connect_timeout" not in engine.url.query else {}
+    plain = create_engine(engine.url, poolclass=NullPool, connect_args=wait)
+    try:
+        with plain.connect() as connection:
+            _refuse_weak(connection.exec_driver_sql(_SHOW_DURABLE).one())
+    except SQLAlchemyError as error:
+        raise _cannot_be_opened(engine, error) from error
+    finally:
+        plain.dispose()
+
+
+def cut_all(engine: Engine) -> None:
+    """End the connections to PostgreSQL under those who wait on them: they get an error at once."""
+    for connection in list(_OPEN.get(engine, ())):
+        with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+# --- the schema
 
 
 def _config() -> Config:
@@ -114,12 +232,25 @@ def head_revision() -> str:
     return head
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the schema to this program's version. Raises DatabaseRefused when it is newer."""
-    check_version(engine, must_be_current=False)
+def migrate(engine: Engine, *, create: bool = True) -> None:
+    """Bring the schema to this program's version. Raises DatabaseRefused when it is newer.
+
+    `create`: a ledger is made where there is none, and a SQLite file, too.
+    """
+    path = file_of(engine.url)
+    if path is not None and create:
+        make_file(path)
+    if check_version(engine, must_be_current=False) is None and not create:
+        url = engine.url.render_as_string(hide_password=True)
+        raise DatabaseRefused(
+            f"There is no ledger in {url}: `orderhub init` or `orderhub serve` makes one."
+        )
     config = _config()
     with writing(engine).connect() as connection:
         if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(
+                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+            )
             # Processes that start together take turns; the second finds nothing left to do.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         config.attributes["connection"] = connection
@@ -127,11 +258,11 @@ def migrate(engine: Engine) -> None:
         connection.commit()
 
 
-def check_version(engine: Engine, *, must_be_current: bool = True) -> None:
-    """Refuse a database that is newer than the program, or (where asked) older or empty."""
+def check_version(engine: Engine, *, must_be_current: bool = True) -> str | None:
+    """The schema, None for none; refused when it is newer than the program, or (where asked) older or none."""
     script = ScriptDirectory.from_config(_config())
     known = {revision.revision for revision in script.walk_revisions()}
-    current = _current_revision(engine) if _is_there(engine) or not must_be_current else None
+    current = _current_revision(engine)
     if current is not None and current not in known:
         raise DatabaseRefused(
             f"The database is at schema {current}, which this program ({head_revision()}) does not know: "
@@ -142,79 +273,21 @@ def check_version(engine: Engine, *, must_be_current: bool = True) -> None:
             f"The database is at schema {current or 'none'}, this program needs {head_revision()}: "
             "start `orderhub serve` once to migrate it."
         )
-
-
-def _is_there(engine: Engine) -> bool:
-    """Whether looking would not make an empty SQLite file."""
-    return engine.dialect.name != "sqlite" or Path(engine.url.database or "").exists()
+    return current
 
 
 def _current_revision(engine: Engine) -> str | None:
+    path = file_of(engine.url)
+    if path is not None and not path.exists():
+        return None
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-        url = engine.url.render_as_string(hide_password=True)
-        raise DatabaseRefused(f"The database {url} cannot be opened: {why}.") from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise _cannot_be_opened(engine, error) from error
 
 
-class ServeLock:
-    """One server per SQLite file: held by `serve` for as long as it runs."""
-
-    def __init__(self, url: str) -> None:
-        parsed = parse_url(url)
-        self._path = (
-            Path(f"{parsed.database}.lock")
-            if parsed.drivername == "sqlite" and parsed.database
-            else None
-        )
-        self._file: IO[str] | None = None
-
-    def take(self, note: str) -> None:
-        """Raises DatabaseRefused when another server holds it. `note` (its address) is for those who meet the lock."""
-        if self._path is None:
-            return
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = self._path.open("a+")
-        except OSError as error:
-            why = (error.strerror or str(error)).lower()
-            raise DatabaseRefused(f"{self._path} cannot be written: {why}.") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip()
-            file.close()
-            raise DatabaseRefused(
-                f"Another OrderHub serves this SQLite file already ({holder or 'address unknown'}): "
-                "one process writes to a SQLite file; use PostgreSQL to run several."
-            ) from None
-        self._file = file
-        self.note(note)
-
-    def note(self, note: str) -> None:
-        """Leave another note for those who meet the lock."""
-        if self._file is not None:
-            self._file.truncate(0)
-            self._file.write(note)
-            self._file.flush()
-
-    def holder(self) -> str:
-        """The note of the server that holds the lock now, or empty when none does."""
-        if self._path is None or not self._path.exists():
-            return ""
-        with self._path.open("r") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return file.read().strip()
-            fcntl.flock(file, fcntl.LOCK_UN)
-        return ""
-
-    def release(self) -> None:
-        if self._file is not None:
-            os.truncate(self._file.name, 0)
-            self._file.close()
-            self._file = None
+def _cannot_be_opened(engine: Engine, error: Exception) -> DatabaseRefused:
+    why = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+    url = engine.url.render_as_string(hide_password=True)
+    return DatabaseRefused(f"The database {url} cannot be opened: {why}.")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.known import Timer
@@ -18,17 +19,26 @@ from orderhub.ledger import bulk, rows, tables
 from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
-from orderhub.ledger.database import migrate, open_engine, writing
+from orderhub.ledger.database import (
+    DatabaseRefused,
+    cut_all,
+    migrate,
+    open_engine,
+    refuse_weak_commits,
+    writing,
+)
 from orderhub.ledger.directory import Directory
+from orderhub.ledger.files import DatabaseGone
 from orderhub.ledger.reads import LedgerReads
+from orderhub.ledger.turns import DatabaseLocked
 
 T = TypeVar("T")
 
-# serialization failure, deadlock, lock not available: another process was in the way
-_PASSING_STATES = {"40001", "40P01", "55P03"}
+# serialization failure, deadlock: another process was in the way
+_PASSING_STATES = {"40001", "40P01"}
+# lock not available, query canceled: a time limit ran out
+_SLOW_STATES = {"55P03", "57014"}
 _INTEGRITY_RETRIES = 3
-# The driver has waited for the lock already, each time: see database.py.
-_LOCKED_RETRIES = 2
 # Both drivers call these operational too: a statement that cannot be run, a value that is too big.
 _SQLITE_STATEMENT_CODES = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
 _PROGRAM_LIMIT = "54"  # such as a text too long for an index
@@ -44,11 +54,22 @@ class Ledger:
         self.counters = Counters(self._write)
 
     @classmethod
-    def open(cls, url: str, record_types: Mapping[str, type]) -> Ledger:
-        """Open and migrate. Raises DatabaseRefused with one clear sentence."""
-        engine = open_engine(url)
+    def open(
+        cls,
+        url: str,
+        record_types: Mapping[str, type],
+        *,
+        limit_s: float | None = None,
+        create: bool = True,
+    ) -> Ledger:
+        """Open and migrate; `create`: where there is none, one is made. `limit_s`: see `open_engine`.
+
+        Raises DatabaseRefused with one clear sentence.
+        """
+        engine = open_engine(url, limit_s=limit_s)
         try:
-            migrate(engine)
+            refuse_weak_commits(engine)
+            migrate(engine, create=create)
         except BaseException:
             engine.dispose()
             raise
@@ -59,7 +80,22 @@ class Ledger:
         return self.engine.dialect.name == "postgresql"
 
     def close(self) -> None:
+        """The last connection of a SQLite file takes its log into the file."""
         self.engine.dispose()
+
+    def cut(self) -> None:
+        """End every wait for a PostgreSQL that does not answer: who waits gets an error at once."""
+        cut_all(self.engine)
+
+    def try_commit(self) -> None:
+        """Commit something tiny, to see whether a commit can be made at all. Raises what is in the way."""
+        with self._write.begin() as connection:
+            bulk.insert(
+                connection,
+                tables.counter,
+                [{"tenant_id": 0, "name": "probe", "next": 1}],
+                "DO UPDATE SET next = counter.next + 1",
+            )
 
     # --- batches
 
@@ -87,13 +123,13 @@ class Ledger:
             return attempt < _INTEGRITY_RETRIES
         if isinstance(error, Stale):
             return True
-        if "database is locked" in str(getattr(error, "orig", "")):
-            return attempt < _LOCKED_RETRIES
         return getattr(getattr(error, "orig", None), "sqlstate", None) in _PASSING_STATES
 
     @staticmethod
     def is_outage(error: Exception) -> bool:
         """Whether the database itself is in trouble: gone, full, read-only. Never what one command can cause."""
+        if isinstance(error, DatabaseGone | DatabaseLocked | DatabaseRefused | NoConnection):
+            return True
         if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError):
             return False
         if getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_STATEMENT_CODES:
@@ -104,8 +140,17 @@ class Ledger:
             "OperationalError",
             "InterfaceError",
             "InternalError",
-            "TimeoutError",
         )
+
+    @staticmethod
+    def is_slow(error: Exception) -> bool:
+        """Whether others were in the way too long, which says nothing of what can be done beside them."""
+        if isinstance(error, NoConnection):
+            return True
+        orig = getattr(error, "orig", None)
+        if getattr(orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            return True
+        return getattr(orig, "sqlstate", None) in _SLOW_STATES | _PASSING_STATES
 
     # --- reading
 
