@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,9 +16,11 @@ import structlog
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.finding import find_dialects
 from orderhub.intake.intake import Intake
+from orderhub.intake.standing import Standing
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
+from orderhub.web.cipher import Cipher, SecretKeyMissing
 from orderhub.web.hub_api import HUB
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
@@ -47,10 +50,17 @@ def build(
     ledger: Ledger | None = None,
     intake: Any = None,
     now_us: Callable[[], int] | None = None,
+    is_serving: bool = True,
 ) -> Hub:
-    """The hub on `settings.database`, migrated. Raises DatabaseRefused or SettingRefused with one clear sentence."""
-    metrics = Metrics()
-    ledger = ledger or Ledger.open(settings.database, RECORD_TYPES)
+    """The hub on `settings.database`, migrated; `is_serving` False: for one command, which makes no database.
+
+    Raises DatabaseRefused, SettingRefused or SecretKeyMissing with one clear sentence.
+    """
+    metrics, standing = Metrics(), Standing()
+    limit_s = float(settings.answer_timeout_s)
+    ledger = ledger or Ledger.open(
+        settings.database, RECORD_TYPES, limit_s=limit_s, create=is_serving
+    )
     intake = intake or Intake(
         ledger,
         queue_limit=settings.queue_limit,
@@ -58,14 +68,19 @@ def build(
         slot=os.getpid() % 64,
         now_us=now_us,
         meter=metrics,
+        standing=standing,
+        patience_s=limit_s,
     )
     dialects = find_dialects()
-    port = HubPort(ledger, intake, settings, metrics, dialects)
+    port = HubPort(ledger, intake, settings, metrics, dialects, standing)
+    # A command that neither keeps nor reads a secret needs no key; whoever gives one gives the right one.
+    if is_serving or settings.secret_key:
+        _check_key(ledger, port.cipher)
     tasks: list[asyncio.Task[None]] = []
 
     async def start() -> None:
         intake.start()
-        timers = Timers(ledger, intake, port.clock_changed, port.blocking)
+        timers = Timers(ledger, intake, port.clock_changed, port.aside, port.is_outage)
         tasks[:] = [
             asyncio.create_task(timers.run()),
             asyncio.create_task(_note_use(port)),
@@ -80,14 +95,7 @@ def build(
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, intake.stop)
-        # A cancelled call's thread runs on: its connection must be back before the pool is closed.
-        await loop.run_in_executor(None, port.close)
-        try:
-            ledger.mark_used(port.used)
-        finally:
-            ledger.close()
+        await _leave(ledger, intake, port, 2 * settings.answer_timeout_s)
 
     app = HubApp(
         port=port,
@@ -98,6 +106,36 @@ def build(
         stop=stop,
     )
     return Hub(app, ledger, intake, port, metrics, start, stop)
+
+
+def _check_key(ledger: Ledger, cipher: Cipher) -> None:
+    try:
+        found = ledger.read(lambda reads: reads.credentials(None))
+        cipher.check(each.secret for each in found if each.secret)
+    except SecretKeyMissing:
+        ledger.close()
+        raise
+
+
+async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) -> None:
+    """Finish what waits; a database that does not answer is not waited for any longer than that."""
+    loop = asyncio.get_running_loop()
+    impatient = threading.Timer(within_s, ledger.cut)
+    impatient.daemon = True
+    impatient.start()
+    try:
+        await loop.run_in_executor(None, intake.stop)
+        # A cancelled call's thread runs on: its connection must be back before the pool is closed.
+        await loop.run_in_executor(None, port.close)
+        try:
+            await loop.run_in_executor(None, ledger.mark_used, port.used)
+        except Exception as error:
+            if not port.is_outage(error):
+                raise
+        finally:
+            ledger.close()
+    finally:
+        impatient.cancel()
 
 
 async def _note_use(port: HubPort) -> None:
@@ -120,7 +158,8 @@ async def _purge(port: HubPort, days: int) -> None:
 async def _quietly(port: HubPort, work: Callable[..., Any], *args: Any) -> Any:
     """Housekeeping that fails is logged and tried again next time."""
     try:
-        return await port.blocking(work, *args)
+        return await port.aside(work, *args)
     except Exception as error:  # noqa: BLE001 - whatever it was, the hub goes on
-        structlog.get_logger("orderhub.app").warning("housekeeping failed", exc_info=error)
+        if not port.is_outage(error):
+            structlog.get_logger("orderhub.app").warning("housekeeping failed", exc_info=error)
         return None

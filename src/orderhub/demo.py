@@ -21,7 +21,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sandbox import DemoBusiness, DemoPool
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
-from orderhub.web.port import Cipher
+from orderhub.web.cipher import Cipher
 
 OMNI = "omni"
 

@@ -14,7 +14,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sandbox import SANDBOX, DemoBusiness, DemoCredential
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
-from orderhub.web.port import Cipher
+from orderhub.web.cipher import Cipher
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,8 +17,8 @@ from orderhub.intake.deciding import decided
 from orderhub.intake.outcome import Waiting, Worded
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
+from orderhub.web.cipher import Cipher
 from orderhub.web.hub_api.access import OPERATOR, SCOPES
-from orderhub.web.port import Cipher
 
 _MILLION = 10**STORED_DECIMALS
 _EMPTY = Worded(200, (), b"")

@@ -62,6 +62,9 @@ class ProgramSettings:
         "",
         "key that encrypts stored secrets (any long random text); needed once such secrets exist",
     )
+    secret_key_old: str = _setting(
+        "", "key before that one: still read, until `orderhub secrets rotate` has made it needless"
+    )
     trusted_proxies: str = _setting(
         "",
         "comma-separated addresses or networks whose X-Forwarded-For, -Host and -Proto are believed",
@@ -72,6 +75,9 @@ class ProgramSettings:
     )
     batch_limit: int = _setting(
         256, "commands decided and committed together at most", _within(1, _MANY)
+    )
+    answer_timeout_s: int = _setting(
+        4, "seconds that a call waits for the database before it is answered 503", _within(1, 3_600)
     )
     max_body_bytes: int = _setting(
         1_048_576, "largest request body, where a route sets no other", _within(1, _MANY)

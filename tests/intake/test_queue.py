@@ -10,22 +10,24 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from orderhub.core import decide as core
 from orderhub.core.baskets import GoodsBasket
 from orderhub.core.commands import Command, PlaceOrder
+from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.known import Accepted
 from orderhub.core.values import Order
 from orderhub.intake import deciding
-from orderhub.intake.intake import Busy, Intake, NoMeter
+from orderhub.intake.intake import Busy, Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
-from orderhub.ledger import database
+from orderhub.intake.standing import Standing
 from orderhub.ledger.batch import Batch
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.check import check_ledger
-from orderhub.ledger.database import writing
+from orderhub.ledger.database import open_engine, writing
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.world import all_orders, basket, sale, second_process
@@ -345,20 +347,65 @@ def test_a_database_in_trouble_is_said_to_be_and_not_taken_for_poison(
 
 
 def test_a_database_that_someone_else_keeps_locked_is_not_waited_for_for_ever(
-    sqlite_world: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_world: str,
 ) -> None:
-    monkeypatch.setattr(database, "_LOCK_TIMEOUT_MS", 20)
-    retries: list[int] = []
-    monkeypatch.setattr(NoMeter, "retried", lambda _: retries.append(1))
-    with second_process(sqlite_world) as ledger, running(ledger, batch_limit=1) as desk:
+    standing = Standing()
+    ledger = Ledger(open_engine(sqlite_world, limit_s=0.05), RECORD_TYPES)
+    with running(ledger, batch_limit=1, patience_s=0.05, standing=standing) as desk:
         with writing(ledger.engine).begin():
             for name in "ab":
                 desk.put(name, basket((188, 1)), key=name)
             assert set(desk.kinds().values()) == {"unavailable"}
-        assert len(retries) == 2 * 2, "for each, the driver waited three times"
+            assert not standing.is_good
         desk.put("a again", basket((188, 1)), key="a")
         assert desk.kinds()["a again"] == "accepted", "it bound nothing"
+        assert standing.is_good
         assert world.stock(ledger) == 99
+    ledger.close()
+
+
+@pytest.mark.postgres
+def test_a_row_that_an_outsider_locks_costs_only_those_who_need_it(
+    postgres_world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = Standing()
+    ledger = Ledger(open_engine(postgres_world, limit_s=0.4), RECORD_TYPES)
+    outsider = psycopg.connect(postgres_world)
+    outsider.execute("SELECT * FROM pool WHERE subject = 'product:188' FOR UPDATE")
+    try:
+        with running(ledger, patience_s=0.4, standing=standing) as desk:
+            with held(monkeypatch) as batches:
+                desk.put("first", sale())
+                batches.wait()
+                for number in range(5):
+                    desk.put(f"free{number}", basket((189, 1)))
+                desk.put("locked", basket((188, 1)), key="k")
+            kinds = desk.kinds()
+            assert kinds.pop("locked") == "unavailable"
+            assert set(kinds.values()) == {"accepted"}
+            assert [name for name, _ in desk.answers][-1] == "locked", "nobody waited for it"
+            assert standing.is_good, "commits can be made"
+            outsider.rollback()
+            desk.put("locked again", basket((188, 1)), key="k")
+            assert desk.kinds()["locked again"] == "accepted", "it bound nothing"
+    finally:
+        outsider.close()
+        ledger.close()
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(ledger) as desk:
+        given_up = world.waiting(basket((188, 1)))
+        with held(monkeypatch) as batches:
+            desk.put("first", sale())
+            batches.wait()
+            desk.intake.put(given_up)
+            given_up.is_given_up = True
+        desk.put("after", sale())
+        assert set(desk.kinds().values()) == {"accepted"}
+    assert world.stock(ledger) == 100
 
 
 # --- the queue

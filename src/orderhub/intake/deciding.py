@@ -37,13 +37,21 @@ class BatchRun:
     """One attempt at one batch. Nothing survives a failed attempt: start a new one."""
 
     def __init__(
-        self, ledger: Ledger, uids: Uids, slot: int, waiting: Sequence[Waiting], wall_us: int
+        self,
+        ledger: Ledger,
+        uids: Uids,
+        slot: int,
+        waiting: Sequence[Waiting],
+        wall_us: int,
+        *,
+        hurried: bool = False,
     ) -> None:
         self._ledger = ledger
         self._uids = uids
         self._slot = slot
         self._waiting = waiting
         self._wall_us = wall_us
+        self._hurried = hurried
         self._known = Known()
         self._accepted: list[tuple[Origin, Accepted]] = []
         self._moves: dict[int, int] = {}
@@ -62,6 +70,8 @@ class BatchRun:
         one need facts that were not loaded. It begins the next batch.
         """
         with self._ledger.batch(secrets.token_hex(8)) as batch:
+            if self._hurried:
+                batch.hurry()
             claims = {w.claim.name: w.claim for w in self._waiting if w.claim}
             claimed = {name: claim.fingerprint for name, claim in claims.items()}
             stored = batch.claim(claimed, self._wall_us)
@@ -87,6 +97,11 @@ class BatchRun:
             batch.bind_natural(self._used_keys)
             batch.free_natural(sorted(set(natural) - self._taken_keys - set(self._used_keys)))
         return outcomes
+
+    @property
+    def has_written(self) -> bool:
+        """After `run`: whether the commit had anything to keep."""
+        return bool(self._accepted)
 
     # --- loading
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from orderhub.core.commands import ChangeSettings, SetClock
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Outcome, Waiting
+from orderhub.intake.standing import Standing, said
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
 
@@ -25,6 +26,8 @@ log = logging.getLogger("orderhub.intake")
 
 # A batch that met a deadlock or a serialization failure is tried again; only then is it taken apart.
 _RETRIES = 12
+# But no longer than a caller waits.
+_PATIENCE_S = 4.0
 # Behind creates that wait, so many commands of a bulk load enter a batch; when none wait, a batch full.
 _BULK_SHARE = 64
 
@@ -94,6 +97,8 @@ class Intake:
         slot: int = 0,
         now_us: Callable[[], int] | None = None,
         meter: Meter | None = None,
+        standing: Standing | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         self._ledger = ledger
         self._queue_limit = queue_limit
@@ -101,6 +106,8 @@ class Intake:
         self._slot = slot
         self._now_us = now_us or (lambda: time.time_ns() // 1000)
         self._meter: Meter = meter or NoMeter()
+        self._standing = standing or Standing()
+        self._patience_s = patience_s
         self._uids = Uids()
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._bulk: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
@@ -173,36 +180,70 @@ class Intake:
         return batch
 
     def _finish(self, batch: list[Waiting]) -> None:
-        for part in _parts(batch, self._batch_limit):
-            self._hand_out(part, self._decide(part))
+        wanted = [each for each in batch if not each.is_given_up]
+        for part in _parts(wanted, self._batch_limit):
+            self._settle(part)
 
-    def _decide(self, batch: list[Waiting]) -> list[Outcome]:
-        """One commit; when the batch keeps failing it is taken apart, so that a poisoned command fails alone."""
+    def _settle(self, batch: list[Waiting], *, hurried: bool = False) -> None:
+        """Decide, commit, hand out; a batch that keeps failing is taken apart, so that a poisoned command fails alone.
+
+        Parts are answered as soon as they are committed.
+        """
+        while batch:
+            found = self._decide(batch, hurried=hurried)
+            if isinstance(found, list):
+                self._hand_out(batch[: len(found)], found)
+                batch = batch[len(found) :]
+                continue
+            slow = self._ledger.is_slow(found)
+            outcome = self._failure(found, slow=slow, alone=len(batch) == 1)
+            if outcome is not None:
+                self._hand_out(batch, [outcome] * len(batch))
+                return
+            # What was waited for once is not waited for as long again, part by part.
+            hurried = hurried or slow
+            middle = len(batch) // 2
+            self._settle(batch[:middle], hurried=hurried)
+            batch = batch[middle:]
+
+    def _decide(self, batch: list[Waiting], *, hurried: bool) -> list[Outcome] | Exception:
+        """One commit, or why there is none. Fewer outcomes than commands: the rest begins the next batch."""
         started = time.perf_counter()
         error: Exception | None = None
         for attempt in range(_RETRIES):
             try:
-                run = BatchRun(self._ledger, self._uids, self._slot, batch, self._now_us())
+                now_us = self._now_us()
+                run = BatchRun(self._ledger, self._uids, self._slot, batch, now_us, hurried=hurried)
                 outcomes = run.run()
-            except Exception as failure:  # noqa: BLE001 - sorted out below, by what it was
+            except Exception as failure:  # noqa: BLE001 - sorted out by who asked, by what it was
                 error = failure
-                if not self._ledger.is_passing(failure, attempt):
+                waited_s = time.perf_counter() - started
+                if waited_s > self._patience_s or not self._ledger.is_passing(failure, attempt):
                     break
                 self._meter.retried()
                 time.sleep(random.random() * 0.002 * 2 ** min(attempt, 6))  # noqa: S311 - jitter
             else:
-                done = len(outcomes)
-                self._meter.batch(done, time.perf_counter() - started)
-                return outcomes if done == len(batch) else outcomes + self._decide(batch[done:])
+                if run.has_written:
+                    self._standing.committed()
+                self._meter.batch(len(outcomes), time.perf_counter() - started)
+                return outcomes
         assert error is not None
-        if self._ledger.is_outage(error):
-            log.error("the ledger cannot be written: %s", getattr(error, "orig", error))
-            return [Outcome(kind="unavailable", detail=type(error).__name__)] * len(batch)
-        if len(batch) == 1:
+        return error
+
+    def _failure(self, error: Exception, *, slow: bool, alone: bool) -> Outcome | None:
+        """What everyone in the batch is told; None: it may be due to one of them."""
+        if slow:
+            if not alone:
+                return None
+            log.warning("a command met a time limit: %s", said(error))
+        elif self._ledger.is_outage(error):
+            self._standing.failed(error)
+        elif not alone:
+            return None
+        else:
             log.error("a command cannot be written", exc_info=error)
-            return [Outcome(kind="broken", detail=type(error).__name__)]
-        middle = len(batch) // 2
-        return self._decide(batch[:middle]) + self._decide(batch[middle:])
+            return Outcome(kind="broken", detail=type(error).__name__)
+        return Outcome(kind="unavailable", detail=type(error).__name__)
 
     def _hand_out(self, batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         by_loop: dict[object, list[tuple[Callable[[Outcome], None], Outcome]]] = {}

@@ -49,3 +49,4 @@ class Waiting(msgspec.Struct):
     dry_run: bool = False
     loop: Any = None  # outcomes for one event loop are handed over together
     enqueued_at: float = 0.0
+    is_given_up: bool = False  # nobody waits any more: what is not begun is not done

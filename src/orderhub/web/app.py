@@ -27,6 +27,7 @@ from orderhub.dialects.contract import (
 )
 from orderhub.settings import ProgramSettings
 from orderhub.web.faults import Dropped
+from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Router
 
@@ -159,6 +160,7 @@ class HubApp:
                 return _with_allow(answer, allowed) if answer.status == 405 else answer
             if dialect is self._fallback:
                 _refuse_nul(call)  # each vendor's door words an unusable name as an unknown one
+            begin(None if route.stream else self.port.answer_timeout_s)
             limit = route.max_body or self._settings.max_body_bytes
             _refuse_large(call, limit)
             if route.stream:
@@ -182,10 +184,10 @@ class HubApp:
         except (Disconnected, Dropped):
             raise
         except Exception as error:  # noqa: BLE001 - the last net: worded, logged
-            outage = self.port.ledger.is_outage(error)
+            if self.port.is_outage(error):
+                return self._fault(call, Fault(FaultKind.UNAVAILABLE, retry_after_s=1))
             self._log.error("broken", request_id=call.request_id, path=call.path, exc_info=error)
-            kind = FaultKind.UNAVAILABLE if outage else FaultKind.BROKEN
-            return self._fault(call, Fault(kind, retry_after_s=1 if outage else 0))
+            return self._fault(call, Fault(FaultKind.BROKEN))
         finally:
             self.port.faults.done(call)
 

@@ -44,3 +44,5 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+    # Which kind of database it found is no news: what is refused at the start stays one sentence.
+    logging.getLogger("alembic").setLevel(max(number, logging.WARNING))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +11,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
-from cryptography.fernet import Fernet, InvalidToken
 
 from orderhub.core.access import Credential
 from orderhub.core.commands import Command, PlaceOrder
@@ -28,51 +25,31 @@ from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, o
 from orderhub.intake.deciding import OTHER_CONTENT
 from orderhub.intake.intake import Busy, Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.standing import Standing
 from orderhub.ledger.batch import ClaimName
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
+from orderhub.web.cipher import Cipher
 from orderhub.web.faults import Faults, Step, met_by, plan_of, without_one
 from orderhub.web.metrics import Metrics
+from orderhub.web.patience import Patience, patience
 from orderhub.web.proxies import TrustedProxies
+from orderhub.web.readiness import Readiness
 
 T = TypeVar("T")
 
 _CACHE_S = 0.9
 MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`
 _CACHE_SIZE = 20_000
+# A bulk load may wait behind others for long, but not for ever.
+_BULK_PATIENCE_S = 60.0
+_RETRY_AFTER_S = 2
+_MAY_STILL_BE_DONE = (
+    "the database does not answer in time, and it may still be done: "
+    "repeat it with the same Idempotency-Key"
+)
 DRY_RUN = ("Hub-Dry-Run", "true")
-
-
-class SecretKeyMissing(ValueError):
-    """Raised when a secret must be read back and ORDERHUB_SECRET_KEY is not the one it was written with."""
-
-
-class Cipher:
-    """Encrypts what must be read back, under a key derived from ORDERHUB_SECRET_KEY."""
-
-    def __init__(self, secret_key: str) -> None:
-        self._fernet: Fernet | None = None
-        if secret_key:
-            digest = hashlib.sha256(b"orderhub:" + secret_key.encode()).digest()
-            self._fernet = Fernet(base64.urlsafe_b64encode(digest))
-
-    def encrypt(self, secret: str) -> str:
-        if self._fernet is None:
-            raise SecretKeyMissing("Set ORDERHUB_SECRET_KEY: this secret must be stored encrypted.")
-        return self._fernet.encrypt(secret.encode()).decode()
-
-    def decrypt(self, secret: str) -> str:
-        if self._fernet is None:
-            raise SecretKeyMissing(
-                "Set ORDERHUB_SECRET_KEY: stored secrets cannot be read without it."
-            )
-        try:
-            return self._fernet.decrypt(secret.encode()).decode()
-        except InvalidToken:
-            raise SecretKeyMissing(
-                "ORDERHUB_SECRET_KEY is not the one the secrets were stored under."
-            ) from None
 
 
 class Windows:
@@ -129,8 +106,11 @@ class HubPort:
         settings: ProgramSettings,
         metrics: Metrics,
         dialects: tuple[Dialect, ...] = (),
+        standing: Standing | None = None,
     ) -> None:
         self.dialects = dialects
+        self.standing = standing or Standing()
+        self.answer_timeout_s = float(settings.answer_timeout_s)
         self.is_ready = False  # once orders are taken, until the hub begins to leave
         self.public_url = settings.public_url.rstrip("/")
         self.proxies = TrustedProxies(settings.trusted_proxies)
@@ -143,7 +123,7 @@ class HubPort:
         self.metrics = metrics
         self.used: dict[str, int] = {}
         self.clock_changed = asyncio.Event()
-        self.cipher = Cipher(settings.secret_key)
+        self.cipher = Cipher(settings.secret_key, settings.secret_key_old)
         self._windows = Windows()
         self.faults = Faults(self.is_sandbox, self._take_fault)
         self._credentials: dict[tuple[str, str], tuple[float, Credential | None]] = {}
@@ -153,11 +133,23 @@ class HubPort:
         self._decrypted: dict[str, str] = {}
         self._readers = ThreadPoolExecutor(4, "orderhub-reader")
         self._workers = ThreadPoolExecutor(2, "orderhub-worker")
+        # Apart from the workers: a database that does not answer must not keep a password from being hashed.
+        self._writers = ThreadPoolExecutor(2, "orderhub-aside")
+        self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
     def close(self) -> None:
         """Waits for what runs in threads; what has not begun is dropped."""
-        self._readers.shutdown(cancel_futures=True)
-        self._workers.shutdown(cancel_futures=True)
+        for executor in (self._readers, self._workers, self._writers):
+            executor.shutdown(cancel_futures=True)
+        self.readiness.close()
+
+    def is_outage(self, error: Exception) -> bool:
+        """Whether the database is in trouble, which is said in the log once rather than with every call."""
+        if not self.ledger.is_outage(error):
+            return False
+        if not self.ledger.is_slow(error):
+            self.standing.failed(error)
+        return True
 
     def now_us(self) -> int:
         return time.time_ns() // 1000
@@ -166,7 +158,14 @@ class HubPort:
 
     async def read(self, ask: Callable[[Reads], T]) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self.ledger.read, ask)
+        try:
+            async with self._patience().wait():
+                return await loop.run_in_executor(self._readers, self.ledger.read, ask)
+        except TimeoutError:
+            raise _too_late("the database does not answer in time") from None
+
+    def _patience(self) -> Patience:
+        return patience(self.answer_timeout_s)
 
     def admit(self, credential: Credential) -> None:
         """Take a credential that lives in this process only: the command line's own."""
@@ -199,7 +198,14 @@ class HubPort:
     async def explains(self, call: Call) -> bool:
         """Whether the answer may say why: to who tries things out, or to all where the operator wants it."""
         tenant_id = call.caller.tenant_id if call.caller is not None else call.tenant_id
-        return self._explains_all or await self.is_sandbox(tenant_id)
+        try:
+            return self._explains_all or await self.is_sandbox(tenant_id)
+        except Stop:
+            return False  # the answer stands: it does not wait for a database that does not answer
+        except Exception as error:
+            if not self.is_outage(error):
+                raise
+            return False
 
     async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
         key, now = (tenant_id, kind, record_id), time.monotonic()
@@ -228,7 +234,7 @@ class HubPort:
                 directory.change_credential(msgspec.structs.replace(credential, data=data))
                 return plan[index]
 
-        step = await self.blocking(take)
+        step = await self.write(take)
         self._credentials.clear()
         return step
 
@@ -264,6 +270,22 @@ class HubPort:
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._workers, work, *args)
+
+    async def write(self, work: Callable[..., T], *args: Any, limit_s: float | None = None) -> T:
+        """Run a transaction beside the queue, off the event loop. `limit_s`: other than a caller's usual patience."""
+        waits = self._patience() if limit_s is None else Patience(limit_s)
+        try:
+            async with waits.wait():
+                done = await self.aside(work, *args)
+        except TimeoutError:
+            raise _too_late(_MAY_STILL_BE_DONE) from None
+        waits.renew()
+        return done
+
+    async def aside(self, work: Callable[..., T], *args: Any) -> T:
+        """As `write`, for housekeeping, which has the patience that no caller has."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, work, *args)
 
     # --- commands
 
@@ -302,7 +324,14 @@ class HubPort:
             self.intake.put(waiting, bulk=bulk)
         except Busy as busy:
             raise Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s)) from None
-        outcome = await done
+        waits = Patience(_BULK_PATIENCE_S) if bulk else self._patience()
+        try:
+            async with waits.wait():
+                outcome = await done
+        except TimeoutError:
+            waiting.is_given_up = True
+            raise _too_late(_MAY_STILL_BE_DONE) from None
+        waits.renew()
         self._note(call, command, outcome, dry_run)
         # What is wrong with a row of a load is said in the row's result.
         if not bulk:
@@ -330,7 +359,7 @@ class HubPort:
         What `work` raises undoes it. `secret_answer`: the answer must not be kept, so no key is bound.
         """
         scope = "" if call.caller is None or secret_answer else call.caller.claim_scope
-        outcome = await self.blocking(
+        outcome = await self.write(
             partial(write_directory, dry_run=call.is_dry_run),
             self.ledger,
             lambda directory: _worded(work(directory)),
@@ -397,6 +426,10 @@ class HubPort:
             elif accepted is not None and any(r.kind == "settings" for r in accepted.records):
                 self._settings.clear()
                 self.clock_changed.set()
+
+
+def _too_late(message: str) -> Stop:
+    return Stop(Fault(FaultKind.UNAVAILABLE, message, retry_after_s=_RETRY_AFTER_S))
 
 
 def _fingerprint(call: Call) -> str:

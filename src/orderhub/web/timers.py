@@ -29,12 +29,18 @@ class Timers:
     """Looks twice a second, and at once when a tenant's clock was moved."""
 
     def __init__(
-        self, ledger: Ledger, intake: Intake, wake: asyncio.Event, blocking: Blocking
+        self,
+        ledger: Ledger,
+        intake: Intake,
+        wake: asyncio.Event,
+        blocking: Blocking,
+        is_outage: Callable[[Exception], bool],
     ) -> None:
         self._ledger = ledger
         self._intake = intake
         self._wake = wake
         self._blocking = blocking
+        self._is_outage = is_outage
         self._log = structlog.get_logger("orderhub.timers")
 
     async def run(self) -> None:
@@ -50,7 +56,8 @@ class Timers:
             except Busy:
                 continue
             except Exception as error:  # noqa: BLE001 - a later look may succeed
-                self._log.warning("timers will be tried again", exc_info=error)
+                if not self._is_outage(error):
+                    self._log.warning("timers will be tried again", exc_info=error)
 
     def _claim(self) -> list[Timer]:
         now = time.time_ns() // 1000

@@ -17,9 +17,12 @@ async def live(_call: Call) -> Answer:
 
 
 async def ready(call: Call) -> Answer:
-    """Whether orders are taken: not while the hub starts, nor once it begins to leave."""
-    if not port(call).is_ready:
+    """Whether orders are taken: not while the hub starts, once it begins to leave, or while no commit can be made."""
+    hub = port(call)
+    if not hub.is_ready:
         raise Stop(Fault(FaultKind.UNAVAILABLE, "starting or leaving", retry_after_s=1))
+    if not await hub.readiness.can_commit():
+        raise Stop(Fault(FaultKind.UNAVAILABLE, "no commit can be made", retry_after_s=1))
     return Answer(200, encode({"status": "ready"}))
 
 

@@ -76,7 +76,7 @@ async def make_plan(call: Call, who: Caller) -> Answer:
     if not call.is_dry_run:
         name = ClaimName(who.tenant_id, _SCOPE, plan_id)
         kept = StoredClaim(plan_id, 201, "[]", body.decode(), now)
-        await call.hub.blocking(port(call).ledger.keep_answer, name, kept, now - _KEPT_US)
+        await port(call).write(port(call).ledger.keep_answer, name, kept, now - _KEPT_US)
     return Answer(201, body, (("Location", f"/hub/v1/plans/{plan_id}"),))
 
 
