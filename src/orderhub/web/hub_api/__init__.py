@@ -16,6 +16,7 @@ from orderhub.web.hub_api import (
     plans,
     pools,
     sandboxes,
+    secrets,
     tenants,
     wording,
 )
@@ -26,7 +27,7 @@ _TAGS = {
     "catalogue": (catalogue, people),
     "pools": (pools,),
     "tenants": (tenants,),
-    "credentials": (credentials, faults),
+    "credentials": (credentials, faults, secrets),
     "sandboxes": (sandboxes,),
     "plans": (plans,),
     "operations": (docs, health),

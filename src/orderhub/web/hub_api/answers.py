@@ -208,4 +208,5 @@ PLAN = members(
     },
     *("id", "dialect", "expires_at", "decision", "answer", "orders", "draws", "events"),
 )
+ROTATED = members({"secrets": _INT, "rotated": _INT}, "secrets", "rotated")
 SANDBOX = members({"dialect": TEXT}, "dialect")

@@ -25,6 +25,7 @@ from orderhub.web.hub_api import (
     pools,
     sandboxes,
     search,
+    secrets,
     tenants,
 )
 from orderhub.web.hub_api.bodies import Name, NoSwitches
@@ -268,6 +269,12 @@ NOTES: dict[Any, dict[str, Any]] = {
     faults.show_faults: _told(None, 200, answers.FAULTS),
     faults.set_faults: _told(None, 200, answers.FAULTS),
     faults.clear_faults: _told(None, 200, answers.FAULTS),
+    secrets.rotate_secrets: _told(
+        None,
+        200,
+        answers.ROTATED,
+        keyed=False,  # what is done is not done again
+    ),
     plans.make_plan: _told(None, 201, answers.PLAN, keyed=False),
     plans.show_plan: _told(None, 200, answers.PLAN),
     docs.search: {"query": members({"q": _about(_TEXT, "words, all of which are to be there")})},
