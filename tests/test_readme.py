@@ -86,7 +86,9 @@ async def run_orderhub(hub: HubUnderTest, command: str, monkeypatch: pytest.Monk
 
     def ask_here(method, path, *, database, token, **more):
         headers = {"Authorization": f"Bearer {token}"}
-        return session._answer(run_here(hub.client.request(method, path, headers=headers, **more)))
+        return session.answer_of(
+            run_here(hub.client.request(method, path, headers=headers, **more))
+        )
 
     monkeypatch.setattr(running, "conform_server", conform_here)
     monkeypatch.setattr(session, "ask", ask_here)

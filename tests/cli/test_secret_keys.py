@@ -20,7 +20,7 @@ from tests.support.demos import (
 )
 from tests.support.golden import by, goldens, sent
 from tests.support.hub import SECRET_KEY
-from tests.support.serving import orderhub, serving
+from tests.support.hub_process import orderhub, serving
 
 __all__ = ["demo_file", "demo_template", "demo_url", "postgres_demo", "quiet_logs", "sqlite_demo"]
 

@@ -39,13 +39,19 @@ SETTINGS = {
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """A server of one's own: yields the URL of its maintenance database."""
-    home = make_home()
+def running_server(home: Path | None = None, *, without: tuple[str, ...] = ()) -> Iterator[str]:
+    """A server of one's own: yields the URL of its maintenance database. `without`: settings that are left alone."""
+    home = home or make_home()
     try:
-        yield shared_server(home, owner_pid=os.getpid())
+        yield shared_server(home, os.getpid(), without)
     finally:
         stop_server(home)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """The server in `home`, whole: to be frozen and thawed by who has it for himself."""
+    keeper = psutil.Process(int((home / "keeper.pid").read_text()))
+    return keeper.children(recursive=True)
 
 
 @contextmanager
@@ -74,13 +80,13 @@ def make_home() -> Path:
     return Path(tempfile.mkdtemp(prefix="orderhub-pg-", dir=parent))
 
 
-def shared_server(home: Path, owner_pid: int) -> str:
+def shared_server(home: Path, owner_pid: int, without: tuple[str, ...] = ()) -> str:
     """The URL of the server in `home`, started by whichever process asks first."""
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ready = home / "url"
         if not ready.exists():
-            ready.write_text(_start_keeper(home, owner_pid))
+            ready.write_text(_start_keeper(home, owner_pid, without))
         return ready.read_text()
 
 
@@ -103,9 +109,9 @@ def stop_server(home: Path) -> None:
 _keepers: dict[Path, "subprocess.Popen[str]"] = {}  # held, so that none is reported as forgotten
 
 
-def _start_keeper(home: Path, owner_pid: int) -> str:
+def _start_keeper(home: Path, owner_pid: int, without: tuple[str, ...]) -> str:
     keeper = subprocess.Popen(
-        [sys.executable, __file__, str(home), str(owner_pid)],
+        [sys.executable, __file__, str(home), str(owner_pid), *without],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a Ctrl-C is meant for the tests, and they stop the keeper
@@ -140,14 +146,14 @@ def _is_alive(process: psutil.Process) -> bool:
 # ----------------------------------------------------------------- the keeper, its own process
 
 
-def keep(home: Path, owner_pid: int) -> None:
+def keep(home: Path, owner_pid: int, without: tuple[str, ...]) -> None:
     """Start a server, print its URL, and stay until the owner is gone or SIGTERM comes."""
     signal.signal(signal.SIGTERM, _leave)
     owner = psutil.Process(owner_pid)
     (home / "keeper.pid").write_text(str(os.getpid()))
     server: subprocess.Popen[bytes] | None = None
     try:
-        server = _start_postgres(home)
+        server = _start_postgres(home, without)
         print(f"postgresql://postgres@/postgres?host={home}", flush=True)  # noqa: T201
         while _is_alive(owner) and server.poll() is None:
             time.sleep(0.25)
@@ -163,7 +169,7 @@ def _leave(signal_number: int, _frame: object) -> None:
     raise SystemExit(128 + signal_number)
 
 
-def _start_postgres(home: Path) -> "subprocess.Popen[bytes]":
+def _start_postgres(home: Path, without: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     as_user = _unprivileged(home)
     programs = _programs(home, as_user)
     data = home / "data"
@@ -176,7 +182,8 @@ def _start_postgres(home: Path) -> "subprocess.Popen[bytes]":
         cwd=home,
         **as_user,
     )
-    options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    settings = {name: value for name, value in SETTINGS.items() if name not in without}
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-k", home, *options],
@@ -260,4 +267,4 @@ def _can_run(program: Path, as_user: dict[str, object]) -> bool:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]), int(sys.argv[2]))
+    keep(Path(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3:]))

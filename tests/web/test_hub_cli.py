@@ -28,7 +28,37 @@ def orderhub(url: str, *words: str, fails: bool = False) -> object:
     return result.output if fails else json.loads(result.stdout)
 
 
+@pytest.fixture
+def empty(sqlite_url: str) -> str:
+    """A ledger with nothing in it but an operator's token."""
+    orderhub(sqlite_url, "init")
+    return sqlite_url
+
+
+def test_init_makes_an_empty_ledger_and_shows_the_operators_token_once(database_url: str) -> None:
+    made = orderhub(database_url, "init")
+    assert (made["scopes"], made["kind"]) == (["operator"], "hub")
+    assert made["token"].startswith("hub_")
+    assert orderhub(database_url, "tenant", "list") == []
+    (listed,) = orderhub(database_url, "token", "list", "operator")
+    assert (listed["id"], "token" in listed) == (made["id"], False)
+    assert "has an operator already" in orderhub(database_url, "init", fails=True)
+    more = orderhub(database_url, "token", "create", "operator", "--scope", "operator")
+    assert more["token"] != made["token"]
+
+
+def test_init_goes_on_where_serve_made_the_ledger(sqlite_url: str) -> None:
+    Ledger.open(sqlite_url, RECORD_TYPES).close()
+    assert orderhub(sqlite_url, "init")["token"]
+
+
+def test_a_token_without_a_hub_to_show_it_to_is_refused(empty: str) -> None:
+    said = orderhub(empty, "tenant", "list", "--token", OPERATOR, fails=True)
+    assert "--token would have no effect" in said
+
+
 def test_without_a_server_they_work_on_the_database(database_url: str) -> None:
+    orderhub(database_url, "init")
     made = orderhub(
         database_url, "tenant", "create", "acme", "--set", "sandbox=true", "--set", "currency=EUR"
     )
@@ -52,13 +82,13 @@ def test_without_a_server_they_work_on_the_database(database_url: str) -> None:
 
 
 def test_a_vendors_credential_is_made_with_all_that_the_api_takes(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORDERHUB_SECRET_KEY", SECRET_KEY)
     for name in ("acme", "other"):
-        orderhub(sqlite_url, "tenant", "create", name, "--set", "sandbox=true")
+        orderhub(empty, "tenant", "create", name, "--set", "sandbox=true")
     made = orderhub(
-        sqlite_url,
+        empty,
         *("token", "create", "acme", "--kind", "mews", "--shown", "access-1", "--digest"),
         *("client=client-1", "--data", "repeat_window_s=60", "--data", "note=a text"),
         *("--reaches", "acme", "--reaches", "other", "--scope", "dialects"),
@@ -70,15 +100,15 @@ def test_a_vendors_credential_is_made_with_all_that_the_api_takes(
     assert made["data"]["client"] == "(digest)"
     assert made["expires_at"] == "2030-01-01T00:00:00Z"
     signed = ("--kind", "tours4fun", "--name", "app-1", "--secret", "secret-1")
-    assert orderhub(sqlite_url, "token", "create", "acme", *signed)["secret"] == "secret-1"
-    of_mews = orderhub(sqlite_url, "token", "list", "acme", "--kind", "mews")
+    assert orderhub(empty, "token", "create", "acme", *signed)["secret"] == "secret-1"
+    of_mews = orderhub(empty, "token", "list", "acme", "--kind", "mews")
     assert [each["id"] for each in of_mews] == [made["id"]]
 
 
-def test_a_credential_is_shown_changed_and_told_what_to_meet(sqlite_url: str) -> None:
-    orderhub(sqlite_url, "tenant", "create", "acme", "--set", "sandbox=true")
+def test_a_credential_is_shown_changed_and_told_what_to_meet(empty: str) -> None:
+    orderhub(empty, "tenant", "create", "acme", "--set", "sandbox=true")
     made = orderhub(
-        sqlite_url,
+        empty,
         "token",
         "create",
         "acme",
@@ -90,40 +120,40 @@ def test_a_credential_is_shown_changed_and_told_what_to_meet(sqlite_url: str) ->
         "x",
     )
     one = ("acme", made["id"])
-    shown = orderhub(sqlite_url, "token", "show", *one)
+    shown = orderhub(empty, "token", "show", *one)
     assert "token" not in shown
     assert (shown["label"], shown["data"]) == ("x", {})
-    orderhub(sqlite_url, "token", "change", *one, "--data", "note=[0]", "--no-enabled")
-    changed = orderhub(sqlite_url, "token", "change", *one, "--label", "", "--scope", "dialects")
+    orderhub(empty, "token", "change", *one, "--data", "note=[0]", "--no-enabled")
+    changed = orderhub(empty, "token", "change", *one, "--label", "", "--scope", "dialects")
     assert (changed["label"], changed["scopes"]) == (None, ["dialects"])
     assert (changed["data"], changed["enabled"]) == ({"note": [0]}, False)
-    again = orderhub(sqlite_url, "token", "change", *one, "--data", "note=null", "--enabled")
+    again = orderhub(empty, "token", "change", *one, "--data", "note=null", "--enabled")
     assert (again["data"], again["enabled"]) == ({}, True)
-    assert orderhub(sqlite_url, "token", "rotate", *one, "--shown", "new one")["token"] == "new one"
+    assert orderhub(empty, "token", "rotate", *one, "--shown", "new one")["token"] == "new one"
     met = ("--fault", "error_after", "--fault", '{"kind": "delay", "delay_s": 2, "times": 3}')
-    plan = orderhub(sqlite_url, "token", "faults", *one, *met)["faults"]
+    plan = orderhub(empty, "token", "faults", *one, *met)["faults"]
     assert [(each["kind"], each["times"]) for each in plan] == [("error_after", 1), ("delay", 3)]
-    assert orderhub(sqlite_url, "token", "faults", *one)["faults"] == plan
-    assert orderhub(sqlite_url, "token", "faults", *one, "--clear") == {"faults": []}
+    assert orderhub(empty, "token", "faults", *one)["faults"] == plan
+    assert orderhub(empty, "token", "faults", *one, "--clear") == {"faults": []}
 
 
-def test_a_name_stays_one_part_of_the_path(sqlite_url: str) -> None:
-    orderhub(sqlite_url, "tenant", "create", "acme")
-    made = orderhub(sqlite_url, "token", "create", "acme", "--scope", "pools")
+def test_a_name_stays_one_part_of_the_path(empty: str) -> None:
+    orderhub(empty, "tenant", "create", "acme")
+    made = orderhub(empty, "token", "create", "acme", "--scope", "pools")
     for name in ("acme/credentials?x=", "../tenants/acme", "a b", "%"):
-        orderhub(sqlite_url, "token", "list", name, fails=True)
-    orderhub(sqlite_url, "token", "show", "acme", f"{made['id']}?x=1", fails=True)
+        orderhub(empty, "token", "list", name, fails=True)
+    orderhub(empty, "token", "show", "acme", f"{made['id']}?x=1", fails=True)
 
 
-def test_what_is_refused_is_said_in_one_sentence(sqlite_url: str) -> None:
-    orderhub(sqlite_url, "tenant", "create", "acme")
+def test_what_is_refused_is_said_in_one_sentence(empty: str) -> None:
+    orderhub(empty, "tenant", "create", "acme")
     for words, says in (
         (("token", "create", "nobody", "--scope", "pools"), "No tenant nobody."),
         (("token", "create", "acme", "--scope", "all"), "Scopes are"),
         (("tenant", "create", "acme"), "exists"),
         (("clock", "freeze", "acme"), "sandbox"),
     ):
-        said = orderhub(sqlite_url, *words, fails=True)
+        said = orderhub(empty, *words, fails=True)
         assert says.lower() in said.lower(), said
         assert said.count("\n") == 1
 
@@ -191,7 +221,7 @@ def test_a_token_on_the_command_line_reaches_no_further_than_anywhere(served: st
     assert drawn["name"] in drawn["try"]
 
 
-def test_a_command_without_a_server_shows_how_to_call_the_one_to_come(sqlite_url: str) -> None:
-    orderhub(sqlite_url, "tenant", "create", "acme")
-    made = orderhub(sqlite_url, "token", "create", "acme", "--kind", "kakaclo")
+def test_a_command_without_a_server_shows_how_to_call_the_one_to_come(empty: str) -> None:
+    orderhub(empty, "tenant", "create", "acme")
+    made = orderhub(empty, "token", "create", "acme", "--kind", "kakaclo")
     assert made["try"].startswith("curl -s http://127.0.0.1:8080/openapi/")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orderhub.cli import clocks, tenants, tokens
+from orderhub.cli import clocks, secrets, tenants, tokens
 from orderhub.cli.conform import conform
+from orderhub.cli.init import init
+from orderhub.cli.session import one_sentence
 
 app = typer.Typer(
     help="Five vendors' order APIs in, one durable ledger out.",
@@ -23,25 +23,13 @@ app = typer.Typer(
 app.add_typer(tokens.app, name="token")
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(clocks.app, name="clock")
+app.add_typer(secrets.app, name="secrets")
+app.command()(init)
 app.command()(conform)
 
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
 _PORT = "Port to listen on; 0 = any that is free."
 Port = Annotated[int | None, typer.Option(help=_PORT, min=0, max=65_535)]
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """What an operator can mend is said in one sentence, with exit status 2."""
-    from orderhub.ledger.database import DatabaseRefused
-    from orderhub.settings import SettingRefused
-    from orderhub.web.port import SecretKeyMissing
-
-    try:
-        yield
-    except (DatabaseRefused, SettingRefused, SecretKeyMissing) as refused:
-        typer.echo(f"orderhub: {refused}", err=True)
-        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -54,7 +42,7 @@ def serve(
     from orderhub.cli.server import serve as run
     from orderhub.settings import ProgramSettings
 
-    with _one_sentence():
+    with one_sentence():
         run(ProgramSettings.from_environment(database=database, port=port, host=host))
 
 
@@ -67,7 +55,7 @@ def demo(
     """Serve a fresh sandbox with the demo businesses, on loopback only."""
     from orderhub.cli.server import serve_demo
 
-    with _one_sentence():
+    with one_sentence():
         serve_demo(port, data, keep=keep)
 
 
@@ -76,10 +64,12 @@ def check(database: Database = None) -> None:
     """Verify the laws of the ledger without changing it: exit status 1 when one is broken."""
     from orderhub.ledger.check import check_ledger
     from orderhub.ledger.database import check_version, open_engine
+    from orderhub.ledger.files import refuse_missing
     from orderhub.settings import ProgramSettings
 
-    with _one_sentence():
+    with one_sentence():
         settings = ProgramSettings.from_environment(database=database)
+        refuse_missing(settings.database)
         engine = open_engine(settings.database)
         try:
             check_version(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import os
 import secrets
 import signal
 import socket
@@ -22,16 +23,15 @@ from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import curl_commands, seed
 from orderhub.dialects.finding import find_dialects
-from orderhub.ledger.database import ServeLock
+from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web import logs
+from orderhub.web.cipher import Cipher
 from orderhub.web.edge import Edge, Limits, limits_of, raise_file_limit
-from orderhub.web.port import Cipher
 
 _DEMO_DATABASE = "orderhub-demo.sqlite"
 _DEMO_KEY = "orderhub-demo.key"
-# Not the lock beside them: the demo holds it while it removes these.
 _DEMO_FILES = (
     _DEMO_DATABASE,
     f"{_DEMO_DATABASE}-wal",
@@ -56,7 +56,7 @@ def serve(settings: ProgramSettings) -> None:
 def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socket.socket]]:
     """The database's lock and the socket, before anything else is begun; the settings with the socket's port."""
     lock = ServeLock(settings.database)
-    lock.take(settings.public_url or _url(settings.host, settings.port))
+    lock.take(settings.public_url or _url(settings.host, settings.port), create=True)
     try:
         with _listen(settings.host, settings.port) as listener:
             port = listener.getsockname()[1]
@@ -150,6 +150,7 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
 
     Whatever can be refused is refused before anything is removed.
     """
+    _make_folder(data)
     url = f"sqlite:///{data / _DEMO_DATABASE}"
     asked = ProgramSettings.from_environment(
         database=url,
@@ -173,15 +174,26 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
 
 def _demo_files(url: str, data: Path, *, keep: bool) -> str:
     """The demo's files as they are to be, fresh or kept; answers its secret key."""
+    database = data / _DEMO_DATABASE
     if not keep:
-        for name in _DEMO_FILES:
+        # Emptied rather than removed: the lock is on the file.
+        os.truncate(database, 0)
+        for name in _DEMO_FILES[1:]:
             (data / name).unlink(missing_ok=True)
     secret_key = _demo_key(data / _DEMO_KEY)
-    if not (data / _DEMO_DATABASE).exists():
+    if not database.stat().st_size:
         ledger = Ledger.open(url, RECORD_TYPES)
         seed(ledger, Cipher(secret_key), find_dialects())
         ledger.close()
     return secret_key
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise DatabaseRefused(f"The folder {data} cannot be made: {why}.") from None
 
 
 def _demo_key(path: Path) -> str:

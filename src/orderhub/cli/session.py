@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -33,7 +35,7 @@ def ask(
     json: Any = None,
     params: dict[str, str] | None = None,
 ) -> Any:
-    """The hub's answer as JSON. Raises CommandRefused with what the hub said otherwise."""
+    """The hub's answer as JSON. Raises CommandRefused with what the hub said otherwise; no database is made."""
     from orderhub.ledger.database import ServeLock
 
     settings = ProgramSettings.from_environment(database=database)
@@ -43,10 +45,14 @@ def ask(
     if served_at == _NOTE:
         raise CommandRefused("Another command is at work on this database: try again.")
     if served_at:
-        return _answer(_over_http(served_at, token, request))
+        return answer_of(_over_http(served_at, token, request))
+    if token:
+        raise CommandRefused(
+            f"No hub is known to serve {settings.database}, so --token would have no effect: leave it out."
+        )
     lock.take(_NOTE)  # two that write to one SQLite file would be one too many
     try:
-        return _answer(asyncio.run(_within(settings, request)))
+        return answer_of(asyncio.run(within(settings, request)))
     finally:
         lock.release()
 
@@ -68,7 +74,7 @@ def _over_http(address: str, token: str | None, request: dict[str, Any]) -> http
         raise CommandRefused(f"The hub at {address} does not answer: {error}.") from None
 
 
-async def _within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.Response:
+async def within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.Response:
     """The hub's API without a listener and without timers; its one caller is this command."""
     from orderhub.app import build
     from orderhub.core.access import Credential
@@ -80,7 +86,7 @@ async def _within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.R
     # Where the hub will be found once it is served: answers show commands to paste.
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     served_at = settings.public_url or f"http://{host}:{settings.port or 8080}"
-    hub = build(dataclasses.replace(settings, public_url=served_at))
+    hub = build(dataclasses.replace(settings, public_url=served_at), is_serving=False)
     token = secrets.token_urlsafe(32)
     hub.port.admit(
         Credential(
@@ -98,7 +104,8 @@ async def _within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.R
         await hub.stop()
 
 
-def _answer(answer: httpx.Response) -> Any:
+def answer_of(answer: httpx.Response) -> Any:
+    """As JSON. Raises CommandRefused."""
     body = answer.json() if answer.content else {}
     if answer.is_success:
         return body
@@ -108,12 +115,19 @@ def _answer(answer: httpx.Response) -> Any:
 
 def run(method: str, path: str, **more: Any) -> Any:
     """As `ask`; what an operator can mend is said in one sentence, with exit status 2."""
+    with one_sentence():
+        return ask(method, path, **more)
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What an operator can mend is said in one sentence, with exit status 2."""
     from orderhub.ledger.database import DatabaseRefused
     from orderhub.settings import SettingRefused
-    from orderhub.web.port import SecretKeyMissing
+    from orderhub.web.cipher import SecretKeyMissing
 
     try:
-        return ask(method, path, **more)
+        yield
     except (CommandRefused, DatabaseRefused, SettingRefused, SecretKeyMissing) as refused:
         typer.echo(f"orderhub: {refused}", err=True)
         raise typer.Exit(2) from None
