@@ -62,18 +62,19 @@ class Windows:
     def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
         """Count a hit; answers 0.0, or the seconds until one would be allowed again."""
         now = time.monotonic()
-        # Last hit, last forgotten: a flood of new names does not wash away the one under attack.
+        # Last hit, last forgotten: a flood of new names does not wash away the one under attack. Nor does
+        # one of names that are only looked at, which costs its sender next to nothing: those are not kept.
         hits = self._hits.pop(name, None) or deque()
-        self._hits[name] = hits
-        if len(self._hits) > _CACHE_SIZE:
-            del self._hits[next(iter(self._hits))]
         while hits and hits[0] <= now - window_s:
             hits.popleft()
-        if len(hits) >= limit:
-            return max(hits[0] + window_s - now, 0.001)
-        if count:
+        wait_s = max(hits[0] + window_s - now, 0.001) if len(hits) >= limit else 0.0
+        if count and not wait_s:
             hits.append(now)
-        return 0.0
+        if hits:
+            self._hits[name] = hits
+            if len(self._hits) > _CACHE_SIZE:
+                del self._hits[next(iter(self._hits))]
+        return wait_s
 
     def room(self, name: str, limit: int, window_s: float) -> tuple[int, float]:
         """After `allow`: how many hits are left, and the seconds until the oldest one leaves the window."""
