@@ -265,6 +265,22 @@ def test_a_credential_comes_back_and_remembers_its_last_use(ledger: Ledger) -> N
     assert ledger.read(lambda reads: reads.credential("hub", "digest")) is None
 
 
+def test_a_tenant_that_is_removed_leaves_the_portfolios_of_others(ledger: Ledger) -> None:
+    def portfolio(number: int, *tenants: int) -> Credential:
+        return Credential(
+            id=f"c-{number}", kind="mews", name=f"{number}", tenant_id=SHOP, tenants=tenants
+        )
+
+    several, alone = portfolio(1, SHOP, OTHER), portfolio(2, OTHER)
+    for each in (several, alone):
+        ledger.put_credential(each)
+    with ledger.directory("") as (_, directory):
+        directory.remove_tenant(OTHER)
+    left = {each.id: each for each in ledger.read(lambda reads: reads.credentials(SHOP))}
+    assert left["c-1"] == portfolio(1, SHOP)
+    assert left["c-2"] == msgspec.structs.replace(alone, enabled=False), "it never reached its own"
+
+
 def test_a_timer_is_due_on_its_tenants_clock_and_claimed_once(ledger: Ledger) -> None:
     order = world.place(ledger)
     due_at = world.NOON + 3_600_000_000

@@ -277,3 +277,25 @@ def test_a_tenant_that_is_not_the_tokens_is_in_no_portfolio_of_its_making(hub: C
         answers.append((answer.status, answer.json()["detail"].replace(other, "X")))
     assert answers[0] == answers[1]
     assert answers[0][0] == 404
+
+
+@pytest.mark.parametrize("others", [["hotel"], []])
+def test_a_portfolio_outlives_a_tenant_of_it_that_is_removed(
+    hub: Caller, others: list[str]
+) -> None:
+    """It was a 500 at every call; one that is left with no tenant must not fall back to its own."""
+    sandbox = hub.ask("POST", "/hub/v1/sandboxes", {"dialect": "mews"}).json()["tenant"]
+    body = {"kind": "mews", "digests": {"client": "PORT"}, "tenants": [*others, sandbox]}
+    made = hub.ask("POST", MINE, body).json()
+    tokens = {"ClientToken": "PORT", "AccessToken": made["token"], "Client": "x"}
+
+    def seen() -> tuple[int, int]:
+        asked = {**tokens, "Limitation": {"Count": 10}}
+        answer = hub.ask("POST", "/api/connector/v1/enterprises/getAll", asked, token="")
+        return answer.status, len(answer.json().get("Enterprises", ()))
+
+    assert seen() == (200, len(others) + 1)
+    assert hub.ask("DELETE", f"/hub/v1/sandboxes/{sandbox}").status == 204
+    assert seen() == ((200, 1) if others else (401, 0))
+    left = hub.ask("GET", f"{MINE}/{made['id']}").json()
+    assert (left["tenants"], left["enabled"]) == (others, bool(others))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from orderhub.core.access import Credential, Tenant
@@ -57,11 +58,25 @@ class Directory:
         bulk.insert(self._connection, tables.record, [record])
 
     def remove_tenant(self, tenant_id: int) -> None:
-        """The tenant with everything that is its own. Its id is never given again."""
+        """The tenant with everything that is its own. Its id is never given again.
+
+        Portfolios of others no longer reach it; one that reached nothing else is switched off.
+        """
         for table in tables.metadata.sorted_tables:
             if "tenant_id" in table.c:
                 self._connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
         self._connection.execute(delete(tables.tenant).where(tables.tenant.c.id == tenant_id))
+        for portfolio in self._portfolios_of(tenant_id):
+            left = tuple(each for each in portfolio.tenants if each != tenant_id)
+            # Without any, it would reach the tenant that it belongs to, as it never did.
+            change = {"tenants": left} if left else {"enabled": False}
+            self.change_credential(msgspec.structs.replace(portfolio, **change))
+
+    def _portfolios_of(self, tenant_id: int) -> list[Credential]:
+        table = tables.credential
+        query = select(table).where(table.c.body.contains('"tenants"')).with_for_update()
+        found = [rows.to_credential(row) for row in self._connection.execute(query).all()]
+        return [each for each in found if tenant_id in each.tenants]
 
     # --- credentials
 
