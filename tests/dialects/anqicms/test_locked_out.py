@@ -130,11 +130,13 @@ async def test_what_is_no_password_is_refused_and_changes_nothing(hub, body):
 async def test_users_are_changed_by_who_may_only(hub, method, what):
     number, _, session = await member(hub)
     body = {"password": "another-one"} if method == "PUT" else None
-    made = await operate(
-        hub, "POST", f"{TENANT}/credentials", {"kind": "hub", "scopes": ["catalogue"]}
-    )
-    weak = {"Authorization": f"Bearer {made.json()['token']}"}
-    assert (await operate(hub, method, f"{USERS}/{number}/{what}", body, weak)).status_code == 403
+    # Who sets a password can log in with it: that takes what a vendor's own credential takes.
+    for scope in ("catalogue", "credentials", "dialects"):
+        weak = {"kind": "hub", "scopes": [scope]}
+        made = await operate(hub, "POST", f"{TENANT}/credentials", weak)
+        shown = {"Authorization": f"Bearer {made.json()['token']}"}
+        refused = await operate(hub, method, f"{USERS}/{number}/{what}", body, shown)
+        assert refused.status_code == 403, scope
     stranger = {"Authorization": "Bearer hub-demo-cdp"}
     assert (
         await operate(hub, method, f"{USERS}/{number}/{what}", body, stranger)

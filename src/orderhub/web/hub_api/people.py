@@ -6,14 +6,16 @@ from typing import Annotated
 
 import msgspec
 
+from orderhub.core.access import Tenant
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted, Record
 from orderhub.core.memberships import User
 from orderhub.core.queries import Reads
+from orderhub.core.reach import DIALECTS
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
+from orderhub.web.hub_api.access import guarded, holds, lacking, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, body_of
 from orderhub.web.hub_api.inner import port
 
@@ -30,8 +32,11 @@ class NewPassword(Body, frozen=True, kw_only=True):
 
 @guarded("credentials")
 async def set_password(call: Call, who: Caller) -> Answer:
-    """A user's new password. Whoever was logged in with the old one is logged out."""
-    tenant = await tenant_in_path(call, who)
+    """A user's new password. Whoever was logged in with the old one is logged out.
+
+    It opens a vendor's door, so the token must hold `dialects` too.
+    """
+    tenant = await _tenant(call, who)
     given = body_of(call, NewPassword)
     kinds = [each.login_kind for each in port(call).dialects if each.login_kind]
 
@@ -48,10 +53,18 @@ async def set_password(call: Call, who: Caller) -> Answer:
 
 @guarded("credentials")
 async def end_sessions(call: Call, who: Caller) -> Answer:
-    """Every token of the user is worth nothing from now on: they log in anew."""
-    tenant = await tenant_in_path(call, who)
+    """Every token of the user is worth nothing from now on: they log in anew. Asks for `dialects` too."""
+    tenant = await _tenant(call, who)
     user = await call.hub.read(lambda reads: _user(reads, tenant.id, call.params["id"]))
     return await _write(call, who, user)
+
+
+async def _tenant(call: Call, who: Caller) -> Tenant:
+    """A user's login is a credential of a vendor's door: no token gives or ends what it has not itself."""
+    tenant = await tenant_in_path(call, who)
+    if not holds(who.credential, DIALECTS):
+        raise lacking(DIALECTS)
+    return tenant
 
 
 def _user(reads: Reads, tenant_id: int, text: str) -> Record:
