@@ -171,11 +171,20 @@ def hub(sqlite_demo: str) -> Iterator[Caller]:
         ({"kind": "kakaclo", "token": " padded"}, "token", "blank"),
         ({"kind": "kakaclo", "token": "Ümlaut"}, "token", "ASCII"),
         ({"kind": "kakaclo", "tenants": ["acme", "shop"]}, "tenants", "its own tenant"),
+        ({"kind": "kakaclo", "tenants": ["shop"]}, "tenants", "its own tenant"),
+        ({"kind": "hub", "scopes": ["pools"], "tenants": ["acme", "shop"]}, "tenants", "dialects"),
+        ({"kind": "kakaclo", "scopes": ["orders:read"]}, "scopes", "for kind hub"),
+        ({"kind": "kakaclo", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at", "past"),
+        ({"kind": "tours4fun", "data": {"calls": []}}, "data.calls", "nothing"),
         ({"kind": "tours4fun", "token": "abcd"}, "token", "by its name"),
         ({"kind": "tours4fun", "name": "a" * 64}, "name", "digest"),
         ({"kind": "anqicms.site", "name": "http://shop.example"}, "name", "host"),
         ({"kind": "anqicms.site", "name": "shop.example:8080"}, "name", "port"),
         ({"kind": "anqicms.site", "name": "site:1x", "data": {"site": 2}}, "data.site", "1x"),
+        *(
+            ({"kind": "anqicms.site", "name": "a.b", "data": {"site": site}}, "data.site", "number")
+            for site in ("", "1\n", "a\tb", "ä", "9" * 3_000)  # no login with such a one would hold
+        ),
         ({"kind": "hub", "scopes": ["pools"], "name": "x"}, "kind", "its own tokens"),
         (
             {"kind": "hub", "scopes": ["dialects"], "data": {"acts_as": {"anqcms": "1"}}},
@@ -197,7 +206,13 @@ def test_what_could_open_nothing_is_refused_with_the_reason(
 def test_a_change_takes_nothing_away_that_is_needed(hub: Caller) -> None:
     mews = hub.ask("POST", ACME, {"kind": "mews", "digests": {"client": "abcd"}}).json()
     site = hub.ask("POST", ACME, {"kind": "anqicms.site", "name": "site:8"}).json()
-    for one, data in ((mews, {"client": None}), (site, {"site": None}), (site, {"site": "9"})):
+    app = hub.ask("POST", ACME, {"kind": "tours4fun"}).json()
+    for one, data in (
+        (mews, {"client": None}),
+        (site, {"site": None}),
+        (site, {"site": "9"}),
+        (app, {"calls": []}),
+    ):
         refused = hub.ask("PATCH", f"{ACME}/{one['id']}", {"data": data})
         assert refused.status == 400, data
 
@@ -208,6 +223,11 @@ def test_a_renewed_cdp_login_keeps_its_client_key(hub: Caller) -> None:
     renewed = hub.ask("POST", f"{ACME}/{made['id']}/rotate", {}).json()
     keys = {each["token"].partition(":")[0] for each in (made, renewed)}
     assert keys == {made["data"]["client_key"]}
+    for key in (None, "another"):
+        changed = hub.ask("PATCH", f"{ACME}/{made['id']}", {"data": {"client_key": key}})
+        assert (changed.status, "rotate" in changed.json()["detail"]) == (400, True)
+    same = {"client_key": made["data"]["client_key"], "note": "x"}
+    assert hub.ask("PATCH", f"{ACME}/{made['id']}", {"data": same}).json()["data"] == same
     given = hub.ask("POST", f"{ACME}/{made['id']}/rotate", {"token": "other:secret"}).json()
     assert given["data"]["client_key"] == "other"
 

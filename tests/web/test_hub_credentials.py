@@ -189,10 +189,12 @@ async def test_scopes_are_changed_by_the_rules_that_they_were_given_by(tmp_path:
 
 async def test_an_expiry_is_moved_and_given_up(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
-        mine = await new_token(hub, SHOP, "orders:read", expires_at="2020-01-01T00:00:00Z")
+        mine = await new_token(hub, SHOP, "orders:read", expires_at="2999-01-01T00:00:00Z")
         one = f"{TOKENS}/{mine['id']}"
         for change, then, opens in (
-            ({"label": "kept"}, "2020-01-01T00:00:00Z", 401),
+            ({"label": "kept"}, "2999-01-01T00:00:00Z", 200),
+            ({"expires_at": "2020-01-01T00:00:00Z"}, "2020-01-01T00:00:00Z", 401),
+            ({"label": "other"}, "2020-01-01T00:00:00Z", 401),
             ({"expires_at": "2999-01-01T00:00:00+08:00"}, "2998-12-31T16:00:00Z", 200),
             ({"expires_at": "2020-01-01T00:00:00Z"}, "2020-01-01T00:00:00Z", 401),
             ({"expires_at": None}, None, 200),

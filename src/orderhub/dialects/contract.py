@@ -443,7 +443,6 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     secret   what its signatures are checked with
     digests  texts that are compared by digest (a client token beside an access token)
     data     the credential's own data, without those digests
-    tenants  how many tenants it reaches; more than one for a portfolio
     """
 
     name: str = ""
@@ -451,7 +450,6 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     secret: str = ""
     digests: Mapping[str, str] = {}
     data: Mapping[str, Any] = {}
-    tenants: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,6 +466,7 @@ class CredentialKind:
                   is shown does not suffice for one
     is_named      looked up by its name, with a secret; else by the digest of its token
     digests       the digests that it reads
+    bound         members of its data that are parts of the token, and change with it alone
     is_portfolio  whether one may reach several tenants
     """
 
@@ -479,6 +478,7 @@ class CredentialKind:
     command: Callable[[Shown, str], str]
     is_named: bool = False
     digests: tuple[str, ...] = ()
+    bound: tuple[str, ...] = ()
     is_portfolio: bool = False
 
 

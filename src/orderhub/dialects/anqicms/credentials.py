@@ -14,7 +14,8 @@ from orderhub.dialects.anqicms.access import DEFAULT_SITE, SITE_KIND
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
 from orderhub.dialects.wiring import curl, drawn
 
-_NUMBERED = re.compile(r"site:([A-Za-z0-9_-]{1,64})")
+_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NUMBERED = re.compile(rf"site:({_NUMBER.pattern})")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _NUMBERS = 10**15  # so many that two drawn ones do not meet, and exact in JSON
 
@@ -33,7 +34,10 @@ def _complete(shown: Shown) -> Shown:
         if not _HOST.fullmatch(name):
             message = "name is default, site:ID, or a host as callers name it, without a port"
             raise invalid(WireFault("name", "value", message))
-        data.setdefault("site", _number())
+        number = str(data.setdefault("site", _number()))
+        if not _NUMBER.fullmatch(number):
+            message = "data.site is the number that logins carry: 1 to 64 of letters, digits, - and _"
+            raise invalid(WireFault("data.site", "value", message))
     return msgspec.structs.replace(shown, name=name, secret=shown.secret or drawn(""), data=data)
 
 

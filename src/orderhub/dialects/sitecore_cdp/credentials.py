@@ -41,5 +41,6 @@ KINDS = (
         example={"kind": NAME},
         complete=_complete,
         command=_command,
+        bound=("client_key",),
     ),
 )

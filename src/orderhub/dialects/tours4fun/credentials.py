@@ -22,6 +22,9 @@ def _complete(shown: Shown) -> Shown:
         raise invalid(
             WireFault("name", "value", "name is an app key: printable, no blanks around it")
         )
+    if shown.data.get("calls") == []:
+        message = "data.calls is empty, so the app may call nothing: leave it out for every call"
+        raise invalid(WireFault("data.calls", "value", message))
     return msgspec.structs.replace(shown, name=name, secret=shown.secret or drawn(""))
 
 

@@ -84,9 +84,18 @@ def completed(kind: CredentialKind, shown: Shown) -> Shown:
         if member not in kind.digests:
             known = ", ".join(kind.digests) or "no digests"
             raise refuse(f"digests.{member}", f"{kind.name} has {known}")
-    if shown.tenants > 1 and not kind.is_portfolio:
-        raise refuse("tenants", f"{kind.name} reaches its own tenant alone")
     return kind.complete(shown)
+
+
+def refuse_portfolio(kind: CredentialKind, credential: Credential) -> None:
+    """Tenants that nothing would look at."""
+    if not credential.tenants:
+        return
+    if not kind.is_portfolio:
+        raise refuse("tenants", f"{kind.name} reaches its own tenant alone")
+    if kind is HUB_TOKEN and DIALECTS not in credential.scopes:
+        why = "tenants are for a vendor's door, and the hub's own calls reach one: add the scope dialects"
+        raise refuse("tenants", why)
 
 
 def looked_up_by(kind: CredentialKind, shown: Shown) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.access import Credential, Tenant
-from orderhub.core.reach import HUB_KIND, Verb, beyond
+from orderhub.core.reach import DIALECTS, HUB_KIND, Verb, beyond
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
 from orderhub.dialects.contract import (
@@ -60,6 +60,7 @@ from orderhub.web.hub_api.credential_kinds import (
     kind_for,
     kind_of,
     looked_up_by,
+    refuse_portfolio,
 )
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.limits import RateLimit
@@ -173,6 +174,9 @@ async def create_credential(call: Call, who: Caller) -> Answer:
         created_at=call.received_at,
     )
     refuse_beyond(who, Verb.CREATE, wanted, is_chosen=bool(given.name or given.token))
+    if not wanted.is_usable(call.received_at):
+        raise refuse("expires_at", "expires_at is past: the credential would open nothing")
+    refuse_portfolio(kind, wanted)
     _refuse_faults(given.data)
     shown = completed(
         kind,
@@ -182,7 +186,6 @@ async def create_credential(call: Call, who: Caller) -> Answer:
             secret=given.secret or "",
             digests=given.digests,
             data=_without_nulls(given.data),
-            tenants=len(given.tenants) or 1,
         ),
     )
     credential = _as_shown(call, kind, wanted, shown)
@@ -254,6 +257,7 @@ async def change_credential(call: Call, who: Caller) -> Answer:
         if kind is not None:
             _refuse_misfit(call, kind, data)
         if kind is not None and given_data:
+            _refuse_bound(kind, before, data)
             # Whatever its door needs to be there must still be there.
             completed(kind, Shown(name=before.name if kind.is_named else "", data=data))
         after = msgspec.structs.replace(
@@ -339,11 +343,13 @@ def refuse_beyond(
 
 
 def _checked_scopes(kind: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once. What a vendor's client shows needs none, and has none that does not exist."""
+    """Each once. What a vendor's client shows opens its door and nothing of the hub's."""
     if any(each not in (*SCOPES, OPERATOR) for each in scopes):
         raise refuse("scopes", f"scopes are {', '.join(SCOPES)}")
     if kind == HUB_KIND and not scopes:
         raise refuse("scopes", "a token without scopes opens nothing", "missing")
+    if kind != HUB_KIND and not set(scopes) <= {DIALECTS}:
+        raise refuse("scopes", f"{kind} opens its vendor's calls alone: scopes are for kind hub")
     return tuple(dict.fromkeys(scopes))
 
 
@@ -359,6 +365,13 @@ def _refuse_misfit(call: Call, kind: CredentialKind, data: dict[str, Any]) -> No
     if (converted(data, _AnyData, "data").repeat_window_s or 0) > most_s:
         raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {most_s} seconds")
     refuse_misfit(dialects, kind.name, data, "data")
+
+
+def _refuse_bound(kind: CredentialKind, before: Credential, data: Mapping[str, Any]) -> None:
+    for member in kind.bound:
+        if before.data.get(member) not in (None, data.get(member)):
+            why = f"{member} is a part of the token: it changes with another one, by rotate"
+            raise refuse(f"data.{member}", why)
 
 
 def _refuse_faults(data: Mapping[str, Any]) -> None:
