@@ -30,6 +30,8 @@ ODD = {
     "a folded header": b"GET /health HTTP/1.1\r\n" + HOST + b"X-A: a\r\n b\r\n\r\n",
     "a blank before the colon": b"GET /health HTTP/1.1\r\nHost : hub.test\r\n\r\n",
     "a NUL in a header": b"GET /health HTTP/1.1\r\n" + HOST + b"X-A: a\x00b\r\n\r\n",
+    "a target with another host": b"GET http://a.test/health HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a target with a user": b"GET http://x@hub.test/health HTTP/1.1\r\n" + HOST + b"\r\n",
     "a target beyond ASCII": "GET /ü HTTP/1.1\r\n".encode() + HOST + b"\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "TLS": bytes.fromhex("16030100a5010000a10303") + b"\x00" * 32,
@@ -51,6 +53,12 @@ def test_odd_framing_is_refused_and_the_connection_closed(server: Served, sent: 
     assert problem["request_id"] == reply.headers["request-id"]
     (line,) = [e for e in server.lines() if e.get("request_id") == problem["request_id"]]
     assert (line["event"], line["kind"], line["client"]) == ("refused", "malformed", "127.0.0.1")
+
+
+def test_a_target_may_name_the_host_that_the_host_field_names(server: Served) -> None:
+    with server.connect() as wire:
+        wire.write(b"GET http://HUB.test/health?a=http://b/ HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert wire.reply().status == 200
 
 
 def test_what_came_before_a_fault_is_answered_first(server: Served) -> None:

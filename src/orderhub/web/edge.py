@@ -260,12 +260,19 @@ class EdgeProtocol(HttpToolsProtocol):
             self._stop(HEAD_TOO_LARGE)
         if len(self.pipeline) == IN_LINE:
             self._stop(TOO_MANY_IN_LINE)
+        if not self.url.startswith(b"/") and not self._calls_one_host():
+            self._stop(MALFORMED)
         super().on_headers_complete()
         self._message = _BODY
         self._progress += 1
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _calls_one_host(self) -> bool:
+        """Whether the target (`GET http://a/`) and the Host field name the same: readers differ whom to believe."""
+        named = self.url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0].lower()
+        return not named or all(v.lower() == named for n, v in self.headers if n == b"host")
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
