@@ -94,7 +94,8 @@ def _fresh(credential: DemoCredential, mark: str) -> DemoCredential:
     """The same kind of credential with another name, token and secret."""
     prefix, colon, _ = credential.name.partition(":")
     name = f"{prefix}:{mark}" if colon else mark
-    data = dict(credential.data)
+    public = _public(credential)
+    data = {name: mark if each == public else each for name, each in credential.data.items()}
     if colon and prefix in data:
         data[prefix] = mark  # a site's number, which its users' tokens carry
     token = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from orderhub.dialects.finding import find_dialects
@@ -230,6 +231,33 @@ def test_a_renewed_cdp_login_keeps_its_client_key(hub: Caller) -> None:
     assert hub.ask("PATCH", f"{ACME}/{made['id']}", {"data": same}).json()["data"] == same
     given = hub.ask("POST", f"{ACME}/{made['id']}/rotate", {"token": "other:secret"}).json()
     assert given["data"]["client_key"] == "other"
+
+
+def test_a_cdp_login_whose_client_key_is_not_known_is_renewed_by_a_whole_token_alone(
+    hub: Caller,
+) -> None:
+    """Of before client keys were kept: a drawn one would be another."""
+    demos = "/hub/v1/tenants/cdp/credentials"
+    (known,) = hub.ask("GET", f"{demos}?kind=sitecore_cdp").json()["items"]
+    assert known["data"] == {"client_key": "demo-cdp"}
+    (stored,) = hub.hub.ledger.read(
+        lambda reads: reads.credentials(reads.tenant("cdp").id, "sitecore_cdp")
+    )
+    hub.hub.ledger.put_credential(msgspec.structs.replace(stored, data={}))
+    one = f"{demos}/{known['id']}/rotate"
+    refused = hub.ask("POST", one, {})
+    assert (refused.status, refused.json()["errors"][0]["field"]) == (400, "token")
+    renewed = hub.ask("POST", one, {"token": "demo-cdp:another-secret"}).json()
+    assert renewed["data"] == known["data"]
+
+
+def test_a_sandboxs_cdp_login_keeps_its_client_key(hub: Caller) -> None:
+    made = hub.ask("POST", "/hub/v1/sandboxes", {"dialect": "sitecore_cdp"}).json()
+    path = f"/hub/v1/tenants/{made['tenant']}/credentials"
+    (known,) = hub.ask("GET", f"{path}?kind=sitecore_cdp").json()["items"]
+    renewed = hub.ask("POST", f"{path}/{known['id']}/rotate", {}).json()
+    keys = {each.partition(":")[0] for each in (made["credentials"][0]["token"], renewed["token"])}
+    assert keys == {known["data"]["client_key"]}
 
 
 def test_the_guides_table_is_what_the_dialects_say() -> None:

@@ -36,7 +36,9 @@ def _complete(shown: Shown) -> Shown:
             raise invalid(WireFault("name", "value", message))
         number = str(data.setdefault("site", _number()))
         if not _NUMBER.fullmatch(number):
-            message = "data.site is the number that logins carry: 1 to 64 of letters, digits, - and _"
+            message = (
+                "data.site is the number that logins carry: 1 to 64 of letters, digits, - and _"
+            )
             raise invalid(WireFault("data.site", "value", message))
     return msgspec.structs.replace(shown, name=name, secret=shown.secret or drawn(""), data=data)
 

@@ -6,9 +6,11 @@ from orderhub.core.values import Settings
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.dialects.sitecore_cdp.auth import NAME
 
-# Client key and API token of Basic authentication, as documented for the demo.
-_DEMO_LOGIN = "demo-cdp:demo-cdp-secret"
-_OMNI_LOGIN = "omni-cdp:omni-cdp-secret"
+
+def _login(key: str) -> DemoCredential:
+    """Client key and API token of Basic authentication, as documented for the demo."""
+    return DemoCredential(NAME, token=f"{key}:{key}-secret", data={"client_key": key})
+
 
 DEMO = (
     DemoBusiness(
@@ -16,12 +18,12 @@ DEMO = (
         title="Sitecore CDP: a customer data platform",
         settings=Settings(name="cdp", currency="EUR", sandbox=True),
         acts_as="demo-cdp",
-        credentials=(DemoCredential(NAME, token=_DEMO_LOGIN),),
+        credentials=(_login("demo-cdp"),),
     ),
 )
 
 OMNI = DemoBusiness(
     name="omni",
     acts_as="omni-cdp",
-    credentials=(DemoCredential(NAME, token=_OMNI_LOGIN),),
+    credentials=(_login("omni-cdp"),),
 )

@@ -217,6 +217,9 @@ async def rotate_credential(call: Call, who: Caller) -> Answer:
         kind = kind_of(call, before)
         if kind is None or (kind.is_named and DIGEST.fullmatch(before.name)):
             raise refuse("id", "this credential opens nothing, and has nothing to rotate")
+        if not given.token and not all(member in before.data for member in kind.bound):
+            known = ", ".join(kind.bound)
+            raise refuse("token", f"the hub does not know its {known}: give the whole token")
         if not kind.is_named and given.secret:
             raise refuse("secret", f"{kind.name} is looked up by its token alone")
         shown = completed(
