@@ -60,27 +60,67 @@ _FAULTS: dict[FaultKind, tuple[int, str]] = {
 # What is wrong with the hub itself is the operator's to read, in the log.
 _DISCREET = {FaultKind.BROKEN, FaultKind.UNAVAILABLE}
 
-_NOT_FOUND = {Reason.ORDER_UNKNOWN, Reason.RECORD_UNKNOWN, Reason.NOT_OWNER}
-_STATUS = {
-    **dict.fromkeys(Reason, 400),
-    **dict.fromkeys(_NOT_FOUND, 404),
-    Reason.KEY_REUSED: 422,
-    Reason.ALREADY_EXISTS: 409,
-    Reason.VERSION_CONFLICT: 412,
-}
+# What the vendor has no words for: its orders are recorded, so most rules of other businesses never say no here.
+_INVALID = "{field}: is not valid."
 
-_WORDS = {
-    Reason.KEY_REUSED: "The Idempotency-Key was used before with another request.",
-    Reason.ALREADY_EXISTS: "The resource already exists so it can't be created.",
-    Reason.ORDER_UNKNOWN: "The order does not exist.",
-    Reason.RECORD_UNKNOWN: "The resource does not exist.",
-    Reason.NOT_OWNER: "The order does not exist.",
-    Reason.VERSION_CONFLICT: "The resource was changed by another request. Try again.",
-    Reason.TRANSITION_NOT_ALLOWED: "{field}: cannot be changed.",
-    Reason.ACCOUNT_UNKNOWN: "{field}: no such guest.",
-    Reason.AMOUNT_OUT_OF_RANGE: "{field}: numeric value out of bounds "
-    "(at most 12 digits before and 6 behind the decimal point are kept).",
-    Reason.QUANTITY_INVALID: "{field}: must be between 1 and the most that is kept.",
+# Reason -> HTTP status, message. One row for each, so that a new one is never worded by chance.
+_REFUSALS: dict[Reason, tuple[int, str]] = {
+    Reason.KEY_REUSED: (422, "The Idempotency-Key was used before with another request."),
+    Reason.ALREADY_EXISTS: (409, "The resource already exists so it can't be created."),
+    Reason.ORDER_UNKNOWN: (404, "The order does not exist."),
+    Reason.RECORD_UNKNOWN: (404, "The resource does not exist."),
+    Reason.NOT_OWNER: (404, "The order does not exist."),
+    Reason.VERSION_CONFLICT: (412, "The resource was changed by another request. Try again."),
+    Reason.TRANSITION_NOT_ALLOWED: (400, "{field}: cannot be changed."),
+    Reason.NOTHING_ORDERED: (400, _INVALID),
+    Reason.ADDRESS_UNKNOWN: (400, _INVALID),
+    Reason.SERVICE_UNKNOWN: (400, _INVALID),
+    Reason.SERVICE_INACTIVE: (400, _INVALID),
+    Reason.ACCOUNT_UNKNOWN: (400, "{field}: no such guest."),
+    Reason.BILL_UNKNOWN: (400, _INVALID),
+    Reason.BILL_CLOSED: (400, _INVALID),
+    Reason.BILL_OF_OTHER_ACCOUNT: (400, _INVALID),
+    Reason.PRODUCT_UNKNOWN: (400, _INVALID),
+    Reason.PRODUCT_INACTIVE: (400, _INVALID),
+    Reason.VARIANT_UNKNOWN: (400, _INVALID),
+    Reason.CATEGORY_UNKNOWN: (400, _INVALID),
+    Reason.REFERENCE_UNKNOWN: (400, _INVALID),
+    Reason.WAREHOUSE_UNKNOWN: (400, _INVALID),
+    Reason.SELLERS_DIFFER: (400, _INVALID),
+    Reason.QUANTITY_INVALID: (400, "{field}: must be between 1 and the most that is kept."),
+    Reason.CONTACT_INVALID: (400, _INVALID),
+    Reason.COUNTRY_NOT_SERVED: (400, _INVALID),
+    Reason.TAX_NUMBER_REQUIRED: (400, _INVALID),
+    Reason.DATE_UNAVAILABLE: (400, _INVALID),
+    Reason.TOO_LATE_TO_BOOK: (400, _INVALID),
+    Reason.CONSUMPTION_TOO_OLD: (400, _INVALID),
+    Reason.ADULT_MISSING: (400, _INVALID),
+    Reason.ROOM_TOO_FULL: (400, _INVALID),
+    Reason.GUESTS_MISMATCH: (400, _INVALID),
+    Reason.TOO_FEW_PERSONS: (400, _INVALID),
+    Reason.UPGRADE_UNKNOWN: (400, _INVALID),
+    Reason.UPGRADE_CHOICE_INVALID: (400, _INVALID),
+    Reason.GUEST_FORM_INVALID: (400, _INVALID),
+    Reason.CHILD_TOO_OLD: (400, _INVALID),
+    Reason.CURRENCY_NOT_ENABLED: (400, _INVALID),
+    Reason.PRICE_MISSING: (400, _INVALID),
+    Reason.PRICE_NOT_SOLD: (400, _INVALID),
+    Reason.TAX_CODE_UNKNOWN: (400, _INVALID),
+    Reason.TAX_CODES_CONFLICT: (400, _INVALID),
+    Reason.REBATE_NOT_PERMITTED: (400, _INVALID),
+    Reason.COUPON_UNKNOWN: (400, _INVALID),
+    Reason.COUPON_NOT_VALID: (400, _INVALID),
+    Reason.AMOUNT_OUT_OF_RANGE: (
+        400,
+        (
+            "{field}: numeric value out of bounds "
+            "(at most 12 digits before and 6 behind the decimal point are kept)."
+        ),
+    ),
+    Reason.COUPON_USED_UP: (400, _INVALID),
+    Reason.OUT_OF_STOCK: (400, _INVALID),
+    Reason.SOLD_OUT: (400, _INVALID),
+    Reason.BALANCE_TOO_LOW: (400, _INVALID),
 }
 
 
@@ -125,8 +165,8 @@ def refusal(_call: Call, rejected: Rejected) -> Answer:
 def refusal_words(rejected: Rejected) -> tuple[int, str]:
     """HTTP status and message."""
     field = spelled(FIELDS, rejected.field) or "order"
-    words = _WORDS.get(rejected.reason, "{field}: is not valid.")
-    return _STATUS[rejected.reason], words.format(field=field)
+    status, words = _REFUSALS[rejected.reason]
+    return status, words.format(field=field)
 
 
 def natural_key(client_key: str, occurred_at: int, reference: str) -> str:

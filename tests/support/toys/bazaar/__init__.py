@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from orderhub.dialects.bazaar.words import WORDS
 
 from orderhub.core.commands import OrderName, PlaceOrder, StatedLine
 from orderhub.core.known import Accepted
@@ -44,7 +45,6 @@ STATUSES = {
     FaultKind.UNAVAILABLE: 503,
     FaultKind.BROKEN: 500,
 }
-WORDS = {reason: f"no deal: {reason.value}" for reason in Reason}
 
 
 class Sale(msgspec.Struct, forbid_unknown_fields=False):
@@ -63,7 +63,7 @@ def fault(_call: Call, fault: Fault) -> Answer:
 
 def refusal(call: Call, rejected: Rejected) -> Answer:
     status = 404 if rejected.reason is Reason.ORDER_UNKNOWN else 422
-    return failed(status, f"{WORDS[rejected.reason]} ({call.spelling(rejected.field)})")
+    return failed(status, f"no deal, {WORDS[rejected.reason]} ({call.spelling(rejected.field)})")
 
 
 def shown(order: Order) -> dict[str, Any]:
