@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_code
@@ -15,6 +15,7 @@ from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, Re
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address, LineKind, Pool, PoolKey, Settings, Status
+from tests.support.examples import examples
 
 T = 1
 NOW = 1_700_000_000_000_000
@@ -482,7 +483,7 @@ def test_a_part_that_is_not_there_is_refused(item, reason, field):
     assert (decision.reason, decision.field) == (reason, field)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60, shrink=True)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["TS_RED_M", "TS_BLUE_L", "HOOD"]), st.integers(1, 4)),

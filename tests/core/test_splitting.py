@@ -4,7 +4,7 @@ import time
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.core.splitting import (
@@ -18,6 +18,7 @@ from orderhub.core.splitting import (
     Want,
     split,
 )
+from tests.support.examples import examples
 
 DEMO = (Place("G006", "CN"), Place("G007", "CN"), Place("US01", "US"))
 
@@ -88,7 +89,7 @@ def cases(draw):
     return places, wants, stock
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400, shrink=True)
 @given(
     cases(),
     st.sampled_from(["US", "US", "CN", "DE"]),
@@ -109,7 +110,7 @@ def test_the_plan_is_exactly_the_best_one(case, country, default, strategy):
     assert as_rows(plan, wants, codes) == rows
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100, shrink=True)
 @given(st.data())
 def test_beyond_ten_places_the_plan_is_complete_and_marked(data):
     places = [Place(f"W{i:02}", data.draw(st.sampled_from(["CN", "US"]))) for i in range(14)]

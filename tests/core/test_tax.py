@@ -79,6 +79,23 @@ def test_each_rounding_mode_settles_half_a_cent_in_its_own_way(rounding, tax):
     assert found.tax == Decimal(tax)
 
 
+@pytest.mark.parametrize(
+    ("gross", "amounts"),
+    [
+        ("0.23", {"US-MA-S": "0.02", "US-MA-EXCISE-0.75%": "0.00"}),
+        ("-0.23", {"US-MA-S": "-0.02", "US-MA-EXCISE-0.75%": "0.00"}),
+    ],
+)
+@pytest.mark.parametrize("rates", [[SALES, EXCISE], [EXCISE, SALES]], ids=["first", "last"])
+def test_what_rounding_leaves_over_goes_to_the_largest_tax(gross, amounts, rates):
+    """The tax of a gross amount is 2 cents, and the two taxes on its net round to 1 cent and none."""
+    found = taxed(Decimal(gross), 1, Pricing.GROSS, rates, TaxRules(Pricing.GROSS, 2))
+    assert {part.code: part.amount for part in found.parts} == {
+        code: Decimal(amount) for code, amount in amounts.items()
+    }
+    assert found.tax == sum(part.amount for part in found.parts)
+
+
 def test_rates_that_build_on_each_other_in_a_circle_are_each_counted_once():
     one = TaxRate(code="1", taxation="A", strategy=Strategy.DEPENDENT, base_taxations=("B",))
     two = TaxRate(code="2", taxation="B", strategy=Strategy.DEPENDENT, base_taxations=("A",))

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.conform.cases import golden_cases
 from orderhub.conform.doors import DOORS
 from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
+from tests.support.examples import examples
 from tests.support.hub import running_hub
 from tests.support.pairs import runner_on
 
@@ -94,13 +95,7 @@ def test_dry_run_and_real_run_agree(served, dialect):
     place = portal.call(runner.prepare, case)[0]
     seen = {True: 0, False: 0}
 
-    @settings(
-        max_examples=60,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    @examples(60)
     @given(bodies(list(creates(dialect))))
     def agree(request):
         dry = with_headers(request, Hub_Dry_Run="true")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from orderhub.intake.claims import is_usable_key, of_part
+from orderhub.intake.claims import fingerprint, is_usable_key, of_part
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.check import check_ledger
@@ -185,6 +185,19 @@ def test_two_processes_take_a_natural_key_once(postgres_world: str) -> None:
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(take, (one, two))
         assert all({a, b} == {"accepted", "rejected"} for a, b in zip(first, second, strict=True))
+
+
+def of_body(body: object, *secrets: str) -> str:
+    return fingerprint("mews", "POST", "/orders/add", body, secrets)
+
+
+def test_a_fingerprint_is_of_the_content_and_not_of_its_secrets_or_their_order():
+    mine = {"AccessToken": "old", "Notes": "x", "Items": [{"AccessToken": "inner"}]}
+    rotated = {"Notes": "x", "Items": [{"AccessToken": "inner"}], "AccessToken": "new"}
+    assert of_body(mine, "AccessToken") == of_body(rotated, "AccessToken")
+    assert of_body(mine) != of_body(rotated), "what is no secret is content"
+    inner = {**mine, "Items": [{"AccessToken": "other"}]}
+    assert of_body(inner, "AccessToken") != of_body(mine, "AccessToken"), "a secret is at the top"
 
 
 def test_the_second_command_of_a_call_is_bound_under_no_key_a_client_can_send():

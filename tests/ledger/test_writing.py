@@ -181,14 +181,18 @@ def test_orders_are_numbered_without_gaps_while_nobody_else_writes(ledger: Ledge
     assert [order.id for order in world.all_orders(ledger)] == [1, 2, 3, 4]
 
 
-def test_a_rolled_back_batch_leaves_nothing_and_its_ids_go_to_the_next(ledger: Ledger) -> None:
+def test_a_rolled_back_batch_leaves_nothing_and_its_ids_are_given_once(ledger: Ledger) -> None:
+    """On SQLite the block that it reserved is rolled back with it: who keeps those ids gives them twice."""
     before = world.every_row(ledger)
 
     broken = Accepted(placed=(sold(ledger),), moves=(Move(NOWHERE, "draw", 1),))
-    with pytest.raises(IntegrityError), ledger.batch("mark") as batch:
+    with pytest.raises(IntegrityError), ledger.batch("mark") as batch:  # noqa: PT012 - one batch
+        ledger.counters.peek(SHOP, "order", 100)
         batch.write(Known(), [(world.origin(), broken)], iter((1,)), slot=0)
     assert world.every_row(ledger) == before
-    assert world.place(ledger).id >= 1
+    for _ in range(10):
+        run_all(ledger, *(world.sale() for _ in range(40)))
+    assert len({order.id for order in world.all_orders(ledger)}) == 400
 
 
 # --- pools

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.conform.cases import golden_cases
@@ -19,6 +19,7 @@ from orderhub.conform.replies import succeeded
 from orderhub.intake.claims import of_body
 from orderhub.intake.deciding import decided
 from orderhub.intake.uids import Uids
+from tests.support.examples import examples
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import runner_on
 from tests.support.world import NOON, SHOP, all_orders, open_world, sale, second_process, waiting
@@ -58,13 +59,7 @@ STEPS = st.lists(
 
 
 def test_one_order_within_the_window_and_a_new_one_after_it(world):
-    @settings(
-        max_examples=40,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    @examples(40)
     @given(STEPS)
     def agree(steps):
         scope, now = f"credential-{next(_SCOPES)}", NOON

@@ -55,13 +55,21 @@ def _product(
     return RecordChange(kind="product", id=number, doc=doc)
 
 
-def _change(order_id: int, action: Action, if_version: int | None, vendor: Any) -> ChangeOrder:
+def _change(
+    order_id: int,
+    action: Action,
+    if_version: int | None,
+    vendor: Any,
+    part: dict[str, Any],
+) -> ChangeOrder:
     return ChangeOrder(
         origin=world.origin(),
         name=OrderName("id", str(order_id)),
         action=action,
         if_version=if_version,
         vendor=vendor,
+        shipment=part if action is Action.SHIP_PART else {},
+        refund=part if action is Action.REFUND_PART else {},
     )
 
 
@@ -82,6 +90,14 @@ NOTES = st.builds(
     st.sampled_from(("", "A", "B")),
     st.sampled_from((None, None, 0, 1, 2)),
 ).filter(lambda change: change.id or change.doc is not None)
+
+# What a step in part names. Without lines it says nothing, which is refused.
+PARTS = st.one_of(
+    st.fixed_dictionaries(
+        {"lines": st.dictionaries(st.sampled_from(("1", "1", "2")), st.integers(1, 3), min_size=1)}
+    ),
+    st.just({}),
+)
 
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(_basket, PRODUCTS, st.integers(1, 4), NUMBERINGS),
@@ -105,6 +121,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.sampled_from((Action.PAY, Action.AMEND, *Action)),
         st.sampled_from((None, None, None, 1, 2)),
         st.sampled_from((None, {"said": 1}, {"said": None})),
+        PARTS,
     ),
     st.builds(
         world.put,

@@ -91,9 +91,11 @@ def _units(lines: dict[str, Any], order: Order, left: Any) -> Units | Rejected:
 
 
 def _shipment(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
-    units = _units(command.shipment["lines"], order, to_ship)
+    units = _units(command.shipment.get("lines", {}), order, to_ship)
     if isinstance(units, Rejected):
         return units
+    if not units:
+        return Rejected(Reason.QUANTITY_INVALID, "lines", "no units are named")
     waits = any(to_ship(line) > units.get(line.line_no, 0) for line in order.lines)
     return command if waits else msgspec.structs.replace(command, action=Action.SHIP)
 
@@ -104,6 +106,8 @@ def _refund(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
         return units
     held = order.paid - order.refunded
     stated = command.refund.get("amount")
+    if not units and stated is None:
+        return Rejected(Reason.QUANTITY_INVALID, "lines", "no units and no amount are named")
     empties = bool(units) and not any(
         to_refund(line) > units.get(line.line_no, 0) for line in order.lines
     )

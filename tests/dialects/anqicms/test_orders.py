@@ -5,7 +5,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.core.refusals import Reason
@@ -26,6 +26,7 @@ from tests.dialects.anqicms.front import (
     uid_of,
     user,
 )
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.anyio
 NOT_OPERABLE = (-1, "该订单不可操作")
@@ -288,13 +289,7 @@ order_like = st.dictionaries(
 async def test_garbage_is_refused_and_never_breaks_anything(hub, fuzz_examples):
     bodies = []
 
-    @settings(
-        max_examples=fuzz_examples,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        deadline=None,
-        database=None,
-    )
+    @examples(fuzz_examples)
     @given(order_like | json_values)
     def collect(body):
         bodies.append(json.dumps(body))

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.core.values import (
@@ -23,6 +23,7 @@ from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
 from orderhub.dialects.kakaclo.wire import as_integer, read_create, read_freight, read_refund
 from orderhub.dialects.wiring import encode
+from tests.support.examples import examples
 
 ANYTHING = st.recursive(
     st.none()
@@ -73,7 +74,7 @@ READERS = (
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(max_examples=40, deadline=None)
+@examples(40, shrink=True)
 @given(body=BODIES)
 def test_garbage_is_a_named_fault_or_understood(reader, body):
     faults = ()
@@ -161,7 +162,7 @@ ORDERS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40, shrink=True)
 @given(orders=st.lists(ORDERS, min_size=1, max_size=3).map(tuple), version=st.sampled_from([1, 2]))
 def test_any_order_can_be_shown_and_its_sums_are_exact(orders, version):
     shown = show(orders, Settings(name="t", utc_offset_minutes=480), version)

@@ -16,8 +16,9 @@ from orderhub.dialects.mews.demo import (
     PRODUCT,
     SERVICE,
 )
+from orderhub.dialects.mews.session import NAME
 from orderhub.intake.outcome import Waiting, Worded
-from tests.support.hub import running_hub
+from tests.support.hub import operator_headers, running_hub
 
 TOKENS = {
     "ClientToken": CLIENT_TOKEN,
@@ -116,6 +117,15 @@ class Hotel:
 
     async def settings(self, **members):
         await self.submit(lambda origin: ChangeSettings(origin=origin, members=members))
+
+    async def rotated(self):
+        """The same integration with the new access token that an operator has drawn for it."""
+        kept = "/hub/v1/tenants/hotel/credentials"
+        listed = await self.hub.get(kept, headers=operator_headers())
+        (one,) = [each for each in listed.json()["items"] if each["kind"] == NAME]
+        made = await self.hub.post(f"{kept}/{one['id']}/rotate", {}, headers=operator_headers())
+        assert made.status_code == 200, made.text
+        return Hotel(self.hub, {**self.tokens, "AccessToken": made.json()["token"]})
 
     async def permit(self, access_token, **members):
         """A further integration of the hotel with permissions of its own; answers its client."""

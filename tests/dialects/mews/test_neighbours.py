@@ -364,6 +364,25 @@ async def test_closing_keeps_everything_that_was_said_about_the_bill(tmp_path):
         assert shown == [closed]
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"CompanyTaxIdentifier": "1"}, "1"),
+        ({"TaxIdentifier": "2", "CompanyTaxIdentifier": "1"}, "2"),
+        ({"AccountTaxIdentifier": "3", "TaxIdentifier": "2", "CompanyTaxIdentifier": "1"}, "3"),
+        ({"CompanyTaxIdentifier": "1", "AccountTaxIdentifier": "3"}, "3"),
+    ],
+)
+async def test_the_newest_name_of_a_tax_identifier_wins(tmp_path, given, shown):
+    async with hotel(tmp_path) as client:
+        opened = {"AccountId": ACCOUNT, "Name": "Stay"}
+        bill = (await client.made("bills/add", {"Bills": [opened]}))["Bills"][0]
+        said = {name: {"Value": value} for name, value in given.items()}
+        body = {"BillId": bill["Id"], "Type": "Invoice", **said}
+        closed = (await client.made("bills/close", body))["Bills"][0]
+        assert closed["OwnerData"]["Value"]["TaxIdentifier"] == shown
+
+
 async def test_bills_are_found_by_each_filter(tmp_path):
     async with hotel(tmp_path) as client:
         other = (await client.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}]}))["Bills"][0]

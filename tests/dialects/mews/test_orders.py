@@ -350,6 +350,20 @@ async def test_a_key_repeats_the_answer_and_two_plain_calls_make_two_orders(tmp_
         assert len(await client.hub.orders("hotel")) == 3
 
 
+async def test_a_repeat_with_a_rotated_token_is_the_same_repeat(tmp_path):
+    """Tokens are in the body here, and a client that was given a new one repeats the call, not the body."""
+    async with hotel(tmp_path) as client:
+        key = {"Idempotency-Key": "ticket-7"}
+        first = await client.call("orders/add", ORDER, headers=key)
+        rotated = await client.rotated()
+        assert rotated.tokens["AccessToken"] != client.tokens["AccessToken"]
+        assert (await client.refused("orders/add", ORDER, headers=key))[0] == 401
+        again = await rotated.call("orders/add", ORDER, headers=key)
+        assert (again.status_code, again.content) == (200, first.content)
+        assert again.headers["idempotent-replayed"] == "true"
+        assert len(await client.hub.orders("hotel")) == 1
+
+
 async def test_the_hubs_own_token_needs_no_vendor_tokens(tmp_path):
     async with hotel(tmp_path) as client:
         answer = await client.hub.post(

@@ -5,7 +5,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.core.access import Credential
@@ -16,6 +16,7 @@ from orderhub.dialects.sitecore_cdp.auth import client_key
 from orderhub.dialects.sitecore_cdp.errors import duplicate_words, natural_key
 from orderhub.dialects.sitecore_cdp.wire import STATUSES
 from tests.dialects.sitecore_cdp.cdp import FULL, LOGIN, ORDER, UNKNOWN, an_order, open_cdp
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.anyio
 ORDERS = "/v2.1/orders"
@@ -196,12 +197,7 @@ async def test_garbage_is_refused_and_never_breaks_the_hub(cdp, targets, fuzz_ex
             if answer.status_code >= 400:
                 assert answer.json()["code"] == answer.status_code
 
-    @settings(
-        max_examples=fuzz_examples,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
+    @examples(fuzz_examples)
     @given(GARBAGE)
     def run(body):
         text = json.dumps(body).encode()

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.dialects.tours4fun import DIALECT
@@ -20,6 +20,7 @@ from tests.dialects.tours4fun.shop import (
     post,
     uid_of,
 )
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.anyio
 ADD, CAL, DETAIL = "/v2/order/add", "/v2/order/cal", "/v2/order/detail"
@@ -384,7 +385,7 @@ def guests_of(wanted):
 async def test_whatever_is_asked_costs_what_it_cost_when_it_was_asked(hub, fuzz_examples):
     samples = []
 
-    @settings(max_examples=fuzz_examples * 4, deadline=None, suppress_health_check=[*HealthCheck])
+    @examples(fuzz_examples * 4)
     @given(WANTED, st.sampled_from(["demo-tours", "granted"]))
     def collect(wanted, appkey):
         samples.append((wanted, appkey))
@@ -453,7 +454,7 @@ def bugs(hub):
 async def test_garbage_gets_the_envelope_and_never_breaks_the_hub(hub, fuzz_examples):
     samples = []
 
-    @settings(max_examples=fuzz_examples * 2, deadline=None, suppress_health_check=[*HealthCheck])
+    @examples(fuzz_examples * 2)
     @given(st.sampled_from(PATHS), JUNK | broken())
     def collect(path, body):
         samples.append((path, body))
