@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from orderhub.core.commands import ChangeSettings, SetClock
+from orderhub.core.commands import ChangeSettings
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Outcome, Waiting
 from orderhub.intake.standing import Standing, said
@@ -42,13 +42,13 @@ def _cost(waiting: Waiting) -> int:
 
 
 def _parts(batch: list[Waiting], limit: int) -> Iterator[list[Waiting]]:
-    """The batch in parts of at most `limit`, and anew before and after a change of a tenant's clock or settings.
+    """The batch in parts of at most `limit`, and anew before and after a change of a tenant's settings.
 
-    What is loaded for a command (its candidate numbers, say) depends on both.
+    Ids are set aside when facts are loaded, and a tenant's first one is among its settings.
     """
     part: list[Waiting] = []
     for waiting in batch:
-        turns = isinstance(waiting.command, SetClock | ChangeSettings)
+        turns = isinstance(waiting.command, ChangeSettings)
         if part and (turns or len(part) >= limit):
             yield part
             part = []
