@@ -19,23 +19,30 @@ def test_a_setting_is_documented_with_its_default_and_meaning(
     assert f"| `{variable}` | {shown} | {meaning} |" in TEXT
 
 
-def test_no_setting_is_documented_that_does_not_exist() -> None:
-    documented = {line.split("`")[1] for line in TEXT.splitlines() if line.startswith("| `")}
-    assert documented == {variable for variable, _, _ in describe()}
+def test_every_row_of_the_document_is_a_setting_and_they_stand_in_their_order() -> None:
+    documented = [line.split("`")[1] for line in TEXT.splitlines() if line.startswith("| `")]
+    assert documented == [variable for variable, _, _ in describe()]
 
 
 def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:
-    environment = {"ORDERHUB_PORT": "9", "ORDERHUB_RATE_LIMITS": "no", "PATH": "/bin"}
-    settings = ProgramSettings.from_environment(environment, port=10, database=None)
-    assert (settings.port, settings.rate_limits) == (10, False)
+    environment = {"ORDERHUB_PORT": "9", "ORDERHUB_HOST": "0.0.0.0", "ORDERHUB_RATE_LIMITS": "no"}
+    settings = ProgramSettings.from_environment(environment, port=10, host=None)
+    assert (settings.port, settings.host, settings.rate_limits) == (10, "0.0.0.0", False)
 
 
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
         ("ORDERHUB_COLOUR", "red", "ORDERHUB_COLOUR is not a setting of OrderHub"),
-        ("ORDERHUB_PORT", "http", "ORDERHUB_PORT must be a whole number"),
-        ("ORDERHUB_RATE_LIMITS", "maybe", "ORDERHUB_RATE_LIMITS must be true or false"),
+        ("ORDERHUB_PROT", "8080", r"ORDERHUB_PROT.*docs/settings\.md"),
+        ("ORDERHUB_PORT", "http", "ORDERHUB_PORT must be a whole number, not 'http'"),
+        ("ORDERHUB_PORT", "", "ORDERHUB_PORT must be a whole number"),
+        ("ORDERHUB_QUEUE_LIMIT", "1e3", "ORDERHUB_QUEUE_LIMIT must be a whole number"),
+        (
+            "ORDERHUB_RATE_LIMITS",
+            "maybe",
+            "ORDERHUB_RATE_LIMITS must be true or false, not 'maybe'",
+        ),
         ("ORDERHUB_PORT", "99999", "ORDERHUB_PORT must be 0 to 65535, not '99999'"),
         ("ORDERHUB_QUEUE_LIMIT", "0", "ORDERHUB_QUEUE_LIMIT must be 1 to"),
         ("ORDERHUB_BATCH_LIMIT", "0", "ORDERHUB_BATCH_LIMIT must be 1 to"),
@@ -46,11 +53,26 @@ def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:
         ("ORDERHUB_TRUSTED_PROXIES", "10.0.0.1, proxy", "ORDERHUB_TRUSTED_PROXIES must be IP"),
     ],
 )
-def test_an_unknown_setting_or_a_wrong_value_is_refused(
+def test_an_unknown_setting_or_a_wrong_value_is_refused_in_one_sentence(
     variable: str, value: str, sentence: str
 ) -> None:
-    with pytest.raises(SettingRefused, match=sentence):
+    with pytest.raises(SettingRefused, match=sentence) as refused:
         ProgramSettings.from_environment({variable: value})
+    assert "\n" not in str(refused.value)
+
+
+def test_variables_of_others_are_none_of_our_business() -> None:
+    others = {"PATH": "/bin", "ORDER": "1", "ORDERHUBX": "2"}
+    assert ProgramSettings.from_environment(others) == ProgramSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", True), ("TRUE", True), ("on", True), (" yes ", True), ("0", False), ("no", False)],
+)
+def test_a_switch_is_read_as_people_write_it(text: str, value: bool) -> None:
+    settings = ProgramSettings.from_environment({"ORDERHUB_ERRORS_IN_DETAIL": text})
+    assert settings.errors_in_detail is value
 
 
 def test_a_variable_of_one_command_does_not_stop_the_others() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from shutil import copyfile, rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx
@@ -14,9 +18,10 @@ from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
 from orderhub.dialects.finding import find_dialects
+from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
-from orderhub.web.port import Cipher
+from orderhub.web.port import Cipher, Windows
 
 OPERATOR = "hub-demo-operator"
 SECRET_KEY = "a key for tests"
@@ -32,6 +37,16 @@ class HubUnderTest:
     def __init__(self, hub: Hub, client: httpx.AsyncClient) -> None:
         self.hub = hub
         self.client = client
+
+    def has_due_timers(self) -> bool:
+        """Whether there is anything that the hub's timers would do now, or are about to do."""
+        return self.hub.ledger.has_due_timers(self.hub.port.now_us())
+
+    def stop_watch(self) -> list[float]:
+        """Rate limits go by the seconds in here from now on, and none pass until the test says so."""
+        seconds = [0.0]
+        self.hub.port._windows = Windows(lambda: seconds[0])
+        return seconds
 
     async def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         return await self.client.request(method, path, **more)
@@ -109,15 +124,45 @@ class HubUnderTest:
         return await self._operate("POST", f"/hub/v1/tenants/{tenant}/pools/adjust", body)
 
 
+@cache
+def _seeded(_dialects: tuple[str, ...]) -> Path:
+    """A database with the demo in it, made once for all tests of this process: a copy costs a tenth of a new one."""
+    folder = Path(mkdtemp(prefix="orderhub-demo-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    url = f"sqlite:///{folder / 'demo.sqlite'}"
+    ledger = Ledger.open(url, RECORD_TYPES)
+    try:
+        seed(ledger, Cipher(SECRET_KEY), find_dialects())
+        with ledger.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        ledger.close()
+    return folder / "demo.sqlite"
+
+
+def _with_demo(where: Path | str) -> str:
+    """The URL of a database, the demo in it unless it has tenants of its own."""
+    if isinstance(where, str):
+        ledger = Ledger.open(where, RECORD_TYPES)
+        try:
+            if not ledger.read(lambda reads: reads.tenants()):
+                seed(ledger, Cipher(SECRET_KEY), find_dialects())
+        finally:
+            ledger.close()
+        return where
+    file = where / "hub.sqlite"
+    if not file.exists():
+        copyfile(_seeded(tuple(each.name for each in find_dialects())), file)
+    return f"sqlite:///{file}"
+
+
 @asynccontextmanager
 async def running_hub(
     where: Path | str, *, base_url: str = "http://hub.test", **settings: Any
 ) -> AsyncIterator[HubUnderTest]:
     """The hub on a fresh database: a directory for SQLite, or a database URL."""
-    url = where if isinstance(where, str) else f"sqlite:///{where / 'hub.sqlite'}"
-    ledger = Ledger.open(url, RECORD_TYPES)
-    if not ledger.read(lambda reads: reads.tenants()):
-        seed(ledger, Cipher(SECRET_KEY), find_dialects())
+    url = _with_demo(where)
+    ledger = Ledger(open_engine(url), RECORD_TYPES)
     given: dict[str, Any] = {
         "rate_limits": False,
         "public_url": base_url,

@@ -325,9 +325,10 @@ def test_an_unpaid_order_is_closed_when_the_tenants_clock_says_so(hub: Caller) -
     case = ready(hub, shop)
     sent(case.request, hub.send, {})
     uid = hub.orders("shop")[0]["uid"]
-    hub.run(asyncio.sleep(0.1))
-    assert hub.orders("shop")[0]["status"] == "pending", "its time has not come"
-    hub.operate("POST", "/hub/v1/tenants/shop/clock", {"action": "advance", "by_s": 1_801})
+    hub.operate("POST", "/hub/v1/tenants/shop/clock", {"action": "advance", "by_s": 1_799})
+    assert not hub.hub.ledger.has_due_timers(hub.hub.port.now_us()), "its time has not come"
+    assert hub.orders("shop")[0]["status"] == "pending"
+    hub.operate("POST", "/hub/v1/tenants/shop/clock", {"action": "advance", "by_s": 1})
     order = until(hub, uid, "cancelled")
     assert order["events"][-1]["actor"] == "timer"
     assert order["events"][-1]["data"]["reason"] == "auto_close"

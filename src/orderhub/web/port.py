@@ -53,15 +53,19 @@ DRY_RUN = ("Hub-Dry-Run", "true")
 
 
 class Windows:
-    """Sliding windows of hits by name: vendors' rate limits and guess limits."""
+    """Sliding windows of hits by name: vendors' rate limits and guess limits.
 
-    def __init__(self) -> None:
+    `clock` answers seconds that only ever grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._hits: dict[str, deque[float]] = {}
         self._levels: dict[str, tuple[float, float]] = {}
 
     def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
         """Count a hit; answers 0.0, or the seconds until one would be allowed again."""
-        now = time.monotonic()
+        now = self._clock()
         # Last hit, last forgotten: a flood of new names does not wash away the one under attack. Nor does
         # one of names that are only looked at, which costs its sender next to nothing: those are not kept.
         hits = self._hits.pop(name, None) or deque()
@@ -81,11 +85,11 @@ class Windows:
         hits = self._hits.get(name)
         if not hits:
             return limit, 0.0
-        return max(0, limit - len(hits)), max(0.0, hits[0] + window_s - time.monotonic())
+        return max(0, limit - len(hits)), max(0.0, hits[0] + window_s - self._clock())
 
     def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
         """Pour a hit into a leaky bucket; answers 0.0, or the seconds until it would fit."""
-        now = time.monotonic()
+        now = self._clock()
         level, since = self._levels.pop(name, (0.0, now))
         if len(self._levels) >= _CACHE_SIZE:
             del self._levels[next(iter(self._levels))]

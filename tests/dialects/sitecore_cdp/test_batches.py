@@ -322,9 +322,21 @@ async def test_a_load_that_moves_is_waited_for_until_it_counts_as_dead(cdp, monk
     body = {"checksum": batch["checksum"], "size": batch["size"]}
     await cdp.refused(409, "PUT", batch["href"], body)
     monkeypatch.undo()
+    looks, looked = [], asyncio.Event()
+
+    async def look(call, record):
+        looks.append(record.doc["status"])
+        if len(looks) == 3:
+            looked.set()
+        return await reread(call, record)
+
+    reread = batches._reread
+    monkeypatch.setattr(batches, "_reread", look)
+    monkeypatch.setattr(batches, "_LOOK_EVERY_S", 0.001)
     waiting = asyncio.create_task(put(cdp, batch, data))
-    done, _ = await asyncio.wait([waiting], timeout=0.5)
-    assert not done
+    await asyncio.wait_for(looked.wait(), 30)
+    assert not waiting.done()
+    assert set(looks) == {"processing"}
     monkeypatch.setattr(batches, "STALE_US", 0)
     assert (await waiting).status_code == 200
     assert (await cdp.made("GET", batch["href"]))["rows"]["succeeded"] == 1
