@@ -71,7 +71,7 @@ def _omni_settings(parts: tuple[DemoBusiness, ...]) -> Settings:
         currency="USD",
         currencies=("EUR",),
         pricing=Pricing.NET,
-        utc_offset_minutes=480,
+        time_zone="Asia/Shanghai",
         sandbox=True,
         default_warehouse="US01",
         editable_history_s=7 * 86_400,

@@ -99,6 +99,10 @@ def test_a_time_number_shows_the_tenants_local_time_and_four_digits_of_the_id() 
     assert numbering.time_number(shop, at, 46) == "202211232209080046"
     assert numbering.time_number(shop, at, 1_230_046) == "202211232209080046"
     assert numbering.time_number(Settings(name="x"), at, 7) == "202211231409080007"
+    york = Settings(name="x", time_zone="America/New_York")
+    assert numbering.time_number(york, at, 7) == "202211230909080007"
+    half_a_year = 182 * 86_400_000_000
+    assert numbering.time_number(york, at + half_a_year, 7) == "202305241009080007"
 
 
 def test_orders_of_two_tenants_do_not_take_each_others_numbers() -> None:

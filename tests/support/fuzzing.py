@@ -68,6 +68,8 @@ _MAY_BE_400 = {
         "POST /hub/v1/orders/{uid}/ship",
         "POST /hub/v1/orders/{uid}/refund",
         "POST /hub/v1/plans",
+        "POST /hub/v1/tenants",
+        "PATCH /hub/v1/tenants/{tenant}/settings",
         "POST /hub/v1/tenants/{tenant}/clock",
         "PUT /hub/v1/tenants/{tenant}/credentials/{id}/faults",
         "POST /hub/v1/tenants/{tenant}/credentials",

@@ -63,6 +63,11 @@ def test_without_a_server_they_work_on_the_database(database_url: str) -> None:
         database_url, "tenant", "create", "acme", "--set", "sandbox=true", "--set", "currency=EUR"
     )
     assert made["settings"]["currency"] == "EUR"
+    zone = ("tenant", "settings", "acme", "--set")
+    assert orderhub(database_url, *zone, "time_zone=+05:30")["time_zone"] == "+05:30"
+    zoned = orderhub(database_url, *zone, "time_zone=America/New_York")
+    assert zoned["time_zone"] == "America/New_York"
+    assert "time_zone" in orderhub(database_url, *zone, "time_zone=Mars", fails=True).lower()
     assert orderhub(database_url, "tenant", "list") == [{"name": "acme", "title": None}]
     changed = orderhub(database_url, "tenant", "settings", "acme", "--set", "pricing=net")
     assert changed["pricing"] == "net"

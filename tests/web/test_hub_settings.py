@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orderhub.core.values import Settings
+from orderhub.ledger.database import writing
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_OPERATOR, problem_of, token
 
@@ -25,6 +29,16 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubUnde
         yield opened
 
 
+def test_every_setting_stands_in_the_guide() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "hub-api.md").read_text()
+    table = text.partition("| setting | meaning | default |\n")[2].partition("\n\n")[0]
+    named = {
+        word for row in table.splitlines() for word in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    hidden = {"name", "clock", "utc_offset_minutes"}
+    assert named == set(Settings.__struct_fields__) - hidden
+
+
 @pytest.mark.parametrize(
     "members",
     [
@@ -34,6 +48,14 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubUnde
         {"tax_precision": -1},
         {"utc_offset_minutes": 841},
         {"utc_offset_minutes": -721},
+        {"utc_offset_minutes": None},
+        {"utc_offset_minutes": 480, "time_zone": "Asia/Shanghai"},
+        {"time_zone": "Mars/Phobos"},
+        {"time_zone": "america/new_york"},
+        {"time_zone": "+8"},
+        {"time_zone": ""},
+        {"time_zone": 480},
+        {"time_zone": None},
         {"editable_history_s": -1},
         {"auto_close_s": 10**30},
         {"auto_pay_s": -1},
@@ -59,6 +81,76 @@ async def test_a_setting_out_of_its_range_is_refused_and_named(
     assert (answer.status_code, problem_of(answer)) == (400, "invalid"), answer.text
     assert answer.json()["errors"][0]["field"].startswith(next(iter(members)))
     assert (await hub.get(f"{TENANT}/settings", headers=AS_OPERATOR)).json() == before
+
+
+async def test_a_time_zone_is_kept_and_shown_and_an_offset_is_read_as_one(
+    hub: HubUnderTest,
+) -> None:
+    async def zone_after(**members: Any) -> Any:
+        path = f"{TENANT}/settings"
+        answer = await hub.request("PATCH", path, json=members, headers=AS_OPERATOR)
+        assert answer.status_code == 200, answer.text
+        stored = (await hub.get(path, headers=AS_OPERATOR)).json()
+        assert stored == answer.json()
+        assert "utc_offset_minutes" not in stored
+        return stored["time_zone"]
+
+    assert await zone_after(time_zone="Europe/Lisbon") == "Europe/Lisbon"
+    assert await zone_after(default_warehouse="W") == "Europe/Lisbon"
+    assert await zone_after(utc_offset_minutes=-210) == "-03:30"
+    assert await zone_after(default_warehouse="") == "-03:30"
+    assert await zone_after(time_zone="-03:30") == "-03:30"
+    assert await zone_after(utc_offset_minutes=0) == "UTC"
+    assert await zone_after(time_zone="America/New_York") == "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({}, "UTC"),
+        ({"time_zone": "America/New_York"}, "America/New_York"),
+        ({"utc_offset_minutes": 345}, "+05:45"),
+    ],
+)
+async def test_a_new_tenant_has_the_time_zone_that_it_says(
+    hub: HubUnderTest, settings: dict[str, Any], shown: str
+) -> None:
+    body = {"name": f"zone{len(shown)}", "settings": settings}
+    made = await hub.post("/hub/v1/tenants", body, headers=AS_OPERATOR)
+    assert (made.status_code, made.json()["settings"]["time_zone"]) == (201, shown)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"time_zone": "Mars/Phobos"}, {"time_zone": "UTC", "utc_offset_minutes": 0}]
+)
+async def test_no_tenant_is_made_with_a_time_zone_that_is_none(
+    hub: HubUnderTest, settings: dict[str, Any]
+) -> None:
+    body = {"name": "nowhere", "settings": settings}
+    answer = await hub.post("/hub/v1/tenants", body, headers=AS_OPERATOR)
+    assert (answer.status_code, problem_of(answer)) == (400, "invalid")
+    assert answer.json()["errors"][0]["field"] == f"settings.{[*settings][-1]}"
+
+
+async def test_settings_of_an_earlier_version_are_read(hub: HubUnderTest) -> None:
+    """They hold an offset; what is written next holds the zone of that offset."""
+    ledger = hub.hub.ledger
+    tenant = next(each.id for each in ledger.read(lambda r: r.tenants()) if each.name == "cdp")
+    path = "/hub/v1/tenants/cdp/settings"
+    with writing(ledger.engine).begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE record SET doc = ? WHERE tenant_id = ? AND kind = 'settings'",
+            ('{"name":"cdp","currency":"EUR","utc_offset_minutes":480,"sandbox":true}', tenant),
+        )
+    assert (await hub.get(path, headers=AS_OPERATOR)).json()["time_zone"] == "+08:00"
+    body = {"auto_close_s": 0}
+    assert (await hub.request("PATCH", path, json=body, headers=AS_OPERATOR)).status_code == 200
+    with ledger.engine.connect() as connection:
+        (doc,) = connection.exec_driver_sql(
+            "SELECT doc FROM record WHERE tenant_id = ? AND kind = 'settings'", (tenant,)
+        ).one()
+    assert '"time_zone":"+08:00"' in doc
+    assert "utc_offset_minutes" not in doc
 
 
 async def test_a_clock_is_not_moved_out_of_the_calendar(hub: HubUnderTest) -> None:

@@ -33,7 +33,7 @@ class Enterprise(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     uid: str
     chain: str = ""  # uid of the chain it belongs to
     name: str = ""
-    time_zone: str = "Etc/UTC"  # IANA
+    time_zone: str = ""  # IANA; empty = the tenant's
     legal_environment: str = ""
     tax_environment: str = ""  # code; empty = every tax rate may be used
     language: str = "en-US"

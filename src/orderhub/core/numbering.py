@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from orderhub.core.commands import Numbering, OrderName
 from orderhub.core.known import Known, OrderNeed
 from orderhub.core.values import MICROSECONDS, Settings
+from orderhub.core.zones import local_time
 
 _ID13_BASE = 1_000_000_000_000
 
@@ -27,14 +27,13 @@ def number_for(
 
 def time_number(settings: Settings, at_us: int, order_id: int) -> str:
     """Local `YYYYMMDDhhmmss` of the tenant and the last four digits of the id."""
-    second = _local_second(at_us // MICROSECONDS, settings.utc_offset_minutes)
+    second = _local_second(at_us // MICROSECONDS, settings.time_zone)
     return f"{second}{order_id % 10_000:04d}"
 
 
 @lru_cache(maxsize=4_096)
-def _local_second(second: int, utc_offset_minutes: int) -> str:
-    local = datetime.fromtimestamp(second, UTC) + timedelta(minutes=utc_offset_minutes)
-    return f"{local:%Y%m%d%H%M%S}"
+def _local_second(second: int, zone: str) -> str:
+    return f"{local_time(zone, second * MICROSECONDS):%Y%m%d%H%M%S}"
 
 
 def first_free_lap(

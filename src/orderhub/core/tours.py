@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -36,8 +36,8 @@ from orderhub.core.quotes import (
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.upgrades import Party, chosen
 from orderhub.core.values import Contact, Line, Move, PoolKey, Settings
+from orderhub.core.zones import day_start, local_day
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RATES_ID = "1"
 
 
@@ -57,9 +57,9 @@ def offer_keys(tenant_id: int, product_id: int, owner: str) -> tuple[RecordKey, 
     return (*keys, RecordKey(tenant_id, "reseller", "code", owner)) if owner else keys
 
 
-def local_day(settings: Settings, at_us: int) -> date:
-    """The tenant's calendar day at an instant of its own time."""
-    return (_EPOCH + timedelta(microseconds=at_us, minutes=settings.utc_offset_minutes)).date()
+def today(settings: Settings, wall_us: int) -> date:
+    """The tenant's calendar day when the wall shows `wall_us`."""
+    return local_day(settings.time_zone, settings.clock.at(wall_us))
 
 
 def _needs(command: PlaceOrder, _known: Known) -> tuple[RecordKey, ...]:
@@ -78,7 +78,7 @@ def _offer(command: PlaceOrder, known: Known, booking: Booking) -> Offer:
         reseller=known.doc(tenant, "reseller", "code", origin.owner) if origin.owner else None,
         rates=known.doc(tenant, "exchange_rates", "id", _RATES_ID),
         currency=settings.currency,
-        today=local_day(settings, settings.clock.at(origin.recorded_at)),
+        today=today(settings, origin.recorded_at),
     )
 
 
@@ -189,9 +189,6 @@ def _accepted(
     order_id = ids.orders[0][0]
     moves = tuple(_draws(tenant, order_id, booking, quote))
     settings = known.settings(tenant)
-    midnight = datetime.combine(booking.day, datetime.min.time(), UTC) - timedelta(
-        minutes=settings.utc_offset_minutes
-    )
     composed = compose(
         command,
         known,
@@ -202,7 +199,7 @@ def _accepted(
             pricing=_pricing(quote),
             settlement=_settlement(quote),
             business=_business(booking, quote),
-            service_at=(midnight - _EPOCH) // timedelta(microseconds=1),
+            service_at=day_start(settings.time_zone, booking.day),
         ),
     )
     if isinstance(composed, Rejected):

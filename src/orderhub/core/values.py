@@ -10,6 +10,7 @@ import msgspec
 
 from orderhub.core.money import ZERO, Rounding
 from orderhub.core.units import Digits, Seconds
+from orderhub.core.zones import LEAST_OFFSET, MOST_OFFSET, fixed_zone, zone_of
 
 MICROSECONDS = 1_000_000
 
@@ -44,6 +45,21 @@ class Clock(msgspec.Struct, frozen=True, omit_defaults=True):
         return wall_us + self.offset_us
 
 
+TimeZone = Annotated[
+    str,
+    msgspec.Meta(
+        description="An IANA name, UTC or an offset such as +05:30.", examples=["America/New_York"]
+    ),
+]
+OffsetMinutes = Annotated[
+    int,
+    msgspec.Meta(
+        ge=LEAST_OFFSET,
+        le=MOST_OFFSET,
+        description="What time_zone was before; not beside it.",
+        extra_json_schema={"deprecated": True},
+    ),
+]
 CurrencyCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 
 
@@ -56,8 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pricing: Pricing = Pricing.GROSS
     rounding: Rounding = Rounding.HALF_UP
     tax_precision: Digits | None = None  # None = the currency's
-    # Of local times in order numbers and vendor fields.
-    utc_offset_minutes: Annotated[int, msgspec.Meta(ge=-12 * 60, le=14 * 60)] = 0
+    # Of the tenant's days, and of local times in order numbers and vendor fields: see core/zones.py.
+    time_zone: TimeZone = "UTC"
     editable_history_s: Seconds = 0
     sandbox: bool = False
     clock: Clock = Clock()
@@ -68,6 +84,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auto_pay_s: Seconds | None = None  # None = never, 0 = at once
     auto_finish_s: Seconds = 0
     dialects: dict[str, dict[str, Any]] = {}
+    # What was said before there was `time_zone`: read still, and kept as the zone of that offset.
+    utc_offset_minutes: OffsetMinutes | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        if self.utc_offset_minutes is not msgspec.UNSET:
+            fixed = fixed_zone(self.utc_offset_minutes)
+            msgspec.structs.force_setattr(self, "time_zone", fixed)
+            msgspec.structs.force_setattr(self, "utc_offset_minutes", msgspec.UNSET)
+        zone_of(self.time_zone)  # no settings with a zone that does not exist
 
     def accepts(self, currency: str) -> bool:
         return currency == self.currency or currency in self.currencies

@@ -430,6 +430,25 @@ async def test_orders_of_other_doors_are_found_by_the_same_recipe_and_only_tenan
     assert told(seen) == NOT_FOUND
 
 
+async def test_a_number_of_the_hour_that_comes_twice_finds_each_of_its_orders(hub):
+    """Clocks are put back at 2:00 to 1:00: half past one is two instants with one name."""
+    omni = {"Authorization": "Bearer hub-demo-omni"}
+    await hub.settings("omni", time_zone="America/New_York")
+    sale = {"orderItems": [], "currencyCode": "EUR", "price": 1, "status": "PURCHASED"}
+    for reference, at in (("R-1", "2023-11-05T05:30:05Z"), ("R-2", "2023-11-05T06:30:05Z")):
+        order = {**sale, "referenceId": reference, "orderedAt": at}
+        assert (await hub.post("/v2.1/orders", order, headers=omni)).status_code in (200, 201)
+    rows = (await call(hub, "/api/orders", None, omni))["data"]
+    mine = [each for each in rows if each["order_id"].startswith("20231105013005")]
+    assert len(mine) == 2
+    for row in mine:
+        shown = await call(hub, f"/api/order/detail?order_id={row['order_id']}", None, omni)
+        assert shown["data"]["id"] == row["id"]
+    gap = await call(hub, "/api/order/detail?order_id=202303120230050001", None, omni)
+    assert told(gap) == NOT_FOUND
+    await hub.settings("omni", time_zone="Asia/Shanghai")
+
+
 # --- the life of an order
 
 

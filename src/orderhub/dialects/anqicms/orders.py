@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, LineKind, Order, Settings, Status
+from orderhub.core.zones import instants_of
 from orderhub.dialects.anqicms import mapping, wire, words
 from orderhub.dialects.anqicms.access import (
     Visitor,
@@ -202,11 +203,17 @@ def find_order(reads: Reads, visitor: Visitor, settings: Settings, order_id: str
 
 def _by_recipe(reads: Reads, tenant_id: int, settings: Settings, order_id: str) -> Order | None:
     try:
-        local = datetime.strptime(order_id[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-        at = local - timedelta(minutes=settings.utc_offset_minutes)
+        local = datetime.strptime(order_id[:14], "%Y%m%d%H%M%S")  # noqa: DTZ007 - the tenant's zone
+        starts = instants_of(settings.time_zone, local)
     except (ValueError, OverflowError):
         return None
-    start = int(at.timestamp()) * MICROSECONDS
+    # Two seconds of the year's longest day bear the same name.
+    found = (_of_second(reads, tenant_id, start, int(order_id[14:])) for start in starts)
+    return next(filter(None, found), None)
+
+
+def _of_second(reads: Reads, tenant_id: int, start: int, tail: int) -> Order | None:
+    """The order of another door that came in that second and whose id has these last four digits."""
     query = OrderQuery(
         tenant_id=tenant_id,
         occurred_from=start,
@@ -219,7 +226,7 @@ def _by_recipe(reads: Reads, tenant_id: int, settings: Settings, order_id: str) 
     while after is not None:
         page = reads.orders(msgspec.structs.replace(query, after=after))
         for order in page.items:
-            if order.door != mapping.DIALECT_NAME and order.id % 10_000 == int(order_id[14:]):
+            if order.door != mapping.DIALECT_NAME and order.id % 10_000 == tail:
                 return reads.order(tenant_id, OrderName("uid", order.uid))
         after = page.cursor
     return None

@@ -15,6 +15,7 @@ from orderhub.core.money import EXACT, ZERO, plain, times, total
 from orderhub.core.parts import is_partly_shipped
 from orderhub.core.queries import GroupState, Reads
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
+from orderhub.core.zones import local_time
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
 
 _PENDING, _PAID, _SHIPPED, _DONE = Status.PENDING, Status.PAID, Status.SHIPPED, Status.COMPLETED
@@ -317,9 +318,8 @@ def _contents(order: Order) -> list[list[tuple[Line, int]]]:
     return contents
 
 
-def _local(at_us: Any, settings: Settings) -> str:
-    shown = moment(at_us + settings.utc_offset_minutes * 60 * MICROSECONDS if at_us else 0)
-    return "".join(each for each in (shown or "")[:16] if each.isdigit())
+def _local(at_us: int, settings: Settings) -> str:
+    return f"{local_time(settings.time_zone, at_us):%Y%m%d%H%M}" if at_us else ""
 
 
 def show_one(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:

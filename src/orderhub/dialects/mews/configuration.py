@@ -13,6 +13,7 @@ from orderhub.core.known import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.tax import Interval, Strategy, Taxation, TaxEnvironment, TaxRate, TaxRules
 from orderhub.core.values import Pricing, Settings
+from orderhub.core.zones import iana_name
 from orderhub.dialects.contract import Answer
 from orderhub.dialects.mews.items import amount
 from orderhub.dialects.mews.paging import (
@@ -79,7 +80,7 @@ def shown_enterprise(enterprise: Enterprise, settings: Settings) -> dict[str, An
         "UpdatedUtc": utc(enterprise.created_at),
         "Name": enterprise.name,
         "ShortName": data.get("ShortName"),
-        "TimeZoneIdentifier": enterprise.time_zone,
+        "TimeZoneIdentifier": enterprise.time_zone or iana_name(settings.time_zone),
         "LegalEnvironmentCode": legal,
         "AccommodationEnvironmentCode": data.get("AccommodationEnvironmentCode") or legal,
         "AccountingEnvironmentCode": data.get("AccountingEnvironmentCode") or legal,

@@ -174,7 +174,7 @@ DEMO: tuple[DemoBusiness, ...] = (
         name="tours",
         title="Tours of the Tours4Fun documents",
         settings=Settings(
-            name="tours", currency="USD", utc_offset_minutes=480, first_order_id=10004000
+            name="tours", currency="USD", time_zone="Asia/Shanghai", first_order_id=10004000
         ),
         clock_from="2019-01-01T00:00:00+08:00",
         acts_as="demo-tours",

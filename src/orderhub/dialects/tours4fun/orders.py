@@ -11,7 +11,7 @@ from orderhub.core.known import Accepted
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.quotes import Booking, Offer, quote
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.tours import local_day, offer_keys
+from orderhub.core.tours import offer_keys, today
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
 from orderhub.dialects.tours4fun import codes, mapping, wire
@@ -77,7 +77,7 @@ def read_offer(
         rates=docs["exchange_rates"],
         reseller=docs.get("reseller"),
         currency=settings.currency,
-        today=local_day(settings, settings.clock.at(received_at)),
+        today=today(settings, received_at),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from orderhub.core.money import ZERO, plain, rounded
 from orderhub.core.values import Contact, Line, Order, Settings
+from orderhub.core.zones import local_time
 from orderhub.dialects.tours4fun.codes import STATUS_CODES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,8 +56,7 @@ def listed(order: Order, settings: Settings) -> dict[str, Any]:
 
 def moment(at_us: int, settings: Settings) -> str:
     """`YYYY-MM-DD HH:MM:SS` on the tenant's clock; the vendor never names the zone."""
-    local = _EPOCH + timedelta(microseconds=at_us, minutes=settings.utc_offset_minutes)
-    return local.strftime(_ZONELESS)
+    return local_time(settings.time_zone, at_us).strftime(_ZONELESS)
 
 
 def price_info(values: tuple[Any, Any, Any, Any, Any, Any]) -> dict[str, Any]:

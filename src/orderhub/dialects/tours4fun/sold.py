@@ -14,7 +14,7 @@ from orderhub.core.money import ZERO
 from orderhub.core.queries import Reads
 from orderhub.core.quotes import SoldBy, Tour
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.tours import local_day
+from orderhub.core.tours import today
 from orderhub.dialects.contract import Call, Caller, Refused
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def sold_product(reads: Reads, tenant_id: int, product_id: int) -> tuple[Product
 
 def today_of(reads: Reads, call: Call, tenant_id: int) -> date:
     settings = reads.settings(tenant_id)
-    return local_day(settings, settings.clock.at(call.received_at))
+    return today(settings, call.received_at)
 
 
 def rates_of_tenant(reads: Reads, tenant_id: int) -> RateTable | None:

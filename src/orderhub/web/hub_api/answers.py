@@ -138,6 +138,7 @@ SETTINGS = members(
         "name": TEXT,
         "currency": TEXT,
         "currencies": listed(TEXT, 0, _MANY),
+        "time_zone": TEXT,
         "sandbox": _BOOL,
         "dialects": _OBJECT,
     },

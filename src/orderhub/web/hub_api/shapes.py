@@ -211,8 +211,10 @@ def units_shape(kind: str, units: int) -> int | str:
 
 
 def settings_shape(settings: Settings) -> dict[str, Any]:
+    """All members but the clock, which has a call of its own, and what `time_zone` was before."""
+    hidden = {"clock", "utc_offset_minutes"}
     members: dict[str, Any] = {
-        name: getattr(settings, name) for name in settings.__struct_fields__ if name != "clock"
+        name: getattr(settings, name) for name in settings.__struct_fields__ if name not in hidden
     }
     return dict(plain_values(msgspec.to_builtins(members)))
 

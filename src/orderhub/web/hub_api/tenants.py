@@ -14,6 +14,7 @@ from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
 from orderhub.core.values import Settings
+from orderhub.core.zones import UnknownZone, zone_of
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
@@ -168,6 +169,7 @@ def _checked(
                 for each in unknown
             )
         )
+    _refuse_zone(members, prefix)
     settings = converted({"name": name, **members}, Settings, prefix)
     doors = {dialect.name: dialect for dialect in port(call).dialects}
     for door, switches in settings.dialects.items():
@@ -176,6 +178,21 @@ def _checked(
             raise refuse(path, f"{path}: the doors are {', '.join(doors)}")
         converted(switches, doors[door].data.get("settings", NoSwitches), path)
     return settings
+
+
+def _refuse_zone(members: dict[str, Any], prefix: str) -> None:
+    """Raises Stop(INVALID) for a time zone that does not exist, or that is said in two ways."""
+    zone, offset = (
+        ".".join(part for part in (prefix, name) if part)
+        for name in ("time_zone", "utc_offset_minutes")
+    )
+    if "time_zone" in members and "utc_offset_minutes" in members:
+        raise refuse(offset, f"{offset} is the older way to say {zone}: give one of them")
+    if isinstance(members.get("time_zone"), str):
+        try:
+            zone_of(members["time_zone"])
+        except UnknownZone as unknown:
+            raise refuse(zone, f"{zone}: {unknown}") from None
 
 
 @guarded("clock")
