@@ -84,7 +84,7 @@ def test_the_instants_of_a_local_time(zone: str, local: str, instants: list[str]
         (NEW_YORK, "2026-07-02", "2026-07-02T04:00Z"),
         (NEW_YORK, "2026-03-08", "2026-03-08T05:00Z"),
         ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00Z"),  # clocks went from 0:00 to 1:00
-        ("America/Havana", "2026-11-01", "2026-11-01T04:00Z"),  # and here from 1:00 to 0:00
+        ("America/Havana", "2020-11-01", "2020-11-01T04:00Z"),  # and here from 1:00 to 0:00
         ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00Z"),  # a day that there never was
         ("+08:00", "2026-07-02", "2026-07-01T16:00Z"),
     ],
@@ -110,7 +110,7 @@ def test_local_time_leads_back_to_its_instant(zone: str, second: int) -> None:
 @examples(400, shrink=True)
 @given(ZONES, INSTANTS)
 @example("America/Sao_Paulo", us("2018-11-04T12:00Z") // 10**6)
-@example("America/Havana", us("2026-11-01T12:00Z") // 10**6)
+@example("America/Havana", us("2020-11-01T12:00Z") // 10**6)
 def test_a_day_holds_its_start_and_nothing_before_it(zone: str, second: int) -> None:
     day = local_day(zone, second * 1_000_000)
     start = day_start(zone, day)
