@@ -31,7 +31,7 @@ async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HubUnde
 
 def test_every_setting_stands_in_the_guide() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "hub-api.md").read_text()
-    table = text.partition("| setting | meaning | default |\n")[2].partition("\n\n")[0]
+    table = text.partition("| setting | default | meaning |\n")[2].partition("\n\n")[0]
     named = {
         word for row in table.splitlines() for word in re.findall(r"`(\w+)`", row.split("|")[1])
     }
