@@ -164,13 +164,14 @@ class PutRecords(msgspec.Struct, frozen=True, kw_only=True):
     """Write records in one commit: catalogue, users, carts, guests, settings.
 
     `unique` names keys that no other live record of the kind may hold, as (kind, by, value);
-    `exists` names ones that must be there.
+    `exists` names ones that must be there. With `once` a record that stands as it is to be is left alone.
     """
 
     origin: Origin
     changes: tuple[RecordChange, ...]
     unique: tuple[tuple[str, str, str], ...] = ()
     exists: tuple[tuple[str, str, str], ...] = ()
+    once: bool = False
 
 
 class SetClock(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,10 @@ def put_needs(command: PutRecords, _known: Known) -> list[RecordKey]:
 
 
 def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
-    """All changes, or none. A clash of a unique key or a missing record refuses the command."""
+    """All changes, or none. A clash of a unique key or a missing record refuses the command.
+
+    `result` is every record as it stands afterwards, but for the removed ones.
+    """
     tenant = command.origin.tenant_id
     for kind, by, value in command.exists:
         if known.record(tenant, kind, by, value) is None:
@@ -35,6 +38,7 @@ def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
             if (kind, holder.id) not in changed_ids:
                 return Rejected(Reason.ALREADY_EXISTS, by, f"{kind} {by} {value} is taken")
     written: list[Record] = []
+    standing: list[Record] = []
     removed: list[Record] = []
     fresh = {kind: iter(each) for kind, each in ids.records.items()}
     uids = iter(ids.uids)
@@ -49,8 +53,23 @@ def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
             if current is not None:
                 removed.append(current)
             continue
-        written.append(_written(tenant, change, current, fresh, uids))
-    return Accepted(records=tuple(written), removed=tuple(removed), result=tuple(written))
+        after = _written(tenant, change, current, fresh, uids)
+        if command.once and current is not None and _is_same(current, after):
+            standing.append(current)
+        else:
+            written.append(after)
+            standing.append(after)
+    return Accepted(records=tuple(written), removed=tuple(removed), result=tuple(standing))
+
+
+def _is_same(before: Record, after: Record) -> bool:
+    """Whether nothing but the version would change."""
+    return (before.uid, before.code, before.doc, sorted(before.keys)) == (
+        after.uid,
+        after.code,
+        after.doc,
+        sorted(after.keys),
+    )
 
 
 def _written(

@@ -127,6 +127,8 @@ class HubPort:
         self.intake = intake
         self.metrics = metrics
         self.used: dict[str, int] = {}
+        # By tenant and kind of record: the ids that loads of the catalogue were given last.
+        self.next_ids: dict[tuple[int, str], Any] = {}
         self.clock_changed = asyncio.Event()
         self.cipher = Cipher(settings.secret_key, settings.secret_key_old)
         self._windows = Windows()

@@ -6,6 +6,7 @@ from orderhub.dialects import describing
 from orderhub.dialects.contract import Dialect
 from orderhub.web.hub_api import (
     catalogue,
+    catalogue_bulk,
     commands,
     credentials,
     docs,
@@ -24,7 +25,8 @@ from orderhub.web.hub_api.described import NOTES
 
 _TAGS = {
     "orders": (orders, commands),
-    "catalogue": (catalogue, people),
+    # Before the plain list: a kind's name takes in everything up to the next slash.
+    "catalogue": (catalogue_bulk, catalogue, people),
     "pools": (pools,),
     "tenants": (tenants,),
     "credentials": (credentials, faults, secrets),

@@ -172,7 +172,7 @@ SHOWN_ONCE = members(
 )
 ITEM = _all({"id": _INT, "uid": maybe(TEXT), "code": maybe(TEXT), "version": _INT, "doc": _OBJECT})
 RESULT = members(
-    {"line": _INT, "status": {"enum": ["created", "updated", "removed", "refused"]}},
+    {"line": _INT, "status": {"enum": ["created", "updated", "unchanged", "removed", "refused"]}},
     "line",
     "status",
 )

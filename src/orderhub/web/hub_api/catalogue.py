@@ -1,16 +1,13 @@
-"""/hub/v1/tenants/{tenant}/catalogue/{kind}: what is sold and on which terms, one by one or in bulk."""
+"""/hub/v1/tenants/{tenant}/catalogue/{kind}: what is sold and on which terms, one by one."""
 
 from __future__ import annotations
-
-import asyncio
-from typing import Any
 
 import msgspec
 
 from orderhub.core.access import Tenant
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted, Record
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import (
     Answer,
@@ -22,7 +19,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.wiring import decode, encode
+from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     after_id,
@@ -32,15 +29,6 @@ from orderhub.web.hub_api.bodies import (
     refuse,
     refuse_misfit,
     refuse_unknown_query,
-)
-from orderhub.web.hub_api.bulk import (
-    CHUNK,
-    MAX_BYTES,
-    MAX_ROW,
-    NDJSON,
-    lines_of,
-    refused_row,
-    write_row,
 )
 from orderhub.web.hub_api.catalogue_kinds import (
     KINDS,
@@ -57,7 +45,8 @@ MAX_PAGE = 500
 _LIST = frozenset({"limit", "cursor", "code", "uid"})
 
 
-def _kind(call: Call) -> Kind:
+def kind_in_path(call: Call) -> Kind:
+    """The kind that the path names. Raises Refused."""
     name = call.params["kind"]
     if name not in KINDS:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "kind", f"kind is one of {', '.join(KINDS)}"))
@@ -67,7 +56,7 @@ def _kind(call: Call) -> Kind:
 def _id(call: Call) -> int:
     text = call.params["id"]
     if not (text.isascii() and text.isdecimal()) or len(text) > 15 or not int(text):
-        raise _unknown(_kind(call), text)
+        raise _unknown(kind_in_path(call), text)
     return int(text)
 
 
@@ -78,7 +67,7 @@ def _unknown(kind: Kind, item_id: int | str) -> Refused:
 @guarded("catalogue")
 async def list_items(call: Call, who: Caller) -> Answer:
     """By id, or those of one code or uid."""
-    tenant, kind = await tenant_in_path(call, who), _kind(call)
+    tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
     refuse_unknown_query(call, _LIST)
     query = call.query
     by = next((name for name in ("uid", "code") if query.get(name)), "all")
@@ -99,7 +88,7 @@ async def list_items(call: Call, who: Caller) -> Answer:
 
 @guarded("catalogue")
 async def get_item(call: Call, who: Caller) -> Answer:
-    tenant, kind = await tenant_in_path(call, who), _kind(call)
+    tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
     item_id = _id(call)
     found = await call.hub.read(lambda reads: reads.record(tenant.id, kind.record, "id", item_id))
     if found is None:
@@ -110,7 +99,7 @@ async def get_item(call: Call, who: Caller) -> Answer:
 @guarded("catalogue")
 async def put_item(call: Call, who: Caller) -> Answer:
     """Write one item whole; `If-Match` with its version guards against a lost update (412)."""
-    tenant, kind = await tenant_in_path(call, who), _kind(call)
+    tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
     item_id = _id(call)
     members = members_of(call)
     if members.get("id", item_id) != item_id or members.get("delete"):
@@ -120,13 +109,13 @@ async def put_item(call: Call, who: Caller) -> Answer:
         current = await call.hub.read(
             lambda reads: reads.record(tenant.id, kind.record, "id", item_id)
         )
-        command = _command(call, who, tenant, kind, row, current, if_match(call))
+        command = command_for(call, who, tenant, kind, row, current, if_match(call))
     except RowRefused as bad:
         raise invalid(bad.fault) from None
 
     def answer(accepted: Accepted) -> Answer:
-        written: Record = accepted.records[0]
-        status = 200 if written.version > 1 else 201
+        (written,) = accepted.result
+        status = 201 if accepted.records and written.version == 1 else 200
         etag = ("ETag", f'"{written.version}"')
         return Answer(status, encode(item_shape(kind, written)), (etag,))
 
@@ -136,15 +125,15 @@ async def put_item(call: Call, who: Caller) -> Answer:
 @guarded("catalogue")
 async def delete_item(call: Call, who: Caller) -> Answer:
     """Take one item out of the catalogue; orders that name it stay as they are."""
-    tenant, kind = await tenant_in_path(call, who), _kind(call)
+    tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
     if kind.members:
         raise refuse("kind", f"{kind.name} are removed with what they belong to")
     row = Row(id=_id(call), delete=True)
-    command = _command(call, who, tenant, kind, row, None, if_match(call))
+    command = command_for(call, who, tenant, kind, row, None, if_match(call))
     return await call.submit(command, lambda _accepted: Answer(204, b""))
 
 
-def _command(
+def command_for(
     call: Call,
     who: Caller,
     tenant: Tenant,
@@ -153,6 +142,7 @@ def _command(
     current: Record | None,
     if_version: int | None,
 ) -> PutRecords:
+    """The command that writes one item, or removes it. Raises RowRefused."""
     origin = origin_in(call, who, tenant.id)
     if row.delete:
         item_id = row.id or (current.id if current is not None else 0)
@@ -175,120 +165,15 @@ def _command(
     needs = kind.needs(change.id, doc)
     if kind.members:
         needs = ((kind.record, "id", str(change.id)), *needs)
-    return PutRecords(origin=origin, changes=(change,), unique=tuple(unique), exists=needs)
-
-
-# --- bulk
-
-
-@guarded("catalogue")
-async def bulk_upsert(call: Call, who: Caller) -> Answer:
-    """NDJSON in, one result a line out, in the same order: a bad row never stops the others."""
-    tenant, kind = await tenant_in_path(call, who), _kind(call)
-    results: list[bytes] = []
-    chunk: list[Row | RowRefused] = []
-    named: set[tuple[str, Any]] = set()
-    async for line in lines_of(call.stream()):
-        row = _parsed(line)
-        names = _names(row)
-        # A row that means what an earlier one wrote finds it written.
-        if len(chunk) == CHUNK or not named.isdisjoint(names):
-            results += await _write(call, who, tenant, kind, chunk, len(results))
-            chunk, named = [], set()
-        chunk.append(row)
-        named.update(names)
-    if chunk:
-        results += await _write(call, who, tenant, kind, chunk, len(results))
-    return Answer(200, b"".join(results), (), NDJSON)
-
-
-async def _write(
-    call: Call, who: Caller, tenant: Tenant, kind: Kind, rows: list[Row | RowRefused], done: int
-) -> list[bytes]:
-    current = await call.hub.read(lambda reads: [_current(reads, tenant, kind, r) for r in rows])
-    # Started in the order of the rows, so that they enter the queue in it.
-    return await asyncio.gather(
-        *(
-            _write_one(call, who, tenant, kind, row, record, done + index + 1)
-            for index, (row, record) in enumerate(zip(rows, current, strict=True))
-        )
+    return PutRecords(
+        origin=origin, changes=(change,), unique=tuple(unique), exists=needs, once=True
     )
-
-
-def _parsed(line: bytes) -> Row | RowRefused:
-    if len(line) > MAX_ROW:
-        return RowRefused(WireFault("", "length", f"a row of more than {MAX_ROW} bytes"))
-    try:
-        return row_of(decode(line))
-    except Stop as stop:
-        return RowRefused(WireFault("", "type", stop.fault.message or "not usable JSON"))
-    except RowRefused as bad:
-        return bad
-
-
-def _names(row: Row | RowRefused) -> list[tuple[str, Any]]:
-    """What a row calls its item by."""
-    if isinstance(row, RowRefused):
-        return []
-    return [(by, value) for by in ("id", "uid", "code") if (value := getattr(row, by))]
-
-
-def _current(reads: Reads, tenant: Tenant, kind: Kind, row: Row | RowRefused) -> Record | None:
-    """The item that a row means: by id, else by uid, else by code."""
-    if isinstance(row, RowRefused):
-        return None
-    if row.id:
-        return reads.record(tenant.id, kind.record, "id", row.id)
-    for by, value in (("uid", row.uid), ("code", row.code)):
-        if value:
-            found = reads.record(tenant.id, kind.record, by, value)
-            if found is not None:
-                return found
-    return None
-
-
-async def _write_one(
-    call: Call,
-    who: Caller,
-    tenant: Tenant,
-    kind: Kind,
-    row: Row | RowRefused,
-    current: Record | None,
-    number: int,
-) -> bytes:
-    if isinstance(row, RowRefused):
-        return refused_row(number, row.fault)
-    if row.delete and current is None:
-        return refused_row(number, WireFault("id", "value", f"no such item of {kind.name}"))
-    try:
-        command = _command(call, who, tenant, kind, row, current, None)
-    except RowRefused as bad:
-        return refused_row(number, bad.fault)
-
-    def told(accepted: Accepted) -> dict[str, Any]:
-        if accepted.removed:
-            return {"status": "removed", "id": accepted.removed[0].id}
-        record = accepted.records[0]
-        status = "updated" if record.version > 1 else "created"
-        return {"status": status, "id": record.id, "version": record.version}
-
-    return await write_row(call, number, command, told)
 
 
 _KIND = "/hub/v1/tenants/{tenant}/catalogue/{kind}"
 _ITEM = f"{_KIND}/{{id}}"
 
 ROUTES = (
-    # Before the plain list: a kind's name takes in everything up to the next slash.
-    Route(
-        "POST",
-        f"{_KIND}:bulk",
-        bulk_upsert,
-        "Write many items, NDJSON in and out",
-        mutates=True,
-        max_body=MAX_BYTES,
-        stream=True,
-    ),
     Route("GET", _KIND, list_items, "Items of a kind"),
     Route("GET", _ITEM, get_item, "One item"),
     Route("PUT", _ITEM, put_item, "Write one item", mutates=True),

@@ -70,6 +70,12 @@ class Kind:
         model: type[msgspec.Struct] = RECORD_TYPES[self.record]
         return model
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether its items have ids of their own, of which a new one may be given the next."""
+        is_other = self.needs is _product_of_same_id
+        return not (self.members or self.single or is_other)
+
 
 def _of_product(_id: int, doc: Any) -> Needs:
     return (("product", "id", str(doc.product_id)),)
@@ -173,7 +179,9 @@ def change_of(
     """The change that writes the row, and its typed document. Raises RowRefused."""
     record_id = row.id or (current.id if current is not None else 0)
     if not record_id:
-        raise RowRefused(WireFault("id", "missing", "a new item needs an id"))
+        raise RowRefused(
+            WireFault("id", "missing", "a new item needs an id, or a code to be known by")
+        )
     if kind.single and record_id != 1:
         raise RowRefused(WireFault("id", "value", f"there is one item of {kind.name}, of id 1"))
     if kind.named and not (row.code or (current is not None and current.code)):

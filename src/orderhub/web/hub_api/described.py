@@ -15,6 +15,7 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.web.hub_api import (
     answers,
     catalogue,
+    catalogue_bulk,
     commands,
     credentials,
     docs,
@@ -117,6 +118,14 @@ _LIST_ITEMS = members(
         "cursor": _PAGE_CURSOR,
         "code": _TEXT,
         "uid": _TEXT,
+    }
+)
+_BULK = members(
+    {
+        "merge": _about(
+            {"type": "string", "enum": ["true", "false"]},
+            "`true`: a row says what changes (JSON Merge Patch); else all of its item",
+        )
     }
 )
 _POOL_KIND: Schema = {"type": "string", "enum": list(POOL_KINDS)}
@@ -278,8 +287,8 @@ NOTES: dict[Any, dict[str, Any]] = {
     plans.make_plan: _told(None, 201, answers.PLAN, keyed=False),
     plans.show_plan: _told(None, 200, answers.PLAN),
     docs.search: {"query": members({"q": _about(_TEXT, "words, all of which are to be there")})},
-    catalogue.bulk_upsert: _told(
-        None,
+    catalogue_bulk.bulk_upsert: _told(
+        _BULK,
         200,
         Media(NDJSON, answers.RESULT),
         params=_IN_KIND,

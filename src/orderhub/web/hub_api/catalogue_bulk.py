@@ -1,0 +1,316 @@
+"""/hub/v1/tenants/{tenant}/catalogue/{kind}:bulk: many items at once, a line each.
+
+An item is found by its id, else by its uid, else by its code. One that stands as it is to be is left
+alone; a new one without an id gets the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from orderhub.core.access import Tenant
+from orderhub.core.known import Accepted, Record
+from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.refusals import Reason
+from orderhub.dialects.contract import Answer, Call, Caller, Route, Stop, WireFault
+from orderhub.dialects.wiring import decode
+from orderhub.web.hub_api.access import guarded, tenant_in_path
+from orderhub.web.hub_api.bodies import refuse, refuse_unknown_query
+from orderhub.web.hub_api.bulk import (
+    CHUNK,
+    MAX_BYTES,
+    MAX_ROW,
+    NDJSON,
+    lines_of,
+    refused_row,
+    write_row,
+)
+from orderhub.web.hub_api.catalogue import command_for, kind_in_path
+from orderhub.web.hub_api.catalogue_kinds import Kind, Row, RowRefused, item_shape, row_of
+from orderhub.web.hub_api.inner import port
+
+_MERGE = "merge"
+# So often a row is tried whose item somebody else has just written.
+_TRIES = 16
+_MANY = 10_000
+# Kinds of pool that count what a kind of record names.
+_COUNTED = {
+    "product": ("stock", "seats", "rooms"),
+    "variant": ("stock",),
+    "coupon": ("coupon",),
+}
+
+
+class NextIds:
+    """Ids for new items: beyond all that there are, but for those by which a removed item left something behind.
+
+    One for all loads of this process, which need not race for them; another process may be met (see `_TRIES`).
+    """
+
+    def __init__(self, tenant_id: int, kind: Kind) -> None:
+        self._tenant_id, self._kind = tenant_id, kind
+        self._first = 1
+        self._lock = threading.Lock()
+
+    def find(self, reads: Reads, count: int) -> list[int]:
+        """So many of them; no two calls answer the same."""
+        if not count:
+            return []
+        with self._lock:
+            return self._find(reads, count)
+
+    def _find(self, reads: Reads, count: int) -> list[int]:
+        query = RecordQuery(
+            tenant_id=self._tenant_id, kind=self._kind.record, newest_first=True, limit=1
+        )
+        last = reads.records(query)
+        first = max(self._first, last[0].id + 1 if last else 1)
+        found: list[int] = []
+        while len(found) < count:
+            window = range(first, first + count)
+            left = self._left_behind(reads, window)
+            found += [number for number in window if number not in left]
+            first += count
+        self._first = found[count - 1] + 1
+        return found[:count]
+
+    def _left_behind(self, reads: Reads, ids: Iterable[int]) -> set[int]:
+        """Stock, or a variant, would fall to the new item of that id."""
+        record, numbers = self._kind.record, {f"{self._kind.record}:{each}": each for each in ids}
+        found = {
+            numbers[pool.key.subject]
+            for kind in _COUNTED.get(record, ())
+            for pool in reads.pools(self._tenant_id, kind, tuple(numbers))
+        }
+        if record == "product":
+            names = tuple(map(str, numbers.values()))
+            variants = RecordQuery(
+                tenant_id=self._tenant_id, kind="variant", by="product", values=names
+            )
+            tours = RecordQuery(tenant_id=self._tenant_id, kind="tour", by="id", values=names)
+            found |= {each.doc.product_id for each in reads.records(variants)}
+            found |= {each.id for each in reads.records(tours)}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """One request: whose items of which kind, and whether a row says all of its item or only what changes."""
+
+    call: Call
+    who: Caller
+    tenant: Tenant
+    kind: Kind
+    is_merged: bool
+    ids: NextIds
+
+    def found(self, reads: Reads, rows: Sequence[Row | RowRefused]) -> list[Record | Row | None]:
+        """For each row its item, or itself with an id of its own where the item is new."""
+        current = self._current(reads, rows)
+        new = [
+            index
+            for index, (row, record) in enumerate(zip(rows, current, strict=True))
+            if record is None and self._may_be_new(row)
+        ]
+        found: list[Record | Row | None] = [*current]
+        for index, number in zip(new, self.ids.find(reads, len(new)), strict=True):
+            row = rows[index]
+            assert isinstance(row, Row)
+            found[index] = msgspec.structs.replace(row, id=number)
+        return found
+
+    def _current(self, reads: Reads, rows: Sequence[Row | RowRefused]) -> list[Record | None]:
+        """What the rows mean: by id, else by uid, else by code; of several that bear one code the first."""
+        wanted = [_meant(row) for row in rows]
+        known: dict[tuple[str, str], Record] = {}
+        for by in ("id", "uid", "code"):
+            values = tuple({value for names in wanted for name, value in names if name == by})
+            if not values:
+                continue
+            query = RecordQuery(
+                tenant_id=self.tenant.id, kind=self.kind.record, by=by, values=values, limit=_MANY
+            )
+            for record in reads.records(query):
+                known.setdefault((by, str(getattr(record, by))), record)
+        return [next((known[n] for n in names if n in known), None) for names in wanted]
+
+    def _may_be_new(self, row: Row | RowRefused) -> bool:
+        """Without a name a repeat would make the item once more."""
+        return (
+            isinstance(row, Row)
+            and not row.id
+            and not row.delete
+            and self.kind.has_ids
+            and bool(row.uid or row.code)
+        )
+
+
+def _meant(row: Row | RowRefused) -> list[tuple[str, str]]:
+    """The names to find the row's item by, the best first."""
+    if isinstance(row, RowRefused):
+        return []
+    if row.id:
+        return [("id", str(row.id))]
+    return [(by, value) for by, value in (("uid", row.uid), ("code", row.code)) if value]
+
+
+@guarded("catalogue")
+async def bulk_upsert(call: Call, who: Caller) -> Answer:
+    """NDJSON in, one result a line out, in the same order: a bad row never stops the others."""
+    tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
+    load = _Load(call, who, tenant, kind, _is_merged(call), _ids(call, tenant, kind))
+    results: list[bytes] = []
+    chunk: list[Row | RowRefused] = []
+    named: set[tuple[str, Any]] = set()
+    async for line in lines_of(call.stream()):
+        row = _parsed(line)
+        if kind.single and isinstance(row, Row) and not row.id:
+            row = msgspec.structs.replace(row, id=1)
+        names = _names(row)
+        # A row that means what an earlier one wrote finds it written.
+        if len(chunk) == CHUNK or not named.isdisjoint(names):
+            results += await _write(load, chunk, len(results))
+            chunk, named = [], set()
+        chunk.append(row)
+        named.update(names)
+    if chunk:
+        results += await _write(load, chunk, len(results))
+    return Answer(200, b"".join(results), (), NDJSON)
+
+
+def _ids(call: Call, tenant: Tenant, kind: Kind) -> NextIds:
+    fresh = NextIds(tenant.id, kind)
+    if call.is_dry_run:
+        return fresh  # what is not kept uses no ids up
+    found: NextIds = port(call).next_ids.setdefault((tenant.id, kind.record), fresh)
+    return found
+
+
+def _is_merged(call: Call) -> bool:
+    refuse_unknown_query(call, frozenset({_MERGE}))
+    said = call.query.get(_MERGE, "false")
+    if said not in ("true", "false"):
+        raise refuse(_MERGE, f"{_MERGE} is true or false")
+    return said == "true"
+
+
+def _parsed(line: bytes) -> Row | RowRefused:
+    if len(line) > MAX_ROW:
+        return RowRefused(WireFault("", "length", f"a row of more than {MAX_ROW} bytes"))
+    try:
+        return row_of(decode(line))
+    except Stop as stop:
+        return RowRefused(WireFault("", "type", stop.fault.message or "not usable JSON"))
+    except RowRefused as bad:
+        return bad
+
+
+def _names(row: Row | RowRefused) -> list[tuple[str, Any]]:
+    """What a row calls its item by."""
+    if isinstance(row, RowRefused):
+        return []
+    return [(by, value) for by in ("id", "uid", "code") if (value := getattr(row, by))]
+
+
+async def _write(load: _Load, rows: list[Row | RowRefused], done: int) -> list[bytes]:
+    found = await load.call.hub.read(lambda reads: load.found(reads, rows))
+    # Started in the order of the rows, so that they enter the queue in it.
+    return await asyncio.gather(
+        *(
+            _write_one(load, row, each, done + index + 1)
+            for index, (row, each) in enumerate(zip(rows, found, strict=True))
+        )
+    )
+
+
+async def _write_one(
+    load: _Load, row: Row | RowRefused, found: Record | Row | None, number: int
+) -> bytes:
+    if isinstance(row, RowRefused):
+        return refused_row(number, row.fault)
+    if row.delete and found is None:
+        return refused_row(number, WireFault("id", "value", f"no such item of {load.kind.name}"))
+    result = b""
+    for _ in range(_TRIES):
+        try:
+            result, is_past = await _try_one(load, row, found, number)
+        except RowRefused as bad:
+            return refused_row(number, bad.fault)
+        if not is_past:
+            break
+        (found,) = await load.call.hub.read(lambda reads: load.found(reads, [row]))
+    return result
+
+
+async def _try_one(
+    load: _Load, row: Row, found: Record | Row | None, number: int
+) -> tuple[bytes, bool]:
+    """The result of a row, and whether it rests on an item that was written meanwhile. Raises RowRefused."""
+    current = found if isinstance(found, Record) else None
+    if_version = None
+    if isinstance(found, Row):
+        row, if_version = found, 0
+    if load.is_merged and not row.delete:
+        if_version = 0 if current is None else current.version
+        row = _merged(load.kind, row, current)
+    command = command_for(load.call, load.who, load.tenant, load.kind, row, current, if_version)
+    result = await write_row(load.call, number, command, _told)
+    is_past = if_version is not None and f'"reason":"{Reason.VERSION_CONFLICT}"'.encode() in result
+    return result, is_past
+
+
+def _merged(kind: Kind, row: Row, current: Record | None) -> Row:
+    """The row with all of its item, by JSON Merge Patch (RFC 7396): what is not said stays, null removes."""
+    if kind.members:
+        return row  # a view writes what is said, and nothing else
+    stands: dict[str, Any] = {}
+    if current is not None:
+        stands = item_shape(kind, current)["doc"]
+        stands.pop("id", None)
+        stands |= {
+            name: said
+            for name in ("uid", "code")
+            if (said := getattr(row, name)) and name in stands
+        }
+    return msgspec.structs.replace(row, doc=_patched(stands, row.doc or {}))
+
+
+def _patched(stands: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    whole = dict(stands) if isinstance(stands, dict) else {}
+    for name, each in patch.items():
+        if each is None:
+            whole.pop(name, None)
+        else:
+            whole[name] = _patched(whole.get(name), each)
+    return whole
+
+
+def _told(accepted: Accepted) -> dict[str, Any]:
+    if accepted.removed:
+        return {"status": "removed", "id": accepted.removed[0].id}
+    (record,) = accepted.result
+    status = "unchanged"
+    if accepted.records:
+        status = "updated" if record.version > 1 else "created"
+    return {"status": status, "id": record.id, "version": record.version}
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/hub/v1/tenants/{tenant}/catalogue/{kind}:bulk",
+        bulk_upsert,
+        "Write many items, NDJSON in and out",
+        mutates=True,
+        max_body=MAX_BYTES,
+        stream=True,
+    ),
+)
