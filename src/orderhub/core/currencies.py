@@ -24,3 +24,14 @@ def current_currencies() -> tuple[str, ...]:
         if is_tender and end is None
     }
     return tuple(sorted(found))
+
+
+@cache
+def known_currencies() -> frozenset[str]:
+    """Those that ever were, too: a vendor's list of rates may still hold one."""
+    return frozenset(get_global("all_currencies"))
+
+
+def is_currency(code: str) -> bool:
+    """Whether business can be done in it today."""
+    return code in current_currencies()

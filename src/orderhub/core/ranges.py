@@ -15,7 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from orderhub.core.countries import ISO_COUNTRIES
-from orderhub.core.currencies import current_currencies
+from orderhub.core.currencies import current_currencies, known_currencies
 
 NEEDED = "is needed"
 
@@ -156,12 +156,13 @@ _FORMATS = {
     "iso-4217": "is a currency of ISO 4217, such as EUR",
     "iso-3166-1": "is a country of ISO 3166-1, such as DE",
     "iso-3166-1-alpha-3": "is a country of three letters, such as DEU",
-    "currency-code": "is three letters, such as EUR",
+    "currency-code": "is a currency that is or was, such as EUR",
     "uuid-in-lower-case": "is a UUID in lower case",
     "time-of-day": "is a time HH:MM:SS",
 }
 _KNOWN: dict[str, Callable[[], Collection[str]]] = {
     "iso-4217": current_currencies,
+    "currency-code": known_currencies,
     "iso-3166-1": lambda: ISO_COUNTRIES,
 }
 

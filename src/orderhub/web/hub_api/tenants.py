@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.access import Tenant
 from orderhub.core.commands import ChangeSettings, SetClock
+from orderhub.core.currencies import is_currency
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
@@ -44,6 +45,7 @@ from orderhub.web.hub_api.shapes import clock_shape, settings_shape
 
 MAX_PAGE = 200
 _FIXED = {"name", "clock", "first_order_id"}
+TENANT_NAME = "1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, and is not operator"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 Seconds = Annotated[int, msgspec.Meta(ge=-CENTURY_S, le=CENTURY_S)]
@@ -63,6 +65,11 @@ class ClockMove(Body, frozen=True, kw_only=True):
     action: Literal["freeze", "run", "advance", "real"]
     at: str | None = None
     by_s: Seconds = 0
+
+
+def is_tenant_name(name: str) -> bool:
+    """Whether a tenant may be called so: see TENANT_NAME."""
+    return bool(_NAME.fullmatch(name)) and name != OPERATOR
 
 
 def _shape(tenant: Tenant) -> dict[str, Any]:
@@ -88,12 +95,8 @@ async def create_tenant(call: Call, who: Caller) -> Answer:
     """A new tenant with its settings; its name is part of paths and cannot be changed."""
     assert is_operator(who.credential)
     given = body_of(call, NewTenant)
-    if not _NAME.fullmatch(given.name) or given.name == OPERATOR:
-        raise refuse(
-            "name",
-            "name is 1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, "
-            "and is not operator",
-        )
+    if not is_tenant_name(given.name):
+        raise refuse("name", f"name is {TENANT_NAME}")
     allowed = set(Settings.__struct_fields__) - {"name", "clock"}
     settings = _checked(call, given.settings, given.name, allowed, "settings")
 
@@ -165,12 +168,17 @@ def _checked(
     if unknown:
         raise invalid(
             *(
-                WireFault(each, "value", f"{each} is not a setting that can be changed")
+                WireFault(
+                    f"{prefix}.{each}" if prefix else each,
+                    "value",
+                    f"{each} is not a setting that can be changed",
+                )
                 for each in unknown
             )
         )
     _refuse_zone(members, prefix)
     settings = converted({"name": name, **members}, Settings, prefix)
+    _refuse_unknown_currencies(settings, prefix)
     doors = {dialect.name: dialect for dialect in port(call).dialects}
     for door, switches in settings.dialects.items():
         path = ".".join(part for part in (prefix, "dialects", door) if part)
@@ -193,6 +201,16 @@ def _refuse_zone(members: dict[str, Any], prefix: str) -> None:
             zone_of(members["time_zone"])
         except UnknownZone as unknown:
             raise refuse(zone, f"{zone}: {unknown}") from None
+
+
+def _refuse_unknown_currencies(settings: Settings, prefix: str) -> None:
+    """Asked where they are written: what an older hub let in must go on being read."""
+    said = {"currency": settings.currency}
+    said |= {f"currencies[{index}]": each for index, each in enumerate(settings.currencies)}
+    for member, code in said.items():
+        if not is_currency(code):
+            path = f"{prefix}.{member}" if prefix else member
+            raise refuse(path, f"{path}: {code} is no currency of ISO 4217 that is in use")
 
 
 @guarded("clock")

@@ -1,0 +1,113 @@
+"""Bulk loads of the catalogue: next ids, rows that say what changes, and items that are left alone."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import HubUnderTest, running_hub
+from tests.web.hub_client import AS_SHOP, BASE, SHOP
+from tests.web.test_hub_catalogue import ITEMS, bulk, put
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_new_item_without_an_id_gets_the_next(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+        await put(hub, "products/500", {"code": "HIGH", "price": "1"})
+        rows = [{"code": f"N{n}", "doc": {"price": "1"}} for n in range(100)]
+        made = await bulk(hub, "products", *rows)
+        assert [(each["status"], each["id"]) for each in made] == [
+            ("created", 501 + n) for n in range(100)
+        ]
+        again = await bulk(hub, "products", *rows)
+        assert {(each["status"], each["version"]) for each in again} == {("unchanged", 1)}
+
+
+async def test_what_a_removed_item_left_behind_falls_to_no_other(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await put(hub, "products/500", {"code": "OLD", "price": "1"})
+        await hub.adjust(SHOP, "stock", "product:500", "MAIN", 7, "counted")
+        await put(hub, "products/501", {"code": "SOLD-BY-SIZE", "price": "1"})
+        await put(hub, "variants/900", {"product_id": 501, "price": "1"})
+        await put(hub, "products/502", {"kind": "tour"})
+        await put(hub, "tours/502", {"sold_by": "persons", "adult_price": "1"})
+        for number in (500, 501, 502):
+            gone = await hub.request("DELETE", f"{ITEMS}/products/{number}", headers=AS_SHOP)
+            assert gone.status_code == 204, gone.text
+        (made,) = await bulk(hub, "products", {"code": "NEW", "doc": {"price": "1"}})
+        assert made["id"] not in (500, 501, 502)
+
+
+async def test_loads_at_the_same_time_take_no_id_twice(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
+
+        async def load(name: str) -> list[int]:
+            rows = [{"code": f"{name}{n}", "doc": {"price": "1"}} for n in range(30)]
+            made = await bulk(hub, "products", *rows)
+            assert {each["status"] for each in made} == {"created"}, made
+            return [each["id"] for each in made]
+
+        ids = [n for each in await asyncio.gather(*map(load, "ABC")) for n in each]
+        assert len(set(ids)) == len(ids) == 90
+
+
+async def test_a_merged_row_says_what_changes(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        doc = {"code": "MUG", "title": "Mug", "price": "5", "data": {"link": "/mug", "logo": "x"}}
+        await put(hub, "products/500", doc)
+        row = {"code": "MUG", "doc": {"price": "6", "title": None, "data": {"logo": None}}}
+        assert (await merged(hub, row))["status"] == "updated"
+        assert (await merged(hub, row))["status"] == "unchanged"
+        read = (await hub.get(f"{ITEMS}/products/500", headers=AS_SHOP)).json()
+        assert (read["doc"]["price"], read["doc"]["data"], read["version"]) == (
+            "6",
+            {"link": "/mug"},
+            2,
+        )
+        assert "title" not in read["doc"]
+        assert (await merged(hub, {"id": 501, "doc": {"title": "Cup", "code": None}}))["id"] == 501
+        refused = await merged(hub, {"code": "MUG", "doc": {"price": "-6"}})
+        assert (refused["status"], refused["field"]) == ("refused", "doc.price")
+
+
+async def merged(hub: HubUnderTest, row: dict) -> dict:
+    answer = await hub.request(
+        "POST", f"{ITEMS}/products:bulk?merge=true", json=row, headers=AS_SHOP
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_an_item_that_stands_as_it_is_to_be_is_left_alone(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        doc = {"code": "MUG", "price": "5.00"}
+        assert (await put(hub, "products/500", doc)).status_code == 201
+        same = await put(hub, "products/500", {**doc, "price": "5"})
+        assert (same.status_code, same.headers["etag"]) == (200, '"1"')
+        assert (await put(hub, "products/500", {**doc, "price": "6"})).headers["etag"] == '"2"'
+
+
+async def test_currencies_that_do_not_exist_are_refused_wherever_one_is_written(
+    tmp_path: Path,
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        for kind, doc in (
+            ("products/500", {"currency": "XXZ"}),
+            ("freight/500", {"code": "A", "base": "1", "currency": "XXZ"}),
+            ("resellers/500", {"settlement": "XXZ"}),
+            ("exchange-rates/1", {"base": "XXZ", "sheets": []}),
+            ("exchange-rates/1", {"base": "USD", "sheets": [
+                {"since": "2024-01-01", "rates": {"XXZ": "2"}}]}),
+        ):  # fmt: skip
+            answer = await put(hub, kind, doc)
+            assert answer.status_code == 400, (kind, answer.text)
+        answer = await hub.request(
+            "PATCH", f"{BASE}/settings", json={"currencies": ["XXZ"]}, headers=AS_SHOP
+        )
+        assert answer.json()["errors"][0]["field"] == "currencies[0]"
