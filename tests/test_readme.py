@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -84,14 +85,15 @@ async def run_orderhub(hub: HubUnderTest, command: str, monkeypatch: pytest.Monk
     def run_here(work):
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    def ask_here(method, path, *, database, token, **more):
+    @contextmanager
+    def reached_here(*, database, url, token):
         headers = {"Authorization": f"Bearer {token}"}
-        return session.answer_of(
-            run_here(hub.client.request(method, path, headers=headers, **more))
+        yield lambda method, path, **more: run_here(
+            hub.client.request(method, path, headers=headers, **more)
         )
 
     monkeypatch.setattr(running, "conform_server", conform_here)
-    monkeypatch.setattr(session, "ask", ask_here)
+    monkeypatch.setattr(session, "reached", reached_here)
     monkeypatch.setattr("orderhub.cli.conform.asyncio", SimpleNamespace(run=run_here))
     words = shlex.split(command)[1:]
     done = await asyncio.to_thread(CliRunner().invoke, app, words)

@@ -12,7 +12,7 @@ PREFIX = "ORDERHUB_"
 DAY_S = 86_400
 _MANY = 2**31 - 1
 # Variables of single commands, which document them themselves; they are no settings of the program.
-_OF_COMMANDS = frozenset({"ORDERHUB_OPERATOR_TOKEN"})
+_OF_COMMANDS = frozenset({"ORDERHUB_OPERATOR_TOKEN", "ORDERHUB_TOKEN", "ORDERHUB_URL"})
 
 
 class SettingRefused(Exception):

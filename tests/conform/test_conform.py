@@ -1,7 +1,9 @@
 """The conformance kit: whole against the demo of the hub, and honest about servers that are wrong or strangers."""
 
 import asyncio
+import http.server
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from xml.etree import ElementTree as ET
@@ -277,9 +279,32 @@ def test_the_command_refuses_what_it_cannot_begin_with(tmp_path, monkeypatch, gi
     assert says in " ".join(done.output.replace("│", " ").split())
 
 
-def test_the_command_writes_what_it_is_asked_for(tmp_path):
+class _Nothing(http.server.BaseHTTPRequestHandler):
+    """A server that has none of the paths."""
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def somebody():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Nothing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_command_writes_what_it_is_asked_for(tmp_path, somebody):
     wanted = ["--json", str(tmp_path / "a.json"), "--junit", str(tmp_path / "a.xml")]
-    base = ["conform", "--base-url", "http://127.0.0.1:9"]
+    base = ["conform", "--base-url", somebody]
     done = CliRunner().invoke(app, [*base, "--dialect", "mews", *wanted])
     assert done.exit_code == 1
     assert "mews: 0.0 %" in done.output

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orderhub.cli.tokens import Database, Token
+from orderhub.cli.tokens import Database, Token, Url
 
 app = typer.Typer(help="The test clock of a sandbox tenant.", no_args_is_help=True)
 
@@ -14,18 +14,21 @@ Tenant = Annotated[str, typer.Argument(help="The tenant's name.")]
 At = Annotated[str | None, typer.Option(help="ISO 8601 with an offset; none = the tenant's now.")]
 
 
-def _move(tenant: str, database: str | None, token: str | None, **body: Any) -> None:
-    from orderhub.cli.session import path_of, run, show
+def _move(tenant: str, body: dict[str, Any], **hub: str | None) -> None:
+    from orderhub.cli.session import given, path_of, run, show
 
     path = path_of("tenants", tenant, "clock")
-    given = {name: value for name, value in body.items() if value is not None}
-    show(run("POST", path, json=given, database=database, token=token))
+    typed = {"at": "--at", "by_s": "BY_S"}
+    show(run("POST", path, json=given(**body), typed=typed, **hub))
 
 
 @app.command()
-def freeze(tenant: Tenant, at: At = None, database: Database = None, token: Token = None) -> None:
+def freeze(
+    tenant: Tenant, at: At = None, database: Database = None, url: Url = None, token: Token = None
+) -> None:
     """Let the tenant's time stand still."""
-    _move(tenant, database, token, action="freeze", at=at)
+    body = {"action": "freeze", "at": at}
+    _move(tenant, body, database=database, url=url, token=token)
 
 
 @app.command()
@@ -33,10 +36,12 @@ def advance(
     tenant: Tenant,
     by_s: Annotated[int, typer.Argument(help="Seconds; negative ones go back.")],
     database: Database = None,
+    url: Url = None,
     token: Token = None,
 ) -> None:
     """Jump: timers that come due are done."""
-    _move(tenant, database, token, action="advance", by_s=by_s)
+    body = {"action": "advance", "by_s": by_s}
+    _move(tenant, body, database=database, url=url, token=token)
 
 
 @app.command()
@@ -45,16 +50,20 @@ def run(
     at: At = None,
     real: Annotated[bool, typer.Option("--real", help="Give the test clock up.")] = False,
     database: Database = None,
+    url: Url = None,
     token: Token = None,
 ) -> None:
     """Let the tenant's time run on, from now or from an instant."""
-    _move(tenant, database, token, action="real" if real else "run", at=at)
+    if real and at is not None:
+        raise typer.BadParameter("either --real or --at, not both")
+    body = {"action": "real" if real else "run", "at": at}
+    _move(tenant, body, database=database, url=url, token=token)
 
 
 @app.command()
-def show(tenant: Tenant, database: Database = None, token: Token = None) -> None:
+def show(tenant: Tenant, database: Database = None, url: Url = None, token: Token = None) -> None:
     """The tenant's time beside the wall's."""
     from orderhub.cli import session
 
     path = session.path_of("tenants", tenant, "clock")
-    session.show(session.run("GET", path, database=database, token=token))
+    session.show(session.run("GET", path, database=database, url=url, token=token))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,6 +60,17 @@ def _writable(*files: Path | None) -> None:
                 file.open("a").close()
             except OSError as error:
                 raise typer.BadParameter(f"{file} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _begun() -> Iterator[None]:
+    from orderhub.conform.running import CouldNotBegin
+
+    try:
+        yield
+    except CouldNotBegin as refused:
+        typer.echo(f"orderhub: {refused}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _tell(results: list[Any], base_url: str, json_file: Path | None, junit: Path | None) -> None:
@@ -134,16 +146,16 @@ def conform(  # noqa: PLR0913, PLR0917 - one for each option
         site=site,
         hub_token=hub_token,
     )
-
-    results = asyncio.run(
-        running.conform_server(
-            _server(base_url),
-            names,
-            login=login,
-            operator_token=operator_token,
-            vendor_only=vendor_only,
-            create=body,
-            timeout_s=timeout,
+    with _begun():
+        results = asyncio.run(
+            running.conform_server(
+                _server(base_url),
+                names,
+                login=login,
+                operator_token=operator_token,
+                vendor_only=vendor_only,
+                create=body,
+                timeout_s=timeout,
+            )
         )
-    )
     _tell(results, base_url, json_file, junit)

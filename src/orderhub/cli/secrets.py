@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orderhub.cli.tokens import Database, Token
+from orderhub.cli.tokens import Database, Token, Url
 
 app = typer.Typer(help="Secrets that are kept encrypted.", no_args_is_help=True)
 
@@ -15,8 +15,8 @@ def group() -> None:
 
 
 @app.command()
-def rotate(database: Database = None, token: Token = None) -> None:
+def rotate(database: Database = None, url: Url = None, token: Token = None) -> None:
     """Encrypt every stored secret under ORDERHUB_SECRET_KEY that ORDERHUB_SECRET_KEY_OLD still reads."""
     from orderhub.cli.session import run, show
 
-    show(run("POST", "/hub/v1/secrets/rotate", database=database, token=token))
+    show(run("POST", "/hub/v1/secrets/rotate", database=database, url=url, token=token))

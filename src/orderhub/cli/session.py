@@ -1,4 +1,5 @@
-"""How a command reaches the hub: over HTTP when one serves the database, else the hub itself, within this process.
+"""How a command reaches a hub: the one at --url over HTTP; else the one that serves the database, or the hub
+itself within this process.
 
 Either way it is the hub's own API that does it: a command line has no rules of its own.
 """
@@ -7,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -18,8 +21,12 @@ import typer
 
 from orderhub.settings import ProgramSettings
 
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 60.0
 _NOTE = "a command"
+_URL, _TOKEN = "ORDERHUB_URL", "ORDERHUB_TOKEN"
+
+# A request's method and path, and what httpx takes besides.
+Send = Callable[..., httpx.Response]
 
 
 class CommandRefused(Exception):
@@ -32,49 +39,102 @@ def ask(
     *,
     database: str | None,
     token: str | None,
-    json: Any = None,
-    params: dict[str, str] | None = None,
+    url: str | None = None,
+    typed: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Any:
-    """The hub's answer as JSON. Raises CommandRefused with what the hub said otherwise; no database is made."""
+    """The hub's answer as JSON. Raises CommandRefused with what the hub said otherwise; no database is made.
+
+    `typed` says by which option a member of the request was given: `{"expires_in_s": "--expires-in-days"}`.
+    """
+    with reached(database=database, url=url, token=token) as send:
+        return answer_of(send(method, path, **more), typed)
+
+
+@contextmanager
+def reached(*, database: str | None, url: str | None, token: str | None) -> Iterator[Send]:
+    """A hub to send requests to: that at the URL, that which serves the database, or one within this process.
+
+    Raises CommandRefused, DatabaseRefused or SettingRefused with one clear sentence.
+    """
+    if token is not None and not token.strip():
+        raise CommandRefused("--token is empty: leave it out, or give one.")
+    token = token or os.environ.get(_TOKEN, "")
+    if url is not None and database is not None:
+        raise CommandRefused("Either --url or --database, not both: they name two ways to a hub.")
+    if url is None and database is None:
+        url = os.environ.get(_URL) or None
+    if url is not None:
+        with _over_http(address("--url", url), token, f"give its --token, or {_TOKEN}") as send:
+            yield send
+        return
+    settings = ProgramSettings.from_environment(database=database)
+    with _at_database(settings, token) as send:
+        yield send
+
+
+@contextmanager
+def _at_database(settings: ProgramSettings, token: str) -> Iterator[Send]:
     from orderhub.ledger.database import ServeLock
 
-    settings = ProgramSettings.from_environment(database=database)
     lock = ServeLock(settings.database)
     served_at = lock.holder()
-    request = {"method": method, "url": path, "json": json, "params": params}
     if served_at == _NOTE:
         raise CommandRefused("Another command is at work on this database: try again.")
     if served_at:
-        return answer_of(_over_http(served_at, token, request))
+        say = f"a hub serves this database: give its --token, or {_TOKEN}"
+        with _over_http(served_at, token, say) as send:
+            yield send
+        return
     if token:
         raise CommandRefused(
-            f"No hub is known to serve {settings.database}, so --token would have no effect: leave it out."
+            f"No hub is known to serve {settings.database}, so --token ({_TOKEN}) would have no effect: "
+            "leave it out, or give the --url of the hub."
         )
     lock.take(_NOTE)  # two that write to one SQLite file would be one too many
     try:
-        return answer_of(asyncio.run(within(settings, request)))
+        with within(settings) as send:
+            yield send
     finally:
         lock.release()
 
 
-def _over_http(address: str, token: str | None, request: dict[str, Any]) -> httpx.Response:
+def address(option: str, url: str) -> str:
+    """The address without its last slash. Raises CommandRefused for what is none."""
+    with suppress(httpx.InvalidURL):
+        parts = httpx.URL(url)
+        if parts.scheme in ("http", "https") and parts.host and not parts.query:
+            return url.rstrip("/")
+    raise CommandRefused(f"{option}: {url!r} is no address such as https://hub.example.")
+
+
+@contextmanager
+def _over_http(where: str, token: str, say: str) -> Iterator[Send]:
     if not token:
-        raise CommandRefused(f"A hub serves this database at {address}: give its --token.")
+        raise CommandRefused(f"{where} asks for a token: {say}.")
+    if not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise CommandRefused("--token: a token is ASCII, without blanks around it.")
+
+    def send(method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            answer = client.request(method, f"{where}{path}", **more)
+        except httpx.HTTPError as error:
+            said = str(error) or type(error).__name__
+            raise CommandRefused(f"The hub at {where} does not answer: {said}.") from None
+        kind = answer.headers.get("content-type", "")
+        if answer.content and "json" not in kind:
+            raise CommandRefused(
+                f"What answers at {where} is no OrderHub: status {answer.status_code}, {kind or 'no type'}."
+            )
+        return answer
+
     headers = {"Authorization": f"Bearer {token}"}
-    try:
-        return httpx.request(
-            request["method"],
-            f"{address}{request['url']}",
-            json=request["json"],
-            params=request["params"],
-            headers=headers,
-            timeout=_TIMEOUT_S,
-        )
-    except httpx.HTTPError as error:
-        raise CommandRefused(f"The hub at {address} does not answer: {error}.") from None
+    with httpx.Client(headers=headers, timeout=_TIMEOUT_S) as client:
+        yield send
 
 
-async def within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.Response:
+@contextmanager
+def within(settings: ProgramSettings) -> Iterator[Send]:
     """The hub's API without a listener and without timers; its one caller is this command."""
     from orderhub.app import build
     from orderhub.core.access import Credential
@@ -84,9 +144,8 @@ async def within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.Re
 
     logs.configure("error")
     # Where the hub will be found once it is served: answers show commands to paste.
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    served_at = settings.public_url or f"http://{host}:{settings.port or 8080}"
-    hub = build(dataclasses.replace(settings, public_url=served_at), is_serving=False)
+    settings = dataclasses.replace(settings, public_url=address_of(settings))
+    hub = build(settings, is_serving=False)
     token = secrets.token_urlsafe(32)
     hub.port.admit(
         Credential(
@@ -94,23 +153,55 @@ async def within(settings: ProgramSettings, request: dict[str, Any]) -> httpx.Re
         )
     )
     hub.intake.start()
-    try:
-        transport = httpx.ASGITransport(app=hub.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
-            headers = {"Authorization": f"Bearer {token}"}
-            return await client.request(**request, headers=headers)
-    finally:
-        hub.port.used.clear()
-        await hub.stop()
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=hub.app),
+        base_url="http://hub",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    with asyncio.Runner() as runner:
+        try:
+            yield lambda method, path, **more: runner.run(client.request(method, path, **more))
+        finally:
+            hub.port.used.clear()
+            runner.run(_left(client, hub))
 
 
-def answer_of(answer: httpx.Response) -> Any:
-    """As JSON. Raises CommandRefused."""
+async def _left(client: httpx.AsyncClient, hub: Any) -> None:
+    await client.aclose()
+    await hub.stop()
+
+
+def address_of(settings: ProgramSettings) -> str:
+    """Where `orderhub serve` makes the hub answer with these settings."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return settings.public_url or f"http://{host}:{settings.port or 8080}"
+
+
+def answer_of(answer: httpx.Response, typed: Mapping[str, str] | None = None) -> Any:
+    """As JSON. Raises CommandRefused, with the option at fault as it was typed."""
     body = answer.json() if answer.content else {}
     if answer.is_success:
         return body
-    said = body.get("detail") or body.get("title") or f"status {answer.status_code}"
+    said = str(body.get("detail") or body.get("title") or f"status {answer.status_code}")
+    errors = body.get("errors") or [{"field": body.get("field"), "message": said}]
+    field, said = str(errors[0]["field"] or ""), str(errors[0]["message"] or said)
+    option = option_of(field, typed or {})
+    if option:
+        said = f"{option}: {said.removeprefix(f'{field}: ')}"
+    if len(errors) > 1:
+        said = f"{said.rstrip('.')} (and {len(errors) - 1} more)"
     raise CommandRefused(f"{said[0].upper()}{said[1:]}.".replace("..", "."))
+
+
+def option_of(field: str, typed: Mapping[str, str]) -> str:
+    """The option that a member came from: itself, or the one whose object or list it lies in.
+
+    `{"": "--set", "data": "--data"}`: a member of the body's own is `--set member`, `data.note` is `--data note`.
+    """
+    first, inner = [*re.split(r"[.\[]", field, maxsplit=1), ""][:2]
+    if field and first in typed:
+        return f"{typed[first]} {inner}" if inner and "]" not in inner else typed[first]
+    return f"{typed['']} {field}" if field and "" in typed else ""
 
 
 def run(method: str, path: str, **more: Any) -> Any:
@@ -138,33 +229,45 @@ def path_of(*parts: str) -> str:
     return "/hub/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def members(option: str, pairs: list[str] | None) -> dict[str, Any]:
-    """`name=value` pairs as an object, each value as JSON where it is some, else as the text it is."""
+def members(option: str, pairs: list[str] | None) -> dict[str, Any] | None:
+    """`name=value` pairs as an object, each value as JSON where it is some, else as the text it is; None = none."""
     import msgspec
 
-    found: dict[str, Any] = {}
-    for name, text in texts(option, pairs).items():
+    found = texts(option, pairs)
+    if found is None:
+        return None
+    values: dict[str, Any] = {}
+    for name, text in found.items():
         try:
-            found[name] = msgspec.json.decode(text.encode())
+            values[name] = msgspec.json.decode(text.encode())
         except msgspec.DecodeError:
-            found[name] = text
-    return found
+            values[name] = text
+    return values
 
 
-def texts(option: str, pairs: list[str] | None) -> dict[str, str]:
-    """`name=text` pairs as an object."""
+def texts(option: str, pairs: list[str] | None) -> dict[str, str] | None:
+    """`name=text` pairs as an object; None = none."""
     found = {}
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
-        if not equals:
+        if not equals or not name:
             raise typer.BadParameter(f"{option}: {pair!r} is not name=value")
+        if name in found:
+            raise typer.BadParameter(f"{option}: {name} is given twice")
         found[name] = text
-    return found
+    return found or None
 
 
 def given(**members: Any) -> dict[str, Any]:
-    """The members that were said; None is none, and so is an empty text or list."""
-    return {name: each for name, each in members.items() if each is False or each}
+    """The members that were said: whatever is not None, so that 0, an empty text or a no reaches the hub."""
+    return {name: each for name, each in members.items() if each is not None}
+
+
+def not_empty(option: str, text: str | None) -> str | None:
+    """Raises BadParameter for a text that was given and says nothing: an empty variable of a shell."""
+    if text is not None and not text.strip():
+        raise typer.BadParameter(f"{option} is empty: leave it out, or say something")
+    return text
 
 
 def every(path: str, wanted: dict[str, str] | None = None, **more: Any) -> list[Any]:

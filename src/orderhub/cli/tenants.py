@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orderhub.cli.tokens import Database, Token
+from orderhub.cli.tokens import Database, Token, Url
 
 app = typer.Typer(help="Tenants and their settings.", no_args_is_help=True)
 
@@ -19,24 +19,27 @@ Set = Annotated[
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Part of paths; it cannot be changed.")],
-    title: Annotated[str, typer.Option(help="For people.")] = "",
+    title: Annotated[str | None, typer.Option(help="For people.")] = None,
     settings: Set = None,
     database: Database = None,
+    url: Url = None,
     token: Token = None,
 ) -> None:
     """Add a tenant."""
-    from orderhub.cli.session import members, run, show
+    from orderhub.cli.session import given, members, run, show
 
-    body = {"name": name, "title": title, "settings": members("--set", settings)}
-    show(run("POST", "/hub/v1/tenants", json=body, database=database, token=token))
+    body = given(name=name, title=title, settings=members("--set", settings))
+    typed = {"name": "NAME", "title": "--title", "settings": "--set"}
+    where = {"database": database, "url": url, "token": token}
+    show(run("POST", "/hub/v1/tenants", json=body, typed=typed, **where))
 
 
 @app.command("list")
-def list_(database: Database = None, token: Token = None) -> None:
+def list_(database: Database = None, url: Url = None, token: Token = None) -> None:
     """Tenants within reach."""
     from orderhub.cli.session import every, show
 
-    show(every("/hub/v1/tenants", database=database, token=token))
+    show(every("/hub/v1/tenants", database=database, url=url, token=token))
 
 
 @app.command()
@@ -44,6 +47,7 @@ def settings(
     name: Annotated[str, typer.Argument(help="The tenant's name.")],
     changes: Set = None,
     database: Database = None,
+    url: Url = None,
     token: Token = None,
 ) -> None:
     """Show a tenant's settings, or change the ones given with --set."""
@@ -51,7 +55,8 @@ def settings(
 
     path = path_of("tenants", name, "settings")
     changed = members("--set", changes)
-    if changed:
-        show(run("PATCH", path, json=changed, database=database, token=token))
+    if changed is not None:
+        typed = {"": "--set"}
+        show(run("PATCH", path, json=changed, typed=typed, database=database, url=url, token=token))
     else:
-        show(run("GET", path, database=database, token=token))
+        show(run("GET", path, database=database, url=url, token=token))

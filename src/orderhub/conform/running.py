@@ -13,6 +13,11 @@ from orderhub.conform.logins import Login
 from orderhub.conform.rules import rule_cases
 from orderhub.conform.runner import Result, Runner
 
+
+class CouldNotBegin(Exception):
+    """Nothing was tried; the message is one clear sentence."""
+
+
 DIALECTS = tuple(sorted(DOORS))
 TIMEOUT_S = 30.0
 
@@ -49,8 +54,30 @@ async def conform(
 
 
 async def conform_server(
-    base_url: str, dialects: Sequence[str], *, timeout_s: float = TIMEOUT_S, **more: Any
+    base_url: str,
+    dialects: Sequence[str],
+    *,
+    operator_token: str = "",
+    timeout_s: float = TIMEOUT_S,
+    **more: Any,
 ) -> list[Result]:
-    """As `conform`, over a client of its own."""
+    """As `conform`, over a client of its own. Raises CouldNotBegin where nobody answers, or not to the operator."""
     async with httpx.AsyncClient(base_url=base_url, timeout=timeout_s) as client:
-        return await conform(client, dialects, timeout_s=timeout_s, **more)
+        await _refuse_nobody(client, base_url, operator_token)
+        return await conform(
+            client, dialects, operator_token=operator_token, timeout_s=timeout_s, **more
+        )
+
+
+async def _refuse_nobody(client: httpx.AsyncClient, base_url: str, operator_token: str) -> None:
+    """Whatever is answered is an answer; with an operator's token it must be a hub's that takes it."""
+    headers = {"Authorization": f"Bearer {operator_token}"} if operator_token else {}
+    try:
+        answer = await client.get("/hub/v1/tenants?limit=1", headers=headers)
+    except httpx.HTTPError as error:
+        said = str(error) or type(error).__name__
+        raise CouldNotBegin(f"Could not begin: nobody answers at {base_url}: {said}.") from None
+    if operator_token and not answer.is_success:
+        raise CouldNotBegin(
+            f"Could not begin: the operator's token opens no hub at {base_url}: status {answer.status_code}."
+        )
