@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orderhub.cli import clocks, secrets, tenants, tokens
+from orderhub.cli import clocks, importing, secrets, tenants, tokens
 from orderhub.cli.conform import conform
 from orderhub.cli.init import init
 from orderhub.cli.session import one_sentence
@@ -22,6 +22,8 @@ app = typer.Typer(
 
 app.add_typer(tokens.app, name="token")
 app.add_typer(tenants.app, name="tenant")
+app.add_typer(importing.catalogue, name="catalogue")
+app.add_typer(importing.pool, name="pool")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
