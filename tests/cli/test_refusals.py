@@ -94,9 +94,9 @@ def test_a_file_that_cannot_be_written_is_refused() -> None:
     assert "cannot be made: not a directory" in said
 
 
-@pytest.mark.parametrize("command", ["serve", "init"])
-def test_no_folder_is_made_out_of_a_mistyped_path(tmp_path: Path, command: str) -> None:
-    said = refused(command, "--database", f"sqlite:///{tmp_path}/no-such-folder/x.sqlite")
+@pytest.mark.parametrize("words", [("serve",), ("init", "--yes"), ("init", "--empty")])
+def test_no_folder_is_made_out_of_a_mistyped_path(tmp_path: Path, words: tuple[str, ...]) -> None:
+    said = refused(*words, "--database", f"sqlite:///{tmp_path}/no-such-folder/x.sqlite")
     assert said.endswith(f"cannot be made: there is no folder {tmp_path}/no-such-folder.")
     assert list(tmp_path.iterdir()) == []
 

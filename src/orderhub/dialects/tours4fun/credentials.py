@@ -29,15 +29,20 @@ def _complete(shown: Shown) -> Shown:
 
 
 def _command(shown: Shown, base_url: str) -> str:
-    """The list of orders, signed when it is run: a signature holds for minutes."""
+    """The list of orders."""
     calls = shown.data.get("calls")
     if (calls is not None and _LIST not in calls) or shown.data.get("state", "active") != "active":
         return ""
-    url = quote(f"{base_url}{_LIST}?appkey={url_quote(shown.name, safe='')}")
+    return signed(shown, f"{base_url}{_LIST}", _BODY)
+
+
+def signed(shown: Shown, url: str, body: str) -> str:
+    """A shell command, signed when it is run: a signature holds for minutes."""
+    address = quote(f"{url}?appkey={url_quote(shown.name, safe='')}")
     return (
-        f"t=$(date +%s); body={quote(_BODY)}; "
+        f"t=$(date +%s); body={quote(body)}; "
         f'sign=$(printf %s {quote(shown.name)}"$t"{quote(shown.secret)}"$body" | md5sum | cut -c1-32); '
-        f'curl -s {url}"&t=$t&sign=$sign" -H {quote("Content-Type: application/json")} -d "$body"'
+        f'curl -s {address}"&t=$t&sign=$sign" -H {quote("Content-Type: application/json")} -d "$body"'
     )
 
 
