@@ -124,7 +124,7 @@ def test_a_token_that_nobody_would_see_is_refused(url: str, variables: dict[str,
         (("clock", "freeze", "shop", "--at", "noon"), "--at: "),
         (("clock", "run", "shop", "--real", "--at", "2020-01-01T00:00:00Z"), "--real or --at"),
     ],
-    ids=" ".join,
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )  # fmt: skip
 def test_a_refusal_names_the_option_that_was_typed(
     url: str, words: tuple[str, ...], says: str

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from orderhub.core.values import Settings
 from tests.support.hub import HubUnderTest, running_hub
-from tests.web.hub_client import AS_SHOP, BASE, SHOP
+from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, SHOP
 from tests.web.test_hub_catalogue import ITEMS, bulk, put
 
 pytestmark = pytest.mark.anyio
@@ -111,3 +112,9 @@ async def test_currencies_that_do_not_exist_are_refused_wherever_one_is_written(
             "PATCH", f"{BASE}/settings", json={"currencies": ["XXZ"]}, headers=AS_SHOP
         )
         assert answer.json()["errors"][0]["field"] == "currencies[0]"
+        # What an older hub let in is still read, and the rest of it can be changed.
+        hub.hub.ledger.new_tenant("odd", "", Settings(name="odd", currency="XXZ"))
+        odd = "/hub/v1/tenants/odd/settings"
+        assert (await hub.get(odd, headers=AS_OPERATOR)).json()["currency"] == "XXZ"
+        change = {"pricing": "net"}
+        assert (await hub.request("PATCH", odd, json=change, headers=AS_OPERATOR)).is_success
