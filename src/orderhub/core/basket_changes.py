@@ -25,7 +25,7 @@ from orderhub.core.money import ZERO, from_micros, to_micros
 from orderhub.core.numbering import time_number
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Move, Order, Pool, PoolKey, Status
+from orderhub.core.values import Move, Order, OrderDoc, Pool, PoolKey, Status
 
 PAID_FROM_BALANCE = "balance"
 # Who earns, as named in `Order.doc.business`: role -> (user id, amount).
@@ -207,6 +207,11 @@ def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accept
     if refusal is not None:
         return refusal
     return msgspec.structs.replace(accepted, moves=(*accepted.moves, draw))
+
+
+def is_paid_from_balance(doc: OrderDoc) -> bool:
+    """Whether the order's total was drawn from its buyer's balance."""
+    return any(each.get("way") == PAID_FROM_BALANCE for each in doc.payments)
 
 
 def _balance_need(tenant: int, user_id: int) -> PoolNeed:

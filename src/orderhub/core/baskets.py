@@ -503,6 +503,7 @@ BUSINESS = Business(
         **basket_changes.RECORDS,
     },
     on_change=basket_changes.on_change,
+    from_balance=basket_changes.is_paid_from_balance,
     change_needs=basket_changes.change_needs,
     change_pools=basket_changes.change_pools,
     change_wanted=basket_changes.change_wanted,

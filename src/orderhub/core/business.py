@@ -9,7 +9,7 @@ from typing import Any
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Rejected
-from orderhub.core.values import Order
+from orderhub.core.values import Order, OrderDoc
 
 Needs = Iterable[RecordKey | OrderNeed]
 # A record's name: kind, by, value.
@@ -30,6 +30,10 @@ def _holds_nothing(_command: PlaceOrder) -> Iterable[HeldName]:
 
 def _one_order(_command: PlaceOrder, _known: Known) -> Wanted:
     return Wanted(orders=1)
+
+
+def _never(_doc: OrderDoc) -> bool:
+    return False
 
 
 def _no_change_needs(_command: ChangeOrder, _order: Order, _known: Known) -> Needs:
@@ -60,6 +64,7 @@ class Business:
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
                  command, the order before and after, facts and ids; answers the Accepted with them added,
                  or a Rejected
+    from_balance whether the total of one of its orders is drawn from a balance, by the order's document
     change_*     as above, for the records, pools and ids that `on_change` uses
     """
 
@@ -75,6 +80,7 @@ class Business:
     on_change: (
         Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None
     ) = None
+    from_balance: Callable[[OrderDoc], bool] = _never
     change_needs: Callable[[ChangeOrder, Order, Known], Needs] = _no_change_needs
     change_pools: Callable[[ChangeOrder, Order, Known], Iterable[PoolNeed]] = _no_change_pools
     change_wanted: Callable[[ChangeOrder, Order, Known], Wanted] = _no_change_wants

@@ -13,6 +13,7 @@ from orderhub.core import (
     changes,
     charge_changes,
     charges,
+    marks,
     numbering,
     parcels,
     parts,
@@ -45,7 +46,7 @@ from orderhub.core.known import (
     Wanted,
 )
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import MICROSECONDS, Order, Settings
+from orderhub.core.values import MICROSECONDS, Order, OrderDoc, Settings
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -83,7 +84,12 @@ _MOST_LAPS = 4_096
 
 def business_of(order: Order) -> Business | None:
     """The rules that an order was placed under."""
-    return _BY_NAME.get(order.doc.business.get("terms", ""))
+    return business_by_doc(order.doc)
+
+
+def business_by_doc(doc: OrderDoc) -> Business | None:
+    """The rules that an order with this document was placed under."""
+    return _BY_NAME.get(doc.business.get("terms", ""))
 
 
 def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
@@ -225,9 +231,7 @@ def _place(command: PlaceOrder, known: Known, ids: NewIds) -> Decision:
         decision = _renumbered(decision, known)
     if BUSINESSES[type(command.terms)].is_paid:
         decision = _closed_unpaid(decision, known)
-    if command.natural_key:
-        decision = msgspec.structs.replace(decision, natural_keys=(command.natural_key,))
-    return decision
+    return marks.marked(decision, command.natural_key)
 
 
 def _closed_unpaid(accepted: Accepted, known: Known) -> Accepted:
@@ -284,9 +288,9 @@ def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
         return decision
     before = known.orders(command.origin.tenant_id, command.name)
     business = business_of(before[0])
-    if business is None or business.on_change is None:
-        return decision
-    return business.on_change(command, before[0], decision, known, ids)
+    if business is not None and business.on_change is not None:
+        decision = business.on_change(command, before[0], decision, known, ids)
+    return decision if isinstance(decision, Rejected) else marks.marked(decision)
 
 
 def already_exists(natural_key: str) -> Rejected:

@@ -422,4 +422,5 @@ BUSINESS = Business(
     wanted=wanted,
     records=RECORDS,
     on_change=on_change,
+    from_balance=lambda _doc: True,
 )

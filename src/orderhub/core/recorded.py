@@ -151,6 +151,7 @@ def _changed_lines(
             cancelled=line.cancelled if change.cancelled is None else change.cancelled,
             shipped=line.shipped,
             refunded=line.refunded,
+            counted=line.counted,
         )
     return result
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
-from orderhub.core.values import Order
+from orderhub.core.values import Order, OrderDoc
 
 EMAIL, PHONE, SKU = "email", "phone", "sku"
 # The newest entries win no place: an order keeps the first so many.
@@ -77,7 +78,11 @@ def is_whole(kind: str, term: str) -> bool:
 
 def terms_of(order: Order) -> list[tuple[str, str]]:
     """What the order is found by, as (kind, term) pairs, without repeats, at most `MAX_TERMS`."""
-    doc = order.doc
+    return terms_in(order.doc, (line.sku for line in order.lines))
+
+
+def terms_in(doc: OrderDoc, skus: Iterable[str]) -> list[tuple[str, str]]:
+    """As `terms_of`, from an order's document and the SKUs of its lines."""
     contact, ship_to = doc.contact, doc.ship_to
     found: dict[tuple[str, str], None] = {}
     for party in (contact, ship_to):
@@ -88,9 +93,9 @@ def terms_of(order: Order) -> list[tuple[str, str]]:
                 digits = phone_term(party.phone)
                 if digits:
                     found[(PHONE, digits)] = None
-    for line in order.lines:
-        if line.sku:
-            found[(SKU, sku_term(line.sku))] = None
+    for sku in skus:
+        if sku:
+            found[(SKU, sku_term(sku))] = None
             if len(found) >= MAX_TERMS:
                 return list(found)
     texts: list[str] = []

@@ -167,6 +167,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
     shipped: int = 0  # units
     refunded: int = 0  # units
+    counted: int = 0  # units that were drawn from pools for it: see core/marks.py
     data: dict[str, Any] = {}  # what the business or the vendor adds: option, warehouse, sku values
 
 
@@ -258,6 +259,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     bill: str = ""  # uid of the bill it was put on
     placed_by: str  # credential id
     reference: str = ""
+    natural_key: str = ""  # the vendor's own uniqueness rule, as it was taken for this order
     status: Status
     vendor_status: str = ""
     version: int = 1
@@ -272,6 +274,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int  # the tenant's time
     recorded_at: int  # wall time
     service_at: int = 0  # when it is consumed or departs, 0 = not said
+    due_at: int = 0  # when it moves on by itself, by its timer; the tenant's time, 0 = never
     doc: OrderDoc = OrderDoc()
     lines: tuple[Line, ...] = ()
 

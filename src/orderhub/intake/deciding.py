@@ -260,7 +260,9 @@ class BatchRun:
             self._used_keys[key] = accepted.order.uid
         if waiting.claim is not None:
             claim = waiting.claim
-            self._kept[claim.name] = binding(claim.fingerprint, worded, self._wall_us)
+            self._kept[claim.name] = binding(
+                claim.fingerprint, worded, self._wall_us, accepted
+            )
 
     # --- ids
 
@@ -363,14 +365,18 @@ def _repeat(waiting: Waiting, stored: StoredClaim) -> Outcome:
     return Outcome(kind="replayed", answer=again(stored))
 
 
-def binding(fingerprint: str, worded: Worded, wall_us: int) -> StoredClaim:
+def binding(
+    fingerprint: str, worded: Worded, wall_us: int, accepted: Accepted | None = None
+) -> StoredClaim:
     """What a key is bound to once its call was accepted."""
+    orders = () if accepted is None else accepted.placed or accepted.changed
     return StoredClaim(
         fingerprint,
         worded.status,
         msgspec.json.encode((*worded.headers, ("Content-Type", worded.media_type))).decode(),
         worded.body.decode(),
         wall_us,
+        orders[0].uid if orders else "",
     )
 
 

@@ -43,6 +43,7 @@ class StoredClaim(msgspec.Struct, frozen=True):
     headers: str
     body: str
     created_at: int = 0
+    order_uid: str = ""  # of the first order that was placed or changed
 
 
 # What was in the way of a batch is in the way of some of its commands: its parts wait no longer than this.
@@ -249,6 +250,7 @@ class Batch:
                         "headers": stored.headers,
                         "body": stored.body,
                         "created_at": stored.created_at,
+                        "order_uid": stored.order_uid,
                     }
                     for name, stored in sorted(kept.items())
                 ],

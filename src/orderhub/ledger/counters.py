@@ -3,15 +3,22 @@
 On PostgreSQL a block is reserved by a statement that commits by itself, since a counter row locked until
 the order's commit would make two processes take turns. On SQLite there is one writer and one write
 lock, so it is reserved in the batch's transaction, and forgotten when that is rolled back.
+
+A counter that was set back, or that ids given by hand have overtaken, is stepped over: a block begins
+beyond the greatest id there is. Ids of moves have no index of their own to look that up in, so there it is
+done once an id has turned out to be taken.
 """
 
 from __future__ import annotations
 
 from collections import deque
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
 
 from orderhub.ledger.bulk import is_postgres
 
@@ -22,6 +29,7 @@ _LARGEST_BLOCK = 8_192
 ORDERS, MOVES = "order", "move"
 _MOVES_AHEAD = 1_024
 _MOVES_BLOCK = 4_096
+_RECORDS = "record:"  # of each kind, beginning so
 
 
 class Counters:
@@ -32,6 +40,7 @@ class Counters:
         self._free: dict[tuple[int, str], deque[int]] = {}
         self._block: dict[tuple[int, str], int] = {}
         self._batch: Connection | None = None
+        self._are_moves_taken = False  # an id of a move was: see where the greatest is
 
     @contextmanager
     def within(self, connection: Connection) -> Iterator[None]:
@@ -39,8 +48,9 @@ class Counters:
         self._batch = None if is_postgres(connection) else connection
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             self._free.clear()
+            self._are_moves_taken = self._are_moves_taken or _is_move_taken(error)
             raise
         finally:
             self._batch = None
@@ -64,29 +74,65 @@ class Counters:
         blocks = {name: (first, size)}
         if name == ORDERS and len(self._free.get((tenant_id, MOVES), ())) < _MOVES_AHEAD:
             blocks[MOVES] = (1, _MOVES_BLOCK)
+        is_seeking = MOVES in blocks and self._are_moves_taken
         if self._batch is not None:
-            self._reserve_on(self._batch, tenant_id, blocks)
+            self._reserve_on(self._batch, tenant_id, blocks, is_seeking)
             return
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            self._reserve_on(connection, tenant_id, blocks)
+            self._reserve_on(connection, tenant_id, blocks, is_seeking)
 
     def _reserve_on(
-        self, connection: Connection, tenant_id: int, blocks: dict[str, tuple[int, int]]
+        self,
+        connection: Connection,
+        tenant_id: int,
+        blocks: dict[str, tuple[int, int]],
+        is_seeking: bool,
     ) -> None:
-        mark = "%s" if is_postgres(connection) else "?"
-        given = ", ".join(
-            [f"(CAST({mark} AS BIGINT), {mark}, CAST({mark} AS BIGINT))"] * len(blocks)
-        )
-        sizes = f"WHEN {mark} THEN CAST({mark} AS BIGINT) " * len(blocks)
-        rows = [(tenant_id, name, first + size) for name, (first, size) in sorted(blocks.items())]
-        cases = [(name, size) for name, (_, size) in blocks.items()]
+        postgres = is_postgres(connection)
+        mark, later = ("%s", "greatest") if postgres else ("?", "max")
+        given: list[Any] = []
+        steps: list[Any] = []
+        inserts, cases = [], []
+        for name, (first, size) in sorted(blocks.items()):
+            beyond, named = _beyond(tenant_id, name, mark, is_seeking=is_seeking)
+            inserts.append(f"({mark}, {mark}, {later}({_BIG.format(mark)}, {beyond}) + {size})")
+            given += (tenant_id, name, first, *named)
+            cases.append(f"WHEN {mark} THEN {later}(counter.next, {beyond}) + {size}")
+            steps += (name, *named)
         sql = (
-            f"INSERT INTO counter (tenant_id, name, next) VALUES {given} "
-            f"ON CONFLICT (tenant_id, name) DO UPDATE "
-            f"SET next = counter.next + CASE counter.name {sizes}END RETURNING name, next"
+            f"INSERT INTO counter (tenant_id, name, next) VALUES {', '.join(inserts)} "
+            f"ON CONFLICT (tenant_id, name) DO UPDATE SET next = CASE counter.name {' '.join(cases)} "
+            "END RETURNING name, next"
         )
-        parameters = tuple(value for row in (*rows, *cases) for value in row)
-        for name, following in connection.exec_driver_sql(sql, parameters):
+        for name, following in connection.exec_driver_sql(sql, (*given, *steps)):
             free = self._free.setdefault((tenant_id, name), deque())
             free.extend(range(following - blocks[name][1], following))
+        if is_seeking:
+            self._are_moves_taken = False
+
+
+_BIG = "CAST({} AS BIGINT)"
+
+
+def _beyond(tenant_id: int, name: str, mark: str, *, is_seeking: bool) -> tuple[str, list[Any]]:
+    """The first id of a counter that is free for certain, as SQL with its parameters."""
+    greatest = "(SELECT coalesce(max(id), 0) + 1 FROM {} WHERE tenant_id = {})"
+    if name == ORDERS:
+        return greatest.format("orders", mark), [tenant_id]
+    if name.startswith(_RECORDS):
+        kind = name.removeprefix(_RECORDS)
+        return greatest.format("record", f"{mark} AND kind = {mark}"), [tenant_id, kind]
+    if name == MOVES and is_seeking:
+        return greatest.format("pool_move", mark), [tenant_id]
+    return "1", []
+
+
+def _is_move_taken(error: BaseException) -> bool:
+    """Whether a move could not be written because its id was given before."""
+    if not isinstance(error, IntegrityError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return "failed: pool_move." in str(error.orig)
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "table_name", None) == "pool_move"

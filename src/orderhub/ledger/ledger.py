@@ -258,16 +258,23 @@ class Ledger:
             )
 
     def drop_timer(self, timer: Timer) -> None:
-        """A timer whose order can no longer take its action."""
-        table = tables.timer
+        """A timer whose order can no longer take its action: the order waits for it no more."""
+        table, orders = tables.timer, tables.orders
         with self._write.begin() as connection:
-            connection.execute(
+            gone = connection.execute(
                 delete(table).where(
                     table.c.tenant_id == timer.tenant_id,
                     table.c.kind == timer.kind,
                     table.c.order_id == timer.order_id,
+                    table.c.due_at == timer.due_at,
                 )
             )
+            if gone.rowcount:
+                connection.execute(
+                    update(orders)
+                    .where(orders.c.tenant_id == timer.tenant_id, orders.c.id == timer.order_id)
+                    .values(due_at=0)
+                )
 
     def keep_answer(self, name: ClaimName, stored: StoredClaim, older_than_us: int) -> None:
         """Keep an answer that is asked for by its name; those of the same scope that are older go."""

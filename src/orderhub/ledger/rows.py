@@ -51,6 +51,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "bill": order.bill,
         "placed_by": order.placed_by,
         "reference": order.reference,
+        "natural_key": order.natural_key,
         "status": order.status.value,
         "vendor_status": order.vendor_status,
         "version": order.version,
@@ -65,6 +66,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "updated_at": order.updated_at,
         "recorded_at": order.recorded_at,
         "service_at": order.service_at,
+        "due_at": order.due_at,
         "doc": json_text(order.doc),
     }
 
@@ -86,6 +88,7 @@ def changed_order_row(order: Order) -> dict[str, Any]:
         "refunded": to_micros(order.refunded),
         "updated_at": order.updated_at,
         "service_at": order.service_at,
+        "due_at": order.due_at,
         "doc": json_text(order.doc),
     }
 
@@ -112,6 +115,7 @@ def line_row(order: Order, line: Line) -> dict[str, Any]:
         "cancelled": line.cancelled,
         "shipped": line.shipped,
         "refunded": line.refunded,
+        "counted": line.counted,
         "taxes": json_text(line.taxes) if line.taxes else "",
         "data": json_text(line.data) if line.data else "",
     }
@@ -195,6 +199,7 @@ def to_order(row: Any, lines: Iterable[Line]) -> Order:
         bill=row.bill,
         placed_by=row.placed_by,
         reference=row.reference,
+        natural_key=row.natural_key,
         status=Status(row.status),
         vendor_status=row.vendor_status,
         version=row.version,
@@ -209,6 +214,7 @@ def to_order(row: Any, lines: Iterable[Line]) -> Order:
         updated_at=row.updated_at,
         recorded_at=row.recorded_at,
         service_at=row.service_at,
+        due_at=row.due_at,
         doc=_DOC(row.doc),
         lines=tuple(lines),
     )
@@ -231,6 +237,7 @@ def to_line(row: Any) -> Line:
         cancelled=bool(row.cancelled),
         shipped=row.shipped,
         refunded=row.refunded,
+        counted=row.counted,
         taxes=_TAXES(row.taxes) if row.taxes else (),
         data=_ANY(row.data) if row.data else {},
     )

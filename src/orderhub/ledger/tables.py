@@ -131,6 +131,7 @@ orders = Table(
     _text("bill"),
     _text("placed_by"),
     _text("reference"),
+    _text("natural_key"),
     _text("status"),
     _text("vendor_status"),
     _number("version"),
@@ -145,6 +146,7 @@ orders = Table(
     _number("updated_at"),
     _number("recorded_at"),
     _number("service_at"),
+    _number("due_at"),
     _text("doc"),
     Index("orders_by_uid", "tenant_id", "uid", unique=True),
     # Lists in which a group counts as one pass its members over: seen in the index, not in the row.
@@ -237,6 +239,7 @@ order_line = Table(
     Column("cancelled", Boolean, nullable=False),
     _number("shipped"),
     _number("refunded"),
+    _number("counted"),
     _text("taxes"),
     _text("data"),
     sqlite_with_rowid=False,
@@ -287,6 +290,7 @@ claim = Table(
     Column("status", Integer, nullable=False, server_default=text("0")),
     _text("headers"),
     _text("body"),
+    _text("order_uid"),  # the first order that the call placed or changed, empty = none
     _number("created_at"),
     Index("claim_by_age", "created_at"),
     sqlite_with_rowid=False,
