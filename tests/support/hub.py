@@ -18,6 +18,7 @@ from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
 from orderhub.dialects.finding import find_dialects
+from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
@@ -174,5 +175,7 @@ async def running_hub(
     try:
         async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
             yield HubUnderTest(hub, client)
+        # Whatever a test did through the doors: every law of the ledger holds of what it left.
+        assert [str(breach) for breach in check_ledger(hub.ledger.engine).breaches] == []
     finally:
         await hub.stop()

@@ -62,24 +62,32 @@ def demo(
 
 
 @app.command()
-def check(database: Database = None) -> None:
+def check(
+    database: Database = None,
+    repair: Annotated[bool, typer.Option(help="Mend what the rest determines.")] = False,
+) -> None:
     """Verify the laws of the ledger without changing it: exit status 1 when one is broken."""
-    from orderhub.ledger.check import check_ledger
-    from orderhub.ledger.database import check_version, open_engine
+    from orderhub.ledger.check import check_ledger, repair_ledger
+    from orderhub.ledger.database import ServeLock, check_version, open_engine
     from orderhub.ledger.files import refuse_missing
     from orderhub.settings import ProgramSettings
 
     with one_sentence():
         settings = ProgramSettings.from_environment(database=database)
         refuse_missing(settings.database)
+        lock = ServeLock(settings.database)
         engine = open_engine(settings.database)
         try:
             check_version(engine)
-            report = check_ledger(engine)
+            if repair:
+                lock.take("orderhub check --repair")  # nobody writes beside it
+            report = repair_ledger(engine, typer.echo) if repair else check_ledger(engine)
         finally:
             engine.dispose()
+            lock.release()
     for breach in report.breaches:
         typer.echo(str(breach))
+    typer.echo(report.newest_order())
     typer.echo(report.summary())
-    if report.breaches:
+    if report.total:
         sys.exit(1)

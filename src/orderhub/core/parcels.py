@@ -422,5 +422,6 @@ BUSINESS = Business(
     wanted=wanted,
     records=RECORDS,
     on_change=on_change,
+    timer="auto_pay",
     from_balance=lambda _doc: True,
 )

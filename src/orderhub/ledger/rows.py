@@ -28,6 +28,7 @@ from orderhub.core.values import (
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 _DOC = msgspec.json.Decoder(OrderDoc, float_hook=Decimal).decode
 _TAXES = msgspec.json.Decoder(tuple[TaxPart, ...]).decode
+_EVENT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 _ANY = msgspec.json.Decoder(float_hook=Decimal).decode
 _KEYS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 _CREDENTIAL = msgspec.json.Decoder(Credential, float_hook=Decimal).decode
@@ -260,8 +261,17 @@ def to_event(row: Any) -> Event:
 
 def event_data(text: str) -> dict[str, Any]:
     """What one event changed."""
-    data: dict[str, Any] = _ANY(text)
-    return data
+    return _EVENT(text)
+
+
+def order_doc(text: str) -> OrderDoc:
+    """What an order carries beside its columns."""
+    return _DOC(text)
+
+
+def tax_parts(text: str) -> tuple[TaxPart, ...]:
+    """The taxes on one line."""
+    return _TAXES(text) if text else ()
 
 
 def to_pool(row: Any) -> Pool:

@@ -1,0 +1,112 @@
+"""What orders hold of pools: no more, no less and of nothing else than their lines and amounts say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from orderhub.core.decide import business_by_doc
+from orderhub.core.values import LineKind, OrderDoc
+from orderhub.ledger.checking.laws import Law
+from orderhub.ledger.checking.standing import Standing
+
+_SIGNS = {"draw": 1, "return": -1}
+Found = Iterator[tuple[Law, str]]
+
+
+class _Units:
+    """Of one line, by kind of pool: the units drawn, those still held, and the subjects they are of."""
+
+    def __init__(self) -> None:
+        self.drawn: dict[str, int] = {}
+        self.held: dict[str, int] = {}
+        self.subjects: set[str] = set()
+
+    def add(self, move: Any) -> None:
+        sign = _SIGNS.get(move.kind, 0)
+        kind = move.pool_kind
+        self.held[kind] = self.held.get(kind, 0) + sign * move.units
+        if sign > 0:
+            self.drawn[kind] = self.drawn.get(kind, 0) + move.units
+            self.subjects.add(move.subject)
+
+
+def breaches(standing: Standing) -> Found:
+    by_line: dict[int, _Units] = {}
+    held: dict[tuple[Any, ...], int] = {}
+    for move in standing.moves:
+        if move.kind in _SIGNS:
+            by_line.setdefault(move.line_no, _Units()).add(move)
+            name = (move.pool_kind, move.subject, move.place, move.line_no)
+            held[name] = held.get(name, 0) + _SIGNS[move.kind] * move.units
+    for (kind, subject, place, _), units in held.items():
+        if units < 0:
+            yield Law.RETURNS, f"{kind} {subject} {place}: {units}"
+    rest = sum(held.values())
+    if standing.has_ended and rest:
+        yield Law.ENDED, f"still holds {rest}"
+    whole = by_line.pop(0, None) or _Units()
+    yield from _balance(standing, whole)
+    coupons = whole.drawn.get("coupon", 0)
+    for line in standing.lines:
+        units = by_line.pop(line.line_no, None)
+        if line.kind == LineKind.DISCOUNT and coupons:
+            units, coupons, whole = whole, 0, _Units()
+            units.drawn.pop("balance", None)
+            units.held.pop("balance", None)
+        if units is not None or line.counted:
+            yield from _line(standing, line, units or _Units())
+    for number in by_line:
+        yield Law.DRAWN, f"line {number} draws and is not there"
+    if coupons:
+        yield Law.DRAWN, "a coupon is redeemed and there is no discount"
+
+
+def _line(standing: Standing, line: Any, units: _Units) -> Found:
+    number = f"line {line.line_no}"
+    drawn = sum(units.drawn.values())
+    if drawn != line.counted:
+        yield Law.DRAWN, f"{number}: counted {line.counted}, drawn {drawn}"
+    stock = units.drawn.get("stock", line.quantity)
+    seats = units.drawn.get("seats", 0)
+    if stock != line.quantity or (seats and seats % max(1, line.quantity)):
+        yield Law.DRAWN, f"{number}: quantity {line.quantity}, drawn {drawn}"
+    strange = units.subjects - _subjects(standing.doc, line)
+    if strange:
+        yield Law.DRAWN, f"{number} draws on {', '.join(sorted(strange))}"
+    left = 0 if standing.has_ended or line.cancelled else line.quantity - line.refunded
+    for kind, each in units.drawn.items():
+        held = units.held[kind]
+        if not _may_hold(each, held, left, line.quantity):
+            yield Law.HELD, f"{number}: {left} of {line.quantity} stand, holds {held} {kind}"
+
+
+def _may_hold(drawn: int, held: int, left: int, quantity: int) -> bool:
+    """Whether `held` is what is left of `drawn`. Rooms that several share go back with the last of them."""
+    if left in (0, quantity):
+        return held == (drawn if left else 0)
+    if quantity > 0 and drawn % quantity == 0:
+        return held == drawn // quantity * left
+    return 0 <= held <= drawn
+
+
+def _subjects(doc: OrderDoc, line: Any) -> set[str]:
+    if line.kind == LineKind.DISCOUNT:
+        business = doc.business
+        return {
+            f"coupon:{business.get('coupon_id', 0)}",
+            f"coupon_claim:{business.get('coupon_claim_id', 0)}",
+        }
+    return {f"product:{line.product_id}", f"variant:{line.variant_id}"}
+
+
+def _balance(standing: Standing, units: _Units) -> Found:
+    order = standing.order
+    business = business_by_doc(standing.doc)
+    is_paid_so = business is not None and business.from_balance(standing.doc)
+    wanted = order.total if is_paid_so else 0
+    drawn, held = units.drawn.get("balance", 0), units.held.get("balance", 0)
+    if drawn != wanted:
+        yield Law.BALANCE, f"total {wanted}, drawn {drawn}"
+    elif not standing.has_ended and held != max(0, wanted - order.refunded):
+        yield Law.BALANCE, f"total {wanted}, refunded {order.refunded}, holds {held}"

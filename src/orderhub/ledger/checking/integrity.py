@@ -1,0 +1,57 @@
+"""Whether the database itself is whole: its pages and indexes, its tables and their columns."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from orderhub.ledger.database import DatabaseRefused
+from orderhub.ledger.tables import metadata
+
+_INDEXES = """
+    SELECT i.indexrelid::regclass::text, i.indexrelid FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+    WHERE t.relnamespace = current_schema()::regnamespace AND t.relname = ANY(:tables)
+"""
+
+
+def refuse_unsound(connection: Connection) -> None:
+    """Raises DatabaseRefused with one sentence when the database is damaged or of another shape."""
+    if connection.dialect.name == "postgresql":
+        _check_indexes(connection)
+    else:
+        found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one())
+        if found != "ok":
+            raise DatabaseRefused(f"The database is damaged: {found.partition(chr(10))[0]}.")
+    _refuse_other_shape(connection)
+
+
+def _check_indexes(connection: Connection) -> None:
+    """With amcheck, where it is installed; without it the laws still read every row of every table."""
+    installed = "SELECT has_function_privilege(p.oid, 'execute') FROM pg_proc p WHERE p.proname = 'bt_index_check'"
+    if not connection.execute(text(installed)).scalar():
+        return
+    names = [table.name for table in metadata.sorted_tables]
+    for name, oid in connection.execute(text(_INDEXES), {"tables": names}).all():
+        try:
+            connection.execute(text("SELECT bt_index_check(CAST(:index AS oid))"), {"index": oid})
+        except SQLAlchemyError as error:
+            raise DatabaseRefused(f"The index {name} is damaged: {reason(error)}.") from error
+
+
+def _refuse_other_shape(connection: Connection) -> None:
+    found = inspect(connection)
+    tables = set(found.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in tables:
+            raise DatabaseRefused(f"The database lacks the table {table.name}: restore a backup.")
+        stands = {column["name"] for column in found.get_columns(table.name)}
+        indexes = {index["name"] for index in found.get_indexes(table.name)}
+        lacks = [f"column {each.name}" for each in table.columns if each.name not in stands]
+        lacks += [f"index {each.name}" for each in table.indexes if each.name not in indexes]
+        if lacks:
+            raise DatabaseRefused(f"The table {table.name} lacks the {lacks[0]}: restore a backup.")
+
+
+def reason(error: Exception) -> str:
+    """The first line of what a database says."""
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]

@@ -1,0 +1,73 @@
+"""The laws of single orders, each looked at with everything that is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from orderhub.core.decide import business_by_doc
+from orderhub.core.search import terms_in
+from orderhub.core.values import Status
+from orderhub.ledger.checking import history, holdings, lines
+from orderhub.ledger.checking.laws import Law
+from orderhub.ledger.checking.report import Breach, Report
+from orderhub.ledger.checking.standing import UNREADABLE, Standing, walk, words
+
+Found = Iterator[tuple[Law, str]]
+
+
+def check(connection: Connection, report: Report) -> None:
+    for standing in walk(connection, report):
+        try:
+            for law, detail in _broken(standing):
+                report.add(_breach(standing, law, detail))
+        except UNREADABLE as error:
+            report.add(_breach(standing, Law.READABLE, words(error)))
+
+
+def _breach(standing: Standing, law: Law, detail: str) -> Breach:
+    order = standing.order
+    return Breach(law, order.tenant_id, f"order {order.uid}", detail)
+
+
+def _broken(standing: Standing) -> Found:
+    yield from history.breaches(standing)
+    yield from lines.breaches(standing)
+    yield from holdings.breaches(standing)
+    yield from _finding(standing)
+    order = standing.order
+    if order.natural_key and order.key_holder != order.uid:
+        yield Law.ORDER_HAS_KEY, f"key {order.natural_key} names {order.key_holder or 'nobody'}"
+    if order.due_at and (order.timer is None or order.timer != timer_kind(standing)):
+        yield Law.ORDER_HAS_TIMER, f"due at {order.due_at}, {order.timer or 'no timer'}"
+
+
+def timer_kind(standing: Standing) -> str:
+    """The timer that an order in its state may wait for; empty = none."""
+    if standing.order.status == Status.SHIPPED:
+        return "auto_finish"
+    business = business_by_doc(standing.doc)
+    return business.timer if business and standing.order.status == Status.PENDING else ""
+
+
+def _finding(standing: Standing) -> Found:
+    wanted, stands = terms(standing), standing.terms
+    if wanted != stands:
+        for term in sorted(wanted - stands):
+            yield Law.FOUND_BY_TERMS, f"not by {term}"
+        if not was_amended(standing):
+            for term in sorted(stands - wanted):
+                yield Law.TERM_IS_RIGHT, f"not {term}"
+
+
+def terms(standing: Standing) -> frozenset[str]:
+    """What the order must be found by, as its stored terms are read."""
+    at = standing.order.recorded_at
+    found = terms_in(standing.doc, (line.sku for line in standing.lines))
+    return frozenset(f"{at} {kind} {term}" for kind, term in found)
+
+
+def was_amended(standing: Standing) -> bool:
+    """What an order was found by before it was amended, it goes on to be found by."""
+    return any(event.kind == "amended" for event, _ in standing.events)

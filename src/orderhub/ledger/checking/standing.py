@@ -1,0 +1,123 @@
+"""Each order as it stands, with its lines, events, moves and terms: all pass by once, in order of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from orderhub.core.values import OrderDoc
+from orderhub.ledger import rows
+from orderhub.ledger.checking.laws import Law
+from orderhub.ledger.checking.report import Breach, Report
+from orderhub.ledger.checking.streams import Stream, rows_of
+
+_ORDERS = """
+    SELECT o.tenant_id, o.id, o.uid, o.door, o.number, o.group_number, o.owner, o.account, o.service,
+           o.bill, o.placed_by, o.reference, o.natural_key, o.status, o.vendor_status, o.version,
+           o.currency, o.net, o.tax, o.total, o.paid, o.refunded, o.recorded, o.occurred_at,
+           o.updated_at, o.recorded_at, o.due_at, o.doc, n.order_uid AS key_holder,
+           CASE WHEN o.due_at = 0 THEN NULL ELSE (
+               SELECT min(t.kind) FROM timer t
+               WHERE t.tenant_id = o.tenant_id AND t.order_id = o.id AND t.due_at = o.due_at
+                 AND t.kind IN ('auto_close', 'auto_pay', 'auto_finish')) END AS timer
+    FROM orders o LEFT JOIN natural_key n ON n.tenant_id = o.tenant_id AND n.key = o.natural_key
+    ORDER BY o.tenant_id, o.id"""
+_LINES = """
+    SELECT tenant_id, order_id, line_no, kind, product_id, variant_id, sku, quantity, unit_net,
+           unit_gross, net, tax, gross, cancelled, shipped, refunded, counted, taxes
+    FROM order_line ORDER BY tenant_id, order_id, line_no"""
+_EVENTS = """
+    SELECT tenant_id, order_id, version, kind, occurred_at, recorded_at, actor, data
+    FROM order_event ORDER BY tenant_id, order_id, version"""
+_MOVES = """
+    SELECT tenant_id, order_id, id, kind, pool_kind, subject, place, units, line_no
+    FROM pool_move WHERE order_id <> 0 ORDER BY tenant_id, order_id, id"""
+_TERM = "recorded_at || ' ' || kind || ' ' || term"
+_TERMS = """
+    SELECT tenant_id, order_id, {} AS terms FROM order_term
+    GROUP BY tenant_id, order_id ORDER BY tenant_id, order_id"""
+_TERMS_OF = {
+    "sqlite": _TERMS.format(f"json_group_array({_TERM})"),
+    "postgresql": _TERMS.format(f"CAST(json_agg({_TERM}) AS TEXT)"),
+}
+_TEXTS = msgspec.json.Decoder(list[str]).decode
+# What is wrong with a stored document, or with an amount that an event tells.
+UNREADABLE = (ArithmeticError, AttributeError, KeyError, LookupError, TypeError, ValueError)
+
+
+@dataclass(slots=True)
+class Standing:
+    """One order as it stands, with everything that is its own. `terms` are texts: time, kind, term."""
+
+    order: Any
+    doc: OrderDoc
+    lines: list[Any]
+    events: list[tuple[Any, dict[str, Any]]]  # each with its data
+    moves: list[Any]
+    terms: frozenset[str]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.order.status in ("cancelled", "refunded")
+
+
+def walk(connection: Connection, report: Report) -> Iterator[Standing]:
+    """Every order that can be read. What cannot be, and what belongs to no order, goes to the report."""
+    streams = {
+        Law.LINE_HAS_ORDER: Stream(rows_of(connection, _LINES)),
+        Law.EVENT_HAS_ORDER: Stream(rows_of(connection, _EVENTS)),
+        Law.MOVE_HAS_ORDER: Stream(rows_of(connection, _MOVES)),
+        Law.TERM_HAS_ORDER: Stream(rows_of(connection, _TERMS_OF[connection.dialect.name])),
+    }
+    orders = 0
+    for order in rows_of(connection, _ORDERS):
+        orders += 1
+        report.newest = max(report.newest, order.recorded_at)
+        key = (order.tenant_id, order.id)
+        found = []
+        for law, stream in streams.items():
+            strangers: list[Any] = []
+            found.append(stream.of(key, strangers))
+            for row in strangers:
+                report.add(_lonely(law, row))
+        try:
+            yield _standing(order, *found)
+        except UNREADABLE as error:
+            report.add(Breach(Law.READABLE, order.tenant_id, f"order {order.uid}", words(error)))
+    for law, stream in streams.items():
+        for row in stream.rest():
+            report.add(_lonely(law, row))
+    report.counts["orders"] = orders
+    report.counts["lines"] = streams[Law.LINE_HAS_ORDER].count
+    report.counts["events"] = streams[Law.EVENT_HAS_ORDER].count
+
+
+def _standing(
+    order: Any, lines: list[Any], events: list[Any], moves: list[Any], terms: list[Any]
+) -> Standing:
+    return Standing(
+        order,
+        rows.order_doc(order.doc),
+        lines,
+        [(event, rows.event_data(event.data)) for event in events],
+        moves,
+        frozenset(_TEXTS(terms[0].terms)) if terms else frozenset(),
+    )
+
+
+def _lonely(law: Law, row: Any) -> Breach:
+    detail = {
+        Law.LINE_HAS_ORDER: lambda: f"line {row.line_no}",
+        Law.EVENT_HAS_ORDER: lambda: f"event {row.version}",
+        Law.MOVE_HAS_ORDER: lambda: f"move {row.id}",
+        Law.TERM_HAS_ORDER: lambda: row.terms,
+    }[law]()
+    return Breach(law, row.tenant_id, f"order {row.order_id}", detail)
+
+
+def words(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
