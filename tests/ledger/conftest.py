@@ -1,5 +1,6 @@
 """A ledger with a small world in it, on either database."""
 
+from tests.support.demos import demo_file, demo_template
 from tests.support.worlds import (
     ledger,
     postgres_world,
@@ -11,6 +12,8 @@ from tests.support.worlds import (
 )
 
 __all__ = [
+    "demo_file",
+    "demo_template",
     "ledger",
     "postgres_world",
     "sqlite_world",

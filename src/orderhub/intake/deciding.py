@@ -260,9 +260,7 @@ class BatchRun:
             self._used_keys[key] = accepted.order.uid
         if waiting.claim is not None:
             claim = waiting.claim
-            self._kept[claim.name] = binding(
-                claim.fingerprint, worded, self._wall_us, accepted
-            )
+            self._kept[claim.name] = binding(claim.fingerprint, worded, self._wall_us, accepted)
 
     # --- ids
 

@@ -14,14 +14,14 @@ from orderhub.ledger.checking.integrity import reason, refuse_unsound
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.database import DatabaseRefused, writing
 
-__all__ = ["Breach", "Report", "check_ledger", "repair_ledger"]
+__all__ = ["Breach", "Report", "check_ledger", "checked", "repair_ledger"]
 
 
 def check_ledger(engine: Engine) -> Report:
     """Verify every law without changing anything. Raises DatabaseRefused when it cannot be done."""
     with _looking(engine) as connection:
         refuse_unsound(connection)
-        return _report(connection)
+        return checked(connection)
 
 
 def repair_ledger(engine: Engine, tell: Callable[[str], None]) -> Report:
@@ -32,11 +32,11 @@ def repair_ledger(engine: Engine, tell: Callable[[str], None]) -> Report:
     with _looking(writing(engine)) as connection, connection.begin():
         repair.keep_others_out(connection)
         refuse_unsound(connection)
-        found = _report(connection)
+        found = checked(connection)
         if found.total:
             for line in repair.mended(connection, found):
                 tell(line)
-            found = _report(connection)
+            found = checked(connection)
     return found
 
 
@@ -62,7 +62,8 @@ def _looking(engine: Engine) -> Iterator[Connection]:
         raise DatabaseRefused(f"The database cannot be checked: {reason(error)}.") from error
 
 
-def _report(connection: Connection) -> Report:
+def checked(connection: Connection) -> Report:
+    """What the laws say of the ledger as this transaction sees it."""
     report = Report()
     orders.check(connection, report)
     for name, table in (("pools", "pool"), ("moves", "pool_move")):

@@ -11,8 +11,8 @@ done once an id has turned out to be taken.
 
 from __future__ import annotations
 
-from collections import deque
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

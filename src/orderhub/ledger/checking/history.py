@@ -11,8 +11,9 @@ from orderhub.core.money import to_micros
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.standing import Standing
 
-_AMOUNTS = ("net", "tax", "total", "paid", "refunded")
-_TEXTS = ("status", "vendor_status", "currency", "account", *NAMES)
+_AMOUNTS = frozenset(("net", "tax", "total", "paid", "refunded"))
+_TEXTS = frozenset(("status", "vendor_status", "currency", "account", *NAMES))
+_UNTOLD = dict.fromkeys(NAMES, "")  # what a first event does not tell is empty
 _AT_FIRST: dict[str, Any] = {"paid": 0, "refunded": 0}  # until an event says otherwise
 Found = Iterator[tuple[Law, str]]
 
@@ -30,17 +31,18 @@ def _details(standing: Standing) -> Iterator[str]:
         if event.version != expected:
             yield f"event {expected} is missing"
             expected = event.version
-        if event.version == 1 and "number" in data:  # told by name: what is not told is empty
-            state.update(dict.fromkeys(NAMES, ""))
+        if event.version == 1 and "number" in data:
+            state.update(_UNTOLD)
         state.update(data)
     if order.version != expected:
         yield f"version {order.version}, {expected} events"
-    for name in _AMOUNTS:
-        if name in state and getattr(order, name) != to_micros(Decimal(state[name])):
-            yield f"{name} is {getattr(order, name)}, events say {to_micros(Decimal(state[name]))}"
-    for name in _TEXTS:
-        if name in state and getattr(order, name) != state[name]:
-            yield f"{name} is {getattr(order, name)}, events say {state[name]}"
+    for name, said in state.items():
+        if name in _AMOUNTS:
+            said = to_micros(Decimal(said))  # noqa: PLW2901 - the same, as it is kept
+        elif name not in _TEXTS:
+            continue
+        if getattr(order, name) != said:
+            yield f"{name} is {getattr(order, name)}, events say {said}"
     if state.get("lines", len(standing.lines)) != len(standing.lines):
         yield f"{len(standing.lines)} lines, events say {state['lines']}"
     if standing.events:

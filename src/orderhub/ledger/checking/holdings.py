@@ -23,34 +23,34 @@ class _Units:
         self.subjects: set[str] = set()
 
     def add(self, move: Any) -> None:
-        sign = _SIGNS.get(move.kind, 0)
         kind = move.pool_kind
-        self.held[kind] = self.held.get(kind, 0) + sign * move.units
-        if sign > 0:
+        if move.kind == "draw":
+            self.held[kind] = self.held.get(kind, 0) + move.units
             self.drawn[kind] = self.drawn.get(kind, 0) + move.units
             self.subjects.add(move.subject)
+        elif move.kind == "return":
+            self.held[kind] = self.held.get(kind, 0) - move.units
 
 
 def breaches(standing: Standing) -> Found:
     by_line: dict[int, _Units] = {}
-    held: dict[tuple[Any, ...], int] = {}
     for move in standing.moves:
-        if move.kind in _SIGNS:
-            by_line.setdefault(move.line_no, _Units()).add(move)
-            name = (move.pool_kind, move.subject, move.place, move.line_no)
-            held[name] = held.get(name, 0) + _SIGNS[move.kind] * move.units
-    for (kind, subject, place, _), units in held.items():
-        if units < 0:
-            yield Law.RETURNS, f"{kind} {subject} {place}: {units}"
-    rest = sum(held.values())
-    if standing.has_ended and rest:
-        yield Law.ENDED, f"still holds {rest}"
+        units = by_line.get(move.line_no)
+        if units is None:
+            units = by_line[move.line_no] = _Units()
+        units.add(move)
+    if any(move.kind == "return" for move in standing.moves):
+        yield from _returns(standing)
+    if standing.has_ended:
+        rest = sum(sum(units.held.values()) for units in by_line.values())
+        if rest:
+            yield Law.ENDED, f"still holds {rest}"
     whole = by_line.pop(0, None) or _Units()
     yield from _balance(standing, whole)
     coupons = whole.drawn.get("coupon", 0)
     for line in standing.lines:
         units = by_line.pop(line.line_no, None)
-        if line.kind == LineKind.DISCOUNT and coupons:
+        if coupons and line.kind == LineKind.DISCOUNT:
             units, coupons, whole = whole, 0, _Units()
             units.drawn.pop("balance", None)
             units.held.pop("balance", None)
@@ -60,6 +60,16 @@ def breaches(standing: Standing) -> Found:
         yield Law.DRAWN, f"line {number} draws and is not there"
     if coupons:
         yield Law.DRAWN, "a coupon is redeemed and there is no discount"
+
+
+def _returns(standing: Standing) -> Found:
+    held: dict[tuple[Any, ...], int] = {}
+    for move in standing.moves:
+        name = (move.pool_kind, move.subject, move.place, move.line_no)
+        held[name] = held.get(name, 0) + _SIGNS.get(move.kind, 0) * move.units
+    for (kind, subject, place, _), units in held.items():
+        if units < 0:
+            yield Law.RETURNS, f"{kind} {subject} {place}: {units}"
 
 
 def _line(standing: Standing, line: Any, units: _Units) -> Found:

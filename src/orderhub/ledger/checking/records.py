@@ -23,7 +23,9 @@ _NAMED = """
 Names = set[tuple[str, str]]
 
 
-def misnamed(connection: Connection) -> Iterator[tuple[tuple[int, str, int], Names, Names] | Breach]:
+def misnamed(
+    connection: Connection,
+) -> Iterator[tuple[tuple[int, str, int], Names, Names] | Breach]:
     """Records (tenant, kind, id) with the names they lack as keys, and the keys that are no name of theirs."""
     for record, found in groupby(rows_of(connection, _NAMED), key=itemgetter(0, 1, 2)):
         each = list(found)

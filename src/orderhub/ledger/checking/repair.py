@@ -101,7 +101,7 @@ def _pools(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         left = row.opening + row.adjusted - row.drawn + row.returned
         if row.tenant_id in tenants and left >= 0:
             _write(connection, tables.pool, [(*row[:8], left)])
-            name = " ".join((row.kind, row.subject, row.place)).rstrip()
+            name = f"{row.kind} {row.subject} {row.place}".rstrip()
             yield f"pool {name} of tenant {row.tenant_id}: available {row.available} -> {left}"
 
 

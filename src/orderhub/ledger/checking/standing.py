@@ -110,13 +110,15 @@ def _standing(
 
 
 def _lonely(law: Law, row: Any) -> Breach:
-    detail = {
-        Law.LINE_HAS_ORDER: lambda: f"line {row.line_no}",
-        Law.EVENT_HAS_ORDER: lambda: f"event {row.version}",
-        Law.MOVE_HAS_ORDER: lambda: f"move {row.id}",
-        Law.TERM_HAS_ORDER: lambda: row.terms,
-    }[law]()
-    return Breach(law, row.tenant_id, f"order {row.order_id}", detail)
+    """What is of an order that there is not."""
+    names = {
+        Law.LINE_HAS_ORDER: ("line", "line_no"),
+        Law.EVENT_HAS_ORDER: ("event", "version"),
+        Law.MOVE_HAS_ORDER: ("move", "id"),
+        Law.TERM_HAS_ORDER: ("terms", "terms"),
+    }
+    what, column = names[law]
+    return Breach(law, row.tenant_id, f"order {row.order_id}", f"{what} {getattr(row, column)}")
 
 
 def words(error: Exception) -> str:

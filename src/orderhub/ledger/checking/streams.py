@@ -17,7 +17,9 @@ _of_order = itemgetter(0, 1)
 
 def rows_of(connection: Connection, query: str) -> Iterator[Any]:
     """The rows of a query, some at a time."""
-    return iter(connection.execute(text(query), execution_options={"yield_per": _CHUNK}))
+    result = connection.execute(text(query), execution_options={"yield_per": _CHUNK})
+    for some in result.partitions():
+        yield from some
 
 
 class Stream:
