@@ -196,9 +196,9 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
         "a paid order waits to be closed",
         [
             f"{TIMER} SELECT tenant_id, 'auto_close', id, 1 FROM orders {of(PARTS, 'id')}",
-            order(PARTS, "due_at = 1"),
+            order(PARTS, "timers = '{\"auto_close\":1}'"),
         ],
-        Law.TIMER_HAS_ORDER,
+        Law.WAITS_IN_VAIN,
     ),
     ("search terms are gone", [f"DELETE FROM order_term {of(TOUR)}"], Law.FOUND_BY_TERMS),
     (

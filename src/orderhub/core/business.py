@@ -64,7 +64,6 @@ class Business:
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
                  command, the order before and after, facts and ids; answers the Accepted with them added,
                  or a Rejected
-    timer        the timer that a pending order may wait for, if it waits for one
     from_balance whether the total of one of its orders is drawn from a balance, by the order's document
     change_*     as above, for the records, pools and ids that `on_change` uses
     """
@@ -81,7 +80,6 @@ class Business:
     on_change: (
         Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None
     ) = None
-    timer: str = "auto_close"
     from_balance: Callable[[OrderDoc], bool] = _never
     change_needs: Callable[[ChangeOrder, Order, Known], Needs] = _no_change_needs
     change_pools: Callable[[ChangeOrder, Order, Known], Iterable[PoolNeed]] = _no_change_pools

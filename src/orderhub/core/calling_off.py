@@ -23,6 +23,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Line, LineKind, Move, Order, Status
 
 _OPEN = (Status.PENDING, Status.PAID)
+_TIMERS = ("auto_pay", "auto_close")  # what a parcel that was not sent may wait for
 
 
 def on_change(
@@ -89,7 +90,10 @@ def _in_part(
         said.append(part.event)
         moves += part.moves
         if part.order.status is not was.status:
-            done.append(Timer(tenant_id=was.tenant_id, kind="auto_pay", order_id=was.id, due_at=0))
+            done += [
+                Timer(tenant_id=was.tenant_id, kind=kind, order_id=was.id, due_at=0)
+                for kind in _TIMERS
+            ]
     return msgspec.structs.replace(
         accepted,
         changed=tuple(changed),

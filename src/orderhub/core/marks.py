@@ -19,12 +19,13 @@ NAMES = ("number", "reference", "owner", "account", "service", "bill", "group_nu
 
 def marked(accepted: Accepted, natural_key: str = "") -> Accepted:
     """The same decision. Each placed order knows the units its lines count, its natural key and what its
-    first event tells; each order knows when it moves on by itself.
+    first event tells; each order knows what timers it waits for.
     """
-    due = {(each.tenant_id, each.order_id): 0 for each in accepted.timers_done}
-    due |= {(each.tenant_id, each.order_id): each.due_at for each in accepted.timers}
+    timed = bool(accepted.timers or accepted.timers_done)
     if not accepted.placed:
-        return msgspec.structs.replace(accepted, changed=_timed(accepted.changed, due))
+        if not timed:
+            return accepted
+        return msgspec.structs.replace(accepted, changed=_timed(accepted.changed, accepted))
     placed = tuple(
         _counted(order, accepted, natural_key if index == 0 else "")
         for index, order in enumerate(accepted.placed)
@@ -32,8 +33,8 @@ def marked(accepted: Accepted, natural_key: str = "") -> Accepted:
     by_id = {order.id: order for order in placed}
     return msgspec.structs.replace(
         accepted,
-        placed=_timed(placed, due),
-        changed=_timed(accepted.changed, due),
+        placed=_timed(placed, accepted) if timed else placed,
+        changed=_timed(accepted.changed, accepted) if timed else accepted.changed,
         events=tuple(
             _told(event, by_id[event.order_id]) if event.order_id in by_id else event
             for event in accepted.events
@@ -42,16 +43,23 @@ def marked(accepted: Accepted, natural_key: str = "") -> Accepted:
     )
 
 
-def _timed(orders: tuple[Order, ...], due: dict[tuple[int, int], int]) -> tuple[Order, ...]:
-    """The orders with the time of the timer that each was given, 0 where its timers are done."""
-    if not due:
-        return orders
-    return tuple(
-        order
-        if (at := due.get((order.tenant_id, order.id), order.due_at)) == order.due_at
-        else msgspec.structs.replace(order, due_at=at)
-        for order in orders
-    )
+def _timed(orders: tuple[Order, ...], accepted: Accepted) -> tuple[Order, ...]:
+    """The orders with the timers that stand once some are done and some are set."""
+    return tuple(_waiting(order, accepted) for order in orders)
+
+
+def _waiting(order: Order, accepted: Accepted) -> Order:
+    name = (order.tenant_id, order.id)
+    timers = dict(order.timers)
+    for timer in accepted.timers_done:
+        if (timer.tenant_id, timer.order_id) == name:
+            timers.pop(timer.kind, None)
+    for timer in accepted.timers:
+        if (timer.tenant_id, timer.order_id) == name:
+            timers[timer.kind] = timer.due_at
+    if timers == order.timers:
+        return order
+    return msgspec.structs.replace(order, timers=dict(sorted(timers.items())))
 
 
 def _counted(order: Order, accepted: Accepted, natural_key: str) -> Order:

@@ -50,7 +50,17 @@ from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.splitting import Parcel, Place, Plan, Want, split
 from orderhub.core.stock import is_counted_now, stock_needs
-from orderhub.core.values import Address, Event, Line, LineKind, Move, Order, PoolKey, Settings
+from orderhub.core.values import (
+    Address,
+    Event,
+    Line,
+    LineKind,
+    Move,
+    Order,
+    OrderDoc,
+    PoolKey,
+    Settings,
+)
 
 _IOSS = re.compile(r"IM[0-9]{10}")
 # What a line keeps of its product, so that an order can be shown without looking anything up.
@@ -281,6 +291,8 @@ def _parcelled(
         warehouse, rate = rates[parcel.place]
         draft = _draft(settings, goods, parcel, warehouse, rate, group)
         draft.business["plan"] = "exact" if plan.exact else "greedy"
+        if not terms.prepaid:
+            draft.business["prepaid"] = False
         composed = compose(command, known, new_id, draft)
         if isinstance(composed, Rejected):
             return composed
@@ -390,6 +402,11 @@ def _draws(
         yield Move(key, "draw", to_micros(order.total), order.id)
 
 
+def is_prepaid(doc: OrderDoc) -> bool:
+    """Whether the order's total was drawn on the balance."""
+    return bool(doc.business.get("prepaid", True))
+
+
 def _destination(command: PlaceOrder, terms: Dropship) -> Rejected | None:
     address = command.ship_to or Address()
     if address.country in terms.denied:
@@ -422,6 +439,5 @@ BUSINESS = Business(
     wanted=wanted,
     records=RECORDS,
     on_change=on_change,
-    timer="auto_pay",
-    from_balance=lambda _doc: True,
+    from_balance=is_prepaid,
 )

@@ -274,7 +274,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int  # the tenant's time
     recorded_at: int  # wall time
     service_at: int = 0  # when it is consumed or departs, 0 = not said
-    due_at: int = 0  # when it moves on by itself, by its timer; the tenant's time, 0 = never
+    timers: dict[str, int] = {}  # kind -> when it moves on by itself; the tenant's time
     doc: OrderDoc = OrderDoc()
     lines: tuple[Line, ...] = ()
 

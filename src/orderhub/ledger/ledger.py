@@ -270,11 +270,12 @@ class Ledger:
                 )
             )
             if gone.rowcount:
-                connection.execute(
-                    update(orders)
-                    .where(orders.c.tenant_id == timer.tenant_id, orders.c.id == timer.order_id)
-                    .values(due_at=0)
-                )
+                of_order = (orders.c.tenant_id == timer.tenant_id, orders.c.id == timer.order_id)
+                waits = select(orders.c.timers).where(*of_order).with_for_update()
+                timers = rows.order_timers(connection.execute(waits).scalar_one())
+                timers.pop(timer.kind, None)
+                text = rows.json_text(timers) if timers else ""
+                connection.execute(update(orders).where(*of_order).values(timers=text))
 
     def keep_answer(self, name: ClaimName, stored: StoredClaim, older_than_us: int) -> None:
         """Keep an answer that is asked for by its name; those of the same scope that are older go."""

@@ -29,6 +29,7 @@ _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
 _DOC = msgspec.json.Decoder(OrderDoc, float_hook=Decimal).decode
 _TAXES = msgspec.json.Decoder(tuple[TaxPart, ...]).decode
 _EVENT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+_TIMERS = msgspec.json.Decoder(dict[str, int]).decode
 _ANY = msgspec.json.Decoder(float_hook=Decimal).decode
 _KEYS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 _CREDENTIAL = msgspec.json.Decoder(Credential, float_hook=Decimal).decode
@@ -67,7 +68,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "updated_at": order.updated_at,
         "recorded_at": order.recorded_at,
         "service_at": order.service_at,
-        "due_at": order.due_at,
+        "timers": json_text(order.timers) if order.timers else "",
         "doc": json_text(order.doc),
     }
 
@@ -89,7 +90,7 @@ def changed_order_row(order: Order) -> dict[str, Any]:
         "refunded": to_micros(order.refunded),
         "updated_at": order.updated_at,
         "service_at": order.service_at,
-        "due_at": order.due_at,
+        "timers": json_text(order.timers) if order.timers else "",
         "doc": json_text(order.doc),
     }
 
@@ -215,7 +216,7 @@ def to_order(row: Any, lines: Iterable[Line]) -> Order:
         updated_at=row.updated_at,
         recorded_at=row.recorded_at,
         service_at=row.service_at,
-        due_at=row.due_at,
+        timers=order_timers(row.timers),
         doc=_DOC(row.doc),
         lines=tuple(lines),
     )
@@ -267,6 +268,11 @@ def event_data(text: str) -> dict[str, Any]:
 def order_doc(text: str) -> OrderDoc:
     """What an order carries beside its columns."""
     return _DOC(text)
+
+
+def order_timers(text: str) -> dict[str, int]:
+    """What an order waits for: kind of timer -> when it is due."""
+    return _TIMERS(text) if text else {}
 
 
 def tax_parts(text: str) -> tuple[TaxPart, ...]:

@@ -146,7 +146,7 @@ orders = Table(
     _number("updated_at"),
     _number("recorded_at"),
     _number("service_at"),
-    _number("due_at"),
+    _text("timers"),
     _text("doc"),
     Index("orders_by_uid", "tenant_id", "uid", unique=True),
     # Lists in which a group counts as one pass its members over: seen in the index, not in the row.

@@ -41,6 +41,7 @@ class Law(StrEnum):
     # time
     TIMER_HAS_ORDER = "a timer has its order, which waits for it"
     ORDER_HAS_TIMER = "an order that waits for a timer has it"
+    WAITS_IN_VAIN = "an order waits only for what it can still become"
     # what is kept to find and to count
     TERM_HAS_ORDER = "a search term has its order"
     FOUND_BY_TERMS = "an order is found by its search terms"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from orderhub.core.decide import business_by_doc
 from orderhub.core.search import terms_in
 from orderhub.core.values import Status
 from orderhub.ledger.checking import history, holdings, lines
@@ -39,16 +38,17 @@ def _broken(standing: Standing) -> Found:
     order = standing.order
     if order.natural_key and order.key_holder != order.uid:
         yield Law.ORDER_HAS_KEY, f"key {order.natural_key} names {order.key_holder or 'nobody'}"
-    if order.due_at and (order.timer is None or order.timer != timer_kind(standing)):
-        yield Law.ORDER_HAS_TIMER, f"due at {order.due_at}, {order.timer or 'no timer'}"
+    if order.waits_for:
+        yield from _waiting(standing)
 
 
-def timer_kind(standing: Standing) -> str:
-    """The timer that an order in its state may wait for; empty = none."""
-    if standing.order.status == Status.SHIPPED:
-        return "auto_finish"
-    business = business_by_doc(standing.doc)
-    return business.timer if business and standing.order.status == Status.PENDING else ""
+def _waiting(standing: Standing) -> Found:
+    status, timers = standing.order.status, standing.timers
+    for kind, due_at in standing.waits_for.items():
+        if status != (Status.SHIPPED if kind == "auto_finish" else Status.PENDING):
+            yield Law.WAITS_IN_VAIN, f"{kind} of an order that is {status}"
+        if timers.get(kind) != due_at:
+            yield Law.ORDER_HAS_TIMER, f"no {kind} at {due_at}"
 
 
 def _finding(standing: Standing) -> Found:

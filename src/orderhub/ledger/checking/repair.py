@@ -185,17 +185,16 @@ def _timers(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         if row.tenant_id in tenants:
             bulk.delete(connection, tables.timer, [dict(row._mapping)])  # noqa: SLF001 - its API
             yield f"{row.kind} of order {row.order_id} of tenant {row.tenant_id}: nobody waits for it"
-    missing = []
-    for standing in walk(connection, Report()):
-        order, kind = standing.order, orders.timer_kind(standing)
-        if order.tenant_id in tenants and order.due_at and kind and order.timer != kind:
-            missing.append((order, kind))
-    for order, kind in missing:
-        if order.timer:
-            name = {"tenant_id": order.tenant_id, "kind": order.timer, "order_id": order.id}
-            bulk.delete(connection, tables.timer, [name])
-        _write(connection, tables.timer, [(order.tenant_id, kind, order.id, order.due_at, 0)])
-        yield f"order {order.uid} of tenant {order.tenant_id}: {kind} at {order.due_at}"
+    missing = [
+        (standing.order, kind, due_at)
+        for standing in walk(connection, Report())
+        if standing.order.waits_for and standing.order.tenant_id in tenants
+        for kind, due_at in standing.waits_for.items()
+        if standing.timers.get(kind) != due_at
+    ]
+    for order, kind, due_at in missing:
+        _write(connection, tables.timer, [(order.tenant_id, kind, order.id, due_at, 0)])
+        yield f"order {order.uid} of tenant {order.tenant_id}: {kind} at {due_at}"
 
 
 def _keys(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
@@ -245,7 +244,7 @@ _MENDS = (
     Mend((Law.TALLY, Law.GROUP), (Law.FOLD,), _tallies),
     Mend((Law.FOUND_BY_TERMS, Law.TERM_IS_RIGHT), (Law.READABLE,), _terms),
     Mend((Law.TERM_HAS_ORDER,), (), _lonely_terms),
-    Mend((Law.ORDER_HAS_TIMER, Law.TIMER_HAS_ORDER), (Law.FOLD, Law.READABLE), _timers),
+    Mend((Law.ORDER_HAS_TIMER, Law.TIMER_HAS_ORDER), (Law.WAITS_IN_VAIN, Law.READABLE), _timers),
     Mend((Law.ORDER_HAS_KEY, Law.KEY_HAS_ORDER), (), _keys),
     Mend((Law.RECORD_KEY, Law.RECORD_NAMES), (Law.READABLE,), _record_keys),
 )

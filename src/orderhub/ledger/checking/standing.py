@@ -19,11 +19,11 @@ _ORDERS = """
     SELECT o.tenant_id, o.id, o.uid, o.door, o.number, o.group_number, o.owner, o.account, o.service,
            o.bill, o.placed_by, o.reference, o.natural_key, o.status, o.vendor_status, o.version,
            o.currency, o.net, o.tax, o.total, o.paid, o.refunded, o.recorded, o.occurred_at,
-           o.updated_at, o.recorded_at, o.due_at, o.doc, n.order_uid AS key_holder,
-           CASE WHEN o.due_at = 0 THEN NULL ELSE (
-               SELECT min(t.kind) FROM timer t
-               WHERE t.tenant_id = o.tenant_id AND t.order_id = o.id AND t.due_at = o.due_at
-                 AND t.kind IN ('auto_close', 'auto_pay', 'auto_finish')) END AS timer
+           o.updated_at, o.recorded_at, o.doc, n.order_uid AS key_holder, o.timers AS waits_for,
+           CASE WHEN o.timers <> '' THEN (
+               SELECT {}(t.kind || ' ' || t.due_at, ',') FROM timer t
+               WHERE t.tenant_id = o.tenant_id AND t.order_id = o.id
+                 AND t.kind IN ('auto_close', 'auto_pay', 'auto_finish')) END AS stand
     FROM orders o LEFT JOIN natural_key n ON n.tenant_id = o.tenant_id AND n.key = o.natural_key
     ORDER BY o.tenant_id, o.id"""
 _LINES = """
@@ -40,6 +40,10 @@ _TERM = "recorded_at || ' ' || kind || ' ' || term"
 _TERMS = """
     SELECT tenant_id, order_id, {} AS terms FROM order_term
     GROUP BY tenant_id, order_id ORDER BY tenant_id, order_id"""
+_ORDERS_OF = {
+    "sqlite": _ORDERS.format("group_concat"),
+    "postgresql": _ORDERS.format("string_agg"),
+}
 _TERMS_OF = {
     "sqlite": _TERMS.format(f"json_group_array({_TERM})"),
     "postgresql": _TERMS.format(f"CAST(json_agg({_TERM}) AS TEXT)"),
@@ -64,6 +68,17 @@ class Standing:
     def has_ended(self) -> bool:
         return self.order.status in ("cancelled", "refunded")
 
+    @property
+    def waits_for(self) -> dict[str, int]:
+        """Kind of timer -> when it is due, as the order tells."""
+        return rows.order_timers(self.order.waits_for)
+
+    @property
+    def timers(self) -> dict[str, int]:
+        """The timers that stand, of an order that tells of any."""
+        found = (each.split(" ") for each in (self.order.stand or "").split(",") if each)
+        return {kind: int(due_at) for kind, due_at in found}
+
 
 def walk(connection: Connection, report: Report) -> Iterator[Standing]:
     """Every order that can be read. What cannot be, and what belongs to no order, goes to the report."""
@@ -74,7 +89,7 @@ def walk(connection: Connection, report: Report) -> Iterator[Standing]:
         Law.TERM_HAS_ORDER: Stream(rows_of(connection, _TERMS_OF[connection.dialect.name])),
     }
     orders = 0
-    for order in rows_of(connection, _ORDERS):
+    for order in rows_of(connection, _ORDERS_OF[connection.dialect.name]):
         orders += 1
         report.newest = max(report.newest, order.recorded_at)
         key = (order.tenant_id, order.id)

@@ -72,9 +72,8 @@ COUNTERS = """
 # Timers that nobody waits for.
 TIMERS = """
     FROM timer t LEFT JOIN orders o ON o.tenant_id = t.tenant_id AND o.id = t.order_id
-    WHERE o.id IS NULL OR o.due_at <> t.due_at OR NOT (
-        (t.kind = 'auto_finish' AND o.status = 'shipped')
-        OR (t.kind IN ('auto_close', 'auto_pay') AND o.status = 'pending'))"""
+    WHERE o.id IS NULL OR replace(o.timers, '}', ',') NOT LIKE
+        '%"' || t.kind || '":' || t.due_at || ',%'"""
 
 _POOL = "kind || ' ' || subject || ' ' || place"
 _MOVE = "m.pool_kind || ' ' || m.subject || ' ' || m.place"

@@ -29,11 +29,14 @@ _MARKS = (
     UPDATE orders SET natural_key = taken.key FROM natural_key AS taken
     WHERE orders.tenant_id = taken.tenant_id AND orders.uid = taken.order_uid
     """,
-    """
-    UPDATE orders SET due_at = timer.due_at FROM timer
-    WHERE orders.tenant_id = timer.tenant_id AND orders.id = timer.order_id
-    """,
 )
+_TIMERS = """
+    UPDATE orders SET timers = '{{' || waits.timers || '}}'
+    FROM (SELECT tenant_id, order_id, {joined}('"' || kind || '":' || due_at, ',') AS timers
+          FROM (SELECT * FROM timer ORDER BY tenant_id, order_id, kind) AS sorted
+          GROUP BY tenant_id, order_id) AS waits
+    WHERE orders.tenant_id = waits.tenant_id AND orders.id = waits.order_id
+    """
 
 
 def upgrade() -> None:
@@ -47,14 +50,16 @@ def upgrade() -> None:
     )
     op.add_column(
         "orders",
-        sa.Column("due_at", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("timers", sa.Text(), server_default=sa.text("''"), nullable=False),
     )
     op.add_column(
         "claim",
         sa.Column("order_uid", sa.Text(), server_default=sa.text("''"), nullable=False),
     )
-    for statement in _MARKS:
-        op.execute(statement)
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    joined = "string_agg" if is_postgres else "group_concat"
+    for statement in (*_MARKS, _TIMERS.format(joined=joined)):
+        op.get_bind().exec_driver_sql(statement)
 
 
 def downgrade() -> None:
