@@ -186,3 +186,27 @@ def test_on_postgresql_writers_wait_for_the_mending(postgres_url: str) -> None:
     result = check(postgres_url, "--repair")
     assert result.exit_code == 0, result.output
     assert "mended: tally test pending of * of tenant 1: 2 -> 1" in result.stdout
+
+
+# The PostgreSQL of the tests comes without amcheck: this stands in for its function, and finds one index bad.
+STAND_IN = """
+    CREATE SCHEMA checks;
+    CREATE FUNCTION checks.bt_index_check(index regclass) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+        IF index = 'orders_by_uid'::regclass THEN
+            RAISE EXCEPTION 'item order invariant violated for index "orders_by_uid"';
+        END IF;
+    END $$;
+"""
+
+
+@pytest.mark.postgres
+def test_on_postgresql_each_index_is_looked_at_where_amcheck_is_installed(
+    postgres_url: str,
+) -> None:
+    with world.open_world(postgres_url) as ledger:
+        world.place(ledger, world.basket())
+    assert check(postgres_url).exit_code == 0
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(STAND_IN)
+    said = one_sentence(check(postgres_url))
+    assert said.startswith("orderhub: The index orders_by_uid cannot be trusted: item order ")

@@ -8,6 +8,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from orderhub.ledger.database import DatabaseRefused
 from orderhub.ledger.tables import metadata
 
+_AMCHECK = """
+    SELECT n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.proname = 'bt_index_check' AND p.pronargs = 1 AND has_function_privilege(p.oid, 'execute')
+"""
 _INDEXES = """
     SELECT i.indexrelid::regclass::text, i.indexrelid FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
     WHERE t.relnamespace = current_schema()::regnamespace AND t.relname = ANY(:tables)
@@ -27,15 +31,18 @@ def refuse_unsound(connection: Connection) -> None:
 
 def _check_indexes(connection: Connection) -> None:
     """With amcheck, where it is installed; without it the laws still read every row of every table."""
-    installed = "SELECT has_function_privilege(p.oid, 'execute') FROM pg_proc p WHERE p.proname = 'bt_index_check'"
-    if not connection.execute(text(installed)).scalar():
+    schema = connection.execute(text(_AMCHECK)).scalar()
+    if schema is None:
         return
+    look = text(f'SELECT "{schema}".bt_index_check(CAST(:index AS oid))')
     names = [table.name for table in metadata.sorted_tables]
     for name, oid in connection.execute(text(_INDEXES), {"tables": names}).all():
         try:
-            connection.execute(text("SELECT bt_index_check(CAST(:index AS oid))"), {"index": oid})
+            connection.execute(look, {"index": oid})
         except SQLAlchemyError as error:
-            raise DatabaseRefused(f"The index {name} is damaged: {reason(error)}.") from error
+            raise DatabaseRefused(
+                f"The index {name} cannot be trusted: {reason(error)}."
+            ) from error
 
 
 def _refuse_other_shape(connection: Connection) -> None:

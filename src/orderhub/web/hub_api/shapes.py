@@ -163,12 +163,17 @@ def event_shape(event: Event) -> dict[str, Any]:
         "recorded_at": exact_instant(event.recorded_at),
         "actor": event.actor,
         "request_id": event.request_id or None,
-        # A whole amount is kept like any whole number.
-        "data": {
-            name: amount(Decimal(each)) if name in _AMOUNTS and type(each) is int else each
-            for name, each in plain_values(event.data).items()
-        },
+        "data": {name: _told(name, each) for name, each in plain_values(event.data).items()},
     }
+
+
+def _told(name: str, value: Any) -> Any:
+    """A member of an event as it is shown: whole amounts and instants are kept like any whole number."""
+    if type(value) is not int:
+        return value
+    if name == "occurred_at":
+        return exact_instant(value)
+    return amount(Decimal(value)) if name in _AMOUNTS else value
 
 
 def past_move_shape(past: PastMove) -> dict[str, Any]:
