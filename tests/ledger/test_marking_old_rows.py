@@ -8,7 +8,9 @@ from sqlalchemy import Engine, inspect
 
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import _config, migrate, open_engine, writing
+from orderhub.ledger.files import make_file
 from orderhub.ledger.tables import metadata
+from orderhub.ledger.urls import file_of, parse_url
 from tests.ledger.doors import sell
 from tests.support.calls import copied
 from tests.support.world import Rows, rows_of_all
@@ -46,6 +48,8 @@ def fill_old(engine: Engine, rows: Rows) -> None:
 def test_old_orders_are_marked_by_their_draws_keys_and_timers(
     database_url: str, new_rows: Rows
 ) -> None:
+    if (path := file_of(parse_url(database_url))) is not None:
+        make_file(path)
     engine = open_engine(database_url)
     fill_old(engine, new_rows)
     migrate(engine)

@@ -78,9 +78,9 @@ def check(
         lock = ServeLock(settings.database)
         engine = open_engine(settings.database)
         try:
-            check_version(engine)
             if repair:
                 lock.take("orderhub check --repair")  # nobody writes beside it
+            check_version(engine)
             report = repair_ledger(engine, typer.echo) if repair else check_ledger(engine)
         finally:
             engine.dispose()

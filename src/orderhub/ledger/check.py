@@ -13,6 +13,7 @@ from orderhub.ledger.checking import orders, records, repair, sums
 from orderhub.ledger.checking.integrity import reason, refuse_unsound
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.database import DatabaseRefused, writing
+from orderhub.ledger.files import DatabaseGone
 
 __all__ = ["Breach", "Report", "check_ledger", "checked", "repair_ledger"]
 
@@ -58,6 +59,8 @@ def _looking(engine: Engine) -> Iterator[Connection]:
                 connection.rollback()
                 if not is_postgres:
                     driver.execute("PRAGMA temp_store = MEMORY")
+    except DatabaseGone as gone:
+        raise DatabaseRefused(str(gone)) from gone
     except SQLAlchemyError as error:
         raise DatabaseRefused(f"The database cannot be checked: {reason(error)}.") from error
 

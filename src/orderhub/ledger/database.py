@@ -115,8 +115,11 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
         if not writing:
             connection.exec_driver_sql("BEGIN")
             return
-        turns.take(wait_s)
-        connection.info["has_turn"] = True
+        if not connection.info.get(
+            "has_turn"
+        ):  # it keeps its turn from one transaction to the next
+            turns.take(wait_s)
+            connection.info["has_turn"] = True
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def give_back(_connection: Any, record: Any) -> None:
