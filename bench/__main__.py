@@ -1,4 +1,4 @@
-"""python -m bench [scale|imports|planner] [--case NAME ...] [--database …] [--seconds S] [--rounds N]"""
+"""python -m bench [scale|imports|planner|fair] [--case NAME ...] [--database …] [--seconds S] [--rounds N]"""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ from tests.support.postgres import fresh_database, running_server
 _KEY = "a key for benchmarks"
 # What the hub promises at 128 connections, as shares of the floor and multiples of batch size 1.
 _MODES = {"hub": {}, "floor": {}, "batch of 1": {"ORDERHUB_BATCH_LIMIT": "1"}}
+# Servers that are something else than the hub: what the benchmark's server is told to be.
+_OTHERS = ("floor", "unfair")
 
 
 def _free_port() -> int:
@@ -59,11 +61,11 @@ def _server(url: str, mode: str) -> Iterator[tuple[str, int]]:
         **os.environ,
         "ORDERHUB_SECRET_KEY": _KEY,
         "ORDERHUB_LOG_LEVEL": "info",
-        **_MODES[mode],
+        **_MODES.get(mode, {}),
     }
     command = [sys.executable, "-m", "bench.server", url, str(port)]
-    if mode == "floor":
-        command.append("floor")
+    if mode in _OTHERS:
+        command.append(mode)
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -209,9 +211,9 @@ def run_cases(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """`scale`, `imports` and `planner` are benchmarks of their own; without one of these words the table is made."""
+    """`scale`, `imports`, `planner` and `fair` are benchmarks of their own; without one of these words the table is made."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
-    if first in ("scale", "imports", "planner"):
+    if first in ("scale", "imports", "planner", "fair"):
         del sys.argv[1]
         importlib.import_module(f"bench.{first}").main()
     else:

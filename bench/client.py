@@ -1,4 +1,7 @@
-"""A load client of plain asyncio protocols: keep-alive connections, each with one request under way."""
+"""A load client of plain asyncio protocols: keep-alive connections, each with one request under way.
+
+A connection that is told to come back later does so: what it was refused is counted, and sent anew.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ class Result:
     p50_ms: float
     p99_ms: float
     failures: int
+    refused: int = 0  # told to come back later
+    answered: int = 0
 
 
 class _Connection(asyncio.Protocol):
@@ -41,6 +46,8 @@ class _Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         assert self._transport is not None
+        if self._transport.is_closing():
+            return
         request = self._load.next_request()
         if request is None:
             self._transport.close()
@@ -54,19 +61,27 @@ class _Connection(asyncio.Protocol):
         if head_end < 0:
             return
         head = self._buffer[:head_end].lower()
-        at = head.find(b"content-length:")
-        length = 0
-        if at >= 0:
-            length = int(head[at + 15 : (head.find(b"\r\n", at) + 1 or len(head) + 1) - 1])
+        length = _number(head, b"content-length:")
         if len(self._buffer) < head_end + 4 + length:
             return
         body = self._buffer[head_end + 4 : head_end + 4 + length]
         self._buffer = b""
+        pause = _number(head, b"retry-after:")
+        if pause:
+            self._load.refused += 1
+            asyncio.get_running_loop().call_later(pause, self._next)
+            return
         self._load.answered(time.perf_counter() - self._started, head[9:12], body)
         self._next()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._load.gone()
+
+
+def _number(head: bytes, name: bytes) -> int:
+    """What a header of the lower-case head says; 0 when it is not there."""
+    _, _, rest = head.partition(name)
+    return int(rest.partition(b"\r\n")[0] or 0)
 
 
 class _Load:
@@ -75,19 +90,20 @@ class _Load:
         self._host = host
         self._until = until
         self._open = connections
-        self._sent = 0
         self.times: list[float] = []
         self.failures = 0
+        self.refused = 0
+        self.last = 0.0  # when the last answer came
         self.finished = asyncio.get_running_loop().create_future()
 
     def next_request(self) -> bytes | None:
         if time.perf_counter() >= self._until:
             return None
-        self._sent += 1
         return self._case.request(self._host)
 
     def answered(self, seconds: float, status: bytes, body: bytes) -> None:
         self.times.append(seconds)
+        self.last = time.perf_counter()
         if not self._case.is_success(int(status), body):
             self.failures += 1
 
@@ -104,15 +120,25 @@ async def _run(case: Case, host: str, port: int, connections: int, seconds: floa
     for _ in range(connections):
         await loop.create_connection(lambda: _Connection(load), host, port)
     await load.finished
-    took = time.perf_counter() - started
+    took = load.last - started
     times = sorted(load.times)
     if not times:
-        return Result(0.0, 0.0, 0.0, load.failures)
+        return Result(0.0, 0.0, 0.0, load.failures, load.refused)
     return Result(
         len(times) / took,
         1000 * times[len(times) // 2],
         1000 * times[min(len(times) - 1, len(times) * 99 // 100)],
         load.failures,
+        load.refused,
+        len(times),
+    )
+
+
+def patient(case: Case, base_url: str, connections: int, seconds: float) -> Result:
+    """As `measure`, by the client that comes back when it is told to."""
+    parts = urlsplit(base_url)
+    return uvloop.run(
+        _run(case, parts.hostname or "127.0.0.1", parts.port or 80, connections, seconds)
     )
 
 
@@ -120,10 +146,7 @@ def measure(case: Case, base_url: str, connections: int, seconds: float) -> Resu
     """Load for `seconds` over so many connections, by wrk when it is installed."""
     if shutil.which("wrk"):
         return _measure_with_wrk(case, base_url, connections, seconds)
-    parts = urlsplit(base_url)
-    return uvloop.run(
-        _run(case, parts.hostname or "127.0.0.1", parts.port or 80, connections, seconds)
-    )
+    return patient(case, base_url, connections, seconds)
 
 
 def _measure_with_wrk(case: Case, base_url: str, connections: int, seconds: float) -> Result:

@@ -1,4 +1,4 @@
-"""The server of a benchmark: the hub, or the "floor", whose decision and ledger are a constant."""
+"""The server of a benchmark: the hub, the "floor", whose decision and ledger are a constant, or an "unfair" hub."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any
 
 import uvicorn
 
-from orderhub.app import build
+from orderhub.app import Hub, build
 from orderhub.cli.server import uvicorn_config
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.known import Accepted
 from orderhub.intake.intake import Intake
+from orderhub.intake.lanes import Company, Lanes
 from orderhub.intake.outcome import Outcome, Waiting
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
 from orderhub.web.edge import limits_of, raise_file_limit
+from orderhub.web.shares import Hands
 
 
 class FloorIntake:
@@ -55,8 +57,28 @@ class FloorIntake:
         waiting.deliver(Outcome(kind="accepted", answer=worded, order_uids=uids, accepted=constant))
 
 
+class OneLine(Lanes[Any]):
+    """All owners in one line, whoever came first."""
+
+    def put(self, _owner: int, item: Any, cost: int = 1) -> None:
+        super().put(0, item, cost)
+
+
+class Nobody(Company):
+    def heard(self, _owner: int) -> None:
+        pass
+
+
+def make_unfair(hub: Hub) -> None:
+    """Whoever sends most gets most, as it would be without lanes and without a limit to the calls in hand."""
+    hub.intake._queue, hub.intake._company = OneLine(), Nobody()
+    for threads in hub.port.threads:
+        threads._lanes = OneLine()
+    hub.port.hands = Hands(10**9)
+
+
 def main(arguments: list[str]) -> None:
-    """python -m bench.server URL PORT [floor]"""
+    """python -m bench.server URL PORT [floor|unfair]"""
     url, port, *more = arguments
     settings = ProgramSettings.from_environment(
         database=url, port=int(port), public_url=f"http://127.0.0.1:{port}", rate_limits=False
@@ -65,6 +87,8 @@ def main(arguments: list[str]) -> None:
     ledger = Ledger.open(url, RECORD_TYPES)
     intake: Any = FloorIntake(ledger) if "floor" in more else None
     hub = build(settings, ledger=ledger, intake=intake)
+    if "unfair" in more:
+        make_unfair(hub)
     gc.collect()
     gc.freeze()  # as `orderhub serve` does
     limits = limits_of(settings, raise_file_limit())

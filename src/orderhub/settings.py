@@ -73,6 +73,12 @@ class ProgramSettings:
     queue_limit: int = _setting(
         2_000, "commands that may wait; beyond it callers are told busy", _within(1, _MANY)
     )
+    tenant_calls: int = _setting(
+        256,
+        "calls of one tenant in hand at once, half as many while other tenants call; "
+        "beyond it that tenant is told busy",
+        _within(1, _MANY),
+    )
     batch_limit: int = _setting(
         256, "commands decided and committed together at most", _within(1, _MANY)
     )

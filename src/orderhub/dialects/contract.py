@@ -44,7 +44,7 @@ class FaultKind(StrEnum):
     UNSUPPORTED_MEDIA = "unsupported_media"
     RATE_LIMITED = "rate_limited"
     KEY_INVALID = "key_invalid"  # the Idempotency-Key header itself is unusable
-    BUSY = "busy"  # the queue is full; always with Retry-After
+    BUSY = "busy"  # the queue is full, or the tenant crowds; always with Retry-After
     UNAVAILABLE = "unavailable"  # the ledger cannot be written (disk full, database gone)
     BROKEN = "broken"  # a bug of the hub
 
@@ -132,6 +132,15 @@ class Hub(Protocol):
     public_url: str  # base URL without a trailing slash
     rate_limits: bool  # whether the vendors' rate limits apply
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether some tenant's calls are being told busy: then see who calls before a body is decoded."""
+        ...
+
+    def let_in(self, call: Call, caller: Caller) -> None:
+        """Count the call as one of its tenant's in hand, until it ends. Raises Stop(BUSY) when these are too many."""
+        ...
+
     def now_us(self) -> int:
         """Wall time, microseconds since 1970 UTC."""
         ...
@@ -211,11 +220,11 @@ class Call:
     """One request, as the web layer hands it to a handler."""
 
     __slots__ = (
+        "_caller",
         "_query",
         "_stream",
         "body",
         "called",
-        "caller",
         "client",
         "dialect",
         "headers",
@@ -264,13 +273,24 @@ class Call:
         self.client = client
         self.request_id = request_id
         self.received_at = received_at  # wall microseconds
-        self.caller: Caller | None = None
+        self._caller: Caller | None = None
         self.notes: dict[str, Any] = {}  # what the log line should carry besides
         self.planned: list[Accepted] | None = None  # filled by a dry run, for who asks for its plan
         # How this call spells a canonical field, where its dialect's one table does not say.
         self.spelling: Callable[[str], str] = partial(spelled, dialect.fields)
         self.why: Why | None = None  # of the refusal that is to be answered
         self.tenant_id = 0  # whom the caller named, before it is known whether it is theirs
+
+    @property
+    def caller(self) -> Caller | None:
+        """Who calls, once that is known. Setting it lets the call in: Stop(BUSY) when its tenant crowds."""
+        return self._caller
+
+    @caller.setter
+    def caller(self, caller: Caller | None) -> None:
+        self._caller = caller
+        if caller is not None:
+            self.hub.let_in(self, caller)
 
     def header(self, name: str, default: str = "") -> str:
         """A header by its lower-case name."""

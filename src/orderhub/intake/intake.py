@@ -1,22 +1,22 @@
 """The queue and its one writer thread: takes all that waits, has it decided, commits once, then answers everyone.
 
 Batching is never visible to a caller: no timer waits to fill a batch, one command's refusal or fault
-never touches its neighbours, and an answer leaves only after the commit.
+never touches its neighbours, and an answer leaves only after the commit. Tenants are served in turn.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from orderhub.core.commands import ChangeSettings
+from orderhub.intake.busy import Busy, Returns
 from orderhub.intake.deciding import BatchRun
+from orderhub.intake.lanes import Company, Lanes
 from orderhub.intake.outcome import Outcome, Waiting
 from orderhub.intake.standing import Standing, said
 from orderhub.intake.uids import Uids
@@ -30,9 +30,10 @@ _RETRIES = 12
 _PATIENCE_S = 4.0
 # Behind creates that wait, so many commands of a bulk load enter a batch; when none wait, a batch full.
 _BULK_SHARE = 64
-
-
-_LOOK_EVERY_S = 0.5
+# So many answers are handed to an event loop at once.
+_HANDFUL = 8
+# Who shares the queue waits for the batch under way and his own: while several tenants call, both stay short.
+_SHARED_BATCH = 32
 # A batch closes by cost: a command with a long request counts as several.
 _BYTES_A_UNIT = 4_096
 
@@ -60,14 +61,6 @@ def _parts(batch: list[Waiting], limit: int) -> Iterator[list[Waiting]]:
         yield part
 
 
-class Busy(Exception):
-    """The queue is full: try again after `retry_after_s` seconds."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"busy, retry after {retry_after_s} s")
-        self.retry_after_s = retry_after_s
-
-
 class Meter(Protocol):
     """What the intake tells the metrics."""
 
@@ -80,9 +73,27 @@ class NoMeter:
     def retried(self) -> None: ...
 
 
-def _deliver(outcomes: Sequence[tuple[Callable[[Outcome], None], Outcome]]) -> None:
+def _fill(batch: list[Waiting], lanes: Lanes[Waiting], limit: int) -> None:
+    """Move what waits to the batch, in turn, until it costs as much as the limit."""
+    while limit > 0 and lanes:
+        cost, each = lanes.take()
+        batch.append(each)
+        limit -= cost
+
+
+Delivery = tuple[Callable[[Outcome], None], Outcome]
+
+
+def _deliver(outcomes: Sequence[Delivery]) -> None:
     for deliver, outcome in outcomes:
         deliver(outcome)
+
+
+def _deliver_on(loop: Any, outcomes: Sequence[Delivery]) -> None:
+    """A handful at a time: between two of them the loop hears who else calls."""
+    _deliver(outcomes[:_HANDFUL])
+    if len(outcomes) > _HANDFUL:
+        loop.call_soon(_deliver_on, loop, outcomes[_HANDFUL:])
 
 
 class Intake:
@@ -109,30 +120,33 @@ class Intake:
         self._standing = standing or Standing()
         self._patience_s = patience_s
         self._uids = Uids()
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._bulk: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._queue: Lanes[Waiting] = Lanes()
+        self._bulk: Lanes[Waiting] = Lanes()
+        self._returns = Returns(max(1, queue_limit))
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._gate = threading.Lock()
+        self._gate = threading.Condition()
+        self._company = Company()
 
     # --- the caller's side
 
     @property
     def depth(self) -> int:
-        return self._queue.qsize() + self._bulk.qsize()
+        return len(self._queue) + len(self._bulk)
 
     def put(self, waiting: Waiting, *, bulk: bool = False) -> None:
         """Queue a command. Raises Busy at once when the queue is full or the hub is stopping."""
-        lane = self._bulk if bulk else self._queue
+        lanes = self._bulk if bulk else self._queue
+        cost = _cost(waiting)
         with self._gate:
-            if self._thread is None or lane.qsize() >= self._queue_limit:
-                raise Busy(1)
+            if self._thread is None or len(lanes) >= self._queue_limit:
+                raise Busy(self._returns.next_s())
+            tenant_id = waiting.command.origin.tenant_id
             waiting.enqueued_at = time.perf_counter()
-            lane.put(waiting)
-            if bulk and self._queue.empty():
-                self._queue.put(
-                    None
-                )  # wakes the writer; one is enough, and it takes a create's place
+            if not bulk:
+                self._company.heard(tenant_id)
+            lanes.put(tenant_id, waiting, cost)
+            self._gate.notify()
 
     def start(self) -> None:
         if self._thread is None:
@@ -145,7 +159,7 @@ class Intake:
         with self._gate:
             thread, self._thread = self._thread, None
             self._stopping = True
-            self._queue.put(None)
+            self._gate.notify()
         if thread is not None:
             thread.join()
 
@@ -162,21 +176,14 @@ class Intake:
     def _next_batch(self) -> list[Waiting]:
         """All that waits up to the limit, creates before bulk loads. Blocks only while nothing waits."""
         batch: list[Waiting] = []
-        cost = 0
-        wait = not self._stopping and not self._bulk.qsize()
-        with suppress(queue.Empty):
-            while cost < self._batch_limit:
-                each = self._queue.get(timeout=_LOOK_EVERY_S) if wait else self._queue.get_nowait()
-                wait = False
-                if each is not None:
-                    batch.append(each)
-                    cost += _cost(each)
-        with suppress(queue.Empty):
-            share = min(_BULK_SHARE, self._batch_limit) if batch else self._batch_limit
-            while share > 0:
-                each = self._bulk.get_nowait()
-                batch.append(each)
-                share -= _cost(each)
+        with self._gate:
+            while not self.depth and not self._stopping:
+                self._gate.wait()
+            limit = self._batch_limit
+            if self._company.is_there:
+                limit = min(limit, _SHARED_BATCH)
+            _fill(batch, self._queue, limit)
+            _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
         return batch
 
     def _finish(self, batch: list[Waiting]) -> None:
@@ -246,7 +253,7 @@ class Intake:
         return Outcome(kind="unavailable", detail=type(error).__name__)
 
     def _hand_out(self, batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-        by_loop: dict[object, list[tuple[Callable[[Outcome], None], Outcome]]] = {}
+        by_loop: dict[Any, list[Delivery]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
             by_loop.setdefault(waiting.loop, []).append((waiting.deliver, outcome))
         for loop, pairs in by_loop.items():
@@ -254,6 +261,6 @@ class Intake:
                 _deliver(pairs)
                 continue
             try:
-                loop.call_soon_threadsafe(_deliver, pairs)  # type: ignore[attr-defined]
+                loop.call_soon_threadsafe(_deliver_on, loop, pairs)
             except RuntimeError:
                 log.warning("%s answers had no one left to go to", len(pairs))

@@ -190,6 +190,7 @@ class HubApp:
             return self._fault(call, Fault(FaultKind.BROKEN))
         finally:
             self.port.faults.done(call)
+            self.port.hands.put_down(call.request_id)
 
     def _fault(self, call: Call, fault: Fault) -> Answer:
         call.notes["fault"] = fault.kind.value

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,12 +17,22 @@ from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Settings
-from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Refused, Stop
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Dialect,
+    Fault,
+    FaultKind,
+    Refused,
+    Stop,
+)
 from orderhub.dialects.wiring import decode
 from orderhub.intake.aside import write_directory
+from orderhub.intake.busy import Busy
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part
 from orderhub.intake.deciding import OTHER_CONTENT
-from orderhub.intake.intake import Busy, Intake
+from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.intake.standing import Standing
 from orderhub.ledger.batch import ClaimName
@@ -36,10 +45,11 @@ from orderhub.web.metrics import Metrics
 from orderhub.web.patience import Patience, patience
 from orderhub.web.proxies import TrustedProxies
 from orderhub.web.readiness import Readiness
+from orderhub.web.recent import Recent
+from orderhub.web.shares import Hands, Threads
 
 T = TypeVar("T")
 
-_CACHE_S = 0.9
 MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`
 _CACHE_SIZE = 20_000
 # A bulk load may wait behind others for long, but not for ever.
@@ -133,21 +143,28 @@ class HubPort:
         self.cipher = Cipher(settings.secret_key, settings.secret_key_old)
         self._windows = Windows()
         self.faults = Faults(self.is_sandbox, self._take_fault)
-        self._credentials: dict[tuple[str, str], tuple[float, Credential | None]] = {}
+        self._credentials = Recent(self._read_credential)
         self._own: dict[tuple[str, str], Credential] = {}
-        self._settings: dict[int, tuple[float, Settings]] = {}
-        self._recent: dict[tuple[int, str, int], tuple[float, Record | None]] = {}
+        self._settings = Recent(self._read_settings)
+        self._records = Recent(self._read_record)
         self._decrypted: dict[str, str] = {}
-        self._readers = ThreadPoolExecutor(4, "orderhub-reader")
-        self._workers = ThreadPoolExecutor(2, "orderhub-worker")
+        self.hands = Hands(settings.tenant_calls)
+        self._readers = Threads(4, "orderhub-reader")
+        self._workers = Threads(2, "orderhub-worker")
         # Apart from the workers: a database that does not answer must not keep a password from being hashed.
-        self._writers = ThreadPoolExecutor(2, "orderhub-aside")
+        self._writers = Threads(2, "orderhub-aside")
+        self.threads = (self._readers, self._workers, self._writers)
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
+
+    def leave(self) -> None:
+        """Begin nothing more on the side."""
+        for each in (self._credentials, self._settings, self._records):
+            each.close()
 
     def close(self) -> None:
         """Waits for what runs in threads; what has not begun is dropped."""
-        for executor in (self._readers, self._workers, self._writers):
-            executor.shutdown(cancel_futures=True)
+        for threads in self.threads:
+            threads.close()
         self.readiness.close()
 
     def is_outage(self, error: Exception) -> bool:
@@ -164,15 +181,26 @@ class HubPort:
     # --- reading
 
     async def read(self, ask: Callable[[Reads], T]) -> T:
-        loop = asyncio.get_running_loop()
         try:
             async with self._patience().wait():
-                return await loop.run_in_executor(self._readers, self.ledger.read, ask)
+                return await self._readers.run(self.ledger.read, ask)
         except TimeoutError:
             raise _too_late("the database does not answer in time") from None
 
     def _patience(self) -> Patience:
         return patience(self.answer_timeout_s)
+
+    # --- who calls, and whose turn it is
+
+    @property
+    def is_crowded(self) -> bool:
+        return self.hands.is_crowded
+
+    def let_in(self, call: Call, caller: Caller) -> None:
+        try:
+            self.hands.take(call.request_id, caller.tenant_id)
+        except Busy as busy:
+            raise _busy(busy) from None
 
     def admit(self, credential: Credential) -> None:
         """Take a credential that lives in this process only: the command line's own."""
@@ -181,26 +209,27 @@ class HubPort:
     async def credential(self, kind: str, name: str) -> Credential | None:
         if (kind, name) in self._own:
             return self._own[(kind, name)]
-        now = time.monotonic()
-        cached = self._credentials.get((kind, name))
-        if cached is None or cached[0] < now:
-            found = await self.read(lambda reads: reads.credential(kind, name))
-            if len(self._credentials) > _CACHE_SIZE:
-                self._credentials.clear()
-            cached = self._credentials[(kind, name)] = (now + _CACHE_S, found)
-        credential = cached[1]
+        credential = await self._credentials.get((kind, name))
         if credential is None or not credential.is_usable(self.now_us()):
             return None
         self.used[credential.id] = self.now_us()
         return credential
 
     async def settings(self, tenant_id: int) -> Settings:
-        now = time.monotonic()
-        cached = self._settings.get(tenant_id)
-        if cached is None or cached[0] < now:
-            found = await self.read(lambda reads: reads.settings(tenant_id))
-            cached = self._settings[tenant_id] = (now + _CACHE_S, found)
-        return cached[1]
+        return await self._settings.get(tenant_id)
+
+    async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
+        return await self._records.get((tenant_id, kind, record_id))
+
+    async def _read_credential(self, name: tuple[str, str]) -> Credential | None:
+        return await self.read(lambda reads: reads.credential(*name))
+
+    async def _read_settings(self, tenant_id: int) -> Settings:
+        return await self.read(lambda reads: reads.settings(tenant_id))
+
+    async def _read_record(self, name: tuple[int, str, int]) -> Record | None:
+        tenant_id, kind, record_id = name
+        return await self.read(lambda reads: reads.record(tenant_id, kind, "id", record_id))
 
     async def explains(self, call: Call) -> bool:
         """Whether the answer may say why: to who tries things out, or to all where the operator wants it."""
@@ -213,16 +242,6 @@ class HubPort:
             if not self.is_outage(error):
                 raise
             return False
-
-    async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
-        key, now = (tenant_id, kind, record_id), time.monotonic()
-        cached = self._recent.get(key)
-        if cached is None or cached[0] < now:
-            found = await self.read(lambda reads: reads.record(tenant_id, kind, "id", record_id))
-            if len(self._recent) > _CACHE_SIZE:
-                self._recent.clear()
-            cached = self._recent[key] = (now + _CACHE_S, found)
-        return cached[1]
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
@@ -242,13 +261,13 @@ class HubPort:
                 return plan[index]
 
         step = await self.write(take)
-        self._credentials.clear()
+        self._credentials.forget()
         return step
 
     def forget(self) -> None:
         """Drop what is cached: a credential or a tenant changed here."""
-        self._credentials.clear()
-        self._settings.clear()
+        self._credentials.forget()
+        self._settings.forget()
 
     # --- secrets, limits, slow work
 
@@ -275,8 +294,7 @@ class HubPort:
         return self._windows.pour(name, bucket, leak_per_s)
 
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._workers, work, *args)
+        return await self._workers.run(work, *args)
 
     async def write(self, work: Callable[..., T], *args: Any, limit_s: float | None = None) -> T:
         """Run a transaction beside the queue, off the event loop. `limit_s`: other than a caller's usual patience."""
@@ -291,8 +309,7 @@ class HubPort:
 
     async def aside(self, work: Callable[..., T], *args: Any) -> T:
         """As `write`, for housekeeping, which has the patience that no caller has."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writers, work, *args)
+        return await self._writers.run(work, *args)
 
     # --- commands
 
@@ -330,7 +347,7 @@ class HubPort:
         try:
             self.intake.put(waiting, bulk=bulk)
         except Busy as busy:
-            raise Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s)) from None
+            raise _busy(busy) from None
         waits = Patience(_BULK_PATIENCE_S) if bulk else self._patience()
         try:
             async with waits.wait():
@@ -427,11 +444,11 @@ class HubPort:
             accepted = outcome.accepted
             if accepted is not None:
                 for record in (*accepted.records, *accepted.removed):
-                    self._recent.pop((record.tenant_id, record.kind, record.id), None)
+                    self._records.drop((record.tenant_id, record.kind, record.id))
             if isinstance(command, PlaceOrder) and accepted is not None:
                 self.metrics.orders.labels(name).inc(len(accepted.placed))
             elif accepted is not None and any(r.kind == "settings" for r in accepted.records):
-                self._settings.clear()
+                self._settings.forget()
                 self.clock_changed.set()
 
 
@@ -445,6 +462,10 @@ def _fingerprint(call: Call) -> str:
     except Stop:
         body = call.body
     return fingerprint(call.dialect.name, call.method, call.path, body, call.dialect.secrets)
+
+
+def _busy(busy: Busy) -> Stop:
+    return Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s))
 
 
 def _worded(answer: Answer) -> Worded:

@@ -14,7 +14,8 @@ from orderhub.core.changes import command_of_timer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.known import Accepted, Timer
 from orderhub.core.refusals import Rejected
-from orderhub.intake.intake import Busy, Intake
+from orderhub.intake.busy import Busy
+from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.ledger.ledger import Ledger
 
