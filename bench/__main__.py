@@ -211,7 +211,7 @@ def run_cases(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """`scale`, `imports`, `planner` and `fair` are benchmarks of their own; without one of these words the table is made."""
+    """Some words name benchmarks of their own; without one of them the table is made."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
     if first in ("scale", "imports", "planner", "fair"):
         del sys.argv[1]

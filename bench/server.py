@@ -37,6 +37,9 @@ class FloorIntake:
     def stop(self) -> None:
         self._real.stop()
 
+    def saw(self, newest_us: int) -> None:
+        self._real.saw(newest_us)
+
     def put(self, waiting: Waiting, *, bulk: bool = False) -> None:
         kind = type(waiting.command)
         constant = self._constant.get(kind)

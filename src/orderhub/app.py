@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import structlog
 
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.finding import find_dialects
+from orderhub.intake.clock import Clock
 from orderhub.intake.intake import Intake
 from orderhub.intake.standing import Standing
 from orderhub.ledger.ledger import Ledger
@@ -27,7 +27,8 @@ from orderhub.web.port import HubPort
 from orderhub.web.timers import Timers
 
 _USED_EVERY_S = 30.0
-_PURGE_EVERY_S = 60.0
+_LOOK_EVERY_S = 60.0
+_PURGE_EVERY_S = 600.0
 _PURGE_PAUSE_S = 0.05
 
 
@@ -49,7 +50,7 @@ def build(
     *,
     ledger: Ledger | None = None,
     intake: Any = None,
-    now_us: Callable[[], int] | None = None,
+    clock: Clock | None = None,
     is_serving: bool = True,
 ) -> Hub:
     """The hub on `settings.database`, migrated; `is_serving` False: for one command, which makes no database.
@@ -57,6 +58,7 @@ def build(
     Raises DatabaseRefused, SettingRefused or SecretKeyMissing with one clear sentence.
     """
     metrics, standing = Metrics(), Standing()
+    clock = clock or Clock()
     limit_s = float(settings.answer_timeout_s)
     ledger = ledger or Ledger.open(
         settings.database, RECORD_TYPES, limit_s=limit_s, create=is_serving
@@ -66,24 +68,28 @@ def build(
         queue_limit=settings.queue_limit,
         batch_limit=settings.batch_limit,
         slot=os.getpid() % 64,
-        now_us=now_us,
+        now_us=clock.onward_us,
         meter=metrics,
         standing=standing,
         patience_s=limit_s,
     )
     dialects = find_dialects()
-    port = HubPort(ledger, intake, settings, metrics, dialects, standing)
+    port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock)
     # A command that neither keeps nor reads a secret needs no key; whoever gives one gives the right one.
     if is_serving or settings.secret_key:
         _check_key(ledger, port.cipher)
     tasks: list[asyncio.Task[None]] = []
 
     async def start() -> None:
+        await _look_around(port)
         intake.start()
-        timers = Timers(ledger, intake, port.clock_changed, port.aside, port.is_outage)
+        timers = Timers(
+            ledger, intake, port.clock_changed, port.aside, port.is_outage, clock.now_us
+        )
         tasks[:] = [
             asyncio.create_task(timers.run()),
             asyncio.create_task(_note_use(port)),
+            asyncio.create_task(_keep_time(port)),
             asyncio.create_task(_purge(port, settings.key_retention_days)),
         ]
         port.is_ready = True
@@ -147,13 +153,37 @@ async def _note_use(port: HubPort) -> None:
         await _quietly(port, port.ledger.mark_used, used)
 
 
+async def _look_around(port: HubPort) -> None:
+    """See how far the ledger is, so that nothing is recorded before what is there, whatever the wall clock says."""
+    port.clock.saw(await _quietly(port, port.ledger.newest_us))
+    port.intake.saw(port.clock.onward_us())
+
+
+async def _keep_time(port: HubPort) -> None:
+    """Other processes write to the ledger too. A clock that goes back is believed later than this looks again."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        await _look_around(port)
+
+
 async def _purge(port: HubPort, days: int) -> None:
-    """Old header keys go in small steps, so that no create waits behind a long delete."""
+    """Old header keys go in small steps, so that no create waits behind a long delete.
+
+    A key's age is counted in time that is known to have passed: a clock that jumps ahead purges nothing.
+    """
     while True:
         await asyncio.sleep(_PURGE_EVERY_S)
-        older_than = time.time_ns() // 1000 - days * DAY_S * 1_000_000
-        while await _quietly(port, port.ledger.purge_claims, older_than):  # noqa: ASYNC110
+        while await purge_step(port, days):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
+
+
+async def purge_step(port: HubPort, days: int) -> int:
+    """Remove some of the keys that are older than so many days; answers how many went."""
+    proven_us = port.clock.proven_us()
+    if proven_us is None:
+        return 0
+    older_than = proven_us - days * DAY_S * 1_000_000
+    return await _quietly(port, port.ledger.purge_claims, older_than) or 0
 
 
 async def _quietly(port: HubPort, work: Callable[..., Any], *args: Any) -> Any:

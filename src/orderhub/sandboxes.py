@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 
 import msgspec
 
@@ -26,15 +25,15 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     credentials: tuple[dict[str, str], ...]
 
 
-def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect) -> Sandbox:
+def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect, now_us: int) -> Sandbox:
     """Write it into a ledger that is being served: nobody knows the tenant yet, so nobody is disturbed."""
     mark = secrets.token_hex(6)
     business, given = _renamed(demo_module(dialect).DEMO[0], mark)
     settings = business.settings or Settings(name=business.name)
     # Counters of its own: those of the ledger belong to the writer's thread.
     apart = Ledger(ledger.engine, RECORD_TYPES)
-    seeder = Seeder(apart, cipher)
-    begun = with_clock(settings, business, time.time_ns() // 1000)
+    seeder = Seeder(apart, cipher, now_us)
+    begun = with_clock(settings, business, now_us)
     tenant_id = apart.new_tenant(business.name, business.title, begun).id
     seeder.business(tenant_id, business)
     hub_token = f"hub_{secrets.token_urlsafe(24)}"

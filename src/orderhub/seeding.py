@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Sequence
 
 from orderhub.core.access import Credential, Tenant
@@ -13,6 +12,7 @@ from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.dialects.wiring import digest
+from orderhub.intake.clock import wall_us
 from orderhub.intake.deciding import decided
 from orderhub.intake.outcome import Waiting, Worded
 from orderhub.intake.uids import Uids
@@ -31,11 +31,11 @@ class SeedRefused(Exception):
 class Seeder:
     """Writes through the same rules as everybody; for a ledger that nobody serves yet."""
 
-    def __init__(self, ledger: Ledger, cipher: Cipher) -> None:
+    def __init__(self, ledger: Ledger, cipher: Cipher, now_us: int | None = None) -> None:
         self._ledger = ledger
         self._cipher = cipher
         self._uids = Uids()
-        self._wall_us = time.time_ns() // 1000
+        self._wall_us = wall_us() if now_us is None else now_us
 
     def tenant(self, tenant_id: int, name: str, title: str, settings: Settings) -> None:
         self._ledger.add_tenant(Tenant(tenant_id, name, title), settings)

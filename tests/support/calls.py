@@ -16,6 +16,7 @@ from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
 from orderhub.dialects.finding import find_dialects
+from orderhub.intake.clock import Clock
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
@@ -143,7 +144,9 @@ def copied(template: Path, where: Path) -> str:
 
 
 @contextmanager
-def calling(url: str, *, intake: Any = None, **settings: Any) -> Iterator[Caller]:
+def calling(
+    url: str, *, intake: Any = None, clock: Clock | None = None, **settings: Any
+) -> Iterator[Caller]:
     """A hub on a database that is seeded already; a SQLite file that is not there is made, empty."""
     given = {
         "rate_limits": False,
@@ -155,7 +158,7 @@ def calling(url: str, *, intake: Any = None, **settings: Any) -> Iterator[Caller
     ledger = Ledger(open_engine(url), RECORD_TYPES)
     program = ProgramSettings(database=url, **{**given, **settings})
     with asyncio.Runner() as runner:
-        hub = build(program, ledger=ledger, intake=intake)
+        hub = build(program, ledger=ledger, intake=intake, clock=clock)
         runner.run(hub.start())
         try:
             yield Caller(hub, runner)

@@ -142,7 +142,10 @@ class Hub(Protocol):
         ...
 
     def now_us(self) -> int:
-        """Wall time, microseconds since 1970 UTC."""
+        """Wall time that never goes back, microseconds since 1970 UTC: for what expires and what is measured.
+
+        What time it is for the business, `Call.received_at` says.
+        """
         ...
 
     async def credential(self, kind: str, name: str) -> Credential | None:

@@ -24,8 +24,11 @@ class Claim(msgspec.Struct, frozen=True):
     window_us: int = 0
 
     def is_bound(self, created_at: int, now_us: int) -> bool:
-        """Whether a binding made at `created_at` still stands."""
-        return not self.window_us or now_us - created_at < self.window_us
+        """Whether a binding made at `created_at` still stands.
+
+        One that seems to be made later than now was made under a clock that was put back since.
+        """
+        return not self.window_us or abs(now_us - created_at) < self.window_us
 
 
 def of_body(tenant_id: int, scope: str, content: str, window_us: int) -> Claim:

@@ -14,6 +14,7 @@ from orderhub.core.commands import Command, Numbering, Origin, PlaceOrder
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS
+from orderhub.intake.clock import Recording
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.intake.uids import Uids
 from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
@@ -45,6 +46,7 @@ class BatchRun:
         wall_us: int,
         *,
         hurried: bool = False,
+        recording: Recording | None = None,
     ) -> None:
         self._ledger = ledger
         self._uids = uids
@@ -52,6 +54,7 @@ class BatchRun:
         self._waiting = waiting
         self._wall_us = wall_us
         self._hurried = hurried
+        self._recording = recording or Recording()
         self._known = Known()
         self._accepted: list[tuple[Origin, Accepted]] = []
         self._moves: dict[int, int] = {}
@@ -224,6 +227,7 @@ class BatchRun:
             decision, ids = self._decide(waiting)
             if isinstance(decision, Rejected):
                 return _refused(waiting, decision)
+            origin, decision = self._recorded(waiting, decision)
             worded = waiting.answer(decision)
         except Exception:
             # The command changed nothing yet: it fails alone, and its neighbours go on.
@@ -236,8 +240,23 @@ class BatchRun:
             accepted=decision,
         )
         if not waiting.dry_run:
-            self._keep(waiting, decision, worded, ids)
+            self._keep(waiting, origin, decision, worded, ids)
         return outcome
+
+    def _recorded(self, waiting: Waiting, accepted: Accepted) -> tuple[Origin, Accepted]:
+        """What was accepted, recorded later than all before it. The rules went by the time at which it came."""
+        origin = waiting.command.origin
+        if waiting.dry_run:
+            return origin, accepted
+        at = self._recording.at(origin.recorded_at)
+        if at == origin.recorded_at:
+            return origin, accepted
+        replace = msgspec.structs.replace
+        return replace(origin, recorded_at=at), replace(
+            accepted,
+            placed=tuple(replace(order, recorded_at=at) for order in accepted.placed),
+            events=tuple(replace(event, recorded_at=at) for event in accepted.events),
+        )
 
     def _decide(self, waiting: Waiting) -> tuple[Accepted | Rejected, NewIds]:
         key = _natural_key(waiting)
@@ -246,8 +265,9 @@ class BatchRun:
         ids = self._ids(waiting.command)
         return core.decide(waiting.command, self._known, ids), ids
 
-    def _keep(self, waiting: Waiting, accepted: Accepted, worded: Worded, ids: NewIds) -> None:
-        origin = waiting.command.origin
+    def _keep(
+        self, waiting: Waiting, origin: Origin, accepted: Accepted, worded: Worded, ids: NewIds
+    ) -> None:
         self._known.apply(accepted)
         if accepted.records or accepted.removed:
             self._is_record_changed = True

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from orderhub.core.commands import ChangeSettings
 from orderhub.intake.busy import Busy, Returns
+from orderhub.intake.clock import Recording, wall_us
 from orderhub.intake.deciding import BatchRun
 from orderhub.intake.lanes import Company, Lanes
 from orderhub.intake.outcome import Outcome, Waiting
@@ -115,7 +116,8 @@ class Intake:
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
         self._slot = slot
-        self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._now_us = now_us or wall_us
+        self._recording = Recording()
         self._meter: Meter = meter or NoMeter()
         self._standing = standing or Standing()
         self._patience_s = patience_s
@@ -147,6 +149,11 @@ class Intake:
                 self._company.heard(tenant_id)
             lanes.put(tenant_id, waiting, cost)
             self._gate.notify()
+
+    def saw(self, newest_us: int) -> None:
+        """What was recorded elsewhere, up to this time: what is recorded here from now on is later."""
+        self._recording.saw(newest_us)
+        self._uids.saw(newest_us)
 
     def start(self) -> None:
         if self._thread is None:
@@ -219,8 +226,15 @@ class Intake:
         error: Exception | None = None
         for attempt in range(_RETRIES):
             try:
-                now_us = self._now_us()
-                run = BatchRun(self._ledger, self._uids, self._slot, batch, now_us, hurried=hurried)
+                run = BatchRun(
+                    self._ledger,
+                    self._uids,
+                    self._slot,
+                    batch,
+                    self._now_us(),
+                    hurried=hurried,
+                    recording=self._recording,
+                )
                 outcomes = run.run()
             except Exception as failure:  # noqa: BLE001 - sorted out by who asked, by what it was
                 error = failure

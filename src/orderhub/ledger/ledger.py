@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Engine, delete, func, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -218,7 +218,11 @@ class Ledger:
                     .where(
                         timer.c.tenant_id == tenant_id,
                         timer.c.due_at <= tenant_now,
-                        timer.c.claimed_until < now_us,
+                        # A claim that reaches too far was made under a clock that was put back since.
+                        or_(
+                            timer.c.claimed_until < now_us,
+                            timer.c.claimed_until > now_us + claim_us,
+                        ),
                     )
                     .order_by(timer.c.due_at)
                     .limit(limit)
@@ -290,6 +294,15 @@ class Ledger:
                 )
             )
             bulk.insert(connection, claim, [row])
+
+    def newest_us(self) -> int | None:
+        """The newest time under which anything is recorded, by any process; None in an empty ledger."""
+        with self.engine.connect() as connection:
+            found = [
+                connection.execute(select(func.max(column))).scalar()
+                for column in (tables.orders.c.recorded_at, tables.claim.c.created_at)
+            ]
+        return max((each for each in found if each is not None), default=None)
 
     def purge_claims(self, older_than_us: int, at_most: int = 500) -> int:
         """Remove old header keys, a small step at a time; answers how many went."""

@@ -117,7 +117,7 @@ class HubApp:
             client=client,
             called=called,
             request_id=request_id,
-            received_at=time.time_ns() // 1000,
+            received_at=self.port.clock.now_us(),
         )
         try:
             if twice:

@@ -31,6 +31,7 @@ from orderhub.dialects.wiring import decode
 from orderhub.intake.aside import write_directory
 from orderhub.intake.busy import Busy
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part
+from orderhub.intake.clock import Clock
 from orderhub.intake.deciding import OTHER_CONTENT
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
@@ -122,9 +123,11 @@ class HubPort:
         metrics: Metrics,
         dialects: tuple[Dialect, ...] = (),
         standing: Standing | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.dialects = dialects
         self.standing = standing or Standing()
+        self.clock = clock or Clock()
         self.answer_timeout_s = float(settings.answer_timeout_s)
         self.is_ready = False  # once orders are taken, until the hub begins to leave
         self.public_url = settings.public_url.rstrip("/")
@@ -176,7 +179,7 @@ class HubPort:
         return True
 
     def now_us(self) -> int:
-        return time.time_ns() // 1000
+        return self.clock.onward_us()
 
     # --- reading
 

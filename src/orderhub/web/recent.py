@@ -21,15 +21,18 @@ _SIZE = 20_000
 class Recent(Generic[K, V]):
     """Answers are at most 0.9 seconds old. Only the event loop's thread uses it."""
 
-    def __init__(self, read: Callable[[K], Awaitable[V]]) -> None:
+    def __init__(
+        self, read: Callable[[K], Awaitable[V]], now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._read = read
+        self._now_s = now_s
         self._found: dict[K, tuple[float, V]] = {}
         self._under_way: dict[K, asyncio.Task[None]] = {}
         self._forgotten = 0
 
     async def get(self, key: K) -> V:
         found = self._found.get(key)
-        age = time.monotonic() - found[0] if found is not None else _OLDEST_S
+        age = self._now_s() - found[0] if found is not None else _OLDEST_S
         if found is None or age >= _OLDEST_S:
             return await self._fresh(key)
         if age >= _AGEING_S and key not in self._under_way:
@@ -54,7 +57,7 @@ class Recent(Generic[K, V]):
             task.cancel()
 
     async def _fresh(self, key: K) -> V:
-        asked_at, forgotten = time.monotonic(), self._forgotten
+        asked_at, forgotten = self._now_s(), self._forgotten
         value = await self._read(key)
         if forgotten == self._forgotten:
             if len(self._found) >= _SIZE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -36,12 +35,14 @@ class Timers:
         wake: asyncio.Event,
         blocking: Blocking,
         is_outage: Callable[[Exception], bool],
+        now_us: Callable[[], int],
     ) -> None:
         self._ledger = ledger
         self._intake = intake
         self._wake = wake
         self._blocking = blocking
         self._is_outage = is_outage
+        self._now_us = now_us
         self._log = structlog.get_logger("orderhub.timers")
 
     async def run(self) -> None:
@@ -61,7 +62,7 @@ class Timers:
                     self._log.warning("timers will be tried again", exc_info=error)
 
     def _claim(self) -> list[Timer]:
-        now = time.time_ns() // 1000
+        now = self._now_us()
         if not self._ledger.has_due_timers(now):
             return []
         return self._ledger.due_timers(now, _CLAIM_US)
@@ -74,7 +75,7 @@ class Timers:
                 tenant_id=timer.tenant_id,
                 door="hub",
                 actor="timer",
-                recorded_at=time.time_ns() // 1000,
+                recorded_at=self._now_us(),
             ),
             name=OrderName("id", str(timer.order_id)),
             action=Action.CANCEL,

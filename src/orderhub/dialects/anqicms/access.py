@@ -141,7 +141,7 @@ async def login_site(call: Call, visitor: Visitor) -> Credential:
         return await site_of(call)
     sites = await call.hub.read(lambda reads: reads.credentials(visitor.tenant_id, SITE_KIND))
     for site in sites:
-        if site.is_usable(call.received_at):
+        if site.is_usable(call.hub.now_us()):
             return site
     raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
 
@@ -180,7 +180,7 @@ async def _signed_by(call: Call, site: Credential, token: str) -> Visitor | None
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
     user_id, ends_at = _number(claims.get("userId")), _number(claims.get("t"))
-    left_s = ends_at - call.received_at // MICROSECONDS
+    left_s = ends_at - call.hub.now_us() // MICROSECONDS
     if not user_id or left_s <= 0:
         return None
     record = await call.hub.recent(site.tenant_id, "user", user_id)

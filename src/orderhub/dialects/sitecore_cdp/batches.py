@@ -196,7 +196,7 @@ async def upload(call: Call) -> Answer:
     off, and finds nothing to do where all is done.
     """
     record = await _signed_batch(call)
-    if call.received_at >= record.doc["expires_at"]:
+    if call.hub.now_us() >= record.doc["expires_at"]:
         raise Stop(Fault(FaultKind.FORBIDDEN, "The address has expired."))
     caller = _uploader(record)
     call.caller = caller

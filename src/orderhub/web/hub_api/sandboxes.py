@@ -35,9 +35,8 @@ async def open_sandbox(call: Call, who: Caller) -> Answer:
         raise refuse("dialect", f"dialect is one of {', '.join(sorted(dialects))}")
     if is_dry_run(call):
         return Answer(201, encode({"dialect": given.dialect}))
-    made = await hub.write(
-        open_one, hub.ledger, hub.cipher, dialects[given.dialect], limit_s=_SEED_WITHIN_S
-    )
+    dialect, now = dialects[given.dialect], call.received_at
+    made = await hub.write(open_one, hub.ledger, hub.cipher, dialect, now, limit_s=_SEED_WITHIN_S)
     return Answer(201, encode(made))
 
 
