@@ -101,7 +101,6 @@ def build(
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        port.leave()
         await _leave(ledger, intake, port, 2 * settings.answer_timeout_s)
 
     app = HubApp(

@@ -159,11 +159,6 @@ class HubPort:
         self.threads = (self._readers, self._workers, self._writers)
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
-    def leave(self) -> None:
-        """Begin nothing more on the side."""
-        for each in (self._credentials, self._settings, self._records):
-            each.close()
-
     def close(self) -> None:
         """Waits for what runs in threads; what has not begun is dropped."""
         for threads in self.threads:
