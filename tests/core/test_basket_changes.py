@@ -21,6 +21,7 @@ from tests.core.basket_builders import (
     change,
     lines_add_up,
     placed,
+    record,
     units,
 )
 from tests.support.examples import examples
@@ -114,6 +115,21 @@ def test_of_a_payment_that_is_begun_again_and_again_each_way_is_kept_once() -> N
     for way in ("card", "bank", "card", "card"):
         order = placed(world.decide(change(order, Action.AMEND, payment={"way": way})))
     assert [payment["way"] for payment in order.doc.payments] == ["bank", "card"]
+
+
+@pytest.mark.parametrize("way", ["balance", "card"])
+def test_in_the_name_of_one_who_is_locked_out_nothing_is_paid_nor_begun(way: str) -> None:
+    world = World()
+    world.pool("balance", "user:1000", 100_000_000)
+    order = placed(world.decide(basket((188, 1))))
+    locked = record(User(id=1000, group_id=1, status=-1))
+    world.known.apply(Accepted(records=(locked,)))
+    action = Action.PAY if way == "balance" else Action.AMEND
+    refused = world.decide(change(order, action, payment={"way": way}))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.field) == (Reason.ACCOUNT_UNKNOWN, "owner")
+    # What the shop was paid by other ways, it may note.
+    assert placed(world.decide(change(order, Action.PAY))).status is Status.PAID
 
 
 # --- commissions

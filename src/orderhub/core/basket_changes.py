@@ -56,9 +56,11 @@ def change_needs(
     if _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
             yield RecordKey(tenant, "user", "id", str(user_id))
+    business = order.doc.business
+    if command.payment and command.action is Action.AMEND:
+        yield RecordKey(tenant, "user", "id", str(business.get("user_id", 0)))
     if command.action not in (Action.PAY, Action.COMPLETE):
         return
-    business = order.doc.business
     yield RecordKey(tenant, "shop", "id", "1")
     for user_id, _role, _amount in _earnings(order):
         yield RecordKey(tenant, "user", "id", str(user_id))
@@ -106,6 +108,9 @@ def on_change(
         )
     uids = iter(ids.uids)
     if command.payment and command.action is Action.AMEND:
+        refusal = _locked_out(order, known)
+        if refusal is not None:
+            return refusal
         accepted = _begun_once(accepted)
     if _needs_payment_number(command, order):
         accepted = _numbered_payment(command, accepted, known, ids, next(uids))
@@ -197,11 +202,10 @@ def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accept
     units = to_micros(order.total)
     if not units:
         return accepted
-    user_id = order.doc.business.get("user_id", 0)
-    payer: User | None = known.doc(order.tenant_id, "user", "id", user_id)
-    if payer is not None and payer.is_locked_out:
-        return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"user {user_id} is locked out")
-    subject = balance_subject(user_id)
+    refusal = _locked_out(order, known)
+    if refusal is not None:
+        return refusal
+    subject = balance_subject(order.doc.business.get("user_id", 0))
     draw = Move(PoolKey(order.tenant_id, "balance", subject), "draw", units, order.id)
     refusal = shortage(known, (draw,), field="payment")
     if refusal is not None:
@@ -212,6 +216,15 @@ def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accept
 def is_paid_from_balance(doc: OrderDoc) -> bool:
     """Whether the order's total was drawn from its buyer's balance."""
     return any(each.get("way") == PAID_FROM_BALANCE for each in doc.payments)
+
+
+def _locked_out(order: Order, known: Known) -> Rejected | None:
+    """Why its buyer pays nothing now, if so, whoever asks in their name. What a shop was paid it may still note."""
+    user_id = order.doc.business.get("user_id", 0)
+    payer: User | None = known.doc(order.tenant_id, "user", "id", user_id)
+    if payer is None or not payer.is_locked_out:
+        return None
+    return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"user {user_id} is locked out")
 
 
 def _balance_need(tenant: int, user_id: int) -> PoolNeed:
