@@ -17,6 +17,16 @@ NOBODYS_HASH = (
 )
 
 
+def read(text: str) -> str:
+    """The password that somebody typed: blanks around it, which nobody sees, are no part of it."""
+    return text.strip()
+
+
+def is_usable(password: str) -> bool:
+    """Whether it may be chosen: `MIN_BYTES` bytes at least, `MAX_LENGTH` characters at most."""
+    return len(password.encode()) >= MIN_BYTES and len(password) <= MAX_LENGTH
+
+
 def hashed(password: str) -> str:
     """What is stored of a password."""
     return _HASHER.hash(password)

@@ -82,6 +82,8 @@ async def test_a_user_who_is_locked_out_is_anonymous_at_once(hub):
     as_them = {"Authorization": f"Bearer {for_them.json()['token']}"}
     assert told(await call(hub, CREATE, {"goods_id": 188}, as_them)) == PLEASE_LOGIN
     assert told(await call(hub, PAY, payment, as_them)) == PLEASE_LOGIN
+    begun = {**payment, "pay_way": "wechat"}
+    assert told(await call(hub, PAY, begun, as_them)) == PLEASE_LOGIN
 
     await operate(hub, "PUT", f"{USERS}/{number}", {"doc": {"status": 1}})
     assert await is_in(hub, session)
@@ -96,6 +98,16 @@ async def test_a_new_password_ends_what_the_old_one_opened(hub):
     assert told(await call(hub, LOGIN, login, {})) == FAILED
     again = await call(hub, LOGIN, {**login, "password": "another-one"}, {})
     assert await is_in(hub, {"Token": again["data"]["token"]})
+
+
+@pytest.mark.parametrize("chosen", ["  blank99 ", "密码", "x" * 1000])
+async def test_what_an_operator_chose_is_what_the_user_logs_in_with(hub, chosen):
+    """The door reads a password without the blanks around it, and counts bytes."""
+    number, login, _ = await member(hub)
+    done = await operate(hub, "PUT", f"{USERS}/{number}/password", {"password": chosen})
+    assert done.status_code == 204, done.text
+    again = await call(hub, LOGIN, {**login, "password": chosen}, {})
+    assert again["code"] == 0, again
 
 
 async def test_a_user_who_never_had_a_password_gets_one(hub):
@@ -116,7 +128,15 @@ async def test_sessions_that_were_ended_are_nobodys_and_a_new_login_is(hub):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"password": "short"}, {"password": 1}, {"password": "x" * 1001}]
+    "body",
+    [
+        {},
+        {"password": "short"},
+        {"password": 1},
+        {"password": "x" * 1001},
+        {"password": " " * 8},
+        {"password": "  five5  "},
+    ],
 )
 async def test_what_is_no_password_is_refused_and_changes_nothing(hub, body):
     number, _, session = await member(hub)

@@ -16,18 +16,16 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.web.hub_api.access import guarded, holds, lacking, origin_in, tenant_in_path
-from orderhub.web.hub_api.bodies import Body, body_of
+from orderhub.web.hub_api.bodies import Body, body_of, refuse
 from orderhub.web.hub_api.inner import port
 
 _USER = "/hub/v1/tenants/{tenant}/catalogue/users/{id}"
 
 
 class NewPassword(Body, frozen=True, kw_only=True):
-    """What the user logs in with from now on."""
+    """What the user logs in with from now on; blanks around it are no part of it."""
 
-    password: Annotated[
-        str, msgspec.Meta(min_length=passwords.MIN_BYTES, max_length=passwords.MAX_LENGTH)
-    ]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=passwords.MAX_LENGTH)]
 
 
 @guarded("credentials")
@@ -37,7 +35,9 @@ async def set_password(call: Call, who: Caller) -> Answer:
     It opens a vendor's door, so the token must hold `dialects` too.
     """
     tenant = await _tenant(call, who)
-    given = body_of(call, NewPassword)
+    password = passwords.read(body_of(call, NewPassword).password)
+    if not passwords.is_usable(password):
+        raise refuse("password", f"password has {passwords.MIN_BYTES} characters or more")
     kinds = [each.login_kind for each in port(call).dialects if each.login_kind]
 
     def look(reads: Reads) -> tuple[Record, list[RecordChange]]:
@@ -45,7 +45,7 @@ async def set_password(call: Call, who: Caller) -> Answer:
         return user, [_login(reads, kind, user) for kind in kinds]
 
     user, logins = await call.hub.read(look)
-    doc = {"hash": await call.hub.blocking(passwords.hashed, given.password)}
+    doc = {"hash": await call.hub.blocking(passwords.hashed, password)}
     return await _write(
         call, who, user, *(msgspec.structs.replace(login, doc=doc) for login in logins)
     )
