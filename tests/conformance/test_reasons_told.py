@@ -19,6 +19,7 @@ from tests.support.pairs import runner_on
 pytestmark = pytest.mark.anyio
 REASONS = {each.value for each in (*Reason, *FaultKind)}
 SKU = "orderItemsList[0].sku"
+PASSWORD = "pw123456"
 ADDRESS = {"country": "US", "phone": "555 0100", "recipient": "Jane Doe", "province": "IL"}
 
 
@@ -112,6 +113,103 @@ async def test_a_caller_that_is_nobody_is_told_of_the_sandbox_it_named_only(hub)
     )
     assert nobody.status_code == 401
     assert told(nobody) == (None, None)
+
+
+BEFORE_ANY_HANDLER = [
+    ("DELETE", {}),
+    ("POST", {"content": b" " * (2 << 20)}),
+    ("POST", {"content": b"{", "headers": {"Hub-Dry-Run": "maybe"}}),
+]
+TYPO = {"anqicms": "/api/ordr", "kakaclo": "/openapi/v1/ordr", "mews": "/api/connector/v1/ordr"}
+TYPO |= {"sitecore_cdp": "/v2.1/ordr", "tours4fun": "/v2/order/ordr"}
+CREATES = {
+    "anqicms": ("shop", "/api/order/create"),
+    "kakaclo": ("dropship", "/openapi/v1/order/order"),
+    "mews": ("hotel", "/api/connector/v1/orders/add"),
+    "sitecore_cdp": ("cdp", "/v2.1/orders"),
+    "tours4fun": ("tours", "/v2/order/add"),
+}
+OWN = {
+    "anqicms": {},  # a shop's visitor need not say who he is
+    "kakaclo": {"headers": {"Authorization": "Bearer demo-kakaclo"}},
+    "sitecore_cdp": {"auth": ("demo-cdp", "demo-cdp-secret")},
+    "tours4fun": {"params": {"appkey": "demo-tours", "t": "1", "sign": "0" * 32}},
+}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=("hub-token", "own-credential"))
+@pytest.mark.parametrize("dialect", DOORS)
+async def test_a_sandbox_is_told_too_of_what_is_refused_before_any_handler(hub, dialect, own):
+    """A method, a size, a header, a path: what no handler saw is said to be of the tenant whose credential it shows."""
+    tenant, path = CREATES[dialect]
+    shown = {"headers": {"Authorization": f"Bearer hub-demo-{tenant}"}}
+    if own:
+        if dialect not in OWN:
+            pytest.skip("its credential is in the body, which nobody has read")
+        shown = OWN[dialect]
+    calls = [(*each, path) for each in BEFORE_ANY_HANDLER] + [("GET", {}, TYPO[dialect])]
+    for method, more, where in calls:
+        both = {**shown, **more, "headers": {**shown.get("headers", {}), **more.get("headers", {})}}
+        answer = await hub.request(method, where, **both)
+        reason, detail = told(answer)
+        assert reason in REASONS, (method, where, answer.text)
+        assert detail
+    # Nobody's calls tell nothing.
+    nobody = await hub.request("GET", TYPO[dialect], headers={"Authorization": "Bearer nobody"})
+    assert dialect == "anqicms" or told(nobody) == (None, None)
+
+
+async def test_a_token_of_a_sandbox_that_may_not_call_doors_is_told_so(hub):
+    credentials = "/hub/v1/tenants/dropship/credentials"
+    body = {"kind": "hub", "scopes": ["pools"]}
+    made = await hub.request("POST", credentials, json=body, headers=operator_headers())
+    weak = {"Authorization": f"Bearer {made.json()['token']}"}
+    answer = await hub.request("POST", "/openapi/v1/order/order", json={}, headers=weak)
+    assert told(answer) == ("forbidden", "the token lacks the scope dialects")
+
+
+async def test_no_header_outgrows_what_proxies_take(hub):
+    """Escapes make a character up to ten: the text is cut behind them."""
+    answer = await hub.request(
+        "GET", f"/openapi/v1/{'😀' * 500}", headers={"Authorization": "Bearer hub-demo-dropship"}
+    )
+    detail = told(answer)[1]
+    assert detail is not None
+    assert len(detail) <= 1_000
+
+
+async def test_a_refusal_is_answered_though_nobody_can_tell_whom_it_is_told(hub, monkeypatch):
+    """What is told beside an answer never costs the answer."""
+    port = hub.hub.port
+
+    async def out(_tenant_id: int) -> bool:
+        raise OSError("the database is out")
+
+    monkeypatch.setattr(port, "is_sandbox", out)
+    answer = await kakaclo(hub, "NO_SUCH")
+    assert answer.json()["code"] == 10001
+    assert told(answer) == (None, None)
+
+
+SHOP_FORM = [
+    ("/api/login", {"password": PASSWORD}, "user_name"),
+    ("/api/login", {"user_name": "demo", "password": "x"}, "password"),
+    ("/api/register", {"password": PASSWORD}, "user_name"),
+    ("/api/register", {"user_name": "new"}, "password"),
+    ("/api/register", {"user_name": "new", "password": "x"}, "password"),
+    ("/api/register", {"user_name": "new", "password": PASSWORD}, "email"),
+    ("/api/register", {"user_name": "demo", "password": PASSWORD}, "user_name"),
+    ("/api/register", {"user_name": "new", "password": PASSWORD, "email": "x"}, "email"),
+    ("/api/register", {"user_name": "new", "password": PASSWORD, "phone": "1"}, "phone"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "field"), SHOP_FORM)
+async def test_a_form_that_is_turned_down_names_its_field(hub, path, body, field):
+    reason, detail = told(await hub.request("POST", path, json=body))
+    assert reason == "invalid"
+    assert detail is not None
+    assert detail.startswith(f"{field}: ")
 
 
 async def test_the_body_stays_the_vendors(hub):

@@ -517,6 +517,9 @@ class Dialect:
     render     an order of any door as this vendor's own read call shows it (plain JSON values); what else
                that call looks up is read, and its links begin with the base URL
     secrets    body members never kept in the raw request
+    caller     finds out who calls, by what a call shows outside its body, and notes it on the call (`caller`, or
+               `tenant_id` of who is only named); raises Stop for nobody it knows. Asked of calls that are
+               refused before a handler has; None = nobody can tell
     login_kind the record kind of its users' passwords, `{"hash": argon2id}` under the user's uid; empty = none
     is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves
     data       what the dialect reads of a record's or credential's free `data`, by kind, and under
@@ -535,6 +538,7 @@ class Dialect:
     fields: Mapping[str, str] = field(default_factory=dict)
     render: Callable[[Reads, Order, str], Any] | None = None
     secrets: tuple[str, ...] = ()
+    caller: Callable[[Call], Awaitable[Any]] | None = None
     login_kind: str = ""
     is_paid: bool = True
     data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)

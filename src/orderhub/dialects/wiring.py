@@ -139,6 +139,7 @@ async def hub_caller(call: Call) -> Caller | None:
     credential = await call.hub.credential("hub", digest(token))
     if credential is None or not credential.tenant_id:
         return None
+    call.tenant_id = credential.tenant_id
     if "dialects" not in credential.scopes:
         raise Stop(Fault(FaultKind.FORBIDDEN, "the token lacks the scope dialects"))
     acts_as = credential.data.get("acts_as", {}).get(call.dialect.name, "")

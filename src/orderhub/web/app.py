@@ -317,7 +317,7 @@ def _explained(why: Why, answer: Answer) -> Answer:
 
 def _header_text(text: str) -> str:
     """One line of ASCII. What is neither is escaped as in a Python literal."""
-    plain = text[:_LONGEST_DETAIL].encode("ascii", "backslashreplace").decode()
+    plain = text[:_LONGEST_DETAIL].encode("ascii", "backslashreplace").decode()[:_LONGEST_DETAIL]
     return "".join(each if each.isprintable() else " " for each in plain)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -110,6 +111,10 @@ class Windows:
             return (level + 1 - bucket) / leak_per_s
         self._levels[name] = (level + 1, now)
         return 0.0
+
+
+# Who calls was looked for in vain, or cannot be looked for now.
+_NOT_ASKED = {FaultKind.UNAUTHENTICATED.value, FaultKind.BUSY.value, FaultKind.UNAVAILABLE.value}
 
 
 class HubPort:
@@ -230,16 +235,26 @@ class HubPort:
         return await self.read(lambda reads: reads.record(tenant_id, kind, "id", record_id))
 
     async def explains(self, call: Call) -> bool:
-        """Whether the answer may say why: to who tries things out, or to all where the operator wants it."""
-        tenant_id = call.caller.tenant_id if call.caller is not None else call.tenant_id
+        """Whether a refusal may say why: to who tries things out, or to all where the operator wants it.
+
+        It is worded by now, so nothing that goes wrong here may cost the caller his answer.
+        """
+        if self._explains_all:
+            return True
         try:
-            return self._explains_all or await self.is_sandbox(tenant_id)
-        except Stop:
-            return False  # the answer stands: it does not wait for a database that does not answer
-        except Exception as error:
-            if not self.is_outage(error):
-                raise
+            if call.caller is None and not call.tenant_id:
+                await self._who(call)
+            tenant_id = call.caller.tenant_id if call.caller is not None else call.tenant_id
+            return await self.is_sandbox(tenant_id)
+        except Exception:  # noqa: BLE001 - an outage has its own log
             return False
+
+    async def _who(self, call: Call) -> None:
+        """Find out who calls, for a refusal before any handler asked: an unknown path, a body too large."""
+        named = call.dialect.caller
+        if named is not None and not (call.why and call.why.reason in _NOT_ASKED):
+            with suppress(Stop, Refused):
+                await named(call)
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox

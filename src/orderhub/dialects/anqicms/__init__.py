@@ -1,6 +1,6 @@
 """AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
 
-from orderhub.dialects.anqicms.access import SITE_KIND
+from orderhub.dialects.anqicms.access import SITE_KIND, identify
 from orderhub.dialects.anqicms.credentials import KINDS
 from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
 from orderhub.dialects.anqicms.described import ROUTES, SECURITY
@@ -18,6 +18,7 @@ DIALECT = Dialect(
     fault=fault,
     refusal=refusal,
     fields=FIELDS,
+    caller=identify,
     render=render,
     secrets=("password",),
     login_kind=LOGIN_KIND,

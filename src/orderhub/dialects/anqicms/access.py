@@ -28,6 +28,7 @@ from orderhub.dialects.contract import (
     Handler,
     Refused,
     Stop,
+    WireFault,
 )
 from orderhub.dialects.wiring import bearer, digest, hub_caller
 
@@ -119,7 +120,7 @@ async def site_of(call: Call) -> Credential:
     """The site that is called. Raises Stop when there is none."""
     site = await _site_called(call)
     if site is None:
-        raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
+        raise _no_site("site_id", "no site goes by the host that is called, nor by a site_id")
     return site
 
 
@@ -143,7 +144,11 @@ async def login_site(call: Call, visitor: Visitor) -> Credential:
     for site in sites:
         if site.is_usable(call.hub.now_us()):
             return site
-    raise Stop(Fault(FaultKind.INVALID, "site_unknown"))
+    raise _no_site("Authorization", "the tenant of the token has no site to log in at")
+
+
+def _no_site(path: str, message: str) -> Stop:
+    return Stop(Fault(FaultKind.INVALID, "site_unknown", (WireFault(path, "value", message),)))
 
 
 def _caller(site: Credential, owner: str, credential_id: str) -> Caller:
@@ -230,7 +235,13 @@ def _number(claim: Any) -> int:
 
 
 def login_required() -> Stop:
-    return Stop(Fault(FaultKind.UNAUTHENTICATED))
+    return Stop(
+        Fault(
+            FaultKind.UNAUTHENTICATED,
+            "nobody is logged in: the token is missing, has expired, or is of a session that was ended "
+            "or of a user who is locked out",
+        )
+    )
 
 
 def not_anonymous(visitor: Visitor) -> None:

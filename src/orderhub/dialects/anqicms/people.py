@@ -29,7 +29,7 @@ from orderhub.dialects.anqicms.access import (
 )
 from orderhub.dialects.anqicms.goods import docs_by_id, group_object
 from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
-from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused, WireFault
 from orderhub.dialects.wiring import digest, encode, set_cookie
 
 LOGIN_KIND = "anqicms.login"
@@ -135,11 +135,11 @@ async def login(call: Call, visitor: Visitor) -> Answer:
     """A token for 30 days. Unknown users and wrong passwords are told alike, in the same time."""
     given = wire.login(wire.body_of(call))
     name = given.phone.strip() or given.email.strip() or given.user_name.strip()
-    password = given.password.strip()
+    password = passwords.read(given.password)
     if not name:
-        return words.turned_down(call, "account_missing", _invalid("account_missing"))
+        return words.turned_down(call, "account_missing", _invalid("user_name", "account_missing"))
     if len(password.encode()) < passwords.MIN_BYTES:
-        return words.turned_down(call, "password_short", _invalid("password_short"))
+        return words.turned_down(call, "password_short", _invalid("password", "password_short"))
     site = await login_site(call, visitor)
     found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
     user, hashed = found if found is not None else (None, "")
@@ -228,13 +228,15 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     given = wire.register(wire.body_of(call))
     site = await login_site(call, visitor)
     name, email, phone = given.user_name.strip(), given.email.strip(), given.phone.strip()
-    password = given.password.strip()
+    password = passwords.read(given.password)
     inviter = call.cookies.get("invite", "")
     invited_by = int(inviter) if inviter.isdecimal() and len(inviter) <= 18 else given.invite_id
     if not name or not password or len(name) > _MAX_NAME:
-        return words.turned_down(call, "register_incomplete", _invalid("register_incomplete"))
-    if len(password.encode()) < passwords.MIN_BYTES or len(password) > passwords.MAX_LENGTH:
-        cause = _invalid("register_password_short")
+        field = "password" if name and len(name) <= _MAX_NAME else "user_name"
+        cause = _invalid(field, "register_incomplete")
+        return words.turned_down(call, "register_incomplete", cause)
+    if not passwords.is_usable(password):
+        cause = _invalid("password", "register_password_short")
         return words.turned_down(call, "register_password_short", cause)
     names = names_of({"user_name": name, "email": email, "phone": phone})
     taken, inviter_id, group = await call.hub.read(
@@ -242,7 +244,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     )
     wrong = _wrong(taken, phone, email)
     if wrong:
-        return words.turned_down(call, wrong, _invalid(wrong))
+        return words.turned_down(call, wrong, _invalid(_FIELD_OF[wrong], wrong))
     for column, text in (("real_name", given.real_name), ("avatar_url", given.avatar_url)):
         if len(text) > _MAX_TEXT:
             raise Refused(Rejected(Reason.CONTACT_INVALID, column, "too long"))
@@ -308,9 +310,19 @@ def _wrong(taken: tuple[str, ...], phone: str, email: str) -> str:
     return "" if phone or email else "contact_missing"
 
 
-def _invalid(key: str) -> Fault:
-    """What is wrong with an input of the form, as the vendor's English says it."""
-    return Fault(FaultKind.INVALID, words.TEXTS[key][1])
+_FIELD_OF = {
+    "user_name_taken": "user_name",
+    "phone_wrong": "phone",
+    "phone_taken": "phone",
+    "email_wrong": "email",
+    "email_taken": "email",
+    "contact_missing": "email",
+}
+
+
+def _invalid(field: str, key: str) -> Fault:
+    """What is wrong with a field of the form, as the vendor's English says it."""
+    return Fault(FaultKind.INVALID, faults=(WireFault(field, "value", words.TEXTS[key][1]),))
 
 
 def names_of(data: dict[str, Any]) -> dict[str, str]:

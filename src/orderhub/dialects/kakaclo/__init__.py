@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.kakaclo import codes
+from orderhub.dialects.kakaclo.access import caller_of
 from orderhub.dialects.kakaclo.credentials import KINDS
 from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
 from orderhub.dialects.kakaclo.described import ROUTES, SECURITY
@@ -18,6 +19,7 @@ DIALECT = Dialect(
     fault=codes.fault,
     refusal=codes.refusal,
     fields=codes.FIELDS,
+    caller=caller_of,
     render=show_one,
     data={"product": ProductData, "variant": SkuData, "settings": Switches},
     kinds=KINDS,

@@ -39,7 +39,7 @@ async def caller_of(call: Call) -> tuple[Caller, Settings]:
         token = bearer(call)
         credential = await call.hub.credential(NAME, digest(token)) if token else None
         if credential is None or not credential.tenant_id:
-            raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+            raise Stop(Fault(FaultKind.UNAUTHENTICATED, "Authorization: no such bearer token"))
         caller = Caller(credential=credential, tenant_id=credential.tenant_id)
         call.caller = caller
     settings = await call.hub.settings(caller.tenant_id)

@@ -8,6 +8,7 @@ from orderhub.dialects.mews.errors import FIELDS, fault, refusal
 from orderhub.dialects.mews.orders import render
 from orderhub.dialects.mews.routes import PREFIX
 from orderhub.dialects.mews.session import NAME, SECRETS
+from orderhub.dialects.wiring import hub_caller
 
 DIALECT = Dialect(
     name=NAME,
@@ -17,6 +18,7 @@ DIALECT = Dialect(
     fault=fault,
     refusal=refusal,
     fields=FIELDS,
+    caller=hub_caller,
     render=render,
     secrets=SECRETS,
     is_paid=False,

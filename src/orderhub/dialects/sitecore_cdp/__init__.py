@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sitecore_cdp import errors
-from orderhub.dialects.sitecore_cdp.auth import NAME
+from orderhub.dialects.sitecore_cdp.auth import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.credentials import KINDS
 from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
 from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
@@ -18,6 +18,7 @@ DIALECT = Dialect(
     fault=errors.fault,
     refusal=errors.refusal,
     fields=errors.FIELDS,
+    caller=caller_of,
     render=render,
     is_paid=False,
     data={NAME: LoginData, "settings": Switches},

@@ -40,19 +40,23 @@ def client_key(caller: Caller) -> str:
 async def _basic_caller(call: Call) -> Caller:
     scheme, _, encoded = call.header("authorization").partition(" ")
     if scheme.lower() != "basic":
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+        raise _nobody("is Basic, with client key and API token")
     try:
         shown = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED)) from None
+        raise _nobody("is no base64") from None
     key, colon, _ = shown.partition(":")
     if not colon:
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+        raise _nobody("has no colon between client key and API token")
     # Key and token are random: found together by one digest, so nothing is compared in the clear.
     credential = await call.hub.credential(NAME, digest(shown))
     if credential is None or not credential.tenant_id:
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+        raise _nobody("fits no client key and API token")
     return Caller(credential=credential, tenant_id=credential.tenant_id, acts_as=key)
+
+
+def _nobody(why: str) -> Stop:
+    return Stop(Fault(FaultKind.UNAUTHENTICATED, f"Authorization: {why}"))
 
 
 async def _limit(call: Call, caller: Caller) -> None:

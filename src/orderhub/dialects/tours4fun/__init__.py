@@ -1,6 +1,7 @@
 """Tours4Fun V2: tours sold by resellers, in rooms, on departure days."""
 
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.tours4fun.access import authenticate
 from orderhub.dialects.tours4fun.codes import FIELDS, word_fault, word_refusal
 from orderhub.dialects.tours4fun.credentials import KINDS
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
@@ -15,6 +16,7 @@ DIALECT = Dialect(
     fault=word_fault,
     refusal=word_refusal,
     fields=FIELDS,
+    caller=authenticate,
     render=render,
     data={"product": ProductData, "tours4fun": AppData, "settings": Switches},
     kinds=KINDS,

@@ -35,8 +35,9 @@ def sign(appkey: str, t: str, secret: str, body: bytes) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
-def _stop(path: str, problem: str, kind: FaultKind = FaultKind.UNAUTHENTICATED) -> Stop:
-    return Stop(Fault(kind, f"{path}: {problem}", (WireFault(path, problem),)))
+def _stop(path: str, problem: str, message: str = "") -> Stop:
+    said = f"{path}: {message or problem}"
+    return Stop(Fault(FaultKind.UNAUTHENTICATED, said, (WireFault(path, problem, message),)))
 
 
 async def authenticate(call: Call) -> Caller:
@@ -76,7 +77,9 @@ async def _signed(call: Call) -> Caller:
         raise _stop("t", "stale")
     expected = sign(appkey, t, call.hub.decrypt(credential.secret), call.body)
     if not hmac.compare_digest(expected.encode(), given.strip().lower().encode()):
-        raise _stop("sign", "value")
+        raise _stop(
+            "sign", "value", "is not the md5 of appkey, t, secret and the body as it was sent"
+        )
     call.caller = Caller(
         credential=credential,
         tenant_id=credential.tenant_id,
