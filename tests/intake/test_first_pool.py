@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
-from orderhub.core.commands import Command, RecordChange
-from orderhub.intake.intake import Intake
+from orderhub.core.commands import RecordChange
 from orderhub.intake.outcome import Outcome
+from orderhub.intake.intake import Intake
 from orderhub.ledger.check import check_ledger
-from orderhub.ledger.ledger import Ledger
 from tests.support import world
-from tests.support.world import second_process
+from tests.support.world import ask, intake_of, second_process
 
 HAT = "product:190"
 UNITS = 6
 WAIT_S = 60
-
-
-@contextmanager
-def intake_of(ledger: Ledger) -> Iterator[Intake]:
-    intake = Intake(ledger, now_us=lambda: world.NOON)
-    intake.start()
-    try:
-        yield intake
-    finally:
-        intake.stop()
-
-
-def ask(intake: Intake, command: Command) -> Outcome:
-    answer: Future[Outcome] = Future()
-    intake.put(world.waiting(command, deliver=answer.set_result))
-    return answer.result(WAIT_S)
 
 
 def is_counted(outcome: Outcome) -> bool:

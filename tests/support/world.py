@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -38,6 +39,7 @@ from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
 from orderhub.intake.claims import Claim
 from orderhub.intake.deciding import decided
+from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.intake.uids import Uids
 from orderhub.ledger.batch import ClaimName
@@ -57,6 +59,7 @@ __all__ = [
 SHOP, OTHER = 1, 2
 NOON = 1_700_000_000_000_000
 BUYER = 1000
+_WAIT_S = 60
 _UIDS = Uids()
 _MOMENTS = itertools.count(1)
 
@@ -201,6 +204,22 @@ def run(ledger: Ledger, *commands: Command | Waiting, slot: int = 0) -> list[Out
     """All commands as one batch."""
     batch = [each if isinstance(each, Waiting) else waiting(each) for each in commands]
     return decided(ledger, _UIDS, slot, batch, NOON)
+
+
+@contextmanager
+def intake_of(ledger: Ledger) -> Iterator[Intake]:
+    intake = Intake(ledger, now_us=lambda: NOON)
+    intake.start()
+    try:
+        yield intake
+    finally:
+        intake.stop()
+
+
+def ask(intake: Intake, command: Command) -> Outcome:
+    answer: Future[Outcome] = Future()
+    intake.put(waiting(command, deliver=answer.set_result))
+    return answer.result(_WAIT_S)
 
 
 def run_all(ledger: Ledger, *commands: Command | Waiting, slot: int = 0) -> list[Accepted]:

@@ -139,6 +139,11 @@ class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+# Kinds of record that the hub numbers, and that whoever moves his own in may number too; and how far.
+NUMBERED_BY_BOTH = ("user",)
+MOST_BY_HAND = 10**12 - 1
+
+
 class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
     """Write (`doc` given) or remove (`doc` None) one typed document.
 

@@ -25,6 +25,26 @@ from orderhub.core.values import MICROSECONDS
 _DAY_US = 86_400 * MICROSECONDS
 # A membership whose group is gone by the time the order completes still was paid for.
 _DAYS_WITHOUT_GROUP = 365
+MAX_NAME = 100
+MOBILE = "1[3-9][0-9]{9}"
+EMAIL = r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}"
+# What a user is found by when they log in, without regard to case.
+NAMES = ("user_name", "phone", "email")
+UserName = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "pattern": r"^(\S(.*\S)?)?$",
+            "format": "trimmed",
+            "maxLength": MAX_NAME,
+        }
+    ),
+]
+Email = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": f"^({EMAIL})?$", "format": "e-mail", "maxLength": MAX_NAME}),
+]
+Mobile = Annotated[str, Meta(extra_json_schema={"pattern": f"^({MOBILE})?$", "format": "mobile"})]
 UserStatus = Annotated[int, Meta(extra_json_schema={"enum": [-1, 0, 1]})]
 
 
@@ -35,6 +55,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     id: ItemId
+    user_name: Annotated[UserName, about("what they log in with, in any case", "anqicms")] = ""
+    email: Annotated[Email, about("they log in with it too", "anqicms")] = ""
+    phone: Annotated[Mobile, about("they log in with it too", "anqicms")] = ""
     group_id: Annotated[Number, about("the membership they have", "anqicms")] = 0
     inviter_id: Annotated[
         Number,
@@ -59,7 +82,22 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_reward: Annotated[Decimal, about("all commissions so far", "anqicms")] = ZERO
     created_at: Annotated[Instant, about("when they registered", "anqicms")] = 0
     updated_at: Annotated[Instant, about("when they last changed", "anqicms")] = 0
-    data: Annotated[dict[str, Any], about("names, e-mail, phone, picture", "anqicms")] = {}
+    data: Annotated[dict[str, Any], about("their real name, picture and the like", "anqicms")] = {}
+
+    def __post_init__(self) -> None:
+        # Older hubs kept the names in `data`.
+        found = {name: self.data[name] for name in NAMES if name in self.data}
+        if found:
+            for name, value in found.items():
+                msgspec.structs.force_setattr(self, name, getattr(self, name) or str(value))
+            rest = {name: value for name, value in self.data.items() if name not in NAMES}
+            msgspec.structs.force_setattr(self, "data", rest)
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """What they are found by, as pairs of a name's kind and its text."""
+        given = ((by, str(getattr(self, by)).lower()) for by in NAMES)
+        return tuple((by, value) for by, value in given if value)
 
     @property
     def is_locked_out(self) -> bool:

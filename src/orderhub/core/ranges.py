@@ -151,7 +151,7 @@ def _of_value(
                 yield Breach(path, words)
 
 
-_LIMITS = {"minimum", "exclusiveMinimum", "maximum", "enum", "minLength", "pattern"}
+_LIMITS = {"minimum", "exclusiveMinimum", "maximum", "enum", "minLength", "maxLength", "pattern"}
 _FORMATS = {
     "iso-4217": "is a currency of ISO 4217, such as EUR",
     "iso-3166-1": "is a country of ISO 3166-1, such as DE",
@@ -159,6 +159,9 @@ _FORMATS = {
     "currency-code": "is a currency that is or was, such as EUR",
     "uuid-in-lower-case": "is a UUID in lower case",
     "time-of-day": "is a time HH:MM:SS",
+    "trimmed": "has no blanks around it and no line breaks",
+    "e-mail": "is an e-mail address",
+    "mobile": "is a mobile number of mainland China: 11 digits",
 }
 _KNOWN: dict[str, Callable[[], Collection[str]]] = {
     "iso-4217": current_currencies,
@@ -178,7 +181,9 @@ def _out_of(value: Any, limits: Mapping[str, Any]) -> str:
         return f"is one of {', '.join(map(str, limits['enum']))}"
     if isinstance(value, str) and len(value) < limits.get("minLength", 0):
         return "is not empty"
+    if isinstance(value, str) and len(value) > limits.get("maxLength", len(value)):
+        return f"has at most {limits['maxLength']} characters"
     form = limits.get("format", "")
-    if "pattern" in limits and not re.search(limits["pattern"], value):
+    if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
         return _FORMATS[form]
     return _FORMATS[form] if value and form in _KNOWN and value not in _KNOWN[form]() else ""

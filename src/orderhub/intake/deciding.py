@@ -10,7 +10,16 @@ from typing import TypeVar
 import msgspec
 
 from orderhub.core import decide as core
-from orderhub.core.commands import Command, Numbering, Origin, PlaceOrder
+from orderhub.core.commands import (
+    MOST_BY_HAND,
+    NUMBERED_BY_BOTH,
+    Command,
+    Numbering,
+    Origin,
+    PlaceOrder,
+    PutRecords,
+    RecordChange,
+)
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS
@@ -18,7 +27,6 @@ from orderhub.intake.clock import Recording
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.intake.uids import Uids
 from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
-from orderhub.ledger.counters import Counters
 from orderhub.ledger.ledger import Ledger
 
 N = TypeVar("N", RecordKey, OrderNeed, PoolNeed)
@@ -30,6 +38,7 @@ OTHER_CONTENT = Rejected(
 )
 # A chain of records that name each other is at most this long; more is a bug.
 _MAX_ROUNDS = 12
+_MOST_AHEAD = 1_024
 
 log = logging.getLogger("orderhub.intake")
 
@@ -113,6 +122,7 @@ class BatchRun:
         self._load_records_and_orders(batch, commands)
         self._reserve_order_ids(commands)
         self._load_numbers(batch, commands)
+        self._load_fresh_ids(batch, commands)
         pools: list[PoolNeed] = []
         for command in commands:
             pools += core.pool_needs(command, known)
@@ -154,6 +164,55 @@ class BatchRun:
             if not missing:
                 return
             batch.load_orders(self._known, _distinct(missing))
+
+    def _load_fresh_ids(self, batch: Batch, commands: list[Command]) -> None:
+        """See which of the ids that new records may get were given by hand: those are passed over.
+
+        Counters go on behind ids by hand, so that only what some process had set aside before can be taken.
+        """
+        counts: dict[tuple[int, str], int] = {}
+        last: dict[tuple[int, str], int] = {}
+        drawing: set[tuple[int, str]] = set()
+        for tenant_id, change in _numbered_by_both(commands):
+            name = (tenant_id, change.kind)
+            # One that has its id may take what another would get.
+            counts[name] = counts.get(name, 0) + 1
+            if not change.id:
+                drawing.add(name)
+            elif self._known.record(tenant_id, change.kind, "id", change.id) is None:
+                last[name] = max(last.get(name, 0), min(change.id, MOST_BY_HAND))
+        for (tenant_id, kind), most in sorted(last.items()):
+            self._ledger.counters.go_on_behind(tenant_id, f"record:{kind}", most)
+        ahead = 1
+        while missing := self._unseen_ids({name: counts[name] for name in drawing}):
+            if ahead > 1:  # many are taken: the rounds stay few
+                missing = self._unseen_ids({name: counts[name] * ahead for name in drawing})
+            batch.load_records(self._known, missing)
+            ahead = min(2 * ahead, _MOST_AHEAD)
+
+    def _unseen_ids(self, counts: dict[tuple[int, str], int]) -> list[RecordKey]:
+        """The next ids of these kinds of record of which nobody knows yet whether they are taken."""
+        return [
+            need
+            for (tenant_id, kind), count in sorted(counts.items())
+            for each in self._record_ids(tenant_id, kind, count)
+            if (need := RecordKey(tenant_id, kind, "id", str(each)))
+            not in self._known.loaded_records
+        ]
+
+    def _record_ids(self, tenant_id: int, kind: str, count: int) -> tuple[int, ...]:
+        """The next ids of a kind of record, none of which is known to be taken."""
+        counters, name = self._ledger.counters, f"record:{kind}"
+        while True:
+            ids = counters.peek(tenant_id, name, count)
+            if kind not in NUMBERED_BY_BOTH:
+                return ids
+            taken = [
+                each for each in ids if self._known.record(tenant_id, kind, "id", each) is not None
+            ]
+            if not taken:
+                return ids
+            counters.pass_over(tenant_id, name, taken)
 
     def _order_ids(self, tenant_id: int, count: int) -> tuple[int, ...]:
         first = self._known.settings(tenant_id).first_order_id
@@ -290,7 +349,6 @@ class BatchRun:
         if wanted == _NOTHING:
             return _NO_IDS
         tenant_id = command.origin.tenant_id
-        counters: Counters = self._ledger.counters
         orders: tuple[tuple[int, str], ...] = ()
         wall = command.origin.recorded_at
         if wanted.orders:
@@ -298,10 +356,7 @@ class BatchRun:
                 (order_id, self._uids.new(wall))
                 for order_id in self._order_ids(tenant_id, wanted.orders)
             )
-        records = {
-            kind: counters.peek(tenant_id, f"record:{kind}", count)
-            for kind, count in wanted.records
-        }
+        records = {kind: self._record_ids(tenant_id, kind, count) for kind, count in wanted.records}
         return NewIds(
             orders=orders,
             records=records,
@@ -356,6 +411,15 @@ def _held_names(live: Sequence[Waiting]) -> Iterator[tuple[int, str, str, str]]:
         command = waiting.command
         for kind, by, value in core.held_names(command):
             yield command.origin.tenant_id, kind, by, value
+
+
+def _numbered_by_both(commands: list[Command]) -> Iterator[tuple[int, RecordChange]]:
+    """New records of the kinds that are numbered by the hub and by hand, each with its tenant."""
+    for command in commands:
+        if isinstance(command, PutRecords):
+            for change in command.changes:
+                if change.kind in NUMBERED_BY_BOTH and change.members is None:
+                    yield command.origin.tenant_id, change
 
 
 def _natural_key(waiting: Waiting) -> tuple[int, str] | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,6 +68,24 @@ class Counters:
         for _ in range(count):
             free.popleft()
 
+    def pass_over(self, tenant_id: int, name: str, ids: Collection[int]) -> None:
+        """Never give out these ids, which were peeked at: somebody else gave them."""
+        free = self._free[(tenant_id, name)]
+        for each in ids:
+            free.remove(each)
+
+    def go_on_behind(self, tenant_id: int, name: str, last: int) -> None:
+        """Give out no id up to `last` any more, but for those that some process has set aside."""
+        with self._statement() as connection:
+            mark = "%s" if is_postgres(connection) else "?"
+            following = f"CAST({mark} AS BIGINT)"
+            connection.exec_driver_sql(
+                f"INSERT INTO counter (tenant_id, name, next) VALUES ({mark}, {mark}, {following}) "
+                "ON CONFLICT (tenant_id, name) DO UPDATE SET next = "
+                "CASE WHEN counter.next < excluded.next THEN excluded.next ELSE counter.next END",
+                (tenant_id, name, last + 1),
+            )
+
     def _reserve(self, tenant_id: int, name: str, least: int, first: int) -> None:
         size = max(least, self._block.get((tenant_id, name), _FIRST_BLOCK))
         self._block[(tenant_id, name)] = min(2 * size, _LARGEST_BLOCK)
@@ -75,12 +93,18 @@ class Counters:
         if name == ORDERS and len(self._free.get((tenant_id, MOVES), ())) < _MOVES_AHEAD:
             blocks[MOVES] = (1, _MOVES_BLOCK)
         is_seeking = MOVES in blocks and self._are_moves_taken
+        with self._statement() as connection:
+            self._reserve_on(connection, tenant_id, blocks, is_seeking)
+
+    @contextmanager
+    def _statement(self) -> Iterator[Connection]:
+        """Where one statement is a transaction of its own, or else a part of the batch's."""
         if self._batch is not None:
-            self._reserve_on(self._batch, tenant_id, blocks, is_seeking)
+            yield self._batch
             return
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            self._reserve_on(connection, tenant_id, blocks, is_seeking)
+            yield connection
 
     def _reserve_on(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_variant
 from orderhub.core.commands import RecordChange
@@ -12,7 +11,7 @@ from orderhub.core.coupons import Coupon
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.values import Settings
 from orderhub.dialects.anqicms.access import DEFAULT_SITE, SITE_KIND
-from orderhub.dialects.anqicms.people import LOGIN_KIND, names_of
+from orderhub.dialects.anqicms.people import LOGIN_KIND
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 
 _SHOP_SECRET = "demo-shop-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
@@ -38,14 +37,11 @@ _HASHES = {
 }
 
 
-def _user(number: int, name: str, **data: Any) -> tuple[RecordChange, ...]:
+def _user(number: int, name: str, email: str = "") -> tuple[RecordChange, ...]:
     """A user, and his password where he has one."""
     uid = f"00000000-0000-4000-8000-00000000{number:04d}"
-    shown = {"user_name": name, **data}
-    user = User(id=number, group_id=1, data=shown)
-    change = RecordChange(
-        kind="user", id=number, uid=uid, doc=user, keys=tuple(names_of(shown).items())
-    )
+    user = User(id=number, user_name=name, email=email, group_id=1)
+    change = RecordChange(kind="user", id=number, uid=uid, doc=user, keys=user.names)
     if name not in _HASHES:
         return (change,)
     return (

@@ -12,7 +12,14 @@ from weakref import WeakValueDictionary
 
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted
-from orderhub.core.memberships import User, UserGroup, balance_subject
+from orderhub.core.memberships import (
+    EMAIL,
+    MAX_NAME,
+    MOBILE,
+    User,
+    UserGroup,
+    balance_subject,
+)
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
@@ -34,15 +41,14 @@ from orderhub.dialects.wiring import digest, encode, set_cookie
 
 LOGIN_KIND = "anqicms.login"
 _DEFAULT_GROUP = 1
-_MAX_NAME = 100
 _MAX_TEXT = 250
 # Wrong passwords in a minute: at one account from wherever, and from one address at whatever accounts. A shop
 # whose own server logs its users in is one address for all of them, unless it is a trusted proxy.
 _GUESSES = 10
 _GUESSES_FROM_ONE = 100
 _GUESS_WINDOW_S = 60.0
-_PHONE = re.compile(r"1[3-9][0-9]{9}")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
+_PHONE = re.compile(MOBILE)
+_EMAIL = re.compile(EMAIL)
 
 # Guesses at one account wait for each other, or parallel ones would all pass; from one address there are
 # as many at once as there are threads to work out hashes.
@@ -62,7 +68,7 @@ def user_object(
         "created_time": seconds(user.created_at),
         "updated_time": seconds(user.updated_at),
         "parent_id": user.inviter_id,
-        "user_name": data.get("user_name", ""),
+        "user_name": user.user_name,
         "url_token": data.get("url_token", ""),
         "real_name": data.get("real_name", ""),
         "first_name": data.get("first_name", ""),
@@ -70,9 +76,9 @@ def user_object(
         "birthday": data.get("birthday", 0),
         "avatar_url": data.get("avatar_url", ""),
         "introduce": data.get("introduce", ""),
-        "email": data.get("email", ""),
+        "email": user.email,
         "email_verified": data.get("email_verified", False),
-        "phone": data.get("phone", ""),
+        "phone": user.phone,
         "group_id": user.group_id,
         "google_id": "",
         "reset_password": False,
@@ -231,14 +237,14 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     password = passwords.read(given.password)
     inviter = call.cookies.get("invite", "")
     invited_by = int(inviter) if inviter.isdecimal() and len(inviter) <= 18 else given.invite_id
-    if not name or not password or len(name) > _MAX_NAME:
-        field = "password" if name and len(name) <= _MAX_NAME else "user_name"
+    if not name or not password or len(name) > MAX_NAME:
+        field = "password" if name and len(name) <= MAX_NAME else "user_name"
         cause = _invalid(field, "register_incomplete")
         return words.turned_down(call, "register_incomplete", cause)
     if not passwords.is_usable(password):
         cause = _invalid("password", "register_password_short")
         return words.turned_down(call, "register_password_short", cause)
-    names = names_of({"user_name": name, "email": email, "phone": phone})
+    names = User(id=0, user_name=name, email=email, phone=phone).names
     taken, inviter_id, group = await call.hub.read(
         lambda reads: _standing(reads, site.tenant_id, names, invited_by)
     )
@@ -253,17 +259,14 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     now = settings.clock.at(call.received_at)
     user = User(
         id=0,
+        user_name=name,
+        email=email,
+        phone=phone,
         group_id=_DEFAULT_GROUP,
         inviter_id=inviter_id,
         created_at=now,
         updated_at=now,
-        data={
-            "user_name": name,
-            "email": email,
-            "phone": phone,
-            "real_name": given.real_name,
-            "avatar_url": given.avatar_url,
-        },
+        data={"real_name": given.real_name, "avatar_url": given.avatar_url},
     )
 
     def answer(accepted: Accepted) -> Answer:
@@ -282,11 +285,11 @@ async def register(call: Call, visitor: Visitor) -> Answer:
 
 
 def _standing(
-    reads: Reads, tenant_id: int, names: dict[str, str], invited_by: int
+    reads: Reads, tenant_id: int, names: tuple[tuple[str, str], ...], invited_by: int
 ) -> tuple[tuple[str, ...], int, UserGroup | None]:
     """Which of the names are taken, the inviter when there is one, and the default group."""
     taken = tuple(
-        by for by, value in names.items() if reads.record(tenant_id, "user", by, value) is not None
+        by for by, value in names if reads.record(tenant_id, "user", by, value) is not None
     )
     inviter = reads.record(tenant_id, "user", "id", invited_by) if invited_by else None
     group = reads.record(tenant_id, "user_group", "id", _DEFAULT_GROUP)
@@ -303,7 +306,7 @@ def _wrong(taken: tuple[str, ...], phone: str, email: str) -> str:
         if "phone" in taken:
             return "phone_taken"
     if email:
-        if len(email) > _MAX_NAME or not _EMAIL.fullmatch(email):
+        if len(email) > MAX_NAME or not _EMAIL.fullmatch(email):
             return "email_wrong"
         if "email" in taken:
             return "email_taken"
@@ -325,23 +328,16 @@ def _invalid(field: str, key: str) -> Fault:
     return Fault(FaultKind.INVALID, faults=(WireFault(field, "value", words.TEXTS[key][1]),))
 
 
-def names_of(data: dict[str, Any]) -> dict[str, str]:
-    """What a user is found by, without regard to case: key -> value."""
-    names = {by: str(data.get(by, "")).lower() for by in ("user_name", "phone", "email")}
-    return {by: value for by, value in names.items() if value}
-
-
 def _put_user(call: Call, visitor: Visitor, user: User, hashed: str) -> PutRecords:
     """The user and his password's hash, under one uid."""
     uid = str(uuid4())
-    names = names_of(user.data)
     return PutRecords(
-        origin=call.origin(visitor.caller, encode({"user_name": user.data["user_name"]}).decode()),
+        origin=call.origin(visitor.caller, encode({"user_name": user.user_name}).decode()),
         changes=(
-            RecordChange(kind="user", uid=uid, doc=user, keys=tuple(names.items())),
+            RecordChange(kind="user", uid=uid, doc=user, keys=user.names),
             RecordChange(kind=LOGIN_KIND, uid=uid, doc={"hash": hashed}),
         ),
-        unique=tuple(("user", by, value) for by, value in names.items()),
+        unique=tuple(("user", by, value) for by, value in user.names),
     )
 
 

@@ -73,6 +73,12 @@ def _section(kind: Kind) -> str:
         owners = [k.name for k in KINDS.values() if k.record == kind.record and not k.members]
         words += f" A view of `{owners[0]}`:" if owners else " A view:"
         words += " what else the item holds stays as it is."
+        if kind.opening:
+            said = ", ".join(
+                f"`{each.name}`" for each in members_of(kind) if each.name in kind.opening
+            )
+            words += f" {said} are said when an item is made, and neither shown nor changed after."
+            words += f" Of {', '.join(f'`{name}`' for name in kind.names)} one is **needed** then."
     else:
         words += about_of(kind.model)
     if kind.named:
@@ -126,6 +132,9 @@ _NAMES = {
     "iso-3166-1": "country",
     "iso-3166-1-alpha-3": "country, 3 letters",
     "time-of-day": "time",
+    "trimmed": "text",
+    "e-mail": "e-mail address",
+    "mobile": "mobile number",
 }
 
 
@@ -161,6 +170,8 @@ def _range(schema: dict[str, Any]) -> Iterator[str]:
         yield f"from {least}"
     if schema.get("minLength"):
         yield "not empty"
+    if schema.get("maxLength"):
+        yield f"of at most {schema['maxLength']} characters"
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from typing import Annotated, Any
 import msgspec
 
 from orderhub.core.catalogue import keys_of_variant
-from orderhub.core.commands import RecordChange
+from orderhub.core.commands import MOST_BY_HAND, RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import keys_of_rate
 from orderhub.core.known import Record
+from orderhub.core.memberships import NAMES
 from orderhub.core.money import is_storable
 from orderhub.core.ranges import NEEDED, breaches, strangers, type_of
 from orderhub.dialects.contract import Stop, WireFault
@@ -48,6 +49,8 @@ class Kind:
 
     record   the record kind in the ledger
     members  of a view (a product's price): the only members it shows and writes; empty = all
+    opening  of a view whose items it may make too: the members that are given then, never shown or changed
+    names    those of them that no two items may have in common; one at least is given
     unique   whether no two items may bear one code
     named    whether an item is found by its code alone, so that it needs one
     single   whether there is one item only, of id 1
@@ -59,6 +62,8 @@ class Kind:
     record: str
     what: str
     members: tuple[str, ...] = ()
+    opening: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     unique: bool = False
     named: bool = False
     single: bool = False
@@ -122,6 +127,9 @@ _KINDS = (
         "user",
         "what a shop decides of its users",
         members=("group_id", "inviter_id", "is_distributor", "expires_at", "status"),
+        opening=(*NAMES, "created_at"),
+        names=NAMES,
+        keys=lambda user: user.names,
     ),
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
@@ -188,16 +196,13 @@ def change_of(
         raise RowRefused(WireFault("code", "missing", f"code is needed: {kind.what}"))
     given = _known_members(kind, row, record_id)
     if kind.members:
-        if current is None:
+        if current is not None:
+            return _changed(kind, row, current, given, if_version)
+        if not kind.opening:
             owner = next(k.name for k in _KINDS if k.record == kind.record)
             raise RowRefused(WireFault("id", "value", f"there is no such item of {owner}"))
-        _refuse_other_names(row, current)
-        doc = _typed(kind, {**msgspec.to_builtins(current.doc), **given})
-        members = {name: msgspec.to_builtins(getattr(doc, name)) for name in given}
-        change = RecordChange(
-            kind=kind.record, id=record_id, if_version=if_version, members=members
-        )
-        return change, doc
+        _refuse_unopened(kind, row, given, record_id)
+        if_version = if_version or 0  # it is made: nobody else has made it meanwhile
     fields = kind.model.__struct_fields__
     if "id" in fields:
         given["id"] = record_id
@@ -220,10 +225,44 @@ def change_of(
     return change, doc
 
 
+def _changed(
+    kind: Kind, row: Row, current: Record, given: dict[str, Any], if_version: int | None
+) -> tuple[RecordChange, Any]:
+    """The change that writes a view's own members, and the document as it is then."""
+    _refuse_other_names(row, current)
+    for name in set(kind.opening) & set(given):
+        said, stands = given.pop(name), getattr(current.doc, name)
+        if str(said).lower() != str(stands).lower():
+            raise RowRefused(
+                WireFault(
+                    f"doc.{name}",
+                    "value",
+                    f"doc.{name} is said when an item is made; item {current.id} of {kind.name} has another",
+                )
+            )
+    doc = _typed(kind, {**msgspec.to_builtins(current.doc), **given}, kind.members)
+    members = {name: msgspec.to_builtins(getattr(doc, name)) for name in given}
+    change = RecordChange(kind=kind.record, id=current.id, if_version=if_version, members=members)
+    return change, doc
+
+
+def _refuse_unopened(kind: Kind, row: Row, given: dict[str, Any], record_id: int) -> None:
+    """A view makes an item of what can be found by a name, under an id that leaves room for others."""
+    if row.code:
+        raise RowRefused(WireFault("code", "value", f"{kind.name} have no code"))
+    if not any(given.get(name) for name in kind.names):
+        named = ", ".join(kind.names)
+        raise RowRefused(
+            WireFault(f"doc.{kind.names[0]}", "missing", f"a new item has one of {named}")
+        )
+    if record_id > MOST_BY_HAND:
+        raise RowRefused(WireFault("id", "value", f"id of a new item is at most {MOST_BY_HAND}"))
+
+
 def _known_members(kind: Kind, row: Row, record_id: int) -> dict[str, Any]:
     """The members of the row's document, all of which are the kind's; times as the ledger keeps them."""
     given = dict(row.doc or {})
-    known = kind.members or kind.model.__struct_fields__
+    known = (*kind.opening, *kind.members) or kind.model.__struct_fields__
     unknown = sorted(set(given) - set(known) - {"id"})
     unknown += sorted(set(strangers(given, type_of(kind.model))) - {"id", *unknown})
     if unknown:
@@ -242,21 +281,22 @@ def _refuse_other_names(row: Row, current: Record) -> None:
             raise RowRefused(WireFault(name, "value", f"{name} is not the item's {name}"))
 
 
-def _typed(kind: Kind, given: dict[str, Any]) -> Any:
+def _typed(kind: Kind, given: dict[str, Any], own: tuple[str, ...] = ()) -> Any:
+    """The document; `own` are the members that are answered for, all unless said."""
     try:
         doc = msgspec.convert(given, kind.model)
     except msgspec.ValidationError as error:
         raise RowRefused(fault_of(error, "doc")) from None
     _refuse_amounts(msgspec.to_builtins(doc, builtin_types=(Decimal,)), "doc")
-    _refuse_out_of_range(kind, doc)
+    _refuse_out_of_range(doc, own)
     return doc
 
 
-def _refuse_out_of_range(kind: Kind, doc: msgspec.Struct) -> None:
+def _refuse_out_of_range(doc: msgspec.Struct, own: tuple[str, ...]) -> None:
     """A view answers for its own members: what else an older hub let into the item is not its business."""
     for path, says in breaches(doc):
         member = path.partition(".")[0].partition("[")[0]
-        if not kind.members or member in kind.members:
+        if not own or member in own:
             problem = "missing" if says == NEEDED else "value"
             raise RowRefused(WireFault(f"doc.{path}", problem, f"doc.{path} {says}"))
 

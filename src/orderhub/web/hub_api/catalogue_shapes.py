@@ -28,6 +28,7 @@ _KEPT = (
     "exclusiveMinimum",
     "maximum",
     "minLength",
+    "maxLength",
     "pattern",
     "format",
     "enum",
@@ -43,7 +44,8 @@ def about_of(struct: type[msgspec.Struct]) -> str:
 def members_of(kind: Kind) -> tuple[inspect.Field, ...]:
     """The members that an item of the kind shows and takes."""
     fields = fields_of(kind.model)
-    return tuple(each for each in fields if not kind.members or each.name in kind.members)
+    shown = (*kind.opening, *kind.members)
+    return tuple(each for each in fields if not kind.members or each.name in shown)
 
 
 def structs_of(fields: tuple[inspect.Field, ...]) -> Iterator[type[msgspec.Struct]]:
