@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from orderhub.core.commands import RecordChange
-from orderhub.intake.outcome import Outcome
 from orderhub.intake.intake import Intake
+from orderhub.intake.outcome import Outcome
 from orderhub.ledger.check import check_ledger
 from tests.support import world
 from tests.support.world import ask, intake_of, second_process
