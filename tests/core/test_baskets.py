@@ -5,6 +5,7 @@ from decimal import Decimal as D
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orderhub.core.address_book import SavedAddress
 from orderhub.core.basket_prices import BasketItem
@@ -58,11 +59,23 @@ def test_the_inviters_group_discount_is_truncated_per_unit(
     assert lines_add_up(order)
 
 
+@pytest.mark.parametrize(
+    ("ends_at", "amount"), [(NOON - 1, "99"), (NOON, "99"), (NOON + 1, "89.10")]
+)
+def test_nobody_gets_the_discount_of_a_membership_that_has_ended(ends_at: int, amount: str) -> None:
+    inviter = replace(INVITER, expires_at=ends_at)
+    world = World(INVITED, inviter, UserGroup(id=2, discount=90))
+    assert placed(world.decide(basket((188, 1)))).total == D(amount)
+
+
 # 100.00, of which 10 % go to the inviter, 5 % to his inviter, and 80 % of the rest to the seller
 EARNINGS = [
     # shop, inviter, grand                                     share, parent, seller
     (SELLER_80, INVITER, GRAND, ("10", "5", "68"), (7, 8)),
     (SELLER_80, INVITER, User(id=8), ("10", "0", "72"), (7, 0)),
+    # A membership that has ended pays nothing; one that is about to does.
+    (SELLER_80, replace(INVITER, expires_at=NOON), GRAND, ("0", "0", "80"), (7, 0)),
+    (SELLER_80, replace(INVITER, expires_at=NOON + 1), GRAND, ("10", "5", "68"), (7, 8)),
     (SELLER_80, User(id=7, group_id=2, inviter_id=8), GRAND, ("0", "0", "80"), (7, 0)),
     (
         Shop(seller_percent=80, everyone_distributes=True),

@@ -179,7 +179,7 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     settings = known.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
     shop: Shop = known.doc(tenant, "shop", "id", 1) or NO_SHOP
-    people = _people(terms.user_id, tenant, known, shop)
+    people = _people(terms.user_id, tenant, known, shop, now)
     if isinstance(people, Rejected):
         return people
     items = _items(terms, tenant, known)
@@ -266,7 +266,7 @@ def _placed(
     )
 
 
-def _people(user_id: int, tenant: int, known: Known, shop: Shop) -> _People | Rejected:
+def _people(user_id: int, tenant: int, known: Known, shop: Shop, now: int) -> _People | Rejected:
     buyer: User | None = known.doc(tenant, "user", "id", user_id) if user_id else None
     if buyer is None:
         if not user_id and shop.guest_ordering:
@@ -279,7 +279,7 @@ def _people(user_id: int, tenant: int, known: Known, shop: Shop) -> _People | Re
 
     def group_of(user: User | None) -> UserGroup | None:
         found: UserGroup | None = (
-            None if user is None else known.doc(tenant, "user_group", "id", user.group_id)
+            None if user is None else known.doc(tenant, "user_group", "id", user.group_at(now))
         )
         return found
 

@@ -77,7 +77,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ),
     ] = 0
     expires_at: Annotated[
-        Instant, about("end of their membership, none = none was bought", "anqicms")
+        Instant,
+        about("end of their membership: its terms hold no longer; none = it has no end", "anqicms"),
     ] = 0
     total_reward: Annotated[Decimal, about("all commissions so far", "anqicms")] = ZERO
     created_at: Annotated[Instant, about("when they registered", "anqicms")] = 0
@@ -102,6 +103,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_locked_out(self) -> bool:
         return self.status < 0
+
+    def group_at(self, now_us: int) -> int:
+        """The group whose terms hold for them now; 0 once the membership has ended."""
+        return 0 if 0 < self.expires_at <= now_us else self.group_id
 
     @property
     def balance_subject(self) -> str:

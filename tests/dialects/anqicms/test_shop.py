@@ -403,6 +403,27 @@ async def test_a_user_whom_the_shop_makes_a_distributor_earns_from_those_he_brin
     assert (me["user_name"], me["is_retailer"], me["group_id"]) == ("inviter", 1, 2)
 
 
+async def test_a_membership_that_an_operator_ended_is_worth_nothing_and_shows_no_price(hub):
+    """1010 was brought by 1011, whose group gives 90 %."""
+
+    async def prices():
+        groups = (await call(hub, "/api/user/groups", None, user(1010)))["data"]
+        order = await create(hub, user(1010), goods_id=9)
+        return groups[1]["favorable_price"], order["amount"], order["share_amount"]
+
+    async def ends(at):
+        path = "/hub/v1/tenants/shop/catalogue/users/1011"
+        body = {"doc": {"expires_at": at}}
+        answer = await hub.request("PUT", path, json=body, headers=operator_headers())
+        assert answer.status_code == 200, answer.text
+
+    assert await prices() == (32850, 8999, 899)
+    await ends(NOW)
+    assert await prices() == (36500, 9999, 0)
+    await ends(None)
+    assert await prices() == (32850, 8999, 899)
+
+
 # --- what is sold
 
 

@@ -55,7 +55,7 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
         products = docs_by_id(reads, tenant, "product", {item.product_id for item in items})
         variants = docs_by_id(reads, tenant, "variant", {item.variant_id for item in items})
         stock = stock_of(reads, tenant, products.values())
-        percent = percent_for(reads, visitor)
+        percent = percent_for(reads, visitor, call.received_at)
         goods = {
             number: goods_object(product, stock[number], percent)
             for number, product in products.items()

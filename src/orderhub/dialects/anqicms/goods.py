@@ -111,7 +111,7 @@ def stock_of(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[
     return {number: _together(skus, left) for number, skus in sold.items()}
 
 
-def percent_for(reads: Reads, visitor: Visitor) -> int:
+def percent_for(reads: Reads, visitor: Visitor, wall_us: int) -> int:
     """What the caller pays of list prices, as `create` works it out: his inviter's group decides."""
     buyer = user_in(reads, visitor)
     if buyer is None or not buyer.inviter_id:
@@ -119,7 +119,8 @@ def percent_for(reads: Reads, visitor: Visitor) -> int:
     inviter = reads.record(visitor.tenant_id, "user", "id", buyer.inviter_id)
     if inviter is None:
         return 100
-    group = reads.record(visitor.tenant_id, "user_group", "id", inviter.doc.group_id)
+    now = reads.settings(visitor.tenant_id).clock.at(wall_us)
+    group = reads.record(visitor.tenant_id, "user_group", "id", inviter.doc.group_at(now))
     return percent_of(None if group is None else group.doc)
 
 
@@ -260,7 +261,7 @@ async def user_groups(call: Call, visitor: Visitor) -> Answer:
     """The active groups, lowest level first; needs no login. One without a price is shown at 0, and not sold."""
     query = RecordQuery(tenant_id=visitor.tenant_id, kind="user_group", limit=1_000)
     records, percent = await call.hub.read(
-        lambda reads: (reads.records(query), percent_for(reads, visitor))
+        lambda reads: (reads.records(query), percent_for(reads, visitor, call.received_at))
     )
     groups: list[UserGroup] = [record.doc for record in records if record.doc.active]
     groups.sort(key=lambda group: (group.level, group.id))
@@ -272,7 +273,7 @@ async def user_group(call: Call, visitor: Visitor) -> Answer:
     record, percent = await call.hub.read(
         lambda reads: (
             reads.record(visitor.tenant_id, "user_group", "id", group_id),
-            percent_for(reads, visitor),
+            percent_for(reads, visitor, call.received_at),
         )
     )
     if record is None:
