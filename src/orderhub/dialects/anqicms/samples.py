@@ -10,7 +10,7 @@ from orderhub.core.commissions import Shop
 from orderhub.core.memberships import User, UserGroup
 from orderhub.dialects import passwords
 from orderhub.dialects.anqicms.credentials import KINDS
-from orderhub.dialects.anqicms.people import LOGIN_KIND, names_of
+from orderhub.dialects.anqicms.people import LOGIN_KIND
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup, record
 from orderhub.dialects.wiring import curl, encode
@@ -44,11 +44,16 @@ def door(setup: Setup) -> Door:
 
 def _user(setup: Setup, password: str) -> tuple[RecordChange, RecordChange]:
     uid = str(uuid4())
-    data = {"user_name": "first", "email": "first@example.com"}
-    user = User(id=_USER, group_id=1, created_at=setup.now_us, data=data)
+    user = User(
+        id=_USER,
+        user_name="first",
+        email="first@example.com",
+        group_id=1,
+        created_at=setup.now_us,
+    )
     login = {"hash": passwords.hashed(password)}
     return (
-        RecordChange(kind="user", id=_USER, uid=uid, doc=user, keys=tuple(names_of(data).items())),
+        RecordChange(kind="user", id=_USER, uid=uid, doc=user, keys=user.names),
         RecordChange(kind=LOGIN_KIND, id=_USER, uid=uid, doc=login),
     )
 
