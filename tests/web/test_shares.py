@@ -219,7 +219,25 @@ def _unavailable(hub: Caller, case: Golden) -> None:
     del ledger.batch
 
 
-ENDS = [_refused, _broken, _queue_full, _cancelled, _left, _dropped, _dry_run, _unavailable]
+def _unread(hub: Caller, case: Golden) -> None:
+    """Refused before any handler asked who calls: a sandbox is told why, so it is found out afterwards."""
+    asked = by(case.request, f"hub-demo-{case.tenant}")
+    for method, path in ((asked.method, f"{asked.path}/no-such-path"), ("PATCH", asked.path)):
+        hub.send(method, path, asked.query, asked.headers, b'"text"')
+    hub.send(asked.method, asked.path, asked.query, asked.headers, b'"text"')
+
+
+ENDS = [
+    _refused,
+    _broken,
+    _queue_full,
+    _cancelled,
+    _left,
+    _dropped,
+    _dry_run,
+    _unavailable,
+    _unread,
+]
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -253,8 +253,11 @@ class HubPort:
         """Find out who calls, for a refusal before any handler asked: an unknown path, a body too large."""
         named = call.dialect.caller
         if named is not None and not (call.why and call.why.reason in _NOT_ASKED):
-            with suppress(Stop, Refused):
-                await named(call)
+            try:
+                with suppress(Stop, Refused):
+                    await named(call)
+            finally:
+                self.hands.put_down(call.request_id)  # the call itself is over by now
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
