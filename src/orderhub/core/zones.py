@@ -16,6 +16,10 @@ from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+# A day from either end of the calendar, every zone has a local time.
+_FIRST_US = (datetime.min.replace(tzinfo=UTC) + _DAY - _EPOCH) // _MICROSECOND
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _DAY - _EPOCH) // _MICROSECOND
 _OFFSET = re.compile(r"([+-])([01][0-9]):([0-5][0-9])")
 # In minutes: what local time there is anywhere.
 LEAST_OFFSET, MOST_OFFSET = -12 * 60, 14 * 60
@@ -69,8 +73,12 @@ def zone_of(name: str) -> tzinfo:
 
 
 def local_time(zone: str, at_us: int) -> datetime:
-    """The local time at an instant. Of a time that comes twice, the second has `fold` 1."""
-    return (_EPOCH + timedelta(microseconds=at_us)).astimezone(zone_of(zone))
+    """The local time at an instant. Of a time that comes twice, the second has `fold` 1.
+
+    Instants beyond the calendar, whose local time could not be told, count as its ends.
+    """
+    told_us = min(max(at_us, _FIRST_US), _LAST_US)
+    return (_EPOCH + timedelta(microseconds=told_us)).astimezone(zone_of(zone))
 
 
 def local_day(zone: str, at_us: int) -> date:
