@@ -98,7 +98,10 @@ _MAY_BE_400 = {
     ],
 }
 # Answers line by line what is wrong with each of them.
-_BY_LINE = ["POST /hub/v1/tenants/{tenant}/catalogue/{kind}:bulk"]
+_BY_LINE = [
+    "POST /hub/v1/tenants/{tenant}/catalogue/{kind}:bulk",
+    "POST /hub/v1/tenants/{tenant}/pools:bulk",
+]
 
 
 @schemathesis.serializer("application/x-ndjson")

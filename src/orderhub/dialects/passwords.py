@@ -7,6 +7,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 MIN_BYTES = 6
 MAX_LENGTH = 1_000
+# What is usable for certain, for schemas: fewer characters may still be bytes enough.
+PATTERN = rf"^\s*\S[\s\S]{{{MIN_BYTES - 2},}}\S\s*$"
 
 # 19 MiB, two passes: the smallest setting that OWASP recommends.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)

@@ -25,7 +25,14 @@ _USER = "/hub/v1/tenants/{tenant}/catalogue/users/{id}"
 class NewPassword(Body, frozen=True, kw_only=True):
     """What the user logs in with from now on; blanks around it are no part of it."""
 
-    password: Annotated[str, msgspec.Meta(min_length=1, max_length=passwords.MAX_LENGTH)]
+    password: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1,
+            max_length=passwords.MAX_LENGTH,
+            extra_json_schema={"pattern": passwords.PATTERN},
+        ),
+    ]
 
 
 @guarded("credentials")
