@@ -7,6 +7,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PORT ?= 8080
+# Many tests wait for processes and databases of their own: two at a time leave no core idle.
+WORKERS ?= 2
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 ARGS ?=
@@ -27,8 +29,8 @@ setup: $(STAMP) ## create .venv with everything in it (again only when requireme
 demo: setup ## run the hub with sample data on PORT (default 8080)
 	@$(BIN)/orderhub demo --port $(PORT) --data .demo
 
-test: setup ## run the tests (PYTEST_ARGS="-n 2 -k word" and the like)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: setup ## run the tests (WORKERS=4, PYTEST_ARGS="-k word" and the like)
+	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 check: lint types imports test ## everything CI checks
 
