@@ -20,7 +20,7 @@ from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import find_dialects
-from orderhub.dialects.tours4fun.codes import MESSAGES
+from orderhub.dialects.tours4fun.words import MESSAGES
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web.hub_api import HUB

@@ -6,7 +6,7 @@ import pytest
 
 from orderhub.core.refusals import Reason
 from orderhub.dialects.contract import FaultKind
-from orderhub.dialects.kakaclo.codes import FAULTS, REFUSALS
+from orderhub.dialects.kakaclo.words import FAULTS, REFUSALS
 from tests.dialects.kakaclo.shop import ADDRESS, OMNI, TOKEN, TWO_PARCELS, V1, V2, Seller, order_of
 from tests.support.hub import running_hub
 

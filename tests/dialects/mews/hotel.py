@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from orderhub.core.access import Credential
 from orderhub.core.commands import ChangeSettings, Origin, PutRecords, RecordChange
+from orderhub.dialects.mews.access import NAME
 from orderhub.dialects.mews.demo import (
     ACCESS_TOKEN,
     ACCOUNT,
@@ -16,7 +17,6 @@ from orderhub.dialects.mews.demo import (
     PRODUCT,
     SERVICE,
 )
-from orderhub.dialects.mews.session import NAME
 from orderhub.intake.outcome import Waiting, Worded
 from tests.support.hub import operator_headers, running_hub
 

@@ -6,8 +6,8 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Call, FaultKind
 from orderhub.dialects.mews import DIALECT
 from orderhub.dialects.mews.demo import CHAIN, OMNI_CHAIN
-from orderhub.dialects.mews.errors import FAULTS, REFUSALS, parameter
 from orderhub.dialects.mews.routes import ROUTES
+from orderhub.dialects.mews.words import FAULTS, REFUSALS, parameter
 from tests.dialects.mews.hotel import (
     ACCOUNT,
     ENTERPRISE,

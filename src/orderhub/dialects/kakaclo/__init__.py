@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.kakaclo import codes
+from orderhub.dialects.kakaclo import words
 from orderhub.dialects.kakaclo.access import caller_of
 from orderhub.dialects.kakaclo.credentials import KINDS
 from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
@@ -16,9 +16,9 @@ DIALECT = Dialect(
     title="KakaClo open API",
     prefixes=("/openapi",),
     routes=ROUTES,
-    fault=codes.fault,
-    refusal=codes.refusal,
-    fields=codes.FIELDS,
+    fault=words.fault,
+    refusal=words.refusal,
+    fields=words.FIELDS,
     caller=caller_of,
     render=show_one,
     data={"product": ProductData, "variant": SkuData, "settings": Switches},

@@ -19,10 +19,10 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.kakaclo.codes import SUCCESS
 from orderhub.dialects.kakaclo.data import Switches
 from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.kakaclo.wire import as_integer
+from orderhub.dialects.kakaclo.words import SUCCESS
 from orderhub.dialects.wiring import bearer, decode_object, digest, encode, hub_caller, switches
 
 # The vendor's leaky bucket: 120 requests fit, 2 leave it every second.

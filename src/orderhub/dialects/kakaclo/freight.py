@@ -16,8 +16,8 @@ from orderhub.core.refusals import Rejected
 from orderhub.core.values import Address, Settings
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.kakaclo.access import caller_of, object_of, routes, success
-from orderhub.dialects.kakaclo.codes import QUOTE_FIELDS, V1_QUOTE_FIELDS
 from orderhub.dialects.kakaclo.wire import FreightQuestion, read_freight
+from orderhub.dialects.kakaclo.words import QUOTE_FIELDS, V1_QUOTE_FIELDS
 from orderhub.dialects.spelling import spelled
 
 _MAX_RECORDS = 10_000

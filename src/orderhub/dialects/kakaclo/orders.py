@@ -21,7 +21,6 @@ from orderhub.dialects.kakaclo.access import (
     success,
     whole,
 )
-from orderhub.dialects.kakaclo.codes import REFUND_FIELDS, SUCCESS
 from orderhub.dialects.kakaclo.mapping import (
     call_off,
     id_of,
@@ -40,6 +39,7 @@ from orderhub.dialects.kakaclo.wire import (
     read_create,
     read_refund,
 )
+from orderhub.dialects.kakaclo.words import REFUND_FIELDS, SUCCESS
 from orderhub.dialects.spelling import spelled
 from orderhub.dialects.wiring import decode_object
 

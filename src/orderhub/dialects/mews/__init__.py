@@ -1,13 +1,13 @@
 """Mews Connector API: charges to the accounts of a property."""
 
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.mews.access import NAME, SECRETS
 from orderhub.dialects.mews.credentials import KINDS
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.described import ROUTES
-from orderhub.dialects.mews.errors import FIELDS, fault, refusal
 from orderhub.dialects.mews.orders import render
 from orderhub.dialects.mews.routes import PREFIX
-from orderhub.dialects.mews.session import NAME, SECRETS
+from orderhub.dialects.mews.words import FIELDS, fault, refusal
 from orderhub.dialects.wiring import hub_caller
 
 DIALECT = Dialect(

@@ -13,7 +13,7 @@ from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.items import profile
+from orderhub.dialects.mews.access import Properties, Session, chain_of
 from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.mews.paging import (
     Keep,
@@ -25,7 +25,7 @@ from orderhub.dialects.mews.paging import (
     lowered,
     window,
 )
-from orderhub.dialects.mews.session import Properties, Session, chain_of
+from orderhub.dialects.mews.show import profile
 from orderhub.dialects.mews.times import is_duration, parse_date, parse_interval, utc
 from orderhub.dialects.mews.wire import (
     ADDRESS_MEMBERS,

@@ -14,8 +14,7 @@ from orderhub.core.queries import LineQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import TooHeavy, error, refusal
-from orderhub.dialects.mews.items import bill_item
+from orderhub.dialects.mews.access import Properties, Session, nothing
 from orderhub.dialects.mews.paging import (
     Keep,
     RecordList,
@@ -27,7 +26,7 @@ from orderhub.dialects.mews.paging import (
     window,
 )
 from orderhub.dialects.mews.payments import bill_payment
-from orderhub.dialects.mews.session import Properties, Session, nothing
+from orderhub.dialects.mews.show import bill_item
 from orderhub.dialects.mews.times import parse_date, parse_instant, utc
 from orderhub.dialects.mews.wire import (
     AddBills,
@@ -36,6 +35,7 @@ from orderhub.dialects.mews.wire import (
     DeleteBills,
     GetBills,
 )
+from orderhub.dialects.mews.words import TooHeavy, error, refusal
 from orderhub.dialects.wiring import encode
 
 BILL_STATES = {"Open": BillState.OPEN, "Closed": BillState.CLOSED}

@@ -15,7 +15,7 @@ from orderhub.core.tax import Interval, Strategy, Taxation, TaxEnvironment, TaxR
 from orderhub.core.values import Pricing, Settings
 from orderhub.core.zones import iana_name
 from orderhub.dialects.contract import Answer
-from orderhub.dialects.mews.items import amount
+from orderhub.dialects.mews.access import Properties, Session, chain_of
 from orderhub.dialects.mews.paging import (
     RecordList,
     Sift,
@@ -28,7 +28,7 @@ from orderhub.dialects.mews.paging import (
     window,
 )
 from orderhub.dialects.mews.payments import PAYMENT_TYPES
-from orderhub.dialects.mews.session import Properties, Session, chain_of
+from orderhub.dialects.mews.show import amount
 from orderhub.dialects.mews.times import duration, utc
 from orderhub.dialects.mews.wire import (
     ADDRESS_MEMBERS,

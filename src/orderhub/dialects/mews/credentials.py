@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
-from orderhub.dialects.mews.session import NAME
+from orderhub.dialects.mews.access import NAME
 from orderhub.dialects.wiring import curl, drawn, encode
 
 _CLIENT = "client"

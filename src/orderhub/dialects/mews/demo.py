@@ -17,8 +17,8 @@ from orderhub.core.catalogue import Product
 from orderhub.core.commands import RecordChange
 from orderhub.core.tax import Taxation, TaxEnvironment, TaxRate
 from orderhub.core.values import Pricing, Settings
+from orderhub.dialects.mews.access import NAME
 from orderhub.dialects.mews.keys import account_keys
-from orderhub.dialects.mews.session import NAME
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.dialects.wiring import digest
 

@@ -10,8 +10,7 @@ from orderhub.core.charges import AccountCharge, Charge, StatedPrice
 from orderhub.core.commands import Numbering, PlaceOrder
 from orderhub.core.known import Accepted
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import FIELDS
-from orderhub.dialects.mews.session import Session
+from orderhub.dialects.mews.access import Session
 from orderhub.dialects.mews.times import parse_instant
 from orderhub.dialects.mews.wire import (
     AddOrder,
@@ -19,6 +18,7 @@ from orderhub.dialects.mews.wire import (
     ItemParameters,
     ProductOrderParameters,
 )
+from orderhub.dialects.mews.words import FIELDS
 from orderhub.dialects.spelling import spelled
 
 # The vendor's numbers are 32-bit integers.

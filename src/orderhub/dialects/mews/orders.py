@@ -16,14 +16,7 @@ from orderhub.core.ordering import MAX_LINES
 from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery
 from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.errors import TooHeavy
-from orderhub.dialects.mews.items import (
-    ALL_TYPES,
-    SERVICE_ORDER_STATES,
-    STATES,
-    order_item,
-    service_order,
-)
+from orderhub.dialects.mews.access import Session, enterprise_of, nothing
 from orderhub.dialects.mews.mapping import order_added, place_order, spelling_of
 from orderhub.dialects.mews.paging import (
     Window,
@@ -33,13 +26,20 @@ from orderhub.dialects.mews.paging import (
     lowered,
     window,
 )
-from orderhub.dialects.mews.session import Session, enterprise_of, nothing
+from orderhub.dialects.mews.show import (
+    ALL_TYPES,
+    SERVICE_ORDER_STATES,
+    STATES,
+    order_item,
+    service_order,
+)
 from orderhub.dialects.mews.wire import (
     AddOrder,
     CancelOrderItems,
     GetOrderItems,
     GetProductServiceOrders,
 )
+from orderhub.dialects.mews.words import TooHeavy
 
 # Pages looked at for one page of items that match filters which no index serves.
 _MOST_PAGES = 20

@@ -8,9 +8,9 @@ from typing import Any
 from orderhub.core.known import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.dialects.contract import WireFault, invalid
-from orderhub.dialects.mews.errors import TooHeavy
 from orderhub.dialects.mews.times import parse_interval
 from orderhub.dialects.mews.wire import Interval, Limitation
+from orderhub.dialects.mews.words import TooHeavy
 
 _CHUNK = 1000
 # A filter that no index serves may look at so many records in one call.

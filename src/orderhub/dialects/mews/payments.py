@@ -12,7 +12,7 @@ from orderhub.core.commands import PlaceOrder
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.dialects.contract import Answer, WireFault, invalid
-from orderhub.dialects.mews.items import STATES, amount
+from orderhub.dialects.mews.access import Properties, Session
 from orderhub.dialects.mews.mapping import finite
 from orderhub.dialects.mews.orders import closed_bills
 from orderhub.dialects.mews.paging import (
@@ -24,7 +24,7 @@ from orderhub.dialects.mews.paging import (
     lowered,
     window,
 )
-from orderhub.dialects.mews.session import Properties, Session
+from orderhub.dialects.mews.show import STATES, amount
 from orderhub.dialects.mews.times import utc
 from orderhub.dialects.mews.wire import (
     AddExternalPayment,

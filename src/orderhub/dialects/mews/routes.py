@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Route
 from orderhub.dialects.mews import accounts, bills, configuration, orders, payments, wire
-from orderhub.dialects.mews.session import Operation, handler
+from orderhub.dialects.mews.access import Operation, handler
 
 PREFIX = "/api/connector/"
 _BASE = "/api/connector/v1/"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.sitecore_cdp import errors
-from orderhub.dialects.sitecore_cdp.auth import NAME, caller_of
+from orderhub.dialects.sitecore_cdp import words
+from orderhub.dialects.sitecore_cdp.access import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.credentials import KINDS
 from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
 from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
@@ -15,9 +15,9 @@ DIALECT = Dialect(
     title="Sitecore CDP REST API v2.1",
     prefixes=("/v2.1", "/v2/batches"),
     routes=ROUTES,
-    fault=errors.fault,
-    refusal=errors.refusal,
-    fields=errors.FIELDS,
+    fault=words.fault,
+    refusal=words.refusal,
+    fields=words.FIELDS,
     caller=caller_of,
     render=render,
     is_paid=False,

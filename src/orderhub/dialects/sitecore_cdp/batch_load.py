@@ -22,8 +22,8 @@ from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.contract import Answer, Call, Caller, FaultKind, Refused, Stop
-from orderhub.dialects.sitecore_cdp import errors, guests, mapping, people, routes
-from orderhub.dialects.sitecore_cdp.auth import NAME, client_key
+from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, words
+from orderhub.dialects.sitecore_cdp.access import NAME, client_key
 from orderhub.dialects.sitecore_cdp.batch_rows import (
     REQUIRED,
     Result,
@@ -101,7 +101,7 @@ class Load:
         try:
             return await self._one(row, known)
         except Refused as refused:
-            return Result(row.name, *errors.refusal_words(refused.rejected))
+            return Result(row.name, *words.refusal_words(refused.rejected))
         except Stop as stop:
             if stop.fault.kind is not FaultKind.BROKEN:
                 raise
@@ -195,12 +195,12 @@ class Load:
         call = self._call if row is None else apart(self._call, f"{self._batch} {row.number}")
 
         def refused(rejected: Rejected) -> Answer:
-            code, message = errors.refusal_words(rejected)
+            code, message = words.refusal_words(rejected)
             return Answer(code, message.encode())
 
         def accepted(done: Accepted) -> Answer:
-            orders = done.placed or done.changed
-            uid = orders[0].uid if orders else done.records[0].uid if done.records else ""
+            placed = done.placed or done.changed
+            uid = placed[0].uid if placed else done.records[0].uid if done.records else ""
             return Answer(201, uid.encode())
 
         waited = 0.0
@@ -238,7 +238,7 @@ class Load:
         query = self._named(row, within=0)
 
         def look(reads: Reads) -> Order | None:
-            for order in routes.all_live(reads, query):
+            for order in orders.all_live(reads, query):
                 if order.owner == self._caller.acts_as:
                     return reads.order(self._tenant, OrderName("uid", order.uid))
             return None
@@ -269,7 +269,7 @@ class Load:
                 number = people.free_number(people.CONTACT, contacts)
                 contacts[str(number)] = parts["contacts"][str(mapping.FIRST_CONTACT)]
             parts = {**kept, **parts, **({"contacts": contacts} if contacts else {})}
-        change = routes.amendment(
+        change = orders.amendment(
             row.members, order, self._call, self._caller, whole=whole, request=row.line
         )
         changes = {**change.changes, **({"account": guest} if guest or whole else {})}
@@ -298,7 +298,7 @@ class Load:
         def look(reads: Reads) -> list[Order]:
             named = (
                 order
-                for order in routes.all_live(reads, query)
+                for order in orders.all_live(reads, query)
                 if not row.order_ref or order.uid == row.order_ref
             )
             return list(islice(named, 2))
@@ -309,7 +309,7 @@ class Load:
                 return Result(row.name, 404, "The order does not exist.")
             if len(found) > 1:
                 return Result(row.name, 400, "Ambiguous: several orders match, name the orderRef.")
-            command = routes.deletion(found[0], self._call, self._caller, request=row.line)
+            command = orders.deletion(found[0], self._call, self._caller, request=row.line)
             answer = await self._submit(command, row)
             if answer.status != 412:
                 return _result(row, answer)

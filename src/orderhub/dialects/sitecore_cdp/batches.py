@@ -35,7 +35,7 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.dialects.sitecore_cdp import fields, wire
-from orderhub.dialects.sitecore_cdp.auth import NAME, caller_of
+from orderhub.dialects.sitecore_cdp.access import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
 from orderhub.dialects.sitecore_cdp.batch_load import Load, side_by_side
 from orderhub.dialects.sitecore_cdp.batch_rows import Result, Row, parse

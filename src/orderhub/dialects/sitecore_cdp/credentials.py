@@ -7,7 +7,7 @@ import secrets
 import msgspec
 
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
-from orderhub.dialects.sitecore_cdp.auth import NAME
+from orderhub.dialects.sitecore_cdp.access import NAME
 from orderhub.dialects.wiring import curl, drawn
 
 _LONGEST_KEY = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orderhub.core.values import Settings
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
-from orderhub.dialects.sitecore_cdp.auth import NAME
+from orderhub.dialects.sitecore_cdp.access import NAME
 
 
 def _login(key: str) -> DemoCredential:

@@ -25,8 +25,8 @@ from orderhub.dialects.sitecore_cdp import (
     fields,
     guests,
     items,
+    orders,
     people,
-    routes,
     wire,
 )
 from orderhub.dialects.sitecore_cdp.batches import MAX_PACKED_BYTES
@@ -217,9 +217,9 @@ _FIND_GUESTS = members(
 _CREATE = members({"guestRef": {"type": "string", "description": "the guest who orders"}})
 
 _NOTES: dict[Any, dict[str, Any]] = {
-    routes.create_order: {"request": ORDER, "query": _CREATE},
-    routes.find_orders: {"query": _FIND},
-    routes.get_order: {"query": members(_EXPAND)},
+    orders.create_order: {"request": ORDER, "query": _CREATE},
+    orders.find_orders: {"query": _FIND},
+    orders.get_order: {"query": members(_EXPAND)},
     "PATCH /v2.1/orders/{ref}": {"request": _without_need(ORDER)},
     "PUT /v2.1/orders/{ref}": {"request": ORDER},
     "POST /v2.1/orders/{ref}/orderItems": {"request": ITEM},
@@ -271,7 +271,7 @@ for _of in ("orders", "orderItems"):
 
 ROUTES: tuple[Route, ...] = described(
     (
-        *routes.ROUTES,
+        *orders.ROUTES,
         *items.ROUTES,
         *people.ROUTES,
         *extensions.ROUTES,

@@ -17,11 +17,11 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
-from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.items import item_of_call
+from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, replayable
-from orderhub.dialects.sitecore_cdp.routes import change_parts, order_of_call
 from orderhub.dialects.wiring import encode
 
 

@@ -11,7 +11,7 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, wire
-from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST, guest_href
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable

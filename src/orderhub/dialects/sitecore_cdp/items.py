@@ -8,12 +8,12 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
-from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
+from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, tenant_wide
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import replayable
-from orderhub.dialects.sitecore_cdp.routes import must_be_ours, order_of_call, tenant_wide
 from orderhub.dialects.wiring import encode
 
 

@@ -15,8 +15,8 @@ from orderhub.core.queries import Reads
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.values import Line, LineKind, Order, Status
 from orderhub.dialects.sitecore_cdp import fields, wire
-from orderhub.dialects.sitecore_cdp.auth import NAME
-from orderhub.dialects.sitecore_cdp.errors import natural_key
+from orderhub.dialects.sitecore_cdp.access import NAME
+from orderhub.dialects.sitecore_cdp.words import natural_key
 
 GUEST = "sitecore_cdp.guest"
 # What only this door knows about an order hangs under this key of the order's vendor data, also on

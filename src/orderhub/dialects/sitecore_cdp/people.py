@@ -21,7 +21,7 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
-from orderhub.dialects.sitecore_cdp.auth import caller_of
+from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import (
     guest_change,
     identity_keys,
@@ -29,10 +29,10 @@ from orderhub.dialects.sitecore_cdp.guests import (
     tenant_now,
 )
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
+from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, replayable
-from orderhub.dialects.sitecore_cdp.routes import change_parts, order_of_call
 from orderhub.dialects.wiring import encode
 
 

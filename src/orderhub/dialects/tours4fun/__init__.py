@@ -2,11 +2,11 @@
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.access import authenticate
-from orderhub.dialects.tours4fun.codes import FIELDS, word_fault, word_refusal
 from orderhub.dialects.tours4fun.credentials import KINDS
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
 from orderhub.dialects.tours4fun.orders import render
+from orderhub.dialects.tours4fun.words import FIELDS, word_fault, word_refusal
 
 DIALECT = Dialect(
     name="tours4fun",

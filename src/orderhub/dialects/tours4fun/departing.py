@@ -15,7 +15,7 @@ from orderhub.core.quotes import SoldBy, Tour
 from orderhub.core.rooms import RoomPrices
 from orderhub.core.upgrades import UpgradeGroup, UpgradeOption
 from orderhub.dialects.contract import Answer, Call, Caller
-from orderhub.dialects.tours4fun import codes, wire
+from orderhub.dialects.tours4fun import wire, words
 from orderhub.dialects.tours4fun.access import authenticate
 from orderhub.dialects.tours4fun.sold import (
     SIZES,
@@ -60,7 +60,7 @@ async def availabilities(call: Call) -> Answer:
         }
         for day, stretch in days
     ]
-    return codes.success(
+    return words.success(
         {
             "currency": currency,
             "symbol": _SYMBOLS.get(currency, currency),
@@ -111,7 +111,7 @@ async def upgrades(call: Call) -> Answer:
     _, tour, convert = await ask_as_caller(call, ask)
     if convert is None:
         raise wire.fault("currency", "value", f"no rate for {currency}")
-    return codes.success([_group(group, convert) for group in tour.upgrades])
+    return words.success([_group(group, convert) for group in tour.upgrades])
 
 
 def _group(group: UpgradeGroup, convert: Exchange) -> dict[str, Any]:
@@ -152,7 +152,7 @@ async def departure(call: Call) -> Answer:
     _, tour = await ask_as_caller(
         call, lambda reads, caller: departing_product(reads, caller.tenant_id, product_id, day)
     )
-    return codes.success(
+    return words.success(
         [
             {
                 "id": pickup.id,
@@ -181,7 +181,7 @@ async def rate(call: Call) -> Answer:
         return {table.base: Decimal(1), **({} if sheet is None else sheet.rates)}
 
     rates = await ask_as_caller(call, ask)
-    return codes.success({currency: plain(each) for currency, each in rates.items()})
+    return words.success({currency: plain(each) for currency, each in rates.items()})
 
 
 def _moment(given: str) -> date:

@@ -7,7 +7,7 @@ from typing import Any
 from orderhub.dialects.contract import Route
 from orderhub.dialects.describing import Schema, described, members
 from orderhub.dialects.tours4fun import routes, wire
-from orderhub.dialects.tours4fun.codes import MESSAGES
+from orderhub.dialects.tours4fun.words import MESSAGES
 
 CODES = frozenset({0, *MESSAGES})
 ENVELOPE = members(

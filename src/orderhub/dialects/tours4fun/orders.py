@@ -14,11 +14,11 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import offer_keys, today
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
-from orderhub.dialects.tours4fun import codes, mapping, wire
+from orderhub.dialects.tours4fun import mapping, wire, words
 from orderhub.dialects.tours4fun.access import KIND, authenticate
 from orderhub.dialects.tours4fun.data import Switches
 from orderhub.dialects.tours4fun.prices import calculation
-from orderhub.dialects.tours4fun.render import in_full, listed
+from orderhub.dialects.tours4fun.show import in_full, listed
 from orderhub.dialects.wiring import switches
 
 # Page and size are plain offsets: what lies deeper is not served page by page.
@@ -59,7 +59,7 @@ async def calculate(call: Call) -> Answer:
     result = quote(offer, booking)
     if isinstance(result, Rejected):
         raise Refused(result)
-    return codes.success(calculation(result))
+    return words.success(calculation(result))
 
 
 def read_offer(
@@ -94,7 +94,7 @@ async def detail(call: Call) -> Answer:
         raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {order_id}"))
     if caller.owner and order.owner != caller.owner:
         raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to another app"))
-    return codes.success(in_full(order, settings))
+    return words.success(in_full(order, settings))
 
 
 def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
@@ -113,9 +113,9 @@ async def list_orders(call: Call) -> Answer:
     statuses: tuple[Status, ...] = ()
     wanted = wire.whole_or(body, "order_status", 0)
     if wanted:
-        if wanted not in codes.ORDER_STATUSES:
+        if wanted not in words.ORDER_STATUSES:
             raise wire.fault("order_status", "value")
-        statuses = (codes.ORDER_STATUSES[wanted],)
+        statuses = (words.ORDER_STATUSES[wanted],)
     query = OrderQuery(
         tenant_id=caller.tenant_id,
         owner=caller.owner or None,
@@ -128,7 +128,7 @@ async def list_orders(call: Call) -> Answer:
         lambda reads: (reads.orders(query), reads.settings(caller.tenant_id))
     )
     total = found.total or 0
-    return codes.success(
+    return words.success(
         {
             "cur_page": page,
             "page_size": size,
@@ -148,7 +148,7 @@ async def cancel(call: Call) -> Answer:
 
     def answer(_accepted: Accepted) -> Answer:
         data = {"order_id": order_id, "cancel_reason": reason}
-        return codes.success(data, "cancel order success")
+        return words.success(data, "cancel order success")
 
     return await call.submit(_cancel_command(call, caller, order_id, reason), answer)
 

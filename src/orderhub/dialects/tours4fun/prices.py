@@ -7,7 +7,7 @@ from typing import Any
 
 from orderhub.core.money import plain
 from orderhub.core.quotes import Priced, Quote, list_of, net_of
-from orderhub.dialects.tours4fun.render import price_info
+from orderhub.dialects.tours4fun.show import price_info
 
 
 def calculation(quote: Quote) -> dict[str, Any]:

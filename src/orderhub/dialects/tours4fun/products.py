@@ -12,7 +12,7 @@ from orderhub.core.passengers import FormField
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.quotes import Tour
 from orderhub.dialects.contract import Answer, Call, Caller
-from orderhub.dialects.tours4fun import codes, wire
+from orderhub.dialects.tours4fun import wire, words
 from orderhub.dialects.tours4fun.access import authenticate
 from orderhub.dialects.tours4fun.sold import (
     ask_as_caller,
@@ -65,7 +65,7 @@ async def detail(call: Call) -> Answer:
     shown = await ask_as_caller(call, ask)
     if not shown:
         raise nothing_for(numbers[0])
-    return codes.success(shown[str(numbers[0])] if len(numbers) == 1 else shown)
+    return words.success(shown[str(numbers[0])] if len(numbers) == 1 else shown)
 
 
 def describe(product: Product, tour: Tour, *, currency: str, is_sold_out: bool) -> dict[str, Any]:
@@ -148,7 +148,7 @@ async def list_products(call: Call) -> Answer:
 
     found = await call.hub.read(lambda reads: _search(reads, caller.tenant_id, is_wanted))
     shown = found[(page - 1) * size : page * size]
-    return codes.success(
+    return words.success(
         {
             "count": str(len(found)),
             "page": str(page),

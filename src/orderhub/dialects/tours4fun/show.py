@@ -9,7 +9,7 @@ from typing import Any
 from orderhub.core.money import ZERO, plain, rounded
 from orderhub.core.values import Contact, Line, Order, Settings
 from orderhub.core.zones import local_time
-from orderhub.dialects.tours4fun.codes import STATUS_CODES
+from orderhub.dialects.tours4fun.words import STATUS_CODES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TERMS = "TourBooking"

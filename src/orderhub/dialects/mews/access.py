@@ -26,8 +26,8 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.dialects.mews.data import Switches
-from orderhub.dialects.mews.errors import TooHeavy, too_heavy
 from orderhub.dialects.mews.wire import Request, convert
+from orderhub.dialects.mews.words import TooHeavy, too_heavy
 from orderhub.dialects.wiring import decode_object, digest, encode, hub_caller, switches, without
 
 NAME = "mews"

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Status
 from orderhub.dialects.contract import FaultKind
-from orderhub.dialects.tours4fun import DIALECT, codes
+from orderhub.dialects.tours4fun import DIALECT, words
 from tests.dialects.tours4fun.shop import HUB_TOKEN, ORDER, TICKETS, code, open_shop, post
 
 pytestmark = pytest.mark.anyio
@@ -130,7 +130,7 @@ async def hub(tmp_path_factory):
 @pytest.mark.parametrize(("path", "body", "expected"), CASES)
 async def test_a_failure_has_its_code_and_an_empty_object(hub, path, body, expected):
     answer = (await post(hub, path, body)).json()
-    assert answer == {"code": expected, "msg": codes.MESSAGES[expected], "data": {}}
+    assert answer == {"code": expected, "msg": words.MESSAGES[expected], "data": {}}
 
 
 # How a call is made that is turned away at the door, and its code.
@@ -148,12 +148,12 @@ TURNED_AWAY = [
 async def test_whoever_is_turned_away_hears_why(hub, made, expected):
     # Once would do, but for the app that may call twice a second.
     answers = [(await post(hub, RATE, {}, **made)).json() for _ in range(3)]
-    assert answers[-1] == {"code": expected, "msg": codes.MESSAGES[expected], "data": {}}
+    assert answers[-1] == {"code": expected, "msg": words.MESSAGES[expected], "data": {}}
 
 
 async def test_every_code_of_the_table_is_produced():
     produced = {expected for *_, expected in [*CASES, *TURNED_AWAY]}
-    assert produced == set(codes.MESSAGES)
+    assert produced == set(words.MESSAGES)
 
 
 async def test_the_exact_reason_is_shown_to_an_app_that_asked_for_it(hub):
@@ -211,18 +211,18 @@ async def test_a_refused_call_binds_no_key(hub):
 
 
 async def test_tables_are_total():
-    assert set(codes.REFUSALS) == set(Reason)
-    assert set(codes.FAULTS) == set(FaultKind)
-    assert set(codes.STATUS_CODES) == set(Status)
-    assert {route.path for route in DIALECT.routes} == set(codes.FAILED)
-    assert set(codes.REFUSALS.values()) <= {0, *codes.MESSAGES}
+    assert set(words.REFUSALS) == set(Reason)
+    assert set(words.FAULTS) == set(FaultKind)
+    assert set(words.STATUS_CODES) == set(Status)
+    assert {route.path for route in DIALECT.routes} == set(words.FAILED)
+    assert set(words.REFUSALS.values()) <= {0, *words.MESSAGES}
 
 
 async def test_every_status_that_the_vendor_lists_is_understood():
-    assert set(codes.ORDER_STATUSES) == {
+    assert set(words.ORDER_STATUSES) == {
         100, 110, 200, 300, 310, 320, 330, 340, 400, 500, 600, 610, 700,
     }  # fmt: skip
-    assert set(codes.PRODUCT_STATUSES) == {
+    assert set(words.PRODUCT_STATUSES) == {
         10000, 10010, 25000, 30000, 30010, 30011, 30100, 30200, 30300, 40000, 60000, 60010, 60020,
         60030, 60100, 80000,
     }  # fmt: skip
@@ -238,13 +238,13 @@ async def test_status_codes_are_those_of_the_readme():
         for number in (*sent[status], *map(int, re.findall(r"\d+", also))):
             (orders if number < 1_000 else products)[number] = status
     assert (sent, orders, products) == (
-        codes.STATUS_CODES,
-        codes.ORDER_STATUSES,
-        codes.PRODUCT_STATUSES,
+        words.STATUS_CODES,
+        words.ORDER_STATUSES,
+        words.PRODUCT_STATUSES,
     )
 
 
 async def test_status_codes_lead_back_to_the_status_they_came_from():
-    for status, (order_code, product_code) in codes.STATUS_CODES.items():
-        assert codes.ORDER_STATUSES[order_code] is status
-        assert codes.PRODUCT_STATUSES[product_code] is status
+    for status, (order_code, product_code) in words.STATUS_CODES.items():
+        assert words.ORDER_STATUSES[order_code] is status
+        assert words.PRODUCT_STATUSES[product_code] is status
