@@ -14,10 +14,10 @@ from orderhub.core.commands import RecordChange
 from orderhub.core.reach import HUB_KIND
 from orderhub.core.values import Settings
 from orderhub.core.zones import zone_of
+from orderhub.dialects.auth import drawn
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.samples import Door, Setup, record
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
-from orderhub.dialects.wiring import drawn
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.web.cipher import Cipher

@@ -10,8 +10,8 @@ from orderhub.core.commands import AdjustPool, Command, Origin, PutRecords
 from orderhub.core.money import STORED_DECIMALS
 from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
+from orderhub.dialects.auth import digest
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
-from orderhub.dialects.wiring import digest
 from orderhub.intake.clock import wall_us
 from orderhub.intake.deciding import decided
 from orderhub.intake.outcome import Waiting, Worded

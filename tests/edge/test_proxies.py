@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from orderhub.dialects.auth import set_cookie
 from orderhub.dialects.contract import Call, Called
 from orderhub.dialects.finding import find_dialects
-from orderhub.dialects.wiring import set_cookie
 from orderhub.web.proxies import TrustedProxies
 from tests.support.serving import Served, serving
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orderhub.core.access import Credential
-from orderhub.dialects.wiring import digest
+from orderhub.dialects.auth import digest
 from orderhub.web.hub_api.access import OPERATOR, SCOPES
 from tests.support.calls import Caller, calling
 from tests.support.demos import demo_file, quiet_logs, sqlite_demo

@@ -138,7 +138,7 @@ def within(settings: ProgramSettings) -> Iterator[Send]:
     """The hub's API without a listener and without timers; its one caller is this command."""
     from orderhub.app import build
     from orderhub.core.access import Credential
-    from orderhub.dialects.wiring import digest
+    from orderhub.dialects.auth import digest
     from orderhub.web import logs
     from orderhub.web.hub_api.access import OPERATOR
 

@@ -18,7 +18,7 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from orderhub.dialects.wiring import encode
+from orderhub.dialects.codec import encode
 from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web.metrics import Metrics
 

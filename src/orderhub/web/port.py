@@ -18,6 +18,7 @@ from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Settings
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -28,7 +29,6 @@ from orderhub.dialects.contract import (
     Refused,
     Stop,
 )
-from orderhub.dialects.wiring import decode
 from orderhub.intake.aside import write_directory
 from orderhub.intake.busy import Busy
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part

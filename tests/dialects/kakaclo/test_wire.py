@@ -8,21 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhub.core.values import (
-    Address,
-    Contact,
-    Line,
-    LineKind,
-    Order,
-    OrderDoc,
-    Settings,
-    Status,
-)
+from orderhub.core.values import Address, Contact, Line, LineKind, Order, OrderDoc, Settings, Status
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Stop
 from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
 from orderhub.dialects.kakaclo.wire import as_integer, read_create, read_freight, read_refund
-from orderhub.dialects.wiring import encode
 from tests.support.examples import examples
 
 ANYTHING = st.recursive(

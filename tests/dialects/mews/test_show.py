@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from orderhub.core.values import Line, LineKind, Order, OrderDoc, Status, TaxPart
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Stop
 from orderhub.dialects.mews.mapping import whole
 from orderhub.dialects.mews.orders import render
@@ -18,7 +19,6 @@ from orderhub.dialects.mews.times import (
     parse_interval,
     utc,
 )
-from orderhub.dialects.wiring import encode
 
 UID = "018d0000-0000-7000-8000-000000000000"
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from orderhub.core.money import ZERO
 from orderhub.core.ordering import untaxed_line
 from orderhub.core.values import Address, Contact, LineKind, Order, OrderDoc, Settings, Status
+from orderhub.dialects.codec import encode
 from orderhub.dialects.tours4fun.show import in_full, listed
 from orderhub.dialects.tours4fun.words import ORDER_STATUSES
-from orderhub.dialects.wiring import encode
 
 SETTINGS = Settings(name="x", utc_offset_minutes=480)
 

@@ -19,6 +19,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.values import MICROSECONDS
 from orderhub.dialects.anqicms import words
 from orderhub.dialects.anqicms.mapping import GUEST_OWNER, cart_holders
+from orderhub.dialects.auth import bearer, digest, hub_caller
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -30,7 +31,6 @@ from orderhub.dialects.contract import (
     Stop,
     WireFault,
 )
-from orderhub.dialects.wiring import bearer, digest, hub_caller
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ import secrets
 import msgspec
 
 from orderhub.dialects.anqicms.access import DEFAULT_SITE, SITE_KIND
+from orderhub.dialects.auth import curl, drawn
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
-from orderhub.dialects.wiring import curl, drawn
 
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBERED = re.compile(rf"site:({_NUMBER.pattern})")

@@ -12,14 +12,7 @@ from weakref import WeakValueDictionary
 
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted
-from orderhub.core.memberships import (
-    EMAIL,
-    MAX_NAME,
-    MOBILE,
-    User,
-    UserGroup,
-    balance_subject,
-)
+from orderhub.core.memberships import EMAIL, MAX_NAME, MOBILE, User, UserGroup, balance_subject
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
@@ -36,8 +29,9 @@ from orderhub.dialects.anqicms.access import (
 )
 from orderhub.dialects.anqicms.goods import docs_by_id, group_object
 from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
+from orderhub.dialects.auth import digest, set_cookie
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused, WireFault
-from orderhub.dialects.wiring import digest, encode, set_cookie
 
 LOGIN_KIND = "anqicms.login"
 _DEFAULT_GROUP = 1

@@ -11,9 +11,10 @@ from orderhub.core.memberships import User, UserGroup
 from orderhub.dialects import passwords
 from orderhub.dialects.anqicms.credentials import KINDS
 from orderhub.dialects.anqicms.people import LOGIN_KIND
+from orderhub.dialects.auth import curl
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.wiring import curl, encode
 
 _USER = 1
 _JSON = ("-H", "Content-Type: application/json")

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Call, WireFault, invalid, malformed
-from orderhub.dialects.wiring import decode
 
 _MAX_INT = 2**63 - 1
 _MAX_DETAILS = 4_000

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
 from orderhub.dialects.spelling import spelled
-from orderhub.dialects.wiring import encode
 
 MEDIA_TYPE = "application/json; charset=utf-8"
 OK = 0

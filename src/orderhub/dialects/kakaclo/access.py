@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderhub.core.values import MICROSECONDS, Settings
+from orderhub.dialects.auth import bearer, digest, hub_caller
+from orderhub.dialects.codec import decode_object, encode, switches
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -23,7 +25,6 @@ from orderhub.dialects.kakaclo.data import Switches
 from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.kakaclo.wire import as_integer
 from orderhub.dialects.kakaclo.words import SUCCESS
-from orderhub.dialects.wiring import bearer, decode_object, digest, encode, hub_caller, switches
 
 # The vendor's leaky bucket: 120 requests fit, 2 leave it every second.
 BUCKET = 120

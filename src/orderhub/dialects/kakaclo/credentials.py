@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from orderhub.dialects.auth import curl, drawn, header_text
 from orderhub.dialects.contract import CredentialKind, Shown
 from orderhub.dialects.kakaclo.mapping import NAME
-from orderhub.dialects.wiring import curl, drawn, header_text
 
 
 def _complete(shown: Shown) -> Shown:

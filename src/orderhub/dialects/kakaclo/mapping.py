@@ -7,9 +7,9 @@ from typing import Any
 from orderhub.core.commands import Action, ChangeOrder, Numbering, OrderName, Origin, PlaceOrder
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.values import Address, Order, Settings
+from orderhub.dialects.codec import switches
 from orderhub.dialects.kakaclo.data import Switches
 from orderhub.dialects.kakaclo.wire import CreateOrder, OrderAddress, RefundOrder
-from orderhub.dialects.wiring import switches
 
 NAME = "kakaclo"
 # The vendor's numbers: 13 digits that begin with 1000000.

@@ -9,6 +9,7 @@ from orderhub.core.known import Accepted
 from orderhub.core.queries import EntryQuery, OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
+from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Answer, Call, Refused, Route
 from orderhub.dialects.kakaclo.access import (
     bad,
@@ -41,7 +42,6 @@ from orderhub.dialects.kakaclo.wire import (
 )
 from orderhub.dialects.kakaclo.words import REFUND_FIELDS, SUCCESS
 from orderhub.dialects.spelling import spelled
-from orderhub.dialects.wiring import decode_object
 
 _MAX_PAGE_SIZE = 250
 _MAX_PAGE = 1_000_000

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from orderhub.core.freight import FreightRate, keys_of_rate
+from orderhub.dialects.auth import curl
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.kakaclo.credentials import KINDS
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.wiring import curl, encode
 
 _ADDRESS = {
     "recipient": "Jane Doe",

@@ -7,8 +7,8 @@ here so that they can be replaced in one place should the real ones become known
 from __future__ import annotations
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode
 
 SUCCESS = 10000
 

@@ -1,5 +1,6 @@
 """Mews Connector API: charges to the accounts of a property."""
 
+from orderhub.dialects.auth import hub_caller
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.mews.access import NAME, SECRETS
 from orderhub.dialects.mews.credentials import KINDS
@@ -8,7 +9,6 @@ from orderhub.dialects.mews.described import ROUTES
 from orderhub.dialects.mews.orders import render
 from orderhub.dialects.mews.routes import PREFIX
 from orderhub.dialects.mews.words import FIELDS, fault, refusal
-from orderhub.dialects.wiring import hub_caller
 
 DIALECT = Dialect(
     name=NAME,

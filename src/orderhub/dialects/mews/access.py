@@ -15,6 +15,8 @@ from orderhub.core.accounts import Enterprise
 from orderhub.core.commands import Origin
 from orderhub.core.queries import Reads
 from orderhub.core.values import Settings
+from orderhub.dialects.auth import digest, hub_caller
+from orderhub.dialects.codec import decode_object, encode, switches, without
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -28,7 +30,6 @@ from orderhub.dialects.contract import (
 from orderhub.dialects.mews.data import Switches
 from orderhub.dialects.mews.wire import Request, convert
 from orderhub.dialects.mews.words import TooHeavy, too_heavy
-from orderhub.dialects.wiring import decode_object, digest, encode, hub_caller, switches, without
 
 NAME = "mews"
 SECRETS = ("ClientToken", "AccessToken")

@@ -12,6 +12,7 @@ from orderhub.core.accounts import Account, AccountKind
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Properties, Session, chain_of
 from orderhub.dialects.mews.keys import account_keys
@@ -36,7 +37,6 @@ from orderhub.dialects.mews.wire import (
     GetCustomers,
     SearchCustomers,
 )
-from orderhub.dialects.wiring import encode
 
 TITLES = ("Mister", "Miss", "Misses")
 SEXES = ("Male", "Female")

@@ -13,6 +13,7 @@ from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import LineQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Properties, Session, nothing
 from orderhub.dialects.mews.paging import (
@@ -36,7 +37,6 @@ from orderhub.dialects.mews.wire import (
     GetBills,
 )
 from orderhub.dialects.mews.words import TooHeavy, error, refusal
-from orderhub.dialects.wiring import encode
 
 BILL_STATES = {"Open": BillState.OPEN, "Closed": BillState.CLOSED}
 BILL_TYPES = {"Receipt": "receipt", "Invoice": "invoice"}

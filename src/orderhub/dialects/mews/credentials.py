@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from orderhub.dialects.auth import curl, drawn
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
 from orderhub.dialects.mews.access import NAME
-from orderhub.dialects.wiring import curl, drawn, encode
 
 _CLIENT = "client"
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from orderhub.core.accounts import (
-    Account,
-    AccountingCategory,
-    Bill,
-    Enterprise,
-    Service,
-    bill_keys,
-)
+from orderhub.core.accounts import Account, AccountingCategory, Bill, Enterprise, Service, bill_keys
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import RecordChange
 from orderhub.core.tax import Taxation, TaxEnvironment, TaxRate
 from orderhub.core.values import Pricing, Settings
+from orderhub.dialects.auth import digest
 from orderhub.dialects.mews.access import NAME
 from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
-from orderhub.dialects.wiring import digest
 
 # The tokens and ids of the document's example of `orders/add`.
 CLIENT_TOKEN = "E0D439EE522F44368DC78E1BFB03710C-D24FB11DBE31D4621C4817E028D9E1D"  # noqa: S105

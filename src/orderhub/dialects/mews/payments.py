@@ -11,6 +11,7 @@ from orderhub.core.billing import TakePayment
 from orderhub.core.commands import PlaceOrder
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Properties, Session
 from orderhub.dialects.mews.mapping import finite
@@ -26,11 +27,7 @@ from orderhub.dialects.mews.paging import (
 )
 from orderhub.dialects.mews.show import STATES, amount
 from orderhub.dialects.mews.times import utc
-from orderhub.dialects.mews.wire import (
-    AddExternalPayment,
-    GetPayments,
-)
-from orderhub.dialects.wiring import encode
+from orderhub.dialects.mews.wire import AddExternalPayment, GetPayments
 
 PAYMENT_TYPES = (
     "Unspecified",

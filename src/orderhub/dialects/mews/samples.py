@@ -7,11 +7,12 @@ from uuid import uuid4
 import msgspec
 
 from orderhub.core.accounts import Account, AccountingCategory, Enterprise, Service
+from orderhub.dialects.auth import curl, drawn
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.mews.credentials import KINDS
 from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.wiring import curl, drawn, encode
 
 
 def door(setup: Setup) -> Door:

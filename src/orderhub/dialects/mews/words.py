@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode
 
 FIELDS: dict[str, str] = {
     "account": "AccountId",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 
+from orderhub.dialects.auth import digest, hub_caller
+from orderhub.dialects.codec import switches
 from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop
 from orderhub.dialects.sitecore_cdp.data import Switches
-from orderhub.dialects.wiring import digest, hub_caller, switches
 
 NAME = "sitecore_cdp"
 

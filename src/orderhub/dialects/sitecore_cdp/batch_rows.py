@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Stop, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, guests
-from orderhub.dialects.wiring import decode
 
 SCHEMAS = ("order", "guest")
 MODES = ("insert", "create", "upsert", "merge", "delete", "gdpr_delete")

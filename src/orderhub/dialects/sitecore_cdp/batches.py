@@ -22,6 +22,7 @@ from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -42,7 +43,6 @@ from orderhub.dialects.sitecore_cdp.batch_rows import Result, Row, parse
 from orderhub.dialects.sitecore_cdp.paging import paging_of
 from orderhub.dialects.sitecore_cdp.refs import is_uuid
 from orderhub.dialects.sitecore_cdp.repeats import apart
-from orderhub.dialects.wiring import encode
 
 BATCH = "sitecore_cdp.batch"
 BATCH_ROWS = "sitecore_cdp.batch_rows"  # results, CHUNK rows to a record

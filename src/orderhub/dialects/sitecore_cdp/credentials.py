@@ -6,9 +6,9 @@ import secrets
 
 import msgspec
 
+from orderhub.dialects.auth import curl, drawn
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
 from orderhub.dialects.sitecore_cdp.access import NAME
-from orderhub.dialects.wiring import curl, drawn
 
 _LONGEST_KEY = 200
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -22,7 +23,6 @@ from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.items import item_of_call
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, replayable
-from orderhub.dialects.wiring import encode
 
 
 class Place(NamedTuple):

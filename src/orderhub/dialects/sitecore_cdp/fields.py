@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Call, Fault, FaultKind, Stop, WireFault, invalid
 from orderhub.dialects.sitecore_cdp.wire import CHANNELS, GENDERS, GUEST_TYPES, STATUSES
-from orderhub.dialects.wiring import decode_object
 
 MAX_TEXT = 255
 MAX_NAME = 128  # the vendor's batch documents cap an item's name here

@@ -6,6 +6,7 @@ from orderhub.core.commands import Action, ChangeOrder, LineChange, OrderName
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
@@ -14,7 +15,6 @@ from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, t
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import replayable
-from orderhub.dialects.wiring import encode
 
 
 def unknown_part(ref: str) -> Refused:

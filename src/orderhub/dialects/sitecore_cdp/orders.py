@@ -13,12 +13,12 @@ from orderhub.core.known import Accepted
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
 from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
-from orderhub.dialects.wiring import encode
 
 # Orders that share a reference are read so many at a time.
 _STRIDE = 200

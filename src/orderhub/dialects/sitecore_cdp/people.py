@@ -10,6 +10,7 @@ from orderhub.core.commands import PutRecords
 from orderhub.core.ids import line_uid
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -22,18 +23,12 @@ from orderhub.dialects.contract import (
 )
 from orderhub.dialects.sitecore_cdp import fields, mapping, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
-from orderhub.dialects.sitecore_cdp.guests import (
-    guest_change,
-    identity_keys,
-    matching,
-    tenant_now,
-)
+from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, replayable
-from orderhub.dialects.wiring import encode
 
 
 class Role(NamedTuple):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from orderhub.dialects.auth import curl
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup
 from orderhub.dialects.sitecore_cdp.credentials import KINDS
-from orderhub.dialects.wiring import curl, encode
 
 _REFERENCE = "FIRST"
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
 from orderhub.dialects.spelling import spelled
-from orderhub.dialects.wiring import encode
 
 MORE_INFO_URL = "https://support.sitecore.com"
 

@@ -9,16 +9,10 @@ import math
 import msgspec
 
 from orderhub.core.access import Credential
-from orderhub.dialects.contract import (
-    Call,
-    Caller,
-    Fault,
-    FaultKind,
-    Stop,
-    WireFault,
-)
+from orderhub.dialects.auth import hub_caller
+from orderhub.dialects.codec import switches
+from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop, WireFault
 from orderhub.dialects.tours4fun.data import AppData, Switches
-from orderhub.dialects.wiring import hub_caller, switches
 
 KIND = "tours4fun"
 WINDOW_S = 600

@@ -8,9 +8,9 @@ from urllib.parse import quote as url_quote
 
 import msgspec
 
+from orderhub.dialects.auth import drawn
 from orderhub.dialects.contract import CredentialKind, Shown, WireFault, invalid
 from orderhub.dialects.tours4fun.access import KIND
-from orderhub.dialects.wiring import drawn
 
 _LIST = "/v2/order/list"
 _BODY = '{"page":1,"page_size":10}'

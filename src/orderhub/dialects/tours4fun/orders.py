@@ -13,13 +13,13 @@ from orderhub.core.quotes import Booking, Offer, quote
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import offer_keys, today
 from orderhub.core.values import Order, Settings, Status
+from orderhub.dialects.codec import switches
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
 from orderhub.dialects.tours4fun import mapping, wire, words
 from orderhub.dialects.tours4fun.access import KIND, authenticate
 from orderhub.dialects.tours4fun.data import Switches
 from orderhub.dialects.tours4fun.prices import calculation
 from orderhub.dialects.tours4fun.show import in_full, listed
-from orderhub.dialects.wiring import switches
 
 # Page and size are plain offsets: what lies deeper is not served page by page.
 _DEEPEST = 10_000_000

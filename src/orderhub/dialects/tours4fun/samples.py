@@ -8,10 +8,10 @@ from decimal import Decimal
 from orderhub.core.catalogue import Product
 from orderhub.core.departures import Departures
 from orderhub.core.quotes import Reseller, SoldBy, Tour
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup, record
 from orderhub.dialects.tours4fun.credentials import KINDS, signed
-from orderhub.dialects.wiring import encode
 
 _LATER = timedelta(days=180)
 _LAST = date(2099, 12, 31)

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from orderhub.core.passengers import parse_date
+from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Stop, WireFault, invalid
-from orderhub.dialects.wiring import decode_object
 
 MAX_ID = 2**63 - 1
 MAX_COUNT = 100_000

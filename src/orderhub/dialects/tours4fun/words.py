@@ -6,8 +6,8 @@ from typing import Any
 
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Status
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode
 
 MESSAGES = {
     10001: "Sign Error",

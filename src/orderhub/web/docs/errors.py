@@ -8,8 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Hub, Route
-from orderhub.dialects.wiring import decode
 
 _REQUEST_ID = "0123456789abcdef0123456789abcdef"
 _PARAMETER = re.compile(r"\{(\w+)\}")

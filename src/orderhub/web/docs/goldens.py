@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from orderhub.conform.paths import PathMissing, at, filled, without
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Dialect, Route
-from orderhub.dialects.wiring import decode
 
 _PLACEHOLDER = b"{{"
 

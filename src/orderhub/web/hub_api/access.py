@@ -9,8 +9,8 @@ from orderhub.core.access import Tenant
 from orderhub.core.commands import Origin
 from orderhub.core.reach import DIALECTS, OPERATOR, holds, is_operator, lacks
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.auth import bearer, digest
 from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Refused, Stop
-from orderhub.dialects.wiring import bearer, digest
 from orderhub.web.hub_api import limits
 
 __all__ = [

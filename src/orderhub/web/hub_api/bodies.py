@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Call, Dialect, Stop, WireFault, invalid
-from orderhub.dialects.wiring import decode_object
 
 M = TypeVar("M", bound=msgspec.Struct)
 

@@ -9,8 +9,8 @@ from typing import Any
 from orderhub.core.commands import Command
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, FaultKind, Stop, WireFault, malformed
-from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.wording import refusal_body
 
 NDJSON = "application/x-ndjson"

@@ -9,6 +9,7 @@ from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import RecordQuery
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -19,7 +20,6 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     after_id,

@@ -18,8 +18,8 @@ from orderhub.core.access import Tenant
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Answer, Call, Caller, Route, Stop, WireFault
-from orderhub.dialects.wiring import decode
 from orderhub.web.hub_api.access import guarded, tenant_in_path
 from orderhub.web.hub_api.bodies import refuse, refuse_unknown_query
 from orderhub.web.hub_api.bulk import (

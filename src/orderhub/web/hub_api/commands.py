@@ -11,18 +11,10 @@ from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.ids import order_of
 from orderhub.core.known import Accepted
 from orderhub.core.values import Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route
-from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.access import guarded, origin_in
-from orderhub.web.hub_api.bodies import (
-    Body,
-    Text,
-    converted,
-    exact,
-    if_match,
-    members_of,
-    refuse,
-)
+from orderhub.web.hub_api.bodies import Body, Text, converted, exact, if_match, members_of, refuse
 from orderhub.web.hub_api.orders import tenant_names, unknown_order
 from orderhub.web.hub_api.shapes import order_summary
 

@@ -13,8 +13,8 @@ import msgspec
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.reach import DIALECTS, HUB_KIND, OPERATOR
+from orderhub.dialects.auth import curl, digest, drawn
 from orderhub.dialects.contract import Call, CredentialKind, Dialect, Shown
-from orderhub.dialects.wiring import curl, digest, drawn
 from orderhub.web.hub_api.bodies import refuse
 from orderhub.web.hub_api.inner import port
 

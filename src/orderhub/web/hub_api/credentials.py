@@ -18,6 +18,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.reach import DIALECTS, HUB_KIND, Verb, beyond
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -30,7 +31,6 @@ from orderhub.dialects.contract import (
     Shown,
     Stop,
 )
-from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
     OPERATOR,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Media, Route, Stop
-from orderhub.dialects.wiring import encode
 from orderhub.web.docs import pages, searching
 from orderhub.web.docs.guides import guide, guides, readme
 from orderhub.web.docs.openapi import Json, document

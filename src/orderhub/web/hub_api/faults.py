@@ -9,8 +9,8 @@ import msgspec
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.reach import Verb
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Step, plan_of
 from orderhub.web.hub_api.access import guarded, tenant_in_path

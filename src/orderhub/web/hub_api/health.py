@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from orderhub.dialects.auth import bearer, digest
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Media, Route, Stop
-from orderhub.dialects.wiring import bearer, digest, encode
 from orderhub.web.hub_api import answers
 from orderhub.web.hub_api.access import is_operator
 from orderhub.web.hub_api.inner import port

@@ -8,8 +8,8 @@ from orderhub.core.commands import OrderName
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Move, Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.access import guarded, tenant_of
 from orderhub.web.hub_api.bodies import refuse, refuse_unknown_query
 from orderhub.web.hub_api.fields import picker

@@ -11,6 +11,7 @@ import msgspec
 from orderhub.core.known import Accepted, Timer
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Order
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -22,7 +23,6 @@ from orderhub.dialects.contract import (
     Route,
     Stop,
 )
-from orderhub.dialects.wiring import encode
 from orderhub.ledger.batch import ClaimName, StoredClaim
 from orderhub.web.hub_api.access import guarded
 from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse

@@ -16,8 +16,8 @@ from orderhub.core.money import to_micros
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery
 from orderhub.core.values import Pool, PoolKey
+from orderhub.dialects.codec import decode, encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route, Stop, WireFault
-from orderhub.dialects.wiring import decode, encode
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     Body,

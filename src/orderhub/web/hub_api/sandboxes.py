@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.sandbox import SANDBOX
-from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route
-from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator
 from orderhub.web.hub_api.bodies import refuse
 from orderhub.web.hub_api.inner import is_dry_run, port

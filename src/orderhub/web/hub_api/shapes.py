@@ -13,8 +13,8 @@ from orderhub.core.money import plain
 from orderhub.core.pools import MONEY_KINDS, stated
 from orderhub.core.queries import PastMove
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
+from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Stop
-from orderhub.dialects.wiring import decode
 
 
 def amount(value: Decimal) -> str:

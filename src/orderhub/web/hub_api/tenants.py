@@ -16,8 +16,8 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
 from orderhub.core.values import Settings
 from orderhub.core.zones import UnknownZone, zone_of
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
-from orderhub.dialects.wiring import encode
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
     OPERATOR,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
-from orderhub.dialects.wiring import encode
 from orderhub.web.hub_api import limits
 
 PROBLEM = "application/problem+json"

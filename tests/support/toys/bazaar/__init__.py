@@ -14,6 +14,8 @@ from orderhub.core.money import plain
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
+from orderhub.dialects.auth import hub_caller
+from orderhub.dialects.codec import decode_object, encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -27,7 +29,6 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.wiring import decode_object, encode, hub_caller
 
 FIELDS = {"lines[].quantity": "pieces", "lines[].price": "price"}
 STATUSES = {

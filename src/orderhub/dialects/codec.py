@@ -1,27 +1,15 @@
-"""Help that every dialect's wire code needs: safe decoding, canonical field names, hub tokens."""
+"""Bytes to values and back: JSON with exact numbers, and what would poison a database refused."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
-import shlex
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
 
 from orderhub.core.values import Settings
-from orderhub.dialects.contract import (
-    Call,
-    Caller,
-    Fault,
-    FaultKind,
-    Stop,
-    WireFault,
-    invalid,
-    malformed,
-)
+from orderhub.dialects.contract import malformed
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -93,55 +81,3 @@ def switches(settings: Settings, dialect: str, model: type[S]) -> S:
 def without(members: dict[str, Any], secrets: tuple[str, ...]) -> str:
     """The object as JSON text without its secret members: what may be kept of a request."""
     return encode({name: value for name, value in members.items() if name not in secrets}).decode()
-
-
-def digest(secret: str) -> str:
-    """How a random token is looked up and stored."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def drawn(prefix: str) -> str:
-    """A token or secret that nobody can guess; its prefix says what it is for."""
-    return f"{prefix}_{secrets.token_urlsafe(32)}" if prefix else secrets.token_urlsafe(32)
-
-
-def header_text(field: str, text: str) -> str:
-    """A text that arrives in a header as it was sent. Raises Stop(INVALID) for another."""
-    if not (text.isascii() and text.isprintable() and text == text.strip()):
-        message = f"{field} is sent in a header: ASCII that neither begins nor ends with a blank"
-        raise invalid(WireFault(field, "value", message))
-    return text
-
-
-def curl(url: str, *more: str) -> str:
-    """A shell command, every word of it quoted where it must be."""
-    return shlex.join(("curl", "-s", url, *more))
-
-
-def set_cookie(call: Call, name: str, value: str, life_s: int) -> tuple[str, str]:
-    """The header that sets a cookie: out of reach for scripts and other sites, and behind https for https alone."""
-    secure = "; Secure" if call.is_secure else ""
-    text = f"{name}={value}; Path=/; Max-Age={life_s}; HttpOnly; SameSite=Lax{secure}"
-    return "Set-Cookie", text
-
-
-def bearer(call: Call) -> str:
-    """The token of an `Authorization: Bearer` header, or empty."""
-    scheme, _, token = call.header("authorization").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-async def hub_caller(call: Call) -> Caller | None:
-    """The caller when the bearer token is one of the hub's own: it wins over the vendor's reading of it."""
-    token = bearer(call)
-    if not token:
-        return None
-    credential = await call.hub.credential("hub", digest(token))
-    if credential is None or not credential.tenant_id:
-        return None
-    call.tenant_id = credential.tenant_id
-    if "dialects" not in credential.scopes:
-        raise Stop(Fault(FaultKind.FORBIDDEN, "the token lacks the scope dialects"))
-    acts_as = credential.data.get("acts_as", {}).get(call.dialect.name, "")
-    call.caller = Caller(credential=credential, tenant_id=credential.tenant_id, acts_as=acts_as)
-    return call.caller
