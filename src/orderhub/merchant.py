@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from orderhub.core.commands import RecordChange
 from orderhub.core.reach import HUB_KIND
 from orderhub.core.values import Settings
 from orderhub.core.zones import zone_of
+from orderhub.demo import demo_module
 from orderhub.dialects.auth import drawn
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.samples import Door, Setup, record
@@ -78,7 +78,7 @@ def begin(
 
 
 def _door(dialect: Dialect, setup: Setup) -> Door:
-    found: Door = importlib.import_module(f"orderhub.dialects.{dialect.name}.samples").door(setup)
+    found: Door = demo_module(dialect).door(setup)
     return found
 
 

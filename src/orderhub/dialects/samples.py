@@ -1,4 +1,4 @@
-"""What a new merchant begins with: each dialect's `samples.py` has a `door` that works from the first call on."""
+"""What a new merchant begins with: each dialect's `demo.py` has a `door` that works from the first call on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
 
-from orderhub.dialects.anqicms.access import SITE_KIND, identify
-from orderhub.dialects.anqicms.credentials import KINDS
+from orderhub.dialects.anqicms.access import KINDS, SITE_KIND, identify
 from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
 from orderhub.dialects.anqicms.described import ROUTES, SECURITY
 from orderhub.dialects.anqicms.mapping import DIALECT_NAME

@@ -1,8 +1,10 @@
-"""The demo shop: what the document's two examples order, and the users who may order it."""
+"""The demo shop: what the document's two examples order, the users who may order it; the door of a new merchant."""
 
 from __future__ import annotations
 
+import secrets
 from decimal import Decimal
+from uuid import uuid4
 
 from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_variant
 from orderhub.core.commands import RecordChange
@@ -10,8 +12,13 @@ from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.values import Settings
-from orderhub.dialects.anqicms.access import DEFAULT_SITE, SITE_KIND
+from orderhub.dialects import passwords
+from orderhub.dialects.anqicms.access import DEFAULT_SITE, KINDS, SITE_KIND
 from orderhub.dialects.anqicms.people import LOGIN_KIND
+from orderhub.dialects.auth import curl
+from orderhub.dialects.codec import encode
+from orderhub.dialects.contract import Shown
+from orderhub.dialects.samples import Door, Setup, record
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 
 _SHOP_SECRET = "demo-shop-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
@@ -168,3 +175,58 @@ OMNI = DemoBusiness(
     pools=(DemoPool("balance", "user:1000", "", _BALANCE),),
     sequences={"user": 1001, LOGIN_KIND: 1001},
 )
+
+_USER = 1
+
+_JSON = ("-H", "Content-Type: application/json")
+
+
+def door(setup: Setup) -> Door:
+    """A new merchant's: a site of the shop's and a first user, who buys."""
+    (kind,) = KINDS
+    site = str(secrets.randbelow(9_000) + 1_000)
+    shown = kind.complete(Shown(name=f"site:{site}"))
+    password = secrets.token_urlsafe(9)
+    title, command = "list the membership levels", kind.command(shown, setup.base_url)
+    if setup.goods:
+        title = f"one {setup.goods[0].title}, bought by the shop's user `first`"
+        command = _bought(setup, site, password)
+    records = (
+        record("shop", 1, Shop()),
+        record("user_group", 1, UserGroup(id=1, title="Customer")),
+    )
+    return Door(
+        kind=kind,
+        shown=shown,
+        title=title,
+        command=command,
+        records=(*records, *(_first_user(setup, password) if setup.goods else ())),
+        sequences={"user": _USER + 1, LOGIN_KIND: _USER + 1} if setup.goods else {},
+    )
+
+
+def _first_user(setup: Setup, password: str) -> tuple[RecordChange, RecordChange]:
+    uid = str(uuid4())
+    user = User(
+        id=_USER,
+        user_name="first",
+        email="first@example.com",
+        group_id=1,
+        created_at=setup.now_us,
+    )
+    login = {"hash": passwords.hashed(password)}
+    return (
+        RecordChange(kind="user", id=_USER, uid=uid, doc=user, keys=user.names),
+        RecordChange(kind=LOGIN_KIND, id=_USER, uid=uid, doc=login),
+    )
+
+
+def _bought(setup: Setup, site: str, password: str) -> str:
+    """The user's token is that of a login."""
+    login = {"user_name": "first", "password": password}
+    order = {"goods_id": setup.goods[0].id, "quantity": 1}
+    token = curl(f"{setup.base_url}/api/login?site_id={site}", *_JSON, "-d", encode(login).decode())
+    create = curl(
+        f"{setup.base_url}/api/order/create?site_id={site}", *_JSON, "-d", encode(order).decode()
+    )
+    return f"""{create} -H "Token: $({token} | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')\""""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.kakaclo import words
-from orderhub.dialects.kakaclo.access import caller_of
-from orderhub.dialects.kakaclo.credentials import KINDS
+from orderhub.dialects.kakaclo.access import KINDS, caller_of
 from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
 from orderhub.dialects.kakaclo.described import ROUTES, SECURITY
 from orderhub.dialects.kakaclo.mapping import NAME

@@ -1,4 +1,4 @@
-"""Who calls, how often, and the small things that every handler of this door needs."""
+"""Who calls, how often, and the small things that every handler of this door needs; what credentials there are."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from orderhub.core.values import MICROSECONDS, Settings
-from orderhub.dialects.auth import bearer, digest, hub_caller
+from orderhub.dialects.auth import bearer, curl, digest, drawn, header_text, hub_caller
 from orderhub.dialects.codec import decode_object, encode, switches
 from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CredentialKind,
     Fault,
     FaultKind,
     Handler,
     Route,
+    Shown,
     Stop,
     WireFault,
     invalid,
@@ -131,3 +135,25 @@ def instant(call: Call, *names: str) -> int | None:
 def just_after(at_us: int | None) -> int | None:
     """The end of a closed range as an open one. Times are shown to the second: all of it counts."""
     return None if at_us is None else at_us - at_us % MICROSECONDS + MICROSECONDS
+
+
+def _complete(shown: Shown) -> Shown:
+    token = header_text("token", shown.token) if shown.token else drawn(NAME)
+    return msgspec.structs.replace(shown, token=token)
+
+
+def _command(shown: Shown, base_url: str) -> str:
+    url = f"{base_url}/openapi/v1/order/order"
+    return curl(url, "-H", f"Authorization: Bearer {shown.token}")
+
+
+KINDS = (
+    CredentialKind(
+        name=NAME,
+        needs="nothing; `token` to keep one that a client has",
+        drawn="the token",
+        example={"kind": NAME},
+        complete=_complete,
+        command=_command,
+    ),
+)

@@ -1,4 +1,4 @@
-"""What the demo seeds for this door."""
+"""What the demo seeds for this door, and the door of a new merchant."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import RecordChange
 from orderhub.core.freight import FreightRate, keys_of_rate
 from orderhub.core.values import Settings
+from orderhub.dialects.auth import curl
+from orderhub.dialects.codec import encode
+from orderhub.dialects.contract import Shown
+from orderhub.dialects.kakaclo.access import KINDS
 from orderhub.dialects.kakaclo.catalogue import CATEGORY
 from orderhub.dialects.kakaclo.mapping import NAME
+from orderhub.dialects.samples import Door, Setup, record
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 
 _PLENTY = 100_000
@@ -128,3 +133,42 @@ OMNI = DemoBusiness(
     records=(_rate(),),
     pools=(DemoPool("balance", "USD", "", _MILLION_USD),),
 )
+
+_ADDRESS = {
+    "recipient": "Jane Doe",
+    "phone": "555 0100",
+    "country": "US",
+    "province": "IL",
+    "city": "Springfield",
+    "street1": "1 Main Street",
+    "zip": "62701",
+}
+
+
+def door(setup: Setup) -> Door:
+    """A new merchant's: parcels at a flat freight, and no balance to fill first."""
+    (kind,) = KINDS
+    shown = kind.complete(Shown())
+    rate = FreightRate(
+        id=1, code="POST", title="Parcel post", base=Decimal(5), currency=setup.currency, days=5
+    )
+    title, command = "list the orders", kind.command(shown, setup.base_url)
+    if setup.goods:
+        body = {
+            "orderAddress": _ADDRESS,
+            "orderItemsList": [{"sku": setup.goods[0].code, "quantity": 1}],
+        }
+        title = f"a parcel with one {setup.goods[0].title}"
+        command = curl(
+            f"{setup.base_url}/openapi/v1/order/order",
+            *("-H", f"Authorization: Bearer {shown.token}", "-H", "Content-Type: application/json"),
+            *("-d", encode(body).decode()),
+        )
+    return Door(
+        kind=kind,
+        shown=shown,
+        title=title,
+        command=command,
+        records=(record("freight_rate", 1, rate, keys=keys_of_rate(rate)),),
+        settings={"prepaid": False},
+    )

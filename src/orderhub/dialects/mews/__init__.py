@@ -2,8 +2,7 @@
 
 from orderhub.dialects.auth import hub_caller
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.mews.access import NAME, SECRETS
-from orderhub.dialects.mews.credentials import KINDS
+from orderhub.dialects.mews.access import KINDS, NAME, SECRETS
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.described import ROUTES
 from orderhub.dialects.mews.orders import render

@@ -15,14 +15,16 @@ from orderhub.core.accounts import Enterprise
 from orderhub.core.commands import Origin
 from orderhub.core.queries import Reads
 from orderhub.core.values import Settings
-from orderhub.dialects.auth import digest, hub_caller
+from orderhub.dialects.auth import curl, digest, drawn, hub_caller
 from orderhub.dialects.codec import decode_object, encode, switches, without
 from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CredentialKind,
     Fault,
     FaultKind,
+    Shown,
     Stop,
     WireFault,
     invalid,
@@ -265,3 +267,53 @@ class Properties:
                 id=0, uid="", name=self._reads.settings(tenant_id).name
             )
         return self._found[tenant_id]
+
+
+_CLIENT = "client"
+
+
+def _complete(shown: Shown) -> Shown:
+    if not (shown.digests.get(_CLIENT) or shown.data.get(_CLIENT)):
+        message = (
+            "digests.client is the ClientToken of the application, "
+            "which its calls show beside the AccessToken"
+        )
+        raise invalid(WireFault("digests.client", "missing", message))
+    return msgspec.structs.replace(shown, token=shown.token or drawn(NAME))
+
+
+def _command(shown: Shown, base_url: str) -> str:
+    client = shown.digests.get(_CLIENT, "")
+    if not client:
+        return ""
+    body = {
+        "ClientToken": client,
+        "AccessToken": shown.token,
+        "Client": "curl",
+        "Limitation": {"Count": 10},
+    }
+    return curl(
+        f"{base_url}/api/connector/v1/enterprises/getAll",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        encode(body).decode(),
+    )
+
+
+# What callers show: the access token of an enterprise, and the client token of their application.
+KINDS = (
+    CredentialKind(
+        name=NAME,
+        needs=(
+            "`digests.client`, the application's ClientToken; `token` to keep an AccessToken; "
+            "`tenants` for a portfolio (operators)"
+        ),
+        drawn="`token`, the AccessToken",
+        example={"kind": NAME, "digests": {_CLIENT: "ClientToken"}},
+        complete=_complete,
+        command=_command,
+        digests=(_CLIENT,),
+        is_portfolio=True,
+    ),
+)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sitecore_cdp import words
-from orderhub.dialects.sitecore_cdp.access import NAME, caller_of
-from orderhub.dialects.sitecore_cdp.credentials import KINDS
+from orderhub.dialects.sitecore_cdp.access import KINDS, NAME, caller_of
 from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
 from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
 from orderhub.dialects.sitecore_cdp.mapping import render

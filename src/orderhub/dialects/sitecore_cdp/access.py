@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import secrets
 
-from orderhub.dialects.auth import digest, hub_caller
+import msgspec
+
+from orderhub.dialects.auth import curl, digest, drawn, hub_caller
 from orderhub.dialects.codec import switches
-from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop
+from orderhub.dialects.contract import (
+    Call,
+    Caller,
+    CredentialKind,
+    Fault,
+    FaultKind,
+    Shown,
+    Stop,
+    WireFault,
+    invalid,
+)
 from orderhub.dialects.sitecore_cdp.data import Switches
 
 NAME = "sitecore_cdp"
@@ -71,3 +84,40 @@ async def _limit(call: Call, caller: Caller) -> None:
     wait_s = call.hub.allow(f"{NAME}:{caller.credential.id}", limit, 60.0)
     if wait_s > 0:
         raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=int(wait_s) + 1))
+
+
+_LONGEST_KEY = 200
+
+
+def _complete(shown: Shown) -> Shown:
+    """Both parts. The client key is kept, since orders are unique under it: a rotation draws the other one anew."""
+    key, colon, token = shown.token.partition(":")
+    if shown.token and not (colon and token and 0 < len(key) <= _LONGEST_KEY):
+        message = (
+            "token is `client key:API token`, both parts of the Basic login, "
+            f"the key of at most {_LONGEST_KEY} characters"
+        )
+        raise invalid(WireFault("token", "value", message))
+    if not shown.token:
+        key = shown.data.get("client_key") or f"cdp-{secrets.token_hex(8)}"
+        token = drawn("")
+    data = {**shown.data, "client_key": key}
+    return msgspec.structs.replace(shown, token=f"{key}:{token}", data=data)
+
+
+def _command(shown: Shown, base_url: str) -> str:
+    return curl(f"{base_url}/v2.1/orders?referenceId=1", "-u", shown.token)
+
+
+# What callers show: a client key and an API token, in one HTTP Basic header.
+KINDS = (
+    CredentialKind(
+        name=NAME,
+        needs="nothing; `token` (`client key:API token`, with the colon) to keep what a client has",
+        drawn="`token`, both parts; its client key is shown as `data.client_key`, and stays in a rotation",
+        example={"kind": NAME},
+        complete=_complete,
+        command=_command,
+        bound=("client_key",),
+    ),
+)

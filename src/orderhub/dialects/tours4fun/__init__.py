@@ -1,8 +1,7 @@
 """Tours4Fun V2: tours sold by resellers, in rooms, on departure days."""
 
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.tours4fun.access import authenticate
-from orderhub.dialects.tours4fun.credentials import KINDS
+from orderhub.dialects.tours4fun.access import KINDS, authenticate
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
 from orderhub.dialects.tours4fun.orders import render
