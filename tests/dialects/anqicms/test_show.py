@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from orderhub.core.values import Line, LineKind, Order, OrderDoc, Settings, Status
-from orderhub.dialects.anqicms.mapping import STATUS_CODES, whole_order
+from orderhub.dialects.anqicms.show import STATUS_CODES, whole_order
 from orderhub.dialects.anqicms.words import success
 
 SHOP = Settings(name="shop", utc_offset_minutes=480, auto_finish_s=864_000)

@@ -9,8 +9,7 @@ from orderhub.core.values import Line, LineKind, Order, OrderDoc, Status, TaxPar
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Stop
 from orderhub.dialects.mews.mapping import whole
-from orderhub.dialects.mews.orders import render
-from orderhub.dialects.mews.show import SERVICE_ORDER_STATES, TYPES, service_order
+from orderhub.dialects.mews.show import SERVICE_ORDER_STATES, TYPES, render, service_order
 from orderhub.dialects.mews.times import (
     duration,
     is_duration,

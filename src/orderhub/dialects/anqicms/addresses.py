@@ -8,7 +8,7 @@ from orderhub.core.known import Record
 from orderhub.core.queries import RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address
-from orderhub.dialects.anqicms import mapping, wire, words
+from orderhub.dialects.anqicms import mapping, show, wire, words
 from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous
 from orderhub.dialects.contract import Answer, Call, Refused
 
@@ -34,13 +34,13 @@ async def newest(call: Call, visitor: Visitor) -> Answer:
     found = await _saved(call, visitor, 1)
     if not found:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "ship_to", "no address yet"))
-    return words.success(mapping.saved_address(found[0].doc), None)
+    return words.success(show.saved_address(found[0].doc), None)
 
 
 async def listing(call: Call, visitor: Visitor) -> Answer:
     not_anonymous(visitor)
     found = await _saved(call, visitor, _MOST)
-    return words.success([mapping.saved_address(record.doc) for record in found], None)
+    return words.success([show.saved_address(record.doc) for record in found], None)
 
 
 async def save(call: Call, visitor: Visitor) -> Answer:
@@ -82,5 +82,5 @@ async def save(call: Call, visitor: Visitor) -> Answer:
     command = PutRecords(origin=call.origin(visitor.caller, call.body), changes=(change,))
     return await call.submit(
         command,
-        lambda accepted: words.success(mapping.saved_address(accepted.records[0].doc), None),
+        lambda accepted: words.success(show.saved_address(accepted.records[0].doc), None),
     )

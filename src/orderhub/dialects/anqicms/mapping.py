@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
-from orderhub.core.address_book import SavedAddress
 from orderhub.core.basket_prices import BasketItem
 from orderhub.core.baskets import GoodsBasket
 from orderhub.core.carts import holder_of_user
 from orderhub.core.commands import Numbering, Origin, PlaceOrder
-from orderhub.core.commissions import kept
 from orderhub.core.coupons import CouponChoice
 from orderhub.core.money import EXACT, from_micros
-from orderhub.core.numbering import time_number
-from orderhub.core.values import MICROSECONDS, Address, Line, LineKind, Order, Settings, Status
+from orderhub.core.values import MICROSECONDS
 from orderhub.dialects.anqicms import wire
 
 DIALECT_NAME = "anqicms"
 VIP = "vip"
-_DEFAULT_TYPE = "goods"
+DEFAULT_TYPE = "goods"
 # Owners are the vendor's user ids as text; guests, where a shop takes their orders, have none.
 GUEST_OWNER = "guest"
-_LINE_IDS_PER_ORDER = 10_000
-
-STATUS_CODES: dict[Status, int] = {
-    Status.CANCELLED: -1,
-    Status.PENDING: 0,
-    Status.PAID: 1,
-    Status.SHIPPED: 2,
-    Status.COMPLETED: 3,
-    Status.REFUNDING: 8,
-    Status.REFUNDED: 9,
-}
 
 # Address members: the vendor's name -> ours. `country` holds the district, not a nation.
 ADDRESS_MEMBERS = {
@@ -52,9 +36,6 @@ ADDRESS_MEMBERS = {
     "company": "company",
     "postcode": "postcode",
 }
-
-
-# --- to commands
 
 
 def place_order(
@@ -73,7 +54,7 @@ def place_order(
             coupon=_coupon(given),
             address_id=0 if address is None else address.id,
             address=None if address is None else address_members(address),
-            label=given.type or _DEFAULT_TYPE,
+            label=given.type or DEFAULT_TYPE,
         ),
         numbering=Numbering.TIME4,
         notes=given.remark,
@@ -124,7 +105,7 @@ def cart_holders(user_id: int, cart_token: str) -> tuple[str, ...]:
     return (*holders, f"token:{cart_token}") if cart_token else holders
 
 
-# --- from orders
+# --- money and time on the wire
 
 
 def fen(amount: Any) -> int:
@@ -138,173 +119,3 @@ def fen_of_micros(micros: int) -> int:
 
 def seconds(at_us: Any) -> int:
     return int(at_us) // MICROSECONDS if at_us else 0
-
-
-def number_of(order: Order, settings: Settings) -> str:
-    """The order's number here: its own, or for an order of another door the same recipe."""
-    if order.door == DIALECT_NAME:
-        return order.number
-    return time_number(settings, order.occurred_at, order.id)
-
-
-def basket_of(order: Order) -> Mapping[str, Any]:
-    """What the basket rules know of the order; empty for an order that is no basket."""
-    business = order.doc.business
-    return business if business.get("terms") == GoodsBasket.__name__ else {}
-
-
-def user_of(order: Order) -> int:
-    return int(basket_of(order).get("user_id", 0))
-
-
-def refund_status(order: Order) -> int:
-    """1 refunded, -1 a refund was asked for and rejected, 0 none or in progress."""
-    if order.status is Status.REFUNDED:
-        return 1
-    asked = "refund_asked_from" in order.doc.business
-    return -1 if asked and order.status is not Status.REFUNDING else 0
-
-
-def order_data(order: Order, settings: Settings) -> wire.OrderData:
-    """An order of any door in the members of the document. Never raises, looks nothing up."""
-    basket = basket_of(order)
-    business = order.doc.business
-    amount = fen(order.total)
-    origin = fen(basket["origin_amount"]) if "origin_amount" in basket else _undiscounted(order)
-    shipment = order.doc.shipments[-1] if order.doc.shipments else {}
-    address = order.doc.ship_to
-    shipped_at = business.get("shipped_at", 0)
-    ends_at = (
-        shipped_at + settings.auto_finish_s * MICROSECONDS
-        if shipped_at and settings.auto_finish_s
-        else 0
-    )
-    return wire.OrderData(
-        id=order.id,
-        created_time=seconds(order.occurred_at),
-        updated_time=seconds(order.updated_at),
-        order_id=number_of(order, settings),
-        payment_id=str(basket.get("payment_number", "")),
-        user_id=int(basket.get("user_id", 0)),
-        address_id=int(basket.get("address_id", 0)),
-        remark=order.doc.notes,
-        type=str(basket.get("label", _DEFAULT_TYPE)),
-        status=STATUS_CODES[order.status],
-        refund_status=refund_status(order),
-        origin_amount=origin,
-        amount=amount,
-        paid_time=seconds(business.get("paid_at")),
-        end_time=seconds(ends_at),
-        deliver_time=seconds(shipped_at),
-        finished_time=seconds(business.get("completed_at") or business.get("cancelled_at")),
-        discount_amount=origin - amount,
-        seller_id=int(basket.get("seller_id", 0)),
-        seller_amount=_share(order, "seller_amount"),
-        share_user_id=int(basket.get("share_user_id", 0)),
-        share_parent_user_id=int(basket.get("share_parent_user_id", 0)),
-        share_amount=_share(order, "share_amount"),
-        share_parent_amount=_share(order, "share_parent_amount"),
-        express_company=str(shipment.get("carrier", "")),
-        tracking_number=str(shipment.get("tracking", "")),
-        order_address=UNSET if address is None else _order_address(order, address),
-        custom_form_url=str(basket["form_url"]) if "form_url" in basket else UNSET,
-    )
-
-
-def _share(order: Order, name: str) -> int:
-    """What somebody earns from the order as it stands: refunds take their part of it."""
-    return fen(kept(order, Decimal(basket_of(order).get(name, 0))))
-
-
-def _undiscounted(order: Order) -> int:
-    off = sum(
-        (line.gross for line in order.lines if line.kind is LineKind.DISCOUNT), start=Decimal(0)
-    )
-    return fen(order.total - off)
-
-
-def _order_address(order: Order, address: Address) -> wire.AddressOut:
-    at = seconds(order.occurred_at)
-    return address_out(address, user_of(order), at, at)
-
-
-def address_out(address: Address, user_id: int, created: int, updated: int) -> wire.AddressOut:
-    return wire.AddressOut(
-        id=address.id,
-        created_time=created,
-        updated_time=updated,
-        user_id=user_id,
-        **{theirs: getattr(address, ours) for theirs, ours in ADDRESS_MEMBERS.items()},
-    )
-
-
-def saved_address(saved: SavedAddress) -> wire.AddressOut:
-    address = msgspec.structs.replace(saved.address, id=saved.id)
-    created, updated = seconds(saved.created_at), seconds(saved.updated_at)
-    return address_out(address, saved.user_id, created, updated)
-
-
-def whole_order(
-    order: Order,
-    settings: Settings,
-    *,
-    goods: Mapping[int, Any] | None = None,
-    skus: Mapping[int, Any] | None = None,
-    groups: Mapping[int, Any] | None = None,
-    user: Any = None,
-) -> dict[str, Any]:
-    """An order as lists and `detail` show it, with the product, SKU and group objects given."""
-    members: dict[str, Any] = msgspec.to_builtins(order_data(order, settings))
-    claim = basket_of(order).get("coupon_claim_id", 0)
-    members["coupon_code_id"] = str(claim) if claim else ""
-    members["user"] = user
-    members["is_updated"] = 0
-    members["details"] = [
-        _detail(order, line, settings, goods or {}, skus or {}, groups or {})
-        for line in order.kept_lines
-        if line.kind is not LineKind.DISCOUNT
-    ]
-    return members
-
-
-def _detail(
-    order: Order,
-    line: Line,
-    settings: Settings,
-    goods: Mapping[int, Any],
-    skus: Mapping[int, Any],
-    groups: Mapping[int, Any],
-) -> dict[str, Any]:
-    price = fen(line.unit_gross)
-    kept = line.data if basket_of(order) else {}
-    list_price = fen(kept.get("list_price", line.unit_gross))
-    membership = line.kind is LineKind.MEMBERSHIP
-    return {
-        "id": order.id * _LINE_IDS_PER_ORDER + line.line_no,
-        "created_time": seconds(order.occurred_at),
-        "updated_time": seconds(order.updated_at),
-        "order_id": number_of(order, settings),
-        "user_id": user_of(order),
-        "goods_id": line.product_id,
-        "goods_item_id": line.variant_id,
-        "goods_sku_id": line.variant_id,
-        "price": price,
-        "origin_price": list_price,
-        "amount": fen(line.gross),
-        "origin_amount": list_price * line.quantity,
-        "quantity": line.quantity,
-        "status": 1,
-        "sku_values": kept.get("sku_values", []),
-        "order_extra": kept.get("order_extra"),
-        "goods": None if membership else goods.get(line.product_id) or _goods_of(line, list_price),
-        "goods_sku": skus.get(line.variant_id) if line.variant_id else None,
-        "group": groups.get(line.product_id) or _group_of(line, list_price) if membership else None,
-    }
-
-
-def _goods_of(line: Line, price: int) -> dict[str, Any]:
-    return {"id": line.product_id, "title": line.title, "price": price}
-
-
-def _group_of(line: Line, price: int) -> dict[str, Any]:
-    return {"id": line.product_id, "title": line.title, "price": price}

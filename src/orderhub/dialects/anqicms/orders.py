@@ -11,9 +11,9 @@ import msgspec
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import MICROSECONDS, LineKind, Order, Settings, Status
+from orderhub.core.values import MICROSECONDS, Order, Settings, Status
 from orderhub.core.zones import instants_of
-from orderhub.dialects.anqicms import mapping, wire, words
+from orderhub.dialects.anqicms import mapping, show, wire, words
 from orderhub.dialects.anqicms.access import (
     Visitor,
     holders_of,
@@ -22,8 +22,7 @@ from orderhub.dialects.anqicms.access import (
     owner_of,
     user_in,
 )
-from orderhub.dialects.anqicms.goods import goods_by_id, groups_by_id, skus_by_id
-from orderhub.dialects.anqicms.people import users_by_id
+from orderhub.dialects.anqicms.show import shown_orders
 from orderhub.dialects.contract import Answer, Call, Refused
 
 _PAGE_SIZE = 20
@@ -58,7 +57,7 @@ async def create(call: Call, visitor: Visitor) -> Answer:
         call,
         visitor,
         given,
-        lambda order, settings: words.success(mapping.order_data(order, settings)),
+        lambda order, settings: words.success(show.order_data(order, settings)),
     )
 
 
@@ -67,7 +66,7 @@ async def checkout(call: Call, visitor: Visitor) -> Answer:
     given = wire.create_order(wire.body_of(call))
 
     def preview(order: Order, settings: Settings) -> Answer:
-        members = mapping.whole_order(order, settings)
+        members = show.whole_order(order, settings)
         # Nothing was placed: what would name the order names nothing.
         address_id = 0 if given.address is None else given.address.id
         members.update(id=0, order_id="", created_time=0, updated_time=0, address_id=address_id)
@@ -120,44 +119,6 @@ async def orders(call: Call, visitor: Visitor) -> Answer:
 
     items, total = await look(call, visitor, ask)
     return words.listed(items, total)
-
-
-def shown_orders(
-    reads: Reads, found: tuple[Order, ...], settings: Settings
-) -> list[dict[str, Any]]:
-    """Orders with the goods, SKUs, groups and users they name: one question for each kind."""
-    if not found:
-        return []
-    tenant = found[0].tenant_id
-    goods_ids, sku_ids, group_ids = set(), set(), set()
-    for order in found:
-        for line in order.lines:
-            if line.kind is LineKind.MEMBERSHIP:
-                group_ids.add(line.product_id)
-            elif line.product_id:
-                goods_ids.add(line.product_id)
-                if line.variant_id:
-                    sku_ids.add(line.variant_id)
-    goods = goods_by_id(reads, tenant, goods_ids)
-    skus = skus_by_id(reads, tenant, sku_ids)
-    groups = groups_by_id(reads, tenant, group_ids)
-    users = users_by_id(reads, tenant, {mapping.user_of(order) for order in found})
-    return [
-        mapping.whole_order(
-            order,
-            settings,
-            goods=goods,
-            skus=skus,
-            groups=groups,
-            user=users.get(mapping.user_of(order)),
-        )
-        for order in found
-    ]
-
-
-def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
-    """An order of any door as `/api/order/detail` shows it."""
-    return shown_orders(reads, (order,), reads.settings(order.tenant_id))[0]
 
 
 async def detail(call: Call, visitor: Visitor) -> Answer:

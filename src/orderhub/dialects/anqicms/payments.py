@@ -12,8 +12,9 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, login_required
-from orderhub.dialects.anqicms.mapping import basket_of, number_of, seconds
+from orderhub.dialects.anqicms.mapping import seconds
 from orderhub.dialects.anqicms.orders import change_of, may_see, order_named, own_order
+from orderhub.dialects.anqicms.show import basket_of, number_of
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused
 
 OFFLINE = "offline"

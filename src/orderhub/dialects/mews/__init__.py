@@ -5,8 +5,8 @@ from orderhub.dialects.contract import Dialect
 from orderhub.dialects.mews.access import KINDS, NAME, SECRETS
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.described import ROUTES
-from orderhub.dialects.mews.orders import render
 from orderhub.dialects.mews.routes import PREFIX
+from orderhub.dialects.mews.show import render
 from orderhub.dialects.mews.words import FIELDS, fault, refusal
 
 DIALECT = Dialect(

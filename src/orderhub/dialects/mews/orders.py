@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,23 +14,16 @@ from orderhub.core.ids import order_of
 from orderhub.core.known import Accepted
 from orderhub.core.ordering import MAX_LINES
 from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery
-from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Session, enterprise_of, nothing
 from orderhub.dialects.mews.mapping import order_added, place_order, spelling_of
-from orderhub.dialects.mews.paging import (
-    Window,
-    bad_cursor,
-    choices,
-    cursor_of,
-    lowered,
-    window,
-)
+from orderhub.dialects.mews.paging import Window, bad_cursor, choices, cursor_of, lowered, window
 from orderhub.dialects.mews.show import (
     ALL_TYPES,
     SERVICE_ORDER_STATES,
     STATES,
-    order_item,
+    Pair,
+    order_items,
     service_order,
 )
 from orderhub.dialects.mews.wire import (
@@ -54,8 +47,6 @@ _SERVICE_STATES = (
     "Processed",
     "Canceled",
 )
-
-Pair = tuple[Order, Line]
 
 
 async def add(session: Session, body: AddOrder) -> Answer:
@@ -218,36 +209,9 @@ class _Items:
             after = chunk[-1].id
 
     def _shown(self, tenant_id: int, pairs: Sequence[Pair], uid: str) -> list[dict[str, Any]]:
-        return [item for item in _items(self._reads, tenant_id, pairs, uid) if self._keep(item)]
-
-
-def _items(
-    reads: Reads, tenant_id: int, pairs: Sequence[Pair], enterprise: str
-) -> Iterator[dict[str, Any]]:
-    bills = tuple({order.bill for order, _ in pairs if order.bill})
-    closed = closed_bills(reads, tenant_id, bills)
-    return (order_item(order, line, enterprise, closed) for order, line in pairs)
-
-
-def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
-    """An order as `orderItems/getAll` with its `ServiceOrderIds` shows it, newest line first."""
-    enterprise = enterprise_of(reads, order.tenant_id)
-    uid = "" if enterprise is None else enterprise.uid
-    pairs = [(order, line) for line in reversed(order.lines)]
-    shown = list(_items(reads, order.tenant_id, pairs, uid))
-    return {"OrderItems": shown, "Cursor": shown[-1]["Id"] if shown else None}
-
-
-def closed_bills(reads: Reads, tenant_id: int, bills: tuple[str, ...]) -> dict[str, int]:
-    """Which of these bills are closed, and since when."""
-    if not bills:
-        return {}
-    found = reads.records(
-        RecordQuery(tenant_id=tenant_id, kind="bill", by="uid", values=bills, limit=len(bills))
-    )
-    return {
-        record.uid: record.doc.closed_at for record in found if record.doc.state is BillState.CLOSED
-    }
+        return [
+            item for item in order_items(self._reads, tenant_id, pairs, uid) if self._keep(item)
+        ]
 
 
 def _from(query: LineQuery, before: tuple[int, int, int] | None, limit: int) -> LineQuery:

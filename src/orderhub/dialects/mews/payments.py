@@ -15,7 +15,6 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Properties, Session
 from orderhub.dialects.mews.mapping import finite
-from orderhub.dialects.mews.orders import closed_bills
 from orderhub.dialects.mews.paging import (
     RecordList,
     choice,
@@ -25,7 +24,7 @@ from orderhub.dialects.mews.paging import (
     lowered,
     window,
 )
-from orderhub.dialects.mews.show import STATES, amount
+from orderhub.dialects.mews.show import STATES, amount, closed_bills
 from orderhub.dialects.mews.times import utc
 from orderhub.dialects.mews.wire import AddExternalPayment, GetPayments
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from orderhub.core.accounts import BillState
 from orderhub.core.charges import AccountCharge
 from orderhub.core.ids import MAX_LINE_NO, line_uid
 from orderhub.core.money import ZERO, plain
-from orderhub.core.queries import cancelled_at
+from orderhub.core.queries import Reads, RecordQuery, cancelled_at
 from orderhub.core.values import Line, LineKind, Order, Status
+from orderhub.dialects.mews.access import enterprise_of
 from orderhub.dialects.mews.times import utc
 
 TYPES: dict[LineKind, str] = {
@@ -65,6 +67,7 @@ ACCOUNT_TYPES = {"customer": "Customer", "company": "Company"}
 NOT_CANCELED_WITH_RESERVATION = {"CanceledWithReservation": False}
 # When a bill was closed, by its id.
 ClosedBills = Mapping[str, int]
+Pair = tuple[Order, Line]
 
 
 @lru_cache(maxsize=4096)
@@ -258,4 +261,33 @@ def service_order(order: Order) -> dict[str, Any]:
             "AnyCompanionCheckedIn": False,
             "ConnectorCheckIn": False,
         },
+    }
+
+
+def order_items(
+    reads: Reads, tenant_id: int, pairs: Sequence[Pair], enterprise: str
+) -> Iterator[dict[str, Any]]:
+    bills = tuple({order.bill for order, _ in pairs if order.bill})
+    closed = closed_bills(reads, tenant_id, bills)
+    return (order_item(order, line, enterprise, closed) for order, line in pairs)
+
+
+def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
+    """An order as `orderItems/getAll` with its `ServiceOrderIds` shows it, newest line first."""
+    enterprise = enterprise_of(reads, order.tenant_id)
+    uid = "" if enterprise is None else enterprise.uid
+    pairs = [(order, line) for line in reversed(order.lines)]
+    shown = list(order_items(reads, order.tenant_id, pairs, uid))
+    return {"OrderItems": shown, "Cursor": shown[-1]["Id"] if shown else None}
+
+
+def closed_bills(reads: Reads, tenant_id: int, bills: tuple[str, ...]) -> dict[str, int]:
+    """Which of these bills are closed, and since when."""
+    if not bills:
+        return {}
+    found = reads.records(
+        RecordQuery(tenant_id=tenant_id, kind="bill", by="uid", values=bills, limit=len(bills))
+    )
+    return {
+        record.uid: record.doc.closed_at for record in found if record.doc.state is BillState.CLOSED
     }

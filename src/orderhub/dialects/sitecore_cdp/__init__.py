@@ -7,7 +7,7 @@ from orderhub.dialects.sitecore_cdp import words
 from orderhub.dialects.sitecore_cdp.access import KINDS, NAME, caller_of
 from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
 from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
-from orderhub.dialects.sitecore_cdp.mapping import render
+from orderhub.dialects.sitecore_cdp.show import render
 
 DIALECT = Dialect(
     name=NAME,

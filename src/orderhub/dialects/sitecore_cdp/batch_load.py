@@ -22,15 +22,9 @@ from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.contract import Answer, Call, Caller, FaultKind, Refused, Stop
-from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, words
+from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, words
 from orderhub.dialects.sitecore_cdp.access import NAME, client_key
-from orderhub.dialects.sitecore_cdp.batch_rows import (
-    REQUIRED,
-    Result,
-    Row,
-    groups_of,
-    people_of,
-)
+from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of, people_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, nothing
 
@@ -117,7 +111,7 @@ class Load:
         query = self._named(row, within=0)
         found = await self._call.hub.read(lambda reads: reads.orders(query).items)
         for order in found:
-            if mapping.parts_of(order).get(_PLACED) == self._mark(row):
+            if show.parts_of(order).get(_PLACED) == self._mark(row):
                 return Result(row.name, 201, ref=order.uid)
         return None
 
@@ -259,7 +253,7 @@ class Load:
     def _amending(self, row: Row, order: Order, guest: str) -> ChangeOrder:
         """insert: the order as the row says. upsert, merge: only what the row says."""
         whole = row.mode == "insert"
-        kept = mapping.parts_of(order)
+        kept = show.parts_of(order)
         parts = self._parts(row, guest)
         if _PLACED in kept:
             parts[_PLACED] = kept[_PLACED]

@@ -17,7 +17,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp import fields, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.items import item_of_call
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
     @property
     def stored(self) -> dict[str, Any] | None:
-        kept = mapping.parts_of(self.order)
+        kept = show.parts_of(self.order)
         if self.line is None:
             return kept.get("ext")
         found: dict[str, Any] | None = kept.get("item_ext", {}).get(str(self.line.line_no))
@@ -41,8 +41,8 @@ class Place(NamedTuple):
 
     def href(self, base: str) -> str:
         if self.line is None:
-            return f"{mapping.order_href(base, self.order.uid)}/extensions/ext"
-        return f"{mapping.item_href(self.order, base, self.line)}/extensions/ext"
+            return f"{show.order_href(base, self.order.uid)}/extensions/ext"
+        return f"{show.item_href(self.order, base, self.line)}/extensions/ext"
 
     def put(self, parts: dict[str, Any], extension: dict[str, Any] | None) -> None:
         if self.line is None:
@@ -81,7 +81,7 @@ def read(*, on_item: bool) -> Handler:
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
         place = await _place(call, caller, on_item=on_item)
-        shown = mapping.to_extension(_found(place), place.href(call.base_url))
+        shown = show.to_extension(_found(place), place.href(call.base_url))
         return Answer(200, encode(shown))
 
     return handler
@@ -130,7 +130,7 @@ async def _put(
         if extension is None:
             return Answer(204, b"")
         status = 201 if method == "POST" else 200
-        return Answer(status, encode(mapping.to_extension(extension, place.href(base))))
+        return Answer(status, encode(show.to_extension(extension, place.href(base))))
 
     return await change_parts(
         call, caller, place.order, lambda parts: place.put(parts, extension), answer

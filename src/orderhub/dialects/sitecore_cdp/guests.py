@@ -13,9 +13,10 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
-from orderhub.dialects.sitecore_cdp.mapping import GUEST, guest_href
+from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
+from orderhub.dialects.sitecore_cdp.show import guest_href
 
 _SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt", "firstSeen", "lastSeen"})
 

@@ -8,7 +8,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, tenant_wide
@@ -49,7 +49,7 @@ async def create_item(call: Call) -> Answer:
 
     def answer(accepted: Accepted) -> Answer:
         after, line = accepted.added_lines[0]
-        return Answer(201, encode(mapping.to_wire_item(after, line, base)))
+        return Answer(201, encode(show.to_wire_item(after, line, base)))
 
     return await call.submit(command, answer)
 
@@ -62,9 +62,9 @@ async def list_items(call: Call) -> Answer:
     base = call.base_url
     lines = order.kept_lines
     if expands(call):
-        items = [mapping.to_wire_item(order, line, base) for line in lines]
+        items = [show.to_wire_item(order, line, base) for line in lines]
     else:
-        items = [{"href": mapping.item_href(order, base, line)} for line in lines]
+        items = [{"href": show.item_href(order, base, line)} for line in lines]
     return Answer(200, encode(paging.page(call, items)))
 
 
@@ -72,7 +72,7 @@ async def get_item(call: Call) -> Answer:
     """GET /v2.1/orderItems/{ref}."""
     caller = await caller_of(call)
     order, line = await item_of_call(call, caller)
-    return Answer(200, encode(mapping.to_wire_item(order, line, call.base_url)))
+    return Answer(200, encode(show.to_wire_item(order, line, call.base_url)))
 
 
 async def patch_item(call: Call) -> Answer:
@@ -106,7 +106,7 @@ async def change_line(call: Call, caller: Caller, order: Order, change: LineChan
         after, line = accepted.changed_lines[0]
         if line.cancelled:
             return Answer(204, b"")
-        return Answer(200, encode(mapping.to_wire_item(after, line, base)))
+        return Answer(200, encode(show.to_wire_item(after, line, base)))
 
     command = ChangeOrder(
         origin=tenant_wide(call, caller),

@@ -15,7 +15,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
-from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
 from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
@@ -42,7 +42,7 @@ async def create_order(call: Call) -> Answer:
 
 
 def order_answer(order: Order, base: str, status: int = 200) -> Answer:
-    return Answer(status, encode(mapping.to_order(order, base)))
+    return Answer(status, encode(show.to_order(order, base)))
 
 
 # --- one order
@@ -52,7 +52,7 @@ async def order_of_call(call: Call, caller: Caller, ref: str | None = None) -> O
     """The order that the path names, of any door. Raises Refused when there is none."""
     uid = (call.params["ref"] if ref is None else ref).lower()
     order = await call.hub.read(lambda reads: reads.order(caller.tenant_id, OrderName("uid", uid)))
-    if order is None or mapping.is_deleted(order):
+    if order is None or show.is_deleted(order):
         raise unknown_order(uid)
     return order
 
@@ -63,7 +63,7 @@ def unknown_order(uid: str) -> Refused:
 
 def must_be_ours(order: Order, *fields: str) -> None:
     """What another door sold is read here; its price and status change through its own door."""
-    if not mapping.is_ours(order):
+    if not show.is_ours(order):
         message = f"the order was placed through another API ({order.door}) and is read-only here."
         raise invalid(*(WireFault(field, "value", message) for field in fields or ("orderRef",)))
 
@@ -79,25 +79,25 @@ def expanded(order: Order, base: str, parts: frozenset[str]) -> wire.Order:
     """The order with the named parts in full, as paged collections of the older API."""
 
     def whole(path: str, items: list[Any]) -> dict[str, Any]:
-        href = f"{mapping.order_href(base, order.uid)}/{path}"
+        href = f"{show.order_href(base, order.uid)}/{path}"
         return {"href": href, "offset": 0, "limit": max(len(items), 1), "items": items}
 
-    kept = mapping.parts_of(order)
+    kept = show.parts_of(order)
     contacts = consumers = items = None
     if "contacts" in parts:
         found = kept.get("contacts", {})
         contacts = whole(
-            "contacts", [mapping.to_contact(order, int(n), c, base) for n, c in found.items()]
+            "contacts", [show.to_contact(order, int(n), c, base) for n, c in found.items()]
         )
     if "consumers" in parts:
         found = kept.get("consumers", {})
         consumers = whole(
-            "consumers", [mapping.to_consumer(order, int(n), c, base) for n, c in found.items()]
+            "consumers", [show.to_consumer(order, int(n), c, base) for n, c in found.items()]
         )
     if "orderItems" in parts:
         lines = order.kept_lines
-        items = whole("orderItems", [mapping.to_wire_item(order, line, base) for line in lines])
-    return mapping.to_order(order, base, contacts=contacts, consumers=consumers, items=items)
+        items = whole("orderItems", [show.to_wire_item(order, line, base) for line in lines])
+    return show.to_order(order, base, contacts=contacts, consumers=consumers, items=items)
 
 
 async def patch_order(call: Call) -> Answer:
@@ -206,7 +206,7 @@ async def change_parts(
 
     `change` gets the parts as a fresh dict and may also return canonical changes.
     """
-    parts = {name: dict(value) for name, value in mapping.parts_of(order).items()}
+    parts = {name: dict(value) for name, value in show.parts_of(order).items()}
     changes = change(parts) or {}
     conflict = Answer(412, b"")
     command = ChangeOrder(
@@ -264,7 +264,7 @@ async def find_orders(call: Call) -> Answer:
     items = (
         [expanded(order, base, full) for order in page]
         if full
-        else [{"href": mapping.order_href(base, order.uid)} for order in page]
+        else [{"href": show.order_href(base, order.uid)} for order in page]
     )
     return Answer(200, encode(paging.collection(call, items)))
 
@@ -274,7 +274,7 @@ def _by_reference(reads: Reads, query: OrderQuery, paging: Paging) -> tuple[Orde
     found = list(islice(all_live(reads, query), paging.end))
     assert query.tenant_id is not None
     other = reads.order(query.tenant_id, OrderName("number", query.reference))
-    if other is not None and not mapping.is_ours(other):
+    if other is not None and not show.is_ours(other):
         found.append(other)
         found.sort(key=lambda order: (order.recorded_at, order.id), reverse=not query.oldest_first)
     page = [order.id for order in found[paging.offset : paging.end]]
@@ -289,7 +289,7 @@ def all_live(reads: Reads, query: OrderQuery) -> Iterator[Order]:
         page = reads.orders(
             msgspec.structs.replace(query, after=after, limit=_STRIDE, with_lines=False)
         )
-        yield from (order for order in page.items if not mapping.is_deleted(order))
+        yield from (order for order in page.items if not show.is_deleted(order))
         after = page.cursor
 
 

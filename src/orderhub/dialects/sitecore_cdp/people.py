@@ -21,7 +21,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, mapping, wire
+from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
@@ -46,14 +46,14 @@ CONTACT = Role(
     mapping.FIRST_CONTACT,
     mapping.LAST_CONTACT,
     fields.person,
-    mapping.to_contact,
+    show.to_contact,
 )
 CONSUMER = Role(
     "consumers",
     mapping.FIRST_CONSUMER,
     mapping.LAST_CONSUMER,
     fields.consumer,
-    mapping.to_consumer,
+    show.to_consumer,
 )
 
 
@@ -106,7 +106,7 @@ async def _add(
     caller: Caller,
     now: int,
 ) -> Answer | None:
-    kept = mapping.parts_of(order).get(role.part, {})
+    kept = show.parts_of(order).get(role.part, {})
     number = free_number(role, kept)
     added = _kept(role, members, guest, order, now)
 
@@ -149,7 +149,7 @@ def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, 
 
     An order of another door keeps the account that its own business charges.
     """
-    if role is not CONTACT or not mapping.is_ours(order):
+    if role is not CONTACT or not show.is_ours(order):
         return {}
     contacts = parts.get(role.part, {})
     latest = max(contacts, key=int, default=None)
@@ -206,7 +206,7 @@ def list_all(role: Role) -> Handler:
         paging = paging_of(call)
         order = await order_of_call(call, caller)
         base = call.base_url
-        kept = mapping.parts_of(order).get(role.part, {})
+        kept = show.parts_of(order).get(role.part, {})
         items: list[Any] = [
             role.shown(order, int(number), each, base) for number, each in kept.items()
         ]
@@ -220,7 +220,7 @@ def list_all(role: Role) -> Handler:
 async def _one(role: Role, call: Call, caller: Caller) -> tuple[Order, str, dict[str, Any]]:
     uid, number = part_of(call.params["ref"])
     order = await order_of_call(call, caller, uid)
-    found = mapping.parts_of(order).get(role.part, {}).get(str(number))
+    found = show.parts_of(order).get(role.part, {}).get(str(number))
     if found is None:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, role.part, "no such part of the order"))
     return order, str(number), found

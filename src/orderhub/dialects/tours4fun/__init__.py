@@ -4,7 +4,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.access import KINDS, authenticate
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
-from orderhub.dialects.tours4fun.orders import render
+from orderhub.dialects.tours4fun.show import render
 from orderhub.dialects.tours4fun.words import FIELDS, word_fault, word_refusal
 
 DIALECT = Dialect(

@@ -97,11 +97,6 @@ async def detail(call: Call) -> Answer:
     return words.success(in_full(order, settings))
 
 
-def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
-    """An order of any door as `/v2/order/detail` shows it."""
-    return in_full(order, reads.settings(order.tenant_id))
-
-
 async def list_orders(call: Call) -> Answer:
     """Newest first. `order_status` is our addition: one code of the vendor's table."""
     caller = await authenticate(call)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from orderhub.core.money import ZERO, plain, rounded
+from orderhub.core.queries import Reads
 from orderhub.core.values import Contact, Line, Order, Settings
 from orderhub.core.zones import local_time
 from orderhub.dialects.tours4fun.words import STATUS_CODES
@@ -195,3 +196,8 @@ def _upgrades(order: Order) -> list[dict[str, Any]]:
         }
         for upgrade in order.doc.business["upgrades"]
     ]
+
+
+def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
+    """An order of any door as `/v2/order/detail` shows it."""
+    return in_full(order, reads.settings(order.tenant_id))

@@ -1,0 +1,213 @@
+"""Orders of every door in vendor words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderhub.core.ids import line_uid
+from orderhub.core.money import plain
+from orderhub.core.queries import Reads
+from orderhub.core.values import Line, LineKind, Order, Status
+from orderhub.dialects.sitecore_cdp import fields, wire
+from orderhub.dialects.sitecore_cdp.access import NAME
+from orderhub.dialects.sitecore_cdp.mapping import DELETED, ITEM_DATA, PARTS
+
+_STATUS = {
+    Status.PENDING: "PAYMENT_PENDING",
+    Status.PAID: "PURCHASED",
+    Status.SHIPPED: "PURCHASED",
+    Status.COMPLETED: "PURCHASED",
+    Status.CANCELLED: "CANCELLED",
+    Status.REFUNDING: "PURCHASED",
+    Status.REFUNDED: "REFUNDED",
+}
+_STATUSES = frozenset(wire.STATUSES)
+_ITEM_SHOWN = (
+    "name", "description", "type", "productId", "price", "currencyCode", "originalPrice",
+    "originalCurrencyCode", "referenceId", "vendor", "status", "language", "quantity",
+    "channel", "orderedAt",
+)  # fmt: skip
+
+
+def parts_of(order: Order) -> dict[str, Any]:
+    """Contacts, consumers and extension of an order, as this door keeps them."""
+    parts = order.doc.vendor.get(PARTS)
+    return parts if isinstance(parts, dict) else {}
+
+
+def is_ours(order: Order) -> bool:
+    return order.door == NAME
+
+
+def is_deleted(order: Order) -> bool:
+    return is_ours(order) and bool(order.doc.vendor.get(DELETED))
+
+
+def reference_of(order: Order) -> str:
+    """What this door calls an order by: the client's own reference, else the number of its door."""
+    return order.reference if is_ours(order) else order.number
+
+
+def status_of(order: Order) -> str | None:
+    """The client's own word for an order of this door, else the canonical status."""
+    if is_ours(order):
+        if order.vendor_status in _STATUSES and not is_deleted(order):
+            return order.vendor_status
+        if order.status is Status.PENDING:
+            return None  # none was stated, and no default is documented
+    elif order.status is not Status.REFUNDED and order.refunded > 0:
+        return "PARTIALY_REFUNDED"
+    return _STATUS[order.status]
+
+
+def created_at(order: Order) -> int:
+    """When the hub learned of it, in the tenant's time."""
+    stated = order.doc.business.get("stated_at")
+    return stated if isinstance(stated, int) else order.occurred_at
+
+
+def guests_of(order: Order) -> list[str]:
+    """The guests an order belongs to, each once."""
+    contacts = parts_of(order).get("contacts", {})
+    found = dict.fromkeys(each["guest"] for each in contacts.values())
+    if is_ours(order) and order.account:
+        found.setdefault(order.account)
+    return list(found)
+
+
+def to_order(
+    order: Order,
+    base: str,
+    *,
+    contacts: Any = None,
+    consumers: Any = None,
+    items: Any = None,
+) -> wire.Order:
+    """The order as a read call shows it. Collections given here replace the lists of links."""
+    vendor = order.doc.vendor if is_ours(order) else {}
+    if contacts is None:
+        contacts = {"items": [{"href": guest_href(base, ref)} for ref in guests_of(order)]}
+    if consumers is None:
+        consumers = {"items": [{"href": href} for href in consumer_hrefs(order, base)]}
+    if items is None:
+        hrefs = [{"href": item_href(order, base, line)} for line in order.kept_lines]
+        items = {"items": hrefs}
+    since = created_at(order)
+    created = fields.second_text(since)
+    return wire.Order(
+        ref=order.uid,
+        href=order_href(base, order.uid),
+        createdAt=created,
+        modifiedAt=created if since == order.updated_at else fields.second_text(order.updated_at),
+        orderedAt=fields.time_text(order.occurred_at),
+        currencyCode=order.currency,
+        price=plain(order.total),
+        referenceId=reference_of(order),
+        paymentType=vendor.get("paymentType"),
+        cardType=vendor.get("cardType"),
+        pointOfSale=vendor.get("pointOfSale"),
+        channel=vendor.get("channel"),
+        status=status_of(order),
+        contacts=contacts,
+        consumers=consumers,
+        orderItems=items,
+    )
+
+
+def to_wire_item(order: Order, line: Line, base: str) -> dict[str, Any]:
+    """One line as an order item, whichever door and business it comes from."""
+    data = line.data if line.kind is LineKind.RECORDED_ITEM else {}
+    shown: dict[str, Any] = {name: data[name] for name in ITEM_DATA if name in data}
+    shown["name"] = line.title or None
+    shown["productId"] = line.sku or (str(line.product_id) if line.product_id else None)
+    shown["price"] = line.unit_gross
+    shown["quantity"] = data.get("stated_quantity", line.quantity)
+    shown.setdefault("currencyCode", order.currency)
+    if line.kind is not LineKind.RECORDED_ITEM:
+        shown["type"] = line.kind.value.upper()
+        shown["referenceId"] = order.number
+        shown["status"] = "CANCELLED" if line.cancelled else status_of(order)
+    result: dict[str, Any] = {
+        "href": item_href(order, base, line),
+        "ref": line_uid(order.uid, line.line_no),
+        "createdAt": fields.second_text(data.get("created_at", created_at(order))),
+        "modifiedAt": fields.second_text(data.get("modified_at", order.updated_at)),
+    }
+    for name in _ITEM_SHOWN:
+        value = shown.get(name)
+        if value is not None:
+            result[name] = plain(value) if isinstance(value, Decimal) else value
+    return result
+
+
+def to_contact(order: Order, number: int, contact: Mapping[str, Any], base: str) -> dict[str, Any]:
+    ref = line_uid(order.uid, number)
+    return {
+        "href": f"{base}/v2.1/orderContacts/{ref}",
+        "ref": ref,
+        "createdAt": fields.second_text(contact["created_at"]),
+        "modifiedAt": fields.second_text(contact["modified_at"]),
+        **contact["members"],
+        "guest": {"href": guest_href(base, contact["guest"])},
+        "order": {"href": order_href(base, order.uid)},
+    }
+
+
+def to_consumer(
+    order: Order, number: int, consumer: Mapping[str, Any], base: str
+) -> dict[str, Any]:
+    ref = line_uid(order.uid, number)
+    result = {
+        "href": f"{base}/v2.1/orderConsumers/{ref}",
+        "ref": ref,
+        "createdAt": fields.second_text(consumer["created_at"]),
+        "modifiedAt": fields.second_text(consumer["modified_at"]),
+        **consumer["members"],
+    }
+    if consumer["guest"]:
+        result["guest"] = {"href": guest_href(base, consumer["guest"])}
+    items = [{"href": f"{base}/v2.1/orderItems/{item}"} for item in consumer["items"]]
+    result["orderItems"] = {"items": items}
+    result["order"] = {"href": order_href(base, order.uid)}
+    return result
+
+
+def to_extension(extension: Mapping[str, Any], href: str) -> dict[str, Any]:
+    return {
+        "href": href,
+        "name": "ext",
+        "key": "default",
+        "createdAt": fields.second_text(extension["created_at"]),
+        "modifiedAt": fields.second_text(extension["modified_at"]),
+        **{
+            name: plain(value) if isinstance(value, Decimal) else value
+            for name, value in extension["pairs"].items()
+        },
+    }
+
+
+def order_href(base: str, uid: str) -> str:
+    return f"{base}/v2.1/orders/{uid}"
+
+
+def guest_href(base: str, uid: str) -> str:
+    return f"{base}/v2.1/guests/{uid}"
+
+
+def item_href(order: Order, base: str, line: Line) -> str:
+    return f"{base}/v2.1/orderItems/{line_uid(order.uid, line.line_no)}"
+
+
+def consumer_hrefs(order: Order, base: str) -> list[str]:
+    consumers = parts_of(order).get("consumers", {})
+    refs = [line_uid(order.uid, int(number)) for number in consumers]
+    return [f"{base}/v2.1/orderConsumers/{ref}" for ref in refs]
+
+
+def render(_reads: Reads, order: Order, base_url: str) -> Any:
+    """An order of any door as GET /v2.1/orders/{ref} shows it."""
+    return msgspec.to_builtins(to_order(order, base_url), builtin_types=(Decimal,))
