@@ -18,8 +18,6 @@ from orderhub.dialects.contract import (
     CredentialKind,
     Fault,
     FaultKind,
-    Handler,
-    Route,
     Shown,
     Stop,
     WireFault,
@@ -33,8 +31,6 @@ from orderhub.dialects.kakaclo.words import SUCCESS
 # The vendor's leaky bucket: 120 requests fit, 2 leave it every second.
 BUCKET = 120
 LEAK_PER_S = 2.0
-# Pages print paths that begin with /openapi below a base URL that ends in it: both are taken.
-PREFIXES = ("/openapi", "/openapi/openapi")
 
 
 async def caller_of(call: Call) -> tuple[Caller, Settings]:
@@ -70,17 +66,6 @@ def success(data: Any) -> Answer:
 
 def object_of(call: Call) -> dict[str, Any]:
     return decode_object(call.body)
-
-
-def routes(
-    method: str, paths: tuple[str, ...], handler: Handler, summary: str, **more: Any
-) -> tuple[Route, ...]:
-    """The operation at each path (`/v1/...`) below each prefix."""
-    return tuple(
-        Route(method, prefix + path, handler, summary, **more)
-        for path in paths
-        for prefix in PREFIXES
-    )
 
 
 def bad(name: str, message: str) -> Stop:

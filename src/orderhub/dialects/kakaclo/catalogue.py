@@ -14,14 +14,13 @@ from orderhub.core.money import ZERO, from_micros, plain
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.stock import is_counted
 from orderhub.core.values import MICROSECONDS
-from orderhub.dialects.contract import Answer, Call, Route
+from orderhub.dialects.contract import Answer, Call
 from orderhub.dialects.kakaclo.access import (
     bad,
     caller_of,
     instant,
     just_after,
     listed,
-    routes,
     success,
     whole,
 )
@@ -395,12 +394,3 @@ async def balance(call: Call) -> Answer:
     micros = sum(pool.available for pool in found if not pool.key.place)
     amount = plain(from_micros(micros)) if micros else ZERO
     return success({"balance": amount, "currency": settings.currency})
-
-
-ROUTES: tuple[Route, ...] = (
-    *routes("GET", ("/v1/product/stocks",), stocks, "Query stock"),
-    *routes("GET", ("/v1/product/products",), products, "Query products"),
-    *routes("GET", ("/v1/product/countryAndWarehouse",), warehouses, "Query warehouses"),
-    *routes("GET", ("/v1/product/category",), categories, "Query category"),
-    *routes("GET", ("/v1/payment/balance",), balance, "Query balance"),
-)

@@ -18,7 +18,7 @@ from orderhub.dialects.describing import (
     text,
     whole,
 )
-from orderhub.dialects.kakaclo import catalogue, freight, orders
+from orderhub.dialects.kakaclo import catalogue, freight, orders, routes
 from orderhub.dialects.kakaclo.show import STATES, V2_STATES
 from orderhub.dialects.kakaclo.wire import MAX_ITEMS, MAX_UNITS
 
@@ -200,7 +200,7 @@ _NOTES: dict[Any, dict[str, Any]] = {
     freight.automation_split: {"request": _freight("sku", "shipToCountry")},
 }
 
-ROUTES: tuple[Route, ...] = described((*orders.ROUTES, *catalogue.ROUTES, *freight.ROUTES), _NOTES)
+ROUTES: tuple[Route, ...] = described(routes.ROUTES, _NOTES)
 SECURITY = (
     {
         "kakaclo": {

@@ -14,8 +14,8 @@ from orderhub.core.parcels import Dropship, Item
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Address, Settings
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.dialects.kakaclo.access import caller_of, object_of, routes, success
+from orderhub.dialects.contract import Answer, Call, Caller, Refused
+from orderhub.dialects.kakaclo.access import caller_of, object_of, success
 from orderhub.dialects.kakaclo.wire import FreightQuestion, read_freight
 from orderhub.dialects.kakaclo.words import QUOTE_FIELDS, V1_QUOTE_FIELDS
 from orderhub.dialects.spelling import spelled
@@ -144,31 +144,3 @@ async def automation_split(call: Call) -> Answer:
         for each in quotes
     ]
     return success(listing)
-
-
-ROUTES: tuple[Route, ...] = (
-    *routes(
-        "POST",
-        ("/v1/order/logisticsChannel", "/v1/order/LogisticsChannel"),
-        logistics_channel,
-        "Freight from one warehouse (draft)",
-    ),
-    *routes(
-        "POST",
-        ("/v1/order/order/channel", "/v1/order/orders/channel", "/v2/order/orders/channel"),
-        channel,
-        "Freight from one warehouse",
-        request=FreightQuestion,
-    ),
-    *routes(
-        "POST",
-        (
-            "/v2/order/orders/channel/automationSplit",
-            "/v1/order/orders/channel/automationSplit",
-            "/v2/order/orders/automaticSplit/channel",
-        ),
-        automation_split,
-        "Freight of an order as it would be split",
-        request=FreightQuestion,
-    ),
-)

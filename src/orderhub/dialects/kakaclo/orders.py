@@ -10,7 +10,7 @@ from orderhub.core.queries import EntryQuery, OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import decode_object
-from orderhub.dialects.contract import Answer, Call, Refused, Route
+from orderhub.dialects.contract import Answer, Call, Refused
 from orderhub.dialects.kakaclo.access import (
     bad,
     caller_of,
@@ -18,7 +18,6 @@ from orderhub.dialects.kakaclo.access import (
     just_after,
     listed,
     object_of,
-    routes,
     success,
     whole,
 )
@@ -32,8 +31,6 @@ from orderhub.dialects.kakaclo.mapping import (
 )
 from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
 from orderhub.dialects.kakaclo.wire import (
-    Created,
-    CreateOrder,
     Reader,
     RefundOrder,
     as_integer,
@@ -311,45 +308,3 @@ async def refund_query_old(call: Call) -> Answer:
     for each in wanted:
         found += await _refunds(call, caller.tenant_id, each)
     return success(list({each["refundNo"]: each for each in found}.values()))
-
-
-_V1 = ("/v1/order/order", "/v1/order/orders")
-_V2 = ("/v2/order/orders",)
-
-ROUTES: tuple[Route, ...] = (
-    *routes(
-        "POST",
-        (*_V1, *_V2),
-        create,
-        "Create order related information",
-        request=CreateOrder,
-        answers={200: Created},
-        mutates=True,
-    ),
-    *routes("GET", _V1, list_v1, "Query orders"),
-    *routes("GET", _V2, list_v2, "Query orders (V2)"),
-    *routes(
-        "POST",
-        tuple(f"{path}/{{id}}/refund" for path in _V1),
-        refund_v1,
-        "Refund an order",
-        request=RefundOrder,
-        mutates=True,
-    ),
-    *routes(
-        "POST",
-        tuple(f"{path}/{{id}}/refund" for path in _V2),
-        refund_v2,
-        "Refund an order or some of its items (V2)",
-        request=RefundOrder,
-        mutates=True,
-    ),
-    *routes(
-        "GET",
-        tuple(f"{path}/refund/{{id}}" for path in (*_V1, *_V2)),
-        refund_query,
-        "Query the refunds of an order",
-    ),
-    *routes("POST", ("/AddRefundOrder",), refund_old, "Refund an order (draft)", mutates=True),
-    *routes("GET", ("/order/refund",), refund_query_old, "Query refunds (draft)"),
-)

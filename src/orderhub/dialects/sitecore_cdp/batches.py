@@ -30,12 +30,11 @@ from orderhub.dialects.contract import (
     Fault,
     FaultKind,
     Refused,
-    Route,
     Stop,
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, wire
+from orderhub.dialects.sitecore_cdp import fields
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
 from orderhub.dialects.sitecore_cdp.batch_load import Load, side_by_side
@@ -447,49 +446,3 @@ def _shown_row(row: list[Any]) -> dict[str, Any]:
     if ref:
         shown["resource"] = {"ref": ref}
     return shown
-
-
-_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
-
-ROUTES = (
-    Route(
-        "PUT",
-        "/v2/batches/{ref}",
-        allocate,
-        "Allocate a batch upload location",
-        wire.BatchRequest,
-        {200: wire.Batch, **_ERRORS, 409: wire.Error},
-        mutates=True,
-    ),
-    Route(
-        "PUT",
-        "/v2/batches/{ref}/upload",
-        upload,
-        "Upload the gzipped file",
-        answers={200: None, 403: wire.Error, 409: wire.Error, 413: wire.Error},
-        max_body=MAX_PACKED_BYTES,
-        stream=True,
-    ),
-    Route(
-        "GET",
-        "/v2/batches/{ref}",
-        get_batch,
-        "Retrieve the status of a batch",
-        answers={200: wire.Batch, **_ERRORS},
-    ),
-    Route(
-        "GET",
-        "/v2/batches/inspect/{ref}",
-        get_batch,
-        "Retrieve the status of a batch",
-        answers={200: wire.Batch, **_ERRORS},
-    ),
-    Route(
-        "GET",
-        "/v2/batches/{ref}/rows",
-        get_rows,
-        "List what became of the rows",
-        answers={200: wire.Collection, **_ERRORS},
-    ),
-    Route("GET", "/v2/batches/{ref}/log", get_log, "Retrieve the error log"),
-)

@@ -21,12 +21,11 @@ from orderhub.dialects.describing import (
 )
 from orderhub.dialects.sitecore_cdp import (
     batches,
-    extensions,
     fields,
     guests,
     items,
     orders,
-    people,
+    routes,
     wire,
 )
 from orderhub.dialects.sitecore_cdp.batches import MAX_PACKED_BYTES
@@ -269,17 +268,7 @@ for _of in ("orders", "orderItems"):
         f"DELETE {_path}": {"params": _EXT, "answers": {204: None, **_errors}},
     }
 
-ROUTES: tuple[Route, ...] = described(
-    (
-        *orders.ROUTES,
-        *items.ROUTES,
-        *people.ROUTES,
-        *extensions.ROUTES,
-        *guests.ROUTES,
-        *batches.ROUTES,
-    ),
-    _NOTES,
-)
+ROUTES: tuple[Route, ...] = described(routes.ROUTES, _NOTES)
 SECURITY = (
     {
         "sitecore_cdp": {

@@ -13,11 +13,10 @@ from orderhub.dialects.contract import (
     Caller,
     Handler,
     Refused,
-    Route,
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, show, wire
+from orderhub.dialects.sitecore_cdp import fields, show
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.items import item_of_call
@@ -135,39 +134,3 @@ async def _put(
     return await change_parts(
         call, caller, place.order, lambda parts: place.put(parts, extension), answer
     )
-
-
-_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error, 409: wire.Error}
-
-
-def _routes(path: str, what: str, *, on_item: bool) -> tuple[Route, ...]:
-    path = f"{path}/extensions/{{name}}"
-    shown = dict[str, str | int | float | bool]
-    summaries = {"POST": "Create", "PATCH": "Update", "DELETE": "Delete"}
-    return (
-        Route(
-            "GET",
-            path,
-            read(on_item=on_item),
-            f"Retrieve the data extension of an {what}",
-            answers={200: shown, **_ERRORS},
-        ),
-        *(
-            Route(
-                method,
-                path,
-                write(method, on_item=on_item),
-                f"{verb} the data extension of an {what}",
-                None if method == "DELETE" else shown,
-                {201 if method == "POST" else 200: shown, **_ERRORS},
-                mutates=True,
-            )
-            for method, verb in summaries.items()
-        ),
-    )
-
-
-ROUTES = (
-    *_routes("/v2.1/orders/{ref}", "order", on_item=False),
-    *_routes("/v2.1/orderItems/{ref}", "order item", on_item=True),
-)

@@ -10,12 +10,12 @@ from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
-from orderhub.dialects.sitecore_cdp import fields, wire
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, WireFault, invalid
+from orderhub.dialects.sitecore_cdp import fields
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt
 from orderhub.dialects.sitecore_cdp.show import guest_href
 
 _SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt", "firstSeen", "lastSeen"})
@@ -215,53 +215,3 @@ async def delete_guest(call: Call) -> Answer:
         exists=((GUEST, "uid", stored.uid),),
     )
     return await call.submit(command, lambda _accepted: Answer(204, b""))
-
-
-_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
-_ONE = "/v2.1/guests/{ref}"
-
-ROUTES = (
-    Route(
-        "POST",
-        "/v2.1/guests",
-        create_guest,
-        "Create a guest",
-        wire.GuestRequest,
-        {201: wire.Guest, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "GET",
-        "/v2.1/guests",
-        find_guests,
-        "Find guests by e-mail or identifier",
-        answers={200: wire.Collection, **_ERRORS},
-    ),
-    Route("GET", _ONE, get_guest, "Retrieve a guest", answers={200: wire.Guest, **_ERRORS}),
-    Route(
-        "PATCH",
-        _ONE,
-        replayable(patch_guest),
-        "Partially update a guest",
-        wire.GuestRequest,
-        {200: wire.Guest, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "PUT",
-        _ONE,
-        replayable(put_guest),
-        "Update a guest",
-        wire.GuestRequest,
-        {200: wire.Guest, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "DELETE",
-        _ONE,
-        replayable(delete_guest),
-        "Delete a guest",
-        answers={204: None, **_ERRORS},
-        mutates=True,
-    ),
-)

@@ -7,14 +7,13 @@ from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
-from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
+from orderhub.dialects.contract import Answer, Call, Caller, Refused
+from orderhub.dialects.sitecore_cdp import fields, mapping, show
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, tenant_wide
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
-from orderhub.dialects.sitecore_cdp.repeats import replayable
 
 
 def unknown_part(ref: str) -> Refused:
@@ -123,59 +122,3 @@ async def delete_item(call: Call) -> Answer:
     order, line = await item_of_call(call, caller)
     must_be_ours(order)
     return await change_line(call, caller, order, LineChange(line_no=line.line_no, cancelled=True))
-
-
-_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
-_ITEM = wire.OrderItem
-
-ROUTES = (
-    Route(
-        "POST",
-        "/v2.1/orders/{ref}/orderItems",
-        replayable(create_item),
-        "Add an order item",
-        wire.OrderItemRequest,
-        {201: _ITEM, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "GET",
-        "/v2.1/orders/{ref}/orderItems",
-        list_items,
-        "List the items of an order",
-        answers={200: wire.Collection, **_ERRORS},
-    ),
-    Route(
-        "GET",
-        "/v2.1/orderItems/{ref}",
-        get_item,
-        "Retrieve an order item",
-        answers={200: _ITEM, **_ERRORS},
-    ),
-    Route(
-        "PATCH",
-        "/v2.1/orderItems/{ref}",
-        replayable(patch_item),
-        "Partially update an order item",
-        wire.OrderItemRequest,
-        {200: _ITEM, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "PUT",
-        "/v2.1/orderItems/{ref}",
-        replayable(put_item),
-        "Update an order item",
-        wire.OrderItemRequest,
-        {200: _ITEM, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "DELETE",
-        "/v2.1/orderItems/{ref}",
-        replayable(delete_item),
-        "Remove an order item",
-        answers={204: None, **_ERRORS},
-        mutates=True,
-    ),
-)

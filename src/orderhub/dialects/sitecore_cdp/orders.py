@@ -14,11 +14,11 @@ from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
+from orderhub.dialects.contract import Answer, Call, Caller, Refused, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
 from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, replayable
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt
 
 # Orders that share a reference are read so many at a time.
 _STRIDE = 200
@@ -307,58 +307,3 @@ def _sorting(call: Call, *, by_guest: bool) -> tuple[str, bool]:
             raise invalid(WireFault("sort", "value", message))
         return "orderedAt", not asked.startswith("-")
     raise invalid(WireFault("sort", "value", "must be created or orderedAt."))
-
-
-_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
-
-ROUTES = (
-    Route(
-        "POST",
-        "/v2.1/orders",
-        create_order,
-        "Create an order",
-        wire.OrderRequest,
-        {201: wire.Order, 400: wire.Error, 401: wire.Unauthorized, 409: wire.Error},
-        mutates=True,
-    ),
-    Route(
-        "GET",
-        "/v2.1/orders",
-        find_orders,
-        "Find orders by referenceId or guestRef",
-        answers={200: wire.Collection, **_ERRORS},
-    ),
-    Route(
-        "GET",
-        "/v2.1/orders/{ref}",
-        get_order,
-        "Retrieve an order",
-        answers={200: wire.Order, **_ERRORS},
-    ),
-    Route(
-        "PATCH",
-        "/v2.1/orders/{ref}",
-        replayable(patch_order),
-        "Partially update an order",
-        wire.OrderRequest,
-        {200: wire.Order, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "PUT",
-        "/v2.1/orders/{ref}",
-        replayable(put_order),
-        "Update an order",
-        wire.OrderRequest,
-        {200: wire.Order, **_ERRORS},
-        mutates=True,
-    ),
-    Route(
-        "DELETE",
-        "/v2.1/orders/{ref}",
-        replayable(delete_order),
-        "Delete an order",
-        answers={204: None, **_ERRORS},
-        mutates=True,
-    ),
-)

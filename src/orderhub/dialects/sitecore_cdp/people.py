@@ -17,11 +17,10 @@ from orderhub.dialects.contract import (
     Caller,
     Handler,
     Refused,
-    Route,
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
+from orderhub.dialects.sitecore_cdp import fields, mapping, show
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
@@ -318,68 +317,3 @@ def remove(role: Role) -> Handler:
         raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
 
     return replayable(handler)
-
-
-_ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
-
-
-def _routes(role: Role, one: str, path: str, body: Any, shown: Any) -> tuple[Route, ...]:
-    of_order = f"/v2.1/orders/{{ref}}/{role.part}"
-    by_ref = f"/v2.1/{path}/{{ref}}"
-    return (
-        Route(
-            "POST",
-            of_order,
-            create(role),
-            f"Add an order {one}",
-            body,
-            {201: shown, **_ERRORS},
-            mutates=True,
-        ),
-        Route(
-            "GET",
-            of_order,
-            list_all(role),
-            f"List the {role.part} of an order",
-            answers={200: wire.Collection, **_ERRORS},
-        ),
-        Route(
-            "GET",
-            by_ref,
-            read_one(role),
-            f"Retrieve an order {one}",
-            answers={200: shown, **_ERRORS},
-        ),
-        Route(
-            "PATCH",
-            by_ref,
-            update(role, partial=True),
-            f"Partially update an order {one}",
-            body,
-            {200: shown, **_ERRORS},
-            mutates=True,
-        ),
-        Route(
-            "PUT",
-            by_ref,
-            update(role, partial=False),
-            f"Update an order {one}",
-            body,
-            {200: shown, **_ERRORS},
-            mutates=True,
-        ),
-        Route(
-            "DELETE",
-            by_ref,
-            remove(role),
-            f"Remove an order {one}",
-            answers={204: None, **_ERRORS},
-            mutates=True,
-        ),
-    )
-
-
-ROUTES = (
-    *_routes(CONTACT, "contact", "orderContacts", wire.ContactRequest, wire.Contact),
-    *_routes(CONSUMER, "consumer", "orderConsumers", wire.ConsumerRequest, wire.Consumer),
-)
