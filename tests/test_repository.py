@@ -25,6 +25,30 @@ HOSTS = [
 ]
 MACHINE_PATH = re.compile(r"(?<![\w.\-/])/" + "work" + "/")
 
+# What a dialect's folder holds; beside it stand files named for the vendor's own things.
+FOLDER_PLAN = (
+    *("__init__.py", "routes.py", "wire.py", "mapping.py", "words.py", "show.py", "access.py"),
+    *("data.py", "demo.py", "README.md", "golden"),
+)
+NOT_IN_THE_PLAN_YET = {"described.py"}
+ONE_WORD_FOR_IT = {
+    "auth.py": "access.py",
+    "credentials.py": "access.py",
+    "session.py": "access.py",
+    "codes.py": "words.py",
+    "errors.py": "words.py",
+    "faults.py": "words.py",
+    "render.py": "show.py",
+    "samples.py": "demo.py",
+    "models.py": "wire.py",
+    "schemas.py": "wire.py",
+    "shapes.py": "wire.py",
+    "mappers.py": "mapping.py",
+    "settings.py": "data.py",
+    "paths.py": "routes.py",
+    "urls.py": "routes.py",
+}
+
 NOT_OURS = {".venv", ".demo", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__"}
 
 VALUE_INSTEAD = "pass it in as a value: in the command, or in what is known"
@@ -118,6 +142,34 @@ def test_cookies_are_set_in_one_place() -> None:
         if "set-cookie" in path.read_text().lower() and path.name != "auth.py"
     ]
     assert not apart, report(apart)
+
+
+def test_every_dialects_folder_has_one_plan() -> None:
+    wrong = []
+    folders = dialect_folders()
+    assert len(folders) >= 6
+    held = {folder: {path.name for path in folder.iterdir()} - NOT_OURS for folder in folders}
+    for folder, names in held.items():
+        wrong += [
+            f"{shown(folder)} has no {name}: see the plan of a dialect in docs/architecture.md"
+            for name in FOLDER_PLAN
+            if name not in names
+        ]
+        wrong += [
+            f"{shown(folder)}/{name}: what it is for is called {ONE_WORD_FOR_IT[name]} in every dialect"
+            for name in sorted(names & set(ONE_WORD_FOR_IT))
+        ]
+    common = set.intersection(*held.values()) - set(FOLDER_PLAN) - NOT_IN_THE_PLAN_YET
+    wrong += [f"every dialect has {name}: make it a part of the plan" for name in sorted(common)]
+    assert not wrong, report(wrong)
+
+
+def dialect_folders() -> list[Path]:
+    """Those of the vendors, and the toy that shows how one is written."""
+    holders = (ROOT / "src" / "orderhub" / "dialects", ROOT / "tests" / "support" / "toys")
+    return sorted(
+        path.parent for holder in holders for path in holder.glob("*/__init__.py") if path.is_file()
+    )
 
 
 def test_core_is_pure() -> None:

@@ -1,6 +1,28 @@
-"""What the stall says to each refusal. A row for each: a new reason shall not be worded by chance."""
+"""What the stall says to whatever goes wrong. A row for each: a new reason shall not be worded by chance."""
 
-from orderhub.core.refusals import Reason
+from __future__ import annotations
+
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.codec import encode
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
+
+FIELDS = {"lines[].quantity": "pieces", "lines[].price": "price"}
+
+STATUSES = {
+    FaultKind.MALFORMED: 400,
+    FaultKind.INVALID: 400,
+    FaultKind.UNAUTHENTICATED: 401,
+    FaultKind.FORBIDDEN: 403,
+    FaultKind.NOT_FOUND: 404,
+    FaultKind.METHOD_NOT_ALLOWED: 405,
+    FaultKind.TOO_LARGE: 413,
+    FaultKind.UNSUPPORTED_MEDIA: 415,
+    FaultKind.RATE_LIMITED: 429,
+    FaultKind.KEY_INVALID: 400,
+    FaultKind.BUSY: 503,
+    FaultKind.UNAVAILABLE: 503,
+    FaultKind.BROKEN: 500,
+}
 
 WORDS: dict[Reason, str] = {
     Reason.KEY_REUSED: "that key was for another deal",
@@ -54,3 +76,16 @@ WORDS: dict[Reason, str] = {
     Reason.SOLD_OUT: "all sold",
     Reason.BALANCE_TOO_LOW: "no credit",
 }
+
+
+def failed(status: int, why: str) -> Answer:
+    return Answer(status, encode({"ok": False, "why": why}))
+
+
+def fault(_call: Call, fault: Fault) -> Answer:
+    return failed(STATUSES[fault.kind], fault.message or fault.kind.value)
+
+
+def refusal(call: Call, rejected: Rejected) -> Answer:
+    status = 404 if rejected.reason is Reason.ORDER_UNKNOWN else 422
+    return failed(status, f"no deal, {WORDS[rejected.reason]} ({call.spelling(rejected.field)})")

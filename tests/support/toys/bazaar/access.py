@@ -1,0 +1,44 @@
+"""Who calls: a token of the hub's, or the one that a stall was given."""
+
+from __future__ import annotations
+
+import msgspec
+
+from orderhub.dialects.auth import bearer, curl, digest, drawn, header_text, hub_caller
+from orderhub.dialects.contract import Call, Caller, CredentialKind, Fault, FaultKind, Shown, Stop
+
+NAME = "bazaar"
+
+
+async def caller_of(call: Call) -> Caller:
+    """The caller, also set on the call. Raises Stop for nobody we know."""
+    caller = await hub_caller(call)
+    if caller is None:
+        token = bearer(call)
+        credential = await call.hub.credential(NAME, digest(token)) if token else None
+        if credential is None or not credential.tenant_id:
+            raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+        caller = Caller(credential=credential, tenant_id=credential.tenant_id)
+        call.caller = caller
+    return caller
+
+
+def _complete(shown: Shown) -> Shown:
+    token = header_text("token", shown.token) if shown.token else drawn(NAME)
+    return msgspec.structs.replace(shown, token=token)
+
+
+def _command(shown: Shown, base_url: str) -> str:
+    return curl(f"{base_url}/bazaar/sales/0", "-H", f"Authorization: Bearer {shown.token}")
+
+
+KINDS = (
+    CredentialKind(
+        name=NAME,
+        needs="nothing; `token` to keep one that a stall has",
+        drawn="the token",
+        example={"kind": NAME},
+        complete=_complete,
+        command=_command,
+    ),
+)

@@ -1,0 +1,28 @@
+"""The stall's shapes in the stall's spelling."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from orderhub.dialects.codec import decode_object
+from orderhub.dialects.contract import WireFault, invalid
+
+
+class Sale(msgspec.Struct, forbid_unknown_fields=False):
+    item: str
+    pieces: int
+    price: Decimal
+
+
+def read_sale(body: bytes, longest_item: int) -> Sale:
+    """The sale that was sent. Raises Stop: no JSON object, or no sale."""
+    members = decode_object(body)
+    try:
+        sale = msgspec.convert(members, Sale)
+    except msgspec.ValidationError as error:
+        raise invalid(WireFault("", "type", str(error))) from None
+    if len(sale.item) > longest_item:
+        raise invalid(WireFault("item", "length", f"at most {longest_item} characters"))
+    return sale
