@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from orderhub.core.values import Address, Contact, Line, LineKind, Order, OrderDoc, Settings, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Stop
+from orderhub.dialects.kakaclo import wire
 from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
-from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
-from orderhub.dialects.kakaclo.wire import as_integer, read_create, read_freight, read_refund
+from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
+from orderhub.dialects.kakaclo.states import STATES, V2_STATES
+from orderhub.dialects.members import as_integer
 from tests.support.examples import examples
 
 ANYTHING = st.recursive(
@@ -56,21 +58,23 @@ BODIES = st.dictionaries(
     | st.lists(st.dictionaries(MEMBERS, ANYTHING, max_size=4), max_size=2),
     max_size=8,
 )
-READERS = (
-    read_create,
-    lambda body: read_refund(body, remark_required=True),
-    lambda body: read_refund(body, remark_required=False),
-    read_freight,
+REQUESTS = (
+    wire.CreateOrder,
+    wire.RefundOrder,
+    wire.RefundWhole,
+    wire.RefundByNumber,
+    wire.FreightQuestion,
+    wire.DraftFreightQuestion,
 )
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("request_model", REQUESTS)
 @examples(40, shrink=True)
 @given(body=BODIES)
-def test_garbage_is_a_named_fault_or_understood(reader, body):
+def test_garbage_is_a_named_fault_or_understood(request_model, body):
     faults = ()
     try:
-        reader(body)
+        wire.BODY.read(request_model, body)
     except Stop as stop:
         faults = stop.fault.faults or None
     assert faults is not None
@@ -96,7 +100,7 @@ def test_garbage_is_a_named_fault_or_understood(reader, body):
     ],
 )
 def test_what_counts_as_an_integer(value, integer):
-    assert as_integer(value) == integer
+    assert as_integer(value, 15) == integer
 
 
 @pytest.mark.parametrize("seq", [1, 999, 1000, 99_999])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.kakaclo import words
-from orderhub.dialects.kakaclo.access import KINDS, caller_of
+from orderhub.dialects.kakaclo.access import KINDS, SECURITY, caller_of
 from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
-from orderhub.dialects.kakaclo.described import ROUTES, SECURITY
 from orderhub.dialects.kakaclo.mapping import NAME
+from orderhub.dialects.kakaclo.routes import ROUTES
 from orderhub.dialects.kakaclo.show import show_one
 
 DIALECT = Dialect(

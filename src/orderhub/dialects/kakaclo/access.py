@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from orderhub.core.values import MICROSECONDS, Settings
 from orderhub.dialects.auth import bearer, curl, digest, drawn, header_text, hub_caller
-from orderhub.dialects.codec import decode_object, encode, switches
+from orderhub.dialects.codec import encode, switches
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -25,7 +24,6 @@ from orderhub.dialects.contract import (
 )
 from orderhub.dialects.kakaclo.data import Switches
 from orderhub.dialects.kakaclo.mapping import NAME
-from orderhub.dialects.kakaclo.wire import as_integer
 from orderhub.dialects.kakaclo.words import SUCCESS
 
 # The vendor's leaky bucket: 120 requests fit, 2 leave it every second.
@@ -64,57 +62,8 @@ def success(data: Any) -> Answer:
     return Answer(200, encode({"code": SUCCESS, "message": "success", "data": data}))
 
 
-def object_of(call: Call) -> dict[str, Any]:
-    return decode_object(call.body)
-
-
 def bad(name: str, message: str) -> Stop:
     return invalid(WireFault(name, "value", message))
-
-
-def whole(call: Call, name: str, default: int, most: int) -> int:
-    """A query parameter that is an integer from 1 to `most`."""
-    text = call.query.get(name, "").strip()
-    if not text:
-        return default
-    value = as_integer(text)
-    if value is None or not 1 <= value <= most:
-        raise bad(name, f"must be an integer from 1 to {most}")
-    return value
-
-
-def listed(call: Call, name: str, most: int) -> tuple[str, ...]:
-    """A query parameter that is a list with commas; empty entries do not count."""
-    found = tuple(each.strip() for each in call.query.get(name, "").split(",") if each.strip())
-    if len(found) > most:
-        raise bad(name, f"at most {most}")
-    if any(len(each) > 64 for each in found):
-        raise bad(name, "at most 64 characters each")
-    return found
-
-
-def instant(call: Call, *names: str) -> int | None:
-    """A query parameter that is a time, UTC unless it says otherwise: microseconds since 1970.
-
-    The document's own example stands in quotes; `2016-01-18T23:41:00Z`, a blank instead of the T
-    and a date alone are taken too.
-    """
-    for name in names:
-        text = call.query.get(name, "").strip().strip('"')
-        if not text:
-            continue
-        # An unescaped + of an offset arrives as a blank.
-        head, blank, tail = text.rpartition(" ")
-        if blank and len(head) > 10:
-            text = f"{head}+{tail}"
-        try:
-            at = datetime.fromisoformat(text)
-            at = at if at.tzinfo else at.replace(tzinfo=UTC)
-            since = at - datetime(1970, 1, 1, tzinfo=UTC)
-        except (ValueError, OverflowError):
-            raise bad(name, "must be a time such as 2016-01-18T23:41:00Z") from None
-        return since // timedelta(microseconds=1)
-    return None
 
 
 def just_after(at_us: int | None) -> int | None:
@@ -141,4 +90,15 @@ KINDS = (
         complete=_complete,
         command=_command,
     ),
+)
+
+
+SECURITY = (
+    {
+        "kakaclo": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The vendor's own: the access token of a KakaClo account.",
+        }
+    },
 )

@@ -15,20 +15,11 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.stock import is_counted
 from orderhub.core.values import MICROSECONDS
 from orderhub.dialects.contract import Answer, Call
-from orderhub.dialects.kakaclo.access import (
-    bad,
-    caller_of,
-    instant,
-    just_after,
-    listed,
-    success,
-    whole,
-)
+from orderhub.dialects.kakaclo.access import bad, caller_of, just_after, success
 from orderhub.dialects.kakaclo.show import moment
+from orderhub.dialects.kakaclo.wire import QUERY, Products, Stocks
 
 PAGE_SIZE = 30
-_MOST_CODES = 30
-_MAX_PAGE = 1_000_000
 _BATCH = 1_000
 _DAY_US = 86_400 * MICROSECONDS
 CATEGORY = "kakaclo.category"  # plain JSON: name, parentId, level, imgUrl
@@ -96,10 +87,9 @@ def _named_skus(reads: Reads, tenant_id: int, codes: tuple[str, ...]) -> list[Se
     return [found[code] for code in dict.fromkeys(codes) if code in found]
 
 
-def _window(call: Call) -> tuple[int, int] | None:
+def _window(query: Stocks | Products) -> tuple[int, int] | None:
     """The time window that products and stocks may be asked for by; whole days, both ends in it."""
-    start = instant(call, "dateStartTime")
-    end = instant(call, "dateEndTime")
+    start, end = query.dateStartTime, query.dateEndTime
     if start is None and end is None:
         return None
     if start is None or end is None:
@@ -109,14 +99,13 @@ def _window(call: Call) -> tuple[int, int] | None:
     return start - start % _DAY_US, (just_after(end) or end) // _DAY_US * _DAY_US + _DAY_US
 
 
-def _paged(call: Call, *, by_name: bool) -> int:
+def _paged(query: Stocks | Products, *, by_name: bool) -> int:
     """`pageNumber`, which the vendor requires where a list may be long; what is asked for by name is one page."""
     if by_name:
-        whole(call, "pageNumber", 1, _MAX_PAGE)
         return 1
-    if not call.query.get("pageNumber", "").strip():
+    if query.pageNumber is None:
         raise bad("pageNumber", "is required")
-    return whole(call, "pageNumber", 1, _MAX_PAGE)
+    return query.pageNumber
 
 
 def _changed_within(product: Product, window: tuple[int, int]) -> bool:
@@ -134,12 +123,12 @@ def _changed_within(product: Product, window: tuple[int, int]) -> bool:
 async def stocks(call: Call) -> Answer:
     """Stock by SKU and warehouse: only warehouses that carry the SKU, also with none left."""
     caller, _ = await caller_of(call)
-    codes = listed(call, "skus", _MOST_CODES)
-    window = _window(call)
+    query = QUERY.read(Stocks, call.query)
+    codes, place = query.skus, query.warehouseCode
+    window = _window(query)
     if not codes and window is None:
         raise bad("skus", "is required, or dateStartTime, dateEndTime and pageNumber")
-    page = _paged(call, by_name=bool(codes))
-    place = call.query.get("warehouseCode", "").strip()
+    page = _paged(query, by_name=bool(codes))
 
     def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:
         tenant = caller.tenant_id
@@ -192,15 +181,13 @@ def _page(listing: list[Any], total: int, page: int) -> dict[str, Any]:
 async def products(call: Call) -> Answer:
     """Products with their SKUs, by spus, skus, categoryId, or dateStartTime and dateEndTime."""
     caller, _ = await caller_of(call)
-    spus, skus = listed(call, "spus", _MOST_CODES), listed(call, "skus", _MOST_CODES)
-    window = _window(call)
-    category = call.query.get("categoryId", "").strip()
-    if category and not category.isdigit():
-        raise bad("categoryId", "must be a category id")
+    query = QUERY.read(Products, call.query)
+    spus, skus, category = query.spus, query.skus, query.categoryId
+    window = _window(query)
     if not (spus or skus or category or window):
         raise bad("spus", "is required, or skus, categoryId, dateStartTime and dateEndTime")
-    page = _paged(call, by_name=bool(spus or skus))
-    sort, descending = _sorting(call)
+    page = _paged(query, by_name=bool(spus or skus))
+    sort, descending = _SORTS[query.sortType], query.sortBy == "desc"
 
     def ask(reads: Reads) -> tuple[int, list[dict[str, Any]]]:
         tenant = caller.tenant_id
@@ -247,17 +234,6 @@ _SORTS = {
     "price": _Sort(lambda shown: shown["price"], by_sku=True),
     "updateTime": _Sort(lambda product: str(product.data.get("updateTime") or ""), by_sku=False),
 }
-
-
-def _sorting(call: Call) -> tuple[_Sort, bool]:
-    """`sortType` (the vendor writes salasVolume) and `sortBy`; else the latest update first."""
-    kind = call.query.get("sortType", "").strip() or "updateTime"
-    if kind not in _SORTS:
-        raise bad("sortType", f"must be one of {', '.join(_SORTS)}")
-    way = call.query.get("sortBy", "").strip().lower() or "desc"
-    if way not in ("asc", "desc"):
-        raise bad("sortBy", "must be asc or desc")
-    return _SORTS[kind], way == "desc"
 
 
 def _product(

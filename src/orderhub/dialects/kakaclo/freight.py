@@ -14,9 +14,10 @@ from orderhub.core.parcels import Dropship, Item
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Address, Settings
+from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Answer, Call, Caller, Refused
-from orderhub.dialects.kakaclo.access import caller_of, object_of, success
-from orderhub.dialects.kakaclo.wire import FreightQuestion, read_freight
+from orderhub.dialects.kakaclo.access import caller_of, success
+from orderhub.dialects.kakaclo.wire import BODY, DraftFreightQuestion, FreightQuestion
 from orderhub.dialects.kakaclo.words import QUOTE_FIELDS, V1_QUOTE_FIELDS
 from orderhub.dialects.spelling import spelled
 
@@ -82,7 +83,7 @@ async def _quotes(
 async def logistics_channel(call: Call) -> Answer:
     """The seed's call: one named warehouse, `termini` is the destination."""
     caller, settings = await caller_of(call)
-    question = read_freight(object_of(call), sku="skuCode", country="termini", needs_warehouse=True)
+    question = BODY.read(DraftFreightQuestion, decode_object(call.body))
     call.spelling = partial(spelled, V1_QUOTE_FIELDS)
     quotes = await _quotes(call, caller, settings, question, question.warehouseCode)
     listing = [
@@ -99,7 +100,7 @@ async def logistics_channel(call: Call) -> Answer:
 async def channel(call: Call) -> Answer:
     """One warehouse, the default one if none is named or it is not known. Fastest channel first."""
     caller, settings = await caller_of(call)
-    question = read_freight(object_of(call))
+    question = BODY.read(FreightQuestion, decode_object(call.body))
     warehouse = await call.hub.read(
         lambda reads: _warehouse(reads, caller.tenant_id, settings, question.warehouseCode)
     )
@@ -131,7 +132,7 @@ def _warehouse(reads: Reads, tenant_id: int, settings: Settings, asked: str) -> 
 async def automation_split(call: Call) -> Answer:
     """The freight of the order as it would be split now: the sum over its parcels, by channel."""
     caller, settings = await caller_of(call)
-    question = read_freight(object_of(call))
+    question = BODY.read(FreightQuestion, decode_object(call.body))
     call.spelling = partial(spelled, QUOTE_FIELDS)
     quotes = await _quotes(call, caller, settings, question, None)
     listing: list[dict[str, Any]] = [

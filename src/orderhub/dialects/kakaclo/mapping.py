@@ -35,7 +35,7 @@ def place_order(order: CreateOrder, origin: Origin, settings: Settings) -> Place
             ioss_required=ours.ioss_required,
             prepaid=ours.prepaid,
         ),
-        reference=order.CustomOrderNumber,
+        reference=order.reference,
         ship_to=address_of(order.orderAddress),
         notes=order.remark,
         vendor={"salePlatform": order.SalePlatform} if order.SalePlatform else {},

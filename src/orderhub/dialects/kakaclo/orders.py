@@ -11,16 +11,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Answer, Call, Refused
-from orderhub.dialects.kakaclo.access import (
-    bad,
-    caller_of,
-    instant,
-    just_after,
-    listed,
-    object_of,
-    success,
-    whole,
-)
+from orderhub.dialects.kakaclo.access import bad, caller_of, just_after, success
 from orderhub.dialects.kakaclo.mapping import (
     call_off,
     id_of,
@@ -29,24 +20,21 @@ from orderhub.dialects.kakaclo.mapping import (
     refund_named,
     refund_number,
 )
-from orderhub.dialects.kakaclo.show import STATES, V2_STATES, refunds_of, show, state_of
+from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
+from orderhub.dialects.kakaclo.states import STATES
 from orderhub.dialects.kakaclo.wire import (
-    Reader,
+    BODY,
+    QUERY,
+    CreateOrder,
+    Orders,
+    OrdersV2,
+    RefundByNumber,
     RefundOrder,
-    as_integer,
-    read_create,
-    read_refund,
+    Refunds,
+    RefundWhole,
 )
 from orderhub.dialects.kakaclo.words import REFUND_FIELDS, SUCCESS
 from orderhub.dialects.spelling import spelled
-
-_MAX_PAGE_SIZE = 250
-_MAX_PAGE = 1_000_000
-# Names of seed-time pages for the statuses of today.
-_OLD_STATES = {"waiting_toship": "waiting_to_ship"}
-# V1 statuses that no order of ours ever has, yet may be asked for.
-_EMPTY_STATES = frozenset({"refund_fail"})
-_V2_ONLY = frozenset({"abnormal_order", "processing", "completed"})
 
 
 def _created(accepted: Accepted) -> Answer:
@@ -58,7 +46,7 @@ def _created(accepted: Accepted) -> Answer:
 async def create(call: Call) -> Answer:
     """One order for each warehouse that ships; the answer is the one number that stands for all."""
     caller, settings = await caller_of(call)
-    order = read_create(decode_object(call.body))
+    order = BODY.read(CreateOrder, decode_object(call.body))
     command = place_order(order, call.origin(caller, call.body), settings)
     return await call.submit(command, _created)
 
@@ -69,19 +57,14 @@ async def create(call: Call) -> Answer:
 class _Asked:
     """What the list's query parameters ask for."""
 
-    def __init__(self, call: Call, version: int) -> None:
-        self.page = whole(call, "pageNumber", 1, _MAX_PAGE)
-        self.size = whole(call, "pageSize", 10, _MAX_PAGE_SIZE)
-        self.split = call.query.get("split") == "1"
-        self.ids = listed(call, "ids", _MAX_PAGE_SIZE)
-        for each in self.ids:
-            if as_integer(each) is None:
-                raise bad("ids", f"{each} is not an order number")
-        self.states = _states(call, version)
-        self.created_from = instant(call, "createStartTime", "createdAtMin")
-        self.created_to = just_after(instant(call, "createEndTime", "createdAtMax"))
-        self.updated_from = instant(call, "updateStartTime", "updatedAtMin")
-        self.updated_to = just_after(instant(call, "updateEndTime", "updatedAtMax"))
+    def __init__(self, query: Orders | OrdersV2) -> None:
+        self.page, self.size = query.pageNumber, query.pageSize
+        self.split = query.split == "1"
+        self.ids, self.states = query.ids, query.status
+        self.created_from = query.createStartTime
+        self.created_to = just_after(query.createEndTime)
+        self.updated_from = query.updateStartTime
+        self.updated_to = just_after(query.updateEndTime)
 
     def suits(self, orders: tuple[Order, ...]) -> bool:
         """Whether a group found by its number passes the other filters."""
@@ -135,24 +118,6 @@ _STATUS_OF: dict[str, Status] = {
 }
 
 
-def _states(call: Call, version: int) -> frozenset[str] | None:
-    """The V1 statuses asked for, in the words of either version; None = all."""
-    asked = listed(call, "status", 20)
-    if not asked:
-        return None
-    found: set[str] = set()
-    for each in asked:
-        name = _OLD_STATES.get(each, each)
-        of_v2 = {state for state, shown in V2_STATES.items() if shown[0] == name}
-        if version == 2 and (of_v2 or name in _V2_ONLY):
-            found |= of_v2
-        elif name in STATES:
-            found.add(name)
-        elif name not in _EMPTY_STATES:
-            raise bad("status", f"{each} is not a status")
-    return frozenset(found)
-
-
 def _find(reads: Reads, tenant_id: int, asked: _Asked) -> tuple[int, list[tuple[Order, ...]]]:
     """The total and the page, each entry an order or the orders of a group."""
     if asked.ids:
@@ -194,7 +159,8 @@ def _named(
 
 async def _list(call: Call, version: int) -> Answer:
     caller, settings = await caller_of(call)
-    asked = _Asked(call, version)
+    query = QUERY.read(OrdersV2, call.query) if version == 2 else QUERY.read(Orders, call.query)
+    asked = _Asked(query)
     total, groups = await call.hub.read(lambda reads: _find(reads, caller.tenant_id, asked))
     return success(
         {
@@ -229,16 +195,6 @@ async def _orders_of(call: Call, tenant_id: int, number: str) -> tuple[Order, ..
     return found[0]
 
 
-async def _refund(call: Call, version: int) -> Answer:
-    await caller_of(call)
-    body = object_of(call) if call.body.strip() else {}
-    refund = read_refund(body, remark_required=version == 1)
-    if version == 1:
-        # V1 knows whole orders only; members that it does not know are ignored, as everywhere.
-        refund = RefundOrder(remark=refund.remark, refundReason=refund.refundReason)
-    return await _call_off(call, refund, call.params["id"], version)
-
-
 async def _call_off(call: Call, refund: RefundOrder, number: str, version: int) -> Answer:
     caller = call.caller
     assert caller is not None
@@ -260,24 +216,29 @@ async def _call_off(call: Call, refund: RefundOrder, number: str, version: int) 
 
 async def refund_v1(call: Call) -> Answer:
     """The whole order is called off, before it ships; the answer is the refund's number."""
-    return await _refund(call, 1)
+    await caller_of(call)
+    asked = BODY.read(RefundWhole, _body_of(call))
+    refund = RefundOrder(remark=asked.remark, refundReason=asked.refundReason)
+    return await _call_off(call, refund, call.params["id"], 1)
 
 
 async def refund_v2(call: Call) -> Answer:
     """The whole order, or some units of some items."""
-    return await _refund(call, 2)
+    await caller_of(call)
+    refund = BODY.read(RefundOrder, _body_of(call))
+    return await _call_off(call, refund, call.params["id"], 2)
+
+
+def _body_of(call: Call) -> dict[str, Any]:
+    return decode_object(call.body) if call.body.strip() else {}
 
 
 async def refund_old(call: Call) -> Answer:
     """The first draft's call: `{OrderNo, Reason, Remark, Contacts, Phone}`, a list back."""
     await caller_of(call)
-    body = object_of(call)
-    reader = Reader()
-    number = reader.order_number(body, "OrderNo")
-    reader.finish()
-    refund = read_refund(body, remark_required=False)
-    whole_order = RefundOrder(remark=refund.remark, refundReason=refund.refundReason)
-    return await _call_off(call, whole_order, number, 0)
+    asked = BODY.read(RefundByNumber, decode_object(call.body))
+    refund = RefundOrder(remark=asked.remark, refundReason=asked.refundReason)
+    return await _call_off(call, refund, asked.OrderNo, 0)
 
 
 async def _refunds(call: Call, tenant_id: int, text: str) -> list[dict[str, Any]]:
@@ -301,7 +262,8 @@ async def refund_query(call: Call) -> Answer:
 async def refund_query_old(call: Call) -> Answer:
     """The first draft's call: `refundNo` and `ids` as query parameters, a bare list back."""
     caller, _ = await caller_of(call)
-    wanted = (*listed(call, "refundNo", 30), *listed(call, "ids", 30))
+    query = QUERY.read(Refunds, call.query)
+    wanted = (*query.refundNo, *query.ids)
     if not wanted:
         raise bad("refundNo", "is required")
     found: list[dict[str, Any]] = []

@@ -6,7 +6,20 @@ from typing import Any
 
 from orderhub.dialects.contract import Handler, Route
 from orderhub.dialects.kakaclo import catalogue, freight, orders
-from orderhub.dialects.kakaclo.wire import Created, CreateOrder, FreightQuestion, RefundOrder
+from orderhub.dialects.kakaclo.wire import (
+    Created,
+    CreateOrder,
+    DraftFreightQuestion,
+    FreightQuestion,
+    Orders,
+    OrdersV2,
+    Products,
+    RefundByNumber,
+    RefundOrder,
+    Refunds,
+    RefundWhole,
+    Stocks,
+)
 
 # Pages print paths that begin with /openapi below a base URL that ends in it: both are taken.
 PREFIXES = ("/openapi", "/openapi/openapi")
@@ -36,14 +49,14 @@ _ORDERS = (
         answers={200: Created},
         mutates=True,
     ),
-    *_at("GET", _V1, orders.list_v1, "Query orders"),
-    *_at("GET", _V2, orders.list_v2, "Query orders (V2)"),
+    *_at("GET", _V1, orders.list_v1, "Query orders", query=Orders),
+    *_at("GET", _V2, orders.list_v2, "Query orders (V2)", query=OrdersV2),
     *_at(
         "POST",
         tuple(f"{path}/{{id}}/refund" for path in _V1),
         orders.refund_v1,
         "Refund an order",
-        request=RefundOrder,
+        request=RefundWhole,
         mutates=True,
     ),
     *_at(
@@ -52,6 +65,7 @@ _ORDERS = (
         orders.refund_v2,
         "Refund an order or some of its items (V2)",
         request=RefundOrder,
+        optional_body=True,
         mutates=True,
     ),
     *_at(
@@ -60,13 +74,26 @@ _ORDERS = (
         orders.refund_query,
         "Query the refunds of an order",
     ),
-    *_at("POST", ("/AddRefundOrder",), orders.refund_old, "Refund an order (draft)", mutates=True),
-    *_at("GET", ("/order/refund",), orders.refund_query_old, "Query refunds (draft)"),
+    *_at(
+        "POST",
+        ("/AddRefundOrder",),
+        orders.refund_old,
+        "Refund an order (draft)",
+        request=RefundByNumber,
+        mutates=True,
+    ),
+    *_at(
+        "GET",
+        ("/order/refund",),
+        orders.refund_query_old,
+        "Query refunds (draft)",
+        query=Refunds,
+    ),
 )
 
 _CATALOGUE = (
-    *_at("GET", ("/v1/product/stocks",), catalogue.stocks, "Query stock"),
-    *_at("GET", ("/v1/product/products",), catalogue.products, "Query products"),
+    *_at("GET", ("/v1/product/stocks",), catalogue.stocks, "Query stock", query=Stocks),
+    *_at("GET", ("/v1/product/products",), catalogue.products, "Query products", query=Products),
     *_at("GET", ("/v1/product/countryAndWarehouse",), catalogue.warehouses, "Query warehouses"),
     *_at("GET", ("/v1/product/category",), catalogue.categories, "Query category"),
     *_at("GET", ("/v1/payment/balance",), catalogue.balance, "Query balance"),
@@ -78,6 +105,7 @@ _FREIGHT = (
         ("/v1/order/logisticsChannel", "/v1/order/LogisticsChannel"),
         freight.logistics_channel,
         "Freight from one warehouse (draft)",
+        request=DraftFreightQuestion,
     ),
     *_at(
         "POST",

@@ -13,42 +13,14 @@ from typing import Any
 from orderhub.core.calling_off import left
 from orderhub.core.money import EXACT, ZERO, plain, times, total
 from orderhub.core.parts import is_partly_shipped
-from orderhub.core.queries import GroupState, Reads
+from orderhub.core.queries import Reads
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.core.zones import local_time
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
+from orderhub.dialects.kakaclo.states import STATES, V2_STATES
 
-_PENDING, _PAID, _SHIPPED, _DONE = Status.PENDING, Status.PAID, Status.SHIPPED, Status.COMPLETED
-_CANCELLED, _REFUNDING, _REFUNDED = Status.CANCELLED, Status.REFUNDING, Status.REFUNDED
 _FOUR = Decimal("0.0001")
 _LATEST = 253_402_300_799  # the last second of the year 9999
-
-# The V1 status of a group: the one whose condition holds. Exactly one does for any set of statuses.
-STATES: dict[str, GroupState] = {
-    "refunding": GroupState(some=((_REFUNDING,),)),
-    "waiting_payment": GroupState(some=((_PENDING,),), none=(_REFUNDING, _SHIPPED, _DONE)),
-    "waiting_to_ship": GroupState(some=((_PAID,),), none=(_REFUNDING, _PENDING, _SHIPPED, _DONE)),
-    "partial_shipped": GroupState(some=((_SHIPPED, _DONE), (_PENDING, _PAID)), none=(_REFUNDING,)),
-    "shipped": GroupState(some=((_SHIPPED,),), none=(_REFUNDING, _PENDING, _PAID)),
-    "delivered": GroupState(some=((_DONE,),), none=(_REFUNDING, _PENDING, _PAID, _SHIPPED)),
-    "refunded": GroupState(
-        some=((_REFUNDED,),), none=(_REFUNDING, _PENDING, _PAID, _SHIPPED, _DONE)
-    ),
-    "cancel": GroupState(
-        some=((_CANCELLED,),), none=(_REFUNDING, _PENDING, _PAID, _SHIPPED, _DONE, _REFUNDED)
-    ),
-}
-# V1 status -> V2 status, financialStatus, fulfillmentStatus.
-V2_STATES: dict[str, tuple[str, str, str]] = {
-    "refunding": ("processing", "paid", "waiting_to_ship"),
-    "waiting_payment": ("waiting_payment", "waiting", "NULL"),
-    "waiting_to_ship": ("processing", "paid", "waiting_to_ship"),
-    "partial_shipped": ("processing", "paid", "partially_shipped"),
-    "shipped": ("processing", "paid", "fully_shipped"),
-    "delivered": ("completed", "paid", "completed"),
-    "refunded": ("cancel", "paid", "NULL"),
-    "cancel": ("cancel", "NULL", "NULL"),
-}
 
 
 def state_of(orders: tuple[Order, ...]) -> str:
@@ -95,7 +67,7 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
         shown |= {"CustomOrderNumber": shown["customOrderId"], "status": state}
     else:
         status, financial, fulfillment = V2_STATES[state]
-        if any(order.status is _PENDING for order in orders):
+        if any(order.status is Status.PENDING for order in orders):
             financial = "waiting"
         if fulfillment == "waiting_to_ship" and any(map(is_partly_shipped, orders)):
             fulfillment = "partially_shipped"
@@ -189,7 +161,7 @@ def _amounts_v2(orders: tuple[Order, ...]) -> dict[str, Any]:
 
 def _given_back(order: Order) -> Decimal:
     """A cancelled order was never paid, but its balance was drawn and given back all the same."""
-    return order.total if order.status in (_CANCELLED, _REFUNDED) else order.refunded
+    return order.total if order.status in (Status.CANCELLED, Status.REFUNDED) else order.refunded
 
 
 def _refund_state(orders: tuple[Order, ...], state: str) -> str:
@@ -225,14 +197,14 @@ def _item_v2(order: Order, line: Line, units: int | None = None) -> dict[str, An
     shown = _item_v1(order, line, units)
     name = shown["id"]
     amount, subtotal = shown.pop("purchasePrices"), shown.pop("subtotal")
-    back = order.status is _REFUNDED or line.refunded > 0
-    part = "refunded" if order.status is _REFUNDED or not left(line) else "partial_refund"
+    back = order.status is Status.REFUNDED or line.refunded > 0
+    part = "refunded" if order.status is Status.REFUNDED or not left(line) else "partial_refund"
     return {
         "id": name,
         "itemId": name,
         "refundStatus": part if back else "NULL",
         **shown,
-        "refundedNum": line.quantity if order.status is _REFUNDED else line.refunded,
+        "refundedNum": line.quantity if order.status is Status.REFUNDED else line.refunded,
         "total": subtotal,
         "amount": amount,
     }
@@ -289,7 +261,7 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
             packages.append(
                 {
                     "id": f"KA{_local(at, settings)}{order.id % 10_000:04d}_{position}",
-                    "status": "completed" if order.status is _DONE else "shipped",
+                    "status": "completed" if order.status is Status.COMPLETED else "shipped",
                     "deliveryTime": moment(at),
                     "trackingCode": tracking,
                     "carrier": carrier,
@@ -344,9 +316,9 @@ def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:
 
 
 def _refund_status(order: Order, entry: dict[str, Any], *, is_last: bool) -> str:
-    if order.status is _REFUNDING and is_last:
+    if order.status is Status.REFUNDING and is_last:
         return "pending_review"
     # One in part names lines, or an amount that was given back; a whole one was turned down then.
-    stands = order.status not in (_REFUNDED, _CANCELLED, _REFUNDING)
+    stands = order.status not in (Status.REFUNDED, Status.CANCELLED, Status.REFUNDING)
     in_part = "lines" in entry or ("amount" in entry and order.refunded)
     return "refund_failed" if stands and not in_part else "refund_successfully"

@@ -1,4 +1,4 @@
-"""The vendor's shapes in the vendor's spelling, and the reading of them with every fault named.
+"""The vendor's requests in the vendor's spelling, each member declared once.
 
 Both spellings of a member are taken, its first letter in either case; `""` and null count as
 absent; lengths are characters. Members that are not known are ignored: the raw request is kept.
@@ -7,342 +7,424 @@ absent; lengths are characters. Members that are not known are ignored: the raw 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar
 
-import msgspec
+from msgspec import Meta, Struct, field
 
 from orderhub.core.countries import ISO_COUNTRIES
-from orderhub.dialects.contract import WireFault, invalid
+from orderhub.dialects.describing import Schema, or_empty
+from orderhub.dialects.describing import whole as between
+from orderhub.dialects.kakaclo.states import V1_WORDS, V2_WORDS, states_of
+from orderhub.dialects.members import (
+    Bad,
+    Kind,
+    Style,
+    also,
+    as_integer,
+    kind,
+    many,
+    shaped,
+    text,
+    whole,
+)
 
 MAX_ITEMS = 1_000
 MAX_UNITS = 1_000_000_000
+MAX_PAGE = 1_000_000
+MAX_PAGE_SIZE = 250
+MAX_CODES = 30
+# Digits of the longest number that is looked at.
+_DIGITS = 15
+
+_TYPES = {
+    "string": "must be a string",
+    "integer": "must be an integer",
+    "array": "must be an array",
+    "object": "must be an object",
+}
 
 
-class OrderAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """`Order Address Properties` of the document. Its sample calls `country` `countryCode`."""
-
-    country: str
-    phone: str
-    recipient: str
-    province: str
-    street1: str = ""
-    street2: str = ""
-    city: str = ""
-    zip: str = ""
-    ioss: str = ""
-    vat: str = ""
+def _say(bad: Bad, value: Any, _path: str) -> str:
+    if bad.problem == "length":
+        return f"at most {bad.expected} {'characters' if isinstance(value, str) else 'items'}"
+    return "is required" if bad.problem == "missing" else _TYPES[str(bad.expected)]
 
 
-class OrderItem(msgspec.Struct, frozen=True, kw_only=True):
+def _either_case(name: str) -> tuple[str, str]:
+    first = name[0]
+    return name, (first.lower() if first.isupper() else first.upper()) + name[1:]
+
+
+BODY = Style(say=_say, is_absent=lambda value: value == "", spelled=_either_case)
+QUERY = Style(say=_say, is_absent=lambda value: not value.strip())
+
+# --- kinds
+
+_CODES = sorted(ISO_COUNTRIES)
+
+
+def _iso(value: str) -> str:
+    code = value.strip().upper()
+    if code and code not in ISO_COUNTRIES:
+        raise Bad("value", message="must be an ISO 3166-1 alpha-2 country code")
+    return code
+
+
+def _country(*, blank: bool = False) -> Kind:
+    codes = {"enum": [*_CODES, *map(str.lower, _CODES)]}
+    return text(32, blank=blank).then(_iso, {"type": "string", **codes})
+
+
+_QUANTITY = whole(
+    1, MAX_UNITS, digits=_DIGITS, beyond=f"must be greater than 0 and below {MAX_UNITS + 1}"
+)
+
+
+def _number(message: str, least: int) -> Kind:
+    """A number or a text of digits, as a text; one below the least is none."""
+
+    def check(value: Any) -> str:
+        number = as_integer(value, _DIGITS)
+        if number is None or number < 0:
+            raise Bad("type", message=message)
+        return str(number) if number >= least else ""
+
+    return kind(check, whole(least, 10**_DIGITS, digits=_DIGITS).schema)
+
+
+def _alone(each: Kind) -> Kind:
+    """The object, perhaps as the only one of a list."""
+
+    def read(value: Any, path: str, reading: Any) -> Any:
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        return each.read(value, path, reading)
+
+    return Kind(None, each.schema, read, each.model)
+
+
+# --- kinds of query parameters
+
+
+def _page(most: int, about: str = "") -> Kind:
+    def check(value: str) -> int:
+        number = as_integer(value.strip(), _DIGITS)
+        if number is None or not 1 <= number <= most:
+            raise Bad("value", message=f"must be an integer from 1 to {most}")
+        return number
+
+    return kind(check, or_empty(between(1, most, about)))
+
+
+def _listed(most: int, pattern: str = "[^,]{1,64}") -> Kind:
+    """With commas; empty entries do not count."""
+
+    def check(value: str) -> tuple[str, ...]:
+        found = tuple(each.strip() for each in value.split(",") if each.strip())
+        if len(found) > most:
+            raise Bad("value", message=f"at most {most}")
+        if any(len(each) > 64 for each in found):
+            raise Bad("value", message="at most 64 characters each")
+        return found
+
+    return kind(
+        check,
+        {"type": "string", "pattern": f"^,*(?:{pattern}(?:,+{pattern}){{0,{most - 1}}},*)?$"},
+    )
+
+
+def _order_numbers(found: tuple[str, ...]) -> tuple[str, ...]:
+    for each in found:
+        if as_integer(each, _DIGITS) is None:
+            raise Bad("value", message=f"{each} is not an order number")
+    return found
+
+
+def _states(*, v2: bool) -> Kind:
+    """The V1 statuses asked for, in the words of either version; None = all."""
+
+    def check(asked: tuple[str, ...]) -> frozenset[str] | None:
+        found: set[str] = set()
+        for each in asked:
+            try:
+                found |= states_of(each, v2=v2)
+            except KeyError:
+                raise Bad("value", message=f"{each} is not a status") from None
+        return frozenset(found) if asked else None
+
+    words = "|".join(sorted(V2_WORDS if v2 else V1_WORDS))
+    return _listed(20, f"(?:{words})").then(check)
+
+
+def _instant(value: str) -> int:
+    """A time, UTC unless it says otherwise: microseconds since 1970.
+
+    The document's own example stands in quotes; `2016-01-18T23:41:00Z`, a blank instead of the T
+    and a date alone are taken too.
+    """
+    written = value.strip().strip('"')
+    # An unescaped + of an offset arrives as a blank.
+    head, blank, tail = written.rpartition(" ")
+    if blank and len(head) > 10:
+        written = f"{head}+{tail}"
+    try:
+        at = datetime.fromisoformat(written)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise Bad("value", message="must be a time such as 2016-01-18T23:41:00Z") from None
+    return since // timedelta(microseconds=1)
+
+
+def _or_empty(pattern: str) -> Schema:
+    return {"type": "string", "pattern": f"^(?:{pattern})?$"}
+
+
+_TIME = kind(
+    _instant,
+    _or_empty(
+        "(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+        "(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?"
+    ),
+)
+
+
+def _word(words: Iterable[str], message: str, *, any_case: bool = False) -> Kind:
+    known = {each.lower() if any_case else each: each for each in words}
+
+    def check(value: str) -> str:
+        word = value.strip()
+        found = known.get(word.lower() if any_case else word)
+        if found is None:
+            raise Bad("value", message=message)
+        return found
+
+    spelled = [*known.values(), *(each.upper() for each in known if any_case)]
+    return kind(check, _or_empty("|".join(spelled)))
+
+
+def _category(value: str) -> str:
+    if not value.strip().isdigit():
+        raise Bad("value", message="must be a category id")
+    return value.strip()
+
+
+_WHEN = Meta(description="ISO 8601, UTC unless it says otherwise")
+
+Text16 = Annotated[str, text(16)]
+Text32 = Annotated[str, text(32)]
+Text64 = Annotated[str, text(64)]
+Code = Annotated[str, text(64, blank=False)]
+Quantity = Annotated[int, _QUANTITY, Meta(description='`1.0` and `"1"` are 1')]
+Page = Annotated[int, _page(MAX_PAGE, "from 1 on")]
+Codes = Annotated[tuple[str, ...], _listed(MAX_CODES)]
+
+
+# --- creating
+
+
+class OrderAddress(Struct, frozen=True, kw_only=True):
+    """`Order Address Properties` of the document, whose sample calls `country` `countryCode`."""
+
+    country: Annotated[
+        str,
+        _country(),
+        also("countryCode"),
+        Meta(description="ISO 3166-1 alpha-2, any case: decides freight and the nearest warehouse"),
+    ]
+    phone: Annotated[Code, Meta(description="kept as sent, blanks too, like the next two")]
+    recipient: Annotated[str, text(32, blank=False)]
+    province: Annotated[str, text(32, blank=False)]
+    street1: Text64 = ""
+    street2: Text64 = ""
+    city: Text64 = ""
+    zip: Text32 = ""
+    ioss: Annotated[Text32, Meta(description="kept and echoed; see `ioss_required`")] = ""
+    vat: Annotated[Text32, Meta(description="kept and echoed")] = ""
+
+
+class OrderItem(Struct, frozen=True, kw_only=True):
     """`Order Item Properties`; the last three members are of later versions."""
 
-    sku: str
-    quantity: int
-    warehouseCode: str = ""
-    channelCode: str = ""
-    channelType: str = ""
+    sku: Annotated[
+        Code, Meta(description="code of a variant, or of a product without active variants")
+    ]
+    quantity: Quantity
+    warehouseCode: Annotated[
+        Text32, Meta(description="pins the line; one that is not known is no wish")
+    ] = ""
+    channelCode: Annotated[Text64, Meta(description="counts where the order names no channel")] = ""
+    channelType: Annotated[Text16, Meta(description="counts like `channelCode`")] = ""
 
 
-class CreateOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of the create call. The sample calls `orderAddress` `orderAddresses`."""
+class CreateOrder(Struct, frozen=True, kw_only=True):
+    """The document's table says `orderAddress`, its sample `orderAddresses`: both are taken."""
 
-    orderAddress: OrderAddress
-    orderItemsList: tuple[OrderItem, ...]
-    remark: str = ""
-    CustomOrderNumber: str = ""
-    SalePlatform: str = ""
-    channelCode: str = ""
-    channelType: str = ""
-    warehouseCode: str = ""
+    orderAddress: Annotated[
+        OrderAddress,
+        _alone(shaped(OrderAddress)),
+        also("orderAddresses", first=True),
+        Meta(description="address of every order; a list of one is taken"),
+    ]
+    orderItemsList: Annotated[
+        tuple[OrderItem, ...],
+        many(shaped(OrderItem), MAX_ITEMS, least=1),
+        Meta(description="lines; repeats of a SKU are merged"),
+    ]
+    customOrderId: Annotated[Text64, Meta(description="V1's name for the order's reference")] = ""
+    CustomOrderNumber: Annotated[
+        Text64, Meta(description="the order's reference, echoed; may repeat")
+    ] = ""
+    remark: Annotated[
+        str,
+        text(2_000),
+        Meta(description="kept on every order; never a cancellation, whatever it says"),
+    ] = ""
+    SalePlatform: Annotated[Text64, Meta(description="any text; kept and echoed")] = ""
+    channelCode: Annotated[
+        Text64,
+        Meta(
+            description="of all parcels: the order's, else the first item's; not known = Standard"
+        ),
+    ] = ""
+    channelType: Text16 = ""
+    warehouseCode: Annotated[Text32, Meta(description="of the lines that name none")] = ""
+
+    @property
+    def reference(self) -> str:
+        return self.customOrderId or self.CustomOrderNumber
 
 
-class Created(msgspec.Struct, frozen=True, kw_only=True):
+class Created(Struct, frozen=True, kw_only=True):
     code: int
     message: str
     data: int
 
 
-class RefundItem(msgspec.Struct, frozen=True, kw_only=True):
-    quantity: int
-    itemId: str = ""
-    skuCode: str = ""
-    countryCode: str = ""
+# --- refunds
 
 
-class RefundOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """V1 requires `remark` (`Remark`) and refunds the whole order; V2 may name items."""
+class RefundItem(Struct, frozen=True, kw_only=True):
+    quantity: Quantity
+    itemId: Annotated[str, _number("must be an item id of the order query", 1)] = ""
+    skuCode: Annotated[Code, also("sku")] = ""
+    countryCode: Annotated[str, _country(blank=True)] = ""
 
-    remark: str = ""
-    refundReason: str = ""
-    orderItems: tuple[RefundItem, ...] = ()
-
-
-class FreightProduct(msgspec.Struct, frozen=True, kw_only=True):
-    sku: str
-    quantity: int
+    ONE_OF: ClassVar = (("itemId", "skuCode"),)
 
 
-class FreightQuestion(msgspec.Struct, frozen=True, kw_only=True):
+class RefundOrder(Struct, frozen=True, kw_only=True):
+    """The order as a whole, or some units of some items."""
+
+    remark: Annotated[str, text(2_000)] = ""
+    refundReason: Annotated[str, text(200), also("reason")] = ""
+    orderItems: Annotated[tuple[RefundItem, ...], many(shaped(RefundItem), MAX_ITEMS)] = ()
+
+
+class RefundWhole(Struct, frozen=True, kw_only=True):
+    """V1 refunds whole orders only; members that it does not know are ignored, as everywhere."""
+
+    remark: Annotated[str, text(2_000, blank=False), also("Remark")]
+    refundReason: Annotated[str, text(200), also("reason")] = ""
+
+
+class RefundByNumber(Struct, frozen=True, kw_only=True):
+    """The first draft's call, which had `Contacts` and `Phone` besides."""
+
+    OrderNo: Annotated[str, _number("must be an order number", 0)]
+    remark: Annotated[str, text(2_000)] = ""
+    refundReason: Annotated[str, text(200), also("reason")] = ""
+
+
+# --- freight
+
+
+class FreightProduct(Struct, frozen=True, kw_only=True):
+    sku: Annotated[Code, also("skuCode")]
+    quantity: Quantity
+
+
+class FreightQuestion(Struct, frozen=True, kw_only=True):
     """`orders/channel` and `automationSplit`."""
 
-    products: tuple[FreightProduct, ...]
-    shipToCountry: str
-    warehouseCode: str = ""
-
-
-_MISSING = object()
-
-
-class Reader:
-    """Reads members of JSON objects and gathers what is wrong with them, in order."""
-
-    def __init__(self) -> None:
-        self.faults: list[WireFault] = []
-
-    def fault(self, path: str, problem: str, message: str) -> None:
-        self.faults.append(WireFault(path, problem, message))
-
-    def finish(self) -> None:
-        """Raises Stop(INVALID) when anything was wrong."""
-        if self.faults:
-            raise invalid(*self.faults)
-
-    def member(self, holder: dict[str, Any], names: Iterable[str]) -> tuple[str, Any]:
-        """The first member that is there under any spelling, and the spelling the client used."""
-        for name in names:
-            for spelled in (name, _other_case(name)):
-                value = holder.get(spelled, _MISSING)
-                if value is not _MISSING and value is not None and value != "":
-                    return spelled, value
-        return "", None
-
-    def text(
-        self,
-        holder: dict[str, Any],
-        path: str,
-        names: tuple[str, ...],
-        limit: int,
-        *,
-        required: bool = False,
-    ) -> str:
-        spelled, value = self.member(holder, names)
-        if value is None:
-            if required:
-                self.fault(f"{path}{_as_sent(holder, names)}", "missing", "is required")
-            return ""
-        if not isinstance(value, str):
-            self.fault(f"{path}{spelled}", "type", "must be a string")
-            return ""
-        if len(value) > limit:
-            self.fault(f"{path}{spelled}", "length", f"at most {limit} characters")
-            return ""
-        if required and not value.strip():
-            self.fault(f"{path}{spelled}", "missing", "is required")
-            return ""
-        return value
-
-    def country(
-        self, holder: dict[str, Any], path: str, names: tuple[str, ...], *, required: bool = True
-    ) -> str:
-        value = self.text(holder, path, names, 32, required=required)
-        code = value.strip().upper()
-        if code and code not in ISO_COUNTRIES:
-            spelled, _ = self.member(holder, names)
-            self.fault(f"{path}{spelled}", "value", "must be an ISO 3166-1 alpha-2 country code")
-            return ""
-        return code
-
-    def quantity(self, holder: dict[str, Any], path: str, name: str = "quantity") -> int:
-        spelled, value = self.member(holder, (name,))
-        if value is None:
-            self.fault(f"{path}{name}", "missing", "is required")
-            return 0
-        units = as_integer(value)
-        if units is None:
-            self.fault(f"{path}{spelled}", "type", "must be an integer")
-            return 0
-        if not 0 < units <= MAX_UNITS:
-            self.fault(f"{path}{spelled}", "value", "must be greater than 0 and below 1000000001")
-            return 0
-        return units
-
-    def order_number(self, holder: dict[str, Any], name: str) -> str:
-        """A number or a text of digits."""
-        spelled, value = self.member(holder, (name,))
-        if value is None:
-            self.fault(name, "missing", "is required")
-            return ""
-        number = as_integer(value)
-        if number is None:
-            self.fault(spelled, "type", "must be an order number")
-            return ""
-        return str(number)
-
-    def items(
-        self, holder: dict[str, Any], name: str, *, required: bool = True
-    ) -> list[tuple[str, dict[str, Any]]]:
-        """The objects of a list, each with its path and a dot."""
-        spelled, value = self.member(holder, (name,))
-        if value is None or value == []:
-            if required:
-                self.fault(name, "missing", "is required")
-            return []
-        if not isinstance(value, list):
-            self.fault(spelled, "type", "must be an array")
-            return []
-        if len(value) > MAX_ITEMS:
-            self.fault(spelled, "length", f"at most {MAX_ITEMS} items")
-            return []
-        found = []
-        for index, each in enumerate(value):
-            if isinstance(each, dict):
-                found.append((f"{spelled}[{index}].", each))
-            else:
-                self.fault(f"{spelled}[{index}]", "type", "must be an object")
-        return found
-
-
-def _as_sent(holder: dict[str, Any], names: tuple[str, ...]) -> str:
-    """The spelling under which the client sent an empty value, else the document's."""
-    for name in names:
-        for spelled in (name, _other_case(name)):
-            if spelled in holder:
-                return spelled
-    return names[0]
-
-
-def _other_case(name: str) -> str:
-    first = name[0]
-    return (first.lower() if first.isupper() else first.upper()) + name[1:]
-
-
-def as_integer(value: Any) -> int | None:
-    """1, 1.0 and "1" are the integer 1; 1.5, "x" and true are none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, Decimal):
-        # Bounded before it is converted: 1E+9999999 would be a mile of digits.
-        if value.is_finite() and abs(value) <= 10**15 and value == value.to_integral_value():
-            return int(value)
-        return None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 15:
-        return int(value)
-    return None
-
-
-_ADDRESS = ("orderAddresses", "orderAddress")
-
-
-def read_create(body: dict[str, Any]) -> CreateOrder:
-    """Raises Stop(INVALID) naming every member that is wrong."""
-    reader = Reader()
-    address = _read_address(reader, body)
-    items = []
-    for path, each in reader.items(body, "orderItemsList"):
-        items.append(
-            OrderItem(
-                sku=reader.text(each, path, ("sku",), 64, required=True),
-                quantity=reader.quantity(each, path),
-                warehouseCode=reader.text(each, path, ("warehouseCode",), 32),
-                channelCode=reader.text(each, path, ("channelCode",), 64),
-                channelType=reader.text(each, path, ("channelType",), 16),
-            )
-        )
-    own_numbers = [
-        reader.text(body, "", (name,), 64) for name in ("customOrderId", "CustomOrderNumber")
+    products: Annotated[
+        tuple[FreightProduct, ...], many(shaped(FreightProduct), MAX_ITEMS, least=1)
     ]
-    order = CreateOrder(
-        orderAddress=address,
-        orderItemsList=tuple(items),
-        remark=reader.text(body, "", ("remark",), 2_000),
-        # V1's name for it and V2's: the first that is given counts, and both are looked at.
-        CustomOrderNumber=next(filter(None, own_numbers), ""),
-        SalePlatform=reader.text(body, "", ("SalePlatform",), 64),
-        channelCode=reader.text(body, "", ("channelCode",), 64),
-        channelType=reader.text(body, "", ("channelType",), 16),
-        warehouseCode=reader.text(body, "", ("warehouseCode",), 32),
-    )
-    reader.finish()
-    return order
+    shipToCountry: Annotated[str, _country()]
+    warehouseCode: Text32 = ""
 
 
-_NOWHERE = OrderAddress(country="", phone="", recipient="", province="")
+class DraftFreightProduct(FreightProduct, frozen=True, kw_only=True):
+    sku: Annotated[Code, also("sku")] = field(name="skuCode")
 
 
-def _read_address(reader: Reader, body: dict[str, Any]) -> OrderAddress:
-    spelled, value = reader.member(body, _ADDRESS)
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if value is None:
-        reader.fault("orderAddress", "missing", "is required")
-        return _NOWHERE
-    if not isinstance(value, dict):
-        reader.fault(spelled, "type", "must be an object")
-        return _NOWHERE
-    path = f"{spelled}."
-    return OrderAddress(
-        country=reader.country(value, path, ("country", "countryCode")),
-        phone=reader.text(value, path, ("phone",), 64, required=True),
-        recipient=reader.text(value, path, ("recipient",), 32, required=True),
-        province=reader.text(value, path, ("province",), 32, required=True),
-        street1=reader.text(value, path, ("street1",), 64),
-        street2=reader.text(value, path, ("street2",), 64),
-        city=reader.text(value, path, ("city",), 64),
-        zip=reader.text(value, path, ("zip",), 32),
-        ioss=reader.text(value, path, ("ioss",), 32),
-        vat=reader.text(value, path, ("vat",), 32),
-    )
+class DraftFreightQuestion(FreightQuestion, frozen=True, kw_only=True):
+    """`logisticsChannel`: the oldest call names SKU and destination in other words."""
 
-
-def read_refund(body: dict[str, Any], *, remark_required: bool) -> RefundOrder:
-    reader = Reader()
-    items = []
-    for path, each in reader.items(body, "orderItems", required=False):
-        _, item_id = reader.member(each, ("itemId",))
-        named = as_integer(item_id) if item_id is not None else 0
-        if named is None or named < 0:
-            reader.fault(f"{path}itemId", "type", "must be an item id of the order query")
-        item = RefundItem(
-            quantity=reader.quantity(each, path),
-            itemId=str(named or ""),
-            skuCode=reader.text(each, path, ("skuCode", "sku"), 64),
-            countryCode=reader.country(each, path, ("countryCode",), required=False),
-        )
-        if not item.itemId and not item.skuCode:
-            reader.fault(f"{path}itemId", "missing", "is required")
-        items.append(item)
-    refund = RefundOrder(
-        remark=reader.text(body, "", ("remark",), 2_000, required=remark_required),
-        refundReason=reader.text(body, "", ("refundReason", "reason"), 200),
-        orderItems=tuple(items),
-    )
-    reader.finish()
-    return refund
-
-
-def read_freight(
-    body: dict[str, Any],
-    *,
-    sku: str = "sku",
-    country: str = "shipToCountry",
-    needs_warehouse: bool = False,
-) -> FreightQuestion:
-    """The freight calls; the oldest one names SKU and destination in other words."""
-    reader = Reader()
-    products = [
-        FreightProduct(
-            sku=reader.text(each, path, (sku, "sku", "skuCode"), 64, required=True),
-            quantity=reader.quantity(each, path),
-        )
-        for path, each in reader.items(body, "products")
+    products: Annotated[
+        tuple[FreightProduct, ...], many(shaped(DraftFreightProduct), MAX_ITEMS, least=1)
     ]
-    question = FreightQuestion(
-        products=tuple(products),
-        shipToCountry=reader.country(body, "", (country,)),
-        warehouseCode=reader.text(body, "", ("warehouseCode",), 32, required=needs_warehouse),
-    )
-    reader.finish()
-    return question
+    shipToCountry: Annotated[str, _country()] = field(name="termini")
+    warehouseCode: Annotated[str, text(32, blank=False)]
+
+
+# --- queries
+
+
+class _Listing(Struct, frozen=True, kw_only=True):
+    pageNumber: Page = 1
+    pageSize: Annotated[int, _page(MAX_PAGE_SIZE)] = 10
+    split: Annotated[
+        str, kind(str, {"type": "string"}), Meta(description="`1`: each parcel is an entry")
+    ] = ""
+    ids: Annotated[
+        tuple[str, ...],
+        _listed(MAX_PAGE_SIZE, f"[0-9]{{1,{_DIGITS}}}").then(_order_numbers),
+        Meta(description="order numbers, with commas"),
+    ] = ()
+    createStartTime: Annotated[int | None, _TIME, also("createdAtMin"), _WHEN] = None
+    createEndTime: Annotated[int | None, _TIME, also("createdAtMax"), _WHEN] = None
+    updateStartTime: Annotated[int | None, _TIME, also("updatedAtMin"), _WHEN] = None
+    updateEndTime: Annotated[int | None, _TIME, also("updatedAtMax"), _WHEN] = None
+
+
+class Orders(_Listing, frozen=True, kw_only=True):
+    status: Annotated[
+        frozenset[str] | None, _states(v2=False), Meta(description="statuses, with commas")
+    ] = None
+
+
+class OrdersV2(_Listing, frozen=True, kw_only=True):
+    status: Annotated[
+        frozenset[str] | None, _states(v2=True), Meta(description="statuses, with commas")
+    ] = None
+
+
+class _Window(Struct, frozen=True, kw_only=True):
+    dateStartTime: Annotated[int | None, _TIME, _WHEN] = None
+    dateEndTime: Annotated[int | None, _TIME, _WHEN] = None
+    pageNumber: Annotated[int | None, _page(MAX_PAGE, "from 1 on")] = None
+
+
+class Stocks(_Window, frozen=True, kw_only=True):
+    skus: Codes = ()
+    warehouseCode: Annotated[str, kind(str.strip, {"type": "string"})] = ""
+
+
+SORTS = ("salasVolume", "stock", "price", "updateTime")
+
+
+class Products(_Window, frozen=True, kw_only=True):
+    spus: Codes = ()
+    skus: Codes = ()
+    categoryId: Annotated[str, kind(_category, _or_empty("[0-9]{1,15}"))] = ""
+    sortType: Annotated[str, _word(SORTS, f"must be one of {', '.join(SORTS)}")] = "updateTime"
+    sortBy: Annotated[str, _word(("asc", "desc"), "must be asc or desc", any_case=True)] = "desc"
+
+
+class Refunds(Struct, frozen=True, kw_only=True):
+    """By refunds' numbers, orders' numbers, or both, with commas."""
+
+    refundNo: Codes = ()
+    ids: Codes = ()

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from orderhub.dialects.members import is_declared, schema_of
+
 REF = "#/components/schemas/"
 Schema = dict[str, Any]
 # A number without a float anywhere on its way: JSON shows it as a plain number.
@@ -23,9 +25,11 @@ class Schemas:
 
     def __init__(self, models: Iterable[Any]) -> None:
         self._models = list({id(each): each for each in models}.values())
-        typed = [each for each in self._models if not isinstance(each, dict)]
+        said = {id(each): schema_of(each) for each in self._models if is_declared(each)}
+        typed = [e for e in self._models if not isinstance(e, dict) and id(e) not in said]
         schemas, components = msgspec.json.schema_components(typed, ref_template=REF + "{name}")
         self._found: dict[int, Schema] = dict(zip(map(id, typed), map(plain, schemas), strict=True))
+        self._found |= said
         self.components: dict[str, Schema] = {n: plain(s) for n, s in components.items()}
         for each in self._models:
             if isinstance(each, dict):
@@ -38,6 +42,8 @@ class Schemas:
 
 def members(model: Any) -> tuple[dict[str, Schema], set[str]]:
     """(member -> schema, the required ones) of a model that is spread over parameters."""
+    if is_declared(model):
+        model = schema_of(model)
     if isinstance(model, dict):
         return dict(model["properties"]), set(model.get("required", ()))
     (schema,), components = msgspec.json.schema_components((model,), ref_template=REF + "{name}")

@@ -1,0 +1,545 @@
+"""One declaration for each member of a request: how it is read, what it may hold, what OpenAPI and a README say.
+
+A request is a msgspec Struct whose members are annotated with a Kind, and perhaps with other spellings and a meaning:
+
+    class Item(Struct, frozen=True, kw_only=True):
+        sku: Annotated[str, text(64, blank=False), also("skuCode"), Meta(description="code of a variant")]
+        quantity: Annotated[int, whole(1, 1_000)]
+        remark: Annotated[str, text(2_000)] = ""
+
+A member without a default is required. A vendor's Style says what counts as absent, how members may be spelled and in
+which words faults are told; `Style.read` makes the Struct, `schema_of` the JSON Schema, `table_of` the README's rows.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+
+import msgspec
+
+from orderhub.dialects.contract import WireFault, invalid
+from orderhub.dialects.describing import Schema, any_of, listed, maybe, members, needed
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_REQUIRED = msgspec.NODEFAULT
+
+
+class Bad(Exception):
+    """A value that cannot be taken.
+
+    problem   `missing`, `type`, `value` or `length`, as in WireFault
+    expected  the JSON type that was expected, where that is the problem, or the limit that was passed
+    message   the vendor's words, where the kind knows them better than the style
+    path      where below the member itself
+    """
+
+    def __init__(
+        self, problem: str, expected: str | int = "", message: str = "", path: str = ""
+    ) -> None:
+        super().__init__(message or problem)
+        self.problem = problem
+        self.expected = expected
+        self.message = message
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the values of a member are read, and what is true of them.
+
+    check    value -> the typed value; raises Bad
+    schema   JSON Schema of what is taken
+    within   of what has members or entries, in place of `check`: (value, its path, the reading) -> the typed value;
+             raises Bad for the value as a whole, and tells the reading what is wrong in it
+    model    of an object, or of a list of objects: its Struct
+    """
+
+    check: Callable[[Any], Any] | None
+    schema: Schema
+    within: Callable[[Any, str, Reading], Any] | None = None
+    model: type[msgspec.Struct] | None = None
+
+    def read(self, value: Any, path: str, reading: Reading) -> Any:
+        """The typed value. Raises Bad."""
+        if self.check is not None:
+            return self.check(value)
+        assert self.within is not None
+        return self.within(value, path, reading)
+
+    def then(self, check: Callable[[Any], Any], schema: Schema | None = None) -> Kind:
+        """The same with one more look at the value: `check` returns it, perhaps changed, or raises Bad."""
+        first = self.check
+        assert first is not None, "of a scalar"
+        return Kind(lambda value: check(first(value)), schema or self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """Other names of a member, in the order in which they count; `first`: before its own."""
+
+    names: tuple[str, ...]
+    first: bool
+
+
+def also(*names: str, first: bool = False) -> Spellings:
+    """Other spellings of a member. Of several that are sent its own counts; `first`: these count before it."""
+    return Spellings(names, first)
+
+
+# --- kinds
+
+
+def kind(check: Callable[[Any], Any], schema: Schema) -> Kind:
+    """A kind of a dialect's own: `check` returns the typed value or raises Bad."""
+    return Kind(check, schema)
+
+
+def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
+    """A text of at most so many characters. Not `blank`: one of blanks alone counts as missing."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Bad("type", "string")
+        if strip:
+            value = value.strip()
+        if len(value) > most:
+            raise Bad("length", most)
+        if not blank and not value.strip():
+            raise Bad("missing")
+        return str(value)
+
+    return kind(check, {"type": "string", "maxLength": most} if blank else needed(most))
+
+
+def as_integer(value: Any, digits: int = 19) -> int | None:
+    """1, 1.0 and "1" are the integer 1; 1.5, "x", true and what has more digits are none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Decimal):
+        # Bounded before it is converted: 1E+9999999 would be a mile of digits.
+        if value.is_finite() and abs(value) <= 10**digits and value == value.to_integral_value():
+            return int(value)
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= digits:
+        return int(value)
+    return None
+
+
+def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
+    """An integer, also as a text of digits or as a number with nothing behind the point.
+
+    beyond   the vendor's words for one that is too small or too large
+    """
+
+    def check(value: Any) -> int:
+        number = as_integer(value, digits)
+        if number is None:
+            raise Bad("type", "integer")
+        if not least <= number <= most:
+            raise Bad("value", f"{least} to {most}", beyond)
+        return number
+
+    # A number of fewer digits than the largest is surely not beyond it.
+    many = max(1, len(str(most)) - 1)
+    pattern = f"^[1-9][0-9]{{0,{many - 1}}}$" if least else f"^[0-9]{{1,{many}}}$"
+    return kind(
+        check,
+        {"type": ["integer", "string"], "minimum": least, "maximum": most, "pattern": pattern},
+    )
+
+
+def flag() -> Kind:
+    """A JSON boolean."""
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Bad("type", "boolean")
+        return value
+
+    return kind(check, {"type": "boolean"})
+
+
+def one_of(values: Iterable[str], *, any_case: bool = False) -> Kind:
+    """One of a few words, as it is spelled here."""
+    known = {value.lower() if any_case else value: value for value in values}
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Bad("type", "string")
+        found = known.get(value.lower() if any_case else value)
+        if found is None:
+            raise Bad("value", ", ".join(known.values()))
+        return found
+
+    words = list(known.values())
+    schema: Schema = {"type": "string", "enum": words}
+    if any_case:
+        schema["enum"] = list(dict.fromkeys((*words, *known, *map(str.upper, words))))
+    return kind(check, schema)
+
+
+def anything() -> Kind:
+    """Any JSON value, as it is."""
+    return kind(lambda value: value, {})
+
+
+def free_object() -> Kind:
+    """A JSON object of whatever members, as it is."""
+
+    def check(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Bad("type", "object")
+        return value
+
+    return kind(check, {"type": "object"})
+
+
+def many(each: Kind, most: int, *, least: int = 0) -> Kind:
+    """A list, as a tuple; with fewer than `least` (1, as a rule) it counts as missing."""
+
+    def read(value: Any, path: str, reading: Reading) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise Bad("type", "array")
+        if len(value) < least:
+            raise Bad("missing")
+        if len(value) > most:
+            raise Bad("length", most)
+        place = reading.style.place
+        found = []
+        for index, entry in enumerate(value):
+            where = place(path, index)
+            try:
+                found.append(each.read(entry, where, reading))
+            except Bad as bad:
+                reading.fault(where, bad, entry)
+        return tuple(found)
+
+    return Kind(None, listed(each.schema, least, most), read, each.model)
+
+
+def shaped(model: type[msgspec.Struct]) -> Kind:
+    """An object with declared members, as its Struct."""
+
+    def read(value: Any, path: str, reading: Reading) -> Any:
+        if not isinstance(value, dict):
+            raise Bad("type", "object")
+        return reading.struct(model, value, f"{path}.")
+
+    return Kind(None, schema_of(model), read, model)
+
+
+# --- declarations
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member as it was declared.
+
+    attribute  of the Struct
+    name       on the wire
+    names      all of them, in the order in which they count
+    """
+
+    attribute: str
+    name: str
+    names: tuple[str, ...]
+    kind: Kind
+    required: bool
+    about: str
+
+
+@functools.cache
+def declared(model: type[msgspec.Struct]) -> tuple[Member, ...]:
+    """The members of a request, in order. Raises TypeError for one that has no kind."""
+    found = []
+    for each in msgspec.structs.fields(model):
+        extras = get_args(each.type)[1:] if get_origin(each.type) is Annotated else ()
+        kinds = [extra for extra in extras if isinstance(extra, Kind)]
+        if len(kinds) != 1:
+            raise TypeError(f"{model.__name__}.{each.name} needs one kind")
+        others = [extra for extra in extras if isinstance(extra, Spellings)]
+        before = [name for other in others if other.first for name in other.names]
+        after = [name for other in others if not other.first for name in other.names]
+        about = [e.description for e in extras if isinstance(e, msgspec.Meta) and e.description]
+        required = each.default is _REQUIRED and each.default_factory is _REQUIRED
+        name = each.encode_name
+        names = (*before, name, *after)
+        found.append(Member(each.name, name, names, kinds[0], required, " ".join(about)))
+    return tuple(found)
+
+
+def is_declared(model: Any) -> bool:
+    """Whether it is a Struct whose members are declared as here, rather than to msgspec alone."""
+    if not (isinstance(model, type) and issubclass(model, msgspec.Struct)):
+        return False
+    fields = msgspec.structs.fields(model)
+    return bool(fields) and all(
+        any(isinstance(extra, Kind) for extra in get_args(each.type)[1:]) for each in fields
+    )
+
+
+def _alternatives(model: type[msgspec.Struct]) -> tuple[tuple[str, ...], ...]:
+    """Groups of optional members of which one has to be there: the Struct's `ONE_OF`."""
+    return getattr(model, "ONE_OF", ())
+
+
+# --- reading
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+def _nothing_else(name: str) -> tuple[str, ...]:
+    return (name,)
+
+
+def _index(path: str, index: int) -> str:
+    return f"{path}[{index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A vendor's manner of reading requests.
+
+    say        (what is wrong, the value) -> the vendor's words for it
+    is_absent  whether a value counts as not sent
+    spelled    name -> the ways in which it may be written, the first wins
+    any_case   whether names are also matched without regard to case, after the exact ones
+    place      (path of a list, index) -> path of an entry
+    gathers    whether all faults are told, rather than the first
+    """
+
+    say: Callable[[Bad, Any, str], str]
+    is_absent: Callable[[Any], bool] = _is_none
+    spelled: Callable[[str], tuple[str, ...]] = _nothing_else
+    any_case: bool = False
+    place: Callable[[str, int], str] = _index
+    gathers: bool = True
+    _plans: dict[type[msgspec.Struct], _Plan] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def read(self, model: type[S], body: Mapping[str, Any]) -> S:
+        """The body as its Struct. Raises Stop(INVALID) with all that is wrong."""
+        reading = Reading(self)
+        found = reading.struct(model, body, "")
+        reading.finish()
+        return found
+
+    def changes(self, model: type[msgspec.Struct], body: Mapping[str, Any]) -> dict[str, Any]:
+        """What was sent of a change, by member: a null one is None, and a required one may be left out, not be null.
+
+        Raises Stop(INVALID).
+        """
+        reading = Reading(self)
+        found = reading.values(model, body, "", partial=True)
+        reading.finish()
+        return found
+
+    def plan(self, model: type[msgspec.Struct]) -> _Plan:
+        """What reading the model takes, worked out once."""
+        found = self._plans.get(model)
+        if found is None:
+            ways: dict[str, tuple[int, int]] = {}
+            lower: dict[str, tuple[int, int]] = {}
+            for index, member in enumerate(declared(model)):
+                spelled = [way for name in member.names for way in self.spelled(name)]
+                for rank, way in enumerate(spelled):
+                    ways.setdefault(way, (index, rank))
+                    lower.setdefault(way.lower(), (index, rank + len(spelled)))
+            found = _Plan(declared(model), ways, lower if self.any_case else {})
+            self._plans[model] = found
+        return found
+
+
+class _Plan(NamedTuple):
+    """The members in order; a spelling -> (index of its member, its rank: the lowest one sent counts)."""
+
+    members: tuple[Member, ...]
+    ways: dict[str, tuple[int, int]]
+    lower: dict[str, tuple[int, int]]  # by lower-case spelling, where any case will do
+
+    def pick(
+        self, holder: Mapping[str, Any], is_absent: Callable[[Any], bool]
+    ) -> dict[int, tuple[int, str, Any]]:
+        """Index of a member -> (rank, spelling, value) of what was sent for it."""
+        found: dict[int, tuple[int, str, Any]] = {}
+        for way, value in holder.items():
+            if value is None:
+                continue
+            place = self.ways.get(way)
+            if place is None:
+                place = self.lower.get(way.lower()) if self.lower else None
+                if place is None:
+                    continue
+            if is_absent(value):
+                continue
+            index, rank = place
+            before = found.get(index)
+            if before is None or rank < before[0]:
+                found[index] = (rank, way, value)
+        return found
+
+    def sent(self, index: int, holder: Mapping[str, Any]) -> str:
+        """The spelling under which an empty value was sent, or nothing."""
+        for way in holder:
+            place = self.ways.get(way) or self.lower.get(way.lower())
+            if place is not None and place[0] == index:
+                return way
+        return ""
+
+
+class Reading:
+    """One reading of a body: what was wrong so far."""
+
+    __slots__ = ("faults", "style")
+
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.faults: list[WireFault] = []
+
+    def fault(self, path: str, bad: Bad, value: Any = None) -> None:
+        """Note what is wrong. Raises Stop(INVALID) at once where the vendor tells the first fault alone."""
+        path += bad.path
+        self.faults.append(
+            WireFault(path, bad.problem, bad.message or self.style.say(bad, value, path))
+        )
+        if not self.style.gathers:
+            self.finish()
+
+    def finish(self) -> None:
+        """Raises Stop(INVALID) when anything was wrong."""
+        if self.faults:
+            raise invalid(*self.faults)
+
+    def struct(self, model: type[S], holder: Mapping[str, Any], path: str) -> S:
+        """The object as its Struct; what comes back after a fault is not to be used."""
+        before = len(self.faults)
+        found = self.values(model, holder, path)
+        if len(self.faults) > before:
+            return None  # type: ignore[return-value]
+        return model(**found)
+
+    def values(
+        self,
+        model: type[msgspec.Struct],
+        holder: Mapping[str, Any],
+        path: str,
+        *,
+        partial: bool = False,
+    ) -> dict[str, Any]:
+        """The members that were sent, read."""
+        plan = self.style.plan(model)
+        picked = plan.pick(holder, self.style.is_absent)
+        found: dict[str, Any] = {}
+        for index, member in enumerate(plan.members):
+            pick = picked.get(index)
+            if pick is None:
+                if member.required or partial:
+                    self._absent(member, plan.sent(index, holder), path, found, partial=partial)
+                continue
+            _, way, value = pick
+            try:
+                if member.kind.check is not None:
+                    found[member.attribute] = member.kind.check(value)
+                else:
+                    found[member.attribute] = member.kind.read(value, f"{path}{way}", self)
+            except Bad as bad:
+                self.fault(f"{path}{way}", bad, value)
+        for group in _alternatives(model):
+            if not partial and not any(found.get(name) for name in group):
+                self.fault(f"{path}{group[0]}", Bad("missing"))
+        return found
+
+    def _absent(
+        self, member: Member, sent: str, path: str, found: dict[str, Any], *, partial: bool
+    ) -> None:
+        """Of a change, what was not sent stays; an empty one that need not be there goes."""
+        if member.required and (sent or not partial):
+            self.fault(f"{path}{sent or member.name}", Bad("missing"))
+        elif sent:
+            found[member.attribute] = None
+
+
+# --- what is said of them
+
+
+@functools.cache
+def schema_of(model: type[msgspec.Struct]) -> Schema:
+    """JSON Schema of a request: every spelling, every limit, what is required."""
+    properties: dict[str, Schema] = {}
+    required = []
+    choices = []
+    grouped = {name for group in _alternatives(model) for name in group}
+    told = {each.attribute: _told(each) for each in declared(model)}
+    for each in declared(model):
+        if each.required and len(each.names) == 1:
+            required.append(each.name)
+        elif each.required:
+            choices.append(any_of(dict.fromkeys(each.names, told[each.attribute])))
+            continue
+        elif each.attribute in grouped:
+            continue
+        schema = told[each.attribute] if each.required else maybe(told[each.attribute])
+        properties.update(dict.fromkeys(each.names, schema))
+    by_attribute = {each.attribute: each for each in declared(model)}
+    choices += [
+        any_of({way: told[name] for name in group for way in by_attribute[name].names})
+        for group in _alternatives(model)
+    ]
+    more: dict[str, Any] = {}
+    if len(choices) == 1:
+        more["anyOf"] = choices[0]
+    elif choices:
+        more["allOf"] = [{"anyOf": each} for each in choices]
+    if model.__dict__.get("__doc__"):
+        more["description"] = " ".join(model.__doc__.split())  # type: ignore[union-attr]
+    return members(properties, *required, **more)
+
+
+def _told(member: Member) -> Schema:
+    schema = member.kind.schema
+    return {**schema, "description": member.about} if member.about else schema
+
+
+def table_of(model: type[msgspec.Struct]) -> list[str]:
+    """The rows of a README's table: member, rule, meaning."""
+    return list(_rows(model, ""))
+
+
+def _rows(model: type[msgspec.Struct], path: str) -> Iterable[str]:
+    grouped = {name for group in _alternatives(model) for name in group}
+    for each in declared(model):
+        names = " or ".join(f"`{path}{name}`" for name in each.names)
+        schema = each.kind.schema
+        rule = [*(["required"] if each.required else []), *_limits(schema)]
+        if each.attribute in grouped:
+            rule.insert(0, "one of these is required")
+        yield f"| {names} | {', '.join(rule)} | {each.about} |"
+        if each.kind.model is not None:
+            within = "[]" if schema.get("type") == "array" else ""
+            yield from _rows(each.kind.model, f"{path}{each.name}{within}.")
+
+
+def _limits(schema: Schema) -> list[str]:
+    found = []
+    kinds = schema.get("type")
+    if "enum" in schema and len(schema["enum"]) <= 12:
+        found.append(" ".join(f"`{each}`" for each in schema["enum"]))
+    elif kinds:
+        found.append(kinds if isinstance(kinds, str) else " or ".join(kinds))
+    if "maxLength" in schema:
+        found.append(f"≤ {schema['maxLength']:,} characters")
+    if "minimum" in schema or "maximum" in schema:
+        found.append(f"{schema.get('minimum', 0):,} to {schema['maximum']:,}")
+    if "maxItems" in schema:
+        found.append(f"{schema.get('minItems', 0)} to {schema['maxItems']:,} entries")
+    return found

@@ -1,0 +1,161 @@
+"""What is declared of a member is what is read, what is refused and what is said of it."""
+
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+import msgspec
+import pytest
+
+from orderhub.dialects import members
+from orderhub.dialects.contract import Stop
+from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.member_tables import readmes, written
+from orderhub.dialects.members import Bad, Reading, Style, also, many, shaped, text, whole
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    sku: Annotated[str, text(4, blank=False)]
+    units: Annotated[int, whole(1, 99)] = msgspec.field(name="qty", default=1)
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order of a toy vendor."""
+
+    items: Annotated[tuple[Item, ...], many(shaped(Item), 2, least=1)]
+    note: Annotated[str, text(5), also("remark"), msgspec.Meta(description="kept")] = ""
+    mail: Annotated[str, text(9)] = ""
+    phone: Annotated[str, text(9)] = ""
+
+    ONE_OF: ClassVar = (("mail", "phone"),)
+
+
+def say(bad, _value, _path):
+    return f"{bad.problem} {bad.expected}".strip()
+
+
+STYLE = Style(say=say)
+FULL = {"items": [{"sku": "a", "qty": "2"}], "remark": "hi", "mail": "m"}
+
+
+def faults(style, body, model=Order):
+    with pytest.raises(Stop) as stop:
+        style.read(model, body)
+    return [(each.path, each.message) for each in stop.value.fault.faults]
+
+
+def test_a_request_is_read_as_it_is_declared():
+    assert STYLE.read(Order, FULL) == Order(items=(Item(sku="a", units=2),), note="hi", mail="m")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"items": None}, [("items", "missing")]),
+        ({"items": []}, [("items", "missing")]),
+        ({"items": {}}, [("items", "type array")]),
+        ({"items": [1]}, [("items[0]", "type object")]),
+        ({"items": [{"sku": "a"}] * 3}, [("items", "length 2")]),
+        (
+            {"items": [{"qty": 0}, {"sku": " ", "qty": Decimal("1.5")}], "note": 1},
+            [
+                ("items[0].sku", "missing"),
+                ("items[0].qty", "value 1 to 99"),
+                ("items[1].sku", "missing"),
+                ("items[1].qty", "type integer"),
+                ("note", "type string"),
+            ],
+        ),
+        ({"mail": None}, [("mail", "missing")]),
+        ({"remark": "longer"}, [("remark", "length 5")]),
+    ],
+)
+def test_every_fault_is_told_in_the_order_of_the_members(change, expected):
+    assert faults(STYLE, {**FULL, **change}) == expected
+
+
+def test_a_vendor_may_tell_the_first_fault_alone():
+    style = Style(say=STYLE.say, gathers=False)
+    assert faults(style, {"items": [{}], "note": 1}) == [("items[0].sku", "missing")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "note"),
+    [
+        ({"note": "own", "remark": "other"}, "own"),
+        ({"remark": "other", "note": "own"}, "own"),
+        ({"note": None, "remark": "other"}, "other"),
+        ({"NOTE": "loud"}, "loud"),
+        ({"NOTE": "loud", "remark": "other"}, "other"),
+    ],
+)
+def test_an_exact_spelling_counts_before_another_and_both_before_another_case(sent, note):
+    style = Style(say=STYLE.say, any_case=True)
+    body = {name: value for name, value in FULL.items() if name != "remark"}
+    assert style.read(Order, {**body, **sent}).note == note
+
+
+def test_a_change_has_what_was_sent_and_none_for_what_is_to_go():
+    assert STYLE.changes(Item, {"qty": None}) == {"units": None}
+    assert STYLE.changes(Item, {}) == {}
+    with pytest.raises(Stop):
+        STYLE.changes(Item, {"sku": None})
+
+
+def test_a_member_without_a_kind_is_a_mistake():
+    class Careless(msgspec.Struct):
+        name: str
+
+    with pytest.raises(TypeError, match=r"Careless\.name"):
+        members.declared(Careless)
+
+
+def test_the_schema_says_every_spelling_and_what_is_required():
+    schema = members.schema_of(Order)
+    assert schema["required"] == ["items"]
+    assert schema["properties"]["note"] == schema["properties"]["remark"]
+    assert schema["properties"]["note"]["maxLength"] == 5
+    assert schema["properties"]["items"]["items"]["required"] == ["sku"]
+    assert [each["required"] for each in schema["anyOf"]] == [["mail"], ["phone"]]
+
+
+def requests():
+    """Every declared request of every dialect, and the ones within."""
+    waiting = [
+        model
+        for dialect in find_dialects()
+        for route in dialect.routes
+        for model in (route.request, route.query, route.params, route.headers)
+        if members.is_declared(model)
+    ]
+    found = {}
+    while waiting:
+        model = waiting.pop()
+        if model not in found:
+            found[model] = None
+            waiting += [each.kind.model for each in members.declared(model) if each.kind.model]
+    return list(found)
+
+
+LIMITED = [
+    pytest.param(
+        model, member, id=f"{model.__module__.split('.')[-2]}-{model.__name__}-{member.name}"
+    )
+    for model in requests()
+    for member in members.declared(model)
+    if "maxLength" in member.kind.schema and not {"enum", "pattern"} & member.kind.schema.keys()
+]
+
+
+@pytest.mark.parametrize(("model", "member"), LIMITED)
+def test_the_limit_that_openapi_tells_is_the_one_that_refuses(model, member):
+    most = member.kind.schema["maxLength"]
+    assert member.kind.read("x" * most, "", Reading(STYLE)) == "x" * most
+    with pytest.raises(Bad) as bad:
+        member.kind.read("x" * (most + 1), "", Reading(STYLE))
+    assert bad.value.problem in ("length", "value")
+
+
+@pytest.mark.parametrize(("package", "path"), readmes())
+def test_the_tables_of_a_readme_are_what_the_requests_say(package, path):
+    text = path.read_text()
+    assert written(text, package) == text, "python -m orderhub.dialects.member_tables"
