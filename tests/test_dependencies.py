@@ -37,10 +37,14 @@ def used_in(*folders: str) -> tuple[set[str], set[str]]:
                     imported |= {alias.name.partition(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module:
                     imported.add(node.module.partition(".")[0])
-                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    if " " not in node.value:  # prose may name what is not used
-                        words |= set(re.findall(r"\w+", node.value))
+                elif is_word(node):
+                    words |= set(re.findall(r"\w+", node.value))
     return imported, words
+
+
+def is_word(node: ast.AST) -> bool:
+    """Prose may name what is not used."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value
 
 
 def distributions_of(modules: set[str]) -> set[str]:

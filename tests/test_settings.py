@@ -1,27 +1,10 @@
-"""Every setting is documented; what is unknown or of the wrong kind stops the start."""
+"""What is unknown or of the wrong kind stops the start; tests/tools/test_documents.py holds that all are documented."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from orderhub.settings import ProgramSettings, SettingRefused, describe
-
-TEXT = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
-
-
-@pytest.mark.parametrize(("variable", "default", "meaning"), describe())
-def test_a_setting_is_documented_with_its_default_and_meaning(
-    variable: str, default: str, meaning: str
-) -> None:
-    shown = f"`{default}`" if default else "empty"
-    assert f"| `{variable}` | {shown} | {meaning} |" in TEXT
-
-
-def test_every_row_of_the_document_is_a_setting_and_they_stand_in_their_order() -> None:
-    documented = [line.split("`")[1] for line in TEXT.splitlines() if line.startswith("| `")]
-    assert documented == [variable for variable, _, _ in describe()]
+from orderhub.settings import ProgramSettings, SettingRefused
 
 
 def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:

@@ -1,12 +1,8 @@
-"""The guide to the catalogue, out of what is checked.
-
-`python -m orderhub.web.hub_api.catalogue_guide > docs/catalogue.md`
-"""
+"""The guide to the catalogue, out of what is checked: `make docs` writes it to docs/catalogue.md."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,7 +25,7 @@ _INTRODUCTION = """# The catalogue
 
 What the `doc` of each kind of item holds: `PUT /hub/v1/tenants/{tenant}/catalogue/{kind}/{id}` and
 `:bulk` take it, whoever may `catalogue` ([hub-api.md](hub-api.md)). This page is written by
-`python -m orderhub.web.hub_api.catalogue_guide` out of the same Structs that are checked; the
+`make docs` out of the same Structs that are checked; the
 [OpenAPI document](openapi.md) says the same.
 
 - A member that is missing has its default; **needed** ones have none. Unknown members are refused, at any depth.
@@ -172,7 +168,3 @@ def _range(schema: dict[str, Any]) -> Iterator[str]:
         yield "not empty"
     if schema.get("maxLength"):
         yield f"of at most {schema['maxLength']} characters"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(guide())

@@ -1,4 +1,4 @@
-"""what an order tells of itself, so that the ledger can be checked without the catalogue."""
+"""What an order tells of itself, so that the ledger can be checked without the catalogue."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,1 @@
+"""What maintainers run through `make`: documents that are generated, migrations, wheels, releases."""
