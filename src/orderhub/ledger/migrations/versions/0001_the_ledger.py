@@ -375,6 +375,5 @@ def upgrade() -> None:
         batch_op.create_index("timer_by_due", ["tenant_id", "due_at"], unique=False)
 
 
-
 def downgrade() -> None:
     raise NotImplementedError("ledgers are not taken back: restore a backup")
