@@ -12,17 +12,20 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 ARGS ?=
+NAME ?=
+VERSION ?=
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 SEED := $(SEED)
 
 BIN := .venv/bin
 STAMP := .venv/.installed
-SOURCES = $(wildcard src tests bench prove)
+SOURCES = $(wildcard src tests bench prove tools)
 
-.PHONY: help setup demo test check lint types imports bench prove fuzz format lock clean
+.PHONY: help setup demo test check lint types imports wheel-test bench prove fuzz format docs \
+  migration lock release clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv with everything in it (again only when requirements change)
 
@@ -45,6 +48,10 @@ types: setup ## check types
 imports: setup ## check who imports whom
 	@$(BIN)/lint-imports --no-logo --no-cache
 
+# Not part of check: it fetches what the wheel needs, as anyone would who installs it.
+wheel-test: setup ## build the wheel, install it alone into an empty venv and take an order with it
+	@$(BIN)/python -m tools.wheel_test
+
 bench: setup ## run the benchmarks (ARGS=...)
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -62,6 +69,12 @@ format: setup ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+docs: setup ## rewrite the parts of documents that the program writes
+	@$(BIN)/python -m tools.documents
+
+migration: setup ## write the migration that tables.py asks for (NAME="orders by channel")
+	@$(BIN)/python -m tools.migration "$(NAME)" $(ARGS)
+
 # Local settings of pip are left out: a lock file must hold the hashes of what is published. Pins
 # stay as they are where they can; LOCK_ARGS=--upgrade takes the newest of everything. No line may
 # begin with a dash: make would take it for its own.
@@ -77,9 +90,12 @@ lock: setup ## regenerate requirements/*.txt from pyproject.toml, with Python 3.
 	compile+=(--extra dev --constraint requirements/runtime.txt)
 	"$${compile[@]}" --output-file requirements/dev.txt pyproject.toml
 
+release: setup ## set the version, date the changelog, commit, tag, build the wheel (VERSION=0.2.0)
+	@$(BIN)/python -m tools.release "$(VERSION)"
+
 clean: ## remove .venv, the demo's data and all caches
 	@rm -rf .venv .demo dist build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
-	find src tests docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests tools docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The build backend comes pinned from requirements/dev.txt, hence no build isolation.
 $(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
