@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+from base64 import b64encode
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,9 +19,15 @@ from orderhub.cli import session
 from orderhub.cli.commands import app
 from orderhub.conform import running
 from orderhub.conform.paths import at
+from orderhub.dialects.finding import find_dialects
 from tests.support.hub import HubUnderTest, running_hub
 
 ROOT = Path(__file__).parent.parent
+DIALECTS = sorted(
+    str(path.relative_to(ROOT)) for path in ROOT.glob("src/orderhub/dialects/*/README.md")
+)
+# Document -> how many commands it has at least.
+RUN = {"README.md": 5, "docs/integrators.md": 5, **dict.fromkeys(DIALECTS, 1)}
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _ANYTHING = "…"
 _LOGGED = re.compile(r".*\[(info|warning|error) +\]")
@@ -58,6 +65,8 @@ async def run_curl(hub: HubUnderTest, command: str) -> str:
             method, body = method or "POST", next(rest)
         elif word == "-X":
             method = next(rest)
+        elif word == "-u":
+            headers["Authorization"] = f"Basic {b64encode(next(rest).encode()).decode()}"
         else:
             url = word
     parts = urlsplit(url)
@@ -128,12 +137,32 @@ def matches(expected: str, printed: str) -> bool:
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/integrators.md"])
+def documents() -> list[Path]:
+    """Everything that people read, at the top, under docs/ and in the dialects."""
+    return [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/**/*.md")]
+
+
+def commands_of(document: Path) -> list[str]:
+    """The lines of its blocks that are commands."""
+    blocks = re.findall(r"```\w*\n(.*?)```", document.read_text(), re.DOTALL)
+    lines = (line.removeprefix("$ ") for block in blocks for line in block.splitlines())
+    return [line for line in lines if line.startswith(("curl ", "orderhub ", "make "))]
+
+
+def test_no_command_of_any_document_leaves_out_what_has_to_be_typed() -> None:
+    for document in documents():
+        for command in commands_of(document):
+            assert "..." not in command, f"{document}: {command}"
+            port = re.search(r"(?:localhost|127\.0\.0\.1):(\d+)", command)
+            assert port is None or port[1] == "8080", f"{document}: the demo serves on 8080"
+
+
+@pytest.mark.parametrize(("document", "least"), sorted(RUN.items()))
 def test_the_commands_of_a_document_print_what_it_says(
-    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = console_steps((ROOT / document).read_text())
-    assert len(steps) >= 5
+    assert len(steps) >= least
 
     async def run_all() -> None:
         async with running_hub(tmp_path, base_url="http://127.0.0.1:8080", rate_limits=True) as hub:
@@ -145,10 +174,16 @@ def test_the_commands_of_a_document_print_what_it_says(
     asyncio.run(run_all())
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/integrators.md"])
+def test_every_dialect_has_a_readme_whose_commands_are_run() -> None:
+    assert [Path(each).parent.name for each in DIALECTS] == [d.name for d in find_dialects()]
+
+
+@pytest.mark.parametrize(
+    "document",
+    sorted(str(path.relative_to(ROOT)) for path in documents() if "](" in path.read_text()),
+)
 def test_links_of_a_document_lead_somewhere(document: str) -> None:
     path = ROOT / document
-    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
-    assert links
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", path.read_text())
     missing = [link for link in links if not (path.parent / link).exists()]
     assert not missing
