@@ -21,7 +21,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
 from orderhub.web.cipher import Cipher, SecretKeyMissing
-from orderhub.web.hub_api import HUB
+from orderhub.web.hub_api import hub_api
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
 from orderhub.web.timers import Timers
@@ -106,7 +106,7 @@ def build(
     app = HubApp(
         port=port,
         dialects=dialects,
-        fallback=HUB,
+        fallback=hub_api(dialects),
         settings=settings,
         start=start,
         stop=stop,

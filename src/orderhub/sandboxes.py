@@ -14,15 +14,7 @@ from orderhub.dialects.sandbox import SANDBOX, DemoBusiness, DemoCredential
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.web.cipher import Cipher
-
-
-class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """What the one who asked for it is told, once."""
-
-    tenant: str
-    dialect: str
-    hub_token: str
-    credentials: tuple[dict[str, str], ...]
+from orderhub.web.hub_api.sandboxes import Sandbox
 
 
 def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect, now_us: int) -> Sandbox:

@@ -13,7 +13,7 @@ import orderhub.dialects
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Dialect, Fault, FaultKind, WireFault
 from orderhub.dialects.finding import find_dialects
-from orderhub.web.hub_api import HUB
+from tests.support.dialects import HUB
 from tests.support.wording import calls
 
 ROOT = Path(__file__).resolve().parents[2]

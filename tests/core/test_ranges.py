@@ -13,10 +13,10 @@ from orderhub.demo import _shared_products, demo_module
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.rows import RecordCodec
 from orderhub.web.hub_api.catalogue_kinds import KINDS
-from orderhub.web.hub_api.catalogue_shapes import members_of, structs_of
+from orderhub.web.hub_api.catalogue_shapes import structs_of
 
 MODELS = {kind.model: kind.record for kind in KINDS.values()}
-WITHIN = {each for kind in KINDS.values() for each in structs_of(members_of(kind))}
+WITHIN = {each for kind in KINDS.values() for each in structs_of(kind.fields)}
 # A question may ask for any number; nobody writes a user's reward.
 ANY_SIGN = {"FormField.minimum", "FormField.maximum", "User.total_reward"}
 

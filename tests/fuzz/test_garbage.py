@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.check import check_ledger
-from orderhub.web.hub_api import HUB
 from tests.support.calls import Caller, Reply, calling
+from tests.support.dialects import HUB
 from tests.support.examples import examples
 from tests.support.garbage import RAW_BODIES, Garbage, Heap
 from tests.support.golden import goldens

@@ -23,9 +23,9 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.tours4fun.words import MESSAGES
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
-from orderhub.web.hub_api import HUB
 from orderhub.web.hub_api.docs import document_of
 from tests.support.calls import calling
+from tests.support.dialects import HUB
 from tests.support.golden import goldens, sent
 from tests.support.hub import OPERATOR, SECRET_KEY
 

@@ -12,8 +12,8 @@ import pytest
 
 from orderhub.dialects.finding import find_dialects
 from orderhub.web.docs.guides import rendered
-from orderhub.web.hub_api import HUB
 from tests.support.calls import Caller, calling
+from tests.support.dialects import HUB
 
 NAMES = [each.name for each in (*find_dialects(), HUB)]
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -13,9 +13,9 @@ import pytest
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import find_dialects
-from orderhub.web.hub_api import HUB
 from tests.support import world
 from tests.support.calls import Caller, calling, copied, seed_demo
+from tests.support.dialects import HUB
 from tests.support.golden import Golden, Request, goldens, sent
 
 DIALECTS = find_dialects()

@@ -1,10 +1,10 @@
 """The examples in the hub's own OpenAPI document are what the running hub answers."""
 
 from orderhub.web.docs.goldens import by_route, goldens_of
-from orderhub.web.hub_api import HUB
 from orderhub.web.hub_api.docs import document_of
 from tests.support.calls import Caller
 from tests.support.demos import demo_file, hub, quiet_logs, sqlite_demo
+from tests.support.dialects import HUB
 from tests.support.hub_examples import masked, told
 
 __all__ = ["demo_file", "hub", "quiet_logs", "sqlite_demo"]

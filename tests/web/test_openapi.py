@@ -12,10 +12,10 @@ from schemathesis.core.result import Ok
 from orderhub.dialects.describing import maybe
 from orderhub.dialects.finding import find_dialects
 from orderhub.web.docs.goldens import by_route, goldens_of
-from orderhub.web.hub_api import HUB
 from orderhub.web.hub_api.docs import document_of
 from orderhub.web.routing import Router
 from tests.support.calls import calling
+from tests.support.dialects import HUB
 
 DIALECTS = {each.name: each for each in (*find_dialects(), HUB)}
 ROUTER = Router((*DIALECTS.values(),))

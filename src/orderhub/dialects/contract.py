@@ -422,7 +422,8 @@ class Media:
 class Route:
     """One operation at the vendor's own path. `{name}` parts become `call.params`.
 
-    A wire model is a msgspec Struct, or a JSON Schema (a dict) where no Struct says what is true.
+    A wire model is a msgspec Struct, or a JSON Schema (a dict) where no Struct says what is true; a tuple
+    of them is any one of these.
 
     request   wire model of the body, for OpenAPI
     examples  name -> OpenAPI example of the body, beside those of the golden pairs
@@ -527,6 +528,7 @@ class Dialect:
     kinds      the kinds of credential that its callers show; without one they show a token of the hub's
     security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
                OpenAPI security schemes that go together, empty where OpenAPI has no word for it
+    shapes     JSON Schemas by name that its wire models refer to, for OpenAPI
     """
 
     name: str
@@ -544,3 +546,4 @@ class Dialect:
     data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
     kinds: tuple[CredentialKind, ...] = ()
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
+    shapes: Mapping[str, Any] = field(default_factory=dict)

@@ -101,7 +101,11 @@ class _Writer:
             **_if_any("tags", [{"name": tag} for tag in _tags(self._dialect.routes)]),
             "paths": paths,
             "components": {
-                "schemas": {**self._schemas.components, **self._components["schemas"]},
+                "schemas": {
+                    **self._schemas.components,
+                    **self._dialect.shapes,
+                    **self._components["schemas"],
+                },
                 "responses": self._components["responses"],
                 "headers": _HEADERS,
                 "parameters": _PARAMETERS,
@@ -277,7 +281,7 @@ def _models(routes: Iterable[Route]) -> Iterator[Any]:
         for model in (route.request, *route.answers.values()):
             found = model.model if isinstance(model, Media) else model
             if found is not None and found is not ... and found is not bytes and found is not str:
-                yield found
+                yield from found if isinstance(found, tuple) else (found,)
 
 
 def _of_media(media: Media, schemas: Schemas) -> Schema:

@@ -37,6 +37,8 @@ class Schemas:
                 self.components |= each.get("$defs", {})
 
     def of(self, model: Any) -> Schema:
+        if isinstance(model, tuple):
+            return either(*map(self.of, model))
         return self._found[id(model)]
 
 

@@ -1,9 +1,10 @@
 """The hub's own API under /hub/v1: what none of the vendors offers, for those who run the hub and build against it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from orderhub.dialects import describing
 from orderhub.dialects.contract import Dialect
+from orderhub.web.docs.schemas import Schemas
 from orderhub.web.hub_api import (
     catalogue,
     catalogue_bulk,
@@ -21,7 +22,7 @@ from orderhub.web.hub_api import (
     tenants,
     wording,
 )
-from orderhub.web.hub_api.described import NOTES
+from orderhub.web.hub_api.bodies import DIALECT_NAME
 
 _TAGS = {
     "orders": (orders, commands),
@@ -35,20 +36,26 @@ _TAGS = {
     "operations": (docs, health),
 }
 
-HUB = Dialect(
-    name="hub",
-    title="OrderHub",
-    prefixes=("/",),
-    routes=describing.described(
-        (
+
+def hub_api(dialects: Iterable[Dialect]) -> Dialect:
+    """The hub's own API beside these dialects."""
+    dialects = tuple(dialects)
+    names = {"type": "string", "enum": [each.name for each in dialects]}
+    return Dialect(
+        name="hub",
+        title="OrderHub",
+        prefixes=("/",),
+        routes=tuple(
             replace(route, tag=tag)
             for tag, modules in _TAGS.items()
             for module in modules
             for route in module.ROUTES
         ),
-        NOTES,
-    ),
-    fault=wording.fault,
-    refusal=wording.refusal,
-    secrets=("secret", "token", "digests", "password"),
-)
+        fault=wording.fault,
+        refusal=wording.refusal,
+        secrets=("secret", "token", "digests", "password"),
+        shapes={
+            DIALECT_NAME: names,
+            **Schemas(tenants.settings_models(dialects)).components,
+        },
+    )

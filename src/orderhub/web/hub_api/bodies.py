@@ -1,31 +1,241 @@
-"""Request bodies as typed models: what is wrong with them is said with the place where it is wrong."""
+"""What a call takes, as typed models: from them OpenAPI is written, and whatever does not fit is refused.
+
+What is wrong is said with the place where it is wrong: in msgspec's words, or in those of a member's own
+(`says`). A member that `says` what it is has the limits of its `extra_json_schema`, and they are checked here.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import inspect
 
 from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Call, Dialect, Stop, WireFault, invalid
+from orderhub.web.docs.schemas import REF
+from orderhub.web.hub_api.inner import port
 
 M = TypeVar("M", bound=msgspec.Struct)
 
-Text = Annotated[str, msgspec.Meta(max_length=500)]
-Name = Annotated[str, msgspec.Meta(max_length=200)]
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 _NO_TIME = datetime.min  # noqa: DTZ901 - the one that has no time zone is never a right one
 _NO_AMOUNT = Decimal("NaN")
+# 29 February is in the years that have one.
+_YEAR = "(?:19[789]|[2-8][0-9]{2})[0-9]"
+_LEAP = (
+    "(?:19(?:7[26]|8[048]|9[26])|[2-8][0-9](?:0[48]|[2468][048]|[13579][26])"
+    "|(?:[2468][048]|[357][26])00)"
+)
+_DAY = (
+    f"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
+    "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    f"|{_LEAP}-02-29)"
+)
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+_MOMENT = f"{_DAY}T{_TIME}(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+_IF_MATCH = re.compile(r'(?:W/)?"*(\*|[0-9]{1,9})?"*')
+
+
+def form(pattern: str, says: str = "", about: str = "") -> msgspec.Meta:
+    """A text of this form, which `says` what it is; without that its handler does."""
+    return msgspec.Meta(
+        description=about or None,
+        extra_json_schema={"pattern": f"^(?:{pattern})$"},
+        extra={"says": says},
+    )
+
+
+def one_of(
+    values: Iterable[str], about: str = "", *, optional: bool = False, says: str = ""
+) -> msgspec.Meta:
+    """One of these words; `optional`: or an empty text."""
+    words = [*values]
+    return msgspec.Meta(
+        description=about or None,
+        extra_json_schema={"enum": [*([""] if optional else []), *words]},
+        extra={"says": says or f"is one of {', '.join(words)}"},
+    )
+
+
+def up_to(most: int) -> msgspec.Meta:
+    """How many items a page has at most."""
+    return msgspec.Meta(
+        extra_json_schema={"minimum": 1, "maximum": most}, extra={"says": f"is 1 to {most}"}
+    )
+
+
+Text = Annotated[str, msgspec.Meta(max_length=500)]
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+# Empty = the first page.
+Cursor = Annotated[
+    str, form("[0-9]{0,18}", "is a next_cursor of an earlier page", "`next_cursor` of a page")
+]
+Moment = Annotated[
+    str,
+    form(_MOMENT, about="ISO 8601 with an offset, from 1970 on"),  # see `instant`
+]
+AnyMoment = Annotated[str, form(f"(?:{_MOMENT})?", about="ISO 8601 with an offset")]
+# A name in a path: what does not fit names nothing.
+ITEM_ID = re.compile("(?!0*$)[0-9]{1,15}")
+ItemId = Annotated[str, form(ITEM_ID.pattern)]
+# Which there are is known when the routes are made.
+DIALECT_NAME = "DialectName"
+DialectName = Annotated[str, msgspec.Meta(extra_json_schema={"$ref": f"{REF}{DIALECT_NAME}"})]
+_ANY_NAME = {"anyOf": [{"$ref": f"{REF}{DIALECT_NAME}"}, {"const": ""}]}
+
+
+def any_dialect(about: str) -> msgspec.Meta:
+    """The name of a dialect, or an empty text."""
+    return msgspec.Meta(description=about, extra_json_schema=_ANY_NAME)
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request body: unknown members are refused, so that a misspelt one is never silently without effect."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters. A misspelt filter must not quietly list everything, nor one of two alike be dropped."""
+
+
+class IfMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """The header that guards against a lost update."""
+
+    version: Annotated[
+        str,
+        form(
+            _IF_MATCH.pattern,
+            about="the version that is to be changed, as its ETag says; else 412",
+        ),
+    ] = msgspec.field(default="", name="If-Match")
+
+
+class NoSwitches(msgspec.Struct, forbid_unknown_fields=True):
+    """The settings of a dialect that has none."""
+
+
+def members_of(call: Call) -> dict[str, Any]:
+    """The members of the body; no body is an empty object."""
+    return decode_object(call.body) if call.body.strip() else {}
+
+
+def body_of(call: Call, model: type[M]) -> M:
+    """The body as its model. Raises Stop(INVALID) with every member that is wrong."""
+    return converted(members_of(call), model)
+
+
+def converted(value: Any, model: type[M], prefix: str = "") -> M:
+    """The value as its model. Raises Stop(INVALID) with every member that is wrong."""
+    try:
+        found = msgspec.convert(value, model)
+    except msgspec.ValidationError as error:
+        faults = [*_misfits(value, model, prefix)] if isinstance(value, dict) else []
+        raise invalid(*(faults or [fault_of(error, prefix)])) from None
+    faults = [
+        fault
+        for field in _fields(model)
+        for fault in _out_of_form(
+            field,
+            getattr(found, field.name),
+            f"{prefix}.{field.encode_name}" if prefix else field.encode_name,
+        )
+    ]
+    if faults:
+        raise invalid(*faults)
+    return found
+
+
+def query_of(call: Call, model: type[M]) -> M:
+    """The query as its model. Raises Stop(INVALID) with every parameter that is wrong."""
+    fields = {field.encode_name: field for field in _fields(model)}
+    names = [name for name, _ in parse_qsl(call.query_string, keep_blank_values=True)]
+    faults = []
+    for name in sorted(set(names)):
+        if name not in fields:
+            faults.append(_fault(name, f"{name} is not a parameter of this list"))
+        elif names.count(name) > 1:
+            faults.append(_fault(name, f"{name} is given more than once"))
+    given: dict[str, Any] = {}
+    for name, field in fields.items():
+        value: Any = call.query.get(name)
+        if field.required and not value:
+            faults.append(_fault(name, f"{name} is required", "missing"))
+        elif value is not None:
+            if _is_whole(field.type):
+                value = int(value) if _is_number(value, 9) else None
+            faults += _out_of_form(field, value, name)
+            given[name] = value
+    if faults:
+        raise invalid(*faults)
+    return msgspec.convert(given, model)
+
+
+def _misfits(
+    given: dict[str, Any], model: type[msgspec.Struct], prefix: str
+) -> Iterator[WireFault]:
+    """What is wrong with each member, as msgspec says it of the first alone."""
+    types = {each.encode_name: each for each in _fields(model)}
+    hints = get_type_hints(model, include_extras=True)
+    for name, value in given.items():
+        if name not in types:
+            if model.__struct_config__.forbid_unknown_fields:
+                yield fault_of(
+                    msgspec.ValidationError(f"Object contains unknown field `{name}`"), prefix
+                )
+            continue
+        try:
+            msgspec.convert(value, hints[types[name].name])
+        except msgspec.ValidationError as error:
+            yield fault_of(error, f"{prefix}.{name}" if prefix else name)
+    for name, field in types.items():
+        if field.required and name not in given:
+            yield fault_of(
+                msgspec.ValidationError(f"Object missing required field `{name}`"), prefix
+            )
+
+
+def _out_of_form(field: inspect.Field, value: Any, path: str) -> Iterator[WireFault]:
+    """The fault of a member that is not what it says."""
+    says, limits = _says(field.type)
+    if says and not _is_within(value, limits):
+        yield _fault(path, f"{path} {says}")
+
+
+def _is_within(value: Any, limits: Mapping[str, Any]) -> bool:
+    if "enum" in limits:
+        return value in limits["enum"]
+    if "pattern" in limits:
+        return re.fullmatch(limits["pattern"], value) is not None
+    return value is not None and bool(limits["minimum"] <= value <= limits["maximum"])
+
+
+@cache
+def _fields(model: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    found = inspect.type_info(model)
+    assert isinstance(found, inspect.StructType)
+    return found.fields
+
+
+def _says(kind: inspect.Type) -> tuple[str, Mapping[str, Any]]:
+    """What a member says that it is, and the limits that this means."""
+    if not isinstance(kind, inspect.Metadata):
+        return "", {}
+    return (kind.extra or {}).get("says", ""), kind.extra_json_schema or {}
+
+
+def _is_whole(kind: inspect.Type) -> bool:
+    return isinstance(kind.type if isinstance(kind, inspect.Metadata) else kind, inspect.IntType)
+
+
+def _fault(path: str, message: str, problem: str = "value") -> WireFault:
+    return WireFault(path, problem, message)
 
 
 def fault_of(error: msgspec.ValidationError, prefix: str = "") -> WireFault:
@@ -40,29 +250,10 @@ def fault_of(error: msgspec.ValidationError, prefix: str = "") -> WireFault:
     if named:
         path = f"{path}.{named.group(1)}" if path else named.group(1)
     problem = "missing" if missing else "value" if unknown else "type"
-    where = ".".join(part for part in (prefix, path) if part)
+    # An item of a member: `lines` and `[0].quantity`.
+    dot = "." if prefix and path and not path.startswith("[") else ""
+    where = f"{prefix}{dot}{path}"
     return WireFault(where, problem, f"{where or 'body'}: {message}")
-
-
-class NoSwitches(msgspec.Struct, forbid_unknown_fields=True):
-    """The settings of a dialect that has none."""
-
-
-def members_of(call: Call) -> dict[str, Any]:
-    """The members of the body; no body is an empty object."""
-    return decode_object(call.body) if call.body.strip() else {}
-
-
-def body_of(call: Call, model: type[M]) -> M:
-    """The body as its model. Raises Stop(INVALID) with the first member that is wrong."""
-    return converted(members_of(call), model)
-
-
-def converted(value: Any, model: type[M], prefix: str = "") -> M:
-    try:
-        return msgspec.convert(value, model)
-    except msgspec.ValidationError as error:
-        raise invalid(fault_of(error, prefix)) from None
 
 
 def refuse_misfit(
@@ -101,40 +292,20 @@ def exact(value: Decimal | int | str, path: str) -> Decimal:
     return found
 
 
-def limit_of(call: Call, most: int, default: int = 50) -> int:
-    text = call.query.get("limit", str(default))
-    if not _is_number(text, 9) or not 1 <= int(text) <= most:
-        raise refuse("limit", f"limit is 1 to {most}")
-    return int(text)
-
-
-def after_id(call: Call) -> int:
-    """The id that ended the page before, of a list by id; 0 before the first page."""
-    text = call.query.get("cursor") or "0"
-    if not _is_number(text, 18):
-        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
-    return int(text)
-
-
 def _is_number(text: str, longest: int) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= longest
 
 
-def refuse_unknown_query(call: Call, allowed: frozenset[str]) -> None:
-    """A misspelt filter must not quietly list everything, nor one of two alike be dropped."""
-    names = [name for name, _ in parse_qsl(call.query_string, keep_blank_values=True)]
-    for name in sorted(names):
-        if name not in allowed:
-            raise refuse(name, f"{name} is not a parameter of this list")
-        if names.count(name) > 1:
-            raise refuse(name, f"{name} is given more than once")
+def refuse_unless_dialect(call: Call, name: str, member: str = "dialect") -> None:
+    """Raises Stop(INVALID) with the dialects that there are."""
+    known = sorted(each.name for each in port(call).dialects)
+    if name not in known:
+        raise refuse(member, f"{member} is one of {', '.join(known)}")
 
 
 def if_match(call: Call) -> int | None:
     """The version that `If-Match` names; None = any."""
-    text = call.header("if-match").strip().removeprefix("W/").strip('"')
-    if not text or text == "*":
-        return None
-    if not _is_number(text, 9):
+    found = _IF_MATCH.fullmatch(call.header("if-match").strip())
+    if found is None:
         raise refuse("If-Match", "If-Match is a version, as its ETag says")
-    return int(text)
+    return int(found[1]) if found[1] not in (None, "*") else None

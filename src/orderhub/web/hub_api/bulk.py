@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
 
 from orderhub.core.commands import Command
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, FaultKind, Stop, WireFault, malformed
-from orderhub.web.hub_api.wording import refusal_body
+from orderhub.web.hub_api.shaping import Shape
+from orderhub.web.hub_api.wording import TYPES
 
 NDJSON = "application/x-ndjson"
 MAX_BYTES = 32 * 1024 * 1024
@@ -19,6 +22,17 @@ MAX_ROW = 256 * 1024
 # So many rows are on their way at a time: small chunks enter behind the orders that wait.
 CHUNK = 64
 _BUSY_PAUSE_S = 0.05
+
+
+class RefusedRow(Shape, frozen=True, kw_only=True):
+    """The result of a row that was not taken; `type` of one that a rule refused."""
+
+    line: int
+    status: Literal["refused"] = "refused"
+    type: str | UnsetType = UNSET
+    reason: str
+    field: str | None
+    detail: str
 
 
 async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -36,16 +50,22 @@ async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def write_row(
-    call: Call, number: int, command: Command, told: Callable[[Accepted], dict[str, Any]]
+    call: Call, number: int, command: Command, told: Callable[[Accepted], Shape]
 ) -> bytes:
     """The result of one row's command, in words of its own; while the hub is busy the row waits."""
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(200, encode({"line": number, **told(accepted)}) + b"\n")
+        return Answer(200, encode(told(accepted)) + b"\n")
 
     def refusal(rejected: Rejected) -> Answer:
-        body = {"line": number, "status": "refused", **refusal_body(rejected)}
-        return Answer(200, encode(body) + b"\n")
+        row = RefusedRow(
+            line=number,
+            type=f"{TYPES}{rejected.reason.value}",
+            reason=rejected.reason.value,
+            field=rejected.field or None,
+            detail=rejected.detail,
+        )
+        return Answer(200, encode(row) + b"\n")
 
     while True:
         try:
@@ -60,13 +80,13 @@ async def write_row(
             return done.body
 
 
+def fault_of_row(stop: Stop) -> WireFault:
+    """What is wrong with the shape of a row, of several faults the first."""
+    faults = stop.fault.faults
+    return faults[0] if faults else WireFault("", "type", stop.fault.message or "not usable JSON")
+
+
 def refused_row(number: int, fault: WireFault) -> bytes:
     """The result of a row that has the wrong shape."""
-    body: dict[str, Any] = {
-        "line": number,
-        "status": "refused",
-        "reason": "invalid",
-        "field": fault.path or None,
-        "detail": fault.message,
-    }
-    return encode(body) + b"\n"
+    row = RefusedRow(line=number, reason="invalid", field=fault.path or None, detail=fault.message)
+    return encode(row) + b"\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from orderhub.core.access import Tenant
@@ -16,33 +18,44 @@ from orderhub.dialects.contract import (
     Caller,
     Refused,
     Route,
-    Stop,
-    WireFault,
-    invalid,
 )
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
-    after_id,
+    ITEM_ID,
+    Cursor,
+    IfMatch,
+    ItemId,
+    Query,
     if_match,
-    limit_of,
     members_of,
+    one_of,
+    query_of,
     refuse,
     refuse_misfit,
-    refuse_unknown_query,
+    up_to,
 )
-from orderhub.web.hub_api.catalogue_kinds import (
-    KINDS,
-    Kind,
-    Row,
-    RowRefused,
-    change_of,
-    item_shape,
-    row_of,
-)
+from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
+from orderhub.web.hub_api.catalogue_rows import Item, Row, change_of, item_shape, row_of
+from orderhub.web.hub_api.catalogue_shapes import EXAMPLES_OF_KINDS, ITEM_WRITTEN
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.shaping import Page
 
 MAX_PAGE = 500
-_LIST = frozenset({"limit", "cursor", "code", "uid"})
+
+
+class InKind(msgspec.Struct, frozen=True, kw_only=True):
+    kind: Annotated[str, one_of(KINDS)]
+
+
+class OneItem(InKind, frozen=True, kw_only=True):
+    id: ItemId
+
+
+class ListItems(Query, frozen=True, kw_only=True):
+    limit: Annotated[int, up_to(MAX_PAGE)] = 100
+    cursor: Cursor = ""
+    code: str = ""
+    uid: str = ""
 
 
 def kind_in_path(call: Call) -> Kind:
@@ -55,7 +68,7 @@ def kind_in_path(call: Call) -> Kind:
 
 def _id(call: Call) -> int:
     text = call.params["id"]
-    if not (text.isascii() and text.isdecimal()) or len(text) > 15 or not int(text):
+    if not ITEM_ID.fullmatch(text):
         raise _unknown(kind_in_path(call), text)
     return int(text)
 
@@ -68,22 +81,21 @@ def _unknown(kind: Kind, item_id: int | str) -> Refused:
 async def list_items(call: Call, who: Caller) -> Answer:
     """By id, or those of one code or uid."""
     tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
-    refuse_unknown_query(call, _LIST)
-    query = call.query
-    by = next((name for name in ("uid", "code") if query.get(name)), "all")
-    limit = limit_of(call, MAX_PAGE, 100)
+    given = query_of(call, ListItems)
+    by = "uid" if given.uid else "code" if given.code else "all"
+    limit, name = given.limit, given.uid or given.code
     sought = RecordQuery(
         tenant_id=tenant.id,
         kind=kind.record,
         by=by,
-        values=(query[by],) if by != "all" else (),
-        after_id=after_id(call),
+        values=(name,) if name else (),
+        after_id=int(given.cursor or 0),
         limit=limit + 1,
     )
     found = await call.hub.read(lambda reads: reads.records(sought))
     more = str(found[limit - 1].id) if len(found) > limit else None
-    items = [item_shape(kind, record) for record in found[:limit]]
-    return Answer(200, encode({"items": items, "next_cursor": more}))
+    items = tuple(item_shape(kind, record) for record in found[:limit])
+    return Answer(200, encode(Page(items=items, next_cursor=more)))
 
 
 @guarded("catalogue")
@@ -104,14 +116,9 @@ async def put_item(call: Call, who: Caller) -> Answer:
     members = members_of(call)
     if members.get("id", item_id) != item_id or members.get("delete"):
         raise refuse("id", "id is that of the path, and DELETE removes")
-    try:
-        row = msgspec.structs.replace(row_of(members), id=item_id)
-        current = await call.hub.read(
-            lambda reads: reads.record(tenant.id, kind.record, "id", item_id)
-        )
-        command = command_for(call, who, tenant, kind, row, current, if_match(call))
-    except RowRefused as bad:
-        raise invalid(bad.fault) from None
+    row = msgspec.structs.replace(row_of(members), id=item_id)
+    current = await call.hub.read(lambda reads: reads.record(tenant.id, kind.record, "id", item_id))
+    command = command_for(call, who, tenant, kind, row, current, if_match(call))
 
     def answer(accepted: Accepted) -> Answer:
         (written,) = accepted.result
@@ -142,12 +149,12 @@ def command_for(
     current: Record | None,
     if_version: int | None,
 ) -> PutRecords:
-    """The command that writes one item, or removes it. Raises RowRefused."""
+    """The command that writes one item, or removes it. Raises Stop(INVALID)."""
     origin = origin_in(call, who, tenant.id)
     if row.delete:
         item_id = row.id or (current.id if current is not None else 0)
         if kind.members:
-            raise RowRefused(WireFault("delete", "value", f"{kind.name} cannot be deleted"))
+            raise refuse("delete", f"{kind.name} cannot be deleted")
         return PutRecords(
             origin=origin,
             changes=(RecordChange(kind=kind.record, id=item_id, if_version=if_version),),
@@ -155,10 +162,7 @@ def command_for(
         )
     change, doc = change_of(kind, row, current, if_version)
     if not kind.members:
-        try:
-            refuse_misfit(port(call).dialects, kind.record, getattr(doc, "data", {}), "doc.data")
-        except Stop as stop:
-            raise RowRefused(stop.fault.faults[0]) from None
+        refuse_misfit(port(call).dialects, kind.record, getattr(doc, "data", {}), "doc.data")
     unique = [(kind.record, "uid", change.uid)] if change.uid else []
     if kind.unique and change.code:
         unique.append((kind.record, "code", change.code))
@@ -175,8 +179,36 @@ _KIND = "/hub/v1/tenants/{tenant}/catalogue/{kind}"
 _ITEM = f"{_KIND}/{{id}}"
 
 ROUTES = (
-    Route("GET", _KIND, list_items, "Items of a kind"),
-    Route("GET", _ITEM, get_item, "One item"),
-    Route("PUT", _ITEM, put_item, "Write one item", mutates=True),
-    Route("DELETE", _ITEM, delete_item, "Remove one item", mutates=True),
+    Route(
+        "GET",
+        _KIND,
+        list_items,
+        "Items of a kind",
+        params=InKind,
+        query=ListItems,
+        answers={200: Page[Item]},
+    ),
+    Route("GET", _ITEM, get_item, "One item", params=OneItem, answers={200: Item}),
+    Route(
+        "PUT",
+        _ITEM,
+        put_item,
+        "Write one item",
+        params=OneItem,
+        headers=IfMatch,
+        request=ITEM_WRITTEN,
+        examples=EXAMPLES_OF_KINDS,
+        answers={200: Item, 201: Item},
+        mutates=True,
+    ),
+    Route(
+        "DELETE",
+        _ITEM,
+        delete_item,
+        "Remove one item",
+        params=OneItem,
+        headers=IfMatch,
+        answers={204: None},
+        mutates=True,
+    ),
 )

@@ -10,32 +10,38 @@ import asyncio
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from orderhub.core.access import Tenant
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason
 from orderhub.dialects.codec import decode
-from orderhub.dialects.contract import Answer, Call, Caller, Route, Stop, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, Media, Route, Stop, WireFault
 from orderhub.web.hub_api.access import guarded, tenant_in_path
-from orderhub.web.hub_api.bodies import refuse, refuse_unknown_query
+from orderhub.web.hub_api.bodies import Query, one_of, query_of
 from orderhub.web.hub_api.bulk import (
     CHUNK,
     MAX_BYTES,
     MAX_ROW,
     NDJSON,
+    RefusedRow,
+    fault_of_row,
     lines_of,
     refused_row,
     write_row,
 )
-from orderhub.web.hub_api.catalogue import command_for, kind_in_path
-from orderhub.web.hub_api.catalogue_kinds import Kind, Row, RowRefused, item_shape, row_of
+from orderhub.web.hub_api.catalogue import InKind, command_for, kind_in_path
+from orderhub.web.hub_api.catalogue_kinds import Kind
+from orderhub.web.hub_api.catalogue_rows import Row, item_shape, row_of
+from orderhub.web.hub_api.catalogue_shapes import ROW_WRITTEN
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.shaping import Shape
 
-_MERGE = "merge"
 # So often a row is tried whose item somebody else has just written.
 _TRIES = 16
 _MANY = 10_000
@@ -45,6 +51,26 @@ _COUNTED = {
     "variant": ("stock",),
     "coupon": ("coupon",),
 }
+
+
+class Load(Query, frozen=True, kw_only=True):
+    merge: Annotated[
+        str,
+        one_of(
+            ("true", "false"),
+            "`true`: a row says what changes (JSON Merge Patch); else all of its item",
+            says="is true or false",
+        ),
+    ] = "false"
+
+
+class Written(Shape, frozen=True, kw_only=True):
+    """The result of a row; `version` of an item that is there."""
+
+    line: int
+    status: Literal["created", "updated", "unchanged", "removed"]
+    id: int
+    version: int | UnsetType = UNSET
 
 
 class NextIds:
@@ -110,7 +136,7 @@ class _Load:
     is_merged: bool
     ids: NextIds
 
-    def found(self, reads: Reads, rows: Sequence[Row | RowRefused]) -> list[Record | Row | None]:
+    def found(self, reads: Reads, rows: Sequence[Row | WireFault]) -> list[Record | Row | None]:
         """For each row its item, or itself with an id of its own where the item is new."""
         current = self._current(reads, rows)
         new = [
@@ -125,7 +151,7 @@ class _Load:
             found[index] = msgspec.structs.replace(row, id=number)
         return found
 
-    def _current(self, reads: Reads, rows: Sequence[Row | RowRefused]) -> list[Record | None]:
+    def _current(self, reads: Reads, rows: Sequence[Row | WireFault]) -> list[Record | None]:
         """What the rows mean: by id, else by uid, else by code; of several that bear one code the first."""
         wanted = [_meant(row) for row in rows]
         known: dict[tuple[str, str], Record] = {}
@@ -140,7 +166,7 @@ class _Load:
                 known.setdefault((by, str(getattr(record, by))), record)
         return [next((known[n] for n in names if n in known), None) for names in wanted]
 
-    def _may_be_new(self, row: Row | RowRefused) -> bool:
+    def _may_be_new(self, row: Row | WireFault) -> bool:
         """Without a name a repeat would make the item once more."""
         return (
             isinstance(row, Row)
@@ -151,9 +177,9 @@ class _Load:
         )
 
 
-def _meant(row: Row | RowRefused) -> list[tuple[str, str]]:
+def _meant(row: Row | WireFault) -> list[tuple[str, str]]:
     """The names to find the row's item by, the best first."""
-    if isinstance(row, RowRefused):
+    if isinstance(row, WireFault):
         return []
     if row.id:
         return [("id", str(row.id))]
@@ -164,9 +190,10 @@ def _meant(row: Row | RowRefused) -> list[tuple[str, str]]:
 async def bulk_upsert(call: Call, who: Caller) -> Answer:
     """NDJSON in, one result a line out, in the same order: a bad row never stops the others."""
     tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
-    load = _Load(call, who, tenant, kind, _is_merged(call), _ids(call, tenant, kind))
+    is_merged = query_of(call, Load).merge == "true"
+    load = _Load(call, who, tenant, kind, is_merged, _ids(call, tenant, kind))
     results: list[bytes] = []
-    chunk: list[Row | RowRefused] = []
+    chunk: list[Row | WireFault] = []
     named: set[tuple[str, Any]] = set()
     async for line in lines_of(call.stream()):
         row = _parsed(line)
@@ -192,33 +219,23 @@ def _ids(call: Call, tenant: Tenant, kind: Kind) -> NextIds:
     return found
 
 
-def _is_merged(call: Call) -> bool:
-    refuse_unknown_query(call, frozenset({_MERGE}))
-    said = call.query.get(_MERGE, "false")
-    if said not in ("true", "false"):
-        raise refuse(_MERGE, f"{_MERGE} is true or false")
-    return said == "true"
-
-
-def _parsed(line: bytes) -> Row | RowRefused:
+def _parsed(line: bytes) -> Row | WireFault:
     if len(line) > MAX_ROW:
-        return RowRefused(WireFault("", "length", f"a row of more than {MAX_ROW} bytes"))
+        return WireFault("", "length", f"a row of more than {MAX_ROW} bytes")
     try:
         return row_of(decode(line))
     except Stop as stop:
-        return RowRefused(WireFault("", "type", stop.fault.message or "not usable JSON"))
-    except RowRefused as bad:
-        return bad
+        return fault_of_row(stop)
 
 
-def _names(row: Row | RowRefused) -> list[tuple[str, Any]]:
+def _names(row: Row | WireFault) -> list[tuple[str, Any]]:
     """What a row calls its item by."""
-    if isinstance(row, RowRefused):
+    if isinstance(row, WireFault):
         return []
     return [(by, value) for by in ("id", "uid", "code") if (value := getattr(row, by))]
 
 
-async def _write(load: _Load, rows: list[Row | RowRefused], done: int) -> list[bytes]:
+async def _write(load: _Load, rows: list[Row | WireFault], done: int) -> list[bytes]:
     found = await load.call.hub.read(lambda reads: load.found(reads, rows))
     # Started in the order of the rows, so that they enter the queue in it.
     return await asyncio.gather(
@@ -230,18 +247,18 @@ async def _write(load: _Load, rows: list[Row | RowRefused], done: int) -> list[b
 
 
 async def _write_one(
-    load: _Load, row: Row | RowRefused, found: Record | Row | None, number: int
+    load: _Load, row: Row | WireFault, found: Record | Row | None, number: int
 ) -> bytes:
-    if isinstance(row, RowRefused):
-        return refused_row(number, row.fault)
+    if isinstance(row, WireFault):
+        return refused_row(number, row)
     if row.delete and found is None:
         return refused_row(number, WireFault("id", "value", f"no such item of {load.kind.name}"))
     result = b""
     for _ in range(_TRIES):
         try:
             result, is_past = await _try_one(load, row, found, number)
-        except RowRefused as bad:
-            return refused_row(number, bad.fault)
+        except Stop as stop:
+            return refused_row(number, fault_of_row(stop))
         if not is_past:
             break
         (found,) = await load.call.hub.read(lambda reads: load.found(reads, [row]))
@@ -251,7 +268,7 @@ async def _write_one(
 async def _try_one(
     load: _Load, row: Row, found: Record | Row | None, number: int
 ) -> tuple[bytes, bool]:
-    """The result of a row, and whether it rests on an item that was written meanwhile. Raises RowRefused."""
+    """The result of a row, and whether it rests on an item that was written meanwhile. Raises Stop(INVALID)."""
     current = found if isinstance(found, Record) else None
     if_version = None
     if isinstance(found, Row):
@@ -260,7 +277,7 @@ async def _try_one(
         if_version = 0 if current is None else current.version
         row = _merged(load.kind, row, current)
     command = command_for(load.call, load.who, load.tenant, load.kind, row, current, if_version)
-    result = await write_row(load.call, number, command, _told)
+    result = await write_row(load.call, number, command, partial(_told, number))
     is_past = if_version is not None and f'"reason":"{Reason.VERSION_CONFLICT}"'.encode() in result
     return result, is_past
 
@@ -271,7 +288,7 @@ def _merged(kind: Kind, row: Row, current: Record | None) -> Row:
         return row  # a view writes what is said, and nothing else
     stands: dict[str, Any] = {}
     if current is not None:
-        stands = item_shape(kind, current)["doc"]
+        stands = item_shape(kind, current).doc
         stands.pop("id", None)
         stands |= {
             name: said
@@ -293,14 +310,14 @@ def _patched(stands: Any, patch: Any) -> Any:
     return whole
 
 
-def _told(accepted: Accepted) -> dict[str, Any]:
+def _told(line: int, accepted: Accepted) -> Written:
     if accepted.removed:
-        return {"status": "removed", "id": accepted.removed[0].id}
+        return Written(line=line, status="removed", id=accepted.removed[0].id)
     (record,) = accepted.result
-    status = "unchanged"
+    status: Literal["created", "updated", "unchanged"] = "unchanged"
     if accepted.records:
         status = "updated" if record.version > 1 else "created"
-    return {"status": status, "id": record.id, "version": record.version}
+    return Written(line=line, status=status, id=record.id, version=record.version)
 
 
 ROUTES = (
@@ -309,7 +326,13 @@ ROUTES = (
         "/hub/v1/tenants/{tenant}/catalogue/{kind}:bulk",
         bulk_upsert,
         "Write many items, NDJSON in and out",
+        params=InKind,
+        query=Load,
+        request=Media(NDJSON, ROW_WRITTEN),
+        optional_body=True,
+        answers={200: Media(NDJSON, (Written, RefusedRow))},
         mutates=True,
+        keyed=False,  # the same rows written again change nothing
         max_body=MAX_BYTES,
         stream=True,
     ),

@@ -11,12 +11,10 @@ from msgspec import inspect
 
 from orderhub.core.ranges import fields_of, is_needed, rules_of
 from orderhub.core.units import ItemId
-from orderhub.web.hub_api.catalogue_examples import EXAMPLES
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
 from orderhub.web.hub_api.catalogue_shapes import (
     about_of,
     default_of,
-    members_of,
     schema_of,
     structs_of,
 )
@@ -53,7 +51,7 @@ def guide() -> str:
     structs: dict[str, type[msgspec.Struct]] = {}
     for kind in KINDS.values():
         parts.append(_section(kind))
-        for struct in structs_of(members_of(kind)):
+        for struct in structs_of(kind.fields):
             structs.setdefault(struct.__name__, struct)
     parts.append("\n## Within them\n")
     for name, struct in structs.items():
@@ -70,9 +68,7 @@ def _section(kind: Kind) -> str:
         words += f" A view of `{owners[0]}`:" if owners else " A view:"
         words += " what else the item holds stays as it is."
         if kind.opening:
-            said = ", ".join(
-                f"`{each.name}`" for each in members_of(kind) if each.name in kind.opening
-            )
+            said = ", ".join(f"`{e.name}`" for e in kind.fields if e.name in kind.opening)
             words += f" {said} are said when an item is made, and neither shown nor changed after."
             words += f" Of {', '.join(f'`{name}`' for name in kind.names)} one is **needed** then."
     else:
@@ -81,9 +77,9 @@ def _section(kind: Kind) -> str:
         words += " The item's `code` is **needed**."
     if kind.single:
         words += " Its id is 1."
-    table = "".join(map(_row, members_of(kind)))
+    table = "".join(map(_row, kind.fields))
     rules = "" if kind.members else _rules(kind.model)
-    row = EXAMPLES[kind.name]
+    row = kind.example
     body = json.dumps({n: v for n, v in row.items() if n != "id"}, ensure_ascii=False)
     example = (
         f"\n```\nPUT /hub/v1/tenants/{{tenant}}/catalogue/{kind.name}/{row['id']}\n{body}\n```\n"

@@ -17,8 +17,8 @@ from msgspec import inspect
 from orderhub.core.ranges import fields_of, is_needed, rules_of
 from orderhub.dialects.describing import Schema
 from orderhub.web.docs.schemas import REF
-from orderhub.web.hub_api.catalogue_examples import EXAMPLES
-from orderhub.web.hub_api.catalogue_kinds import KINDS, UUID, Kind, Row
+from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
+from orderhub.web.hub_api.catalogue_rows import UUID, Row
 from orderhub.web.hub_api.instants import is_instant
 
 # What an item may get from beside its document.
@@ -39,13 +39,6 @@ _KEPT = (
 def about_of(struct: type[msgspec.Struct]) -> str:
     """The first sentence of what a Struct says of itself."""
     return (python.getdoc(struct) or "").partition("\n")[0]
-
-
-def members_of(kind: Kind) -> tuple[inspect.Field, ...]:
-    """The members that an item of the kind shows and takes."""
-    fields = fields_of(kind.model)
-    shown = (*kind.opening, *kind.members)
-    return tuple(each for each in fields if not kind.members or each.name in shown)
 
 
 def structs_of(fields: tuple[inspect.Field, ...]) -> Iterator[type[msgspec.Struct]]:
@@ -144,10 +137,9 @@ def rules_in_words(struct: type[msgspec.Struct]) -> str:
 
 
 def _doc_schema(kind: Kind) -> Schema:
-    fields = members_of(kind)
     rules = "" if kind.members else rules_in_words(kind.model)
     words = filter(None, (f"{kind.name}: {kind.what}.", rules))
-    schema = object_schema(fields, *words, given=_GIVEN)
+    schema = object_schema(kind.fields, *words, given=_GIVEN)
     properties = schema["properties"]
     properties.setdefault("id", {"type": "integer", "description": "the item's"})
     if "uid" in properties:
@@ -163,7 +155,7 @@ def component_of(kind: Kind) -> str:
 def _definitions() -> dict[str, Schema]:
     found = {component_of(kind): _doc_schema(kind) for kind in KINDS.values()}
     for kind in KINDS.values():
-        for struct in structs_of(members_of(kind)):
+        for struct in structs_of(kind.fields):
             about = (about_of(struct), rules_in_words(struct))
             found[struct.__name__] = object_schema(fields_of(struct), *filter(None, about))
     return found
@@ -192,9 +184,9 @@ ITEM_WRITTEN = _row_schema(bulk=False)
 ROW_WRITTEN = _row_schema(bulk=True)
 # The id is the path's.
 EXAMPLES_OF_KINDS = {
-    name: {
-        "summary": KINDS[name].what.capitalize(),
-        "value": {k: v for k, v in row.items() if k != "id"},
+    kind.name: {
+        "summary": kind.what.capitalize(),
+        "value": {name: each for name, each in kind.example.items() if name != "id"},
     }
-    for name, row in EXAMPLES.items()
+    for kind in KINDS.values()
 }

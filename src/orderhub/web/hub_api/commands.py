@@ -14,9 +14,18 @@ from orderhub.core.values import Order
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route
 from orderhub.web.hub_api.access import guarded, origin_in
-from orderhub.web.hub_api.bodies import Body, Text, converted, exact, if_match, members_of, refuse
+from orderhub.web.hub_api.bodies import (
+    Body,
+    IfMatch,
+    Text,
+    converted,
+    exact,
+    if_match,
+    members_of,
+    refuse,
+)
 from orderhub.web.hub_api.orders import tenant_names, unknown_order
-from orderhub.web.hub_api.shapes import order_summary
+from orderhub.web.hub_api.shapes import OrderSummary, order_summary
 
 _MAX_LINES = 4_095
 
@@ -164,6 +173,9 @@ ROUTES = tuple(
         move_order,
         _SUMMARIES[name],
         request=model,
+        optional_body=True,
+        headers=IfMatch,
+        answers={200: OrderSummary},
         mutates=True,
     )
     for name, (_action, model) in _STEPS.items()

@@ -42,14 +42,16 @@ from orderhub.web.hub_api.access import (
 )
 from orderhub.web.hub_api.bodies import (
     Body,
+    Moment,
     Name,
+    Query,
     body_of,
     converted,
     instant,
-    limit_of,
+    query_of,
     refuse,
     refuse_misfit,
-    refuse_unknown_query,
+    up_to,
 )
 from orderhub.web.hub_api.credential_kinds import (
     DIGEST,
@@ -65,7 +67,7 @@ from orderhub.web.hub_api.credential_kinds import (
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.limits import RateLimit
 from orderhub.web.hub_api.orders import tenant_names
-from orderhub.web.hub_api.shapes import exact_instant, plain_values
+from orderhub.web.hub_api.shaping import Data, Instant, Page, Shape, exact_instant, plain_values
 from orderhub.web.port import MOST_WINDOW_S
 
 MAX_PAGE = 200
@@ -108,7 +110,7 @@ class NewCredential(Body, frozen=True, kw_only=True):
     digests: dict[str, Secret] = msgspec.field(default_factory=dict)
     tenants: tuple[str, ...] = ()
     label: Name = ""
-    expires_at: str | None = None
+    expires_at: Moment | None = None
     expires_in_s: Life | None = None
 
 
@@ -129,22 +131,62 @@ class CredentialChange(Body, frozen=True, kw_only=True):
     scopes: tuple[str, ...] | None = None
     data: dict[str, Any] | None = None
     label: Name | None = None
-    expires_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    expires_at: Moment | msgspec.UnsetType | None = msgspec.UNSET
     enabled: bool | None = None
+
+
+class ListCredentials(Query, frozen=True, kw_only=True):
+    kind: str = ""
+    limit: Annotated[int, up_to(MAX_PAGE)] = 50
+    cursor: Annotated[str, msgspec.Meta(description="`next_cursor` of the page before")] = ""
+
+
+class CredentialShown(Shape, frozen=True, kw_only=True):
+    """A credential without what it shows."""
+
+    id: str
+    kind: str
+    name: str | None
+    label: str | None
+    scopes: tuple[str, ...]
+    tenants: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="of a portfolio: those that the asker reaches"),
+    ]
+    data: Data
+    enabled: bool
+    created_at: Instant | None
+    expires_at: Instant | None
+    last_used_at: Instant | None
+
+
+Once = Annotated[str, msgspec.Meta(description="in this answer and in no other")]
+Command = Annotated[
+    str, msgspec.Meta(description="a shell command that uses it; in this answer only")
+]
+
+
+class CredentialShownOnce(CredentialShown, frozen=True, kw_only=True):
+    """A credential with what it shows, as far as the hub made that."""
+
+    token: Once | msgspec.UnsetType = msgspec.UNSET
+    secret: Once | msgspec.UnsetType = msgspec.UNSET
+    try_: Command | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="try")
 
 
 @guarded("credentials")
 async def list_credentials(call: Call, who: Caller) -> Answer:
     """Every credential of the tenant with its last use, never with what it shows; by id."""
     tenant = await _tenant(call, who)
-    refuse_unknown_query(call, frozenset({"kind", "limit", "cursor"}))
-    kind, cursor = call.query.get("kind", ""), call.query.get("cursor", "")
-    limit = limit_of(call, MAX_PAGE)
-    found = await call.hub.read(lambda reads: reads.credentials(tenant.id, kind, cursor, limit + 1))
+    given = query_of(call, ListCredentials)
+    limit = given.limit
+    found = await call.hub.read(
+        lambda reads: reads.credentials(tenant.id, given.kind, given.cursor, limit + 1)
+    )
     more = found[limit - 1].id if len(found) > limit else None
     names = await _names(call, who, tenant)
-    items = [_shape(call, each, names) for each in found[:limit]]
-    return Answer(200, encode({"items": items, "next_cursor": more}))
+    items = tuple(_shape(call, each, names) for each in found[:limit])
+    return Answer(200, encode(Page(items=items, next_cursor=more)))
 
 
 @guarded("credentials")
@@ -191,7 +233,7 @@ async def create_credential(call: Call, who: Caller) -> Answer:
     credential = _as_shown(call, kind, wanted, shown)
     _refuse_misfit(call, kind, credential.data)
     names = await _names(call, who, tenant)
-    whole = _shape(call, credential, names) | _once(call, kind, shown, credential, tenant)
+    whole = _shape(call, credential, names, **_once(call, kind, shown, credential, tenant))
     location = f"/hub/v1/tenants/{tenant.name}/credentials/{credential.id}"
     answer = Answer(201, encode(whole), (("Location", location),))
 
@@ -312,7 +354,7 @@ async def _changed(
         refuse_beyond(who, verb, after)
         with _unless_taken():
             directory.change_credential(after)
-        return Answer(200, encode({**_shape(call, after, names), **shown}))
+        return Answer(200, encode(_shape(call, after, names, **shown)))
 
     return await port(call).write_directory(call, tenant.id, write, secret_answer=secret_answer)
 
@@ -435,7 +477,7 @@ def _once(
     once = {
         "token": shown.token,
         "secret": shown.secret,
-        "try": command_of(call, kind, shown, credential, tenant),
+        "try_": command_of(call, kind, shown, credential, tenant),
     }
     return {name: each for name, each in once.items() if each}
 
@@ -447,49 +489,74 @@ async def _names(call: Call, who: Caller, tenant: Tenant) -> Mapping[int, str]:
     return await call.hub.read(tenant_names)
 
 
-def _shape(call: Call, credential: Credential, names: Mapping[int, str]) -> dict[str, Any]:
+def _shape(
+    call: Call, credential: Credential, names: Mapping[int, str], **once: str
+) -> CredentialShownOnce:
     is_plain = not DIGEST.fullmatch(credential.name)
     used = max(credential.last_used_at, port(call).used.get(credential.id, 0))
-    return {
-        "id": credential.id,
-        "kind": credential.kind,
-        "name": credential.name if is_plain else None,
-        "label": credential.label or None,
-        "scopes": list(credential.scopes),
-        "tenants": [names[each] for each in credential.tenants if each in names],
-        "data": {
+    return CredentialShownOnce.of(
+        credential,
+        name=credential.name if is_plain else None,
+        tenants=tuple(names[each] for each in credential.tenants if each in names),
+        data={
             name: _HIDDEN if isinstance(value, str) and DIGEST.fullmatch(value) else value
             for name, value in plain_values(credential.data).items()
         },
-        "enabled": credential.enabled,
-        "created_at": exact_instant(credential.created_at) if credential.created_at else None,
-        "expires_at": exact_instant(credential.expires_at) if credential.expires_at else None,
-        "last_used_at": exact_instant(used) if used else None,
-    }
+        last_used_at=exact_instant(used) if used else None,
+        **once,
+    )
 
 
 _ALL = "/hub/v1/tenants/{tenant}/credentials"
 _ONE = f"{_ALL}/{{id}}"
 
 ROUTES = (
-    Route("GET", _ALL, list_credentials, "Credentials and when they were last used"),
-    Route("POST", _ALL, create_credential, "A new credential", request=NewCredential, mutates=True),
-    Route("GET", _ONE, get_credential, "One credential"),
+    Route(
+        "GET",
+        _ALL,
+        list_credentials,
+        "Credentials and when they were last used",
+        query=ListCredentials,
+        answers={200: Page[CredentialShown]},
+    ),
+    Route(
+        "POST",
+        _ALL,
+        create_credential,
+        "A new credential",
+        request=NewCredential,
+        answers={201: CredentialShownOnce},
+        mutates=True,
+        keyed=False,
+    ),
+    Route("GET", _ONE, get_credential, "One credential", answers={200: CredentialShown}),
     Route(
         "PATCH",
         _ONE,
         change_credential,
         "Change a credential",
         request=CredentialChange,
+        optional_body=True,
+        answers={200: CredentialShown},
         mutates=True,
     ),
-    Route("DELETE", _ONE, revoke_credential, "Revoke a credential", mutates=True),
+    Route(
+        "DELETE",
+        _ONE,
+        revoke_credential,
+        "Revoke a credential",
+        answers={200: CredentialShown},
+        mutates=True,
+    ),
     Route(
         "POST",
         f"{_ONE}/rotate",
         rotate_credential,
         "A new token or secret",
         request=Rotation,
+        optional_body=True,
+        answers={200: CredentialShownOnce},
         mutates=True,
+        keyed=False,
     ),
 )

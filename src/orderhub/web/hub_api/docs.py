@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated
+
+import msgspec
 
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Media, Route, Stop
 from orderhub.web.docs import pages, searching
 from orderhub.web.docs.guides import guide, guides, readme
 from orderhub.web.docs.openapi import Json, document
+from orderhub.web.hub_api.bodies import Query
 from orderhub.web.hub_api.inner import port
 
 _LONGEST_QUERY = 200
@@ -22,6 +26,10 @@ _HTML = "text/html; charset=utf-8"
 _written: dict[str, tuple[Dialect, Json, bytes]] = {}
 _drawn: dict[str, tuple[Dialect, str]] = {}
 _indexed: dict[str, tuple[Dialect, list[searching.Entry]]] = {}
+
+
+class Search(Query, frozen=True, kw_only=True):
+    q: Annotated[str, msgspec.Meta(description="words, all of which are to be there")] = ""
 
 
 def all_dialects(call: Call) -> tuple[Dialect, ...]:
@@ -141,7 +149,15 @@ ROUTES = (
         answers={200: dict},
         public=True,
     ),
-    Route("GET", "/docs/search", search, "Search the documentation", answers=_SHOWN, public=True),
+    Route(
+        "GET",
+        "/docs/search",
+        search,
+        "Search the documentation",
+        query=Search,
+        answers=_SHOWN,
+        public=True,
+    ),
     Route("GET", "/docs/{name}", page, "A dialect, or a guide", answers=_SHOWN, public=True),
     Route(
         "GET",

@@ -17,6 +17,7 @@ from orderhub.web.hub_api.access import guarded, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, body_of, refuse
 from orderhub.web.hub_api.credentials import of_tenant, refuse_beyond
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.shaping import Shape
 
 
 class NewStep(Body, frozen=True, kw_only=True):
@@ -32,6 +33,12 @@ class FaultPlan(Body, frozen=True, kw_only=True):
     """Faults in the order in which calls meet them."""
 
     faults: Annotated[tuple[NewStep, ...], msgspec.Meta(min_length=1, max_length=MAX_STEPS)]
+
+
+class Faults(Shape, frozen=True, kw_only=True):
+    """The plan, and of each fault how many calls it is `left` for."""
+
+    faults: tuple[Step, ...]
 
 
 @guarded("faults")
@@ -91,13 +98,19 @@ async def _put(call: Call, who: Caller, tenant: Tenant, plan: dict[str, Any]) ->
 
 
 def _shown(credential: Credential) -> Answer:
-    return Answer(200, encode({"faults": msgspec.to_builtins(plan_of(credential.data))}))
+    return Answer(200, encode(Faults(faults=tuple(plan_of(credential.data)))))
 
 
 _FAULTS = "/hub/v1/tenants/{tenant}/credentials/{id}/faults"
 
 ROUTES = (
-    Route("GET", _FAULTS, show_faults, "The faults that a credential's calls will meet"),
+    Route(
+        "GET",
+        _FAULTS,
+        show_faults,
+        "The faults that a credential's calls will meet",
+        answers={200: Faults},
+    ),
     Route(
         "PUT",
         _FAULTS,
@@ -105,6 +118,14 @@ ROUTES = (
         "Let a sandbox's calls fail",
         request=FaultPlan,
         mutates=True,
+        answers={200: Faults},
     ),
-    Route("DELETE", _FAULTS, clear_faults, "Let them be served again", mutates=True),
+    Route(
+        "DELETE",
+        _FAULTS,
+        clear_faults,
+        "Let them be served again",
+        mutates=True,
+        answers={200: Faults},
+    ),
 )

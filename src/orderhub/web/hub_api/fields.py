@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from orderhub.dialects.contract import Call
+import msgspec
+
 from orderhub.web.hub_api.bodies import refuse
+from orderhub.web.hub_api.shaping import Shape
 
 _MAX = 2_000
-Pick = Callable[[dict[str, Any]], dict[str, Any]]
+Pick = Callable[[Shape], Any]
 
 
-def picker(call: Call, known: Iterable[str]) -> Pick:
+def some_of(shape: type[Shape]) -> msgspec.Meta:
+    """The parameter: names of members of the shape."""
+    name = rf"\s*(?:{'|'.join(shape.__struct_fields__)})(?:\s*|\.[^,]*)"
+    return msgspec.Meta(
+        description="Only these members, with dots into objects: `uid,status,contact.email`",
+        extra_json_schema={"maxLength": _MAX, "pattern": f"^(?:{name}(?:,{name})*)?$"},
+    )
+
+
+def picker(text: str, shape: type[Shape]) -> Pick:
     """What reduces an item to the members asked for. Raises Stop for a member there is not."""
-    text = call.query.get("fields", "")
     if not text:
         return lambda item: item
+    known = shape.__struct_fields__
     if len(text) > _MAX:
         raise refuse("fields", f"fields is at most {_MAX} characters long")
     wanted: dict[str, list[str]] = {}
@@ -25,16 +36,22 @@ def picker(call: Call, known: Iterable[str]) -> Pick:
         if top not in known:
             raise refuse("fields", f"{top or 'nothing'} is not a member: {', '.join(known)}")
         wanted.setdefault(top, []).append(rest)
-    return lambda item: {
-        name: _within(item.get(name), paths) for name, paths in wanted.items() if name in item
-    }
+
+    def pick(item: Shape) -> dict[str, Any]:
+        return {name: _within(_plain(item, name), paths) for name, paths in wanted.items()}
+
+    return pick
+
+
+def _plain(item: Shape, name: str) -> Any:
+    return msgspec.to_builtins(getattr(item, name))
 
 
 def _within(value: Any, paths: list[str]) -> Any:
     """The parts of an object (or of each object of a list) that the paths name; all of it for an empty one."""
     if "" in paths:
         return value
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_within(each, paths) for each in value]
     if not isinstance(value, dict):
         return value

@@ -7,14 +7,18 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from orderhub.dialects.auth import bearer, digest
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Media, Route, Stop
-from orderhub.web.hub_api import answers
 from orderhub.web.hub_api.access import is_operator
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.shaping import Shape
+
+
+class Health(Shape, frozen=True, kw_only=True):
+    status: str
 
 
 async def live(_call: Call) -> Answer:
     """Whether the process answers at all."""
-    return Answer(200, encode({"status": "alive"}))
+    return Answer(200, encode(Health(status="alive")))
 
 
 async def ready(call: Call) -> Answer:
@@ -24,7 +28,7 @@ async def ready(call: Call) -> Answer:
         raise Stop(Fault(FaultKind.UNAVAILABLE, "starting or leaving", retry_after_s=1))
     if not await hub.readiness.can_commit():
         raise Stop(Fault(FaultKind.UNAVAILABLE, "no commit can be made", retry_after_s=1))
-    return Answer(200, encode({"status": "ready"}))
+    return Answer(200, encode(Health(status="ready")))
 
 
 async def metrics(call: Call) -> Answer:
@@ -42,7 +46,7 @@ async def _is_operators(call: Call) -> bool:
     return credential is not None and is_operator(credential)
 
 
-_STATUS = {200: answers.STATUS}
+_STATUS = {200: Health}
 _METRICS = {200: Media("text/plain", str)}
 
 ROUTES = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from orderhub.core.commands import OrderName
 from orderhub.core.queries import Reads
@@ -11,33 +13,51 @@ from orderhub.core.values import Event, Move, Order
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.web.hub_api.access import guarded, tenant_of
-from orderhub.web.hub_api.bodies import refuse, refuse_unknown_query
-from orderhub.web.hub_api.fields import picker
+from orderhub.web.hub_api.bodies import Query, any_dialect, query_of, refuse
+from orderhub.web.hub_api.fields import picker, some_of
 from orderhub.web.hub_api.inner import port
-from orderhub.web.hub_api.search import page, wanted
+from orderhub.web.hub_api.search import ListOrders, page, wanted
 from orderhub.web.hub_api.shapes import (
-    ORDER_MEMBERS,
-    SUMMARY_MEMBERS,
+    OrderEvent,
+    OrderInFull,
+    OrderSummary,
+    SparseOrder,
+    SparseSummary,
     event_shape,
     order_in_full,
     order_summary,
-    plain_values,
 )
+from orderhub.web.hub_api.shaping import Page, Whole
+
+
+class OneOrder(Query, frozen=True, kw_only=True):
+    as_: Annotated[str, any_dialect("the dialect to show it as; not with fields")] = msgspec.field(
+        default="", name="as"
+    )
+    fields: Annotated[str, some_of(OrderInFull)] = ""
+
+
+# With `as`.
+ElseWhere = Annotated[
+    dict[str, Any],
+    msgspec.Meta(description="With `as`: as that dialect's own read call shows it."),
+]
 
 
 @guarded("orders:read")
 async def list_orders(call: Call, who: Caller) -> Answer:
     """Newest first, by one of the combinations of filters that an index answers."""
     tenant_id: int | None = who.tenant_id or None
-    if call.query.get("tenant"):
-        tenant_id = (await tenant_of(call, who, call.query["tenant"])).id
-    asked = wanted(call, tenant_id)
-    pick = picker(call, SUMMARY_MEMBERS)
+    given = query_of(call, ListOrders)
+    if given.tenant:
+        tenant_id = (await tenant_of(call, who, given.tenant)).id
+    asked = wanted(call, given, tenant_id)
+    pick = picker(given.fields, OrderSummary)
     (found, cursor), names = await call.hub.read(
         lambda reads: (page(reads, asked), tenant_names(reads))
     )
-    items = [pick(order_summary(order, names[order.tenant_id])) for order in found]
-    return Answer(200, encode({"items": items, "next_cursor": cursor}))
+    items = tuple(pick(order_summary(order, names[order.tenant_id])) for order in found)
+    return Answer(200, encode(Page(items=items, next_cursor=cursor)))
 
 
 def tenant_names(reads: Reads) -> dict[int, str]:
@@ -51,10 +71,10 @@ def unknown_order(uid: str) -> Refused:
 @guarded("orders:read")
 async def one_order(call: Call, who: Caller) -> Answer:
     """The order, its lines, draws, events and raw request; with `as`, as that dialect would show it."""
-    refuse_unknown_query(call, frozenset({"as", "fields"}))
-    if call.query.get("as"):
-        return await _through_another_door(call, who, call.query["as"])
-    pick = picker(call, ORDER_MEMBERS)
+    given = query_of(call, OneOrder)
+    if given.as_:
+        return await _through_another_door(call, who, given)
+    pick = picker(given.fields, OrderInFull)
 
     def in_full(
         reads: Reads, order: Order
@@ -80,11 +100,12 @@ async def _found(call: Call, who: Caller, ask: Any) -> Any:
     return found
 
 
-async def _through_another_door(call: Call, who: Caller, name: str) -> Answer:
+async def _through_another_door(call: Call, who: Caller, given: OneOrder) -> Answer:
+    name = given.as_
     doors = {each.name: each.render for each in port(call).dialects if each.render is not None}
     if name not in doors:
         raise refuse("as", f"as is one of {', '.join(sorted(doors))}")
-    if call.query.get("fields"):
+    if given.fields:
         raise refuse("fields", "fields and as cannot be combined: a vendor's answer is whole")
 
     def shown_there(reads: Reads, order: Order) -> tuple[Order, Any]:
@@ -98,7 +119,7 @@ async def _through_another_door(call: Call, who: Caller, name: str) -> Answer:
 async def order_events(call: Call, who: Caller) -> Answer:
     """The history of one order, oldest first."""
     events = await _found(call, who, lambda reads, order: reads.events(order))
-    return Answer(200, encode({"items": plain_values([event_shape(event) for event in events])}))
+    return Answer(200, encode(Whole(items=tuple(map(event_shape, events)))))
 
 
 def _etag(order: Order) -> tuple[str, str]:
@@ -108,7 +129,27 @@ def _etag(order: Order) -> tuple[str, str]:
 _ORDERS = "/hub/v1/orders"
 
 ROUTES = (
-    Route("GET", _ORDERS, list_orders, "Orders of every door, newest first"),
-    Route("GET", f"{_ORDERS}/{{uid}}", one_order, "One order in full, or through another door"),
-    Route("GET", f"{_ORDERS}/{{uid}}/events", order_events, "The history of one order"),
+    Route(
+        "GET",
+        _ORDERS,
+        list_orders,
+        "Orders of every door, newest first",
+        query=ListOrders,
+        answers={200: Page[SparseSummary]},  # type: ignore[valid-type]
+    ),
+    Route(
+        "GET",
+        f"{_ORDERS}/{{uid}}",
+        one_order,
+        "One order in full, or through another door",
+        query=OneOrder,
+        answers={200: (SparseOrder, ElseWhere)},
+    ),
+    Route(
+        "GET",
+        f"{_ORDERS}/{{uid}}/events",
+        order_events,
+        "The history of one order",
+        answers={200: Whole[OrderEvent]},
+    ),
 )

@@ -16,10 +16,14 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.web.hub_api.access import guarded, holds, lacking, origin_in, tenant_in_path
-from orderhub.web.hub_api.bodies import Body, body_of, refuse
+from orderhub.web.hub_api.bodies import ITEM_ID, Body, ItemId, body_of, refuse
 from orderhub.web.hub_api.inner import port
 
 _USER = "/hub/v1/tenants/{tenant}/catalogue/users/{id}"
+
+
+class OneUser(msgspec.Struct, frozen=True, kw_only=True):
+    id: ItemId
 
 
 class NewPassword(Body, frozen=True, kw_only=True):
@@ -75,7 +79,7 @@ async def _tenant(call: Call, who: Caller) -> Tenant:
 
 
 def _user(reads: Reads, tenant_id: int, text: str) -> Record:
-    usable = text.isascii() and text.isdecimal() and len(text) <= 15
+    usable = ITEM_ID.fullmatch(text)
     found = reads.record(tenant_id, "user", "id", int(text)) if usable else None
     if found is None:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no item {text} of users"))
@@ -115,7 +119,9 @@ ROUTES = (
         f"{_USER}/password",
         set_password,
         "Set a shop user's password",
+        params=OneUser,
         request=NewPassword,
+        answers={204: None},
         mutates=True,
     ),
     Route(
@@ -123,6 +129,8 @@ ROUTES = (
         f"{_USER}/sessions",
         end_sessions,
         "End all sessions of a shop user",
+        params=OneUser,
+        answers={204: None},
         mutates=True,
     ),
 )

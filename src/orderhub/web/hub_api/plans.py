@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from orderhub.core.known import Accepted, Timer
+from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Order
 from orderhub.dialects.codec import encode
@@ -25,9 +25,16 @@ from orderhub.dialects.contract import (
 )
 from orderhub.ledger.batch import ClaimName, StoredClaim
 from orderhub.web.hub_api.access import guarded
-from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse
+from orderhub.web.hub_api.bodies import (
+    Body,
+    DialectName,
+    body_of,
+    refuse,
+    refuse_unless_dialect,
+)
 from orderhub.web.hub_api.inner import port
-from orderhub.web.hub_api.shapes import event_shape, exact_instant, move_shape, order_in_full
+from orderhub.web.hub_api.shapes import Draw, OrderEvent, event_shape, move_shape, order_in_full
+from orderhub.web.hub_api.shaping import Instant, Shape, exact_instant
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Router
 
@@ -40,11 +47,47 @@ _DECISIONS = {"accepted": "accepted", "replayed": "replayed"}
 class NewPlan(Body, frozen=True, kw_only=True):
     """A call of a vendor's API, made by the token's tenant. `body` is JSON, or the very text of it."""
 
-    dialect: Name
+    dialect: DialectName
     path: Annotated[str, msgspec.Meta(max_length=2_000)]
     method: Annotated[str, msgspec.Meta(max_length=10)] = "POST"
     query: Annotated[str, msgspec.Meta(max_length=8_000)] = ""
     body: Any = None
+
+
+class PlannedAnswer(Shape, frozen=True, kw_only=True):
+    status: int
+    body: Any
+
+
+class PlannedTimer(Shape, frozen=True, kw_only=True):
+    kind: str
+    due_at: Instant
+
+
+class PlannedRecord(Shape, frozen=True, kw_only=True):
+    kind: str
+    id: int
+    code: str | None
+    removed: bool
+
+
+class Plan(Shape, frozen=True, kw_only=True):
+    """What the call would be answered, and all that it would change."""
+
+    id: str
+    dialect: str
+    expires_at: Instant
+    decision: str
+    reason: str | None
+    field: str | None
+    detail: str | None
+    answer: PlannedAnswer
+    # As orders are shown in full, without what is drawn by lot.
+    orders: tuple[dict[str, Any], ...]
+    draws: tuple[Draw, ...]
+    events: tuple[OrderEvent, ...]
+    timers: tuple[PlannedTimer, ...]
+    records: tuple[PlannedRecord, ...]
 
 
 _ROUTERS: WeakKeyDictionary[HubPort, Router] = WeakKeyDictionary()
@@ -61,17 +104,17 @@ async def make_plan(call: Call, who: Caller) -> Answer:
     plan_id = secrets.token_urlsafe(12)
     now = call.received_at
     tenant = await _tenant_name(call, who)
-    plan = {
-        "id": plan_id,
-        "dialect": dialect.name,
-        "expires_at": exact_instant(now + _KEPT_US),
-        "decision": _DECISIONS.get(inner.notes.get("outcome", ""), "refused"),
-        "reason": inner.notes.get("reason") or inner.notes.get("fault"),
-        "field": inner.notes.get("field") or None,
-        "detail": inner.notes.get("detail") or None,
-        "answer": _answer_shape(answer),
+    plan = Plan(
+        id=plan_id,
+        dialect=dialect.name,
+        expires_at=exact_instant(now + _KEPT_US),
+        decision=_DECISIONS.get(inner.notes.get("outcome", ""), "refused"),
+        reason=inner.notes.get("reason") or inner.notes.get("fault"),
+        field=inner.notes.get("field") or None,
+        detail=inner.notes.get("detail") or None,
+        answer=_answer_shape(answer),
         **_effects(inner.planned or [], tenant),
-    }
+    )
     body = encode(plan)
     if not call.is_dry_run:
         name = ClaimName(who.tenant_id, _SCOPE, plan_id)
@@ -92,9 +135,7 @@ async def show_plan(call: Call, who: Caller) -> Answer:
 
 def _inner_call(call: Call, given: NewPlan) -> tuple[Dialect, Route, Call]:
     hub = port(call)
-    if given.dialect not in {each.name for each in hub.dialects}:
-        names = ", ".join(sorted(each.name for each in hub.dialects))
-        raise refuse("dialect", f"dialect is one of {names}")
+    refuse_unless_dialect(call, given.dialect)
     router = _ROUTERS.get(hub)
     if router is None:
         router = _ROUTERS[hub] = Router(hub.dialects)
@@ -153,33 +194,28 @@ async def _tenant_name(call: Call, who: Caller) -> str:
     return next(each.name for each in tenants if each.id == who.tenant_id)
 
 
-def _answer_shape(answer: Answer) -> dict[str, Any]:
+def _answer_shape(answer: Answer) -> PlannedAnswer:
     body: Any
     try:
         body = msgspec.Raw(answer.body) if msgspec.json.decode(answer.body) is not None else None
     except msgspec.DecodeError:
         body = answer.body.decode("utf-8", "replace") or None
-    return {"status": answer.status, "body": body}
+    return PlannedAnswer(status=answer.status, body=body)
 
 
 def _effects(planned: list[Accepted], tenant: str) -> dict[str, Any]:
     """Orders with prices, taxes and draws (several where one request is split), and all else that would change."""
-    orders, moves, events = [], [], []
-    for accepted in planned:
-        moves += [move_shape(move) for move in accepted.moves]
-        events += [event_shape(event) for event in accepted.events]
-        orders += [_order(each, accepted, tenant) for each in _orders(accepted)]
     return {
-        "orders": orders,
-        "draws": moves,
-        "events": events,
-        "timers": [_timer(each) for accepted in planned for each in accepted.timers],
-        "records": [
-            {"kind": each.kind, "id": each.id, "code": each.code or None, "removed": removed}
-            for accepted in planned
-            for removed, those in ((False, accepted.records), (True, accepted.removed))
-            for each in those
-        ],
+        "orders": tuple(_order(o, a, tenant) for a in planned for o in _orders(a)),
+        "draws": tuple(move_shape(move) for a in planned for move in a.moves),
+        "events": tuple(event_shape(event) for a in planned for event in a.events),
+        "timers": tuple(PlannedTimer.of(timer) for a in planned for timer in a.timers),
+        "records": tuple(
+            PlannedRecord.of(record, removed=removed)
+            for a in planned
+            for removed, records in ((False, a.records), (True, a.removed))
+            for record in records
+        ),
     }
 
 
@@ -189,17 +225,13 @@ def _orders(accepted: Accepted) -> tuple[Order, ...]:
 
 def _order(order: Order, accepted: Accepted, tenant: str) -> dict[str, Any]:
     moves: tuple[Move, ...] = tuple(each for each in accepted.moves if each.order_id == order.id)
-    whole = order_in_full(order, tenant, (), moves)
+    whole: dict[str, Any] = msgspec.to_builtins(order_in_full(order, tenant, (), moves))
     shown = {name: each for name, each in whole.items() if name not in ("events", "request")}
     if any(each.uid == order.uid for each in accepted.placed):
         # What is drawn by lot will be drawn again.
         shown.update(uid=None, number=None if order.number == order.uid else order.number)
         shown["lines"] = [{**line, "uid": None} for line in shown["lines"]]
     return shown
-
-
-def _timer(timer: Timer) -> dict[str, Any]:
-    return {"kind": timer.kind, "due_at": exact_instant(timer.due_at)}
 
 
 ROUTES = (
@@ -210,6 +242,8 @@ ROUTES = (
         "What a vendor's call would do",
         request=NewPlan,
         mutates=True,
+        keyed=False,
+        answers={201: Plan},
     ),
-    Route("GET", "/hub/v1/plans/{id}", show_plan, "A plan made a moment ago"),
+    Route("GET", "/hub/v1/plans/{id}", show_plan, "A plan made a moment ago", answers={200: Plan}),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -15,38 +15,65 @@ from orderhub.core.known import Accepted
 from orderhub.core.money import to_micros
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery
-from orderhub.core.values import Pool, PoolKey
+from orderhub.core.values import PoolKey
 from orderhub.dialects.codec import decode, encode
-from orderhub.dialects.contract import Answer, Call, Caller, Route, Stop, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, Media, Route, Stop, WireFault
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     Body,
+    Query,
     body_of,
     converted,
-    limit_of,
+    form,
+    one_of,
+    query_of,
     refuse,
-    refuse_unknown_query,
+    up_to,
 )
 from orderhub.web.hub_api.bulk import (
     CHUNK,
     MAX_BYTES,
     MAX_ROW,
     NDJSON,
+    RefusedRow,
+    fault_of_row,
     lines_of,
     refused_row,
     write_row,
 )
-from orderhub.web.hub_api.shapes import past_move_shape, pool_shape
+from orderhub.web.hub_api.shapes import (
+    PoolFigures,
+    PoolMove,
+    past_move_shape,
+    pool_shape,
+)
+from orderhub.web.hub_api.shaping import Page, Shape, Units
 
 MAX_PAGE = 200
 # So many digits as `MOST_UNITS` has noughts, or as an amount may have.
-_WHOLE = re.compile(r"-?[0-9]{1,15}|-?10{15}", re.ASCII)
-_AMOUNT = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
-_MOVE_CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
-_LIST = frozenset({"kind", "subject", "limit", "cursor"})
-_HISTORY = frozenset({"kind", "subject", "place", "limit", "cursor"})
+_WHOLE = "[0-9]{1,15}|10{15}"
+_AMOUNT = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
+_MOST_MONEY = 10**12 - 1
+_CURSOR = "is a next_cursor of an earlier page"
+_ABOUT_CURSOR = "`next_cursor` of the page before"
 
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Place = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class ListPools(Query, frozen=True, kw_only=True):
+    kind: Annotated[str, one_of(POOL_KINDS, "`stock` unless said", optional=True)] = ""
+    subject: str = ""
+    limit: Annotated[int, up_to(1_000)] = 1_000
+    cursor: Annotated[str, form(r"(?:[0-9]{1,4}\.[\s\S]*)?", _CURSOR, _ABOUT_CURSOR)] = ""
+
+
+class PoolHistory(Query, frozen=True, kw_only=True):
+    kind: Annotated[str, one_of(POOL_KINDS)]
+    subject: Annotated[str, msgspec.Meta(min_length=1)]
+    place: str = ""
+    limit: Annotated[int, up_to(MAX_PAGE)] = 50
+    cursor: Annotated[str, form(r"(?:[0-9]{1,18}\.[0-9]{1,18})?", _CURSOR, _ABOUT_CURSOR)] = ""
 
 
 class Adjustment(Body, frozen=True, kw_only=True):
@@ -56,78 +83,99 @@ class Adjustment(Body, frozen=True, kw_only=True):
     by, count      so many more (signed), or how many are left: whole units, of a balance an amount
     """
 
-    kind: Short = "stock"
+    kind: Annotated[Short, one_of(POOL_KINDS)] = "stock"
     subject: Short | None = None
     code: Short | None = None
-    place: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    place: Place = ""
     by: int | str | None = None
     count: int | str | None = None
     reason: Short
+
+
+def _figure(most: int, text: str, *, is_signed: bool) -> dict[str, Any]:
+    """So many more, which is never 0, or how many are left."""
+    if not is_signed:
+        number = {"type": "integer", "minimum": 0, "maximum": most}
+        return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{text})$"}]}
+    number = {"type": "integer", "minimum": -most, "maximum": most, "not": {"const": 0}}
+    return {"anyOf": [number, {"type": "string", "pattern": f"^-?(?![0.]*$)(?:{text})$"}]}
+
+
+def _together() -> list[dict[str, Any]]:
+    """What is counted, by its subject or code, and how: by so many, or as so many."""
+    counted = [kind for kind in POOL_KINDS if kind not in MONEY_KINDS]
+    return [
+        {
+            "properties": {
+                "kind": {"enum": kinds},
+                figure: _figure(most, text, is_signed=figure == "by"),
+                **{n: _NULL for n in ("subject", "code", "by", "count") if n not in (name, figure)},
+            },
+            "required": [name, figure, *(["kind"] if kinds != counted else [])],
+        }
+        for kinds, most, text, names in (
+            (counted, MOST_UNITS, _WHOLE, ("subject", "code")),
+            ([*MONEY_KINDS], _MOST_MONEY, _AMOUNT, ("subject",)),
+        )
+        for name in names
+        for figure in ("by", "count")
+    ]
+
+
+_NULL = {"type": "null"}
+# What one member says of the others is more than their types say.
+ADJUSTED = Annotated[Adjustment, msgspec.Meta(extra_json_schema={"anyOf": _together()})]
+
+
+class Counted(Shape, frozen=True, kw_only=True):
+    """The result of a row."""
+
+    line: int
+    status: Literal["opened", "adjusted", "unchanged"]
+    kind: str
+    subject: str
+    place: str
+    available: Units
 
 
 @guarded("pools")
 async def list_pools(call: Call, who: Caller) -> Answer:
     """Pools of one kind (`stock` unless said), or of one subject of it, by name."""
     tenant = await tenant_in_path(call, who)
-    refuse_unknown_query(call, _LIST)
-    kind, subject = _kind(call.query.get("kind") or "stock"), call.query.get("subject", "")
-    subjects = (subject,) if subject else ()
-    limit, after = limit_of(call, 1_000, 1_000), _pool_after(call)
+    given = query_of(call, ListPools)
+    subjects = (given.subject,) if given.subject else ()
+    limit, kind, after = given.limit, given.kind or "stock", _pool_after(given.cursor)
     found = await call.hub.read(
         lambda reads: reads.pools_page(tenant.id, kind, subjects, after, limit + 1)
     )
     last = found[limit - 1].key if len(found) > limit else None
     cursor = None if last is None else f"{len(last.subject)}.{last.subject}{last.place}"
-    body = {"items": [pool_shape(pool) for pool in found[:limit]], "next_cursor": cursor}
-    return Answer(200, encode(body))
+    return Answer(
+        200, encode(Page(items=tuple(map(pool_shape, found[:limit])), next_cursor=cursor))
+    )
 
 
-def _kind(name: str) -> str:
-    """A misspelt kind must not open a pool that nothing draws on, nor look empty."""
-    if name not in POOL_KINDS:
-        raise refuse("kind", f"kind is one of {', '.join(POOL_KINDS)}")
-    return name
-
-
-def _pool_after(call: Call) -> tuple[str, str]:
+def _pool_after(cursor: str) -> tuple[str, str]:
     """The subject, told from the place by its length: both may hold any character."""
-    text = call.query.get("cursor", "")
-    length, point, names = text.partition(".")
-    if text and not (length.isascii() and length.isdecimal() and len(length) < 5 and point):
-        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
-    return (names[: int(length)], names[int(length) :]) if text else ("", "")
+    length, _, names = cursor.partition(".")
+    return (names[: int(length)], names[int(length) :]) if cursor else ("", "")
 
 
 @guarded("pools")
 async def pool_history(call: Call, who: Caller) -> Answer:
     """Every move of one pool, newest first."""
     tenant = await tenant_in_path(call, who)
-    refuse_unknown_query(call, _HISTORY)
-    query = call.query
-    for name in ("kind", "subject"):
-        if not query.get(name):
-            raise refuse(name, f"{name} is required", "missing")
-    key = PoolKey(tenant.id, _kind(query["kind"]), query["subject"], query.get("place", ""))
-    limit = limit_of(call, MAX_PAGE)
+    given = query_of(call, PoolHistory)
+    key = PoolKey(tenant.id, given.kind, given.subject, given.place)
+    at, _, move_id = given.cursor.partition(".")
+    after = (int(at), int(move_id)) if at else None
     page = await call.hub.read(
-        lambda reads: reads.past_moves(MoveQuery(key=key, after=_after(call), limit=limit + 1))
+        lambda reads: reads.past_moves(MoveQuery(key=key, after=after, limit=given.limit + 1))
     )
-    last = page[limit - 1] if len(page) > limit else None
-    body = {
-        "items": [past_move_shape(each) for each in page[:limit]],
-        "next_cursor": None if last is None else f"{last.recorded_at}.{last.id}",
-    }
-    return Answer(200, encode(body))
-
-
-def _after(call: Call) -> tuple[int, int] | None:
-    text = call.query.get("cursor", "")
-    if not text:
-        return None
-    if not _MOVE_CURSOR.fullmatch(text):
-        raise refuse("cursor", "cursor is a next_cursor of an earlier page")
-    at, _, move_id = text.partition(".")
-    return int(at), int(move_id)
+    last = page[given.limit - 1] if len(page) > given.limit else None
+    cursor = None if last is None else f"{last.recorded_at}.{last.id}"
+    items = tuple(map(past_move_shape, page[: given.limit]))
+    return Answer(200, encode(Page(items=items, next_cursor=cursor)))
 
 
 @guarded("pools")
@@ -144,7 +192,7 @@ async def adjust_pool(call: Call, who: Caller) -> Answer:
 
 def _command(origin: Origin, given: Adjustment) -> AdjustPool:
     """The command of an adjustment. Raises Stop for one that names nothing or says nothing."""
-    kind = _kind(given.kind)
+    kind = given.kind
     for one, other, said in (
         ("subject", "code", (given.subject, given.code)),
         ("by", "count", (given.by, given.count)),
@@ -174,8 +222,8 @@ def _units(kind: str, said: int | str, name: str) -> int:
     """In the pool's own units: millionths of a balance."""
     is_money = kind in MONEY_KINDS
     text = said if isinstance(said, str) else f"{said:d}" if abs(said) <= MOST_UNITS else ""
-    form = (_AMOUNT if is_money else _WHOLE).fullmatch(text)
-    if form is None or (name == "count" and text.startswith("-")):
+    sign = "-?" if name == "by" else ""
+    if re.fullmatch(f"{sign}(?:{_AMOUNT if is_money else _WHOLE})", text) is None:
         what = "an amount such as 1000.00" if is_money else f"a whole number, at most {MOST_UNITS}"
         raise refuse(name, f"{name} is {what}{', not below 0' if name == 'count' else ''}")
     return to_micros(Decimal(text)) if is_money else int(text)
@@ -203,8 +251,7 @@ def _row(line: bytes, origin: Origin) -> AdjustPool | WireFault:
     try:
         return _command(origin, converted(decode(line), Adjustment))
     except Stop as stop:
-        faults = stop.fault.faults
-        return faults[0] if faults else WireFault("", "type", stop.fault.message)
+        return fault_of_row(stop)
 
 
 async def _write(call: Call, rows: list[AdjustPool | WireFault], done: int) -> list[bytes]:
@@ -217,17 +264,13 @@ async def _write(call: Call, rows: list[AdjustPool | WireFault], done: int) -> l
 async def _write_one(call: Call, row: AdjustPool | WireFault, number: int) -> bytes:
     if isinstance(row, WireFault):
         return refused_row(number, row)
-    return await write_row(call, number, row, _told)
 
+    def told(accepted: Accepted) -> Counted:
+        shown = pool_shape(accepted.result)
+        status = "opened" if accepted.opened else "adjusted" if accepted.moves else "unchanged"
+        return Counted.of(shown, line=number, status=status)
 
-def _told(accepted: Accepted) -> dict[str, Any]:
-    pool: Pool = accepted.result
-    status = "opened" if accepted.opened else "adjusted" if accepted.moves else "unchanged"
-    shown = pool_shape(pool)
-    return {"status": status, **{name: shown[name] for name in _RESULT}}
-
-
-_RESULT = ("kind", "subject", "place", "available")
+    return await write_row(call, number, row, told)
 
 
 _POOLS = "/hub/v1/tenants/{tenant}/pools"
@@ -238,18 +281,37 @@ ROUTES = (
         f"{_POOLS}:bulk",
         bulk_adjust,
         "Adjust many pools, NDJSON in and out",
+        request=Media(NDJSON, ADJUSTED),
+        optional_body=True,
+        answers={200: Media(NDJSON, (Counted, RefusedRow))},
         mutates=True,
+        keyed=False,  # its rows are committed one by one
         max_body=MAX_BYTES,
         stream=True,
     ),
-    Route("GET", _POOLS, list_pools, "Stock, seats, coupons, balances"),
-    Route("GET", f"{_POOLS}/history", pool_history, "Why a pool holds what it holds"),
+    Route(
+        "GET",
+        _POOLS,
+        list_pools,
+        "Stock, seats, coupons, balances",
+        query=ListPools,
+        answers={200: Page[PoolFigures]},
+    ),
+    Route(
+        "GET",
+        f"{_POOLS}/history",
+        pool_history,
+        "Why a pool holds what it holds",
+        query=PoolHistory,
+        answers={200: Page[PoolMove]},
+    ),
     Route(
         "POST",
         f"{_POOLS}/adjust",
         adjust_pool,
         "Adjust a pool with a reason",
-        request=Adjustment,
+        request=ADJUSTED,
+        answers={200: PoolFigures},
         mutates=True,
     ),
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
 from orderhub.dialects.sandbox import SANDBOX
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, tenant_in_path
-from orderhub.web.hub_api.bodies import Body, Name, body_of, refuse
+from orderhub.web.hub_api.bodies import Body, DialectName, body_of, refuse_unless_dialect
 from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.shaping import Shape
 
 # A demo business is some hundred records: more than a moment's work on a busy machine.
 _SEED_WITHIN_S = 60.0
@@ -18,7 +21,16 @@ _SEED_WITHIN_S = 60.0
 class NewSandbox(Body, frozen=True, kw_only=True):
     """Which vendor's API it is for."""
 
-    dialect: Name
+    dialect: DialectName
+
+
+class Sandbox(Shape, frozen=True, kw_only=True):
+    """What the one who asked for it is told, once. A dry run tells the dialect alone."""
+
+    tenant: str | msgspec.UnsetType = msgspec.UNSET
+    dialect: str
+    hub_token: str | msgspec.UnsetType = msgspec.UNSET
+    credentials: tuple[dict[str, str], ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 @guarded(OPERATOR)
@@ -30,12 +42,11 @@ async def open_sandbox(call: Call, who: Caller) -> Answer:
     assert is_operator(who.credential)
     given = body_of(call, NewSandbox)
     hub = port(call)
-    dialects = {each.name: each for each in hub.dialects}
-    if given.dialect not in dialects:
-        raise refuse("dialect", f"dialect is one of {', '.join(sorted(dialects))}")
+    refuse_unless_dialect(call, given.dialect)
     if is_dry_run(call):
-        return Answer(201, encode({"dialect": given.dialect}))
-    dialect, now = dialects[given.dialect], call.received_at
+        return Answer(201, encode(Sandbox(dialect=given.dialect)))
+    dialect = next(each for each in hub.dialects if each.name == given.dialect)
+    now = call.received_at
     made = await hub.write(open_one, hub.ledger, hub.cipher, dialect, now, limit_s=_SEED_WITHIN_S)
     return Answer(201, encode(made))
 
@@ -65,6 +76,8 @@ ROUTES = (
         "An untouched sandbox of one's own (operators)",
         request=NewSandbox,
         mutates=True,
+        keyed=False,
+        answers={201: Sandbox},
     ),
     Route(
         "DELETE",
@@ -72,5 +85,6 @@ ROUTES = (
         remove_sandbox,
         "Remove a sandbox that was opened so (operators)",
         mutates=True,
+        answers={204: None},
     ),
 )

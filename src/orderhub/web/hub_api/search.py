@@ -7,6 +7,7 @@ combination here walks one index. What is not here is refused rather than answer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -23,9 +24,19 @@ from orderhub.core.search import (
     sku_term,
 )
 from orderhub.core.values import Order, Status
-from orderhub.dialects.contract import Call, Stop
-from orderhub.web.hub_api.bodies import instant, limit_of, refuse, refuse_unknown_query
-from orderhub.web.hub_api.inner import port
+from orderhub.dialects.contract import Call
+from orderhub.web.hub_api.bodies import (
+    AnyMoment,
+    Query,
+    any_dialect,
+    form,
+    instant,
+    refuse,
+    refuse_unless_dialect,
+    up_to,
+)
+from orderhub.web.hub_api.fields import some_of
+from orderhub.web.hub_api.shapes import OrderSummary
 
 MAX_PAGE = 200
 # More beginnings than this are merged at no bounded cost: a longer beginning is asked for.
@@ -34,7 +45,6 @@ MAX_BEGINNINGS = 64
 MAX_LOOKS = 200
 
 TIMES = ("recorded", "updated", "occurred")
-_WINDOW = {f"{name}_{end}" for name in TIMES for end in ("from", "to")}
 _ARRIVAL = frozenset({"recorded_from", "recorded_to"})
 # Sets of filters that go together, with the index (or table) that answers them.
 COMBINATIONS: Mapping[frozenset[str], str] = {
@@ -54,9 +64,51 @@ COMBINATIONS: Mapping[frozenset[str], str] = {
     frozenset({"occurred"}): "orders_by_occurrence",
 }
 FILTERS = frozenset({name for each in COMBINATIONS for name in each} - {"updated", "occurred"})
-PARAMETERS = FILTERS | _WINDOW | {"tenant", "limit", "cursor", "fields"}
 _TERMS = frozenset({"email", "phone", "sku", "word"})
 _ACROSS_TENANTS = frozenset({"dialect", "status"})
+_STATUS = "|".join(Status)
+_TOGETHER = "; ".join(" with ".join(sorted(each)) for each in COMBINATIONS if each)
+
+
+class ListOrders(Query, frozen=True, kw_only=True):
+    """Filters, of which some go together: see COMBINATIONS. Empty = not given."""
+
+    tenant: Annotated[str, msgspec.Meta(description="an operator's list may be of one tenant")] = ""
+    dialect: Annotated[str, any_dialect(f"Filters that go together: {_TOGETHER}")] = ""
+    status: Annotated[
+        str,
+        form(
+            f"(?:(?:{_STATUS})(?:,(?:{_STATUS}))*)?",
+            f"is one of {', '.join(Status)}, or several with commas",
+            "one, or several with commas",
+        ),
+    ] = ""
+    owner: str = ""
+    account: str = ""
+    reference: str = ""
+    number: str = ""
+    email: str = ""
+    sku: str = ""
+    phone: Annotated[str, form("(?:.*[0-9].*)?")] = ""
+    word: Annotated[
+        str, msgspec.Meta(description="a word of names or notes, or the beginning of one")
+    ] = ""
+    recorded_from: AnyMoment = ""
+    recorded_to: AnyMoment = ""
+    updated_from: AnyMoment = ""
+    updated_to: AnyMoment = ""
+    occurred_from: AnyMoment = ""
+    occurred_to: AnyMoment = ""
+    limit: Annotated[int, up_to(MAX_PAGE)] = 50
+    cursor: Annotated[
+        str,
+        form(
+            r"(?:[0-9]{1,18}(?:\.[0-9]{1,18}){1,2})?",
+            "is a next_cursor of an earlier page of the same list",
+            "`next_cursor` of the page before",
+        ),
+    ] = ""
+    fields: Annotated[str, some_of(OrderSummary)] = ""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -67,14 +119,14 @@ class Wanted(msgspec.Struct, frozen=True):
     search: OrderSearch
 
 
-def wanted(call: Call, tenant_id: int | None) -> Wanted:
+def wanted(call: Call, given: ListOrders, tenant_id: int | None) -> Wanted:
     """Raises Stop(INVALID) for what no index answers."""
-    query = call.query
-    refuse_unknown_query(call, frozenset(PARAMETERS))
+    query: dict[str, str] = msgspec.structs.asdict(given)
     filters = frozenset(name for name in FILTERS if query.get(name))
     by = _time_of(query)
     _refuse_beside_number(query, filters)
-    _refuse_unknown_door(call, query.get("dialect", ""))
+    if given.dialect:
+        refuse_unless_dialect(call, given.dialect)
     combination = filters | ({by} if by != "recorded" else set())
     if combination not in COMBINATIONS:
         raise refuse(
@@ -89,8 +141,8 @@ def wanted(call: Call, tenant_id: int | None) -> Wanted:
         by=f"{by}_at",
         since=_instant(query, f"{by}_from"),
         until=_instant(query, f"{by}_to"),
-        after=_cursor(query.get("cursor", ""), tenant_id),
-        limit=limit_of(call, MAX_PAGE),
+        after=_cursor(given.cursor, tenant_id),
+        limit=given.limit,
     )
     values = {name: query[name] for name in filters}
     return Wanted(filters, values, _filtered(search, values))
@@ -101,12 +153,6 @@ def _refuse_beside_number(query: Mapping[str, str], filters: frozenset[str]) -> 
     for name in sorted({*_ARRIVAL, "cursor"}):
         if "number" in filters and query.get(name):
             raise refuse(name, f"number goes without {name}")
-
-
-def _refuse_unknown_door(call: Call, name: str) -> None:
-    known = sorted(each.name for each in port(call).dialects)
-    if name and name not in known:
-        raise refuse("dialect", f"dialect is one of {', '.join(known)}")
 
 
 def _time_of(query: Mapping[str, str]) -> str:
@@ -121,18 +167,10 @@ def _instant(query: Mapping[str, str], name: str) -> int | None:
 
 
 def _cursor(text: str, tenant_id: int | None) -> tuple[int, ...]:
-    if not text:
-        return ()
-    parts = text.split(".")
-    if len(parts) != (3 if tenant_id is None else 2) or len(text) > 64:
-        raise _bad_cursor()
-    if not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
-        raise _bad_cursor()
-    return tuple(map(int, parts))
-
-
-def _bad_cursor() -> Stop:
-    return refuse("cursor", "cursor is a next_cursor of an earlier page of the same list")
+    parts = tuple(map(int, text.split("."))) if text else ()
+    if parts and len(parts) != (3 if tenant_id is None else 2):
+        raise refuse("cursor", "cursor is a next_cursor of an earlier page of the same list")
+    return parts
 
 
 def _filtered(search: OrderSearch, values: Mapping[str, str]) -> OrderSearch:
@@ -151,17 +189,9 @@ def _filtered(search: OrderSearch, values: Mapping[str, str]) -> OrderSearch:
         for name, value in values.items()
         if name in ("dialect", "owner", "account", "reference")
     ]
-    statuses = _statuses(values.get("status", ""))
-    heads = [(*plain, ("status", each.value)) for each in statuses] or [tuple(plain)]
+    statuses = dict.fromkeys(values["status"].split(",")) if "status" in values else ()
+    heads = [(*plain, ("status", each)) for each in statuses] or [tuple(plain)]
     return msgspec.structs.replace(search, anyone_of=tuple(heads))
-
-
-def _statuses(text: str) -> tuple[Status, ...]:
-    try:
-        return tuple(dict.fromkeys(Status(each) for each in text.split(","))) if text else ()
-    except ValueError:
-        allowed = ", ".join(Status)
-        raise refuse("status", f"status is one of {allowed}, or several with commas") from None
 
 
 def page(reads: Reads, asked: Wanted) -> tuple[list[Order], str | None]:

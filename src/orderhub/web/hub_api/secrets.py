@@ -9,9 +9,17 @@ from orderhub.dialects.contract import Answer, Call, Caller, Route
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator
 from orderhub.web.hub_api.bodies import refuse
 from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.shaping import Shape
 
 # In each transaction; one that is broken off loses no more, and the next call goes on there.
 _STEP = 100
+
+
+class Rotated(Shape, frozen=True, kw_only=True):
+    """How many secrets are kept, and how many of them another key read till now."""
+
+    secrets: int
+    rotated: int
 
 
 @guarded(OPERATOR)
@@ -46,7 +54,7 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
         for start in range(0, len(old), _STEP):
             rotated += await hub.write(move, old[start : start + _STEP])
         hub.forget()
-    return Answer(200, encode({"secrets": len(kept), "rotated": rotated}))
+    return Answer(200, encode(Rotated(secrets=len(kept), rotated=rotated)))
 
 
 ROUTES = (
@@ -56,5 +64,7 @@ ROUTES = (
         rotate_secrets,
         "Encrypt what is kept under the current key (operators)",
         mutates=True,
+        keyed=False,  # what is done is not done again
+        answers={200: Rotated},
     ),
 )

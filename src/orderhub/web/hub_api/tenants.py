@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from sqlalchemy.exc import IntegrityError
 
-from orderhub.core.access import Tenant
 from orderhub.core.commands import ChangeSettings, SetClock
 from orderhub.core.currencies import is_currency
 from orderhub.core.known import Accepted
@@ -17,8 +17,18 @@ from orderhub.core.units import CENTURY_S
 from orderhub.core.values import Settings
 from orderhub.core.zones import UnknownZone, zone_of
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route, WireFault, invalid
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Dialect,
+    Refused,
+    Route,
+    WireFault,
+    invalid,
+)
 from orderhub.ledger.directory import Directory
+from orderhub.web.docs.schemas import REF
 from orderhub.web.hub_api.access import (
     OPERATOR,
     guarded,
@@ -29,65 +39,110 @@ from orderhub.web.hub_api.access import (
 )
 from orderhub.web.hub_api.bodies import (
     Body,
+    Cursor,
+    Moment,
     Name,
     NoSwitches,
-    after_id,
+    Query,
     body_of,
     converted,
+    form,
     instant,
-    limit_of,
     members_of,
+    query_of,
     refuse,
-    refuse_unknown_query,
+    up_to,
 )
 from orderhub.web.hub_api.inner import port
-from orderhub.web.hub_api.shapes import clock_shape, settings_shape
+from orderhub.web.hub_api.shapes import (
+    TenantClock,
+    TenantSettings,
+    clock_shape,
+    settings_shape,
+)
+from orderhub.web.hub_api.shaping import Page, Shape, in_part
 
 MAX_PAGE = 200
-_FIXED = {"name", "clock", "first_order_id"}
 TENANT_NAME = "1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, and is not operator"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_NAME = f"(?!{OPERATOR}$)[a-z0-9][a-z0-9_-]{{0,62}}"
+# What can be set, when a tenant is made and after.
+_SETTINGS = {
+    name: kind
+    for name, kind in get_type_hints(Settings, include_extras=True).items()
+    if name not in ("name", "clock")
+}
+_CHANGED = {name: kind for name, kind in _SETTINGS.items() if name != "first_order_id"}
 
 Seconds = Annotated[int, msgspec.Meta(ge=-CENTURY_S, le=CENTURY_S)]
+# Typed by `settings_models`, since which switches there are the dialects say.
+NewSettings = Annotated[
+    dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": f"{REF}NewSettings"})
+]
+ChangedSettings = Annotated[
+    dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": f"{REF}ChangedSettings"})
+]
+
+
+def settings_models(dialects: Iterable[Dialect]) -> tuple[type[msgspec.Struct], ...]:
+    """`NewSettings` and `ChangedSettings`, with the switches of these dialects."""
+    switches = in_part(
+        "DialectSettings",
+        {d.name: d.data.get("settings", NoSwitches) for d in dialects},
+        strict=True,
+    )
+    return tuple(
+        in_part(name, {**types, "dialects": switches}, strict=True)
+        for name, types in (("NewSettings", _SETTINGS), ("ChangedSettings", _CHANGED))
+    )
+
+
+class ListTenants(Query, frozen=True, kw_only=True):
+    limit: Annotated[int, up_to(MAX_PAGE)] = 50
+    cursor: Cursor = ""
+
+
+class TenantInList(Shape, frozen=True, kw_only=True):
+    name: str
+    title: str | None
+
+
+class TenantMade(TenantInList, frozen=True, kw_only=True):
+    settings: TenantSettings  # type: ignore[valid-type]
 
 
 class NewTenant(Body, frozen=True, kw_only=True):
     """`settings` as in PATCH …/settings, and `first_order_id`."""
 
-    name: Name
+    name: Annotated[Name, form(_NAME, f"is {TENANT_NAME}")]
     title: Name = ""
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    settings: NewSettings = msgspec.field(default_factory=dict)
 
 
 class ClockMove(Body, frozen=True, kw_only=True):
     """freeze and run take `at`; advance takes `by_s` seconds; real gives the test clock up."""
 
     action: Literal["freeze", "run", "advance", "real"]
-    at: str | None = None
+    at: Moment | None = None
     by_s: Seconds = 0
 
 
 def is_tenant_name(name: str) -> bool:
     """Whether a tenant may be called so: see TENANT_NAME."""
-    return bool(_NAME.fullmatch(name)) and name != OPERATOR
-
-
-def _shape(tenant: Tenant) -> dict[str, Any]:
-    return {"name": tenant.name, "title": tenant.title or None}
+    return re.fullmatch(_NAME, name) is not None
 
 
 @guarded("settings")
 async def list_tenants(call: Call, who: Caller) -> Answer:
     """The tenants that the token reaches, oldest first."""
-    refuse_unknown_query(call, frozenset({"limit", "cursor"}))
-    limit, own = limit_of(call, MAX_PAGE), who.tenant_id
+    given, own = query_of(call, ListTenants), who.tenant_id
+    limit = given.limit
     # A tenant's own token reaches that one alone.
-    after = max(after_id(call), own - 1)
+    after = max(int(given.cursor or 0), own - 1)
     found = await call.hub.read(lambda reads: reads.tenants(after, limit + 1))
     reached = [tenant for tenant in found if own in (0, tenant.id)]
     more = str(reached[limit - 1].id) if len(reached) > limit else None
-    items = [_shape(tenant) for tenant in reached[:limit]]
-    return Answer(200, encode({"items": items, "next_cursor": more}))
+    items = tuple(map(TenantInList.of, reached[:limit]))
+    return Answer(200, encode(Page(items=items, next_cursor=more)))
 
 
 @guarded(OPERATOR)
@@ -95,10 +150,7 @@ async def create_tenant(call: Call, who: Caller) -> Answer:
     """A new tenant with its settings; its name is part of paths and cannot be changed."""
     assert is_operator(who.credential)
     given = body_of(call, NewTenant)
-    if not is_tenant_name(given.name):
-        raise refuse("name", f"name is {TENANT_NAME}")
-    allowed = set(Settings.__struct_fields__) - {"name", "clock"}
-    settings = _checked(call, given.settings, given.name, allowed, "settings")
+    settings = _checked(call, given.settings, given.name, _SETTINGS, "settings")
 
     def add(directory: Directory) -> Answer:
         if directory.tenant_named(given.name) is not None:
@@ -107,7 +159,7 @@ async def create_tenant(call: Call, who: Caller) -> Answer:
             tenant = directory.new_tenant(given.name, given.title, settings)
         except IntegrityError:
             raise _exists(given.name) from None
-        body = {**_shape(tenant), "settings": settings_shape(settings)}
+        body = TenantMade.of(tenant, settings=settings_shape(settings))
         location = ("Location", f"/hub/v1/tenants/{tenant.name}/settings")
         return Answer(201, encode(body), (location,))
 
@@ -133,7 +185,7 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     """
     tenant = await tenant_in_path(call, who)
     members = members_of(call)
-    changed = _checked(call, members, tenant.name, set(Settings.__struct_fields__) - _FIXED)
+    changed = _checked(call, members, tenant.name, _CHANGED)
     if members.get("auto_close_s"):
         await _refuse_closing(call, tenant.id)
     if "sandbox" in members and not is_operator(who.credential):
@@ -162,9 +214,9 @@ async def _refuse_closing(call: Call, tenant_id: int) -> None:
 
 
 def _checked(
-    call: Call, members: dict[str, Any], name: str, allowed: set[str], prefix: str = ""
+    call: Call, members: dict[str, Any], name: str, allowed: Iterable[str], prefix: str = ""
 ) -> Settings:
-    unknown = sorted(set(members) - allowed)
+    unknown = sorted(set(members) - set(allowed))
     if unknown:
         raise invalid(
             *(
@@ -242,19 +294,48 @@ async def set_clock(call: Call, who: Caller) -> Answer:
 _TENANT = "/hub/v1/tenants/{tenant}"
 
 ROUTES = (
-    Route("GET", "/hub/v1/tenants", list_tenants, "Tenants within reach"),
+    Route(
+        "GET",
+        "/hub/v1/tenants",
+        list_tenants,
+        "Tenants within reach",
+        query=ListTenants,
+        answers={200: Page[TenantInList]},
+    ),
     Route(
         "POST",
         "/hub/v1/tenants",
         create_tenant,
         "A new tenant (operators)",
         request=NewTenant,
+        answers={201: TenantMade},
         mutates=True,
     ),
-    Route("GET", f"{_TENANT}/settings", get_settings, "A tenant's settings"),
-    Route("PATCH", f"{_TENANT}/settings", patch_settings, "Change settings", mutates=True),
-    Route("GET", f"{_TENANT}/clock", get_clock, "The tenant's time"),
     Route(
-        "POST", f"{_TENANT}/clock", set_clock, "Move a test clock", request=ClockMove, mutates=True
+        "GET",
+        f"{_TENANT}/settings",
+        get_settings,
+        "A tenant's settings",
+        answers={200: TenantSettings},
+    ),
+    Route(
+        "PATCH",
+        f"{_TENANT}/settings",
+        patch_settings,
+        "Change settings",
+        request=ChangedSettings,
+        optional_body=True,
+        answers={200: TenantSettings},
+        mutates=True,
+    ),
+    Route("GET", f"{_TENANT}/clock", get_clock, "The tenant's time", answers={200: TenantClock}),
+    Route(
+        "POST",
+        f"{_TENANT}/clock",
+        set_clock,
+        "Move a test clock",
+        request=ClockMove,
+        answers={200: TenantClock},
+        mutates=True,
     ),
 )

@@ -65,16 +65,6 @@ def fault(call: Call, fault: Fault) -> Answer:
     return problem(call, status, fault.kind.value, title, detail=fault.message, errors=details)
 
 
-def refusal_body(rejected: Rejected) -> dict[str, Any]:
-    """A refusal inside another answer: a row of a bulk load."""
-    return {
-        "type": f"{TYPES}{rejected.reason.value}",
-        "reason": rejected.reason.value,
-        "field": rejected.field or None,
-        "detail": rejected.detail,
-    }
-
-
 def refusal(call: Call, rejected: Rejected) -> Answer:
     status = status_of(rejected.reason)
     title = rejected.reason.value.replace("_", " ").capitalize()
