@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from orderhub.cli import session
 from orderhub.cli.commands import app
 from orderhub.conform import running
-from orderhub.conform.paths import at
 from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.json_paths import at
 from tests.support.hub import HubUnderTest, running_hub
 
 ROOT = Path(__file__).parent.parent

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+from orderhub.conform.doors import DOORS
 from sqlalchemy import func, select
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from orderhub.ledger.tables import metadata
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import passes, runner_on

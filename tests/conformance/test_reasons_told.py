@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from orderhub.conform.replies import is_success
 from orderhub.conform.rules import rule_cases
 from orderhub.core.refusals import Reason

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import inspect
+from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from orderhub.core.accounts import Named, Service
 from orderhub.core.coupons import Coupon
 from orderhub.core.departures import Departures

@@ -11,9 +11,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import given
 from hypothesis import strategies as st
+from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
 from tests.support.examples import examples

@@ -8,13 +8,13 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from orderhub.conform.logins import with_headers
-from orderhub.conform.paths import at
 from orderhub.conform.replies import succeeded
 from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.json_paths import at
 from orderhub.web.routing import Router
 from tests.support.dumps import changed, dump
 from tests.support.hub import running_hub

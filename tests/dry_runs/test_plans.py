@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from orderhub.conform.doors import DOORS
 from sqlalchemy import text
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from tests.support.dumps import changed, dump
 from tests.support.hub import running_hub
 

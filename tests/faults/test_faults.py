@@ -6,9 +6,9 @@ import asyncio
 import time
 
 import pytest
+from orderhub.conform.doors import DOORS, Kind
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS, Kind
 from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
 from orderhub.web.faults import Dropped, Step

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.doors import DOORS
 from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
 from orderhub.intake.claims import of_body

@@ -8,9 +8,9 @@ from typing import Any
 
 from orderhub.conform.cases import Case, Request, golden_cases
 from orderhub.conform.logins import signature
-from orderhub.conform.paths import at, filled
 from orderhub.conform.replies import Reply
 from orderhub.conform.runner import body_bytes
+from orderhub.dialects.json_paths import at, filled
 
 Golden = Case
 goldens = golden_cases

@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from orderhub.conform.compare import bytes_apart, compact, order_apart, values_apart
-from orderhub.conform.paths import PathMissing, at, blanked, filled, without
 from orderhub.conform.replies import Reply, is_success, json_value
+from orderhub.dialects.json_paths import PathMissing, at, blanked, filled, without
 
 HUB_PATH = "/hub/"
 

@@ -12,8 +12,8 @@ from typing import Any
 from orderhub.conform.cases import HUB_PATH, Case, Check, Request
 from orderhub.conform.doors import DOORS, Door, Kind
 from orderhub.conform.logins import with_headers, with_wrong_login, without_login
-from orderhub.conform.paths import PathMissing, at
 from orderhub.conform.replies import Reply, succeeded
+from orderhub.dialects.json_paths import PathMissing, at
 
 _PLACEHOLDER = re.compile(r"\{\{=?\w+\}\}")
 _NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -14,8 +14,8 @@ import httpx
 
 from orderhub.conform.cases import Case, Request
 from orderhub.conform.logins import Login, of_sandbox, renamed, signature, with_headers, with_login
-from orderhub.conform.paths import PathMissing, at, filled
 from orderhub.conform.replies import Reply, succeeded
+from orderhub.dialects.json_paths import PathMissing, at, filled
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 _MOST_BYTES = 10_000_000

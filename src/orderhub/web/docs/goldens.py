@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from orderhub.conform.paths import PathMissing, at, filled, without
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Dialect, Route
+from orderhub.dialects.json_paths import PathMissing, at, filled, without
 
 _PLACEHOLDER = b"{{"
 

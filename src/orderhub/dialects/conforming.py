@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from orderhub.conform.cases import Request
-from orderhub.conform.paths import filled
+from orderhub.dialects.json_paths import filled
 
 
 class Kind(StrEnum):
