@@ -15,14 +15,16 @@ from typer.testing import CliRunner
 from orderhub.cli.commands import app
 from orderhub.conform import report, running
 from orderhub.conform.cases import body_wrong, golden_cases
-from orderhub.conform.logins import Login, signature, with_login
 from orderhub.conform.replies import Reply
 from orderhub.conform.runner import FAILED, PASSED, SKIPPED, Runner
+from orderhub.dialects.conforming import Login
+from orderhub.dialects.finding import conformance_of, dialect_names
+from orderhub.dialects.tours4fun.conform import signature
 from tests.support.hub import OPERATOR, running_hub
 from tests.support.pairs import passes, runner_on
 
 pytestmark = pytest.mark.anyio
-DIALECTS = running.DIALECTS
+DIALECTS = dialect_names()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ async def test_credentials_given_take_the_place_of_the_demos(hub):
     )
     tenant = made.json()["tenant"]
     app_ = made.json()["credentials"][0]
-    login = Login(appkey=app_["name"], secret=app_["secret"])
+    login = Login({"appkey": app_["name"], "secret": app_["secret"]})
     results = await running.conform(hub.client, ["tours4fun"], login=login, vendor_only=True)
     assert not report.counts(results)[FAILED]
     assert any(each.why == "promised by the hub alone" for each in results)
@@ -97,10 +99,10 @@ async def test_credentials_given_take_the_place_of_the_demos(hub):
 def test_each_of_two_tokens_takes_the_place_of_the_demos_alone():
     sample = golden_cases("mews")[0].request
     for name, login in (
-        ("ClientToken", Login(client_token="mine")),
-        ("AccessToken", Login(access_token="mine")),
+        ("ClientToken", Login({"client_token": "mine"})),
+        ("AccessToken", Login({"access_token": "mine"})),
     ):
-        sent = with_login("mews", sample, sample, login)
+        sent = conformance_of("mews").client.with_login(sample, sample, login)
         assert sent.body == {**sample.body, name: "mine"}
 
 
@@ -352,4 +354,4 @@ def test_a_signature_is_what_the_document_says():
         "sign": "73f51ea8dab85a8435b6b4ea844ea1f2",
     }
     with pytest.raises(ValueError, match="no such way"):
-        signature({**sign, "scheme": "magic"}, b"")
+        signature({**sign, "scheme": "magic"}, b"", 7)

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from orderhub.conform.doors import DOORS
 from sqlalchemy import func, select
 
 from orderhub.conform.cases import golden_cases
+from orderhub.dialects.finding import dialect_names
 from orderhub.ledger.tables import metadata
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import passes, runner_on
@@ -40,7 +40,7 @@ async def test_each_begins_where_the_documents_do_on_both_databases(database_url
             assert answer.json()["data"] == 1000000371651
             assert len(await hub.orders(each["tenant"])) == 1
         assert await hub.orders("dropship") == []
-        for dialect in DOORS:
+        for dialect in dialect_names():
             await passes(runner_on(hub, dialect), golden_cases(dialect)[0])
 
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
 from orderhub.conform.replies import is_success
 from orderhub.conform.rules import rule_cases
 from orderhub.core.refusals import Reason
 from orderhub.dialects.contract import FaultKind
+from orderhub.dialects.finding import dialect_names
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 from tests.support.pairs import runner_on
 
@@ -38,7 +38,7 @@ def told(answer: httpx.Response) -> tuple[str | None, str | None]:
     return answer.headers.get("hub-reason"), answer.headers.get("hub-detail")
 
 
-@pytest.mark.parametrize("dialect", DOORS)
+@pytest.mark.parametrize("dialect", dialect_names())
 async def test_every_refusal_says_why_and_nothing_else_does(tmp_path, dialect):
     """Over every golden pair and every rule of the kit, which also call without a credential."""
     answers: list[httpx.Response] = []
@@ -138,7 +138,7 @@ OWN = {
 
 
 # A vendor's own credential that stands in the body names nobody: nobody has read it by then.
-SHOWN = [*((name, False) for name in DOORS), *((name, True) for name in OWN)]
+SHOWN = [*((name, False) for name in dialect_names()), *((name, True) for name in OWN)]
 
 
 @pytest.mark.parametrize(("dialect", "own"), SHOWN)

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec import inspect
-from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
 from orderhub.core.accounts import Named, Service
@@ -27,7 +26,7 @@ from orderhub.core.quotes import Pickup
 from orderhub.core.ranges import fields_of
 from orderhub.core.upgrades import UpgradeGroup, UpgradeOption
 from orderhub.core.values import Clock, Settings
-from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.finding import dialect_names, find_dialects
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.hub_api.catalogue_shapes import structs_of
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
@@ -102,7 +101,7 @@ MEMBERS = [
 @pytest.fixture(scope="module")
 async def reads(tmp_path_factory: pytest.TempPathFactory) -> Reads:
     with recorded(STRUCTS) as noted:
-        for dialect in DOORS:
+        for dialect in dialect_names():
             async with running_hub(tmp_path_factory.mktemp(dialect)) as hub:
                 await runner_on(hub, dialect).run(golden_cases(dialect))
         async with running_hub(tmp_path_factory.mktemp("more")) as hub:

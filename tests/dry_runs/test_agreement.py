@@ -11,11 +11,10 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import given
 from hypothesis import strategies as st
-from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
+from orderhub.dialects.finding import dialect_names
 from tests.support.examples import examples
 from tests.support.hub import running_hub
 from tests.support.pairs import runner_on
@@ -87,7 +86,7 @@ def served(tmp_path_factory):
         yield portal, hub
 
 
-@pytest.mark.parametrize("dialect", sorted(DOORS))
+@pytest.mark.parametrize("dialect", dialect_names())
 def test_dry_run_and_real_run_agree(served, dialect):
     portal, hub = served
     runner = runner_on(hub, dialect)
@@ -98,7 +97,7 @@ def test_dry_run_and_real_run_agree(served, dialect):
     @examples(60)
     @given(bodies(list(creates(dialect))))
     def agree(request):
-        dry = with_headers(request, Hub_Dry_Run="true")
+        dry = request.with_headers(Hub_Dry_Run="true")
         tried = portal.call(runner.send, case, place, dry, {})
         real = portal.call(runner.send, case, place, request, {})
         assert tried.headers["hub-dry-run"] == "true"

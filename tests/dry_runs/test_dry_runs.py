@@ -8,12 +8,10 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
-from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.finding import conformance_of, dialect_names, find_dialects
 from orderhub.dialects.json_paths import at
 from orderhub.web.routing import Router
 from tests.support.dumps import changed, dump
@@ -45,11 +43,13 @@ def changing(dialect):
             yield case
 
 
-CASES = {f"{dialect}-{case.name}": case for dialect in sorted(DOORS) for case in changing(dialect)}
+CASES = {
+    f"{dialect}-{case.name}": case for dialect in dialect_names() for case in changing(dialect)
+}
 
 
 def dry(request):
-    return with_headers(request, Hub_Dry_Run="true")
+    return request.with_headers(Hub_Dry_Run="true")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -81,14 +81,14 @@ PREVIEWS = {
 }
 
 
-@pytest.mark.parametrize("dialect", sorted(DOORS))
+@pytest.mark.parametrize("dialect", dialect_names())
 async def test_a_dry_run_under_a_bound_key_is_what_the_repeat_would_be(served, dialect):
     hub, database = served
     case = golden_cases(dialect)[0]
     runner = runner_on(hub, dialect)
     place, saved, _ = await runner.prepare(case)
-    door = DOORS[dialect]
-    order = with_headers(door.create(case.request, "KEYED-1"), Idempotency_Key="once")
+    door = conformance_of(dialect)
+    order = door.create(case.request, "KEYED-1").with_headers(Idempotency_Key="once")
     first = await runner.send(case, place, order, saved)
     before = dump(database)
     repeat = await runner.send(case, place, dry(order), saved)
@@ -99,7 +99,7 @@ async def test_a_dry_run_under_a_bound_key_is_what_the_repeat_would_be(served, d
     assert changed(before, database) == []
 
 
-@pytest.mark.parametrize("dialect", sorted(DOORS))
+@pytest.mark.parametrize("dialect", dialect_names())
 @pytest.mark.parametrize("word", ["", "yes", "1", "?1", "true, true"])
 async def test_an_unclear_wish_for_a_dry_run_is_asked_back_and_not_obeyed(served, dialect, word):
     hub, database = served
@@ -107,14 +107,14 @@ async def test_an_unclear_wish_for_a_dry_run_is_asked_back_and_not_obeyed(served
     runner = runner_on(hub, dialect)
     place, saved, _ = await runner.prepare(case)
     before = dump(database)
-    order = DOORS[dialect].create(case.request, "UNCLEAR-1")
-    answer = await runner.send(case, place, with_headers(order, Hub_Dry_Run=word), saved)
+    order = conformance_of(dialect).create(case.request, "UNCLEAR-1")
+    answer = await runner.send(case, place, order.with_headers(Hub_Dry_Run=word), saved)
     assert not succeeded(answer)
     assert answer.status < 500
     assert answer.headers["hub-detail"] == "Hub-Dry-Run is true or false"
     assert changed(before, database) == []
     for plain in ("FALSE", ""):
-        real = await runner.send(case, place, with_headers(order, Hub_Dry_Run=plain), saved)
+        real = await runner.send(case, place, order.with_headers(Hub_Dry_Run=plain), saved)
         assert "hub-dry-run" not in real.headers
     assert changed(before, database)
 

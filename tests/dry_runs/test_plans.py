@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from orderhub.conform.doors import DOORS
 from sqlalchemy import text
 
 from orderhub.conform.cases import golden_cases
+from orderhub.dialects.finding import dialect_names
 from tests.support.dumps import changed, dump
 from tests.support.hub import running_hub
 
@@ -23,7 +23,7 @@ def anyio_backend():
 async def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
     async with running_hub(folder) as hub:
-        for dialect in DOORS:
+        for dialect in dialect_names():
             case = golden_cases(dialect)[0]
             await hub.freeze(case.tenant, case.clock)
         yield hub, folder / "hub.sqlite"
@@ -37,7 +37,7 @@ def planned(dialect, request, **more):
     return {"dialect": dialect, "path": request.path, "body": request.body, **more}
 
 
-@pytest.mark.parametrize("dialect", sorted(DOORS))
+@pytest.mark.parametrize("dialect", dialect_names())
 async def test_a_plan_is_what_the_order_becomes(served, dialect):
     hub, database = served
     case = golden_cases(dialect)[0]

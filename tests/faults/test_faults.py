@@ -6,18 +6,18 @@ import asyncio
 import time
 
 import pytest
-from orderhub.conform.doors import DOORS, Kind
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
+from orderhub.dialects.conforming import Kind
+from orderhub.dialects.finding import conformance_of, dialect_names
 from orderhub.web.faults import Dropped, Step
 from orderhub.web.faults import Kind as FaultKind
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import runner_on
 
 pytestmark = pytest.mark.anyio
-DIALECTS = sorted(DOORS)
+DIALECTS = dialect_names()
 # A vendor's natural key keeps a second order away without any header.
 WITHOUT_A_KEY = {dialect: 1 if dialect == "sitecore_cdp" else 2 for dialect in DIALECTS}
 
@@ -39,7 +39,7 @@ class Integrator:
     def __init__(self, hub, runner, case, place, credential):
         self.hub, self.runner, self.case, self.place = hub, runner, case, place
         self.path = f"/hub/v1/tenants/{place.tenant}/credentials/{credential}/faults"
-        self.order = DOORS[case.dialect].create(case.request, "FAULTY-1")
+        self.order = conformance_of(case.dialect).create(case.request, "FAULTY-1")
 
     async def meets(self, *faults):
         answer = await self.hub.request(
@@ -48,7 +48,7 @@ class Integrator:
         assert answer.status_code == 200, answer.text
 
     async def create(self, key=""):
-        request = with_headers(self.order, Idempotency_Key=key) if key else self.order
+        request = self.order.with_headers(Idempotency_Key=key) if key else self.order
         return await self.runner.send(self.case, self.place, request, {})
 
     async def orders(self):
@@ -113,7 +113,7 @@ async def test_what_breaks_before_the_commit_leaves_nothing(hub, dialect):
     await client.meets(*({"kind": kind} for kind in kinds))
     broken, limited, stale = [await client.create("same") for _ in kinds]
     assert await client.orders() == 0
-    errors = DOORS[dialect].errors
+    errors = conformance_of(dialect).errors
     assert errors[Kind.WRONG_LOGIN].wrong(stale.status, stale.value()) == []
     assert limited.headers["retry-after"] == "1"
     shape = errors[Kind.MALFORMED]
@@ -213,7 +213,7 @@ async def test_trying_it_out_leaves_the_fault_for_the_real_call(hub):
     client = await integrator(hub, "kakaclo")
     await client.meets({"kind": "rate_limit"})
     order = client.order
-    client.order = with_headers(order, Hub_Dry_Run="true")
+    client.order = order.with_headers(Hub_Dry_Run="true")
     assert (await client.create()).status == 429
     client.order = order
     assert await client.left() == [1]

@@ -11,11 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from orderhub.conform.doors import DOORS
 
 from orderhub.conform.cases import golden_cases
-from orderhub.conform.logins import with_headers
 from orderhub.conform.replies import succeeded
+from orderhub.dialects.finding import conformance_of, dialect_names
 from orderhub.intake.claims import of_body
 from orderhub.intake.deciding import decided
 from orderhub.intake.uids import Uids
@@ -139,10 +138,10 @@ def _decide(ledger, each):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("dialect", sorted(DOORS))
+@pytest.mark.parametrize("dialect", dialect_names())
 async def test_through_every_door(tmp_path, dialect, anyio_backend):
     async with running_hub(tmp_path) as hub:
-        runner, door = runner_on(hub, dialect), DOORS[dialect]
+        runner, door = runner_on(hub, dialect), conformance_of(dialect)
         case = golden_cases(dialect)[0]
         place, _, _ = await runner.prepare(case)
         credentials = f"/hub/v1/tenants/{place.tenant}/credentials"
@@ -163,7 +162,7 @@ async def test_through_every_door(tmp_path, dialect, anyio_backend):
 
         order = door.create(case.request, "ONCE-1")
         other = door.changed(door.create(case.request, "ONCE-2"))
-        dry = with_headers(order, Hub_Dry_Run="true")
+        dry = order.with_headers(Hub_Dry_Run="true")
         # A dry run binds nothing, and is answered as the repeat that it would be.
         assert "idempotent-replayed" not in (await create(dry)).headers
         first, *repeats = await asyncio.gather(*(create(order) for _ in range(5)))
@@ -173,7 +172,7 @@ async def test_through_every_door(tmp_path, dialect, anyio_backend):
         assert sorted(map(str, replayed)) == ["None", *["true"] * 5]
         assert "idempotent-replayed" not in third.headers
         assert len(await hub.orders(place.tenant)) == 2
-        keyed = await create(with_headers(order, Idempotency_Key="k"))
+        keyed = await create(order.with_headers(Idempotency_Key="k"))
         assert "idempotent-replayed" not in keyed.headers
         hub.hub.intake._now_us = lambda: time.time_ns() // 1000 + 11_000_000
         await create(order)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from orderhub.conform.cases import Case, Request, golden_cases
-from orderhub.conform.logins import signature
 from orderhub.conform.replies import Reply
 from orderhub.conform.runner import body_bytes
 from orderhub.dialects.json_paths import at, filled
+from orderhub.dialects.tours4fun.conform import CONFORMANCE
 
 Golden = Case
 goldens = golden_cases
@@ -50,7 +50,7 @@ def sent(request: Request, send: Send, saved: dict[str, Any]) -> Any:
     headers, query, body = dict(ready.headers), dict(ready.query), raw(ready)
     if ready.sign is not None:
         headers = {name: each for name, each in headers.items() if name != "Authorization"}
-        query |= signature(ready.sign, body)
+        query |= CONFORMANCE.client.signature(ready.sign, body)
     reply = send(ready.method, ready.path, query, headers, body)
     if request.save:
         value = reply.json()

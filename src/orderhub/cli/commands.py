@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orderhub.cli import clocks, importing, secrets, tenants, tokens
-from orderhub.cli.conform import conform
+from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.init import init
 from orderhub.cli.session import one_sentence
 
@@ -27,7 +27,7 @@ app.add_typer(importing.pool, name="pool")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
-app.command()(conform)
+app.command(cls=ConformCommand)(conform)
 
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
 _PORT = "Port to listen on; 0 = any that is free."

@@ -6,17 +6,70 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from orderhub.cli.options import LateCommand, taking
+
+if TYPE_CHECKING:
+    from orderhub.dialects.conforming import Login
 
 
 def _option(words: str, envvar: str = "") -> Any:
     return typer.Option(help=words, envvar=envvar or None, show_envvar=False)
 
 
-def _known(named: list[str] | None, dialects: tuple[str, ...]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be said of a run, besides the parts of the logins, which the dialects name."""
+
+    base_url: Annotated[str, _option("The server, such as http://127.0.0.1:8080.")]
+    dialect: Annotated[
+        list[str] | None, _option("A vendor's API; several times for several. All by default.")
+    ] = None
+    operator_token: Annotated[
+        str,
+        _option(
+            "A hub operator's token: each case that needs one gets a sandbox of its own.",
+            "ORDERHUB_OPERATOR_TOKEN",
+        ),
+    ] = ""
+    hub_token: Annotated[str, _option("A hub's token, in place of the vendor's.")] = ""
+    vendor_only: Annotated[
+        bool, _option("Leave out what only the hub promises: keys, dry runs.")
+    ] = False
+    create: Annotated[
+        Path | None,
+        _option("A file with the body of an order that the server accepts; of one dialect."),
+    ] = None
+    timeout: Annotated[float, typer.Option(help="Seconds that an answer may take.", min=0.1)] = 30
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the results as JSON.")] = (
+        None
+    )
+    junit: Annotated[Path | None, _option("Write the results as JUnit XML.")] = None
+
+
+class ConformCommand(LateCommand):
+    """`conform` has an option for each part of a login that a dialect names."""
+
+    def late_options(self) -> dict[str, str]:
+        """Each once; dialects may share one."""
+        from orderhub.dialects.finding import conformance_of, find_dialects
+
+        found: dict[str, list[str]] = {}
+        for dialect in find_dialects():
+            for option in conformance_of(dialect.name).client.options:
+                found.setdefault(option.name, []).append(f"{dialect.title}: {option.about}")
+        return {name: f"{'; '.join(about)}." for name, about in found.items()}
+
+
+def _known(named: list[str] | None) -> tuple[str, ...]:
+    from orderhub.dialects.finding import dialect_names
+
+    dialects = dialect_names()
     for name in named or ():
         if name not in dialects:
             raise typer.BadParameter(f"{name} is none of {', '.join(dialects)}")
@@ -45,11 +98,18 @@ def _server(url: str) -> str:
     raise typer.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8080")
 
 
-def _both(**given: str) -> None:
-    """Two halves of one login: both or neither."""
-    if len({bool(value) for value in given.values()}) > 1:
-        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise typer.BadParameter(f"{names} go together")
+def _login(values: dict[str, str], hub_token: str) -> Login:
+    """Refuses a part of a login that means nothing without another."""
+    from orderhub.dialects.conforming import Login
+    from orderhub.dialects.finding import conformance_of, dialect_names
+
+    for name in dialect_names():
+        for option in conformance_of(name).client.options:
+            pair = (option.name, option.goes_with)
+            if option.goes_with and bool(values.get(pair[0])) != bool(values.get(pair[1])):
+                names = " and ".join(f"--{each.replace('_', '-')}" for each in pair)
+                raise typer.BadParameter(f"{names} go together")
+    return Login(values, hub_token)
 
 
 def _writable(*files: Path | None) -> None:
@@ -89,73 +149,28 @@ def _tell(results: list[Any], base_url: str, json_file: Path | None, junit: Path
         raise typer.Exit(1)
 
 
-def conform(  # noqa: PLR0913, PLR0917 - one for each option
-    base_url: Annotated[str, _option("The server, such as http://127.0.0.1:8080.")],
-    dialect: Annotated[
-        list[str] | None, _option("A vendor's API; several times for several. All by default.")
-    ] = None,
-    operator_token: Annotated[
-        str,
-        _option(
-            "A hub operator's token: each case that needs one gets a sandbox of its own.",
-            "ORDERHUB_OPERATOR_TOKEN",
-        ),
-    ] = "",
-    token: Annotated[str, _option("KakaClo's bearer token; AnQiCMS: a user's token.")] = "",
-    client_token: Annotated[str, _option("Mews.")] = "",
-    access_token: Annotated[str, _option("Mews.")] = "",
-    appkey: Annotated[str, _option("Tours4Fun.")] = "",
-    secret: Annotated[str, _option("Tours4Fun.")] = "",
-    client_key: Annotated[str, _option("Sitecore CDP.")] = "",
-    api_token: Annotated[str, _option("Sitecore CDP.")] = "",
-    site: Annotated[str, _option("AnQiCMS: the number of the site.")] = "",
-    hub_token: Annotated[str, _option("A hub's token, in place of the vendor's.")] = "",
-    vendor_only: Annotated[
-        bool, _option("Leave out what only the hub promises: keys, dry runs.")
-    ] = False,
-    create: Annotated[
-        Path | None,
-        _option("A file with the body of an order that the server accepts; of one dialect."),
-    ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that an answer may take.", min=0.1)] = 30,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the results as JSON.")
-    ] = None,
-    junit: Annotated[Path | None, _option("Write the results as JUnit XML.")] = None,
-) -> None:
+@taking(Options)
+def conform(options: Options, login: dict[str, str]) -> None:
     """Run a dialect's golden pairs and rules against any server.
 
     Exit status 0 when all that was tried passed, 1 when a case failed, 2 when it could not begin.
     """
     from orderhub.conform import running
-    from orderhub.conform.logins import Login
 
-    names = _known(dialect, running.DIALECTS)
-    _both(appkey=appkey, secret=secret)
-    _both(client_key=client_key, api_token=api_token)
-    body = None if create is None else _body_in(create, names)
-    _writable(json_file, junit)
-    login = Login(
-        token=token,
-        client_token=client_token,
-        access_token=access_token,
-        appkey=appkey,
-        secret=secret,
-        client_key=client_key,
-        api_token=api_token,
-        site=site,
-        hub_token=hub_token,
-    )
+    names = _known(options.dialect)
+    shown = _login(login, options.hub_token)
+    body = None if options.create is None else _body_in(options.create, names)
+    _writable(options.json_file, options.junit)
     with _begun():
         results = asyncio.run(
             running.conform_server(
-                _server(base_url),
+                _server(options.base_url),
                 names,
-                login=login,
-                operator_token=operator_token,
-                vendor_only=vendor_only,
+                login=shown,
+                operator_token=options.operator_token,
+                vendor_only=options.vendor_only,
                 create=body,
-                timeout_s=timeout,
+                timeout_s=options.timeout,
             )
         )
-    _tell(results, base_url, json_file, junit)
+    _tell(results, options.base_url, options.json_file, options.junit)

@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
 from typing import Any
 
 from orderhub.conform.compare import bytes_apart, compact, order_apart, values_apart
 from orderhub.conform.replies import Reply, is_success, json_value
+from orderhub.dialects.conforming import HUB_PATH, Request
 from orderhub.dialects.json_paths import PathMissing, at, blanked, filled, without
-
-HUB_PATH = "/hub/"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request. `text` is the very body; else `body` is sent as JSON; neither = no body.
-
-    headers  as written, with `{{name}}` where something saved belongs
-    save     name -> JSON path in the answer, for the requests that follow
-    sign     how the vendor wants it signed; None = as it is
-    """
-
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    text: str | None = None
-    save: Mapping[str, str] = field(default_factory=dict)
-    sign: Mapping[str, str] | None = None
-
-    @property
-    def is_operators(self) -> bool:
-        """Whether it is a move of the hub's operator, not a call of the vendor's API."""
-        return self.path.startswith(HUB_PATH)
-
 
 # All replies of a case, the last one being the answer under test -> what is wrong with them.
 Check = Callable[[Sequence[Reply], Mapping[str, Any]], list[str]]

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from orderhub.conform.cases import HUB_PATH, Case, Check, Request
-from orderhub.conform.doors import DOORS, Door, Kind
-from orderhub.conform.logins import with_headers, with_wrong_login, without_login
+from orderhub.conform.cases import Case, Check
 from orderhub.conform.replies import Reply, succeeded
+from orderhub.dialects.conforming import HUB_PATH, Conformance, Kind, Request
+from orderhub.dialects.finding import conformance_of
 from orderhub.dialects.json_paths import PathMissing, at
 
 _PLACEHOLDER = re.compile(r"\{\{=?\w+\}\}")
@@ -24,12 +24,12 @@ _KEY = "Idempotency-Key"
 
 def rule_cases(dialect: str, goldens: Sequence[Case], create: Any = None) -> list[Case]:
     """The rules of a dialect. `create`: a body that the server accepts, in place of the first golden pair's."""
-    door = DOORS[dialect]
+    vendor = conformance_of(dialect)
     samples = list(_samples(goldens))
     order = goldens[0].request
     if create is not None:
         order = replace(order, body=create, text=None)
-    maker = _Maker(dialect, goldens[0].tenant, door, order)
+    maker = _Maker(dialect, goldens[0].tenant, vendor, order)
     return [
         *maker.of_calls(samples),
         *maker.of_the_wire(),
@@ -78,10 +78,10 @@ def _json_text(request: Request) -> str:
 
 
 class _Maker:
-    def __init__(self, dialect: str, tenant: str, door: Door, order: Request) -> None:
+    def __init__(self, dialect: str, tenant: str, vendor: Conformance, order: Request) -> None:
         self._dialect = dialect
         self._tenant = tenant
-        self._door = door
+        self._vendor = vendor
         self._order = order
 
     def _case(
@@ -105,29 +105,29 @@ class _Maker:
         )
 
     def _says(self, kind: Kind) -> Check:
-        envelope = self._door.errors[kind]
+        envelope = self._vendor.errors[kind]
         return lambda replies, _saved: envelope.wrong(replies[-1].status, replies[-1].value())
 
     def _create(self) -> Request:
-        return self._door.create(self._order, f"conform-{secrets.token_hex(6)}")
+        return self._vendor.create(self._order, f"conform-{secrets.token_hex(6)}")
 
     # --- every call
 
     def of_calls(self, samples: Sequence[Request]) -> Iterator[Case]:
         for sample in map(_bare, samples):
             call = f"{sample.method} {sample.path}"
-            if sample.path not in self._door.open:
+            if sample.path not in self._vendor.open:
                 yield self._case(
                     f"no credentials: {call}",
                     "Nobody is let in without credentials",
                     self._says(Kind.NO_LOGIN),
-                    without_login(sample),
+                    self._vendor.client.without_login(sample),
                 )
                 yield self._case(
                     f"wrong credentials: {call}",
                     "Credentials that were never given out are refused",
                     self._says(Kind.WRONG_LOGIN),
-                    with_wrong_login(sample),
+                    self._vendor.client.with_wrong_login(sample),
                 )
             if sample.body is not None or sample.text is not None:
                 yield self._case(
@@ -136,7 +136,7 @@ class _Maker:
                     self._says(Kind.MALFORMED),
                     replace(sample, text=_json_text(sample).rstrip()[:-1]),
                 )
-            if self._door.no_put:
+            if self._vendor.no_put:
                 yield self._case(
                     f"wrong method: {call}",
                     "A method that the call does not have is refused",
@@ -215,20 +215,20 @@ class _Maker:
             "create: read back",
             "What was created is shown under its number",
             self._shows_it,
-            replace(order, save={"number": self._door.number}),
-            self._door.read(order),
+            replace(order, save={"number": self._vendor.number}),
+            self._vendor.read(order),
         )
 
     def _taken(self, replies: Sequence[Reply], _saved: Mapping[str, Any]) -> list[str]:
         reply = replies[-1]
-        wrong = self._door.taken.wrong(reply.status, reply.value())
+        wrong = self._vendor.taken.wrong(reply.status, reply.value())
         if wrong:
             return [*wrong, f"answer: {reply.body[:200]!r}"]
         try:
-            number = at(reply.value(), self._door.number)
+            number = at(reply.value(), self._vendor.number)
         except PathMissing as missing:
             return [f"{missing.path}: missing"]
-        return [] if number else [f"{self._door.number}: expected a number, got {number!r}"]
+        return [] if number else [f"{self._vendor.number}: expected a number, got {number!r}"]
 
     def _is_json(self, replies: Sequence[Reply], saved: Mapping[str, Any]) -> list[str]:
         kind = replies[-1].headers.get("content-type", "")
@@ -255,7 +255,7 @@ class _Maker:
         wrong = [line for reply in replies for line in self._taken([reply], saved)]
         if wrong:
             return wrong
-        first, second = (at(reply.value(), self._door.number) for reply in replies)
+        first, second = (at(reply.value(), self._vendor.number) for reply in replies)
         return [] if first != second else [f"both answers say {first}"]
 
     # --- what the hub promises beyond the vendors
@@ -290,7 +290,7 @@ class _Maker:
             "A key does not stand for two requests",
             self._says(Kind.KEY_REUSED),
             keyed(order, key),
-            keyed(self._door.changed(order), key),
+            keyed(self._vendor.changed(order), key),
             of_hub=True,
         )
         yield self._case(
@@ -329,7 +329,7 @@ class _Maker:
 
     def of_dry_runs(self) -> Iterator[Case]:
         def dry(request: Request) -> Request:
-            return with_headers(request, Hub_Dry_Run="true")
+            return request.with_headers(Hub_Dry_Run="true")
 
         order = self._create()
         yield self._case(
@@ -353,8 +353,8 @@ class _Maker:
             "dry run: nothing to read",
             "What a dry run would have created is not shown under its number",
             self._shows_nothing,
-            replace(order, save={"number": self._door.number}),
-            self._door.read(order),
+            replace(order, save={"number": self._vendor.number}),
+            self._vendor.read(order),
             of_hub=True,
         )
         order, key = self._create(), secrets.token_hex(12)
@@ -362,8 +362,8 @@ class _Maker:
             "dry run: binds no key",
             "A key shown with a dry run is free afterwards",
             self._not_replayed,
-            with_headers(dry(order), Idempotency_Key=key),
-            with_headers(order, Idempotency_Key=key),
+            dry(order).with_headers(Idempotency_Key=key),
+            order.with_headers(Idempotency_Key=key),
             of_hub=True,
         )
 

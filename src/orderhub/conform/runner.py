@@ -12,9 +12,10 @@ from typing import Any
 
 import httpx
 
-from orderhub.conform.cases import Case, Request
-from orderhub.conform.logins import Login, of_sandbox, renamed, signature, with_headers, with_login
+from orderhub.conform.cases import Case
 from orderhub.conform.replies import Reply, succeeded
+from orderhub.dialects.conforming import Login, Request
+from orderhub.dialects.finding import conformance_of
 from orderhub.dialects.json_paths import PathMissing, at, filled
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -148,16 +149,16 @@ class Runner:
         self, case: Case, place: Place, request: Request, saved: dict[str, Any]
     ) -> Reply:
         """One request, with credentials and signature. Raises NoAnswer when none comes."""
+        client, sample = conformance_of(case.dialect).client, self.samples.get(case.dialect)
         if request.is_operators:
             request = in_tenant(request, case.tenant, place.tenant)
-            request = with_headers(request, Authorization=f"Bearer {self.operator_token}")
-        elif case.dialect in self.samples:
-            sample = self.samples[case.dialect]
-            request = with_login(case.dialect, request, sample, place.login)
+            request = request.with_headers(Authorization=f"Bearer {self.operator_token}")
+        elif sample is not None:
+            request = client.with_login(request, sample, place.login)
         content = body_bytes(request, saved)
         query = {name: str(value) for name, value in filled(request.query, saved).items()}
         if request.sign is not None:
-            query |= signature(request.sign, content or b"")
+            query |= client.signature(request.sign, content or b"")
         reply = await self._ask(
             request.method,
             filled(request.path, saved),
@@ -166,7 +167,8 @@ class Runner:
             content=content,
         )
         body = reply.body
-        for given, written in renamed(self.samples.get(case.dialect), place.login):
+        names = {} if sample is None else client.renamed(sample, place.login)
+        for given, written in names.items():
             body = body.replace(given, written)
         return replace(reply, body=body)
 
@@ -204,7 +206,7 @@ class Runner:
         path = "/hub/v1/sandboxes"
         made = await self._operate("POST", path, {"dialect": case.dialect})
         try:
-            login = of_sandbox(case.dialect, made)
+            login = _login_of(case.dialect, made)
             place = Place(made["tenant"], login, is_own=not case.anywhere)
         except (LookupError, TypeError, AttributeError):
             raise StepFailed(f"POST {path}: no sandbox in the answer: {str(made)[:200]}") from None
@@ -230,6 +232,15 @@ class Runner:
         if not 200 <= reply.status < 300:
             raise StepFailed(f"{method} {path}: {reply.status} {reply.body[:200]!r}")
         return reply.value()
+
+
+def _login_of(dialect: str, made: Mapping[str, Any]) -> Login:
+    """The login that the hub gave out with a sandbox."""
+    if not made["credentials"]:
+        return Login(hub_token=made["hub_token"])
+    client = conformance_of(dialect).client
+    values = client.of_sandbox(made["credentials"][0])
+    return Login(values, made["hub_token"] if client.needs_hub_token else "")
 
 
 def _save(request: Request, reply: Reply, saved: dict[str, Any]) -> None:

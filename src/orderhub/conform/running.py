@@ -8,17 +8,15 @@ from typing import Any
 import httpx
 
 from orderhub.conform.cases import Case, golden_cases
-from orderhub.conform.doors import DOORS
-from orderhub.conform.logins import Login
 from orderhub.conform.rules import rule_cases
 from orderhub.conform.runner import Result, Runner
+from orderhub.dialects.conforming import Login
 
 
 class CouldNotBegin(Exception):
     """Nothing was tried; the message is one clear sentence."""
 
 
-DIALECTS = tuple(sorted(DOORS))
 TIMEOUT_S = 30.0
 
 

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import Any
 
 from orderhub import dialects
+from orderhub.dialects.conforming import Conformance
 from orderhub.dialects.contract import Dialect
 
 
-def find_dialects() -> tuple[Dialect, ...]:
-    """Every folder under `dialects`, by name. Raises AttributeError for one without a DIALECT."""
+def dialect_names() -> tuple[str, ...]:
+    """Every folder under `dialects`, in order."""
     return tuple(
-        importlib.import_module(f"{dialects.__name__}.{module.name}").DIALECT
-        for module in pkgutil.iter_modules(dialects.__path__)
-        if module.ispkg
+        sorted(module.name for module in pkgutil.iter_modules(dialects.__path__) if module.ispkg)
     )
+
+
+def find_dialects() -> tuple[Dialect, ...]:
+    """Every dialect, by name. Raises AttributeError for a folder without a DIALECT."""
+    return tuple(_module(name).DIALECT for name in dialect_names())
+
+
+def conformance_of(name: str) -> Conformance:
+    """What the conformance kit knows of a dialect. Raises ModuleNotFoundError for one that has no `conform.py`."""
+    found: Conformance = _module(f"{name}.conform").CONFORMANCE
+    return found
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{dialects.__name__}.{name}")
