@@ -120,15 +120,6 @@ BEFORE_ANY_HANDLER = [
     ("POST", {"content": b" " * (2 << 20)}),
     ("POST", {"content": b"{", "headers": {"Hub-Dry-Run": "maybe"}}),
 ]
-TYPO = {"anqicms": "/api/ordr", "kakaclo": "/openapi/v1/ordr", "mews": "/api/connector/v1/ordr"}
-TYPO |= {"sitecore_cdp": "/v2.1/ordr", "tours4fun": "/v2/order/ordr"}
-CREATES = {
-    "anqicms": ("shop", "/api/order/create"),
-    "kakaclo": ("dropship", "/openapi/v1/order/order"),
-    "mews": ("hotel", "/api/connector/v1/orders/add"),
-    "sitecore_cdp": ("cdp", "/v2.1/orders"),
-    "tours4fun": ("tours", "/v2/order/add"),
-}
 OWN = {
     "anqicms": {},  # a shop's visitor need not say who he is
     "kakaclo": {"headers": {"Authorization": "Bearer demo-kakaclo"}},
@@ -144,9 +135,11 @@ SHOWN = [*((name, False) for name in dialect_names()), *((name, True) for name i
 @pytest.mark.parametrize(("dialect", "own"), SHOWN)
 async def test_a_sandbox_is_told_too_of_what_is_refused_before_any_handler(hub, dialect, own):
     """A method, a size, a header, a path: what no handler saw is said to be of the tenant whose credential it shows."""
-    tenant, path = CREATES[dialect]
+    create = golden_cases(dialect)[0]
+    tenant, path = create.tenant, create.request.path
+    typo = f"{path.rpartition('/')[0]}/ordr"
     shown = OWN[dialect] if own else {"headers": {"Authorization": f"Bearer hub-demo-{tenant}"}}
-    calls = [(*each, path) for each in BEFORE_ANY_HANDLER] + [("GET", {}, TYPO[dialect])]
+    calls = [(*each, path) for each in BEFORE_ANY_HANDLER] + [("GET", {}, typo)]
     for method, more, where in calls:
         both = {**shown, **more, "headers": {**shown.get("headers", {}), **more.get("headers", {})}}
         answer = await hub.request(method, where, **both)
@@ -154,7 +147,7 @@ async def test_a_sandbox_is_told_too_of_what_is_refused_before_any_handler(hub, 
         assert reason in REASONS, (method, where, answer.text)
         assert detail
     # Nobody's calls tell nothing.
-    nobody = await hub.request("GET", TYPO[dialect], headers={"Authorization": "Bearer nobody"})
+    nobody = await hub.request("GET", typo, headers={"Authorization": "Bearer nobody"})
     assert dialect == "anqicms" or told(nobody) == (None, None)
 
 

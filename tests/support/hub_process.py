@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,11 @@ class Served:
 
 
 @contextmanager
-def serving(database: str, log: Path, **variables: str) -> Iterator[Served]:
+def serving(
+    database: str, log: Path, *, program: Sequence[str] = PROGRAM, **variables: str
+) -> Iterator[Served]:
     """A ready hub on the database; gone at the end, however that comes."""
-    words = [*PROGRAM, "serve", "--database", database, "--port", "0"]
+    words = [*program, "serve", "--database", database, "--port", "0"]
     variables = {"ORDERHUB_RATE_LIMITS": "false", **variables}
     with log.open("ab") as out:
         process = subprocess.Popen(
