@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core import parts
+from orderhub.core import fulfilment
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.known import Accepted, Known, Timer
 from orderhub.core.life import EVENT_OF, next_status
@@ -65,7 +65,7 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
             done.extend(_timers_of(order))
             timers.extend(_timers_for(after, known.settings(order.tenant_id)))
         if command.action is Action.REFUND_PART:
-            returned.extend(parts.returned(command, order, known))
+            returned.extend(fulfilment.returned(command, order, known))
         if after.status in _OFF and after.status != order.status:
             returned.extend(returns_of(known.draws(order), event.kind))
     return Accepted(
@@ -94,7 +94,7 @@ def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order
     if command.only_from and order.status not in command.only_from:
         status = None
     if status is not None and command.action is Action.CALL_OFF:
-        if parts.is_partly_shipped(order):
+        if fulfilment.is_partly_shipped(order):
             return Rejected(
                 Reason.TRANSITION_NOT_ALLOWED, "status", "some of the order is on its way"
             )
@@ -122,7 +122,7 @@ def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order
         version=order.version + 1,
         updated_at=now,
         doc=_new_doc(command, order, now),
-        lines=parts.lines_after(command, order),
+        lines=fulfilment.lines_after(command, order),
         **data,
     )
     event = Event(
@@ -135,7 +135,7 @@ def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order
         actor=origin.actor,
         data={
             **data,
-            **parts.told(command),
+            **fulfilment.told(command),
             **({"reason": command.reason} if command.reason else {}),
         },
         request_id=origin.request_id,

@@ -13,10 +13,10 @@ from orderhub.core import (
     changes,
     charge_changes,
     charges,
+    fulfilment,
     marks,
     numbering,
     parcels,
-    parts,
     recorded,
     tours,
     upkeep,
@@ -279,7 +279,7 @@ def number_at(settings: Settings, order: Order, lap: int) -> str:
 
 
 def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
-    whole_or_part = parts.resolved(command, known)
+    whole_or_part = fulfilment.resolved(command, known)
     if isinstance(whole_or_part, Rejected):
         return whole_or_part
     command = whole_or_part

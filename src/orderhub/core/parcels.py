@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.business import Business
-from orderhub.core.calling_off import on_change
+from orderhub.core.cancellation import on_change
 from orderhub.core.catalogue import (
     Sellable,
     Warehouse,

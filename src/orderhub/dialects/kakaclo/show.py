@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from orderhub.core.calling_off import left
+from orderhub.core.cancellation import left
 from orderhub.core.money import EXACT, ZERO, plain, times, total
-from orderhub.core.parts import is_partly_shipped
+from orderhub.core.fulfilment import is_partly_shipped
 from orderhub.core.queries import Reads
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.core.zones import local_time

@@ -17,7 +17,7 @@ import msgspec
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.known import Accepted, Known, NewIds, Timer
 from orderhub.core.money import ZERO, times, to_micros
-from orderhub.core.parts import is_partly_shipped
+from orderhub.core.fulfilment import is_partly_shipped
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Line, LineKind, Move, Order, Status

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orderhub.core import decide
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
-from orderhub.core.parts import is_partly_shipped, resolved, to_refund, to_ship
+from orderhub.core.fulfilment import is_partly_shipped, resolved, to_refund, to_ship
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import (
     Line,
