@@ -169,7 +169,7 @@ def lines_add_up(order: Order) -> bool:
 
 def amounts(order: Order) -> tuple[Decimal, Decimal]:
     """(origin amount, amount)."""
-    return order.doc.business.get("origin_amount", Decimal(0)), order.total
+    return order.doc.business.origin_amount, order.total
 
 
 def units(moves: Iterable[Any], kind: str) -> int:

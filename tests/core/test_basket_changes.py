@@ -12,6 +12,7 @@ from orderhub.core.coupons import Coupon, CouponChoice, CouponClaim, CouponKind
 from orderhub.core.known import Accepted
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.steps import Payment, Refund
 from orderhub.core.values import LineKind, Order, PoolKey, Status
 from tests.core.basket_builders import (
     NOON,
@@ -27,7 +28,7 @@ from tests.core.basket_builders import (
 from tests.support.examples import examples
 
 DAY = 86_400_000_000
-BALANCE = {"payment": {"way": "balance"}}
+BALANCE = {"payment": Payment(way="balance")}
 
 
 def world_with_earners(**shop: object) -> World:
@@ -80,7 +81,7 @@ def test_a_balance_pays_and_gets_its_money_back() -> None:
     order = placed(world.decide(basket((188, 1))))
     paid = placed(world.decide(change(order, Action.PAY, **BALANCE)))
     assert paid.status is Status.PAID
-    assert paid.doc.business["payment_number"] == "202311142213200501"
+    assert paid.doc.business.payment_number == "202311142213200501"
     assert world.available("balance", "user:1000") == 1_000_000
     moved(world, paid, Action.REFUND)
     assert world.available("balance", "user:1000") == 100_000_000
@@ -98,13 +99,13 @@ def test_a_balance_that_is_too_low_pays_nothing() -> None:
 def test_a_payment_begun_keeps_its_number_until_it_is_made() -> None:
     world = World()
     order = placed(world.decide(basket((188, 1))))
-    begun = placed(world.decide(change(order, Action.AMEND, payment={"way": "card"})))
+    begun = placed(world.decide(change(order, Action.AMEND, payment=Payment(way="card"))))
     assert begun.status is Status.PENDING
-    number = begun.doc.business["payment_number"]
-    paid = placed(world.decide(change(order, Action.PAY, payment={"way": "card"})))
-    assert paid.doc.business["payment_number"] == number
-    assert [payment["way"] for payment in paid.doc.payments] == ["card", "card"]
-    late = world.decide(change(order, Action.AMEND, payment={"way": "card"}))
+    number = begun.doc.business.payment_number
+    paid = placed(world.decide(change(order, Action.PAY, payment=Payment(way="card"))))
+    assert paid.doc.business.payment_number == number
+    assert [payment.way for payment in paid.doc.payments] == ["card", "card"]
+    late = world.decide(change(order, Action.AMEND, payment=Payment(way="card")))
     assert isinstance(late, Rejected)
     assert late.reason is Reason.TRANSITION_NOT_ALLOWED
 
@@ -113,8 +114,8 @@ def test_of_a_payment_that_is_begun_again_and_again_each_way_is_kept_once() -> N
     world = World()
     order = placed(world.decide(basket((188, 1))))
     for way in ("card", "bank", "card", "card"):
-        order = placed(world.decide(change(order, Action.AMEND, payment={"way": way})))
-    assert [payment["way"] for payment in order.doc.payments] == ["bank", "card"]
+        order = placed(world.decide(change(order, Action.AMEND, payment=Payment(way=way))))
+    assert [payment.way for payment in order.doc.payments] == ["bank", "card"]
 
 
 @pytest.mark.parametrize("way", ["balance", "card"])
@@ -125,7 +126,7 @@ def test_in_the_name_of_one_who_is_locked_out_nothing_is_paid_nor_begun(way: str
     locked = record(User(id=1000, group_id=1, status=-1))
     world.known.apply(Accepted(records=(locked,)))
     action = Action.PAY if way == "balance" else Action.AMEND
-    refused = world.decide(change(order, action, payment={"way": way}))
+    refused = world.decide(change(order, action, payment=Payment(way=way)))
     assert isinstance(refused, Rejected)
     assert (refused.reason, refused.field) == (Reason.ACCOUNT_UNKNOWN, "owner")
     # What the shop was paid by other ways, it may note.
@@ -263,7 +264,7 @@ def test_redemptions_are_counted_in_all_per_user_and_per_claim_and_given_back_on
     world.pool("coupon", "coupon:1", 3)
     claimed = basket((188, 1), coupon=CouponChoice(claim_id=6, code="NONE"))
     first = placed(world.decide(claimed))
-    assert first.doc.business["coupon_claim_id"] == 6
+    assert first.doc.business.coupon_claim_id == 6
     again = world.decide(claimed)
     assert isinstance(again, Rejected)
     assert again.reason is Reason.COUPON_USED_UP
@@ -300,7 +301,7 @@ def world_with_a_generous_inviter() -> World:
 
 
 def refund(world: World, order: Order, **refund: object) -> Order:
-    return placed(world.decide(change(order, Action.REFUND_PART, refund=refund)))
+    return placed(world.decide(change(order, Action.REFUND_PART, refund=Refund(**refund))))
 
 
 def credited(world: World) -> tuple[D, D]:
@@ -313,8 +314,8 @@ def credited(world: World) -> tuple[D, D]:
 @pytest.mark.parametrize(
     ("given_back", "inviter", "seller"),
     [
-        ({"amount": "197"}, "0.33", "0.53"),  # one yuan of 198 is kept
-        ({"lines": {"1": 1}}, "32.67", "53.06"),  # one shirt of two
+        ({"amount": D(197)}, "0.33", "0.53"),  # one yuan of 198 is kept
+        ({"lines": {1: 1}}, "32.67", "53.06"),  # one shirt of two
     ],
 )
 def test_shares_are_worked_out_of_what_was_kept(
@@ -328,8 +329,8 @@ def test_shares_are_worked_out_of_what_was_kept(
 
 STEPS = st.lists(
     st.one_of(
-        st.sampled_from(({"lines": {"1": 1}}, {"lines": {"1": 2}})),
-        st.integers(1, 29_700).map(lambda fen: {"amount": f"{D(fen) / 100}"}),
+        st.sampled_from((Refund(lines={1: 1}), Refund(lines={1: 2}))),
+        st.integers(1, 29_700).map(lambda fen: Refund(amount=D(fen) / 100)),
     ),
     max_size=6,
 )
@@ -338,7 +339,7 @@ STEPS = st.lists(
 @examples(150, shrink=True)
 @given(st.lists(st.integers(0, 100), min_size=3, max_size=3), STEPS, STEPS)
 def test_nobody_is_credited_more_than_a_share_of_what_was_kept(
-    percents: list[int], before: list[dict], after: list[dict]
+    percents: list[int], before: list[Refund], after: list[Refund]
 ) -> None:
     share, parent, seller = percents
     world = World(
@@ -374,7 +375,7 @@ def test_a_refund_after_completion_takes_back_what_was_earned_from_it() -> None:
         world, placed(world.decide(basket((188, 2)))), Action.PAY, Action.SHIP, Action.COMPLETE
     )
     assert credited(world) == (D("65.34"), D("106.12"))
-    order = refund(world, order, amount="99")
+    order = refund(world, order, amount=D(99))
     assert credited(world) == (D("32.67"), D("53.06"))
     whole = world.decide(change(order, Action.REFUND))
     assert isinstance(whole, Accepted)
@@ -395,4 +396,4 @@ def test_what_the_earner_has_spent_is_noted_and_the_buyer_gets_his_money_all_the
     refunded = placed(world.decide(change(order, Action.REFUND)))
     assert refunded.refunded == refunded.paid
     assert credited(world) == (0, 0)
-    assert refunded.doc.business["commissions_owed"] == {"7": D(60)}
+    assert refunded.doc.business.commissions_owed == {7: D(60)}

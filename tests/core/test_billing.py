@@ -11,6 +11,7 @@ from orderhub.core.decide import decide, held_names, needs, wanted
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Clock, ClockMode, Line, LineKind, Order, Settings, Status
+from tests.support.documents import doc
 
 NOW = 10**15
 SETTINGS = Settings(
@@ -57,6 +58,7 @@ def charged(gross: str, currency="USD", **members) -> Order:
         "occurred_at": NOW,
         "updated_at": NOW,
         "recorded_at": NOW,
+        "doc": doc(),
         "lines": (line,),
     }
     return Order(**{**given, **members})

@@ -19,17 +19,18 @@ from orderhub.core.commands import (
 )
 from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.steps import Payment
 from orderhub.core.values import (
     Clock,
     ClockMode,
     Move,
     Order,
-    OrderDoc,
     Pool,
     PoolKey,
     Settings,
     Status,
 )
+from tests.support.documents import doc
 
 KEY = PoolKey(1, "stock", "product:188", "A")
 THEN = 5_000_000  # where the tenant's clock stands
@@ -62,14 +63,14 @@ def order(number: int = 46, status: Status = Status.PENDING, **more: Any) -> Ord
         occurred_at=1,
         updated_at=1,
         recorded_at=1,
-        **{**given, **more},
+        **{"doc": doc(), **given, **more},
     )
 
 
 def known_with(*orders: Order, name: OrderName = BY_NUMBER, **settings: Any) -> Known:
     known = Known()
-    doc = Settings(name="s", clock=Clock(ClockMode.FROZEN, frozen_at_us=THEN), **settings)
-    row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=doc)
+    told = Settings(name="s", clock=Clock(ClockMode.FROZEN, frozen_at_us=THEN), **settings)
+    row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=told)
     known.learn_records(RecordKey(1, "settings", "id", "0"), (row,))
     known.learn_pools(PoolNeed(1, "stock", "product:188"), (Pool(key=KEY, opening=9, drawn=4),))
     known.learn_orders(OrderNeed(1, name), orders)
@@ -115,14 +116,14 @@ def test_a_refusal_names_the_first_broken_rule(
 
 def test_a_change_is_an_event_that_says_all_that_changed() -> None:
     decision = ask(
-        Action.PAY, payment={"method": "cash"}, vendor_status="PAID!", reason="at the till"
+        Action.PAY, payment=Payment(method="cash"), vendor_status="PAID!", reason="at the till"
     )
     assert isinstance(decision, Accepted)
     after, event = decision.order, decision.events[0]
     assert (after.status, after.paid, after.version) == (Status.PAID, Decimal(12), 4)
     assert (after.updated_at, after.occurred_at, after.recorded_at) == (THEN, 1, 1)
-    assert after.doc.payments == ({"method": "cash", "at": THEN},)
-    assert after.doc.business["paid_at"] == THEN
+    assert after.doc.payments == (Payment(method="cash", at=THEN),)
+    assert after.doc.business.paid_at == THEN
     assert (event.kind, event.version, event.order_id) == ("paid", 4, 46)
     assert (event.occurred_at, event.recorded_at) == (THEN, 99)
     assert (event.actor, event.request_id, event.request) == ("till", "r-1", '{"a":1}')
@@ -198,7 +199,7 @@ def test_a_shipped_order_finishes_by_itself_where_the_tenant_says_so() -> None:
 
 
 def test_an_amendment_merges_the_vendors_data_and_leaves_the_life_alone() -> None:
-    stands = order(recorded=True, doc=OrderDoc(vendor={"a": 1, "b": 2}))
+    stands = order(recorded=True, doc=doc(vendor={"a": 1, "b": 2}))
     decision = ask(
         Action.AMEND,
         known_with(stands),

@@ -251,7 +251,7 @@ def test_products_and_items_are_priced_and_taxed_line_by_line():
         "precision": 2,
     }
     assert (placed.service, placed.bill) == ("bar", "open")
-    assert placed.doc.business["segment"] == "leisure"
+    assert placed.doc.business.segment == "leisure"
     assert placed.lines[1].data == {"category": "food"}
     assert placed.service_at == NOW
     assert placed.account == "ann"
@@ -297,7 +297,7 @@ def test_a_rebate_is_negative_and_takes_no_stock():
 
 
 def test_a_company_is_charged_like_a_customer():
-    assert decided(order(account="inc")).order.doc.business["account_kind"] == "company"
+    assert decided(order(account="inc")).order.doc.business.account_kind == "company"
 
 
 def test_a_stocked_product_draws_on_the_places_that_hold_it():

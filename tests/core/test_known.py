@@ -7,6 +7,7 @@ import pytest
 from orderhub.core.commands import OrderName
 from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.values import Move, Order, Pool, PoolKey, Status
+from tests.support.documents import doc
 
 KEY = PoolKey(1, "stock", "product:188", "A")
 
@@ -40,6 +41,7 @@ def order(number: int, **more: object) -> Order:
         occurred_at=1,
         updated_at=1,
         recorded_at=1,
+        doc=doc(),
         **{**given, **more},
     )
 

@@ -8,12 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_code
-from orderhub.core.commands import Action, ChangeOrder, Numbering, OrderName, Origin, PlaceOrder
+from orderhub.core.commands import (
+    Action,
+    CancelItem,
+    ChangeOrder,
+    Numbering,
+    OrderName,
+    Origin,
+    PlaceOrder,
+)
 from orderhub.core.decide import decide, needs, pool_needs, wanted
 from orderhub.core.freight import FreightRate, channels, chosen, keys_of_rate
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.steps import Refund
 from orderhub.core.values import Address, LineKind, Pool, PoolKey, Settings, Status
 from tests.support.examples import examples
 
@@ -152,7 +161,7 @@ def test_one_warehouse_makes_one_order_that_bears_the_first_number():
         (LineKind.FREIGHT, "", 1, Decimal(11)),
     ]
     assert order.total == Decimal(41)
-    assert order.doc.business["warehouse"] == "G007"
+    assert order.doc.business.warehouse == "G007"
     assert available(known, "stock", "product:1", "G007") == 97
     assert available(known, "balance", "USD") == BALANCE - 41_000_000
     assert [(t.kind, t.order_id, t.due_at) for t in accepted.timers] == [
@@ -165,7 +174,7 @@ def test_two_warehouses_make_a_group_whose_number_is_none_of_theirs():
     accepted = placed(known, place_command(("TS_RED_M", 1), ("TS_BLUE_L", 2), ("TS_RED_M", 1)))
     assert accepted.group_number == "1000000000100"
     assert accepted.orders_used == 3
-    assert [(o.number, o.doc.business["warehouse"], o.group_number) for o in accepted.placed] == [
+    assert [(o.number, o.doc.business.warehouse, o.group_number) for o in accepted.placed] == [
         ("1000000000101", "G007", "1000000000100"),
         ("1000000000102", "US01", "1000000000100"),
     ]
@@ -180,7 +189,7 @@ def test_two_warehouses_make_a_group_whose_number_is_none_of_theirs():
 
 def test_a_line_cut_over_two_warehouses_is_split_by_preference():
     accepted = placed(world(), place_command(("HOOD", 8)))
-    assert {o.doc.business["warehouse"]: o.lines[0].quantity for o in accepted.placed} == {
+    assert {o.doc.business.warehouse: o.lines[0].quantity for o in accepted.placed} == {
         "US01": 5,
         "G006": 3,
     }
@@ -189,21 +198,21 @@ def test_a_line_cut_over_two_warehouses_is_split_by_preference():
 def test_a_variant_sells_at_its_own_price_weight_and_stock():
     accepted = placed(known := world(), place_command(("SPU_L", 2)))
     assert accepted.order.lines[0].gross == Decimal(9)
-    assert accepted.order.doc.business["weight_g"] == 260
+    assert accepted.order.doc.business.weight_g == 260
     assert available(known, "stock", "variant:9", "US01") == 5
 
 
 def test_what_needs_no_stock_is_never_short():
     accepted = placed(world(), place_command(("MADE_TO_ORDER", 50)))
-    assert accepted.order.doc.business["warehouse"] == "US01"
+    assert accepted.order.doc.business.warehouse == "US01"
     assert [m.key.kind for m in accepted.moves] == ["balance"]
 
 
 def test_an_unknown_warehouse_is_no_wish_and_a_known_one_is_a_pin():
     pinned = placed(world(), place_command(Item("TS_RED_M", 1, "G006")))
-    assert pinned.order.doc.business["warehouse"] == "G006"
+    assert pinned.order.doc.business.warehouse == "G006"
     free = placed(world(), place_command(Item("TS_RED_M", 1, "NOWHERE")))
-    assert free.order.doc.business["warehouse"] == "G007"
+    assert free.order.doc.business.warehouse == "G007"
 
 
 REFUSALS = [
@@ -399,15 +408,15 @@ def test_a_group_called_off_gives_everything_back_once(pay, status):
     if pay:  # one of the two only: each order goes its own way
         assert isinstance(change(known, ("id", "101"), Action.PAY), Accepted)
     name = ("group", group.group_number)
-    done = change(known, name, Action.CALL_OFF, refund={"remark": "no"})
+    done = change(known, name, Action.CALL_OFF, refund=Refund(remark="no"))
     assert isinstance(done, Accepted)
     assert done.changed[0].status is status
     assert done.changed[1].status is Status.CANCELLED
-    assert [order.doc.refunds[-1]["seq"] for order in done.changed] == [1, 1]
-    assert [order.doc.refunds[-1]["amount"] for order in done.changed] == ["17", "17"]
+    assert [order.doc.refunds[-1].seq for order in done.changed] == [1, 1]
+    assert [order.doc.refunds[-1].amount for order in done.changed] == [17, 17]
     assert available(known, "balance", "USD") == BALANCE
     assert available(known, "stock", "product:1", "G007") == 100
-    again = change(known, name, Action.CALL_OFF, refund={"remark": "no"})
+    again = change(known, name, Action.CALL_OFF, refund=Refund(remark="no"))
     assert isinstance(again, Rejected)
     assert again.reason is Reason.TRANSITION_NOT_ALLOWED
     assert available(known, "balance", "USD") == BALANCE
@@ -418,9 +427,8 @@ def test_what_is_shipped_cannot_be_called_off():
     placed(known, place_command(("TS_RED_M", 1)))
     change(known, ("id", "100"), Action.PAY)
     change(known, ("id", "100"), Action.SHIP)
-    for more in ({}, {"items": [{"sku": "TS_RED_M", "quantity": 1}]}):
-        action = Action.AMEND if more else Action.CALL_OFF
-        decision = change(known, ("id", "100"), action, refund={"remark": "x", **more})
+    for items in ((), (CancelItem(sku="TS_RED_M", quantity=1),)):
+        decision = change(known, ("id", "100"), Action.CALL_OFF, items=items)
         assert isinstance(decision, Rejected)
         assert decision.reason is Reason.TRANSITION_NOT_ALLOWED
 
@@ -429,20 +437,16 @@ def test_a_part_is_given_back_by_line_and_the_rest_of_the_order_stands():
     known = world()
     group = placed(known, place_command(("HOOD", 8)))
     name = ("group", group.group_number)
-    items = [{"sku": "HOOD", "country": "CN", "quantity": 2}]
-    done = change(known, name, Action.AMEND, refund={"remark": "two", "items": items})
+    items = (CancelItem(sku="HOOD", country="CN", quantity=2),)
+    done = change(known, name, Action.CALL_OFF, refund=Refund(remark="two"), items=items)
     assert isinstance(done, Accepted)
-    assert [order.doc.business["warehouse"] for order in done.changed] == ["G006"]
+    assert [order.doc.business.warehouse for order in done.changed] == ["G006"]
     order = done.changed[0]
     assert order.refunded == Decimal("39.98")
     assert order.status is Status.PENDING
-    assert order.doc.refunds[-1] == {
-        "remark": "two",
-        "seq": 1,
-        "amount": "39.98",
-        "lines": {"1": 2},
-        "at": NOW,
-    }
+    assert order.doc.refunds[-1] == Refund(
+        remark="two", seq=1, amount=Decimal("39.98"), lines={1: 2}, at=NOW
+    )
     assert [(o.id, line.refunded) for o, line in done.changed_lines] == [(order.id, 2)]
     assert done.events[0].kind == "refunded_in_part"
     assert done.events[0].data["refunded"] == Decimal("39.98")
@@ -453,14 +457,14 @@ def test_a_part_that_empties_an_order_gives_back_its_freight_too():
     known = world()
     placed(known, place_command(("TS_RED_M", 2)))
     change(known, ("id", "100"), Action.PAY)
-    one = [{"order_id": 100, "line_no": 1, "sku": "TS_RED_M", "quantity": 1}]
-    first = change(known, ("id", "100"), Action.AMEND, refund={"items": one})
-    second = change(known, ("id", "100"), Action.AMEND, refund={"items": one})
+    one = (CancelItem(order_id=100, line_no=1, sku="TS_RED_M", quantity=1),)
+    first = change(known, ("id", "100"), Action.CALL_OFF, refund=Refund(), items=one)
+    second = change(known, ("id", "100"), Action.CALL_OFF, refund=Refund(), items=one)
     assert first.order.status is Status.PAID
     assert second.order.status is Status.REFUNDED
     assert second.order.refunded == second.order.total == Decimal(29)
-    assert [entry["seq"] for entry in second.order.doc.refunds] == [1, 2]
-    assert second.timers_done[0].kind == "auto_pay"
+    assert [entry.seq for entry in second.order.doc.refunds] == [1, 2]
+    assert "auto_pay" in {timer.kind for timer in second.timers_done}
     assert available(known, "balance", "USD") == BALANCE
     assert available(known, "stock", "product:1", "G007") == 100
 
@@ -478,7 +482,7 @@ def test_a_part_that_empties_an_order_gives_back_its_freight_too():
 def test_a_part_that_is_not_there_is_refused(item, reason, field):
     known = world()
     placed(known, place_command(("TS_RED_M", 2)))
-    decision = change(known, ("id", "100"), Action.AMEND, refund={"items": [item]})
+    decision = change(known, ("id", "100"), Action.CALL_OFF, items=(CancelItem(**item),))
     assert isinstance(decision, Rejected)
     assert (decision.reason, decision.field) == (reason, field)
 
@@ -508,8 +512,8 @@ def test_money_and_stock_are_conserved_whatever_is_refunded_in_whatever_steps(it
     group = accepted.group_number
     name = ("group", group) if group else ("id", str(accepted.order.id))
     for units in steps:
-        refund = {"items": [{"sku": items[0][0], "quantity": units}]}
-        change(known, name, Action.AMEND, refund=refund)
+        part = (CancelItem(sku=items[0][0], quantity=units),)
+        change(known, name, Action.CALL_OFF, items=part)
     orders = known.orders(T, OrderName(*name))
     owed = sum(
         order.total - order.refunded
@@ -518,6 +522,6 @@ def test_money_and_stock_are_conserved_whatever_is_refunded_in_whatever_steps(it
     )
     assert available(known, "balance", "USD") == BALANCE - int(owed * 1_000_000)
     for order in orders:
-        change(known, ("id", str(order.id)), Action.CALL_OFF, refund={"remark": "all"})
+        change(known, ("id", str(order.id)), Action.CALL_OFF, refund=Refund(remark="all"))
     assert available(known, "balance", "USD") == BALANCE
     assert {key: available(known, "stock", *key) for key in STOCK} == before

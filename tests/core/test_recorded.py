@@ -70,7 +70,7 @@ def test_a_sale_is_kept_as_stated_and_its_lines_need_not_add_up():
     order = placed(knowing(), items=(LINE,)).order
     assert (order.total, order.net, order.tax) == (50, 50, 0)
     assert (order.occurred_at, order.updated_at) == (LONG_AGO, NOON + 7)
-    assert order.doc.business["stated_at"] == NOON + 7
+    assert order.doc.business.stated_at == NOON + 7
     (line,) = order.lines
     assert (line.kind, line.gross, line.quantity) == (LineKind.RECORDED_ITEM, Decimal("-8.5"), 2)
     assert order.status is Status.PENDING

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.decide import decide, needs, pool_needs
 from orderhub.core.departures import Departures, upcoming
+from orderhub.core.details import TicketCount
 from orderhub.core.known import Accepted, Known, OrderNeed
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
 from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket
@@ -185,7 +186,7 @@ def test_an_unpaid_tour_is_closed_where_the_tenant_says_so():
 def test_a_tour_ends_with_the_calendar():
     forever = replace(TOUR, departures=(Departures(first=DAY, last=date.max),), seats_counted=False)
     order = place(command(day=date.max), known(tour=forever), ids()).order
-    assert (order.doc.business["date"], order.doc.business["end_date"]) == ("9999-12-31",) * 2
+    assert (order.doc.business.date, order.doc.business.end_date) == ("9999-12-31",) * 2
 
 
 def test_an_order_draws_its_travellers_and_its_rooms_and_a_cancel_returns_them_once():
@@ -294,8 +295,8 @@ def test_departures_keep_to_weekdays_and_exceptions_and_list_each_day_once():
 @pytest.mark.parametrize(
     ("tour", "rooms", "tickets", "drawn"),
     [
-        (TOUR, [{"adults": 2, "kids": 0, "pairup": False}], [], [2, 1]),
-        (TICKETS, [], [{"sku_id": 5, "count": 3}], [3]),
+        (TOUR, (Room(adults=2),), (), [2, 1]),
+        (TICKETS, (), (TicketCount(5, 3),), [3]),
     ],
 )
 def test_an_order_holds_only_what_the_product_is_sold_by(tour, rooms, tickets, drawn):
@@ -306,7 +307,7 @@ def test_an_order_holds_only_what_the_product_is_sold_by(tour, rooms, tickets, d
     facts = known(tour=replace(tour, rooms_counted=True), rooms=1)
     placed = place(command(**both), facts, ids())
     held = placed.order.doc.business
-    assert (held["rooms"], held["tickets"]) == (rooms, tickets)
+    assert (held.rooms, held.tickets) == (rooms, tickets)
     assert [move.units for move in placed.moves] == drawn
 
 

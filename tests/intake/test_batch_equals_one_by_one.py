@@ -12,6 +12,7 @@ from hypothesis import example, given
 
 from orderhub.core.commands import Action, ChangeOrder, Command, OrderName, RecordChange
 from orderhub.core.decide import RECORD_TYPES
+from orderhub.core.steps import Refund, Shipment
 from orderhub.intake.deciding import decided
 from orderhub.intake.outcome import Outcome
 from orderhub.intake.uids import Uids
@@ -86,12 +87,12 @@ CHANGED = [
     world.basket((188, 3)),
     of_order(FIRST, Action.PAY),
     of_order(FIRST, Action.PAY),
-    of_order(FIRST, Action.SHIP_PART, shipment={"lines": {"1": 1}}),
-    of_order(FIRST, Action.SHIP_PART, shipment={"lines": {"1": 3}}),
+    of_order(FIRST, Action.SHIP_PART, shipment=Shipment(lines={1: 1})),
+    of_order(FIRST, Action.SHIP_PART, shipment=Shipment(lines={1: 3})),
     of_order(FIRST, Action.SHIP_PART),
-    of_order(FIRST, Action.REFUND_PART, refund={"lines": {"1": 1}}),
+    of_order(FIRST, Action.REFUND_PART, refund=Refund(lines={1: 1})),
     of_order(FIRST, Action.REFUND_PART),
-    of_order(FIRST, Action.SHIP_PART, shipment={"lines": {"1": 1}}),
+    of_order(FIRST, Action.SHIP_PART, shipment=Shipment(lines={1: 1})),
 ]
 BOTH_WAYS = ("accepted", "rejected")
 

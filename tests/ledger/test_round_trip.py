@@ -1,7 +1,8 @@
 """Every value of an order, a record and a credential comes back from the database as it went in."""
 
 from decimal import Decimal
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin
 from uuid import uuid4
 
 import msgspec
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from orderhub.core.access import Credential
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import OrderName, Origin
+from orderhub.core.details import AnyDetails
 from orderhub.core.known import Accepted, Known, OrderNeed, Record, Timer
+from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import (
     Address,
     Contact,
@@ -44,6 +47,30 @@ JSON = st.recursive(
     max_leaves=6,
 )
 OBJECTS = st.dictionaries(TEXTS, JSON, max_size=3)
+SCALARS: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXTS,
+    int: COUNTS,
+    bool: st.booleans(),
+    Decimal: AMOUNTS,
+    NoneType: st.none(),
+    Any: JSON,
+}
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of a type that documents are made of: every member of a Struct has one."""
+    if kind in SCALARS:
+        return SCALARS[kind]
+    args = get_args(kind)
+    if get_origin(kind) is tuple:
+        return st.lists(values(args[0]), max_size=2).map(tuple)
+    if get_origin(kind) is dict:
+        return st.dictionaries(values(args[0]), values(args[1]), max_size=2)
+    if args:
+        return st.one_of(*map(values, args))
+    members = {each.encode_name: values(each.type) for each in msgspec.structs.fields(kind)}
+    return st.builds(kind, **members)
+
 
 LINES = st.builds(
     Line,
@@ -72,11 +99,11 @@ DOCS = st.builds(
     notes=TEXTS,
     pricing=OBJECTS,
     settlement=OBJECTS,
-    business=OBJECTS,
+    business=values(AnyDetails),
     vendor=OBJECTS,
-    shipments=st.lists(OBJECTS, max_size=2).map(tuple),
-    payments=st.lists(OBJECTS, max_size=2).map(tuple),
-    refunds=st.lists(OBJECTS, max_size=2).map(tuple),
+    shipments=values(tuple[Shipment, ...]),
+    payments=values(tuple[Payment, ...]),
+    refunds=values(tuple[Refund, ...]),
 )
 ORDERS = st.builds(
     Order,

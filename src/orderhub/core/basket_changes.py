@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from orderhub.core import changes
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.commissions import NO_SHOP, Commission, Shop, kept
+from orderhub.core.details import BasketDetails
 from orderhub.core.known import (
     Accepted,
     Known,
@@ -28,12 +30,6 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Order, OrderDoc, Pool, PoolKey, Status
 
 PAID_FROM_BALANCE = "balance"
-# Who earns, as named in `Order.doc.business`: role -> (user id, amount).
-_EARNINGS = {
-    "seller": ("seller_id", "seller_amount"),
-    "share": ("share_user_id", "share_amount"),
-    "share_parent": ("share_parent_user_id", "share_parent_amount"),
-}
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +45,18 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 RECORDS: dict[str, type] = {"payment": Payment}
 
 
+def _basket(order: Order) -> BasketDetails:
+    details = order.doc.business
+    assert isinstance(details, BasketDetails), f"order {order.number} is no basket"
+    return details
+
+
+def _with_details(order: Order, **members: Any) -> Order:
+    details = msgspec.structs.replace(_basket(order), **members)
+    doc = msgspec.structs.replace(order.doc, business=details)
+    return msgspec.structs.replace(order, doc=doc)
+
+
 def change_needs(
     command: ChangeOrder, order: Order, _known: Known
 ) -> Iterator[RecordKey | OrderNeed]:
@@ -56,25 +64,25 @@ def change_needs(
     if _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
             yield RecordKey(tenant, "user", "id", str(user_id))
-    business = order.doc.business
-    if command.payment and command.action is Action.AMEND:
-        yield RecordKey(tenant, "user", "id", str(business.get("user_id", 0)))
+    basket = _basket(order)
+    if command.payment is not None and command.action is Action.AMEND:
+        yield RecordKey(tenant, "user", "id", str(basket.user_id))
     if command.action not in (Action.PAY, Action.COMPLETE):
         return
     yield RecordKey(tenant, "shop", "id", "1")
     for user_id, _role, _amount in _earnings(order):
         yield RecordKey(tenant, "user", "id", str(user_id))
-    if command.payment.get("way") == PAID_FROM_BALANCE:
-        yield RecordKey(tenant, "user", "id", str(business.get("user_id", 0)))
-    if business.get("membership"):
-        yield RecordKey(tenant, "user_group", "id", str(business["membership"]))
-        yield RecordKey(tenant, "user", "id", str(business.get("user_id", 0)))
+    if _way(command) == PAID_FROM_BALANCE:
+        yield RecordKey(tenant, "user", "id", str(basket.user_id))
+    if basket.membership:
+        yield RecordKey(tenant, "user_group", "id", str(basket.membership))
+        yield RecordKey(tenant, "user", "id", str(basket.user_id))
 
 
 def change_pools(command: ChangeOrder, order: Order, known: Known) -> Iterator[PoolNeed]:
     tenant = order.tenant_id
-    if command.action is Action.PAY and command.payment.get("way") == PAID_FROM_BALANCE:
-        yield _balance_need(tenant, order.doc.business.get("user_id", 0))
+    if command.action is Action.PAY and _way(command) == PAID_FROM_BALANCE:
+        yield _balance_need(tenant, _basket(order).user_id)
     if _completes(command, order, known) or _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
             yield _balance_need(tenant, user_id)
@@ -95,11 +103,12 @@ def on_change(
     command: ChangeOrder, order: Order, accepted: Accepted, known: Known, ids: NewIds
 ) -> Accepted | Rejected:
     """The further effects of a payment and of completion; every other change stands as it is."""
-    if command.payment and order.status is not Status.PENDING:
+    is_payment = command.payment is not None
+    if is_payment and order.status is not Status.PENDING:
         return Rejected(
             Reason.TRANSITION_NOT_ALLOWED, "status", f"an order that is {order.status} is not paid"
         )
-    if order.total < 0 and (command.payment or command.action is Action.PAY):
+    if order.total < 0 and (is_payment or command.action is Action.PAY):
         # An older hub let negative prices in: such an order is cancelled, nobody is paid for buying.
         return Rejected(
             Reason.TRANSITION_NOT_ALLOWED,
@@ -107,14 +116,14 @@ def on_change(
             f"an order that comes to {order.total} is not paid",
         )
     uids = iter(ids.uids)
-    if command.payment and command.action is Action.AMEND:
+    if is_payment and command.action is Action.AMEND:
         refusal = _locked_out(order, known)
         if refusal is not None:
             return refusal
         accepted = _begun_once(accepted)
     if _needs_payment_number(command, order):
         accepted = _numbered_payment(command, accepted, known, ids, next(uids))
-    if command.action is Action.PAY and command.payment.get("way") == PAID_FROM_BALANCE:
+    if command.action is Action.PAY and _way(command) == PAID_FROM_BALANCE:
         drawn = _paid_from_balance(order, accepted, known)
         if isinstance(drawn, Rejected):
             return drawn
@@ -127,7 +136,7 @@ def on_change(
         step = msgspec.structs.replace(
             command,
             action=Action.COMPLETE,
-            payment={},
+            payment=None,
             if_version=None,
             only_from=(),
             reason="paid",
@@ -145,29 +154,32 @@ def _completes(command: ChangeOrder, order: Order, known: Known) -> bool:
     if command.action is not Action.PAY:
         return command.action is Action.COMPLETE
     shop: Shop = known.doc(order.tenant_id, "shop", "id", 1) or NO_SHOP
-    return shop.complete_on_payment or bool(order.doc.business.get("membership"))
+    return shop.complete_on_payment or bool(_basket(order).membership)
 
 
 def _takes_back(command: ChangeOrder, order: Order) -> bool:
     """A refund once commissions were paid: what was earned from that money is taken back."""
     is_refund = command.action in (Action.REFUND, Action.REFUND_PART)
-    return is_refund and bool(order.doc.business.get("completed_at"))
+    return is_refund and _basket(order).completed_at is not None
 
 
 # --- payments
 
 
 def _needs_payment_number(command: ChangeOrder, order: Order) -> bool:
-    return bool(command.action is Action.PAY or command.payment) and not order.doc.business.get(
-        "payment_number"
-    )
+    is_payment = command.action is Action.PAY or command.payment is not None
+    return is_payment and not _basket(order).payment_number
+
+
+def _way(command: ChangeOrder) -> str:
+    return "" if command.payment is None else command.payment.way
 
 
 def _begun_once(accepted: Accepted) -> Accepted:
     """A payment may be begun again and again: of each way only the last time is kept."""
     order = accepted.order
     *earlier, last = order.doc.payments
-    kept = (*(each for each in earlier if each.get("way") != last.get("way")), last)
+    kept = (*(each for each in earlier if each.way != last.way), last)
     doc = msgspec.structs.replace(order.doc, payments=kept)
     return msgspec.structs.replace(accepted, changed=(msgspec.structs.replace(order, doc=doc),))
 
@@ -182,16 +194,13 @@ def _numbered_payment(
         id=payment_id,
         number=number,
         order_id=order.id,
-        way=str(command.payment.get("way", "")),
+        way=_way(command),
         at_us=order.updated_at,
     )
     record = Record(
         tenant_id=order.tenant_id, kind="payment", id=payment_id, uid=uid, code=number, doc=payment
     )
-    business = {**order.doc.business, "payment_number": number}
-    numbered = msgspec.structs.replace(
-        order, doc=msgspec.structs.replace(order.doc, business=business)
-    )
+    numbered = _with_details(order, payment_number=number)
     return msgspec.structs.replace(
         accepted, changed=(numbered,), records=(*accepted.records, record)
     )
@@ -205,7 +214,7 @@ def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accept
     refusal = _locked_out(order, known)
     if refusal is not None:
         return refusal
-    subject = balance_subject(order.doc.business.get("user_id", 0))
+    subject = balance_subject(_basket(order).user_id)
     draw = Move(PoolKey(order.tenant_id, "balance", subject), "draw", units, order.id)
     refusal = shortage(known, (draw,), field="payment")
     if refusal is not None:
@@ -215,12 +224,12 @@ def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accept
 
 def is_paid_from_balance(doc: OrderDoc) -> bool:
     """Whether the order's total was drawn from its buyer's balance."""
-    return any(each.get("way") == PAID_FROM_BALANCE for each in doc.payments)
+    return any(each.way == PAID_FROM_BALANCE for each in doc.payments)
 
 
 def _locked_out(order: Order, known: Known) -> Rejected | None:
     """Why its buyer pays nothing now, if so, whoever asks in their name. What a shop was paid it may still note."""
-    user_id = order.doc.business.get("user_id", 0)
+    user_id = _basket(order).user_id
     payer: User | None = known.doc(order.tenant_id, "user", "id", user_id)
     if payer is None or not payer.is_locked_out:
         return None
@@ -236,13 +245,14 @@ def _balance_need(tenant: int, user_id: int) -> PoolNeed:
 
 def _earnings(order: Order) -> list[tuple[int, str, Decimal]]:
     """(user id, role, amount) of everyone who earns from what is left of the order after refunds."""
-    business = order.doc.business
-    shares = [
-        (business[user], role, kept(order, Decimal(business[amount])))
-        for role, (user, amount) in _EARNINGS.items()
-        if business.get(user) and business.get(amount)
-    ]
-    return [each for each in shares if each[2]]
+    basket = _basket(order)
+    shares = (
+        (basket.seller_id, "seller", basket.seller_amount),
+        (basket.share_user_id, "share", basket.share_amount),
+        (basket.share_parent_user_id, "share_parent", basket.share_parent_amount),
+    )
+    standing = [(user_id, role, kept(order, amount)) for user_id, role, amount in shares if user_id]
+    return [each for each in standing if each[2]]
 
 
 def _settled(
@@ -259,9 +269,9 @@ def _settled(
     earned = _by_user(earnings)
     opened, moves = _credits(order, earned, known)
     users = _rewarded(tenant, earned, known, now)
-    group_id = order.doc.business.get("membership", 0)
+    group_id = _basket(order).membership
     if group_id:
-        buyer_id = order.doc.business.get("user_id", 0)
+        buyer_id = _basket(order).user_id
         buyer: User | None = users.get(buyer_id) or known.doc(tenant, "user", "id", buyer_id)
         group: UserGroup | None = known.doc(tenant, "user_group", "id", group_id)
         if buyer is not None:
@@ -381,12 +391,10 @@ def _taken_back(order: Order, accepted: Accepted, known: Known, ids: NewIds) -> 
 
 
 def _with_debts(order: Order, more: dict[int, Decimal]) -> Order:
-    owed = dict(order.doc.business.get("commissions_owed", {}))
+    owed = dict(_basket(order).commissions_owed)
     for user_id, amount in more.items():
-        owed[str(user_id)] = Decimal(owed.get(str(user_id), 0)) + amount
-    business = {**order.doc.business, "commissions_owed": owed}
-    doc = msgspec.structs.replace(order.doc, business=business)
-    return msgspec.structs.replace(order, doc=doc)
+        owed[user_id] = owed.get(user_id, ZERO) + amount
+    return _with_details(order, commissions_owed=owed)
 
 
 def _left(key: PoolKey, known: Known, moves: tuple[Move, ...]) -> int:

@@ -8,7 +8,7 @@ a client states as a price never counts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from decimal import Decimal
 
 import msgspec
 
@@ -37,6 +37,7 @@ from orderhub.core.catalogue import Sellable, variants_key
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
 from orderhub.core.coupons import CouponChoice, Redemption, coupon_needs
+from orderhub.core.details import BasketDetails
 from orderhub.core.known import (
     Accepted,
     Known,
@@ -48,6 +49,7 @@ from orderhub.core.known import (
     Wanted,
 )
 from orderhub.core.memberships import User, UserGroup
+from orderhub.core.money import ZERO
 from orderhub.core.ordering import MAX_LINES, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.stock import stock_needs
@@ -424,7 +426,7 @@ def _draft(
         lines=tuple(lines),
         currency=basket.priced[0].currency,
         pricing={**_PRICING, "precision": digits},
-        business=_business(terms, basket, resolved, redemption, goods, off),
+        business=_details(terms, basket, resolved, redemption, goods, off),
     )
 
 
@@ -446,15 +448,15 @@ def _line(line_no: int, each: Priced, digits: int) -> Line:
     )
 
 
-def _business(
+def _details(
     terms: GoodsBasket,
     basket: _Basket,
     resolved: Resolved,
     redemption: Redemption | None,
     goods: int,
     off: int,
-) -> dict[str, Any]:
-    """What the order is about beside its lines; members that are nothing are left out."""
+) -> BasketDetails:
+    """What the order is about beside its lines."""
     people = basket.people
     parts: Shares = shares(
         goods - off,
@@ -466,29 +468,35 @@ def _business(
         basket.shop,
     )
     digits = basket.shop.price_digits
-    members = {
-        "user_id": terms.user_id,
-        "label": terms.label,
-        "membership": basket.priced[0].item.product_id if terms.membership else 0,
-        "address_id": 0 if resolved.address is None else resolved.address.id,
-        "coupon_id": 0 if redemption is None else redemption.coupon.id,
-        "coupon_claim_id": terms.coupon.claim_id if terms.coupon is not None else 0,
-        "seller_id": parts.seller_id,
-        "seller_amount": amount_of(parts.seller_amount, digits),
-        "share_user_id": parts.share_user_id,
-        "share_amount": amount_of(parts.share_amount, digits),
-        "share_parent_user_id": parts.share_parent_user_id,
-        "share_parent_amount": amount_of(parts.share_parent_amount, digits),
-        "origin_amount": amount_of(
+    return BasketDetails(
+        user_id=terms.user_id,
+        label=terms.label,
+        membership=basket.priced[0].item.product_id if terms.membership else 0,
+        address_id=0 if resolved.address is None else resolved.address.id,
+        coupon_id=0 if redemption is None else redemption.coupon.id,
+        coupon_claim_id=terms.coupon.claim_id if terms.coupon is not None else 0,
+        seller_id=parts.seller_id,
+        seller_amount=_kept_amount(parts.seller_amount, digits),
+        share_user_id=parts.share_user_id,
+        share_amount=_kept_amount(parts.share_amount, digits),
+        share_parent_user_id=parts.share_parent_user_id,
+        share_parent_amount=_kept_amount(parts.share_parent_amount, digits),
+        origin_amount=_kept_amount(
             sum(each.list_price * each.item.quantity for each in basket.priced), digits
         ),
-        "form_url": next((each.form_url for each in basket.priced if each.form_url), ""),
-    }
-    return {name: value for name, value in members.items() if value}
+        form_url=next((each.form_url for each in basket.priced if each.form_url), ""),
+    )
+
+
+def _kept_amount(minor: int, digits: int) -> Decimal:
+    """An amount as an order keeps it: no amount is not stored, however many decimals it would have."""
+    return amount_of(minor, digits) if minor else ZERO
 
 
 BUSINESS = Business(
+    name="GoodsBasket",
     terms=GoodsBasket,
+    details=BasketDetails,
     place=place,
     needs=needs,
     pools=pools,

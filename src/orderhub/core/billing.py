@@ -357,6 +357,7 @@ def _nothing_wanted(_command: PlaceOrder, _known: Known) -> Wanted:
 
 BUSINESSES = (
     Business(
+        name="TakePayment",
         terms=TakePayment,
         place=take,
         needs=_payment_needs,
@@ -364,6 +365,7 @@ BUSINESSES = (
         holds=_payment_holds,
     ),
     Business(
+        name="CloseBill",
         terms=CloseBill,
         place=close,
         needs=_close_needs,
@@ -371,6 +373,7 @@ BUSINESSES = (
         holds=_close_holds,
     ),
     Business(
+        name="DeleteBills",
         terms=DeleteBills,
         place=delete,
         needs=_delete_needs,

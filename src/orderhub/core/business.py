@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
+from orderhub.core.details import Details
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, OrderDoc
@@ -50,8 +51,11 @@ def _no_change_wants(_command: ChangeOrder, _order: Order, _known: Known) -> Wan
 
 @dataclass(frozen=True, slots=True)
 class Business:
-    """One way of doing business, named by its `terms`. All functions are pure.
+    """One way of doing business. All functions are pure.
 
+    name         stored with each of its orders, so that later changes find the same rules; it never changes
+    terms        what is ordered under it
+    details      what it keeps on an order; None: it places none
     place        PlaceOrder, facts, new ids -> Accepted or Rejected
     needs        the records and orders it must know; asked again after each load until nothing is missing
     pools        the pools it may draw on; asked once, after all records are known
@@ -68,8 +72,10 @@ class Business:
     change_*     as above, for the records, pools and ids that `on_change` uses
     """
 
+    name: str
     terms: type[Terms]
     place: Callable[[PlaceOrder, Known, NewIds], Accepted | Rejected]
+    details: type[Details] | None = None
     needs: Callable[[PlaceOrder, Known], Needs] = _no_needs
     pools: Callable[[PlaceOrder, Known], Iterable[PoolNeed]] = _no_pools
     wanted: Callable[[PlaceOrder, Known], Wanted] = _one_order
@@ -84,8 +90,3 @@ class Business:
     change_needs: Callable[[ChangeOrder, Order, Known], Needs] = _no_change_needs
     change_pools: Callable[[ChangeOrder, Order, Known], Iterable[PoolNeed]] = _no_change_pools
     change_wanted: Callable[[ChangeOrder, Order, Known], Wanted] = _no_change_wants
-
-    @property
-    def name(self) -> str:
-        """Kept on the order, so that its later changes find the same rules."""
-        return self.terms.__name__

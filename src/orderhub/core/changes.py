@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from orderhub.core import fulfilment
+from orderhub.core import cancellation, fulfilment
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.known import Accepted, Known, Timer
 from orderhub.core.life import EVENT_OF, next_status
 from orderhub.core.money import ZERO, is_storable
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.steps import Refund, Shipment, Units
 from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Settings, Status
 
 TIMER_KINDS = ("auto_close", "auto_pay", "auto_finish")
 # The canonical members that an action may set besides its own; the life cycle is never among them.
 _SETTABLE = {Action.AMEND: ("total", "currency", "account"), Action.CANCEL: ("account",)}
-_OFF = (Status.CANCELLED, Status.REFUNDED)
+# What is kept of when an order took a step.
+_MOMENTS = {
+    Action.PAY: "paid_at",
+    Action.SHIP: "shipped_at",
+    Action.COMPLETE: "completed_at",
+    Action.CANCEL: "cancelled_at",
+    Action.REFUND: "refunded_at",
+    Action.REQUEST_REFUND: "refund_asked_at",
+}
 
 
 def targets(command: ChangeOrder, known: Known) -> tuple[Order, ...] | Rejected:
@@ -40,17 +48,20 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
     orders = targets(command, known)
     if isinstance(orders, Rejected):
         return orders
-    if command.action is Action.CALL_OFF:
-        # What was called off before is out of the way; if nothing else is there, it is too late.
-        orders = tuple(each for each in orders if each.status not in _OFF) or orders
+    concerned = _concerned(command, orders)
+    if isinstance(concerned, Rejected):
+        return concerned
     changed: list[Order] = []
     events: list[Event] = []
     returned: list[Move] = []
     lines: list[tuple[Order, Line]] = []
     timers: list[Timer] = []
     done: list[Timer] = []
-    for order in orders:
-        moved = _change_one(command, order, known)
+    for order, units in concerned:
+        step = _step(command, order, units, known)
+        if isinstance(step, Rejected):
+            return step
+        moved = _taken(step, order, known)
         if isinstance(moved, Rejected):
             return moved
         after, event = moved
@@ -64,9 +75,9 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
         if after.status is not order.status:
             done.extend(_timers_of(order))
             timers.extend(_timers_for(after, known.settings(order.tenant_id)))
-        if command.action is Action.REFUND_PART:
-            returned.extend(fulfilment.returned(command, order, known))
-        if after.status in _OFF and after.status != order.status:
+        if step.action is Action.REFUND_PART:
+            returned.extend(fulfilment.returned(step, order, known))
+        if after.status in fulfilment.GIVEN_BACK and after.status != order.status:
             returned.extend(returns_of(known.draws(order), event.kind))
     return Accepted(
         changed=tuple(changed),
@@ -80,10 +91,20 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
 
 def moved_on(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
     """One order one step further: for a business that takes two steps in one command."""
-    return _change_one(command, order, known)
+    step = _step(command, order, {}, known)
+    return step if isinstance(step, Rejected) else _taken(step, order, known)
 
 
-def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
+def _concerned(
+    command: ChangeOrder, orders: tuple[Order, ...]
+) -> list[tuple[Order, Units]] | Rejected:
+    if command.action is Action.CALL_OFF:
+        return cancellation.concerned(command, orders)
+    return [(order, {}) for order in orders]
+
+
+def _step(command: ChangeOrder, order: Order, units: Units, known: Known) -> ChangeOrder | Rejected:
+    """What one order is asked to do, with the units and the money of it: the refusal when it must not."""
     if command.if_version is not None and command.if_version != order.version:
         return Rejected(
             Reason.VERSION_CONFLICT,
@@ -93,27 +114,37 @@ def _change_one(command: ChangeOrder, order: Order, known: Known) -> tuple[Order
     status = next_status(command.action, order.status)
     if command.only_from and order.status not in command.only_from:
         status = None
-    if status is not None and command.action is Action.CALL_OFF:
-        if fulfilment.is_partly_shipped(order):
-            return Rejected(
-                Reason.TRANSITION_NOT_ALLOWED, "status", "some of the order is on its way"
-            )
-        action = Action.REFUND if status is Status.REFUNDED else Action.CANCEL
-        command = msgspec.structs.replace(command, action=action)
     if status is None:
         return Rejected(
             Reason.TRANSITION_NOT_ALLOWED,
             "status",
             f"an order that is {order.status} cannot take the action {command.action}",
         )
+    if command.action is Action.CALL_OFF:
+        return cancellation.step_of(command, order, units)
+    if command.action in (Action.SHIP_PART, Action.REFUND_PART):
+        if len(known.orders(command.origin.tenant_id, command.name)) > 1:
+            return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "lines name one order's units")
+        return fulfilment.resolved(command, order)
+    return command
+
+
+def _status_after(command: ChangeOrder, order: Order) -> Status:
+    """Where a step that may be taken leads."""
     if command.action is Action.REJECT_REFUND:
-        status = Status(order.doc.business.get("refund_asked_from", Status.PAID))
+        return Status(order.doc.business.refund_asked_from or Status.PAID)
+    if command.action is Action.REFUND_PART:
+        return order.status  # also of an unpaid one, of which units are cancelled
+    status = next_status(command.action, order.status)
+    assert status is not None, f"{command.action} of an order that is {order.status}"
+    return status
+
+
+def _taken(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
+    """The order once the step is taken, and what is told of it."""
+    status = _status_after(command, order)
     origin = command.origin
     now = known.settings(order.tenant_id).clock.at(origin.recorded_at)
-    if command.action in (Action.SHIP_PART, Action.REFUND_PART) and (
-        len(known.orders(origin.tenant_id, command.name)) > 1
-    ):
-        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "lines name one order's units")
     data = _new_members(command, order, status)
     if isinstance(data, Rejected):
         return data
@@ -153,8 +184,8 @@ def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str
         members["paid"] = order.total
     if command.action is Action.REFUND:
         members["refunded"] = order.paid
-    if command.action is Action.REFUND_PART:
-        members["refunded"] = order.refunded + Decimal(command.refund["amount"])
+    elif command.refund is not None and command.refund.amount is not None:
+        members["refunded"] = order.refunded + command.refund.amount
     if command.vendor_status is not None:
         members["vendor_status"] = command.vendor_status
     for name in _SETTABLE.get(command.action, ()):
@@ -176,29 +207,24 @@ def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str
 def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
     doc = order.doc
     changes: dict[str, Any] = {}
-    business = dict(doc.business)
+    moments: dict[str, Any] = {}
+    if command.action in _MOMENTS:
+        moments[_MOMENTS[command.action]] = now
     if command.action is Action.REQUEST_REFUND:
-        business["refund_asked_from"] = str(order.status)
-    moment = {"pay": "paid_at", "ship": "shipped_at", "complete": "completed_at"}.get(
-        command.action
-    ) or {
-        "cancel": "cancelled_at",
-        "refund": "refunded_at",
-        "request_refund": "refund_asked_at",
-    }.get(command.action)
-    if moment:
-        business[moment] = now
-    if business != doc.business:
-        changes["business"] = business
+        moments["refund_asked_from"] = order.status.value
+    if moments:
+        changes["business"] = msgspec.structs.replace(doc.business, **moments)
     if command.vendor is not None:
         merged = {**doc.vendor, **command.vendor}
         changes["vendor"] = {key: value for key, value in merged.items() if value is not None}
-    if command.payment:
-        changes["payments"] = (*doc.payments, {**command.payment, "at": now})
+    if command.payment is not None:
+        changes["payments"] = (*doc.payments, msgspec.structs.replace(command.payment, at=now))
     if command.action in (Action.SHIP, Action.SHIP_PART):
-        changes["shipments"] = (*doc.shipments, {**command.shipment, "at": now})
-    if command.refund or command.action is Action.REFUND:
-        changes["refunds"] = (*doc.refunds, {**command.refund, "at": now})
+        shipment = command.shipment or Shipment()
+        changes["shipments"] = (*doc.shipments, msgspec.structs.replace(shipment, at=now))
+    if command.refund is not None or command.action is Action.REFUND:
+        refund = command.refund or Refund()
+        changes["refunds"] = (*doc.refunds, msgspec.structs.replace(refund, at=now))
     for name in ("notes", "contact", "ship_to"):
         if command.action is Action.AMEND and name in command.changes:
             changes[name] = command.changes[name]

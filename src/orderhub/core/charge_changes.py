@@ -9,8 +9,8 @@ import msgspec
 from orderhub.core.billing import refused_on_closed_bill
 from orderhub.core.business import Business, Needs
 from orderhub.core.changes import TIMER_KINDS
-from orderhub.core.charges import AccountCharge
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
+from orderhub.core.details import ChargeDetails
 from orderhub.core.known import (
     Accepted,
     Known,
@@ -110,7 +110,7 @@ def _refused(found: tuple[Order, ...], uid: str, numbers: set[int], owner: str) 
         return Rejected(Reason.ORDER_UNKNOWN, "lines", f"order {uid} has no such line")
     if any(standing[number].cancelled for number in numbers):
         return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "a line is cancelled already")
-    if order.doc.business.get("terms") != AccountCharge.__name__:
+    if not isinstance(order.doc.business, ChargeDetails):
         return Rejected(
             Reason.TRANSITION_NOT_ALLOWED, "lines", "only charges to accounts are cancelled by line"
         )
@@ -137,7 +137,8 @@ def _cancelled(
     status = Status.CANCELLED if whole else order.status
     doc = order.doc
     if whole:
-        doc = msgspec.structs.replace(doc, business={**doc.business, "cancelled_at": now})
+        details = msgspec.structs.replace(doc.business, cancelled_at=now)
+        doc = msgspec.structs.replace(doc, business=details)
     after = msgspec.structs.replace(
         order, status=status, version=order.version + 1, updated_at=now, doc=doc, lines=lines
     )
@@ -163,4 +164,6 @@ def _no_ids(_command: PlaceOrder, _known: Known) -> Wanted:
     return Wanted()
 
 
-BUSINESS = Business(terms=CancelLines, place=cancel, needs=needs, pools=pools, wanted=_no_ids)
+BUSINESS = Business(
+    name="CancelLines", terms=CancelLines, place=cancel, needs=needs, pools=pools, wanted=_no_ids
+)

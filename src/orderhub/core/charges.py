@@ -16,6 +16,7 @@ from orderhub.core.business import Business, HeldName
 from orderhub.core.catalogue import Product, Sellable, price_of, variant_needed, variants_key
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
+from orderhub.core.details import ChargeDetails
 from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
 from orderhub.core.money import EXACT, ZERO, is_storable
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
@@ -172,11 +173,6 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     if isinstance(moves, Rejected):
         return moves
     account: Account = known.doc(tenant, "account", "uid", terms.account)
-    business = {
-        "account_kind": account.kind,
-        "segment": terms.segment,
-        "reservation": terms.reservation,
-    }
     composed = compose(
         command,
         known,
@@ -190,7 +186,11 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
                 "scope": "line",
                 "precision": context.rules.digits,
             },
-            business={name: value for name, value in business.items() if value},
+            business=ChargeDetails(
+                account_kind=account.kind.value,
+                segment=terms.segment,
+                reservation=terms.reservation,
+            ),
             account=terms.account,
             service=terms.service,
             bill=terms.bill,
@@ -542,7 +542,9 @@ def _is_rebate(charge: Charge) -> bool:
 
 
 BUSINESS = Business(
+    name="AccountCharge",
     terms=AccountCharge,
+    details=ChargeDetails,
     place=place,
     needs=needs,
     pools=pools,

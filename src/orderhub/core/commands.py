@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import Address, Clock, Contact, Status
 
 
@@ -57,7 +58,7 @@ class LineChange(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool | None = None
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The business part of an order. Each business of `core` has one subclass and the rules for it."""
 
 
@@ -82,9 +83,8 @@ class Action(StrEnum):
     SHIP_PART = "ship_part"  # some units; the last of them make it SHIP
     COMPLETE = "complete"
     CANCEL = "cancel"
-    CALL_OFF = (
-        "call_off"  # before anything ships: an unpaid order is cancelled, a paid one refunded
-    )
+    # Before anything ships: an unpaid order is cancelled, a paid one refunded; or some units of them.
+    CALL_OFF = "call_off"
     REQUEST_REFUND = "request_refund"
     REFUND = "refund"
     REFUND_PART = "refund_part"  # some units or some money; the last of them make it REFUND
@@ -99,6 +99,19 @@ class OrderName(msgspec.Struct, frozen=True, order=True):
     value: str
 
 
+class CancelItem(msgspec.Struct, frozen=True, kw_only=True):
+    """So many units that shall not ship: of one line of one order, or of a SKU, wherever in the group it is.
+
+    `country` of the warehouse, `""` = any.
+    """
+
+    quantity: int
+    order_id: int = 0
+    line_no: int = 0
+    sku: str = ""
+    country: str = ""
+
+
 class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Move an order, or every order of a group, along its life."""
 
@@ -109,9 +122,10 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     if_version: int | None = None
     only_door: str = ""  # non-empty: an order of another door counts as unknown
     only_from: tuple[Status, ...] = ()  # non-empty: what the life allows elsewhere is refused
-    payment: dict[str, Any] = {}
-    shipment: dict[str, Any] = {}  # carrier, tracking, lines: {"1": 2} = two units of line 1
-    refund: dict[str, Any] = {}  # lines (as above), amount
+    payment: Payment | None = None  # None: nothing is said of one
+    shipment: Shipment | None = None
+    refund: Refund | None = None
+    items: tuple[CancelItem, ...] = ()  # CALL_OFF: not all, but these units
     vendor_status: str | None = None
     vendor: dict[str, Any] | None = (
         None  # merged over the stored one; a None member removes the key
@@ -200,6 +214,7 @@ Command = PlaceOrder | ChangeOrder | AdjustPool | PutRecords | SetClock | Change
 __all__ = [
     "Action",
     "AdjustPool",
+    "CancelItem",
     "ChangeOrder",
     "ChangeSettings",
     "Clock",

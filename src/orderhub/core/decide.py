@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import get_args
 
 import msgspec
 
@@ -13,7 +14,6 @@ from orderhub.core import (
     changes,
     charge_changes,
     charges,
-    fulfilment,
     marks,
     numbering,
     parcels,
@@ -35,6 +35,7 @@ from orderhub.core.commands import (
     SetClock,
     Terms,
 )
+from orderhub.core.details import AnyDetails
 from orderhub.core.known import (
     Accepted,
     Known,
@@ -59,7 +60,7 @@ class Replayed(msgspec.Struct, frozen=True):
 
 Decision = Accepted | Rejected
 
-_BUSINESSES = (
+_BUSINESSES: tuple[Business, ...] = (
     recorded.BUSINESS,
     tours.BUSINESS,
     charges.BUSINESS,
@@ -70,6 +71,11 @@ _BUSINESSES = (
 )
 BUSINESSES: dict[type[Terms], Business] = {each.terms: each for each in _BUSINESSES}
 _BY_NAME = {each.name: each for each in _BUSINESSES}
+_WITH_ORDERS = {each.details: each.name for each in _BUSINESSES if each.details is not None}
+assert len(_BY_NAME) == len(_BUSINESSES), "two businesses of one name"
+assert {kept.__struct_config__.tag: kept for kept in get_args(AnyDetails)} == {
+    name: kept for kept, name in _WITH_ORDERS.items()
+}, "what a business keeps on an order goes by the name of the business"
 
 # Every typed document that decisions read: kind -> Struct. Other kinds are plain JSON values.
 RECORD_TYPES: dict[str, type] = {"settings": Settings}
@@ -82,14 +88,14 @@ for _records in (CATALOGUE_RECORDS, *(each.records for each in _BUSINESSES)):
 _MOST_LAPS = 4_096
 
 
-def business_of(order: Order) -> Business | None:
+def business_of(order: Order) -> Business:
     """The rules that an order was placed under."""
     return business_by_doc(order.doc)
 
 
-def business_by_doc(doc: OrderDoc) -> Business | None:
+def business_by_doc(doc: OrderDoc) -> Business:
     """The rules that an order with this document was placed under."""
-    return _BY_NAME.get(doc.business.get("terms", ""))
+    return _BY_NAME[doc.business.name]
 
 
 def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
@@ -107,9 +113,7 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
             yield name
             if name in known.loaded_orders:
                 for order in known.orders(tenant, command.name):
-                    business = business_of(order)
-                    if business is not None:
-                        yield from business.change_needs(command, order, known)
+                    yield from business_of(order).change_needs(command, order, known)
         case PutRecords():
             yield from upkeep.put_needs(command, known)
         case AdjustPool():
@@ -161,9 +165,7 @@ def _change_pools(command: ChangeOrder, known: Known) -> Iterator[PoolNeed]:
         for draw in known.draws(order):
             key = draw.key
             yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
-        business = business_of(order)
-        if business is not None:
-            yield from business.change_pools(command, order, known)
+        yield from business_of(order).change_pools(command, order, known)
 
 
 def wanted(command: Command, known: Known) -> Wanted:
@@ -179,10 +181,8 @@ def wanted(command: Command, known: Known) -> Wanted:
             return Wanted(records=tuple(counts.items()), uids=len(command.changes))
         case ChangeOrder():
             orders = known.orders(command.origin.tenant_id, command.name)
-            business = business_of(orders[0]) if orders else None
-            return (
-                Wanted() if business is None else business.change_wanted(command, orders[0], known)
-            )
+            if orders:
+                return business_of(orders[0]).change_wanted(command, orders[0], known)
     return Wanted()
 
 
@@ -197,9 +197,8 @@ def decide(command: Command, known: Known, ids: NewIds) -> Decision:
 def _assert_sound(accepted: Accepted) -> None:
     """Whatever the catalogue holds, no order pays its buyer and no draw fills a pool: that were a bug of ours."""
     for order in accepted.placed:
-        business = business_of(order)
-        is_signed = business is not None and business.may_be_negative
-        assert is_signed or order.total >= 0, f"order {order.number} comes to {order.total}"
+        is_sound = order.total >= 0 or business_of(order).may_be_negative
+        assert is_sound, f"order {order.number} comes to {order.total}"
     for move in accepted.moves:
         if move.kind in ("draw", "return"):
             assert move.units > 0, f"a {move.kind} of {move.units} at {move.key}"
@@ -279,16 +278,12 @@ def number_at(settings: Settings, order: Order, lap: int) -> str:
 
 
 def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
-    whole_or_part = fulfilment.resolved(command, known)
-    if isinstance(whole_or_part, Rejected):
-        return whole_or_part
-    command = whole_or_part
     decision = changes.change(command, known)
     if isinstance(decision, Rejected):
         return decision
     before = known.orders(command.origin.tenant_id, command.name)
     business = business_of(before[0])
-    if business is not None and business.on_change is not None:
+    if business.on_change is not None:
         decision = business.on_change(command, before[0], decision, known, ids)
     return decision if isinstance(decision, Rejected) else marks.marked(decision)
 

@@ -1,11 +1,11 @@
 """Shipping and refunding an order in parts: which units of which lines, and when the parts are the whole.
 
-`shipment["lines"]` and `refund["lines"]` map line numbers (as text) to units. A part that leaves nothing
-is the whole step: it becomes SHIP or REFUND, with everything that follows from those.
+A part that leaves nothing is the whole step: it becomes SHIP or REFUND, with everything that follows from those.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,6 @@ import msgspec
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.currencies import currency_digits
 from orderhub.core.known import Known
-from orderhub.core.life import next_status
 from orderhub.core.money import (
     ZERO,
     Rounding,
@@ -26,22 +25,35 @@ from orderhub.core.money import (
     to_micros,
 )
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Line, LineKind, Move, Order
+from orderhub.core.steps import Refund, Shipment, Units
+from orderhub.core.values import Line, LineKind, Move, Order, Status
 
 # What leaves a warehouse; nothing else of an order waits for a parcel.
 _SHIPPED_KINDS = (LineKind.GOOD, LineKind.RECORDED_ITEM)
 # What is no unit of anything: it goes with the whole order.
 _EXTRAS = (LineKind.DISCOUNT, LineKind.FREIGHT)
 _DECIMALS = 6
+# An order that is one of these was given back as a whole, whatever its lines say.
+GIVEN_BACK = (Status.CANCELLED, Status.REFUNDED)
 
-Units = dict[int, int]
+
+def given_back(order: Order, line: Line) -> int:
+    """The units of a line that were given back, with its order or before."""
+    return line.quantity if order.status in GIVEN_BACK else line.refunded
 
 
-def to_ship(line: Line) -> int:
-    """The units of a line that still wait for a parcel. Refunded ones are taken from those first."""
-    if line.kind not in _SHIPPED_KINDS or line.cancelled:
+def left(order: Order, line: Line) -> int:
+    """The units of a line that can still be given back."""
+    if line.kind in _EXTRAS or line.cancelled:
         return 0
-    return max(0, line.quantity - line.refunded - line.shipped)
+    return line.quantity - given_back(order, line)
+
+
+def to_ship(order: Order, line: Line) -> int:
+    """The units of a line that still wait for a parcel. What was given back is taken from those first."""
+    if line.kind not in _SHIPPED_KINDS:
+        return 0
+    return max(0, left(order, line) - line.shipped)
 
 
 def is_partly_shipped(order: Order) -> bool:
@@ -49,98 +61,110 @@ def is_partly_shipped(order: Order) -> bool:
     return any(line.shipped for line in order.lines)
 
 
-def to_refund(line: Line) -> int:
-    """The units of a line that were not given back."""
-    return 0 if line.kind in _EXTRAS or line.cancelled else line.quantity - line.refunded
+def refundable(order: Order) -> Decimal:
+    """The money that can still be given back: what was paid, or what an unpaid order is going to cost."""
+    return (order.total if order.status is Status.PENDING else order.paid) - order.refunded
 
 
-def resolved(command: ChangeOrder, known: Known) -> ChangeOrder | Rejected:
+def resolved(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
     """A part with its units and amount worked out, or the whole step where the part leaves nothing."""
-    if command.action not in (Action.SHIP_PART, Action.REFUND_PART):
-        return command
-    orders = known.orders(command.origin.tenant_id, command.name)
-    if len(orders) != 1:
-        return command  # unknown, or a group: refused where every change is
-    order = orders[0]
-    if (
-        command.if_version not in (None, order.version)
-        or (command.origin.owner and command.origin.owner != order.owner)
-        or next_status(command.action, order.status) is None
-    ):
-        return command  # refused for that, whatever its units are
-    return (
-        _shipment(command, order) if command.action is Action.SHIP_PART else _refund(command, order)
-    )
+    if command.action is Action.SHIP_PART:
+        return _shipment(command, order)
+    return _refund(command, order)
 
 
-def _units(lines: dict[str, Any], order: Order, left: Any) -> Units | Rejected:
-    known_lines = {line.line_no: line for line in order.lines}
-    units: Units = {}
-    for text, wanted in lines.items():
-        line = known_lines.get(int(text))
+def _checked(
+    lines: Units, order: Order, there_are: Callable[[Order, Line], int]
+) -> Rejected | None:
+    """The refusal of the first line that there is not, or of which there are not so many units."""
+    lines_there = {line.line_no: line for line in order.lines}
+    for number, wanted in lines.items():
+        line = lines_there.get(number)
         if line is None:
-            return Rejected(Reason.REFERENCE_UNKNOWN, "lines", f"the order has no line {text}")
-        if not 0 < wanted <= left(line):
+            return Rejected(Reason.REFERENCE_UNKNOWN, "lines", f"the order has no line {number}")
+        units = there_are(order, line)
+        if not 0 < wanted <= units:
             return Rejected(
                 Reason.QUANTITY_INVALID,
                 "lines",
-                f"line {text}: {wanted} units wanted, {left(line)} left",
+                f"line {number}: {wanted} units wanted, {units} left",
             )
-        units[line.line_no] = wanted
-    return units
+    return None
 
 
 def _shipment(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
-    units = _units(command.shipment.get("lines", {}), order, to_ship)
-    if isinstance(units, Rejected):
-        return units
-    if not units:
+    lines = (command.shipment or Shipment()).lines
+    refusal = _checked(lines, order, to_ship)
+    if refusal is not None:
+        return refusal
+    if not lines:
         return Rejected(Reason.QUANTITY_INVALID, "lines", "no units are named")
-    waits = any(to_ship(line) > units.get(line.line_no, 0) for line in order.lines)
+    waits = any(to_ship(order, line) > lines.get(line.line_no, 0) for line in order.lines)
     return command if waits else msgspec.structs.replace(command, action=Action.SHIP)
 
 
 def _refund(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
-    units = _units(command.refund.get("lines", {}), order, to_refund)
-    if isinstance(units, Rejected):
-        return units
-    held = order.paid - order.refunded
-    stated = command.refund.get("amount")
-    if not units and stated is None:
+    refund = command.refund or Refund()
+    refusal = _checked(refund.lines, order, left)
+    if refusal is not None:
+        return refusal
+    if not refund.lines and refund.amount is None:
         return Rejected(Reason.QUANTITY_INVALID, "lines", "no units and no amount are named")
-    empties = bool(units) and not any(
-        to_refund(line) > units.get(line.line_no, 0) for line in order.lines
+    if refund.amount is not None:
+        refusal = _refused_amount(refund.amount, order)
+        if refusal is not None:
+            return refusal
+    return in_part(command, order, refund)
+
+
+def _refused_amount(amount: Decimal, order: Order) -> Rejected | None:
+    most = refundable(order)
+    if not is_storable(amount) or not ZERO < amount <= most:
+        return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", f"{plain(most)} is left to refund")
+    digits = max(currency_digits(order.currency), _decimals(order.paid))
+    if _decimals(amount) <= digits:
+        return None
+    # Nobody can hand out a fraction of a cent, and rounding would refund what nobody said.
+    why = f"amounts of this order have at most {digits} decimals"
+    return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", why)
+
+
+def in_part(command: ChangeOrder, order: Order, refund: Refund) -> ChangeOrder:
+    """The step that gives back the units and the money of a refund whose units there are.
+
+    It is the whole step when it leaves no units, or when all the money is asked for. Units alone never
+    are while others stand, even if the money was given back before.
+    """
+    most = refundable(order)
+    is_emptied = bool(refund.lines) and not any(
+        left(order, line) > refund.lines.get(line.line_no, 0) for line in order.lines
     )
-    if stated is None:
-        amount = held if empties else min(held, _worth(order, units))
+    if refund.amount is not None:
+        amount, is_whole = refund.amount, refund.amount == most
     else:
-        amount = Decimal(stated)
-        if not is_storable(amount) or not ZERO < amount <= held:
-            return Rejected(
-                Reason.AMOUNT_OUT_OF_RANGE, "amount", f"{plain(held)} is left to refund"
-            )
-        digits = max(currency_digits(order.currency), _decimals(order.paid))
-        if _decimals(amount) > digits:
-            # Nobody can hand out a fraction of a cent, and rounding would refund what nobody said.
-            why = f"amounts of this order have at most {digits} decimals"
-            return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", why)
-    refund = {**command.refund, "amount": f"{plain(amount)}"}
-    whole = amount == held and (empties or bool(amount))
+        amount = most if is_emptied else min(most, worth(order, refund.lines))
+        is_whole = is_emptied
+    whole = Action.CANCEL if order.status is Status.PENDING else Action.REFUND
     return msgspec.structs.replace(
-        command, refund=refund, action=Action.REFUND if whole else Action.REFUND_PART
+        command,
+        refund=msgspec.structs.replace(refund, amount=plain(amount)),
+        action=whole if is_whole else Action.REFUND_PART,
     )
 
 
-def _worth(order: Order, units: Units) -> Decimal:
-    """What the units cost: shares of a line's amount that add up to it exactly once all are given back."""
-    worth = ZERO
+def worth(order: Order, units: Units) -> Decimal:
+    """What units cost: shares of a line's amount that add up to it exactly once all are given back.
+
+    Of a line that comes to so many times its unit price, each unit is worth that price.
+    """
+    result = ZERO
     for line in order.lines:
         count = units.get(line.line_no, 0)
         if count:
             digits = _digits(order, line)
             before = _share(line, line.refunded, digits)
-            worth += _share(line, line.refunded + count, digits) - before
-    return max(ZERO, worth)
+            result += _share(line, line.refunded + count, digits) - before
+    return max(ZERO, result)
 
 
 def _share(line: Line, count: int, digits: int) -> Decimal:
@@ -151,7 +175,10 @@ def _share(line: Line, count: int, digits: int) -> Decimal:
 
 
 def _digits(order: Order, line: Line) -> int:
-    return min(_DECIMALS, max(currency_digits(order.currency), _decimals(line.gross)))
+    """The decimals of a line's shares: the currency's, or more where its amounts have more."""
+    is_priced = times(line.unit_gross, line.quantity) == line.gross
+    finest = max(_decimals(line.gross), _decimals(line.unit_gross) if is_priced else 0)
+    return min(_DECIMALS, max(currency_digits(order.currency), finest))
 
 
 def _decimals(value: Decimal) -> int:
@@ -160,55 +187,51 @@ def _decimals(value: Decimal) -> int:
 
 
 def units_of(command: ChangeOrder) -> Units:
-    """The units that a resolved part names."""
-    given = {
-        Action.SHIP_PART: command.shipment,
-        Action.SHIP: command.shipment,
-        Action.REFUND_PART: command.refund,
-        Action.REFUND: command.refund,
-    }.get(command.action, {})
-    lines = given.get("lines")
-    if not isinstance(lines, dict):
-        return {}
-    return {int(number): count for number, count in lines.items()}
+    """The units that a resolved step names."""
+    match command.action:
+        case Action.SHIP | Action.SHIP_PART:
+            return {} if command.shipment is None else command.shipment.lines
+        case Action.REFUND | Action.REFUND_PART | Action.CANCEL:
+            return {} if command.refund is None else command.refund.lines
+    return {}
 
 
 def lines_after(command: ChangeOrder, order: Order) -> tuple[Line, ...]:
     """The lines once the step is done; a line that it leaves alone is the very same object."""
+    sent: Units = {}
+    back: Units = {}
     match command.action:
         case Action.SHIP:
-            sent = {line.line_no: to_ship(line) for line in order.lines}
+            sent = {line.line_no: to_ship(order, line) for line in order.lines}
         case Action.SHIP_PART:
             sent = units_of(command)
-        case Action.REFUND_PART | Action.REFUND:
-            back = units_of(command)
-            return tuple(
-                msgspec.structs.replace(line, refunded=line.refunded + back[line.line_no])
-                if back.get(line.line_no)
-                else line
-                for line in order.lines
-            )
         case _:
-            return order.lines
+            back = units_of(command)
+    if not sent and not back:
+        return order.lines
     return tuple(
-        msgspec.structs.replace(line, shipped=line.shipped + sent[line.line_no])
-        if sent.get(line.line_no)
-        else line
-        for line in order.lines
+        _moved(line, sent.get(line.line_no, 0), back.get(line.line_no, 0)) for line in order.lines
     )
+
+
+def _moved(line: Line, sent: int, back: int) -> Line:
+    if not sent and not back:
+        return line
+    return msgspec.structs.replace(line, shipped=line.shipped + sent, refunded=line.refunded + back)
 
 
 def returned(command: ChangeOrder, order: Order, known: Known) -> list[Move]:
     """What a refund in part gives back to pools: money to a balance, units to where they came from."""
+    assert command.refund is not None, "a resolved refund in part has one"
     units = units_of(command)
     lines = {line.line_no: line for line in order.lines}
-    money = to_micros(Decimal(command.refund["amount"]))
+    money = to_micros(command.refund.amount or ZERO)
     draws = known.draws(order)
     wanted: dict[tuple[str, int], int] = {}
     for number, count in units.items():
         for kind in {draw.key.kind for draw in draws}:
             drawn = sum(d.units for d in draws if d.line_no == number and d.key.kind == kind)
-            wanted[(kind, number)] = drawn * count // max(1, to_refund(lines[number]))
+            wanted[(kind, number)] = drawn * count // max(1, left(order, lines[number]))
     moves: list[Move] = []
     for draw in draws:
         name = (draw.key.kind, draw.line_no)
@@ -230,6 +253,6 @@ def told(command: ChangeOrder) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if units:
         found["units"] = {str(number): count for number, count in units.items()}
-    if command.action is Action.REFUND_PART:
-        found["amount"] = command.refund["amount"]
+    if command.action is Action.REFUND_PART and command.refund is not None:
+        found["amount"] = f"{command.refund.amount:f}"
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import PlaceOrder
+from orderhub.core.details import AnyDetails
 from orderhub.core.known import Known
 from orderhub.core.money import ZERO, is_storable, times, total
 from orderhub.core.numbering import number_for
@@ -24,9 +25,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     lines: tuple[Line, ...]
     currency: str
+    business: AnyDetails
     pricing: dict[str, Any] = {}
     settlement: dict[str, Any] = {}
-    business: dict[str, Any] = {}
     vendor: dict[str, Any] | None = None  # None = the command's
     account: str = ""
     service: str = ""
@@ -105,7 +106,7 @@ def compose(
             notes=command.notes,
             pricing=draft.pricing,
             settlement=draft.settlement,
-            business={"terms": type(command.terms).__name__, **draft.business},
+            business=draft.business,
             vendor=command.vendor if draft.vendor is None else draft.vendor,
         ),
         lines=draft.lines,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.business import Business
-from orderhub.core.cancellation import on_change
+from orderhub.core.cancellation import number_refunds
 from orderhub.core.catalogue import (
     Sellable,
     Warehouse,
@@ -25,6 +25,7 @@ from orderhub.core.catalogue import (
 )
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.countries import EU_COUNTRIES
+from orderhub.core.details import ParcelDetails
 from orderhub.core.freight import (
     RECORDS,
     FreightRate,
@@ -289,10 +290,16 @@ def _parcelled(
     timers: list[Timer] = []
     for parcel, new_id in zip(plan.parcels, own_ids, strict=False):
         warehouse, rate = rates[parcel.place]
-        draft = _draft(settings, goods, parcel, warehouse, rate, group)
-        draft.business["plan"] = "exact" if plan.exact else "greedy"
-        if not terms.prepaid:
-            draft.business["prepaid"] = False
+        details = ParcelDetails(
+            warehouse=warehouse.code,
+            warehouse_id=warehouse.id,
+            warehouse_country=warehouse.country,
+            channel=rate.code or rate.channel,
+            weight_g=parcel_weight_g(goods, parcel),
+            plan="exact" if plan.exact else "greedy",
+            prepaid=terms.prepaid,
+        )
+        draft = _draft(settings, goods, parcel, details, rate, group)
         composed = compose(command, known, new_id, draft)
         if isinstance(composed, Rejected):
             return composed
@@ -321,7 +328,7 @@ def _draft(
     settings: Settings,
     goods: tuple[Good, ...],
     parcel: Parcel,
-    warehouse: Warehouse,
+    details: ParcelDetails,
     rate: FreightRate,
     group: str,
 ) -> Draft:
@@ -329,10 +336,13 @@ def _draft(
         _line(number, goods[index].sellable, units)
         for number, (index, units) in enumerate(parcel.units, 1)
     ]
-    weight_g = parcel_weight_g(goods, parcel)
     lines.append(
         untaxed_line(
-            len(lines) + 1, LineKind.FREIGHT, rate.title or "Freight", 1, rate.amount(weight_g)
+            len(lines) + 1,
+            LineKind.FREIGHT,
+            rate.title or "Freight",
+            1,
+            rate.amount(details.weight_g),
         )
     )
     return Draft(
@@ -340,13 +350,7 @@ def _draft(
         currency=settings.currency,
         group_number=group,
         pricing={"freight": rate.id, "split": settings.split_strategy},
-        business={
-            "warehouse": warehouse.code,
-            "warehouse_id": warehouse.id,
-            "warehouse_country": warehouse.country,
-            "channel": rate.code or rate.channel,
-            "weight_g": weight_g,
-        },
+        business=details,
     )
 
 
@@ -404,7 +408,7 @@ def _draws(
 
 def is_prepaid(doc: OrderDoc) -> bool:
     """Whether the order's total was drawn on the balance."""
-    return bool(doc.business.get("prepaid", True))
+    return isinstance(doc.business, ParcelDetails) and doc.business.prepaid
 
 
 def _destination(command: PlaceOrder, terms: Dropship) -> Rejected | None:
@@ -431,13 +435,15 @@ def _country(command: PlaceOrder) -> str:
 
 
 BUSINESS = Business(
+    name="Dropship",
     terms=Dropship,
+    details=ParcelDetails,
     place=place,
     is_paid=True,
     needs=needs,
     pools=pools,
     wanted=wanted,
     records=RECORDS,
-    on_change=on_change,
+    on_change=number_refunds,
     from_balance=is_prepaid,
 )

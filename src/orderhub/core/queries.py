@@ -187,8 +187,7 @@ def cancelled_at(order: Order, line: Line) -> int | None:
     """When a line was cancelled, alone or with its order (tenant's time); None = it stands."""
     found = line.data.get("cancelled_at")
     if found is None and order.status in (Status.CANCELLED, Status.REFUNDED):
-        business = order.doc.business
-        found = business.get("cancelled_at") or business.get("refunded_at") or order.updated_at
+        found = order.doc.business.ended_at or order.updated_at
     return found if isinstance(found, int) else None
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from orderhub.core.business import Business
 from orderhub.core.commands import ChangeOrder, LineChange, PlaceOrder, StatedLine, Terms
+from orderhub.core.details import RecordedDetails
 from orderhub.core.known import Accepted, Known, NewIds, RecordKey
 from orderhub.core.money import is_storable, times
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose, untaxed_line
@@ -56,7 +57,9 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
             occurred_at=terms.occurred_at,
             stated_total=terms.total,
             # `occurred_at` is what the caller stated; this is when the hub's tenant learned of it.
-            business={"stated_at": known.settings(tenant).clock.at(command.origin.recorded_at)},
+            business=RecordedDetails(
+                stated_at=known.settings(tenant).clock.at(command.origin.recorded_at)
+            ),
         ),
     )
     if isinstance(composed, Rejected):
@@ -171,7 +174,9 @@ def _refusal(quantity: int, price: Decimal, field: str) -> Rejected | None:
 
 
 BUSINESS = Business(
+    name="RecordedSale",
     terms=RecordedSale,
+    details=RecordedDetails,
     place=place,
     needs=needs,
     on_change=amend,

@@ -9,9 +9,10 @@ from typing import Any
 
 from orderhub.core.business import Business
 from orderhub.core.commands import PlaceOrder, Terms
+from orderhub.core.details import TakenUpgrade, TicketCount, TourDetails, Traveller
 from orderhub.core.exchange import RateTable
 from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
-from orderhub.core.money import EXACT
+from orderhub.core.money import EXACT, plain
 from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.passengers import child_refusal, form_refusal
 from orderhub.core.pools import shortage
@@ -198,7 +199,7 @@ def _accepted(
             currency=quote.currency,
             pricing=_pricing(quote),
             settlement=_settlement(quote),
-            business=_business(booking, quote),
+            business=_details(booking, quote),
             service_at=day_start(settings.time_zone, booking.day),
         ),
     )
@@ -288,42 +289,41 @@ def _settlement(quote: Quote) -> dict[str, Any]:
     }
 
 
-def _business(booking: Booking, quote: Quote) -> dict[str, Any]:
+def _details(booking: Booking, quote: Quote) -> TourDetails:
     """Everything that a reading call shows of the booking, so that it needs no look-up."""
     product = quote.product
-    return {
-        "product_id": product.id,
-        "product_title": product.title,
-        "product_line": product.data.get("product_line", product.kind),
-        "date": booking.day.isoformat(),
-        "end_date": end_of(quote.tour, booking.day).isoformat(),
-        "pickup": booking.pickup,
-        "net": text(quote.net),
-        "list": text(quote.list_total),
-        "discount": text(quote.list_total - quote.net),
-        "rooms": [
-            {"adults": room.adults, "kids": room.kids, "pairup": room.pairup}
-            for room in booking.rooms
-        ],
-        "tickets": [{"sku_id": sku_id, "count": count} for sku_id, count in booking.tickets],
-        "guests": [{"kind": guest.kind, "answers": guest.answers} for guest in booking.guests],
-        "upgrades": [
-            {
-                "id": each.group.id,
-                "name": each.group.name,
-                "sub_name": each.group.sub_name,
-                "option": each.option_id,
-                "option_name": each.option_name,
-                "option_code": each.option_code,
-            }
+    return TourDetails(
+        product_id=product.id,
+        product_title=product.title,
+        product_line=product.data.get("product_line", product.kind),
+        date=booking.day.isoformat(),
+        end_date=end_of(quote.tour, booking.day).isoformat(),
+        pickup=booking.pickup,
+        net=plain(quote.net),
+        list=plain(quote.list_total),
+        discount=plain(quote.list_total - quote.net),
+        rooms=booking.rooms,
+        tickets=tuple(TicketCount(sku_id, count) for sku_id, count in booking.tickets),
+        guests=tuple(Traveller(guest.kind, guest.answers) for guest in booking.guests),
+        upgrades=tuple(
+            TakenUpgrade(
+                id=each.group.id,
+                name=each.group.name,
+                sub_name=each.group.sub_name,
+                option=each.option_id,
+                option_name=each.option_name,
+                option_code=each.option_code,
+            )
             for each in quote.upgrades
             if each.group is not None
-        ],
-    }
+        ),
+    )
 
 
 BUSINESS = Business(
+    name="TourBooking",
     terms=TourBooking,
+    details=TourDetails,
     place=place,
     is_paid=True,
     needs=_needs,

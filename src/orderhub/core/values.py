@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from orderhub.core.details import AnyDetails
 from orderhub.core.money import ZERO, Rounding
+from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.units import Digits, Seconds
 from orderhub.core.zones import LEAST_OFFSET, MOST_OFFSET, fixed_zone, zone_of
 
@@ -233,15 +235,14 @@ class OrderDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contact: Contact | None = None
     ship_to: Address | None = None
     notes: str = ""
-    pricing: dict[
-        str, Any
-    ] = {}  # mode, rounding, scope, precision, rates: how the amounts came about
+    # mode, rounding, scope, precision, rates: how the amounts came about
+    pricing: dict[str, Any] = {}
     settlement: dict[str, Any] = {}  # tours: currency, rate, amounts in the settlement currency
-    business: dict[str, Any] = {}  # rooms, guests, seller and share amounts, parcels, coupon ...
+    business: AnyDetails  # what the business keeps; its name tells which it was
     vendor: dict[str, Any] = {}  # what only this vendor knows and wants echoed
-    shipments: tuple[dict[str, Any], ...] = ()
-    payments: tuple[dict[str, Any], ...] = ()
-    refunds: tuple[dict[str, Any], ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,7 +276,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: int  # wall time
     service_at: int = 0  # when it is consumed or departs, 0 = not said
     timers: dict[str, int] = {}  # kind -> when it moves on by itself; the tenant's time
-    doc: OrderDoc = OrderDoc()
+    doc: OrderDoc
     lines: tuple[Line, ...] = ()
 
     @property

@@ -5,12 +5,15 @@ from decimal import Decimal as D
 import pytest
 from msgspec.structs import replace
 
-from orderhub.core.values import Line, LineKind, Order, OrderDoc, Settings, Status
+from orderhub.core.details import RecordedDetails
+from orderhub.core.values import Line, LineKind, Order, Settings, Status
 from orderhub.dialects.anqicms.show import STATUS_CODES, whole_order
 from orderhub.dialects.anqicms.words import success
+from tests.support.documents import RECORDED, doc
 
 SHOP = Settings(name="shop", utc_offset_minutes=480, auto_finish_s=864_000)
 AT = 1_669_212_548_000_000
+ASKED = RecordedDetails(stated_at=0, refund_asked_from="paid")
 
 
 def line(line_no: int, kind: LineKind, amount: str, **more: object) -> Line:
@@ -44,7 +47,7 @@ FOREIGN = Order(
     occurred_at=AT,
     updated_at=AT,
     recorded_at=AT,
-    doc=OrderDoc(business={"terms": "Other", "user_id": "x", "origin_amount": [], "label": 5}),
+    doc=doc(),
     lines=(
         line(1, LineKind.ROOM, "14.3456", data={"list_price": "cheap", "sku_values": 5}),
         line(2, LineKind.DISCOUNT, "-2"),
@@ -72,15 +75,15 @@ def test_every_status_has_a_code_of_its_own(status):
 @pytest.mark.parametrize(
     ("status", "business", "shown"),
     [
-        (Status.PAID, {}, 0),
-        (Status.REFUNDING, {"refund_asked_from": "paid"}, 0),
-        (Status.PAID, {"refund_asked_from": "paid"}, -1),
-        (Status.REFUNDED, {"refund_asked_from": "paid"}, 1),
-        (Status.REFUNDED, {}, 1),
+        (Status.PAID, RECORDED, 0),
+        (Status.REFUNDING, ASKED, 0),
+        (Status.PAID, ASKED, -1),
+        (Status.REFUNDED, ASKED, 1),
+        (Status.REFUNDED, RECORDED, 1),
     ],
 )
 def test_the_refund_status_tells_rejected_from_running_and_done(status, business, shown):
-    order = replace(FOREIGN, status=status, doc=OrderDoc(business=business))
+    order = replace(FOREIGN, status=status, doc=doc(business))
     assert whole_order(order, SHOP)["refund_status"] == shown
 
 

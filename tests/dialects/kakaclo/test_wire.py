@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderhub.core.details import BasketDetails, ParcelDetails
+from orderhub.core.steps import Refund, Shipment
 from orderhub.core.values import Address, Contact, Line, LineKind, Order, OrderDoc, Settings, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Stop
@@ -16,6 +18,7 @@ from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
 from orderhub.dialects.kakaclo.states import STATES, V2_STATES
 from orderhub.dialects.members import as_integer
+from tests.support.documents import doc
 from tests.support.examples import examples
 
 ANYTHING = st.recursive(
@@ -124,8 +127,16 @@ LINES = st.builds(
     tax=AMOUNTS,
     gross=AMOUNTS,
 )
-BUSINESS = st.dictionaries(
-    st.sampled_from(["paid_at", "warehouse", "completed_at", "cancelled_at"]), TIMES | st.text()
+MOMENTS = {name: st.none() | TIMES for name in ("paid_at", "completed_at", "cancelled_at")}
+BUSINESS = st.builds(BasketDetails, **MOMENTS) | st.builds(
+    ParcelDetails,
+    warehouse=st.text(),
+    warehouse_id=st.integers(),
+    warehouse_country=st.just("CN"),
+    channel=st.text(),
+    weight_g=st.integers(),
+    plan=st.just("exact"),
+    **MOMENTS,
 )
 ORDERS = st.builds(
     Order,
@@ -150,9 +161,9 @@ ORDERS = st.builds(
         ship_to=st.none() | st.just(Address(recipient="A", last_name="B", country="FR")),
         business=BUSINESS,
         shipments=st.lists(
-            st.dictionaries(st.just("at"), TIMES) | st.just({"tracking": "T"}), max_size=2
+            st.builds(Shipment, at=TIMES) | st.just(Shipment(tracking="T")), max_size=2
         ).map(tuple),
-        refunds=st.lists(st.dictionaries(st.just("seq"), st.integers(1, 9)), max_size=2).map(tuple),
+        refunds=st.lists(st.builds(Refund, seq=st.integers(0, 9)), max_size=2).map(tuple),
     ),
 )
 
@@ -203,6 +214,7 @@ def test_an_order_alone_has_the_status_of_its_own_life(status):
         occurred_at=1,
         updated_at=1,
         recorded_at=1,
+        doc=doc(),
     )
     assert (
         state_of((order,))

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from orderhub.core.values import Line, LineKind, Order, OrderDoc, Status, TaxPart
+from orderhub.core.details import BasketDetails
+from orderhub.core.values import Line, LineKind, Order, Status, TaxPart
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Stop
 from orderhub.dialects.mews.mapping import whole
@@ -18,13 +19,14 @@ from orderhub.dialects.mews.times import (
     parse_interval,
     utc,
 )
+from tests.support.documents import doc
 
 UID = "018d0000-0000-7000-8000-000000000000"
 
 
 def order(kind=LineKind.GOOD, status=Status.PENDING, **members):
     """An order of another door whose documents have members of every type under our names."""
-    odd = {"unit_taxes": 5, "product": [1], "start": "x", "category": {}, "account_kind": {}}
+    odd = {"unit_taxes": 5, "product": [1], "start": "x", "category": {}}
     line = Line(
         line_no=1,
         kind=kind,
@@ -53,7 +55,7 @@ def order(kind=LineKind.GOOD, status=Status.PENDING, **members):
         "occurred_at": -(10**18),
         "updated_at": 10**18,
         "recorded_at": 0,
-        "doc": OrderDoc(business={**odd, "cancelled_at": "soon"}),
+        "doc": doc(BasketDetails(cancelled_at=10**18)),
         "lines": (line,),
         **members,
     }

@@ -5,12 +5,14 @@ from decimal import Decimal as D
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderhub.core.details import BasketDetails, ChargeDetails
 from orderhub.core.money import ZERO
 from orderhub.core.ordering import untaxed_line
-from orderhub.core.values import Address, Contact, LineKind, Order, OrderDoc, Settings, Status
+from orderhub.core.values import Address, Contact, LineKind, Order, Settings, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.tours4fun.show import in_full, listed
 from orderhub.dialects.tours4fun.words import ORDER_STATUSES
+from tests.support.documents import RECORDED, doc
 
 SETTINGS = Settings(name="x", utc_offset_minutes=480)
 
@@ -19,7 +21,7 @@ def order(**changes):
     members = {
         "tenant_id": 1, "id": 7, "uid": "u", "door": "elsewhere", "number": "7", "placed_by": "c",
         "status": Status.PAID, "currency": "EUR", "net": D(20), "tax": ZERO, "total": D(20),
-        "occurred_at": 0, "updated_at": 0, "recorded_at": 0,
+        "occurred_at": 0, "updated_at": 0, "recorded_at": 0, "doc": doc(),
         "lines": (
             untaxed_line(1, LineKind.GOOD, "Mug", 2, D(5), product_id=900, sku="MUG"),
             untaxed_line(2, LineKind.FREIGHT, "Freight", 1, D(10)),
@@ -49,13 +51,13 @@ def test_a_list_shows_the_orders_own_currency_and_an_empty_contact():
 
 
 def test_whoever_gets_the_parcel_is_the_contact():
-    doc = OrderDoc(ship_to=Address(recipient="Ann", last_name="Lee", phone="1", street1="Main 1"))
-    shown = in_full(order(doc=doc), SETTINGS)["product_list"][0]
+    sent = doc(ship_to=Address(recipient="Ann", last_name="Lee", phone="1", street1="Main 1"))
+    shown = in_full(order(doc=sent), SETTINGS)["product_list"][0]
     assert shown["contact"] == [
         {"firstname": "Ann", "lastname": "Lee", "telephone": "1", "email": ""}
     ]
     assert shown["departure_address"] == "Main 1"
-    known = in_full(order(doc=OrderDoc(contact=Contact(first_name="Bo"))), SETTINGS)
+    known = in_full(order(doc=doc(contact=Contact(first_name="Bo"))), SETTINGS)
     assert known["product_list"][0]["contact"][0]["firstname"] == "Bo"
 
 
@@ -79,10 +81,10 @@ LINES = st.builds(
     occurred_at=TIMES,
     service_at=TIMES,
     lines=st.lists(LINES, max_size=3).map(tuple),
-    business=st.dictionaries(st.text(max_size=4), st.integers()),
+    business=st.sampled_from((RECORDED, BasketDetails(user_id=7), ChargeDetails("company"))),
 )
 def test_any_order_can_be_shown(business, **members):
-    given_order = order(doc=OrderDoc(business=business, settlement={"net": "?"}), **members)
+    given_order = order(doc=doc(business, settlement={"net": "?"}), **members)
     shown = in_full(given_order, SETTINGS)
     assert ORDER_STATUSES[shown["order_status"]] is members["status"]
     assert encode(shown)

@@ -9,6 +9,7 @@ from orderhub.core.basket_changes import PAID_FROM_BALANCE
 from orderhub.core.commands import Action
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.steps import Payment
 from orderhub.core.values import Order, Settings, Status
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, login_required
@@ -97,7 +98,7 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
         cause = Rejected(Reason.RECORD_UNKNOWN, "payment", f"no provider for {way}")
         return words.turned_down(call, "no_payment", cause)
     command = change_of(
-        call, visitor, order, Action.AMEND, payment={"way": way}, only_from=_PENDING
+        call, visitor, order, Action.AMEND, payment=Payment(way=way), only_from=_PENDING
     )
     return await call.submit(
         command,
@@ -119,7 +120,9 @@ async def _no_stranger(call: Call, visitor: Visitor) -> None:
 async def _pay_now(
     call: Call, visitor: Visitor, order: Order, way: str, settings: Settings
 ) -> Answer:
-    command = change_of(call, visitor, order, Action.PAY, payment={"way": way}, only_from=_PENDING)
+    command = change_of(
+        call, visitor, order, Action.PAY, payment=Payment(way=way), only_from=_PENDING
+    )
     sentence = words.say(call, "paid")
 
     def answer(accepted: Accepted) -> Answer:
@@ -135,7 +138,7 @@ async def _pay_now(
 
 
 def _payment_id(order: Order) -> str:
-    return str(basket_of(order).get("payment_number", ""))
+    return basket_of(order).payment_number
 
 
 async def check(call: Call, visitor: Visitor) -> Answer:

@@ -10,10 +10,11 @@ import msgspec
 from msgspec import UNSET
 
 from orderhub.core.address_book import SavedAddress
-from orderhub.core.baskets import GoodsBasket
 from orderhub.core.commissions import kept
+from orderhub.core.details import BasketDetails
 from orderhub.core.numbering import time_number
 from orderhub.core.queries import Reads
+from orderhub.core.steps import Shipment
 from orderhub.core.values import MICROSECONDS, Address, Line, LineKind, Order, Settings, Status
 from orderhub.dialects.anqicms import wire
 from orderhub.dialects.anqicms.goods import goods_by_id, groups_by_id, skus_by_id
@@ -27,6 +28,8 @@ from orderhub.dialects.anqicms.mapping import (
 from orderhub.dialects.anqicms.people import users_by_id
 
 _LINE_IDS_PER_ORDER = 10_000
+_NO_BASKET = BasketDetails()
+_NO_SHIPMENT = Shipment()
 
 STATUS_CODES: dict[Status, int] = {
     Status.CANCELLED: -1,
@@ -46,33 +49,33 @@ def number_of(order: Order, settings: Settings) -> str:
     return time_number(settings, order.occurred_at, order.id)
 
 
-def basket_of(order: Order) -> Mapping[str, Any]:
-    """What the basket rules know of the order; empty for an order that is no basket."""
-    business = order.doc.business
-    return business if business.get("terms") == GoodsBasket.__name__ else {}
+def basket_of(order: Order) -> BasketDetails:
+    """What the basket rules know of the order; nothing for an order that is no basket."""
+    details = order.doc.business
+    return details if isinstance(details, BasketDetails) else _NO_BASKET
 
 
 def user_of(order: Order) -> int:
-    return int(basket_of(order).get("user_id", 0))
+    return basket_of(order).user_id
 
 
 def refund_status(order: Order) -> int:
     """1 refunded, -1 a refund was asked for and rejected, 0 none or in progress."""
     if order.status is Status.REFUNDED:
         return 1
-    asked = "refund_asked_from" in order.doc.business
+    asked = order.doc.business.refund_asked_from
     return -1 if asked and order.status is not Status.REFUNDING else 0
 
 
 def order_data(order: Order, settings: Settings) -> wire.OrderData:
     """An order of any door in the members of the document. Never raises, looks nothing up."""
     basket = basket_of(order)
-    business = order.doc.business
+    details = order.doc.business
     amount = fen(order.total)
-    origin = fen(basket["origin_amount"]) if "origin_amount" in basket else _undiscounted(order)
-    shipment = order.doc.shipments[-1] if order.doc.shipments else {}
+    origin = fen(basket.origin_amount) if basket.origin_amount else _undiscounted(order)
+    shipment = order.doc.shipments[-1] if order.doc.shipments else _NO_SHIPMENT
     address = order.doc.ship_to
-    shipped_at = business.get("shipped_at", 0)
+    shipped_at = details.shipped_at or 0
     ends_at = (
         shipped_at + settings.auto_finish_s * MICROSECONDS
         if shipped_at and settings.auto_finish_s
@@ -83,36 +86,36 @@ def order_data(order: Order, settings: Settings) -> wire.OrderData:
         created_time=seconds(order.occurred_at),
         updated_time=seconds(order.updated_at),
         order_id=number_of(order, settings),
-        payment_id=str(basket.get("payment_number", "")),
-        user_id=int(basket.get("user_id", 0)),
-        address_id=int(basket.get("address_id", 0)),
+        payment_id=basket.payment_number,
+        user_id=basket.user_id,
+        address_id=basket.address_id,
         remark=order.doc.notes,
-        type=str(basket.get("label", DEFAULT_TYPE)),
+        type=basket.label or DEFAULT_TYPE,
         status=STATUS_CODES[order.status],
         refund_status=refund_status(order),
         origin_amount=origin,
         amount=amount,
-        paid_time=seconds(business.get("paid_at")),
+        paid_time=seconds(details.paid_at),
         end_time=seconds(ends_at),
         deliver_time=seconds(shipped_at),
-        finished_time=seconds(business.get("completed_at") or business.get("cancelled_at")),
+        finished_time=seconds(details.completed_at or details.cancelled_at),
         discount_amount=origin - amount,
-        seller_id=int(basket.get("seller_id", 0)),
-        seller_amount=_share(order, "seller_amount"),
-        share_user_id=int(basket.get("share_user_id", 0)),
-        share_parent_user_id=int(basket.get("share_parent_user_id", 0)),
-        share_amount=_share(order, "share_amount"),
-        share_parent_amount=_share(order, "share_parent_amount"),
-        express_company=str(shipment.get("carrier", "")),
-        tracking_number=str(shipment.get("tracking", "")),
+        seller_id=basket.seller_id,
+        seller_amount=_share(order, basket.seller_amount),
+        share_user_id=basket.share_user_id,
+        share_parent_user_id=basket.share_parent_user_id,
+        share_amount=_share(order, basket.share_amount),
+        share_parent_amount=_share(order, basket.share_parent_amount),
+        express_company=shipment.carrier,
+        tracking_number=shipment.tracking,
         order_address=UNSET if address is None else _order_address(order, address),
-        custom_form_url=str(basket["form_url"]) if "form_url" in basket else UNSET,
+        custom_form_url=basket.form_url or UNSET,
     )
 
 
-def _share(order: Order, name: str) -> int:
+def _share(order: Order, amount: Decimal) -> int:
     """What somebody earns from the order as it stands: refunds take their part of it."""
-    return fen(kept(order, Decimal(basket_of(order).get(name, 0))))
+    return fen(kept(order, amount))
 
 
 def _undiscounted(order: Order) -> int:
@@ -154,7 +157,7 @@ def whole_order(
 ) -> dict[str, Any]:
     """An order as lists and `detail` show it, with the product, SKU and group objects given."""
     members: dict[str, Any] = msgspec.to_builtins(order_data(order, settings))
-    claim = basket_of(order).get("coupon_claim_id", 0)
+    claim = basket_of(order).coupon_claim_id
     members["coupon_code_id"] = str(claim) if claim else ""
     members["user"] = user
     members["is_updated"] = 0
@@ -175,7 +178,7 @@ def _detail(
     groups: Mapping[int, Any],
 ) -> dict[str, Any]:
     price = fen(line.unit_gross)
-    kept = line.data if basket_of(order) else {}
+    kept = line.data if isinstance(order.doc.business, BasketDetails) else {}
     list_price = fen(kept.get("list_price", line.unit_gross))
     membership = line.kind is LineKind.MEMBERSHIP
     return {

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from orderhub.core.commands import Action, ChangeOrder, Numbering, OrderName, Origin, PlaceOrder
+from orderhub.core.commands import (
+    Action,
+    CancelItem,
+    ChangeOrder,
+    Numbering,
+    OrderName,
+    Origin,
+    PlaceOrder,
+)
 from orderhub.core.parcels import Dropship, Item
+from orderhub.core.steps import Refund
 from orderhub.core.values import Address, Order, Settings
 from orderhub.dialects.codec import switches
 from orderhub.dialects.kakaclo.data import Switches
-from orderhub.dialects.kakaclo.wire import CreateOrder, OrderAddress, RefundOrder
+from orderhub.dialects.kakaclo.wire import CreateOrder, OrderAddress, RefundItem, RefundOrder
 
 NAME = "kakaclo"
 # The vendor's numbers: 13 digits that begin with 1000000.
@@ -67,33 +74,29 @@ def address_of(address: OrderAddress) -> Address:
     )
 
 
-def call_off(
+def cancel(
     refund: RefundOrder, number: str, orders: tuple[Order, ...], origin: Origin
 ) -> ChangeOrder:
     """The refund of the order or the group that `number` names: in part when it names items."""
-    told: dict[str, Any] = {"of": number}
-    if refund.remark:
-        told["remark"] = refund.remark
-    if refund.refundReason:
-        told["reason"] = refund.refundReason
-    if refund.orderItems:
-        told["items"] = [
-            {
-                "quantity": each.quantity,
-                "sku": each.skuCode,
-                "country": each.countryCode,
-                **(_line_of(each.itemId) if each.itemId else {}),
-            }
-            for each in refund.orderItems
-        ]
     is_group = orders[0].group_number == number
-    name = OrderName("group", number) if is_group else OrderName("id", str(orders[0].id))
     return ChangeOrder(
         origin=origin,
-        name=name,
-        action=Action.AMEND if refund.orderItems else Action.CALL_OFF,
+        name=OrderName("group", number) if is_group else OrderName("id", str(orders[0].id)),
+        action=Action.CALL_OFF,
         reason=refund.remark,
-        refund=told,
+        refund=Refund(of=number, remark=refund.remark, reason=refund.refundReason),
+        items=tuple(_item(each) for each in refund.orderItems),
+    )
+
+
+def _item(item: RefundItem) -> CancelItem:
+    order_id, line_no = _line_of(item.itemId) if item.itemId else (0, 0)
+    return CancelItem(
+        quantity=item.quantity,
+        order_id=order_id,
+        line_no=line_no,
+        sku=item.skuCode,
+        country=item.countryCode,
     )
 
 
@@ -113,10 +116,10 @@ def item_id(order: Order, line_no: int) -> str:
     return str(order.id * _LINES + line_no)
 
 
-def _line_of(item: str) -> dict[str, int]:
+def _line_of(item: str) -> tuple[int, int]:
     order_id, line_no = divmod(int(item), _LINES)
     # An id of 0 would mean "no line named"; no order has -1 either.
-    return {"order_id": order_id or -1, "line_no": line_no}
+    return order_id or -1, line_no
 
 
 def refund_number(of: str, seq: int) -> str:

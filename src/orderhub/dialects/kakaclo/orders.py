@@ -13,14 +13,14 @@ from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Answer, Call, Refused
 from orderhub.dialects.kakaclo.access import bad, caller_of, just_after, success
 from orderhub.dialects.kakaclo.mapping import (
-    call_off,
+    cancel,
     id_of,
     number_of,
     place_order,
     refund_named,
     refund_number,
 )
-from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
+from orderhub.dialects.kakaclo.show import parcel_of, refunds_of, show, state_of
 from orderhub.dialects.kakaclo.states import STATES
 from orderhub.dialects.kakaclo.wire import (
     BODY,
@@ -195,18 +195,18 @@ async def _orders_of(call: Call, tenant_id: int, number: str) -> tuple[Order, ..
     return found[0]
 
 
-async def _call_off(call: Call, refund: RefundOrder, number: str, version: int) -> Answer:
+async def _cancel(call: Call, refund: RefundOrder, number: str, version: int) -> Answer:
     caller = call.caller
     assert caller is not None
     orders = await _orders_of(call, caller.tenant_id, number)
-    if refund.orderItems and any("warehouse" not in o.doc.business for o in orders):
+    if refund.orderItems and any(parcel_of(order) is None for order in orders):
         # Orders of other doors follow other rules: they are refunded whole or not at all.
         raise Refused(Rejected(Reason.TRANSITION_NOT_ALLOWED, "status", "not in part"))
-    command = call_off(refund, number, orders, call.origin(caller, call.body))
+    command = cancel(refund, number, orders, call.origin(caller, call.body))
 
     def answer(accepted: Accepted) -> Answer:
-        entry = accepted.changed[0].doc.refunds[-1]
-        no = refund_number(number, entry.get("seq", len(accepted.changed[0].doc.refunds)))
+        refunds = accepted.changed[0].doc.refunds
+        no = refund_number(number, refunds[-1].seq or len(refunds))
         data: Any = {0: {"RefundNo": [no]}, 1: no}.get(version, int(no))
         return success(data)
 
@@ -219,14 +219,14 @@ async def refund_v1(call: Call) -> Answer:
     await caller_of(call)
     asked = BODY.read(RefundWhole, _body_of(call))
     refund = RefundOrder(remark=asked.remark, refundReason=asked.refundReason)
-    return await _call_off(call, refund, call.params["id"], 1)
+    return await _cancel(call, refund, call.params["id"], 1)
 
 
 async def refund_v2(call: Call) -> Answer:
     """The whole order, or some units of some items."""
     await caller_of(call)
     refund = BODY.read(RefundOrder, _body_of(call))
-    return await _call_off(call, refund, call.params["id"], 2)
+    return await _cancel(call, refund, call.params["id"], 2)
 
 
 def _body_of(call: Call) -> dict[str, Any]:
@@ -238,7 +238,7 @@ async def refund_old(call: Call) -> Answer:
     await caller_of(call)
     asked = BODY.read(RefundByNumber, decode_object(call.body))
     refund = RefundOrder(remark=asked.remark, refundReason=asked.refundReason)
-    return await _call_off(call, refund, asked.OrderNo, 0)
+    return await _cancel(call, refund, asked.OrderNo, 0)
 
 
 async def _refunds(call: Call, tenant_id: int, text: str) -> list[dict[str, Any]]:

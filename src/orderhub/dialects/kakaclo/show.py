@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from orderhub.core.cancellation import left
+from orderhub.core.details import ParcelDetails
+from orderhub.core.fulfilment import GIVEN_BACK, given_back, is_partly_shipped
 from orderhub.core.money import EXACT, ZERO, plain, times, total
-from orderhub.core.fulfilment import is_partly_shipped
 from orderhub.core.queries import Reads
+from orderhub.core.steps import Refund
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.core.zones import local_time
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
@@ -79,16 +80,18 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
         }
     paid = "payAt" if version == 1 else "payDate"
     done = "completedAt" if version == 1 else "completedDate"
+    kept = [order.doc.business for order in orders]
+    parcel = parcel_of(first)
     shown |= {
-        "purchaseDate": _latest(orders, "paid_at"),
-        paid: _latest(orders, "paid_at"),
-        done: _latest(orders, "completed_at"),
-        "cancelDate": _latest(orders, "cancelled_at"),
-        "refundDate": _latest(orders, "refunded_at"),
+        "purchaseDate": _latest(each.paid_at for each in kept),
+        paid: _latest(each.paid_at for each in kept),
+        done: _latest(each.completed_at for each in kept),
+        "cancelDate": _latest(each.cancelled_at for each in kept),
+        "refundDate": _latest(each.refunded_at for each in kept),
         "salePlatform": first.doc.vendor.get("salePlatform"),
         "shippingAddress": _address(first),
-        "warehouseId": None if is_parent else first.doc.business.get("warehouse_id"),
-        "warehouseCode": None if is_parent else first.doc.business.get("warehouse"),
+        "warehouseId": None if is_parent or parcel is None else parcel.warehouse_id,
+        "warehouseCode": None if is_parent or parcel is None else parcel.warehouse,
     }
     shown |= _amounts_v1(orders) if version == 1 else _amounts_v2(orders)
     shown["orderItems"] = [item(order, line) for order, line in goods]
@@ -102,11 +105,18 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
     return shown
 
 
+def parcel_of(order: Order) -> ParcelDetails | None:
+    """What is kept of an order as a parcel; None: it is another business's."""
+    details = order.doc.business
+    return details if isinstance(details, ParcelDetails) else None
+
+
 def _sub_order(order: Order) -> dict[str, Any]:
+    parcel = parcel_of(order)
     return {
         "id": number_of(order),
-        "warehouseCode": order.doc.business.get("warehouse"),
-        "warehouseId": order.doc.business.get("warehouse_id"),
+        "warehouseCode": None if parcel is None else parcel.warehouse,
+        "warehouseId": None if parcel is None else parcel.warehouse_id,
         "status": state_of((order,)),
         "skuCodes": [line.sku for line in order.kept_lines if _is_item(line)],
     }
@@ -161,7 +171,7 @@ def _amounts_v2(orders: tuple[Order, ...]) -> dict[str, Any]:
 
 def _given_back(order: Order) -> Decimal:
     """A cancelled order was never paid, but its balance was drawn and given back all the same."""
-    return order.total if order.status in (Status.CANCELLED, Status.REFUNDED) else order.refunded
+    return order.total if order.status in GIVEN_BACK else order.refunded
 
 
 def _refund_state(orders: tuple[Order, ...], state: str) -> str:
@@ -175,6 +185,7 @@ def _refund_state(orders: tuple[Order, ...], state: str) -> str:
 def _item_v1(order: Order, line: Line, units: int | None = None) -> dict[str, Any]:
     """A line, or so many units of it."""
     in_part = units is not None and units != line.quantity
+    parcel = parcel_of(order)
     return {
         "id": item_id(order, line.line_no),
         "imageUrl": line.data.get("image"),
@@ -188,8 +199,8 @@ def _item_v1(order: Order, line: Line, units: int | None = None) -> dict[str, An
         "purchasePrices": money(line.unit_gross),
         "stockStatus": "normal",
         "promotionAmount": money(ZERO),
-        "countryCode": order.doc.business.get("warehouse_country"),
-        "warehouseCode": order.doc.business.get("warehouse"),
+        "countryCode": None if parcel is None else parcel.warehouse_country,
+        "warehouseCode": None if parcel is None else parcel.warehouse,
     }
 
 
@@ -197,22 +208,22 @@ def _item_v2(order: Order, line: Line, units: int | None = None) -> dict[str, An
     shown = _item_v1(order, line, units)
     name = shown["id"]
     amount, subtotal = shown.pop("purchasePrices"), shown.pop("subtotal")
-    back = order.status is Status.REFUNDED or line.refunded > 0
-    part = "refunded" if order.status is Status.REFUNDED or not left(line) else "partial_refund"
+    back = given_back(order, line)
+    part = "refunded" if back == line.quantity else "partial_refund"
+    is_back = order.status in GIVEN_BACK or back > 0
     return {
         "id": name,
         "itemId": name,
-        "refundStatus": part if back else "NULL",
+        "refundStatus": part if is_back else "NULL",
         **shown,
-        "refundedNum": line.quantity if order.status is Status.REFUNDED else line.refunded,
+        "refundedNum": back,
         "total": subtotal,
         "amount": amount,
     }
 
 
-def _latest(orders: tuple[Order, ...], name: str) -> str | None:
-    times = [order.doc.business.get(name) for order in orders]
-    return moment(max((each for each in times if isinstance(each, int)), default=0))
+def _latest(moments: Iterable[int | None]) -> str | None:
+    return moment(max((each for each in moments if each is not None), default=0))
 
 
 def _address(order: Order) -> dict[str, Any]:
@@ -256,8 +267,8 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
     for order in orders:
         contents = _contents(order)
         for position, shipment in enumerate(order.doc.shipments, 1):
-            at = shipment.get("at", 0)
-            carrier, tracking = shipment.get("carrier"), shipment.get("tracking")
+            at = shipment.at or 0
+            carrier, tracking = shipment.carrier or None, shipment.tracking or None
             packages.append(
                 {
                     "id": f"KA{_local(at, settings)}{order.id % 10_000:04d}_{position}",
@@ -281,8 +292,7 @@ def _contents(order: Order) -> list[list[tuple[Line, int]]]:
     left = {line.line_no: line.shipped for line in order.lines}
     contents = []
     for shipment in order.doc.shipments:
-        named = shipment.get("lines")
-        units = {int(no): n for no, n in named.items()} if isinstance(named, dict) else dict(left)
+        units = shipment.lines or dict(left)
         contents.append(
             [(each, units[each.line_no]) for each in order.lines if units.get(each.line_no)]
         )
@@ -305,20 +315,20 @@ def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:
     for order in orders:
         last = len(order.doc.refunds) - 1
         for index, entry in enumerate(order.doc.refunds):
-            no = refund_number(entry.get("of") or number_of(order), entry.get("seq", index + 1))
+            no = refund_number(entry.of or number_of(order), entry.seq or index + 1)
             found[no] = {
                 "refundNo": no,
                 "refundStatus": _refund_status(order, entry, is_last=index == last),
                 "id": number,
-                "remark": entry.get("remark"),
+                "remark": entry.remark or None,
             }
     return [found[no] for no in sorted(found, key=int)]
 
 
-def _refund_status(order: Order, entry: dict[str, Any], *, is_last: bool) -> str:
+def _refund_status(order: Order, entry: Refund, *, is_last: bool) -> str:
     if order.status is Status.REFUNDING and is_last:
         return "pending_review"
     # One in part names lines, or an amount that was given back; a whole one was turned down then.
     stands = order.status not in (Status.REFUNDED, Status.CANCELLED, Status.REFUNDING)
-    in_part = "lines" in entry or ("amount" in entry and order.refunded)
+    in_part = entry.lines or (entry.amount is not None and order.refunded)
     return "refund_failed" if stands and not in_part else "refund_successfully"

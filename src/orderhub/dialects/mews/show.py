@@ -9,7 +9,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from orderhub.core.accounts import BillState
-from orderhub.core.charges import AccountCharge
+from orderhub.core.details import ChargeDetails
 from orderhub.core.ids import MAX_LINE_NO, line_uid
 from orderhub.core.money import ZERO, plain
 from orderhub.core.queries import Reads, RecordQuery, cancelled_at
@@ -109,7 +109,7 @@ def amount(
 
 def is_charge(order: Order) -> bool:
     """Whether the order was placed as a charge: only then its documents have the members read here."""
-    return order.doc.business.get("terms") == AccountCharge.__name__
+    return isinstance(order.doc.business, ChargeDetails)
 
 
 def unit_amount(order: Order, line: Line) -> dict[str, Any]:
@@ -220,7 +220,8 @@ def bill_item(order: Order, line: Line, closed: ClosedBills) -> dict[str, Any]:
 
 
 def account_type(order: Order) -> str | None:
-    return ACCOUNT_TYPES[order.doc.business["account_kind"]] if is_charge(order) else None
+    details = order.doc.business
+    return ACCOUNT_TYPES[details.account_kind] if isinstance(details, ChargeDetails) else None
 
 
 def accounting_state(line: Line, cancelled: int | None, closed_at: int | None) -> str:
@@ -233,9 +234,8 @@ def accounting_state(line: Line, cancelled: int | None, closed_at: int | None) -
 
 def service_order(order: Order) -> dict[str, Any]:
     """An order as a product service order."""
-    business = order.doc.business
-    charged = business if is_charge(order) else {}
-    cancelled = business.get("cancelled_at") or business.get("refunded_at")
+    details = order.doc.business
+    charged = details if isinstance(details, ChargeDetails) else None
     return {
         "Id": order.uid,
         "ServiceId": service_of(order),
@@ -251,10 +251,10 @@ def service_order(order: Order) -> dict[str, Any]:
         "OriginDetails": None,
         "CreatedUtc": utc(order.occurred_at),
         "UpdatedUtc": utc(order.updated_at),
-        "CancelledUtc": utc(cancelled if isinstance(cancelled, int) else None),
+        "CancelledUtc": utc(details.ended_at),
         "VoucherId": None,
-        "BusinessSegmentId": charged.get("segment"),
-        "LinkedReservationId": charged.get("reservation"),
+        "BusinessSegmentId": charged.segment or None if charged else None,
+        "LinkedReservationId": charged.reservation or None if charged else None,
         "Options": {
             "OwnerCheckedIn": False,
             "AllCompanionsCheckedIn": False,

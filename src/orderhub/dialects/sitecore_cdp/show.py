@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.core.details import RecordedDetails
 from orderhub.core.ids import line_uid
 from orderhub.core.money import plain
 from orderhub.core.queries import Reads
@@ -66,8 +67,8 @@ def status_of(order: Order) -> str | None:
 
 def created_at(order: Order) -> int:
     """When the hub learned of it, in the tenant's time."""
-    stated = order.doc.business.get("stated_at")
-    return stated if isinstance(stated, int) else order.occurred_at
+    details = order.doc.business
+    return details.stated_at if isinstance(details, RecordedDetails) else order.occurred_at
 
 
 def guests_of(order: Order) -> list[str]:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from orderhub.core.details import TourDetails
 from orderhub.core.money import ZERO, plain, rounded
 from orderhub.core.queries import Reads
 from orderhub.core.values import Contact, Line, Order, Settings
@@ -13,7 +16,6 @@ from orderhub.core.zones import local_time
 from orderhub.dialects.tours4fun.words import STATUS_CODES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TERMS = "TourBooking"
 # Guests are numbered within their order: at most 999 of them.
 _GUESTS_A_ORDER = 1_000
 _ZONELESS = "%Y-%m-%d %H:%M:%S"
@@ -85,12 +87,13 @@ def contact(person: Contact | None) -> dict[str, str]:
     }
 
 
-def _is_tour(order: Order) -> bool:
-    return order.doc.business.get("terms") == _TERMS
+def _tour_of(order: Order) -> TourDetails | None:
+    details = order.doc.business
+    return details if isinstance(details, TourDetails) else None
 
 
 def _settlement(order: Order, name: str) -> Any:
-    return order.doc.settlement.get(name) if _is_tour(order) else None
+    return order.doc.settlement.get(name) if _tour_of(order) else None
 
 
 def _price(order: Order) -> Decimal:
@@ -103,39 +106,40 @@ def _amount(value: Any) -> Decimal:
 
 
 def _products(order: Order, settings: Settings) -> list[dict[str, Any]]:
-    if _is_tour(order):
-        return [_tour(order)]
+    booked = _tour_of(order)
+    if booked is not None:
+        return [_tour(order, booked)]
     return [_foreign(order, line, settings) for line in order.lines if not line.cancelled]
 
 
-def _tour(order: Order) -> dict[str, Any]:
-    booked, settled = order.doc.business, order.doc.settlement
+def _tour(order: Order, booked: TourDetails) -> dict[str, Any]:
+    settled = order.doc.settlement
     product = {
-        "product_id": booked["product_id"],
-        "product_name": booked["product_title"],
+        "product_id": booked.product_id,
+        "product_name": booked.product_title,
         "product_status": STATUS_CODES[order.status][1],
-        "product_line": booked["product_line"],
-        "departure_date": booked["date"],
-        "end_date": booked["end_date"],
-        "departure_address": booked["pickup"],
+        "product_line": booked.product_line,
+        "departure_date": booked.date,
+        "end_date": booked.end_date,
+        "departure_address": booked.pickup,
         "rooms": [
-            {"adult": room["adults"], "kid": room["kids"], "single_pairup": int(room["pairup"])}
-            for room in booked["rooms"]
+            {"adult": room.adults, "kid": room.kids, "single_pairup": int(room.pairup)}
+            for room in booked.rooms
         ],
         "price_info": price_info(
             (
-                booked["net"],
+                booked.net,
                 settled["net"],
-                booked["list"],
+                booked.list,
                 settled["list"],
-                booked["discount"],
+                booked.discount,
                 settled["discount"],
             )
         ),
         "contact": contact(order.doc.contact),
     }
-    if booked["tickets"]:
-        product["tickets"] = booked["tickets"]
+    if booked.tickets:
+        product["tickets"] = msgspec.to_builtins(booked.tickets)
     return product
 
 
@@ -168,33 +172,35 @@ def _foreign(order: Order, line: Line, settings: Settings) -> dict[str, Any]:
 
 def _guests(order: Order) -> list[dict[str, Any]]:
     """The form's answers as they were sent, under ids that count within the order."""
-    if not _is_tour(order):
+    booked = _tour_of(order)
+    if booked is None:
         return []
     shown = []
-    for number, guest in enumerate(order.doc.business["guests"], 1):
+    for number, guest in enumerate(booked.guests, 1):
         ids = {
             "order_product_guest_id": order.id * _GUESTS_A_ORDER + number,
             "order_product_id": order.id,
         }
-        unless_told = {"telephone": None, "email": None, "type": guest["kind"]}
+        unless_told = {"telephone": None, "email": None, "type": guest.kind}
         # The ids stand first and are not the client's to set.
-        shown.append({**ids, **unless_told, **guest["answers"], **ids})
+        shown.append({**ids, **unless_told, **guest.answers, **ids})
     return shown
 
 
 def _upgrades(order: Order) -> list[dict[str, Any]]:
-    if not _is_tour(order):
+    booked = _tour_of(order)
+    if booked is None:
         return []
     return [
         {
-            "upgrade_id": upgrade["id"],
-            "option_id": upgrade["option"],
-            "name": upgrade["name"],
-            "subname": upgrade["sub_name"],
-            "option_name": upgrade["option_name"],
-            "provider_tour_code": upgrade["option_code"],
+            "upgrade_id": upgrade.id,
+            "option_id": upgrade.option,
+            "name": upgrade.name,
+            "subname": upgrade.sub_name,
+            "option_name": upgrade.option_name,
+            "provider_tour_code": upgrade.option_code,
         }
-        for upgrade in order.doc.business["upgrades"]
+        for upgrade in booked.upgrades
     ]
 
 

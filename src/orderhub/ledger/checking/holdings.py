@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orderhub.core.decide import business_by_doc
+from orderhub.core.details import BasketDetails
 from orderhub.core.values import LineKind, OrderDoc
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.standing import Standing
@@ -102,18 +103,16 @@ def _may_hold(drawn: int, held: int, left: int, quantity: int) -> bool:
 
 def _subjects(doc: OrderDoc, line: Any) -> set[str]:
     if line.kind == LineKind.DISCOUNT:
-        business = doc.business
-        return {
-            f"coupon:{business.get('coupon_id', 0)}",
-            f"coupon_claim:{business.get('coupon_claim_id', 0)}",
-        }
+        basket = doc.business
+        if not isinstance(basket, BasketDetails):
+            return set()
+        return {f"coupon:{basket.coupon_id}", f"coupon_claim:{basket.coupon_claim_id}"}
     return {f"product:{line.product_id}", f"variant:{line.variant_id}"}
 
 
 def _balance(standing: Standing, units: _Units) -> Found:
     order = standing.order
-    business = business_by_doc(standing.doc)
-    is_paid_so = business is not None and business.from_balance(standing.doc)
+    is_paid_so = business_by_doc(standing.doc).from_balance(standing.doc)
     wanted = order.total if is_paid_so else 0
     drawn, held = units.drawn.get("balance", 0), units.held.get("balance", 0)
     if drawn != wanted:

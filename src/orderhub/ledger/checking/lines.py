@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orderhub.core.money import Rounding, from_micros, rounded, to_micros
+from orderhub.core.steps import Refund, Shipment, Units
 from orderhub.core.values import LineKind, Pricing
 from orderhub.ledger import rows
 from orderhub.ledger.checking.laws import Law
@@ -88,10 +89,10 @@ def _steps(standing: Standing) -> Found:
             yield Law.LINE_STEPS, f"line {line.line_no}: {said}"
 
 
-def _units(steps: Sequence[dict[str, Any]]) -> dict[int, int]:
-    """Line number -> units that the steps name."""
-    units: dict[int, int] = {}
+def _units(steps: Sequence[Shipment | Refund]) -> Units:
+    """The units that the steps name."""
+    units: Units = {}
     for step in steps:
-        for number, count in step.get("lines", {}).items():
-            units[int(number)] = units.get(int(number), 0) + count
+        for number, count in step.lines.items():
+            units[number] = units.get(number, 0) + count
     return units

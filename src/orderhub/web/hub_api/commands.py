@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
+from orderhub.core import steps
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.ids import order_of
 from orderhub.core.known import Accepted
@@ -67,6 +68,7 @@ class Refund(Step, frozen=True, kw_only=True):
     amount: Decimal | None = None
 
 
+_NO_PAYMENT = steps.Payment()
 _STEPS: dict[str, tuple[Action, type[Step]]] = {
     "pay": (Action.PAY, Payment),
     "ship": (Action.SHIP, Shipment),
@@ -110,34 +112,30 @@ def _command(bare: ChangeOrder, given: Step, uid: str) -> ChangeOrder:
     with_more = msgspec.structs.replace
     match given:
         case Payment():
-            payment = _said(method=given.method, reference=given.reference)
-            return with_more(bare, payment=payment)
+            payment = steps.Payment(method=given.method, reference=given.reference)
+            return with_more(bare, payment=None if payment == _NO_PAYMENT else payment)
         case Shipment():
-            shipment: dict[str, Any] = _said(carrier=given.carrier, tracking=given.tracking)
-            if given.lines is None:
-                return with_more(bare, shipment=shipment)
-            shipment["lines"] = _units(given.lines, uid)
-            return with_more(bare, shipment=shipment, action=Action.SHIP_PART)
+            shipment = steps.Shipment(
+                carrier=given.carrier, tracking=given.tracking, lines=_units(given.lines, uid)
+            )
+            action = bare.action if given.lines is None else Action.SHIP_PART
+            return with_more(bare, shipment=shipment, action=action)
         case Refund():
-            refund: dict[str, Any] = _said(reason=given.reason)
-            if given.lines is None and given.amount is None:
-                return with_more(bare, refund=refund)
-            if given.lines is not None:
-                refund["lines"] = _units(given.lines, uid)
-            if given.amount is not None:
-                refund["amount"] = str(exact(given.amount, "amount"))
-            return with_more(bare, refund=refund, action=Action.REFUND_PART)
+            refund = steps.Refund(
+                reason=given.reason,
+                lines=_units(given.lines, uid),
+                amount=None if given.amount is None else exact(given.amount, "amount"),
+            )
+            is_whole = given.lines is None and given.amount is None
+            action = bare.action if is_whole else Action.REFUND_PART
+            return with_more(bare, refund=refund, action=action)
     return bare
 
 
-def _said(**texts: str) -> dict[str, Any]:
-    return {name: text for name, text in texts.items() if text}
-
-
-def _units(parts: tuple[Part, ...], uid: str) -> dict[str, int]:
+def _units(parts: tuple[Part, ...] | None, uid: str) -> steps.Units:
     """Line number -> units; a line named twice is the sum of both."""
-    units: dict[str, int] = {}
-    for index, part in enumerate(parts):
+    units: steps.Units = {}
+    for index, part in enumerate(parts or ()):
         number = part.line_no
         if (number is None) is (not part.uid):
             raise refuse(f"lines[{index}]", f"lines[{index}] has either uid or line_no", "missing")
@@ -145,7 +143,7 @@ def _units(parts: tuple[Part, ...], uid: str) -> dict[str, int]:
             order_uid, number = order_of(part.uid)
             if order_uid != uid or not number:
                 raise refuse(f"lines[{index}].uid", f"lines[{index}].uid is no line of the order")
-        units[str(number)] = units.get(str(number), 0) + part.quantity
+        units[number] = units.get(number, 0) + part.quantity
     return units
 
 
