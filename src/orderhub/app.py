@@ -18,6 +18,7 @@ from orderhub.intake.clock import Clock
 from orderhub.intake.intake import Intake
 from orderhub.intake.standing import Standing
 from orderhub.ledger.ledger import Ledger
+from orderhub.sandboxes import open_sandbox
 from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
 from orderhub.web.cipher import Cipher, SecretKeyMissing
@@ -74,7 +75,7 @@ def build(
         patience_s=limit_s,
     )
     dialects = find_dialects()
-    port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock)
+    port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock, open_sandbox)
     # A command that neither keeps nor reads a secret needs no key; whoever gives one gives the right one.
     if is_serving or settings.secret_key:
         _check_key(ledger, port.cipher)

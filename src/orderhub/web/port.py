@@ -129,8 +129,10 @@ class HubPort:
         dialects: tuple[Dialect, ...] = (),
         standing: Standing | None = None,
         clock: Clock | None = None,
+        open_sandbox: Callable[[Ledger, Cipher, Dialect, int], Any] | None = None,
     ) -> None:
         self.dialects = dialects
+        self.open_sandbox = open_sandbox  # seeding stands above the web, and is handed in
         self.standing = standing or Standing()
         self.clock = clock or Clock()
         self.answer_timeout_s = float(settings.answer_timeout_s)

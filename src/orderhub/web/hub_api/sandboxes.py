@@ -36,9 +36,6 @@ class Sandbox(Shape, frozen=True, kw_only=True):
 @guarded(OPERATOR)
 async def open_sandbox(call: Call, who: Caller) -> Answer:
     """A new tenant with the demo business of a dialect. Its credentials are in this answer and in no other."""
-    # Seeding stands above the web: it is met when it is needed.
-    from orderhub.sandboxes import open_sandbox as open_one  # noqa: PLC0415
-
     assert is_operator(who.credential)
     given = body_of(call, NewSandbox)
     hub = port(call)
@@ -47,7 +44,10 @@ async def open_sandbox(call: Call, who: Caller) -> Answer:
         return Answer(201, encode(Sandbox(dialect=given.dialect)))
     dialect = next(each for each in hub.dialects if each.name == given.dialect)
     now = call.received_at
-    made = await hub.write(open_one, hub.ledger, hub.cipher, dialect, now, limit_s=_SEED_WITHIN_S)
+    assert hub.open_sandbox is not None, "the hub was built without sandboxes"
+    made = await hub.write(
+        hub.open_sandbox, hub.ledger, hub.cipher, dialect, now, limit_s=_SEED_WITHIN_S
+    )
     return Answer(201, encode(made))
 
 
