@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shlex
 import time
@@ -18,6 +17,7 @@ from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import RecordChange
 from orderhub.core.values import Clock, ClockMode, Pricing, Settings
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import part_of
 from orderhub.dialects.sandbox import DemoBusiness, DemoPool
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
@@ -79,11 +79,6 @@ def _omni_settings(parts: tuple[DemoBusiness, ...]) -> Settings:
     )
 
 
-def demo_module(dialect: Dialect) -> Any:
-    """Where a dialect keeps its demo businesses."""
-    return importlib.import_module(f"orderhub.dialects.{dialect.name}.demo")
-
-
 def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
     """Write all demo businesses into an empty ledger. Clocks run from now."""
     seeder = Seeder(ledger, cipher)
@@ -91,7 +86,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
     shown = [dialect for dialect in dialects if _has_demo(dialect)]
     tenant_id = 0
     for dialect in shown:
-        for business in demo_module(dialect).DEMO:
+        for business in part_of(dialect.name, "demo").DEMO:
             tenant_id += 1
             settings = business.settings or Settings(name=business.name)
             seeder.tenant(
@@ -100,7 +95,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
             seeder.business(tenant_id, business)
             acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
             seeder.hub_token(tenant_id, f"hub-demo-{business.name}", acts_as)
-    parts = {dialect.name: demo_module(dialect).OMNI for dialect in shown}
+    parts = {dialect.name: part_of(dialect.name, "demo").OMNI for dialect in shown}
     omni = tenant_id + 1
     seeder.tenant(omni, OMNI, "All doors", _omni_settings(tuple(parts.values())))
     stock = DemoBusiness(
@@ -122,7 +117,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
 
 def _has_demo(dialect: Dialect) -> bool:
     try:
-        demo_module(dialect)
+        part_of(dialect.name, "demo")
     except ModuleNotFoundError:
         return False
     return True

@@ -13,9 +13,9 @@ from orderhub.core.commands import RecordChange
 from orderhub.core.reach import HUB_KIND
 from orderhub.core.values import Settings
 from orderhub.core.zones import zone_of
-from orderhub.demo import demo_module
 from orderhub.dialects.auth import drawn
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import part_of
 from orderhub.dialects.samples import Door, Setup, record
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
 from orderhub.ledger.ledger import Ledger
@@ -78,7 +78,7 @@ def begin(
 
 
 def _door(dialect: Dialect, setup: Setup) -> Door:
-    found: Door = demo_module(dialect).door(setup)
+    found: Door = part_of(dialect.name, "demo").door(setup)
     return found
 
 

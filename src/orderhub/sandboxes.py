@@ -8,8 +8,9 @@ import msgspec
 
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.values import Settings
-from orderhub.demo import demo_module, with_clock
+from orderhub.demo import with_clock
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import part_of
 from orderhub.dialects.sandbox import SANDBOX, DemoBusiness, DemoCredential
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
@@ -20,7 +21,7 @@ from orderhub.web.hub_api.sandboxes import Sandbox
 def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect, now_us: int) -> Sandbox:
     """Write it into a ledger that is being served: nobody knows the tenant yet, so nobody is disturbed."""
     mark = secrets.token_hex(6)
-    business, given = _renamed(demo_module(dialect).DEMO[0], mark)
+    business, given = _renamed(part_of(dialect.name, "demo").DEMO[0], mark)
     settings = business.settings or Settings(name=business.name)
     # Counters of its own: those of the ledger belong to the writer's thread.
     apart = Ledger(ledger.engine, RECORD_TYPES)

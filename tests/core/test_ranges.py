@@ -9,8 +9,8 @@ from msgspec import inspect
 from orderhub.core.commands import RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.ranges import breaches, fields_of, is_needed
-from orderhub.demo import _shared_products, demo_module
-from orderhub.dialects.finding import find_dialects
+from orderhub.demo import _shared_products
+from orderhub.dialects.finding import find_dialects, part_of
 from orderhub.ledger.rows import RecordCodec
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.hub_api.catalogue_shapes import structs_of
@@ -162,7 +162,7 @@ def test_every_member_says_what_it_means_and_which_doors_read_it():
 
 
 def test_all_that_the_demo_sells_keeps_within_its_ranges():
-    demos = [demo_module(dialect) for dialect in find_dialects()]
+    demos = [part_of(dialect.name, "demo") for dialect in find_dialects()]
     changes: list[RecordChange] = [
         *_shared_products(),
         *(

@@ -20,14 +20,15 @@ def dialect_names() -> tuple[str, ...]:
 
 def find_dialects() -> tuple[Dialect, ...]:
     """Every dialect, by name. Raises AttributeError for a folder without a DIALECT."""
-    return tuple(_module(name).DIALECT for name in dialect_names())
+    return tuple(part_of(name).DIALECT for name in dialect_names())
 
 
 def conformance_of(name: str) -> Conformance:
     """What the conformance kit knows of a dialect. Raises ModuleNotFoundError for one that has no `conform.py`."""
-    found: Conformance = _module(f"{name}.conform").CONFORMANCE
+    found: Conformance = part_of(name, "conform").CONFORMANCE
     return found
 
 
-def _module(name: str) -> Any:
-    return importlib.import_module(f"{dialects.__name__}.{name}")
+def part_of(name: str, part: str = "") -> Any:
+    """A module of a dialect's folder; without a part the folder's own. Raises ModuleNotFoundError for none."""
+    return importlib.import_module(".".join(filter(None, (dialects.__name__, name, part))))

@@ -13,6 +13,7 @@ from orderhub.dialects.kakaclo.show import show_one
 DIALECT = Dialect(
     name=NAME,
     title="KakaClo open API",
+    about=__doc__ or "",
     prefixes=("/openapi",),
     routes=ROUTES,
     fault=words.fault,

@@ -94,7 +94,9 @@ class _Writer:
             "info": {
                 "title": self._dialect.title,
                 "version": orderhub.__version__,
-                "description": _ABOUT.format(about=_about(self._dialect)),
+                "description": _ABOUT.format(
+                    about=inspect.cleandoc(self._dialect.about) or self._dialect.title
+                ),
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "servers": [{"url": "/"}],
@@ -361,14 +363,6 @@ def described(route: Route) -> str:
     handler: Any = route.handler
     inner = getattr(handler, "handle", None) or inspect.unwrap(handler)
     return inspect.cleandoc(inner.__doc__) if inspect.isfunction(inner) and inner.__doc__ else ""
-
-
-def _about(dialect: Dialect) -> str:
-    module = (
-        "orderhub.web.hub_api" if dialect.name == "hub" else f"orderhub.dialects.{dialect.name}"
-    )
-    found = inspect.getdoc(__import__(module, fromlist=["DIALECT"]))
-    return found or dialect.title
 
 
 def _shown(errors: list[Wording]) -> Json:

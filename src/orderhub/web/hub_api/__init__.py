@@ -44,6 +44,7 @@ def hub_api(dialects: Iterable[Dialect]) -> Dialect:
     return Dialect(
         name="hub",
         title="OrderHub",
+        about=__doc__ or "",
         prefixes=("/",),
         routes=tuple(
             replace(route, tag=tag)

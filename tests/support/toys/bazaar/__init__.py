@@ -11,6 +11,7 @@ from orderhub.dialects.contract import Dialect
 DIALECT = Dialect(
     name=NAME,
     title="The bazaar",
+    about=__doc__ or "",
     prefixes=("/bazaar/",),
     routes=ROUTES,
     fault=fault,
