@@ -1,11 +1,14 @@
 """What a dialect consists of stands in the file that the plan of its folder has for it."""
 
 import importlib
+from dataclasses import fields
 
 import pytest
 
+from orderhub.cli.conform import Options
+from orderhub.dialects.conforming import Kind
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.finding import conformance_of, find_dialects
 from orderhub.dialects.sandbox import DemoBusiness
 
 DIALECTS = find_dialects()
@@ -35,3 +38,15 @@ def test_a_demo_has_businesses_a_part_of_omni_and_the_door_of_a_merchant(dialect
     assert demo.DEMO
     assert all(isinstance(each, DemoBusiness) for each in (*demo.DEMO, demo.OMNI))
     assert callable(demo.door)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.name)
+def test_the_kit_knows_every_kind_of_error_and_an_option_for_each_part_of_a_login(
+    dialect: Dialect,
+) -> None:
+    vendor = conformance_of(dialect.name)
+    assert set(vendor.errors) == set(Kind)
+    names = [option.name for option in vendor.client.options]
+    assert len(set(names)) == len(names)
+    assert not set(names) & {field.name for field in fields(Options)}
+    assert {option.goes_with for option in vendor.client.options} <= {"", *names}
