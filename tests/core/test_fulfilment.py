@@ -255,3 +255,207 @@ def test_after_any_refunds_in_part_what_is_away_is_what_was_not_refunded(
     assert kept >= 0
     assert order.refunded >= sum(each.gross for each in gone)
     assert (order.status is Status.REFUNDED) == (len(gone) == len(lines))
+
+
+# --- one refund in part, whoever asks for it
+
+
+@pytest.mark.parametrize(
+    ("status", "members", "left_of_it"),
+    [
+        (Status.PENDING, {}, 4),
+        (Status.PAID, {}, 4),
+        (Status.SHIPPED, {"shipped": 4}, 4),
+        (Status.PAID, {"refunded": 1}, 3),
+        (Status.CANCELLED, {}, 0),
+        (Status.REFUNDED, {}, 0),
+        (Status.PAID, {"cancelled": True}, 0),
+    ],
+)
+def test_what_is_left_is_asked_of_a_line_and_its_order(
+    status: Status, members: dict[str, Any], left_of_it: int
+) -> None:
+    each = line(1, 4, "40", **members)
+    order = paid(each, status=status)
+    assert left(order, each) == left_of_it
+    assert to_ship(order, each) == max(0, left_of_it - each.shipped)
+
+
+# Quantity, amount of the line, what each unit is worth when they come back one by one.
+WORTH = [
+    (3, "10.00", ["3.33", "3.34", "3.33"]),  # no price says what one is worth: cents are shared
+    (3, "0.9999", ["0.3333", "0.3333", "0.3333"]),
+    (2, "0.5", ["0.25", "0.25"]),
+    (4, "0.05", ["0.01", "0.02", "0.01", "0.01"]),
+    (1, "7", ["7"]),
+]
+
+
+@pytest.mark.parametrize(("quantity", "gross", "units"), WORTH)
+@pytest.mark.parametrize("way", ["refund", "cancel"])
+def test_a_unit_is_worth_its_share_of_the_line_whoever_gives_it_back(
+    quantity: int, gross: str, units: list[str], way: str
+) -> None:
+    desk = Desk(paid(_shared(quantity, gross), line(2, 1, "1")))
+    for worth in units:
+        before = desk.order.refunded
+        done = desk.refund({1: 1}) if way == "refund" else desk.cancel(sku="THING", quantity=1)
+        assert isinstance(done, Accepted)
+        assert desk.order.refunded - before == Decimal(worth)
+        assert desk.order.doc.refunds[-1].amount == Decimal(worth)
+        assert done.events[0].data["amount"] == worth
+    assert (desk.order.refunded, desk.order.status) == (Decimal(gross), Status.PAID)
+
+
+def _shared(quantity: int, gross: str) -> Line:
+    """A line whose unit price is known to the cent, as a taxed one's may be."""
+    unit = round(Decimal(gross) / quantity, 4 if gross == "0.9999" else 2)
+    return priced(line(1, quantity, gross, sku="THING"), unit)
+
+
+def priced(each: Line, unit: Decimal) -> Line:
+    return msgspec.structs.replace(each, unit_net=unit, unit_gross=unit)
+
+
+def test_a_unit_of_a_line_that_is_so_many_times_its_price_is_worth_that_price() -> None:
+    unit = Decimal("0.3333")
+    each = priced(line(1, 10_000, "3333", sku="THING"), unit)
+    for step in ("refund", "cancel"):
+        desk = Desk(paid(each))
+        desk.refund({1: 1}) if step == "refund" else desk.cancel(sku="THING", quantity=1)
+        assert desk.order.refunded == unit
+
+
+def test_units_are_no_whole_order_while_others_stand_even_if_the_money_is_gone() -> None:
+    desk = Desk(paid(line(1, 4, "40")), draw(HERE, 4), draw(BALANCE, 40 * MICROS, 0))
+    desk.refund(amount="35")
+    desk.refund({1: 2})
+    assert (desk.order.status, desk.order.refunded) == (Status.PAID, Decimal(40))
+    assert (desk.back(HERE), desk.back(BALANCE)) == (2, 40 * MICROS)
+    desk.refund({1: 2})
+    assert desk.order.status is Status.REFUNDED
+    assert (desk.back(HERE), desk.back(BALANCE)) == (4, 40 * MICROS)
+
+
+@pytest.mark.parametrize(
+    ("status", "paid_amount", "then", "kind"),
+    [
+        (Status.PENDING, "0", Status.CANCELLED, "cancelled"),
+        (Status.PAID, "45", Status.REFUNDED, "refunded"),
+    ],
+)
+def test_units_are_cancelled_before_they_ship_the_last_of_them_with_all_else(
+    status: Status, paid_amount: str, then: Status, kind: str
+) -> None:
+    lines = (line(1, 4, "40", sku="THING"), line(2, 1, "5", kind=LineKind.FREIGHT))
+    order = paid(*lines, status=status, paid=Decimal(paid_amount))
+    desk = Desk(order, draw(HERE, 4), draw(BALANCE, 45 * MICROS, 0))
+    part = desk.cancel(sku="THING", quantity=3)
+    assert isinstance(part, Accepted)
+    assert (desk.order.status, desk.order.refunded) == (status, Decimal(30))
+    assert [event.kind for event in part.events] == ["refunded_in_part"]
+    assert part.events[0].data == {"refunded": 30, "units": {"1": 3}, "amount": "30"}
+    assert (desk.back(HERE), desk.back(BALANCE)) == (3, 30 * MICROS)
+    rest = desk.cancel(sku="THING", quantity=1)
+    assert isinstance(rest, Accepted)
+    assert (desk.order.status, desk.order.refunded) == (then, Decimal(45)), "with its freight"
+    assert [event.kind for event in rest.events] == [kind]
+    assert {move.reason for move in rest.moves} == {kind}
+    assert (desk.back(HERE), desk.back(BALANCE)) == (4, 45 * MICROS)
+    assert refused(desk.cancel(sku="THING", quantity=1)) == (
+        Reason.QUANTITY_INVALID,
+        "lines[0].quantity",
+    )
+
+
+def test_an_unpaid_order_is_cancelled_in_part_and_never_refunded() -> None:
+    desk = Desk(paid(line(1, 4, "40", sku="THING"), status=Status.PENDING, paid=Decimal(0)))
+    assert refused(desk.refund({1: 1})) == (Reason.TRANSITION_NOT_ALLOWED, "status")
+    assert isinstance(desk.cancel(sku="THING", quantity=1), Accepted)
+
+
+@pytest.mark.parametrize("status", [Status.SHIPPED, Status.COMPLETED, Status.REFUNDING])
+def test_what_is_on_its_way_is_refunded_in_part_and_never_cancelled(status: Status) -> None:
+    desk = Desk(paid(line(1, 4, "40", sku="THING"), status=status))
+    assert refused(desk.cancel(sku="THING", quantity=1)) == (
+        Reason.TRANSITION_NOT_ALLOWED,
+        "status",
+    )
+    assert isinstance(desk.refund({1: 1}), Accepted)
+    assert desk.order.status is status
+
+
+# --- units of a group
+
+
+class Shelf(Desk):
+    """A group of orders, each of so many THINGs: its status, how many were shipped and refunded."""
+
+    def __init__(self, *orders: tuple[Status, int, int, int]) -> None:
+        super().__init__(paid(line(1, 1, "1")))
+        group = tuple(
+            msgspec.structs.replace(
+                paid(
+                    line(
+                        1, quantity, f"{quantity}", sku="THING", shipped=shipped, refunded=refunded
+                    ),
+                    status=status,
+                ),
+                id=number,
+                uid=f"u-{number}",
+                number=f"n-{number}",
+            )
+            for number, (status, quantity, shipped, refunded) in enumerate(orders, 11)
+        )
+        self.known.learn_orders(OrderNeed(1, NAME), group)
+        for order in group:
+            self.known.learn_draws(1, order.id, ())
+
+
+P, C, R, S = Status.PAID, Status.CANCELLED, Status.REFUNDED, Status.SHIPPED
+LATE, MANY = Reason.TRANSITION_NOT_ALLOWED, Reason.QUANTITY_INVALID
+
+
+@pytest.mark.parametrize(
+    ("orders", "wanted", "then"),
+    [
+        # Units come from orders that can still be cancelled, wherever in the group they stand.
+        ([(C, 5, 0, 0), (P, 3, 0, 0)], 2, {12: 2}),
+        ([(P, 3, 0, 0), (C, 5, 0, 0)], 2, {11: 2}),
+        ([(R, 5, 0, 0), (P, 3, 0, 0)], 3, {12: 3}),
+        ([(S, 5, 5, 0), (P, 3, 0, 0)], 2, {12: 2}),
+        ([(P, 5, 1, 0), (P, 3, 0, 0)], 2, {12: 2}),
+        ([(C, 5, 0, 5), (P, 3, 0, 0)], 2, {12: 2}),
+        ([(P, 5, 0, 4), (P, 3, 0, 0)], 2, {11: 1, 12: 1}),
+        # It is too late when those do not suffice, too many when there never were so many.
+        ([(C, 5, 0, 0), (P, 3, 0, 0)], 4, LATE),
+        ([(S, 5, 5, 0), (P, 3, 0, 0)], 8, LATE),
+        ([(P, 5, 1, 0)], 1, LATE),
+        ([(C, 5, 0, 0), (P, 3, 0, 0)], 9, MANY),
+        ([(C, 5, 0, 5), (P, 3, 0, 0)], 4, MANY),
+        ([(C, 5, 0, 5)], 1, MANY),
+    ],
+)
+def test_units_of_a_group_are_taken_from_what_can_still_be_cancelled(
+    orders: list[tuple[Status, int, int, int]], wanted: int, then: dict[int, int] | Reason
+) -> None:
+    decision = Shelf(*orders).cancel(sku="THING", quantity=wanted)
+    if isinstance(then, Reason):
+        assert isinstance(decision, Rejected)
+        assert decision.reason is then
+        return
+    assert isinstance(decision, Accepted)
+    before = {number: refunded for number, (*_, refunded) in enumerate(orders, 11)}
+    taken = {each.id: each.lines[0].refunded - before[each.id] for each in decision.changed}
+    assert taken == then
+
+
+def test_a_line_that_is_named_is_that_line_even_if_it_is_too_late() -> None:
+    shelf = Shelf((C, 5, 0, 0), (P, 3, 0, 0))
+    late = shelf.cancel(order_id=11, line_no=1, sku="THING", quantity=1)
+    assert refused(late) == (LATE, "status")
+    assert isinstance(shelf.cancel(order_id=12, line_no=1, quantity=1), Accepted)
+    assert refused(shelf.cancel(order_id=12, line_no=2, quantity=1)) == (
+        Reason.REFERENCE_UNKNOWN,
+        "lines[0]",
+    )

@@ -236,7 +236,9 @@ def head_revision() -> str:
 
 
 def migrate(engine: Engine, *, create: bool = True) -> None:
-    """Bring the schema to this program's version. Raises DatabaseRefused when it is newer.
+    """Bring the ledger to this program's version.
+
+    Raises DatabaseRefused when it is newer, or holds what this version could not read: then nothing is changed.
 
     `create`: a ledger is made where there is none, and a SQLite file, too.
     """
@@ -257,7 +259,10 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
             # Processes that start together take turns; the second finds nothing left to do.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except ValueError as error:
+            raise DatabaseRefused(f"The ledger stays as it was: {error}") from error
         connection.commit()
 
 

@@ -139,3 +139,43 @@ async def test_never_more_is_refunded_than_the_order_cost(seller, hub):
     assert (await refund(seller, number, ("TS_RED_M", 3)))["code"] == 10000
     assert (await amounts(seller, number))[:2] == (65, 0)
     assert await seller.balance() == before
+
+
+@pytest.fixture
+async def mugs(seller):
+    """A parent of eight mugs in two parcels, five of one country and three of another: number, parcels."""
+    before = await seller.stock("MUG_WHT")
+    assert len(before) > 1
+    number = await seller.create(("MUG_WHT", max(before.values()) + 2))
+    return number, [each["id"] for each in (await seller.shown(number))["subOrders"]]
+
+
+async def rows_of(seller, number):
+    shown = await seller.shown(number, V2)
+    return [
+        (row["productNum"], row["refundedNum"], row["refundStatus"]) for row in shown["orderItems"]
+    ]
+
+
+@pytest.mark.parametrize("closed", [0, 1])
+@pytest.mark.parametrize("paid", [False, True])
+async def test_units_come_from_the_parcel_that_stands_and_the_closed_one_shows_none_left(
+    seller, hub, mugs, closed, paid
+):
+    number, parcels = mugs
+    if paid:
+        for uid in await seller.uids(number):
+            await hub.pay(uid)
+    held = [row[0] for row in await rows_of(seller, number)]
+    whole = await seller.post(f"{V2}/{parcels[closed]}/refund", {"remark": "x"})
+    assert whole.json()["code"] == 10000
+    standing = held[1 - closed]
+    rows = await rows_of(seller, number)
+    assert rows[closed] == (held[closed], held[closed], "refunded")
+    assert rows[1 - closed] == (standing, 0, "NULL")
+    assert (await refund(seller, number, ("MUG_WHT", 1)))["code"] == 10000
+    assert (await rows_of(seller, number))[1 - closed] == (standing, 1, "partial_refund")
+    assert await refund(seller, number, ("MUG_WHT", standing)) == TOO_LATE
+    assert (await refund(seller, number, ("MUG_WHT", standing - 1)))["code"] == 10000
+    rest = await seller.shown(number, V2)
+    assert rest["refundableAmount"] == 0
