@@ -180,7 +180,7 @@ def query_of(call: Call, model: type[M]) -> M:
 def _misfits(
     given: dict[str, Any], model: type[msgspec.Struct], prefix: str
 ) -> Iterator[WireFault]:
-    """What is wrong with each member, as msgspec says it of the first alone."""
+    """Everything that is wrong with an object, in msgspec's words, which stops at the first."""
     types = {each.encode_name: each for each in _fields(model)}
     hints = get_type_hints(model, include_extras=True)
     for name, value in given.items():
@@ -193,12 +193,28 @@ def _misfits(
         try:
             msgspec.convert(value, hints[types[name].name])
         except msgspec.ValidationError as error:
-            yield fault_of(error, f"{prefix}.{name}" if prefix else name)
+            at = f"{prefix}.{name}" if prefix else name
+            yield from [*_misfits_within(value, types[name].type, at)] or [fault_of(error, at)]
     for name, field in types.items():
         if field.required and name not in given:
             yield fault_of(
                 msgspec.ValidationError(f"Object missing required field `{name}`"), prefix
             )
+
+
+def _misfits_within(value: Any, kind: inspect.Type, path: str) -> Iterator[WireFault]:
+    """The same of the objects that a member is or holds."""
+    match kind:
+        case inspect.Metadata():
+            yield from _misfits_within(value, kind.type, path)
+        case inspect.UnionType():
+            for each in kind.types:
+                yield from _misfits_within(value, each, path)
+        case inspect.StructType() if isinstance(value, dict):
+            yield from _misfits(value, kind.cls, path)
+        case inspect.VarTupleType() if isinstance(value, list):
+            for index, each in enumerate(value):
+                yield from _misfits_within(each, kind.item_type, f"{path}[{index}]")
 
 
 def _out_of_form(field: inspect.Field, value: Any, path: str) -> Iterator[WireFault]:

@@ -89,7 +89,7 @@ class ListOrders(Query, frozen=True, kw_only=True):
     number: str = ""
     email: str = ""
     sku: str = ""
-    phone: Annotated[str, form("(?:.*[0-9].*)?")] = ""
+    phone: Annotated[str, form(r"(?:[\s\S]*[0-9][\s\S]*)?", "has no digit")] = ""
     word: Annotated[
         str, msgspec.Meta(description="a word of names or notes, or the beginning of one")
     ] = ""
