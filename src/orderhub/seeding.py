@@ -12,8 +12,8 @@ from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
 from orderhub.dialects.auth import digest
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
+from orderhub.intake.batch import decided
 from orderhub.intake.clock import wall_us
-from orderhub.intake.deciding import decided
 from orderhub.intake.outcome import Waiting, Worded
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from orderhub.core.commands import AdjustPool, OrderName, RecordChange
 from orderhub.dialects.finding import find_dialects
-from orderhub.intake.deciding import BatchRun
+from orderhub.intake.batch import BatchRun
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Waiting
 from orderhub.ledger.ledger import Ledger

@@ -42,7 +42,7 @@ SEGMENT = "00000000-0000-4000-8000-000000005203"
 MASSAGE = "00000000-0000-4000-8000-000000005204"
 
 # Whoever writes, checks or names a document reads it all: that is no effect.
-WRITERS = {"orderhub.core.ranges", "orderhub.core.upkeep"}
+WRITERS = {"orderhub.core.ranges", "orderhub.core.admin"}
 UNREAD = {
     (Coupon, "data"): "the merchant's own notes: the guide says that no door reads it",
     (Named, "data"): "the merchant's own notes: the guide says that no door reads it",

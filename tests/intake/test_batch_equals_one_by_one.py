@@ -13,7 +13,7 @@ from hypothesis import example, given
 from orderhub.core.commands import Action, ChangeOrder, Command, OrderName, RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.steps import Refund, Shipment
-from orderhub.intake.deciding import decided
+from orderhub.intake.batch import decided
 from orderhub.intake.outcome import Outcome
 from orderhub.intake.uids import Uids
 from orderhub.ledger.check import check_ledger

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from orderhub.intake.batch import BatchRun
 from orderhub.intake.claims import fingerprint, is_usable_key, of_part
-from orderhub.intake.deciding import BatchRun
 from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger

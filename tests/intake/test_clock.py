@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orderhub.core.queries import OrderQuery
+from orderhub.intake.batch import BatchRun
 from orderhub.intake.claims import Claim
 from orderhub.intake.clock import MOST_AHEAD_US, Clock, Recording
-from orderhub.intake.deciding import BatchRun
 from orderhub.intake.uids import Uids
 from orderhub.ledger.batch import ClaimName
 from orderhub.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ import pytest
 
 from orderhub.app import build
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.intake.deciding import BatchRun
+from orderhub.intake.batch import BatchRun
 from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from orderhub.conform.cases import golden_cases
 from orderhub.conform.replies import succeeded
 from orderhub.dialects.finding import conformance_of, dialect_names
+from orderhub.intake.batch import decided
 from orderhub.intake.claims import of_body
-from orderhub.intake.deciding import decided
 from orderhub.intake.uids import Uids
 from tests.support.examples import examples
 from tests.support.hub import operator_headers, running_hub

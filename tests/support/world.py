@@ -37,8 +37,8 @@ from orderhub.core.queries import OrderQuery
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
+from orderhub.intake.batch import decided
 from orderhub.intake.claims import Claim
-from orderhub.intake.deciding import decided
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.intake.uids import Uids

@@ -12,7 +12,7 @@ from orderhub.dialects.contract import FaultKind, Route
 from orderhub.web import edge
 from orderhub.web.hub_api import people, wording
 from orderhub.web.hub_api.access import OPERATOR, SCOPES, Guard
-from orderhub.web.hub_api.search import COMBINATIONS
+from orderhub.web.hub_api.order_filters import COMBINATIONS
 from tests.support.dialects import HUB
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, new_token, problem_of, sell, token

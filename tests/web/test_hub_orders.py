@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, text
 
 from orderhub.dialects import kakaclo
-from orderhub.web.hub_api import search
+from orderhub.web.hub_api import order_filters
 from tests.dialects.kakaclo.shop import TWO_PARCELS, V2, order_of
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import (
@@ -234,11 +234,11 @@ _QUERIES: dict[frozenset[str], dict[str, str]] = {
 
 
 async def test_every_list_walks_the_index_that_is_named_for_it(tmp_path: Path) -> None:
-    assert set(_QUERIES) == set(search.COMBINATIONS)
+    assert set(_QUERIES) == set(order_filters.COMBINATIONS)
     async with running_hub(tmp_path) as hub:
         await record(hub, 1)
         for combination, query in _QUERIES.items():
-            index = search.COMBINATIONS[combination]
+            index = order_filters.COMBINATIONS[combination]
             cases = [(AS_CDP, query)]
             if "number" not in query:
                 cases.append((AS_CDP, {**query, "cursor": "1.1"}))

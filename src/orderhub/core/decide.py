@@ -9,6 +9,7 @@ import msgspec
 
 from orderhub.core import (
     adjustments,
+    admin,
     baskets,
     billing,
     changes,
@@ -19,7 +20,6 @@ from orderhub.core import (
     parcels,
     recorded,
     tours,
-    upkeep,
 )
 from orderhub.core.business import Business, HeldName
 from orderhub.core.catalogue import RECORDS as CATALOGUE_RECORDS
@@ -115,7 +115,7 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
                 for order in known.orders(tenant, command.name):
                     yield from business_of(order).change_needs(command, order, known)
         case PutRecords():
-            yield from upkeep.put_needs(command, known)
+            yield from admin.put_needs(command, known)
         case AdjustPool():
             yield from adjustments.needs(command, known)
 
@@ -215,11 +215,11 @@ def _decided(command: Command, known: Known, ids: NewIds) -> Decision:
         case AdjustPool():
             return adjustments.adjust(command, known)
         case PutRecords():
-            return upkeep.put(command, known, ids)
+            return admin.put(command, known, ids)
         case SetClock():
-            return upkeep.set_clock(command, known)
+            return admin.set_clock(command, known)
         case ChangeSettings():
-            return upkeep.change_settings(command, known)
+            return admin.change_settings(command, known)
 
 
 def _place(command: PlaceOrder, known: Known, ids: NewIds) -> Decision:

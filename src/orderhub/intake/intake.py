@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from orderhub.core.commands import ChangeSettings
+from orderhub.intake.batch import BatchRun
 from orderhub.intake.busy import Busy, Returns
 from orderhub.intake.clock import Recording, wall_us
-from orderhub.intake.deciding import BatchRun
 from orderhub.intake.lanes import Company, Lanes
 from orderhub.intake.outcome import Outcome, Waiting
 from orderhub.intake.standing import Standing, said

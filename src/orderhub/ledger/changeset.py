@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from orderhub.core.commands import Origin
 from orderhub.core.known import Accepted, Known, Record
-from orderhub.core.search import terms_of
+from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
 from orderhub.ledger import bulk, groups, rows, tables
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED

@@ -32,7 +32,7 @@ from orderhub.core.queries import (
     RecordQuery,
 )
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
-from orderhub.ledger import rows, search
+from orderhub.ledger import listing, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
@@ -163,7 +163,7 @@ class LedgerReads:
         return EntryPage(tuple(tuple(members[name]) for name in names), total)
 
     def search(self, query: OrderSearch) -> tuple[Order, ...]:
-        found = search.page_of_orders(self._connection, query)
+        found = listing.page_of_orders(self._connection, query)
         if query.with_lines:
             return self._whole(found)
         return tuple(rows.to_order(row, ()) for row in found)
@@ -171,7 +171,7 @@ class LedgerReads:
     def terms_beginning(
         self, tenant_id: int, kind: str, prefix: str, at_most: int
     ) -> tuple[str, ...]:
-        return search.terms_beginning(self._connection, tenant_id, kind, prefix, at_most)
+        return listing.terms_beginning(self._connection, tenant_id, kind, prefix, at_most)
 
     def _total(self, query: OrderQuery) -> int:
         """From the tallies where they can tell, else counted."""
@@ -298,10 +298,10 @@ class LedgerReads:
         after: tuple[str, str],
         limit: int,
     ) -> tuple[Pool, ...]:
-        return search.page_of_pools(self._connection, tenant_id, kind, subjects, after, limit)
+        return listing.page_of_pools(self._connection, tenant_id, kind, subjects, after, limit)
 
     def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]:
-        return search.past_moves(self._connection, query)
+        return listing.past_moves(self._connection, query)
 
     def kept_answer(self, tenant_id: int, scope: str, key: str) -> KeptAnswer | None:
         """What `Ledger.keep_answer` keeps under this name."""

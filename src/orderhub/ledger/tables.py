@@ -245,7 +245,7 @@ order_line = Table(
     sqlite_with_rowid=False,
 )
 
-# What an order can be found by besides its columns: see core/search.py.
+# What an order can be found by besides its columns: see core/search_terms.py.
 order_term = Table(
     "order_term",
     metadata,

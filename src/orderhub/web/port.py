@@ -29,11 +29,11 @@ from orderhub.dialects.contract import (
     Refused,
     Stop,
 )
-from orderhub.intake.aside import write_directory
+from orderhub.intake.batch import OTHER_CONTENT
 from orderhub.intake.busy import Busy
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part
 from orderhub.intake.clock import Clock
-from orderhub.intake.deciding import OTHER_CONTENT
+from orderhub.intake.directory_write import write_directory
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Outcome, Waiting, Worded
 from orderhub.intake.standing import Standing

@@ -8,7 +8,7 @@ from orderhub.core.queries import OrderQuery
 from orderhub.demo import seed
 from orderhub.dialects.anqicms import mapping, wire
 from orderhub.dialects.finding import find_dialects
-from orderhub.intake.deciding import BatchRun
+from orderhub.intake.batch import BatchRun
 from orderhub.intake.outcome import Waiting, Worded
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from orderhub.core.search import terms_in
+from orderhub.core.search_terms import terms_in
 from orderhub.core.values import Status
 from orderhub.ledger.checking import history, holdings, lines
 from orderhub.ledger.checking.laws import Law

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from orderhub.dialects.contract import Dialect
+from orderhub.web.docs.full_text import MOST_HITS, Hit
 from orderhub.web.docs.guides import guides, headings, readme, rendered
 from orderhub.web.docs.schema_html import prose, schema_html
-from orderhub.web.docs.searching import MOST_HITS, Hit
 from orderhub.web.docs.style import STYLE
 
 Json = dict[str, Any]

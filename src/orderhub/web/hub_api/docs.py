@@ -9,7 +9,7 @@ import msgspec
 
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Media, Route, Stop
-from orderhub.web.docs import pages, searching
+from orderhub.web.docs import full_text, pages
 from orderhub.web.docs.guides import guide, guides, readme
 from orderhub.web.docs.openapi import Json, document
 from orderhub.web.hub_api.bodies import Query
@@ -25,7 +25,7 @@ _HTML = "text/html; charset=utf-8"
 # Routes never change while the program runs: each document and page is written once.
 _written: dict[str, tuple[Dialect, Json, bytes]] = {}
 _drawn: dict[str, tuple[Dialect, str]] = {}
-_indexed: dict[str, tuple[Dialect, list[searching.Entry]]] = {}
+_indexed: dict[str, tuple[Dialect, list[full_text.Entry]]] = {}
 
 
 class Search(Query, frozen=True, kw_only=True):
@@ -84,39 +84,39 @@ async def page(call: Call) -> Answer:
 async def search(call: Call) -> Answer:
     """Operations and sections that have every word of `q`."""
     query = call.query.get("q", "")[:_LONGEST_QUERY]
-    hits = await call.hub.blocking(lambda: searching.search(_entries(all_dialects(call)), query))
+    hits = await call.hub.blocking(lambda: full_text.search(_entries(all_dialects(call)), query))
     return _page(pages.found_page(query, hits))
 
 
-def _entries(dialects: tuple[Dialect, ...]) -> list[searching.Entry]:
+def _entries(dialects: tuple[Dialect, ...]) -> list[full_text.Entry]:
     return [entry for dialect in dialects for entry in _of_dialect(dialect)] + _of_guides()
 
 
-def _of_dialect(dialect: Dialect) -> list[searching.Entry]:
+def _of_dialect(dialect: Dialect) -> list[full_text.Entry]:
     found = _indexed.get(dialect.name)
     if found is None or found[0] is not dialect:
         path = f"/docs/{dialect.name}"
         made = document_of(dialect)[0]
         entries = [
-            searching.of_operation(operation, addresses, dialect.title, path)
+            full_text.of_operation(operation, addresses, dialect.title, path)
             for addresses, operation in pages.operations_of(made)
         ]
         entries += [
-            searching.of_shape(name, schema, dialect.title, path)
+            full_text.of_shape(name, schema, dialect.title, path)
             for name, schema in made["components"]["schemas"].items()
         ]
         if dialect.name != "hub":  # whose text is a guide
-            entries += searching.of_text(readme(dialect.name), dialect.title, path)
+            entries += full_text.of_text(readme(dialect.name), dialect.title, path)
         found = _indexed[dialect.name] = (dialect, entries)
     return found[1]
 
 
 @cache
-def _of_guides() -> list[searching.Entry]:
+def _of_guides() -> list[full_text.Entry]:
     return [
         entry
         for name, title in guides().items()
-        for entry in searching.of_text(guide(name) or "", title, f"/docs/{name}")
+        for entry in full_text.of_text(guide(name) or "", title, f"/docs/{name}")
     ]
 
 

@@ -16,7 +16,7 @@ from orderhub.web.hub_api.access import guarded, tenant_of
 from orderhub.web.hub_api.bodies import Query, any_dialect, query_of, refuse
 from orderhub.web.hub_api.fields import picker, some_of
 from orderhub.web.hub_api.inner import port
-from orderhub.web.hub_api.search import ListOrders, page, wanted
+from orderhub.web.hub_api.order_filters import ListOrders, page, wanted
 from orderhub.web.hub_api.shapes import (
     OrderEvent,
     OrderInFull,

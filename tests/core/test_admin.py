@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orderhub.core import decide, upkeep
+from orderhub.core import admin, decide
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import ChangeSettings, Origin, PutRecords, RecordChange, SetClock
 from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
@@ -69,7 +69,7 @@ PUTS = [
 def test_records_are_put_or_refused(
     stands: tuple[Record, ...], command: PutRecords, then: Any
 ) -> None:
-    decision = upkeep.put(command, known_with(*stands), IDS)
+    decision = admin.put(command, known_with(*stands), IDS)
     if isinstance(decision, Rejected):
         assert decision.reason is then
         return
@@ -89,29 +89,29 @@ def test_only_the_members_named_are_put_and_all_else_stays() -> None:
     )
     some = RecordChange(kind="product", id=7, members={"price": "7.5"})
     command = put(some, exists=(("product", "id", "7"),))
-    decision = upkeep.put(command, known_with(stands), IDS)
+    decision = admin.put(command, known_with(stands), IDS)
     assert isinstance(decision, Accepted)
     dearer = replace(stands.doc, price=Decimal("7.5"))
     assert decision.records == (replace(stands, doc=dearer, version=4),)
-    refused = upkeep.put(command, known_with(), IDS)
+    refused = admin.put(command, known_with(), IDS)
     assert isinstance(refused, Rejected)
     assert refused.reason is Reason.RECORD_UNKNOWN
     none = put(RecordChange(kind="product", id=7, members={}), exists=command.exists)
-    kept = upkeep.put(none, known_with(stands), IDS)
+    kept = admin.put(none, known_with(stands), IDS)
     assert isinstance(kept, Accepted)
     assert (kept.removed, kept.records) == ((), (replace(stands, version=4),))
 
 
 def test_a_document_that_was_not_told_its_names_learns_them() -> None:
     untold = RecordChange(kind="product", code="C", doc=Product(id=0, title="Mug"))
-    decision = upkeep.put(put(untold), known_with(), IDS_OF_PRODUCTS)
+    decision = admin.put(put(untold), known_with(), IDS_OF_PRODUCTS)
     assert isinstance(decision, Accepted)
     (record,) = decision.records
     assert (record.doc.id, record.doc.uid, record.doc.code) == (record.id, record.uid, "C")
 
 
 def test_removing_what_is_there_and_what_is_not() -> None:
-    decision = upkeep.put(put(change(7, None), change(8, None)), known_with(note(7, 3)), IDS)
+    decision = admin.put(put(change(7, None), change(8, None)), known_with(note(7, 3)), IDS)
     assert isinstance(decision, Accepted)
     assert [(each.id, each.version) for each in decision.removed] == [(7, 3)]
     assert decision.records == ()
@@ -144,7 +144,7 @@ def test_a_sandboxs_clock_is_moved(
     stands: Clock, asked: dict[str, Any], then: tuple[int, int]
 ) -> None:
     known = known_with(settings=Settings(name="shop", sandbox=True, clock=stands))
-    decision = upkeep.set_clock(SetClock(origin=AT, **asked), known)
+    decision = admin.set_clock(SetClock(origin=AT, **asked), known)
     assert isinstance(decision, Accepted)
     clock = decision.result.clock
     assert (clock.at(10 * HOUR), clock.at(12 * HOUR)) == (then[0] * HOUR, then[1] * HOUR)
@@ -153,7 +153,7 @@ def test_a_sandboxs_clock_is_moved(
 
 def test_a_real_tenants_clock_cannot_be_moved() -> None:
     known = known_with(settings=Settings(name="shop"))
-    decision = upkeep.set_clock(SetClock(origin=AT, action="freeze"), known)
+    decision = admin.set_clock(SetClock(origin=AT, action="freeze"), known)
     assert isinstance(decision, Rejected)
     assert (decision.reason, decision.field) == (Reason.TRANSITION_NOT_ALLOWED, "clock")
 
@@ -167,7 +167,7 @@ def test_settings_are_merged_and_what_is_not_named_stays() -> None:
         dialects={"a": {"x": 1, "y": 2}, "b": {"z": 3}},
     )
     members = {"auto_close_s": 60, "dialects": {"a": {"x": 9}}}
-    decision = upkeep.change_settings(
+    decision = admin.change_settings(
         ChangeSettings(origin=AT, members=members), known_with(settings=stands)
     )
     assert isinstance(decision, Accepted)
@@ -175,6 +175,6 @@ def test_settings_are_merged_and_what_is_not_named_stays() -> None:
     assert (after.currency, after.auto_close_s, after.clock) == ("CNY", 60, stands.clock)
     assert after.dialects == {"a": {"x": 9}, "b": {"z": 3}}
     ended = ChangeSettings(origin=AT, members={"sandbox": False})
-    real = upkeep.change_settings(ended, known_with(settings=stands))
+    real = admin.change_settings(ended, known_with(settings=stands))
     assert isinstance(real, Accepted)
     assert real.result.clock == Clock(), "nobody could set it right"

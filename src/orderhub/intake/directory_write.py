@@ -8,8 +8,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from orderhub.intake.batch import OTHER_CONTENT, again, binding
 from orderhub.intake.claims import Claim
-from orderhub.intake.deciding import OTHER_CONTENT, again, binding
 from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger

@@ -13,7 +13,7 @@ import msgspec
 
 from orderhub.core.commands import OrderName
 from orderhub.core.queries import OrderSearch, Reads
-from orderhub.core.search import (
+from orderhub.core.search_terms import (
     EMAIL,
     PHONE,
     SKU,
