@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gc
 import sys
-import time
 from typing import Any
 
 import uvicorn
 
 from orderhub.app import Hub, build
 from orderhub.cli.server import uvicorn_config
+from orderhub.core.answer import Outcome
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.known import Accepted
 from orderhub.intake.intake import Intake
 from orderhub.intake.lanes import Company, Lanes
-from orderhub.intake.outcome import Outcome, Waiting
+from orderhub.intake.outcome import Settled, Waiting
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
@@ -46,18 +46,15 @@ class FloorIntake:
         if constant is None or kind.__name__ != "PlaceOrder":
             deliver = waiting.deliver
 
-            def keep(outcome: Outcome) -> None:
-                if outcome.accepted is not None:
+            def keep(outcome: Settled) -> None:
+                if isinstance(outcome, Outcome) and outcome.accepted is not None:
                     self._constant[kind] = outcome.accepted
                 deliver(outcome)
 
             waiting.deliver = keep
             self._real.put(waiting, bulk=bulk)
             return
-        waiting.enqueued_at = time.perf_counter()
-        worded = waiting.answer(constant)
-        uids = tuple(order.uid for order in constant.placed)
-        waiting.deliver(Outcome(kind="accepted", answer=worded, order_uids=uids, accepted=constant))
+        waiting.deliver(Outcome(waiting.render(constant), constant))
 
 
 class OneLine(Lanes[Any]):

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import AdjustPool, Command, Origin, PutRecords
 from orderhub.core.money import STORED_DECIMALS
 from orderhub.core.pools import MONEY_KINDS
@@ -14,14 +15,14 @@ from orderhub.dialects.auth import digest
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
 from orderhub.intake.batch import decided
 from orderhub.intake.clock import wall_us
-from orderhub.intake.outcome import Waiting, Worded
+from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.cipher import Cipher
 from orderhub.web.hub_api.access import OPERATOR, SCOPES
 
 _MILLION = 10**STORED_DECIMALS
-_EMPTY = Worded(200, (), b"")
+_EMPTY = Answer(200, b"")
 
 
 class SeedRefused(Exception):
@@ -69,8 +70,8 @@ class Seeder:
         waiting = [
             Waiting(
                 command=command,
-                answer=lambda _: _EMPTY,
-                refusal=lambda _: _EMPTY,
+                render=lambda _: _EMPTY,
+                render_refusal=lambda _: _EMPTY,
                 deliver=lambda _: None,
             )
             for command in commands
@@ -78,7 +79,7 @@ class Seeder:
         for outcome in decided(self._ledger, self._uids, 0, waiting, self._wall_us):
             if outcome.kind != "accepted":
                 raise SeedRefused(
-                    f"{outcome.kind} {outcome.reason} {outcome.field} {outcome.detail}"
+                    str(outcome.rejected if isinstance(outcome, Outcome) else outcome)
                 )
 
     def credential(self, tenant_id: int, given: DemoCredential) -> None:

@@ -14,7 +14,7 @@ from orderhub.core.commands import Action, ChangeOrder, Command, OrderName, Reco
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.steps import Refund, Shipment
 from orderhub.intake.batch import decided
-from orderhub.intake.outcome import Outcome
+from orderhub.intake.outcome import Failure, Settled
 from orderhub.intake.uids import Uids
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import open_engine
@@ -35,18 +35,21 @@ def copied(template: Path, where: Path) -> Iterator[Ledger]:
         opened.close()
 
 
-def outcomes_of(ledger: Ledger, batches: list[list[Command]]) -> list[Outcome]:
+def outcomes_of(ledger: Ledger, batches: list[list[Command]]) -> list[Settled]:
     uids = Uids()
     uids._random.seed(1)
-    found: list[Outcome] = []
+    found: list[Settled] = []
     for batch in batches:
         waiting = [world.waiting(command) for command in batch]
         found += decided(ledger, uids, 0, waiting, world.NOON)
     return found
 
 
-def shown(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
-    return [(each.kind, each.reason, each.field, each.answer) for each in outcomes]
+def shown(outcomes: list[Settled]) -> list[tuple[Any, ...]]:
+    return [
+        (each.kind,) if isinstance(each, Failure) else (each.kind, each.rejected, each.answer)
+        for each in outcomes
+    ]
 
 
 def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:

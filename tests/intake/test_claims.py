@@ -6,23 +6,24 @@ from typing import Any
 import msgspec
 import pytest
 
+from orderhub.core.answer import Answer, Outcome
+from orderhub.core.refusals import Reason, Rejected
 from orderhub.intake.batch import BatchRun
 from orderhub.intake.claims import fingerprint, is_usable_key, of_part
-from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.world import all_orders, run, sale, second_process, waiting
 
 
-def worded(outcome: Outcome) -> Worded:
+def worded(outcome: Outcome) -> Answer:
     assert outcome.answer is not None
     return outcome.answer
 
 
 def test_a_repeat_gets_the_first_answer_byte_for_byte_and_says_so(ledger: Ledger) -> None:
     first = run(ledger, waiting(sale(), key="k"))[0]
-    again = run(ledger, waiting(sale(), key="k", answer=lambda _: Worded(500, (), b"never")))[0]
+    again = run(ledger, waiting(sale(), key="k", answer=lambda _: Answer(500, b"never")))[0]
     assert (first.kind, again.kind) == ("accepted", "replayed")
     assert worded(again).body == worded(first).body
     assert worded(again).status == worded(first).status == 201
@@ -44,7 +45,7 @@ def test_other_content_under_a_bound_key_is_refused_and_leaves_the_key_bound(
 ) -> None:
     first = run(ledger, waiting(sale(), key="k"))[0]
     other = run(ledger, waiting(sale("9"), key="k", fingerprint="other"))[0]
-    assert (other.kind, other.reason) == ("rejected", "key_reused")
+    assert other.rejected.reason is Reason.KEY_REUSED
     assert worded(run(ledger, waiting(sale(), key="k"))[0]).body == worded(first).body
 
 
@@ -96,7 +97,7 @@ def test_a_refused_command_binds_nothing(ledger: Ledger) -> None:
 
 
 def test_a_command_that_broke_binds_nothing(ledger: Ledger) -> None:
-    def broken(_: object) -> Worded:
+    def broken(_: object) -> Answer:
         raise ZeroDivisionError
 
     assert run(ledger, waiting(sale(), key="k", answer=broken))[0].kind == "broken"
@@ -151,7 +152,7 @@ def test_a_second_order_under_a_natural_key_is_refused_for_ever(ledger: Ledger) 
     first = world.place(ledger, sale(natural_key="r-1"))
     world.run_all(ledger, world.change(first, world.Action.CANCEL))
     refused = run(ledger, sale(natural_key="r-1"))[0]
-    assert (refused.kind, refused.reason, refused.detail) == ("rejected", "already_exists", "r-1")
+    assert refused.rejected == Rejected(Reason.ALREADY_EXISTS, "reference", "r-1")
     other = run(ledger, sale(natural_key="r-1", tenant=world.OTHER))[0]
     assert other.kind == "accepted"
 

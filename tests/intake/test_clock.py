@@ -243,7 +243,7 @@ class Hub:
         else:
             assert outcome.kind == "accepted"
             self.answers[key] = outcome.answer.body
-            self.placed += outcome.order_uids
+            self.placed += (order.uid for order in outcome.accepted.placed)
 
     def purge(self) -> None:
         proven_us = self.clock.proven_us()

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from orderhub.core.answer import Outcome
 from orderhub.core.commands import RecordChange
+from orderhub.core.refusals import Reason
 from orderhub.intake.intake import Intake
-from orderhub.intake.outcome import Outcome
 from orderhub.ledger.check import check_ledger
 from tests.support import world
 from tests.support.world import ask, intake_of, second_process
@@ -54,7 +55,7 @@ def test_no_order_asked_for_after_the_first_count_escapes_it(
                     assert not was_open, "sold without a count after the count was answered"
                     escaped += 1
                 else:
-                    assert outcome.reason == "out_of_stock", outcome
+                    assert outcome.rejected.reason is Reason.OUT_OF_STOCK, outcome
             return drawn, escaped
 
         with ThreadPoolExecutor(6) as threads:

@@ -15,14 +15,15 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from orderhub.core import decide as core
+from orderhub.core.answer import Answer, Outcome
 from orderhub.core.baskets import GoodsBasket
 from orderhub.core.commands import Command, PlaceOrder
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.known import Accepted
 from orderhub.core.values import Order
-from orderhub.intake import deciding
+from orderhub.intake import batch
 from orderhub.intake.intake import Busy, Intake
-from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.outcome import Waiting
 from orderhub.intake.standing import Standing
 from orderhub.ledger.batch import Batch
 from orderhub.ledger.changeset import Stale
@@ -78,21 +79,21 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The writer stands still after its first batch was taken; yields the sizes of all batches."""
     sizes: list[int] = []
     taken, go = threading.Event(), threading.Event()
-    run = deciding.BatchRun.run
+    run = batch.BatchRun.run
 
-    def waits(batch_run: deciding.BatchRun) -> list[Outcome]:
+    def waits(batch_run: batch.BatchRun) -> list[Outcome]:
         sizes.append(len(batch_run._waiting))
         taken.set()
         assert go.wait(LIMIT_S)
         return run(batch_run)
 
-    monkeypatch.setattr(deciding.BatchRun, "run", waits)
+    monkeypatch.setattr(batch.BatchRun, "run", waits)
     sizes_and_taken = _Sizes(sizes, taken)
     try:
         yield sizes_and_taken
     finally:
         go.set()
-        monkeypatch.setattr(deciding.BatchRun, "run", waits)
+        monkeypatch.setattr(batch.BatchRun, "run", waits)
 
 
 class _Sizes(list[int]):
@@ -147,38 +148,38 @@ def test_answers_come_in_the_order_of_the_commands(ledger: Ledger) -> None:
 
 
 def in_the_decision(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    place = deciding.core.decide
+    place = batch.core.decide
 
     def decide(command: Any, *facts: Any) -> Any:
         if getattr(command, "reference", "") == "poison":
             raise ZeroDivisionError
         return place(command, *facts)
 
-    monkeypatch.setattr(deciding.core, "decide", decide)
+    monkeypatch.setattr(batch.core, "decide", decide)
     return {}
 
 
 def while_loading(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    needs = deciding.core.needs
+    needs = batch.core.needs
 
     def broken(command: Any, known: Any) -> Any:
         if getattr(command, "reference", "") == "poison":
             raise ZeroDivisionError
         return needs(command, known)
 
-    monkeypatch.setattr(deciding.core, "needs", broken)
+    monkeypatch.setattr(batch.core, "needs", broken)
     return {}
 
 
 def in_the_wording(_: pytest.MonkeyPatch) -> dict[str, Any]:
-    def answer(_: Accepted) -> Worded:
+    def answer(_: Accepted) -> Answer:
         raise ZeroDivisionError
 
     return {"answer": answer}
 
 
 def in_bytes_that_are_no_text(_: pytest.MonkeyPatch) -> dict[str, Any]:
-    return {"answer": lambda _: Worded(200, (), b"\xff\xfe"), "key": "k-poison"}
+    return {"answer": lambda _: Answer(200, b"\xff\xfe"), "key": "k-poison"}
 
 
 def in_the_database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Sequence
 
+from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import Command
 from orderhub.core.known import Accepted
 from orderhub.intake.intake import Intake
-from orderhub.intake.outcome import Outcome, Worded
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.world import OTHER, SHOP, Numbering, all_orders, sale
@@ -20,9 +20,9 @@ def together(ledger: Ledger, commands: Sequence[Command]) -> list[Outcome]:
     go, done = threading.Event(), threading.Event()
     outcomes: list[Outcome] = []
 
-    def hold(_: Accepted) -> Worded:
+    def hold(_: Accepted) -> Answer:
         assert go.wait(LIMIT_S)
-        return Worded(201, (), b"")
+        return Answer(201, b"")
 
     def deliver(outcome: Outcome) -> None:
         outcomes.append(outcome)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from orderhub.core.commands import Action, OrderName
 from orderhub.core.known import Accepted, Known
 from orderhub.core.queries import OrderQuery, RecordQuery
+from orderhub.core.refusals import Reason
 from orderhub.core.values import Move, Order, PoolKey, Status
 from orderhub.ledger.batch import Batch
 from orderhub.ledger.changeset import Stale
@@ -223,7 +224,7 @@ def test_the_last_units_go_to_one_order_of_the_batch(ledger: Ledger) -> None:
     baskets = [world.basket((189, 2)) for _ in range(4)]
     outcomes = run(ledger, *baskets)
     assert [each.kind for each in outcomes] == ["accepted", "accepted", "rejected", "rejected"]
-    assert {each.reason for each in outcomes[2:]} == {"out_of_stock"}
+    assert {each.rejected.reason for each in outcomes[2:]} == {Reason.OUT_OF_STOCK}
     assert world.stock(ledger, "product:189") == 1
 
 

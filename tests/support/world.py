@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from orderhub.core.access import Tenant
+from orderhub.core.answer import Answer, Outcome
 from orderhub.core.basket_prices import BasketItem
 from orderhub.core.baskets import GoodsBasket
 from orderhub.core.catalogue import Product, Warehouse
@@ -40,7 +41,7 @@ from orderhub.core.values import Order, Settings
 from orderhub.intake.batch import decided
 from orderhub.intake.claims import Claim
 from orderhub.intake.intake import Intake
-from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
 from orderhub.ledger.batch import ClaimName
 from orderhub.ledger.database import open_engine, writing
@@ -176,28 +177,28 @@ def waiting(
     fingerprint: str = "same",
     scope: str = "credential",
     deliver: Callable[[Outcome], None] = lambda _: None,
-    answer: Callable[[Accepted], Worded] | None = None,
+    answer: Callable[[Accepted], Answer] | None = None,
     **more: Any,
 ) -> Waiting:
     """A command as the web layer queues it; `key` is its idempotency key."""
     name = ClaimName(command.origin.tenant_id, scope, key)
     return Waiting(
         command=command,
-        answer=answer or _say,
-        refusal=_refuse,
+        render=answer or _say,
+        render_refusal=_refuse,
         deliver=deliver,
         claim=Claim(name, fingerprint) if key else None,
         **more,
     )
 
 
-def _say(accepted: Accepted) -> Worded:
+def _say(accepted: Accepted) -> Answer:
     uids = [order.uid for order in (*accepted.placed, *accepted.changed)]
-    return Worded(201, (("Location", "/here"),), f'{{"orders":{uids}}}'.encode(), "application/x")
+    return Answer(201, f'{{"orders":{uids}}}'.encode(), (("Location", "/here"),), "application/x")
 
 
-def _refuse(rejected: Rejected) -> Worded:
-    return Worded(422, (), rejected.reason.encode())
+def _refuse(rejected: Rejected) -> Answer:
+    return Answer(422, rejected.reason.encode())
 
 
 def run(ledger: Ledger, *commands: Command | Waiting, slot: int = 0) -> list[Outcome]:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
 from orderhub.core.known import Record
 from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
@@ -174,13 +175,6 @@ class PastMove(msgspec.Struct, frozen=True, kw_only=True):
     order_uid: str
     actor: str
     recorded_at: int
-
-
-class KeptAnswer(msgspec.Struct, frozen=True):
-    """An answer that was kept under a name, and since when."""
-
-    body: str
-    created_at: int
 
 
 def cancelled_at(order: Order, line: Line) -> int | None:

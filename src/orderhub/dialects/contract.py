@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from orderhub.core.access import Credential
+from orderhub.core.answer import Answer as Answer  # noqa: PLC0414 - a dialect has it from here
+from orderhub.core.answer import Outcome as Outcome  # noqa: PLC0414
 from orderhub.core.commands import Command, Origin
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
@@ -20,15 +22,6 @@ from orderhub.core.values import Order, Settings
 from orderhub.dialects.spelling import spelled
 
 T = TypeVar("T")
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What leaves the hub: exactly these bytes."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    media_type: str = "application/json"
 
 
 class FaultKind(StrEnum):
@@ -168,13 +161,16 @@ class Hub(Protocol):
         self,
         call: Call,
         command: Command,
-        answer: Callable[[Accepted], Answer],
-        refusal: Callable[[Rejected], Answer],
+        render: Callable[[Accepted], Answer],
+        render_refusal: Callable[[Rejected], Answer],
         claim_scope: str,
         secret_answer: bool,
         bulk: bool = False,
-    ) -> Answer:
-        """Queue the command, await the commit, answer in the words given. Both wordings must be pure."""
+    ) -> Outcome:
+        """Queue the command and await the commit. Both renderings must be pure.
+
+        Returns what was decided and the answer that says so. Raises Stop when nothing could be decided.
+        """
         ...
 
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
@@ -227,7 +223,9 @@ class Call:
         "_query",
         "_stream",
         "body",
+        "bound_commands",
         "called",
+        "cause",
         "client",
         "dialect",
         "headers",
@@ -242,7 +240,6 @@ class Call:
         "request_id",
         "spelling",
         "tenant_id",
-        "why",
     )
 
     def __init__(
@@ -278,10 +275,11 @@ class Call:
         self.received_at = received_at  # wall microseconds
         self._caller: Caller | None = None
         self.notes: dict[str, Any] = {}  # what the log line should carry besides
-        self.planned: list[Accepted] | None = None  # filled by a dry run, for who asks for its plan
+        self.planned: list[Outcome] | None = None  # filled by a dry run, for who asks for its plan
         # How this call spells a canonical field, where its dialect's one table does not say.
         self.spelling: Callable[[str], str] = partial(spelled, dialect.fields)
-        self.why: Why | None = None  # of the refusal that is to be answered
+        self.cause: Rejected | Fault | None = None  # of the refusal that is to be answered
+        self.bound_commands = 0  # how many were bound under its Idempotency-Key so far
         self.tenant_id = 0  # whom the caller named, before it is known whether it is theirs
 
     @property
@@ -300,14 +298,21 @@ class Call:
         return self.headers.get(name, default)
 
     def explain(self, cause: Rejected | Fault) -> None:
-        """Note why the call is refused: see Why. Whoever words a refusal by hand calls this beside it."""
+        """Note why the call is refused. Whoever words a refusal by hand calls this beside it."""
+        self.cause = cause
+
+    @property
+    def why(self) -> Why | None:
+        """Why the call is refused, in the vendor's spelling; None while it is not."""
+        cause = self.cause
+        if cause is None:
+            return None
         if isinstance(cause, Rejected):
             field = self.spelling(cause.field) if cause.field else ""
-            self.why = Why(cause.reason.value, field, cause.detail)
-        elif cause.faults:
-            self.why = Why(cause.kind.value, "", "; ".join(each.told for each in cause.faults))
-        else:
-            self.why = Why(cause.kind.value, "", cause.message)
+            return Why(cause.reason.value, field, cause.detail)
+        if cause.faults:
+            return Why(cause.kind.value, "", "; ".join(each.told for each in cause.faults))
+        return Why(cause.kind.value, "", cause.message)
 
     @property
     def is_dry_run(self) -> bool:
@@ -358,41 +363,51 @@ class Call:
     async def submit(
         self,
         command: Command,
-        answer: Callable[[Accepted], Answer],
-        refusal: Callable[[Rejected], Answer] | None = None,
+        render: Callable[[Accepted], Answer],
+        render_refusal: Callable[[Rejected], Answer] | None = None,
         *,
         secret_answer: bool = False,
         bulk: bool = False,
-    ) -> Answer:
-        """Have the command decided and committed; the answer is worded before the commit and leaves after it.
+    ) -> Outcome:
+        """Have the command decided and committed.
 
-        `Idempotency-Key` is honoured here. `secret_answer`: the answer must not be kept (a fresh token).
+        The answer is rendered before the commit and leaves after it; a refusal is rendered by the dialect
+        unless `render_refusal` is given. `Idempotency-Key` is honoured here.
+        `secret_answer`: the answer must not be kept (a fresh token).
         `bulk`: part of a load that enters in small chunks behind the creates that wait.
+
+        Returns what was decided and the answer that says so. Raises Stop when nothing could be decided.
         """
-        words = refusal or (lambda rejected: self.dialect.refusal(self, rejected))
+        refusal = render_refusal or (lambda rejected: self.dialect.refusal(self, rejected))
         scope = "" if self.caller is None else self.caller.claim_scope
-        return await self.hub.submit(self, command, answer, words, scope, secret_answer, bulk)
+        return await self.hub.submit(self, command, render, refusal, scope, secret_answer, bulk)
+
+    async def respond(
+        self,
+        command: Command,
+        render: Callable[[Accepted], Answer],
+        render_refusal: Callable[[Rejected], Answer] | None = None,
+        *,
+        secret_answer: bool = False,
+    ) -> Answer:
+        """Submit the command. Returns its answer, for who need not know what was decided."""
+        outcome = await self.submit(command, render, render_refusal, secret_answer=secret_answer)
+        return outcome.answer
+
+    def copy(self, **members: Any) -> Call:
+        """The same call with these members changed. Every other one is carried, and shared where it is mutable."""
+        copy = object.__new__(Call)
+        for name in Call.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy._query = None
+        for name, value in members.items():
+            setattr(copy, {"caller": "_caller"}.get(name, name), value)
+        return copy
 
     def as_dry_run(self) -> Call:
         """The same call, of whose command nothing is kept: for operations that only preview."""
         headers = {name: each for name, each in self.headers.items() if name != "idempotency-key"}
-        preview = Call(
-            hub=self.hub,
-            dialect=self.dialect,
-            method=self.method,
-            path=self.path,
-            query_string=self.query_string,
-            headers={**headers, "hub-dry-run": "true"},
-            body=self.body,
-            params=self.params,
-            client=self.client,
-            request_id=self.request_id,
-            received_at=self.received_at,
-            called=self.called,
-        )
-        preview.caller, preview.notes, preview.planned = self.caller, self.notes, self.planned
-        preview.spelling = self.spelling
-        return preview
+        return self.copy(headers={**headers, "hub-dry-run": "true"})
 
     def set_stream(self, pieces: AsyncIterator[bytes]) -> None:
         """For the web layer: where a streamed body comes from."""

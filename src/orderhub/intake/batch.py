@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from orderhub.core import decide as core
+from orderhub.core.answer import Answer, KeptAnswer, Outcome
 from orderhub.core.commands import (
     MOST_BY_HAND,
     NUMBERED_BY_BOTH,
@@ -23,15 +24,15 @@ from orderhub.core.commands import (
 from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS
+from orderhub.intake.claims import Claim
 from orderhub.intake.clock import Recording
-from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.intake.uids import Uids
-from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
+from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.ledger import Ledger
 
 N = TypeVar("N", RecordKey, OrderNeed, PoolNeed)
 
-_HEADERS = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 _REPLAYED = ("Idempotent-Replayed", "true")
 OTHER_CONTENT = Rejected(
     Reason.KEY_REUSED, "idempotency_key", "this key came with other content before"
@@ -67,15 +68,15 @@ class BatchRun:
         self._known = Known()
         self._accepted: list[tuple[Origin, Accepted]] = []
         self._moves: dict[int, int] = {}
-        self._bound: dict[ClaimName, StoredClaim] = {}
-        self._kept: dict[ClaimName, StoredClaim] = {}
+        self._bound: dict[ClaimName, KeptAnswer] = {}
+        self._kept: dict[ClaimName, KeptAnswer] = {}
         self._taken_keys: set[tuple[int, str]] = set()
         self._used_keys: dict[tuple[int, str], str] = {}
         self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
         self._is_changed = False  # something was written since the facts were loaded
         self._is_record_changed = False
 
-    def run(self) -> list[Outcome]:
+    def run(self) -> list[Settled]:
         """Outcomes in the order of the commands, once everything is committed.
 
         There may be fewer, never none: what an earlier command of the batch changed can make a later
@@ -97,7 +98,7 @@ class BatchRun:
             self._taken_keys = batch.claim_natural(natural)
             batch.hold_names(_held_names(live))
             self._load(batch, [w.command for w in live])
-            outcomes: list[Outcome] = []
+            outcomes: list[Settled] = []
             for waiting in self._waiting:
                 if self._is_changed and self._lacks_facts(waiting):
                     break
@@ -276,7 +277,7 @@ class BatchRun:
 
     # --- deciding
 
-    def _outcome(self, waiting: Waiting) -> Outcome:
+    def _outcome(self, waiting: Waiting) -> Settled:
         claim = waiting.claim
         if claim is not None:
             stored = self._bound.get(claim.name) or self._kept.get(claim.name)
@@ -287,20 +288,14 @@ class BatchRun:
             if isinstance(decision, Rejected):
                 return _refused(waiting, decision)
             origin, decision = self._recorded(waiting, decision)
-            worded = waiting.answer(decision)
+            answer = waiting.render(decision)
         except Exception:
             # The command changed nothing yet: it fails alone, and its neighbours go on.
             log.exception("a command broke while it was decided")
-            return Outcome(kind="broken")
-        outcome = Outcome(
-            kind="accepted",
-            answer=worded,
-            order_uids=tuple(order.uid for order in decision.placed or decision.changed),
-            accepted=decision,
-        )
+            return Failure("broken")
         if not waiting.dry_run:
-            self._keep(waiting, origin, decision, worded, ids)
-        return outcome
+            self._keep(waiting, origin, decision, answer, ids)
+        return Outcome(answer, decision)
 
     def _recorded(self, waiting: Waiting, accepted: Accepted) -> tuple[Origin, Accepted]:
         """What was accepted, recorded later than all before it. The rules went by the time at which it came."""
@@ -325,7 +320,7 @@ class BatchRun:
         return core.decide(waiting.command, self._known, ids), ids
 
     def _keep(
-        self, waiting: Waiting, origin: Origin, accepted: Accepted, worded: Worded, ids: NewIds
+        self, waiting: Waiting, origin: Origin, accepted: Accepted, answer: Answer, ids: NewIds
     ) -> None:
         self._known.apply(accepted)
         if accepted.records or accepted.removed:
@@ -339,7 +334,7 @@ class BatchRun:
             self._used_keys[key] = accepted.order.uid
         if waiting.claim is not None:
             claim = waiting.claim
-            self._kept[claim.name] = binding(claim.fingerprint, worded, self._wall_us, accepted)
+            self._kept[claim.name] = kept_answer(claim, answer, self._wall_us, accepted)
 
     # --- ids
 
@@ -390,9 +385,9 @@ class BatchRun:
 
 def decided(
     ledger: Ledger, uids: Uids, slot: int, waiting: Sequence[Waiting], wall_us: int
-) -> list[Outcome]:
+) -> list[Settled]:
     """All outcomes, in as few batches as it takes; for who tries once and needs no intake."""
-    outcomes: list[Outcome] = []
+    outcomes: list[Settled] = []
     while len(outcomes) < len(waiting):
         outcomes += BatchRun(ledger, uids, slot, waiting[len(outcomes) :], wall_us).run()
     return outcomes
@@ -430,41 +425,25 @@ def _natural_key(waiting: Waiting) -> tuple[int, str] | None:
 
 
 def _refused(waiting: Waiting, rejected: Rejected) -> Outcome:
-    return Outcome(
-        kind="rejected",
-        answer=waiting.refusal(rejected),
-        reason=rejected.reason.value,
-        field=rejected.field,
-        detail=rejected.detail,
-    )
+    return Outcome(waiting.render_refusal(rejected), rejected)
 
 
-def _repeat(waiting: Waiting, stored: StoredClaim) -> Outcome:
+def _repeat(waiting: Waiting, kept: KeptAnswer) -> Outcome:
     """The first answer again, byte for byte; or the refusal of other content under a bound key."""
     assert waiting.claim is not None
-    if stored.fingerprint != waiting.claim.fingerprint:
+    if kept.fingerprint != waiting.claim.fingerprint:
         return _refused(waiting, OTHER_CONTENT)
-    return Outcome(kind="replayed", answer=again(stored))
+    return Outcome(replayed(kept.answer))
 
 
-def binding(
-    fingerprint: str, worded: Worded, wall_us: int, accepted: Accepted | None = None
-) -> StoredClaim:
+def kept_answer(
+    claim: Claim, answer: Answer, wall_us: int, accepted: Accepted | None = None
+) -> KeptAnswer:
     """What a key is bound to once its call was accepted."""
     orders = () if accepted is None else accepted.placed or accepted.changed
-    return StoredClaim(
-        fingerprint,
-        worded.status,
-        msgspec.json.encode((*worded.headers, ("Content-Type", worded.media_type))).decode(),
-        worded.body.decode(),
-        wall_us,
-        orders[0].uid if orders else "",
-    )
+    return KeptAnswer(claim.fingerprint, answer, wall_us, orders[0].uid if orders else "")
 
 
-def again(stored: StoredClaim) -> Worded:
+def replayed(answer: Answer) -> Answer:
     """The answer that a key was bound to, marked as given before."""
-    headers = _HEADERS.decode(stored.headers)
-    media_type = next(value for name, value in headers if name == "Content-Type")
-    kept = tuple(pair for pair in headers if pair[0] != "Content-Type")
-    return Worded(stored.status, (*kept, _REPLAYED), stored.body.encode(), media_type)
+    return msgspec.structs.replace(answer, headers=(*answer.headers, _REPLAYED))

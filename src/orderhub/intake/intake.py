@@ -18,7 +18,7 @@ from orderhub.intake.batch import BatchRun
 from orderhub.intake.busy import Busy, Returns
 from orderhub.intake.clock import Recording, wall_us
 from orderhub.intake.lanes import Company, Lanes
-from orderhub.intake.outcome import Outcome, Waiting
+from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.intake.standing import Standing, said
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
@@ -82,7 +82,7 @@ def _fill(batch: list[Waiting], lanes: Lanes[Waiting], limit: int) -> None:
         limit -= cost
 
 
-Delivery = tuple[Callable[[Outcome], None], Outcome]
+Delivery = tuple[Callable[[Settled], None], Settled]
 
 
 def _deliver(outcomes: Sequence[Delivery]) -> None:
@@ -144,7 +144,6 @@ class Intake:
             if self._thread is None or len(lanes) >= self._queue_limit:
                 raise Busy(self._returns.next_s())
             tenant_id = waiting.command.origin.tenant_id
-            waiting.enqueued_at = time.perf_counter()
             if not bulk:
                 self._company.heard(tenant_id)
             lanes.put(tenant_id, waiting, cost)
@@ -220,7 +219,7 @@ class Intake:
             self._settle(batch[:middle], hurried=hurried)
             batch = batch[middle:]
 
-    def _decide(self, batch: list[Waiting], *, hurried: bool) -> list[Outcome] | Exception:
+    def _decide(self, batch: list[Waiting], *, hurried: bool) -> list[Settled] | Exception:
         """One commit, or why there is none. Fewer outcomes than commands: the rest begins the next batch."""
         started = time.perf_counter()
         error: Exception | None = None
@@ -251,7 +250,7 @@ class Intake:
         assert error is not None
         return error
 
-    def _failure(self, error: Exception, *, slow: bool, alone: bool) -> Outcome | None:
+    def _failure(self, error: Exception, *, slow: bool, alone: bool) -> Failure | None:
         """What everyone in the batch is told; None: it may be due to one of them."""
         if slow:
             if not alone:
@@ -263,10 +262,10 @@ class Intake:
             return None
         else:
             log.error("a command cannot be written", exc_info=error)
-            return Outcome(kind="broken", detail=type(error).__name__)
-        return Outcome(kind="unavailable", detail=type(error).__name__)
+            return Failure("broken", type(error).__name__)
+        return Failure("unavailable", type(error).__name__)
 
-    def _hand_out(self, batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    def _hand_out(self, batch: Sequence[Waiting], outcomes: Sequence[Settled]) -> None:
         by_loop: dict[Any, list[Delivery]] = {}
         for waiting, outcome in zip(batch, outcomes, strict=True):
             by_loop.setdefault(waiting.loop, []).append((waiting.deliver, outcome))

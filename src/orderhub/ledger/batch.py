@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import Origin
 from orderhub.core.known import (
     Accepted,
@@ -33,17 +34,6 @@ class ClaimName(msgspec.Struct, frozen=True, order=True):
     tenant_id: int
     scope: str
     key: str
-
-
-class StoredClaim(msgspec.Struct, frozen=True):
-    """A key that was bound before: what it was bound to, and the answer that was given."""
-
-    fingerprint: str
-    status: int
-    headers: str
-    body: str
-    created_at: int = 0
-    order_uid: str = ""  # of the first order that was placed or changed
 
 
 # What was in the way of a batch is in the way of some of its commands: its parts wait no longer than this.
@@ -72,7 +62,7 @@ class Batch:
 
     # --- claims
 
-    def claim(self, names: dict[ClaimName, str], now_us: int) -> dict[ClaimName, StoredClaim]:
+    def claim(self, names: dict[ClaimName, str], now_us: int) -> dict[ClaimName, KeptAnswer]:
         """Bind the keys that are free (name -> fingerprint); answers the ones that were bound before.
 
         A twin running in another process is waited for.
@@ -96,12 +86,10 @@ class Batch:
             tables.claim,
             given,
             "DO UPDATE SET batch = claim.batch",
-            "tenant_id, scope, key, fingerprint, batch, status, headers, body, created_at",
+            "tenant_id, scope, key, fingerprint, batch, status, headers, body, created_at, order_uid",
         )
         return {
-            ClaimName(row.tenant_id, row.scope, row.key): StoredClaim(
-                row.fingerprint, row.status, row.headers, row.body, row.created_at
-            )
+            ClaimName(row.tenant_id, row.scope, row.key): rows.to_kept_answer(row)
             for row in found
             if row.batch != self._mark
         }
@@ -234,7 +222,7 @@ class Batch:
         if accepted:
             ChangeSet(known, accepted, move_ids, slot).write(self._connection)
 
-    def settle_claims(self, kept: dict[ClaimName, StoredClaim], freed: Iterable[ClaimName]) -> None:
+    def settle_claims(self, kept: dict[ClaimName, KeptAnswer], freed: Iterable[ClaimName]) -> None:
         """Bind the answers of accepted commands; free the keys of refused ones."""
         if kept:
             bulk.update(
@@ -245,14 +233,9 @@ class Batch:
                         "tenant_id": name.tenant_id,
                         "scope": name.scope,
                         "key": name.key,
-                        "fingerprint": stored.fingerprint,
-                        "status": stored.status,
-                        "headers": stored.headers,
-                        "body": stored.body,
-                        "created_at": stored.created_at,
-                        "order_uid": stored.order_uid,
+                        **rows.kept_answer_row(answer),
                     }
-                    for name, stored in sorted(kept.items())
+                    for name, answer in sorted(kept.items())
                 ],
             )
         gone = [

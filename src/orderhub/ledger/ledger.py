@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.answer import KeptAnswer
 from orderhub.core.known import Timer
 from orderhub.core.values import Settings
 from orderhub.ledger import bulk, rows, tables
-from orderhub.ledger.batch import Batch, ClaimName, StoredClaim
+from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
 from orderhub.ledger.database import (
@@ -281,10 +282,10 @@ class Ledger:
                 text = rows.json_text(timers) if timers else ""
                 connection.execute(update(orders).where(*of_order).values(timers=text))
 
-    def keep_answer(self, name: ClaimName, stored: StoredClaim, older_than_us: int) -> None:
+    def keep_answer(self, name: ClaimName, kept: KeptAnswer, older_than_us: int) -> None:
         """Keep an answer that is asked for by its name; those of the same scope that are older go."""
         claim = tables.claim
-        row = {**msgspec.structs.asdict(name), **msgspec.structs.asdict(stored)}
+        row = {**msgspec.structs.asdict(name), **rows.kept_answer_row(kept)}
         with self._write.begin() as connection:
             connection.execute(
                 delete(claim).where(

@@ -17,12 +17,12 @@ from sqlalchemy import (
 )
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
 from orderhub.core.known import Record
 from orderhub.core.queries import (
     EntryPage,
     EntryQuery,
-    KeptAnswer,
     LineQuery,
     MoveQuery,
     OrderQuery,
@@ -305,11 +305,11 @@ class LedgerReads:
 
     def kept_answer(self, tenant_id: int, scope: str, key: str) -> KeptAnswer | None:
         """What `Ledger.keep_answer` keeps under this name."""
-        found = select(claim.c.body, claim.c.created_at).where(
+        found = select(claim).where(
             claim.c.tenant_id == tenant_id, claim.c.scope == scope, claim.c.key == key
         )
         row = self._connection.execute(found).first()
-        return None if row is None else KeptAnswer(row.body, row.created_at)
+        return None if row is None else rows.to_kept_answer(row)
 
 
 def _is_named(name: OrderName) -> ColumnElement[bool]:

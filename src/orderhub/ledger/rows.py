@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.access import Credential
+from orderhub.core.answer import Answer, KeptAnswer
 from orderhub.core.known import Record
 from orderhub.core.money import from_micros, to_micros
 from orderhub.core.values import (
@@ -31,8 +32,10 @@ _TAXES = msgspec.json.Decoder(tuple[TaxPart, ...]).decode
 _EVENT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 _TIMERS = msgspec.json.Decoder(dict[str, int]).decode
 _ANY = msgspec.json.Decoder(float_hook=Decimal).decode
-_KEYS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+_PAIRS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 _CREDENTIAL = msgspec.json.Decoder(Credential, float_hook=Decimal).decode
+
+_CONTENT_TYPE, _JSON = "Content-Type", "application/json"
 
 
 def json_text(value: Any) -> str:
@@ -153,7 +156,7 @@ def record_row(record: Record) -> dict[str, Any]:
 
 def record_names(text: str) -> tuple[tuple[str, str], ...]:
     """The searchable names that a record's row says it has."""
-    return _KEYS(text) if text else ()
+    return _PAIRS(text) if text else ()
 
 
 def pool_row(pool: Pool) -> dict[str, Any]:
@@ -334,6 +337,26 @@ class RecordCodec:
             doc=self._decoders.get(row.kind, _ANY)(row.doc),
             keys=record_names(row.names),
         )
+
+
+def kept_answer_row(kept: KeptAnswer) -> dict[str, Any]:
+    answer = kept.answer
+    return {
+        "fingerprint": kept.fingerprint,
+        "status": answer.status,
+        "headers": json_text((*answer.headers, (_CONTENT_TYPE, answer.media_type))),
+        "body": answer.body.decode(),
+        "created_at": kept.created_at,
+        "order_uid": kept.order_uid,
+    }
+
+
+def to_kept_answer(row: Any) -> KeptAnswer:
+    headers = _PAIRS(row.headers)
+    media_type = next((value for name, value in headers if name == _CONTENT_TYPE), _JSON)
+    own = tuple(pair for pair in headers if pair[0] != _CONTENT_TYPE)
+    answer = Answer(row.status, row.body.encode(), own, media_type)
+    return KeptAnswer(row.fingerprint, answer, row.created_at, row.order_uid)
 
 
 def credential_row(credential: Credential) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from orderhub.core.access import Credential
+from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import Command, PlaceOrder
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import Reads
-from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.refusals import Rejected
 from orderhub.core.values import Settings
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import (
-    Answer,
     Call,
     Caller,
     Dialect,
@@ -29,13 +29,12 @@ from orderhub.dialects.contract import (
     Refused,
     Stop,
 )
-from orderhub.intake.batch import OTHER_CONTENT
 from orderhub.intake.busy import Busy
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part
 from orderhub.intake.clock import Clock
 from orderhub.intake.directory_write import write_directory
 from orderhub.intake.intake import Intake
-from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.intake.standing import Standing
 from orderhub.ledger.batch import ClaimName
 from orderhub.ledger.directory import Directory
@@ -335,25 +334,25 @@ class HubPort:
         self,
         call: Call,
         command: Command,
-        answer: Callable[[Accepted], Answer],
-        refusal: Callable[[Rejected], Answer],
+        render: Callable[[Accepted], Answer],
+        render_refusal: Callable[[Rejected], Answer],
         claim_scope: str,
         secret_answer: bool,
         bulk: bool = False,
-    ) -> Answer:
+    ) -> Outcome:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Outcome] = loop.create_future()
+        done: asyncio.Future[Settled] = loop.create_future()
         dry_run = call.is_dry_run
         await self.faults.before(call)
 
-        def deliver(outcome: Outcome) -> None:
+        def deliver(settled: Settled) -> None:
             if not done.done():
-                done.set_result(outcome)
+                done.set_result(settled)
 
         waiting = Waiting(
             command=command,
-            answer=lambda accepted: _worded(answer(accepted)),
-            refusal=lambda rejected: _worded(refusal(rejected)),
+            render=render,
+            render_refusal=render_refusal,
             deliver=deliver,
             claim=None
             if secret_answer
@@ -374,19 +373,19 @@ class HubPort:
             waiting.is_given_up = True
             raise _too_late(_MAY_STILL_BE_DONE) from None
         waits.renew()
-        self._note(call, command, outcome, dry_run)
+        call.notes["outcome"] = outcome.kind
         # What is wrong with a row of a load is said in the row's result.
         if not bulk:
-            call.why = None
-            if outcome.kind == "rejected":
-                call.explain(Rejected(Reason(outcome.reason), outcome.field, outcome.detail))
-        worded = outcome.answer
-        if worded is None:
+            call.cause = None
+        if isinstance(outcome, Failure):
             kind = FaultKind.UNAVAILABLE if outcome.kind == "unavailable" else FaultKind.BROKEN
             raise Stop(Fault(kind, retry_after_s=1 if kind is FaultKind.UNAVAILABLE else 0))
-        if call.planned is not None and outcome.accepted is not None:
-            call.planned.append(outcome.accepted)
-        return Answer(worded.status, worded.body, worded.headers, worded.media_type)
+        self._note(call, command, outcome, dry_run)
+        if not bulk:
+            call.cause = outcome.rejected
+        if call.planned is not None:
+            call.planned.append(outcome)
+        return outcome
 
     async def write_directory(
         self,
@@ -404,18 +403,18 @@ class HubPort:
         outcome = await self.write(
             partial(write_directory, dry_run=call.is_dry_run),
             self.ledger,
-            lambda directory: _worded(work(directory)),
+            work,
             self._claim_of_key(call, tenant_id, scope),
             self.now_us(),
         )
         self.forget()
+        if isinstance(outcome, Rejected):
+            call.notes["outcome"] = "rejected"
+            raise Refused(outcome)
         call.notes["outcome"] = outcome.kind
-        if outcome.answer is None:
-            raise Refused(OTHER_CONTENT)
-        if outcome.kind == "replayed":
+        if outcome.decision is None:
             self.metrics.replays.labels(call.dialect.name).inc()
-        worded = outcome.answer
-        return Answer(worded.status, worded.body, worded.headers, worded.media_type)
+        return outcome.answer
 
     @staticmethod
     def _claim_of_key(call: Call, tenant_id: int, scope: str) -> Claim | None:
@@ -429,8 +428,8 @@ class HubPort:
                 )
             )
         # A call that submits several commands binds each of them under a key of its own.
-        part = call.notes["keyed"] = call.notes.get("keyed", 0) + 1
-        name = ClaimName(tenant_id, scope, of_part(key, part))
+        call.bound_commands += 1
+        name = ClaimName(tenant_id, scope, of_part(key, call.bound_commands))
         return Claim(name, _fingerprint(call))
 
     @staticmethod
@@ -446,26 +445,24 @@ class HubPort:
         )
 
     def _note(self, call: Call, command: Command, outcome: Outcome, dry_run: bool) -> None:
-        notes = call.notes
-        notes["outcome"] = outcome.kind
-        name = call.dialect.name
-        if outcome.kind == "rejected":
-            notes["reason"], notes["field"] = outcome.reason, outcome.field
-            if outcome.detail:
-                notes["detail"] = outcome.detail
-            self.metrics.refusals.labels(name, outcome.reason).inc()
-        elif outcome.kind == "replayed":
+        """For the log line and the metrics; and what was written is not remembered as it was."""
+        notes, name, decision = call.notes, call.dialect.name, outcome.decision
+        if decision is None:
             self.metrics.replays.labels(name).inc()
-        elif outcome.kind == "accepted" and not dry_run:
-            if outcome.order_uids:
-                notes["orders"] = outcome.order_uids
-            accepted = outcome.accepted
-            if accepted is not None:
-                for record in (*accepted.records, *accepted.removed):
-                    self._records.drop((record.tenant_id, record.kind, record.id))
-            if isinstance(command, PlaceOrder) and accepted is not None:
-                self.metrics.orders.labels(name).inc(len(accepted.placed))
-            elif accepted is not None and any(r.kind == "settings" for r in accepted.records):
+        elif isinstance(decision, Rejected):
+            notes["reason"], notes["field"] = decision.reason.value, decision.field
+            if decision.detail:
+                notes["detail"] = decision.detail
+            self.metrics.refusals.labels(name, decision.reason.value).inc()
+        elif not dry_run:
+            orders = decision.placed or decision.changed
+            if orders:
+                notes["orders"] = tuple(order.uid for order in orders)
+            for record in (*decision.records, *decision.removed):
+                self._records.drop((record.tenant_id, record.kind, record.id))
+            if isinstance(command, PlaceOrder):
+                self.metrics.orders.labels(name).inc(len(decision.placed))
+            elif any(record.kind == "settings" for record in decision.records):
                 self._settings.forget()
                 self.clock_changed.set()
 
@@ -484,7 +481,3 @@ def _fingerprint(call: Call) -> str:
 
 def _busy(busy: Busy) -> Stop:
     return Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s))
-
-
-def _worded(answer: Answer) -> Worded:
-    return Worded(answer.status, answer.headers, answer.body, answer.media_type)

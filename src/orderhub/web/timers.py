@@ -9,20 +9,21 @@ from typing import Any
 
 import structlog
 
+from orderhub.core.answer import Answer
 from orderhub.core.changes import command_of_timer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.known import Accepted, Timer
 from orderhub.core.refusals import Rejected
 from orderhub.intake.busy import Busy
 from orderhub.intake.intake import Intake
-from orderhub.intake.outcome import Outcome, Waiting, Worded
+from orderhub.intake.outcome import Settled, Waiting
 from orderhub.ledger.ledger import Ledger
 
 Blocking = Callable[..., Awaitable[Any]]  # runs a function with its arguments in a thread
 
 _EVERY_S = 0.5
 _CLAIM_US = 30_000_000
-_DONE = Worded(200, (), b"")
+_DONE = Answer(200, b"")
 
 
 class Timers:
@@ -69,7 +70,7 @@ class Timers:
 
     async def _do(self, timer: Timer) -> None:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Outcome] = loop.create_future()
+        done: asyncio.Future[Settled] = loop.create_future()
         bare = ChangeOrder(
             origin=Origin(
                 tenant_id=timer.tenant_id,
@@ -83,8 +84,8 @@ class Timers:
         self._intake.put(
             Waiting(
                 command=command_of_timer(timer, bare),
-                answer=_accepted,
-                refusal=_rejected,
+                render=_accepted,
+                render_refusal=_rejected,
                 deliver=done.set_result,
                 loop=loop,
             ),
@@ -96,9 +97,9 @@ class Timers:
             await self._blocking(self._ledger.drop_timer, timer)
 
 
-def _accepted(_accepted: Accepted) -> Worded:
+def _accepted(_accepted: Accepted) -> Answer:
     return _DONE
 
 
-def _rejected(_rejected: Rejected) -> Worded:
+def _rejected(_rejected: Rejected) -> Answer:
     return _DONE

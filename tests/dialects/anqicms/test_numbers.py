@@ -2,6 +2,7 @@
 
 import pytest
 
+from orderhub.core.answer import Answer
 from orderhub.core.commands import Numbering, OrderName, Origin, PlaceOrder, SetClock
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.queries import OrderQuery
@@ -9,7 +10,7 @@ from orderhub.demo import seed
 from orderhub.dialects.anqicms import mapping, wire
 from orderhub.dialects.finding import find_dialects
 from orderhub.intake.batch import BatchRun
-from orderhub.intake.outcome import Waiting, Worded
+from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.port import Cipher
@@ -35,8 +36,8 @@ def test_twenty_five_thousand_orders_of_one_second_have_as_many_numbers(tmp_path
         waiting = [
             Waiting(
                 command=command,
-                answer=lambda _: Worded(200, (), b""),
-                refusal=lambda _: Worded(400, (), b""),
+                render=lambda _: Answer(200, b""),
+                render_refusal=lambda _: Answer(400, b""),
                 deliver=lambda _: None,
             )
             for command in commands

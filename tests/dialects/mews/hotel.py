@@ -5,6 +5,7 @@ import hashlib
 from contextlib import asynccontextmanager
 
 from orderhub.core.access import Credential
+from orderhub.core.answer import Answer
 from orderhub.core.commands import ChangeSettings, Origin, PutRecords, RecordChange
 from orderhub.dialects.mews.access import NAME
 from orderhub.dialects.mews.demo import (
@@ -17,7 +18,7 @@ from orderhub.dialects.mews.demo import (
     PRODUCT,
     SERVICE,
 )
-from orderhub.intake.outcome import Waiting, Worded
+from orderhub.intake.outcome import Waiting
 from tests.support.hub import operator_headers, running_hub
 
 TOKENS = {
@@ -97,12 +98,12 @@ class Hotel:
         origin = Origin(tenant_id=tenant.id, door="test", actor="test", recorded_at=port.now_us())
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        worded = Worded(200, (), b"", "")
+        worded = Answer(200, b"", (), "")
         self.hub.hub.intake.put(
             Waiting(
                 command=make(origin),
-                answer=lambda _accepted: worded,
-                refusal=lambda _rejected: worded,
+                render=lambda _accepted: worded,
+                render_refusal=lambda _rejected: worded,
                 deliver=done.set_result,
                 loop=loop,
             )

@@ -80,7 +80,7 @@ async def save(call: Call, visitor: Visitor) -> Answer:
     )
     change = RecordChange(kind="address", id=given.id, doc=saved, keys=(user_key(visitor.user_id),))
     command = PutRecords(origin=call.origin(visitor.caller, call.body), changes=(change,))
-    return await call.submit(
+    return await call.respond(
         command,
         lambda accepted: words.success(show.saved_address(accepted.records[0].doc), None),
     )

@@ -133,7 +133,7 @@ async def put(call: Call, visitor: Visitor) -> Answer:
         unique=(("cart_item", "row", row_name(item)),),
     )
     sentence = words.say(call, "saved")
-    return await call.submit(
+    return await call.respond(
         command,
         lambda _accepted: words.done(sentence),
         # A twin put the same product in at the same moment: it is in the cart.
@@ -230,4 +230,4 @@ async def remove(call: Call, visitor: Visitor) -> Answer:
         exists=(("cart_item", "id", str(row_id)),),
     )
     sentence = words.say(call, "deleted")
-    return await call.submit(command, lambda _accepted: words.done(sentence))
+    return await call.respond(command, lambda _accepted: words.done(sentence))

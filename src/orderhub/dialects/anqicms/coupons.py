@@ -132,7 +132,7 @@ async def claim(call: Call, visitor: Visitor) -> Answer:
         unique=(("coupon_claim", "held", held),),
     )
     sentence = words.say(call, "claimed")
-    return await call.submit(
+    return await call.respond(
         command,
         lambda _accepted: words.done(sentence),
         lambda rejected: (

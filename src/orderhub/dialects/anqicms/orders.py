@@ -78,7 +78,7 @@ async def checkout(call: Call, visitor: Visitor) -> Answer:
 
     dry_run = call.as_dry_run()
     answer = await _submit(dry_run, visitor, given, preview)
-    call.why = dry_run.why
+    call.cause = dry_run.cause
     return answer
 
 
@@ -92,7 +92,7 @@ async def _submit(
     holders = holders_of(call, visitor) if given.cart_ids else ()
     origin = call.origin(visitor.caller, call.body)
     command = mapping.place_order(given, origin, visitor.user_id, holders)
-    return await call.submit(command, lambda accepted: word(accepted.order, settings))
+    return await call.respond(command, lambda accepted: word(accepted.order, settings))
 
 
 # --- looking
@@ -215,7 +215,7 @@ async def _move(call: Call, visitor: Visitor, action: Action) -> Answer:
     order = await own_order(call, visitor, order_id)
     command = change_of(call, visitor, order, action, only_from=statuses)
     sentence = words.say(call, said)
-    return await call.submit(command, lambda _accepted: words.done(sentence))
+    return await call.respond(command, lambda _accepted: words.done(sentence))
 
 
 async def own_order(call: Call, visitor: Visitor, order_id: str, *, guests: bool = False) -> Order:

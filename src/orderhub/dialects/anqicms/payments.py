@@ -100,7 +100,7 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
     command = change_of(
         call, visitor, order, Action.AMEND, payment=Payment(way=way), only_from=_PENDING
     )
-    return await call.submit(
+    return await call.respond(
         command,
         lambda accepted: words.success(
             provider.begin(way, accepted.order, _payment_id(accepted.order))
@@ -134,7 +134,7 @@ async def _pay_now(
         }
         return words.success(members, sentence)
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 def _payment_id(order: Order) -> str:

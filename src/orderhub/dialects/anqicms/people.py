@@ -273,7 +273,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
 
     command = _put_user(call, visitor, user, hashed)
     # The names were looked at before; another registration may have come between.
-    return await call.submit(
+    return await call.respond(
         command, answer, lambda rejected: _clash(call, rejected), secret_answer=True
     )
 

@@ -48,7 +48,7 @@ async def create(call: Call) -> Answer:
     caller, settings = await caller_of(call)
     order = BODY.read(CreateOrder, decode_object(call.body))
     command = place_order(order, call.origin(caller, call.body), settings)
-    return await call.submit(command, _created)
+    return await call.respond(command, _created)
 
 
 # --- the list
@@ -211,7 +211,7 @@ async def _cancel(call: Call, refund: RefundOrder, number: str, version: int) ->
         return success(data)
 
     call.spelling = partial(spelled, REFUND_FIELDS)
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 async def refund_v1(call: Call) -> Answer:

@@ -329,7 +329,7 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
         return Answer(200, encode(shown_customer(accepted.records[0], chain)))
 
     session.call.spelling = lambda field: "Email" if field == "email" else "CompanyId"
-    return await session.call.submit(command, answer)
+    return await session.call.respond(command, answer)
 
 
 def _customer_profile(session: Session, body: AddCustomer) -> dict[str, Any]:
@@ -466,4 +466,4 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
         return Answer(200, encode({"Companies": [company], "Cursor": company["Id"]}))
 
     session.call.spelling = lambda _field: "MotherCompanyId"
-    return await session.call.submit(command, answer)
+    return await session.call.respond(command, answer)

@@ -341,7 +341,7 @@ async def add_bills(session: Session, body: AddBills) -> Answer:
         bills = [shown_bill(record, enterprise) for record in accepted.records]
         return Answer(200, encode({"Bills": bills}))
 
-    return await session.call.submit(command, answer)
+    return await session.call.respond(command, answer)
 
 
 def _billable(session: Session, account: Account | None, name: str) -> Account:
@@ -362,7 +362,7 @@ async def delete_bills(session: Session, body: DeleteBills) -> Answer:
     def words(rejected: Rejected) -> Answer:
         return _worded(session, rejected, "Only empty bills can be deleted.")
 
-    return await session.call.submit(command, lambda _accepted: nothing(session.call), words)
+    return await session.call.respond(command, lambda _accepted: nothing(session.call), words)
 
 
 async def close_bill(session: Session, body: CloseBill) -> Answer:
@@ -391,7 +391,7 @@ async def close_bill(session: Session, body: CloseBill) -> Answer:
         return _worded(session, rejected, "A bill must be paid in full to be closed as a receipt.")
 
     command = PlaceOrder(origin=session.origin(), terms=terms)
-    return await session.call.submit(command, answer, words)
+    return await session.call.respond(command, answer, words)
 
 
 def _worded(session: Session, rejected: Rejected, sentence: str) -> Answer:

@@ -54,7 +54,7 @@ async def add(session: Session, body: AddOrder) -> Answer:
         raise TooHeavy(f"at most {MAX_LINES} products and items an order")
     command = place_order(session, body)
     session.call.spelling = spelling_of(body)
-    return await session.call.submit(command, order_added)
+    return await session.call.respond(command, order_added)
 
 
 # --- order items
@@ -226,7 +226,7 @@ async def cancel_items(session: Session, body: CancelOrderItems) -> Answer:
         return nothing(session.call)
 
     session.call.spelling = lambda _field: "OrderItemIds"
-    return await session.call.submit(command, answer)
+    return await session.call.respond(command, answer)
 
 
 # --- product service orders

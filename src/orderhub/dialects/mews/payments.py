@@ -221,7 +221,7 @@ async def add_external_payment(session: Session, body: AddExternalPayment) -> An
         return Answer(200, encode({"ExternalPaymentId": accepted.records[0].uid}))
 
     session.call.spelling = lambda field: _FIELDS.get(field, name)
-    return await session.call.submit(command, answer)
+    return await session.call.respond(command, answer)
 
 
 def _payment_amount(body: AddExternalPayment) -> Decimal:

@@ -19,14 +19,14 @@ from orderhub.core.commands import (
 )
 from orderhub.core.known import Accepted, Record
 from orderhub.core.queries import OrderQuery, Reads
-from orderhub.core.refusals import Rejected
+from orderhub.core.refusals import Reason
 from orderhub.core.values import Order
-from orderhub.dialects.contract import Answer, Call, Caller, FaultKind, Refused, Stop
+from orderhub.dialects.contract import Answer, Call, Caller, FaultKind, Outcome, Refused, Stop
 from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, words
 from orderhub.dialects.sitecore_cdp.access import NAME, client_key
 from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of, people_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, nothing
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, is_overtaken, nothing
 
 # An order is deleted by reference and a time that may be this far off, as documented.
 _DELETE_WITHIN = 24 * 3600 * 1_000_000
@@ -103,9 +103,9 @@ class Load:
 
     async def _earlier(self, row: Row) -> Result | None:
         """The result of a row that an earlier upload had done."""
-        answer = await self._submit(nothing(self._call, self._caller), row)
-        if answer.status == 201:
-            return _result(row, answer)
+        outcome = await self._submit(nothing(self._call, self._caller), row)
+        if outcome.rejected is None:
+            return _result(row, outcome)
         if row.schema == "guest" or row.removes:
             return None
         query = self._named(row, within=0)
@@ -132,10 +132,10 @@ class Load:
                 )
         if any(row.members.get(name) is None for name in REQUIRED):
             return await self._update(row, guest)
-        answer = await self._submit(self._placing(row, guest))
-        if answer.status == 409:
+        outcome = await self._submit(self._placing(row, guest))
+        if _is_refused(outcome, Reason.ALREADY_EXISTS):
             return await self._update(row, guest)
-        return _result(row, answer)
+        return _result(row, outcome)
 
     async def _known_guests(self, rows: list[Row]) -> Guests:
         """(by, value) -> oldest guest, for the contacts of these rows whose guests there are."""
@@ -181,18 +181,14 @@ class Load:
     def _dated(self, pairs: dict[str, Any]) -> dict[str, Any]:
         return {"created_at": self._now, "modified_at": self._now, "pairs": pairs}
 
-    async def _submit(self, command: Command, row: Row | None = None) -> Answer:
-        """Status and body are code and message, or ref. Waits while the hub is busy.
+    async def _submit(self, command: Command, row: Row | None = None) -> Outcome:
+        """The answer is the ref of what was made or changed. Waits while the hub is busy.
 
-        With a `row` the command is bound under its key.
+        With a `row` the command is bound under its key: a repeat gets the ref of the first time.
         """
-        call = self._call if row is None else apart(self._call, f"{self._batch} {row.number}")
+        call = self._call if row is None else detached(self._call, f"{self._batch} {row.number}")
 
-        def refused(rejected: Rejected) -> Answer:
-            code, message = words.refusal_words(rejected)
-            return Answer(code, message.encode())
-
-        def accepted(done: Accepted) -> Answer:
+        def ref_of(done: Accepted) -> Answer:
             placed = done.placed or done.changed
             uid = placed[0].uid if placed else done.records[0].uid if done.records else ""
             return Answer(201, uid.encode())
@@ -200,7 +196,7 @@ class Load:
         waited = 0.0
         while True:
             try:
-                return await call.submit(command, accepted, refused, bulk=True)
+                return await call.submit(command, ref_of, bulk=True)
             except Stop as stop:
                 if stop.fault.kind is not FaultKind.BUSY or waited >= _PATIENCE_S:
                     raise
@@ -222,9 +218,9 @@ class Load:
             if row.mode != "insert" and row.items:
                 message = "orderItems: cannot be changed by an upsert."
                 return Result(row.name, 400, f"Validation error: {message}")
-            answer = await self._submit(self._amending(row, order, guest), row)
-            if answer.status != 412:
-                return _result(row, answer)
+            outcome = await self._submit(self._amending(row, order, guest), row)
+            if not is_overtaken(outcome):
+                return _result(row, outcome)
         return Result(row.name, 500, "The order keeps changing.")
 
     async def _existing(self, row: Row) -> Order | None:
@@ -304,9 +300,9 @@ class Load:
             if len(found) > 1:
                 return Result(row.name, 400, "Ambiguous: several orders match, name the orderRef.")
             command = orders.deletion(found[0], self._call, self._caller, request=row.line)
-            answer = await self._submit(command, row)
-            if answer.status != 412:
-                return _result(row, answer)
+            outcome = await self._submit(command, row)
+            if not is_overtaken(outcome):
+                return _result(row, outcome)
         return Result(row.name, 500, "The order keeps changing.")
 
     # --- guests
@@ -321,9 +317,9 @@ class Load:
                 return Result(row.name, 404, "The guest does not exist.")
             if stored is not None and row.mode == "create":
                 return Result(row.name, 409, "The guest already exists.")
-            answer = await self._submit(self._putting(row, stored, keys), row)
-            if answer.status not in {409, 412}:
-                return _result(row, answer)
+            outcome = await self._submit(self._putting(row, stored, keys), row)
+            if not _is_refused(outcome, Reason.ALREADY_EXISTS, Reason.VERSION_CONFLICT):
+                return _result(row, outcome)
         return Result(row.name, 500, "The guest keeps changing.")
 
     def _putting(
@@ -352,11 +348,15 @@ async def side_by_side(*work: Awaitable[Any]) -> list[Any]:
     return found
 
 
-def _result(row: Row, answer: Answer) -> Result:
-    text = answer.body.decode()
-    if answer.status == 201:
-        return Result(row.name, 204 if row.removes else 201, ref=text)
-    return Result(row.name, answer.status, text)
+def _result(row: Row, outcome: Outcome) -> Result:
+    if outcome.rejected is not None:
+        return Result(row.name, *words.refusal_words(outcome.rejected))
+    return Result(row.name, 204 if row.removes else 201, ref=outcome.answer.body.decode())
+
+
+def _is_refused(outcome: Outcome, *reasons: Reason) -> bool:
+    """Whether the command was refused for one of these reasons."""
+    return outcome.rejected is not None and outcome.rejected.reason in reasons
 
 
 def _oldest(keys: tuple[tuple[str, str], ...], known: Guests) -> str:

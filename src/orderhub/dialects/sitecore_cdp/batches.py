@@ -41,7 +41,7 @@ from orderhub.dialects.sitecore_cdp.batch_load import Load, side_by_side
 from orderhub.dialects.sitecore_cdp.batch_rows import Result, Row, parse
 from orderhub.dialects.sitecore_cdp.paging import paging_of
 from orderhub.dialects.sitecore_cdp.refs import is_uuid
-from orderhub.dialects.sitecore_cdp.repeats import apart
+from orderhub.dialects.sitecore_cdp.repeats import detached
 
 BATCH = "sitecore_cdp.batch"
 BATCH_ROWS = "sitecore_cdp.batch_rows"  # results, CHUNK rows to a record
@@ -54,7 +54,7 @@ STALE_US = 60_000_000
 MAX_LOG_ROWS = 10_000
 DONE = frozenset({"success", "error"})
 _LOOK_EVERY_S = 0.2
-_MOVED = Answer(412, b"")
+_DONE = Answer(200, b"")
 _HEX = frozenset("0123456789abcdef")
 _SPOOLED_BYTES = 1_048_576
 
@@ -102,7 +102,7 @@ async def allocate(call: Call) -> Answer:
     )
     base = call.base_url
     tenant = caller.tenant_id
-    return await call.submit(
+    return await call.respond(
         command,
         lambda accepted: Answer(200, encode(to_batch(accepted.records[0], base, tenant))),
     )
@@ -204,7 +204,7 @@ async def upload(call: Call) -> Answer:
             intact = await _receive(call, file, record.doc)
             if call.is_dry_run:
                 return Answer(200, b"")  # what the real one says of any file, whole or not
-            await _take_in(apart(call), caller, record, file, intact=intact)
+            await _take_in(detached(call), caller, record, file, intact=intact)
     except OSError as error:
         raise Stop(Fault(FaultKind.UNAVAILABLE, str(error), retry_after_s=10)) from None
     return Answer(200, b"")
@@ -362,9 +362,8 @@ async def _write(
     command = PutRecords(
         origin=call.origin(caller, b""), changes=(_change(record, doc, record.uid), *more)
     )
-    words = Answer(200, b"")
-    answer = await call.submit(command, lambda _accepted: words, lambda _refused: _MOVED, bulk=True)
-    if answer.status != words.status:
+    outcome = await call.submit(command, lambda _accepted: _DONE, bulk=True)
+    if outcome.accepted is None:
         return None
     return msgspec.structs.replace(record, doc=doc, version=record.version + 1)
 

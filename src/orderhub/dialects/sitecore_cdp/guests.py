@@ -15,7 +15,7 @@ from orderhub.dialects.sitecore_cdp import fields
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp.show import guest_href
 
 _SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt", "firstSeen", "lastSeen"})
@@ -131,7 +131,7 @@ async def create_guest(call: Call) -> Answer:
     change = guest_change(read_members(body, now), now)
     command = PutRecords(origin=call.origin(caller, call.body), changes=(change,))
     base = call.base_url
-    return await call.submit(command, lambda accepted: guest_answer(accepted, base, 201))
+    return await call.respond(command, lambda accepted: guest_answer(accepted, base, 201))
 
 
 def guest_answer(accepted: Accepted, base: str, status: int = 200) -> Answer:
@@ -199,8 +199,9 @@ async def _update(call: Call, *, partial: bool) -> Answer:
         change = guest_change(members, now, stored=stored)
         command = PutRecords(origin=call.origin(caller, call.body), changes=(change,))
         first_attempt(call)
-        answer = await call.submit(command, lambda accepted: guest_answer(accepted, base))
-        if answer.status != 412:
+        outcome = await call.submit(command, lambda accepted: guest_answer(accepted, base))
+        answer = outcome.answer
+        if not is_overtaken(outcome):
             break
     return answer
 
@@ -214,4 +215,4 @@ async def delete_guest(call: Call) -> Answer:
         changes=(RecordChange(kind=GUEST, id=stored.id),),
         exists=((GUEST, "uid", stored.uid),),
     )
-    return await call.submit(command, lambda _accepted: Answer(204, b""))
+    return await call.respond(command, lambda _accepted: Answer(204, b""))

@@ -50,7 +50,7 @@ async def create_item(call: Call) -> Answer:
         after, line = accepted.added_lines[0]
         return Answer(201, encode(show.to_wire_item(after, line, base)))
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 async def list_items(call: Call) -> Answer:
@@ -113,7 +113,7 @@ async def change_line(call: Call, caller: Caller, order: Order, change: LineChan
         action=Action.AMEND,
         line_changes=(change,),
     )
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 async def delete_item(call: Call) -> Answer:

@@ -18,7 +18,7 @@ from orderhub.dialects.contract import Answer, Call, Caller, Refused, WireFault,
 from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
 from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 
 # Orders that share a reference are read so many at a time.
 _STRIDE = 200
@@ -38,7 +38,7 @@ async def create_order(call: Call) -> Answer:
         guest=call.query.get("guestRef", "").lower(),
     )
     base = call.base_url
-    return await call.submit(command, lambda accepted: order_answer(accepted.order, base, 201))
+    return await call.respond(command, lambda accepted: order_answer(accepted.order, base, 201))
 
 
 def order_answer(order: Order, base: str, status: int = 200) -> Answer:
@@ -119,7 +119,7 @@ async def _update(call: Call, *, partial: bool) -> Answer:
     _must_keep_names(members, order)
     command = amendment(members, order, call, caller, whole=not partial)
     base = call.base_url
-    return await call.submit(command, lambda accepted: order_answer(accepted.order, base))
+    return await call.respond(command, lambda accepted: order_answer(accepted.order, base))
 
 
 def _must_keep_names(members: dict[str, Any], order: Order) -> None:
@@ -174,11 +174,11 @@ async def delete_order(call: Call) -> Answer:
         order = await order_of_call(call, caller)
         must_be_ours(order)
         first_attempt(call)
-        answer = await call.submit(
+        outcome = await call.submit(
             deletion(order, call, caller), lambda _accepted: Answer(204, b"")
         )
-        if answer.status != 412:
-            return answer
+        if not is_overtaken(outcome):
+            return outcome.answer
     raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
 
 
@@ -208,7 +208,6 @@ async def change_parts(
     """
     parts = {name: dict(value) for name, value in show.parts_of(order).items()}
     changes = change(parts) or {}
-    conflict = Answer(412, b"")
     command = ChangeOrder(
         origin=tenant_wide(call, caller),
         name=OrderName("uid", order.uid),
@@ -218,18 +217,13 @@ async def change_parts(
         changes=changes,
     )
 
-    def refused(rejected: Rejected) -> Answer:
-        if rejected.reason is Reason.VERSION_CONFLICT:
-            return conflict
-        return call.dialect.refusal(call, rejected)
-
-    def worded(accepted: Accepted) -> Answer:
+    def render(accepted: Accepted) -> Answer:
         result: Answer = answer(accepted.order)
         return result
 
     first_attempt(call)
-    found = await call.submit(command, worded, refused)
-    return None if found.status == conflict.status else found
+    outcome = await call.submit(command, render)
+    return None if is_overtaken(outcome) else outcome.answer
 
 
 # --- many orders

@@ -27,7 +27,7 @@ from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
 from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, apart, replayable
+from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, replayable
 
 
 class Role(NamedTuple):
@@ -39,6 +39,9 @@ class Role(NamedTuple):
     fields: Callable[[int], tuple[fields.Field, ...]]
     shown: Callable[[Order, int, Mapping[str, Any], str], dict[str, Any]]
 
+
+# Nobody is told of a guest that is made on the way to a contact.
+_MADE = Answer(201, b"")
 
 CONTACT = Role(
     "contacts",
@@ -179,7 +182,6 @@ async def matched_guest(
     """
     keys = identity_keys(members)
     known = {name: value for name, value in members.items() if value is not None}
-    made = Answer(201, b"")
     for _ in range(ATTEMPTS):
         found = await call.hub.read(lambda reads: matching(reads, caller.tenant_id, keys))
         if found is not None:
@@ -190,8 +192,8 @@ async def matched_guest(
             changes=(guest_change({"guestType": "customer", **known}, now, ref=ref),),
             unique=tuple((GUEST, by, value) for by, value in keys),
         )
-        answer = await apart(call).submit(command, lambda _accepted: made, bulk=bulk)
-        if answer.status == 201:
+        outcome = await detached(call).submit(command, lambda _accepted: _MADE, bulk=bulk)
+        if outcome.accepted is not None:
             return ref
     raise Refused(Rejected(Reason.VERSION_CONFLICT, "version", "the guest comes and goes"))
 

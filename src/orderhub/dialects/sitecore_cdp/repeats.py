@@ -5,7 +5,7 @@ from __future__ import annotations
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Answer, Call, Caller, Handler, Refused
+from orderhub.dialects.contract import Answer, Call, Caller, Handler, Outcome, Refused
 
 # How often a change is tried again when another one came first.
 ATTEMPTS = 25
@@ -27,15 +27,15 @@ def replayable(handler: Handler) -> Handler:
                 raise
             found = refused.rejected
 
-        def worded(rejected: Rejected) -> Answer:
+        def render(rejected: Rejected) -> Answer:
             reused = rejected.reason is Reason.KEY_REUSED
             return call.dialect.refusal(call, rejected if reused else found)
 
         first_attempt(call)
-        answer = await call.submit(nothing(call, caller), _never, worded)
-        if call.why is not None and call.why.reason != Reason.KEY_REUSED.value:
+        outcome = await call.submit(nothing(call, caller), _never, render)
+        if outcome.rejected is not None and outcome.rejected.reason is not Reason.KEY_REUSED:
             call.explain(found)
-        return answer
+        return outcome.answer
 
     handled.__doc__ = handler.__doc__
     return handled
@@ -47,37 +47,30 @@ def nothing(call: Call, caller: Caller) -> ChangeOrder:
     return ChangeOrder(origin=origin, name=OrderName("uid", ""), action=Action.AMEND)
 
 
+def is_overtaken(outcome: Outcome) -> bool:
+    """Whether somebody else changed meanwhile what the command was made from: it is worth another look."""
+    return outcome.rejected is not None and outcome.rejected.reason is Reason.VERSION_CONFLICT
+
+
 def first_attempt(call: Call) -> None:
     """The next submit is bound under the key itself.
 
     The hub binds each command of a call under a key of its own. A command that is tried again
     because another one came first is still the call's first.
     """
-    call.notes.pop("keyed", None)
+    call.bound_commands = 0
 
 
 def _never(_accepted: Accepted) -> Answer:
     raise AssertionError("no order is called nothing")
 
 
-def apart(call: Call, key: str = "") -> Call:
+def detached(call: Call, key: str = "") -> Call:
     """The same call without its Idempotency-Key, or under another one.
 
     For commands nobody asked for: a guest made on the way to a contact must not be bound to the
-    contact's key. A dry run stays a dry run.
+    contact's key, nor be told of in the contact's log line. A dry run stays a dry run.
     """
-    own = {"idempotency-key": key, "hub-dry-run": call.header("hub-dry-run")}
-    other = Call(
-        hub=call.hub,
-        dialect=call.dialect,
-        method=call.method,
-        path=call.path,
-        query_string=call.query_string,
-        headers={name: value for name, value in own.items() if value},
-        params=call.params,
-        client=call.client,
-        request_id=call.request_id,
-        received_at=call.received_at,
-    )
-    other.caller = call.caller
-    return other
+    headers = {name: value for name, value in call.headers.items() if name != "idempotency-key"}
+    own = {"idempotency-key": key} if key else {}
+    return call.copy(headers={**headers, **own}, notes={}, cause=None, bound_commands=0)

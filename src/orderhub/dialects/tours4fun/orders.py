@@ -45,7 +45,7 @@ async def _read(call: Call, caller: Caller) -> dict[str, Any]:
 async def add(call: Call) -> Answer:
     caller = await authenticate(call)
     body = await _read(call, caller)
-    return await call.submit(mapping.place_order(body, call.origin(caller, call.body)), _added)
+    return await call.respond(mapping.place_order(body, call.origin(caller, call.body)), _added)
 
 
 async def calculate(call: Call) -> Answer:
@@ -145,7 +145,7 @@ async def cancel(call: Call) -> Answer:
         data = {"order_id": order_id, "cancel_reason": reason}
         return words.success(data, "cancel order success")
 
-    return await call.submit(_cancel_command(call, caller, order_id, reason), answer)
+    return await call.respond(_cancel_command(call, caller, order_id, reason), answer)
 
 
 def _cancel_command(call: Call, caller: Caller, order_id: int, reason: str) -> ChangeOrder:

@@ -77,7 +77,7 @@ async def write_row(
                 return refused_row(number, fault)
             await asyncio.sleep(_BUSY_PAUSE_S)
         else:
-            return done.body
+            return done.answer.body
 
 
 def fault_of_row(stop: Stop) -> WireFault:

@@ -126,7 +126,7 @@ async def put_item(call: Call, who: Caller) -> Answer:
         etag = ("ETag", f'"{written.version}"')
         return Answer(status, encode(item_shape(kind, written)), (etag,))
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 @guarded("catalogue")
@@ -137,7 +137,7 @@ async def delete_item(call: Call, who: Caller) -> Answer:
         raise refuse("kind", f"{kind.name} are removed with what they belong to")
     row = Row(id=_id(call), delete=True)
     command = command_for(call, who, tenant, kind, row, None, if_match(call))
-    return await call.submit(command, lambda _accepted: Answer(204, b""))
+    return await call.respond(command, lambda _accepted: Answer(204, b""))
 
 
 def command_for(

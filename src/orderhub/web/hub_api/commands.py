@@ -105,7 +105,7 @@ async def move_order(call: Call, who: Caller) -> Answer:
         body = order_summary(order, names[order.tenant_id])
         return Answer(200, encode(body), (("ETag", f'"{order.version}"'),))
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 def _command(bare: ChangeOrder, given: Step, uid: str) -> ChangeOrder:

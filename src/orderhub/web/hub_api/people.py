@@ -110,7 +110,7 @@ async def _write(call: Call, who: Caller, user: Record, *logins: RecordChange) -
     def answer(_accepted: Accepted) -> Answer:
         return Answer(204, b"")
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 ROUTES = (

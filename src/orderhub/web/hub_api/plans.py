@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
 import msgspec
 
+from orderhub.core.answer import KeptAnswer, Outcome
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Order
@@ -23,7 +26,8 @@ from orderhub.dialects.contract import (
     Route,
     Stop,
 )
-from orderhub.ledger.batch import ClaimName, StoredClaim
+from orderhub.dialects.spelling import spelled
+from orderhub.ledger.batch import ClaimName
 from orderhub.web.hub_api.access import guarded
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -41,7 +45,6 @@ from orderhub.web.routing import Router
 _KEPT_US = 900 * 1_000_000
 # Kept beside the answers that keys are bound to, in a scope that no credential has.
 _SCOPE = "plans"
-_DECISIONS = {"accepted": "accepted", "replayed": "replayed"}
 
 
 class NewPlan(Body, frozen=True, kw_only=True):
@@ -99,8 +102,10 @@ async def make_plan(call: Call, who: Caller) -> Answer:
     given = body_of(call, NewPlan)
     if not who.tenant_id:
         raise refuse("dialect", "a plan is made with a token of the tenant whose call it is")
-    dialect, route, inner = _inner_call(call, given)
+    planned: list[Outcome] = []
+    dialect, route, inner = _inner_call(call, given, planned)
     answer = await _answered(dialect, route, inner)
+    cause = inner.cause
     plan_id = secrets.token_urlsafe(12)
     now = call.received_at
     tenant = await _tenant_name(call, who)
@@ -108,17 +113,15 @@ async def make_plan(call: Call, who: Caller) -> Answer:
         id=plan_id,
         dialect=dialect.name,
         expires_at=exact_instant(now + _KEPT_US),
-        decision=_DECISIONS.get(inner.notes.get("outcome", ""), "refused"),
-        reason=inner.notes.get("reason") or inner.notes.get("fault"),
-        field=inner.notes.get("field") or None,
-        detail=inner.notes.get("detail") or None,
+        decision=_decision(planned, cause),
+        **_cause_shape(cause),
         answer=_answer_shape(answer),
-        **_effects(inner.planned or [], tenant),
+        **_effects([each.accepted for each in planned if each.accepted], tenant),
     )
     body = encode(plan)
     if not call.is_dry_run:
         name = ClaimName(who.tenant_id, _SCOPE, plan_id)
-        kept = StoredClaim(plan_id, 201, "[]", body.decode(), now)
+        kept = KeptAnswer(plan_id, Answer(201, body), now)
         await port(call).write(port(call).ledger.keep_answer, name, kept, now - _KEPT_US)
     return Answer(201, body, (("Location", f"/hub/v1/plans/{plan_id}"),))
 
@@ -130,10 +133,10 @@ async def show_plan(call: Call, who: Caller) -> Answer:
     found = await call.hub.read(lambda reads: reads.kept_answer(who.tenant_id, _SCOPE, sought))
     if found is None or call.received_at >= found.created_at + _KEPT_US:
         raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no plan {sought}"))
-    return Answer(200, found.body.encode())
+    return Answer(200, found.answer.body)
 
 
-def _inner_call(call: Call, given: NewPlan) -> tuple[Dialect, Route, Call]:
+def _inner_call(call: Call, given: NewPlan, planned: list[Outcome]) -> tuple[Dialect, Route, Call]:
     hub = port(call)
     refuse_unless_dialect(call, given.dialect)
     router = _ROUTERS.get(hub)
@@ -144,8 +147,7 @@ def _inner_call(call: Call, given: NewPlan) -> tuple[Dialect, Route, Call]:
     if dialect is None or dialect.name != given.dialect or route is None or not route.mutates:
         raise refuse("path", f"{given.method} {given.path} is no call of {given.dialect} to plan")
     text = given.body if isinstance(given.body, str) else None
-    inner = Call(
-        hub=hub,
+    inner = call.copy(
         dialect=dialect,
         method=given.method,
         path=given.path,
@@ -153,17 +155,20 @@ def _inner_call(call: Call, given: NewPlan) -> tuple[Dialect, Route, Call]:
         headers={
             "authorization": call.header("authorization"),
             "accept-language": call.header("accept-language"),
-            "host": call.host,
+            "host": call.header("host"),
             "content-type": "application/json",
             DRY_RUN[0].lower(): DRY_RUN[1],
         },
         body=b"" if given.body is None else encode(given.body) if text is None else text.encode(),
         params=match.params,
-        client=call.client,
-        request_id=call.request_id,
-        received_at=call.received_at,
+        caller=None,
+        tenant_id=0,
+        spelling=partial(spelled, dialect.fields),
+        notes={},
+        planned=planned,
+        cause=None,
+        bound_commands=0,
     )
-    inner.planned = []
     return dialect, route, inner
 
 
@@ -174,19 +179,28 @@ async def _answered(dialect: Dialect, route: Route, call: Call) -> Answer:
     except Stop as stop:
         if stop.fault.kind in (FaultKind.BUSY, FaultKind.UNAVAILABLE, FaultKind.BROKEN):
             raise Stop(Fault(stop.fault.kind, retry_after_s=stop.fault.retry_after_s)) from None
-        fault = stop.fault
-        first = fault.faults[0].path if fault.faults else ""
-        call.notes.update(fault=fault.kind.value, field=first, detail=fault.message)
-        return dialect.fault(call, fault)
+        call.explain(stop.fault)
+        return dialect.fault(call, stop.fault)
     except Refused as refused:
-        rejected = refused.rejected
-        call.notes.update(
-            outcome="rejected",
-            reason=rejected.reason.value,
-            field=rejected.field,
-            detail=rejected.detail,
-        )
-        return dialect.refusal(call, rejected)
+        call.explain(refused.rejected)
+        return dialect.refusal(call, refused.rejected)
+
+
+def _decision(planned: Sequence[Outcome], cause: Rejected | Fault | None) -> str:
+    """What became of the call: of its last command, unless it was refused by other means."""
+    return "refused" if cause is not None or not planned else planned[-1].kind
+
+
+def _cause_shape(cause: Rejected | Fault | None) -> dict[str, Any]:
+    """Why it was refused, in the hub's own words: the vendor's may hide it."""
+    if cause is None:
+        return {"reason": None, "field": None, "detail": None}
+    if isinstance(cause, Rejected):
+        reason, field, detail = cause.reason.value, cause.field, cause.detail
+    else:
+        field = cause.faults[0].path if cause.faults else ""
+        reason, detail = cause.kind.value, cause.message
+    return {"reason": reason, "field": field or None, "detail": detail or None}
 
 
 async def _tenant_name(call: Call, who: Caller) -> str:

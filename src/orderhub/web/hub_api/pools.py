@@ -187,7 +187,7 @@ async def adjust_pool(call: Call, who: Caller) -> Answer:
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(pool_shape(accepted.result)))
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 def _command(origin: Origin, given: Adjustment) -> AdjustPool:

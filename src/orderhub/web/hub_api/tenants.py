@@ -196,7 +196,7 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(settings_shape(accepted.result)))
 
-    return await call.submit(
+    return await call.respond(
         ChangeSettings(origin=origin_in(call, who, tenant.id), members=members), answer
     )
 
@@ -288,7 +288,7 @@ async def set_clock(call: Call, who: Caller) -> Answer:
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(clock_shape(accepted.result, wall)))
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 _TENANT = "/hub/v1/tenants/{tenant}"

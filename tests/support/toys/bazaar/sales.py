@@ -25,7 +25,7 @@ async def sell(call: Call) -> Answer:
     def answer(accepted: Accepted) -> Answer:
         return Answer(201, encode(shown(accepted.order)))
 
-    return await call.submit(command, answer)
+    return await call.respond(command, answer)
 
 
 async def show(call: Call) -> Answer:
