@@ -13,7 +13,7 @@ from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
 from orderhub.dialects.auth import digest
 from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
-from orderhub.intake.batch import decided
+from orderhub.intake.batch import execute
 from orderhub.intake.clock import wall_us
 from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
@@ -76,7 +76,7 @@ class Seeder:
             )
             for command in commands
         ]
-        for outcome in decided(self._ledger, self._uids, 0, waiting, self._wall_us):
+        for outcome in execute(self._ledger, self._uids, 0, waiting, self._wall_us):
             if outcome.kind != "accepted":
                 raise SeedRefused(
                     str(outcome.rejected if isinstance(outcome, Outcome) else outcome)

@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from orderhub.core.commands import AdjustPool, OrderName, RecordChange
 from orderhub.dialects.finding import find_dialects
-from orderhub.intake.batch import BatchRun
+from orderhub.intake.batch import CommandBatch
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Waiting
 from orderhub.ledger.ledger import Ledger
@@ -46,7 +46,7 @@ class Collecting(Intake):
             return
         batch, self._gathered = self._gathered, []
         with counting(self._ledger) as counted:
-            outcomes = BatchRun(self._ledger, self._uids, 0, batch, self._now_us()).run()
+            outcomes = CommandBatch(self._ledger, self._uids, 0, batch, self._now_us()).run()
         self.counts.append(len(counted))
         self.kinds += [outcome.kind for outcome in outcomes]
         for each, outcome in zip(batch, outcomes, strict=True):
@@ -195,7 +195,7 @@ def mix_of_everything(ledger: Ledger, times: int) -> int:
         )
         batch += [world.waiting(each, key=f"{times}-{n}-{i}") for i, each in enumerate(kinds)]
     with counting(ledger) as counted:
-        outcomes = BatchRun(ledger, world._UIDS, 0, batch, world.NOON).run()
+        outcomes = CommandBatch(ledger, world._UIDS, 0, batch, world.NOON).run()
     assert len(outcomes) == len(batch)
     assert sum(each.kind == "accepted" for each in outcomes) > len(batch) // 2
     return len(counted)

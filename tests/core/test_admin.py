@@ -144,7 +144,7 @@ def test_a_sandboxs_clock_is_moved(
     stands: Clock, asked: dict[str, Any], then: tuple[int, int]
 ) -> None:
     known = known_with(settings=Settings(name="shop", sandbox=True, clock=stands))
-    decision = admin.set_clock(SetClock(origin=AT, **asked), known)
+    decision = admin.set_clock(SetClock(origin=AT, **asked), known, IDS)
     assert isinstance(decision, Accepted)
     clock = decision.result.clock
     assert (clock.at(10 * HOUR), clock.at(12 * HOUR)) == (then[0] * HOUR, then[1] * HOUR)
@@ -153,7 +153,7 @@ def test_a_sandboxs_clock_is_moved(
 
 def test_a_real_tenants_clock_cannot_be_moved() -> None:
     known = known_with(settings=Settings(name="shop"))
-    decision = admin.set_clock(SetClock(origin=AT, action="freeze"), known)
+    decision = admin.set_clock(SetClock(origin=AT, action="freeze"), known, IDS)
     assert isinstance(decision, Rejected)
     assert (decision.reason, decision.field) == (Reason.TRANSITION_NOT_ALLOWED, "clock")
 
@@ -168,13 +168,13 @@ def test_settings_are_merged_and_what_is_not_named_stays() -> None:
     )
     members = {"auto_close_s": 60, "dialects": {"a": {"x": 9}}}
     decision = admin.change_settings(
-        ChangeSettings(origin=AT, members=members), known_with(settings=stands)
+        ChangeSettings(origin=AT, members=members), known_with(settings=stands), IDS
     )
     assert isinstance(decision, Accepted)
     after: Settings = decision.result
     assert (after.currency, after.auto_close_s, after.clock) == ("CNY", 60, stands.clock)
     assert after.dialects == {"a": {"x": 9}, "b": {"z": 3}}
     ended = ChangeSettings(origin=AT, members={"sandbox": False})
-    real = admin.change_settings(ended, known_with(settings=stands))
+    real = admin.change_settings(ended, known_with(settings=stands), IDS)
     assert isinstance(real, Accepted)
     assert real.result.clock == Clock(), "nobody could set it right"

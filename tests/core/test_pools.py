@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orderhub.core import adjustments
 from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import AdjustPool, Origin
-from orderhub.core.known import Accepted, Known, PoolNeed, Record, RecordKey
+from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, Record, RecordKey
 from orderhub.core.pools import returns_of, shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Pool, PoolKey
@@ -61,7 +61,7 @@ def test_pools_are_conserved_under_any_sequence_of_commands(steps: list[tuple]) 
     moves: list[Move] = []
     for order_id, (what, first, second) in enumerate(steps, 1):
         if what == "adjust":
-            decision = adjustments.adjust(adjust(second, first), known)
+            decision = adjustments.adjust(adjust(second, first), known, NewIds())
             is_possible = model[first] + second >= 0
             assert isinstance(decision, Accepted) is is_possible
             if is_possible:
@@ -151,7 +151,7 @@ ADJUSTMENTS = [
 @pytest.mark.parametrize(("stands", "by", "then"), ADJUSTMENTS)
 def test_a_pool_is_opened_or_counted(stands: int | None, by: int, then: object) -> None:
     known = known_with() if stands is None else known_with(Pool(key=SHIRT, opening=stands))
-    decision = adjustments.adjust(adjust(by), known)
+    decision = adjustments.adjust(adjust(by), known, NewIds())
     if isinstance(decision, Rejected):
         assert decision.reason is then
         return

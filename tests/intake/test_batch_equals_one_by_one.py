@@ -13,7 +13,7 @@ from hypothesis import example, given
 from orderhub.core.commands import Action, ChangeOrder, Command, OrderName, RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.steps import Refund, Shipment
-from orderhub.intake.batch import decided
+from orderhub.intake.batch import execute
 from orderhub.intake.outcome import Failure, Settled
 from orderhub.intake.uids import Uids
 from orderhub.ledger.check import check_ledger
@@ -41,7 +41,7 @@ def outcomes_of(ledger: Ledger, batches: list[list[Command]]) -> list[Settled]:
     found: list[Settled] = []
     for batch in batches:
         waiting = [world.waiting(command) for command in batch]
-        found += decided(ledger, uids, 0, waiting, world.NOON)
+        found += execute(ledger, uids, 0, waiting, world.NOON)
     return found
 
 

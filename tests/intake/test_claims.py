@@ -8,7 +8,7 @@ import pytest
 
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.intake.batch import BatchRun
+from orderhub.intake.batch import CommandBatch
 from orderhub.intake.claims import fingerprint, is_usable_key, of_part
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
@@ -56,7 +56,7 @@ def test_a_binding_with_a_window_is_as_good_as_none_once_it_is_over(ledger: Ledg
         asked = waiting(sale(), key="k", **more)
         assert asked.claim is not None
         asked.claim = msgspec.structs.replace(asked.claim, window_us=1_000)
-        return BatchRun(ledger, world._UIDS, 0, [asked], world.NOON + at_us).run()[0]
+        return CommandBatch(ledger, world._UIDS, 0, [asked], world.NOON + at_us).run()[0]
 
     first, within = ask(0), ask(999)
     assert (first.kind, within.kind) == ("accepted", "replayed")

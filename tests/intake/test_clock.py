@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orderhub.core.queries import OrderQuery
-from orderhub.intake.batch import BatchRun
+from orderhub.intake.batch import CommandBatch
 from orderhub.intake.claims import Claim
 from orderhub.intake.clock import MOST_AHEAD_US, Clock, Recording
 from orderhub.intake.uids import Uids
@@ -190,7 +190,7 @@ def test_an_order_goes_by_its_own_time_and_is_recorded_behind_the_others(ledger:
     recording = Recording()
     recording.saw(NOON + HOUR)
     each = waiting(sale(origin=origin(recorded_at=NOON)))
-    BatchRun(ledger, Uids(), 0, [each], NOON, recording=recording).run()
+    CommandBatch(ledger, Uids(), 0, [each], NOON, recording=recording).run()
     (order,) = world.all_orders(ledger)
     (event,) = ledger.read(lambda reads: reads.events(order))
     assert (order.recorded_at, event.recorded_at) == (NOON + HOUR + 1, NOON + HOUR + 1)
@@ -233,7 +233,7 @@ class Hub:
     def place(self, key: str, window_us: int = 0, scope: str = "keys") -> None:
         each = waiting(sale(origin=origin(recorded_at=self.clock.now_us())))
         each.claim = Claim(ClaimName(SHOP, scope, key), "same", window_us)
-        (outcome,) = BatchRun(
+        (outcome,) = CommandBatch(
             self.ledger, self.uids, 0, [each], self.clock.onward_us(), recording=self.recording
         ).run()
         assert outcome.answer is not None

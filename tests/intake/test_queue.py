@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from orderhub.core import decide as core
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.baskets import GoodsBasket
-from orderhub.core.commands import Command, PlaceOrder
+from orderhub.core.commands import Command, PlaceOrder, SetClock
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.known import Accepted
 from orderhub.core.values import Order
@@ -79,21 +79,25 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The writer stands still after its first batch was taken; yields the sizes of all batches."""
     sizes: list[int] = []
     taken, go = threading.Event(), threading.Event()
-    run = batch.BatchRun.run
+    run = batch.CommandBatch.run
 
-    def waits(batch_run: batch.BatchRun) -> list[Outcome]:
-        sizes.append(len(batch_run._waiting))
+    def waits(command_batch: batch.CommandBatch) -> list[Outcome]:
+        sizes.append(len(command_batch._waiting))
         taken.set()
         assert go.wait(LIMIT_S)
-        return run(batch_run)
+        return run(command_batch)
 
-    monkeypatch.setattr(batch.BatchRun, "run", waits)
+    monkeypatch.setattr(batch.CommandBatch, "run", waits)
     sizes_and_taken = _Sizes(sizes, taken)
     try:
         yield sizes_and_taken
     finally:
         go.set()
-        monkeypatch.setattr(batch.BatchRun, "run", waits)
+        monkeypatch.setattr(batch.CommandBatch, "run", waits)
+
+
+class Unheard(SetClock, frozen=True):
+    """A type of command without a row in HANDLERS."""
 
 
 class _Sizes(list[int]):
@@ -134,6 +138,14 @@ def test_what_waits_together_is_committed_together(
                 desk.put(f"{number}", sale())
         assert set(desk.kinds().values()) == {"accepted"}
     assert batches.sizes == [1, 4, 4, 1]
+
+
+def test_a_command_that_nothing_handles_is_not_let_in(ledger: Ledger) -> None:
+    with running(ledger) as desk:
+        with pytest.raises(AssertionError, match="no handler of Unheard"):
+            desk.put("unheard", Unheard(origin=world.origin(), action="run"))
+        desk.put("sale", sale())
+        assert desk.kinds() == {"sale": "accepted"}
 
 
 def test_answers_come_in_the_order_of_the_commands(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from orderhub.app import build
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.intake.batch import BatchRun
+from orderhub.intake.batch import CommandBatch
 from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
@@ -63,7 +63,7 @@ async def one_batch(
             await asyncio.wait_for(intake.complete.wait(), 30)
             batch = intake.waiting
             arranged(ledger, batch)
-            run = BatchRun(ledger, Uids(), 0, batch, batch[0].command.origin.recorded_at)
+            run = CommandBatch(ledger, Uids(), 0, batch, batch[0].command.origin.recorded_at)
             for waiting, outcome in zip(batch, run.run(), strict=True):
                 waiting.deliver(outcome)
             return list(await asyncio.gather(*asked))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from orderhub.conform.cases import golden_cases
 from orderhub.conform.replies import succeeded
 from orderhub.dialects.finding import conformance_of, dialect_names
-from orderhub.intake.batch import decided
+from orderhub.intake.batch import execute
 from orderhub.intake.claims import of_body
 from orderhub.intake.uids import Uids
 from tests.support.examples import examples
@@ -35,7 +35,7 @@ def repeatable(body, scope, window_us=WINDOW_US):
 
 
 def run(ledger, batch, at_us):
-    return list(decided(ledger, Uids(), 0, batch, at_us))
+    return list(execute(ledger, Uids(), 0, batch, at_us))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from orderhub.core.queries import OrderQuery
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
-from orderhub.intake.batch import decided
+from orderhub.intake.batch import execute
 from orderhub.intake.claims import Claim
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Waiting
@@ -204,7 +204,7 @@ def _refuse(rejected: Rejected) -> Answer:
 def run(ledger: Ledger, *commands: Command | Waiting, slot: int = 0) -> list[Outcome]:
     """All commands as one batch."""
     batch = [each if isinstance(each, Waiting) else waiting(each) for each in commands]
-    return decided(ledger, _UIDS, slot, batch, NOON)
+    return execute(ledger, _UIDS, slot, batch, NOON)
 
 
 @contextmanager

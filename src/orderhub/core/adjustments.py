@@ -16,7 +16,7 @@ from orderhub.core.catalogue import Product, Sellable, Variant, keys_of_code
 from orderhub.core.commands import AdjustPool
 from orderhub.core.coupons import Coupon
 from orderhub.core.departures import departure_on
-from orderhub.core.known import Accepted, Known, PoolNeed, RecordKey
+from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS, stated
 from orderhub.core.quotes import Tour
 from orderhub.core.refusals import Reason, Rejected
@@ -101,7 +101,7 @@ def pools(command: AdjustPool, known: Known) -> tuple[PoolNeed, ...]:
 # --- the decision
 
 
-def adjust(command: AdjustPool, known: Known) -> Accepted | Rejected:
+def adjust(command: AdjustPool, known: Known, _ids: NewIds) -> Accepted | Rejected:
     """The pool counts more or fewer units, or as many as are said; it never goes below zero.
 
     It is opened when it does not exist, also by a count of 0: then nothing is left. A count that is

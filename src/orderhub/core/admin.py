@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
-from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
+from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey, Wanted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 
@@ -21,6 +21,15 @@ def put_needs(command: PutRecords, _known: Known) -> list[RecordKey]:
     for kind, by, value in (*command.unique, *command.exists):
         keys.append(RecordKey(tenant, kind, by, value))
     return keys
+
+
+def put_wants(command: PutRecords, _known: Known) -> Wanted:
+    """An id and a UUID for each new record."""
+    counts: dict[str, int] = {}
+    for change in command.changes:
+        if not change.id:
+            counts[change.kind] = counts.get(change.kind, 0) + 1
+    return Wanted(records=tuple(counts.items()), uids=len(command.changes))
 
 
 def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
@@ -102,7 +111,7 @@ def _told_its_names(doc: Any, **names: Any) -> Any:
     return msgspec.structs.replace(doc, **untold) if untold else doc
 
 
-def set_clock(command: SetClock, known: Known) -> Accepted | Rejected:
+def set_clock(command: SetClock, known: Known, _ids: NewIds) -> Accepted | Rejected:
     """A sandbox's time stands still, jumps or runs on. A real tenant's time cannot be moved."""
     tenant = command.origin.tenant_id
     settings = known.settings(tenant)
@@ -127,7 +136,7 @@ def set_clock(command: SetClock, known: Known) -> Accepted | Rejected:
     return _with_settings(known, tenant, msgspec.structs.replace(settings, clock=clock))
 
 
-def change_settings(command: ChangeSettings, known: Known) -> Accepted | Rejected:
+def change_settings(command: ChangeSettings, known: Known, _ids: NewIds) -> Accepted | Rejected:
     """The members replace the stored ones; `dialects` is merged one level deep.
 
     A tenant that is no sandbox any more runs on real time: nobody could set its clock right.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import get_args
 
 import msgspec
@@ -21,7 +22,7 @@ from orderhub.core import (
     recorded,
     tours,
 )
-from orderhub.core.business import Business, HeldName
+from orderhub.core.business import Business, HeldName, Needs
 from orderhub.core.catalogue import RECORDS as CATALOGUE_RECORDS
 from orderhub.core.commands import (
     AdjustPool,
@@ -36,6 +37,7 @@ from orderhub.core.commands import (
     Terms,
 )
 from orderhub.core.details import AnyDetails
+from orderhub.core.handling import NO_IDS, CommandHandler
 from orderhub.core.known import (
     Accepted,
     Known,
@@ -48,15 +50,6 @@ from orderhub.core.known import (
 )
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, Order, OrderDoc, Settings
-
-
-class Replayed(msgspec.Struct, frozen=True):
-    """A repeat under an idempotency key: the first answer stands. Produced by the intake's claim."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
 
 Decision = Accepted | Rejected
 
@@ -103,31 +96,66 @@ def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
 
     Asked again after each load, since one record may name another, until nothing new is wanted.
     """
-    tenant = command.origin.tenant_id
-    yield RecordKey(tenant, "settings", "id", "0")
-    match command:
-        case PlaceOrder():
-            yield from BUSINESSES[type(command.terms)].needs(command, known)
-        case ChangeOrder():
-            name = OrderNeed(tenant, command.name)
-            yield name
-            if name in known.loaded_orders:
-                for order in known.orders(tenant, command.name):
-                    yield from business_of(order).change_needs(command, order, known)
-        case PutRecords():
-            yield from admin.put_needs(command, known)
-        case AdjustPool():
-            yield from adjustments.needs(command, known)
+    yield RecordKey(command.origin.tenant_id, "settings", "id", "0")
+    yield from HANDLERS[type(command)].needs(command, known)
 
 
 def held_names(command: Command) -> Iterable[HeldName]:
     """The names of records that this command's decision keeps from others until the commit."""
-    match command:
-        case PlaceOrder():
-            return BUSINESSES[type(command.terms)].holds(command)
-        case PutRecords():
-            return command.unique
-    return ()
+    return HANDLERS[type(command)].lock_keys(command)
+
+
+def pool_needs(command: Command, known: Known) -> Iterable[PoolNeed]:
+    """The pools to lock before `command` can be decided; asked once all records and orders are known."""
+    return HANDLERS[type(command)].pools(command, known)
+
+
+def wanted(command: Command, known: Known) -> Wanted:
+    """How many new ids the command may use."""
+    return HANDLERS[type(command)].wanted(command, known)
+
+
+def decide(command: Command, known: Known, ids: NewIds) -> Decision:
+    """Accepted with everything that changes, or Rejected with the first broken rule."""
+    decision = HANDLERS[type(command)].decide(command, known, ids)
+    if isinstance(decision, Accepted):
+        _assert_sound(decision)
+    return decision
+
+
+def _assert_sound(accepted: Accepted) -> None:
+    """Whatever the catalogue holds, no order pays its buyer and no draw fills a pool: that were a bug of ours."""
+    for order in accepted.placed:
+        is_sound = order.total >= 0 or business_of(order).may_be_negative
+        assert is_sound, f"order {order.number} comes to {order.total}"
+    for move in accepted.moves:
+        if move.kind in ("draw", "return"):
+            assert move.units > 0, f"a {move.kind} of {move.units} at {move.key}"
+        else:
+            assert move.kind != "opening" or move.units >= 0, f"{move.key} opens below 0"
+
+
+# --- orders placed
+
+
+def _place_needs(command: PlaceOrder, known: Known) -> Needs:
+    return BUSINESSES[type(command.terms)].needs(command, known)
+
+
+def _place_pools(command: PlaceOrder, known: Known) -> Iterable[PoolNeed]:
+    return BUSINESSES[type(command.terms)].pools(command, known)
+
+
+def _place_wants(command: PlaceOrder, known: Known) -> Wanted:
+    return BUSINESSES[type(command.terms)].wanted(command, known)
+
+
+def _place_holds(command: PlaceOrder) -> Iterable[HeldName]:
+    return BUSINESSES[type(command.terms)].holds(command)
+
+
+def _is_time_numbered(command: PlaceOrder) -> bool:
+    return command.numbering is Numbering.TIME4
 
 
 def number_needs(
@@ -148,85 +176,11 @@ def number_needs(
                 break
 
 
-def pool_needs(command: Command, known: Known) -> Iterable[PoolNeed]:
-    """The pools to lock before `command` can be decided; asked once all records and orders are known."""
-    match command:
-        case PlaceOrder():
-            return BUSINESSES[type(command.terms)].pools(command, known)
-        case ChangeOrder():
-            return list(_change_pools(command, known))
-        case AdjustPool():
-            return adjustments.pools(command, known)
-    return ()
-
-
-def _change_pools(command: ChangeOrder, known: Known) -> Iterator[PoolNeed]:
-    for order in known.orders(command.origin.tenant_id, command.name):
-        for draw in known.draws(order):
-            key = draw.key
-            yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
-        yield from business_of(order).change_pools(command, order, known)
-
-
-def wanted(command: Command, known: Known) -> Wanted:
-    """How many new ids the command may use."""
-    match command:
-        case PlaceOrder():
-            return BUSINESSES[type(command.terms)].wanted(command, known)
-        case PutRecords():
-            counts: dict[str, int] = {}
-            for change in command.changes:
-                if not change.id:
-                    counts[change.kind] = counts.get(change.kind, 0) + 1
-            return Wanted(records=tuple(counts.items()), uids=len(command.changes))
-        case ChangeOrder():
-            orders = known.orders(command.origin.tenant_id, command.name)
-            if orders:
-                return business_of(orders[0]).change_wanted(command, orders[0], known)
-    return Wanted()
-
-
-def decide(command: Command, known: Known, ids: NewIds) -> Decision:
-    """Accepted with everything that changes, or Rejected with the first broken rule."""
-    decision = _decided(command, known, ids)
-    if isinstance(decision, Accepted):
-        _assert_sound(decision)
-    return decision
-
-
-def _assert_sound(accepted: Accepted) -> None:
-    """Whatever the catalogue holds, no order pays its buyer and no draw fills a pool: that were a bug of ours."""
-    for order in accepted.placed:
-        is_sound = order.total >= 0 or business_of(order).may_be_negative
-        assert is_sound, f"order {order.number} comes to {order.total}"
-    for move in accepted.moves:
-        if move.kind in ("draw", "return"):
-            assert move.units > 0, f"a {move.kind} of {move.units} at {move.key}"
-        else:
-            assert move.kind != "opening" or move.units >= 0, f"{move.key} opens below 0"
-
-
-def _decided(command: Command, known: Known, ids: NewIds) -> Decision:
-    match command:
-        case PlaceOrder():
-            return _place(command, known, ids)
-        case ChangeOrder():
-            return _change(command, known, ids)
-        case AdjustPool():
-            return adjustments.adjust(command, known)
-        case PutRecords():
-            return admin.put(command, known, ids)
-        case SetClock():
-            return admin.set_clock(command, known)
-        case ChangeSettings():
-            return admin.change_settings(command, known)
-
-
 def _place(command: PlaceOrder, known: Known, ids: NewIds) -> Decision:
     decision = BUSINESSES[type(command.terms)].place(command, known, ids)
     if isinstance(decision, Rejected):
         return decision
-    if command.numbering is Numbering.TIME4:
+    if _is_time_numbered(command):
         decision = _renumbered(decision, known)
     if BUSINESSES[type(command.terms)].is_paid:
         decision = _closed_unpaid(decision, known)
@@ -277,6 +231,35 @@ def number_at(settings: Settings, order: Order, lap: int) -> str:
     )
 
 
+# --- orders changed
+
+
+def _change_needs(command: ChangeOrder, known: Known) -> Needs:
+    tenant = command.origin.tenant_id
+    name = OrderNeed(tenant, command.name)
+    yield name
+    if name in known.loaded_orders:
+        for order in known.orders(tenant, command.name):
+            yield from business_of(order).change_needs(command, order, known)
+
+
+def _change_pools(command: ChangeOrder, known: Known) -> list[PoolNeed]:
+    needs: list[PoolNeed] = []
+    for order in known.orders(command.origin.tenant_id, command.name):
+        for draw in known.draws(order):
+            key = draw.key
+            needs.append(PoolNeed(key.tenant_id, key.kind, key.subject, key.place))
+        needs += business_of(order).change_pools(command, order, known)
+    return needs
+
+
+def _change_wants(command: ChangeOrder, known: Known) -> Wanted:
+    orders = known.orders(command.origin.tenant_id, command.name)
+    if not orders:
+        return NO_IDS
+    return business_of(orders[0]).change_wanted(command, orders[0], known)
+
+
 def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
     decision = changes.change(command, known)
     if isinstance(decision, Rejected):
@@ -291,3 +274,37 @@ def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
 def already_exists(natural_key: str) -> Rejected:
     """The refusal of a second order under a vendor's natural key."""
     return Rejected(Reason.ALREADY_EXISTS, "reference", natural_key)
+
+
+# --- all types of command
+
+# A new one is a row here; without it nothing of the hub knows what to do with the command.
+HANDLERS: dict[type[Command], CommandHandler] = {
+    PlaceOrder: CommandHandler(
+        decide=_place,
+        needs=_place_needs,
+        pools=_place_pools,
+        wanted=_place_wants,
+        lock_keys=_place_holds,
+        places=True,
+        natural_key=attrgetter("natural_key"),
+        is_time_numbered=_is_time_numbered,
+        numbers=number_needs,
+    ),
+    ChangeOrder: CommandHandler(
+        decide=_change, needs=_change_needs, pools=_change_pools, wanted=_change_wants
+    ),
+    AdjustPool: CommandHandler(
+        decide=adjustments.adjust, needs=adjustments.needs, pools=adjustments.pools
+    ),
+    PutRecords: CommandHandler(
+        decide=admin.put,
+        needs=admin.put_needs,
+        wanted=admin.put_wants,
+        lock_keys=attrgetter("unique"),
+        records=attrgetter("changes"),
+    ),
+    SetClock: CommandHandler(decide=admin.set_clock),
+    # Ids are set aside when facts are loaded, and a tenant's first one is among its settings.
+    ChangeSettings: CommandHandler(decide=admin.change_settings, stands_alone=True),
+}

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from orderhub.core.answer import Answer, KeptAnswer, Outcome
 from orderhub.core.known import Accepted
 from orderhub.core.refusals import Rejected
-from orderhub.intake.batch import OTHER_CONTENT, kept_answer, replayed
 from orderhub.intake.claims import Claim
+from orderhub.intake.keys import OTHER_CONTENT, kept_answer, replayed
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
 

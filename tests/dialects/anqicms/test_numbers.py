@@ -9,7 +9,7 @@ from orderhub.core.queries import OrderQuery
 from orderhub.demo import seed
 from orderhub.dialects.anqicms import mapping, wire
 from orderhub.dialects.finding import find_dialects
-from orderhub.intake.batch import BatchRun
+from orderhub.intake.batch import CommandBatch
 from orderhub.intake.outcome import Waiting
 from orderhub.intake.uids import Uids
 from orderhub.ledger.ledger import Ledger
@@ -42,7 +42,7 @@ def test_twenty_five_thousand_orders_of_one_second_have_as_many_numbers(tmp_path
             )
             for command in commands
         ]
-        outcomes = BatchRun(ledger, uids, 0, waiting, 1).run()
+        outcomes = CommandBatch(ledger, uids, 0, waiting, 1).run()
         assert {outcome.kind for outcome in outcomes} == {"accepted"}
         return [o.accepted.placed[0] for o in outcomes if o.accepted.placed]
 

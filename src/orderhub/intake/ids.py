@@ -1,0 +1,104 @@
+"""Ids set aside for the commands of a batch: shown before they are used, and used up only by what is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from orderhub.core import decide as core
+from orderhub.core.commands import MOST_BY_HAND, NUMBERED_BY_BOTH, Command, Origin
+from orderhub.core.handling import NO_IDS
+from orderhub.core.known import Accepted, Known, NewIds, RecordKey
+from orderhub.intake.uids import Uids
+from orderhub.ledger.counters import Counters
+
+_NONE = NewIds()
+
+
+class Ids:
+    """For one attempt at one batch. Everything goes by what its facts say of the tenants."""
+
+    def __init__(self, counters: Counters, uids: Uids, known: Known) -> None:
+        self._counters = counters
+        self._uids = uids
+        self._known = known
+
+    def orders(self, tenant_id: int, count: int) -> tuple[int, ...]:
+        """The tenant's next ids of orders."""
+        first = self._known.settings(tenant_id).first_order_id
+        return self._counters.peek(tenant_id, "order", count, first)
+
+    def records(self, tenant_id: int, kind: str, count: int) -> tuple[int, ...]:
+        """The next ids of a kind of record, none of which is known to be taken."""
+        name = f"record:{kind}"
+        while True:
+            ids = self._counters.peek(tenant_id, name, count)
+            if kind not in NUMBERED_BY_BOTH:
+                return ids
+            taken = [
+                number
+                for number in ids
+                if self._known.record(tenant_id, kind, "id", number) is not None
+            ]
+            if not taken:
+                return ids
+            self._counters.pass_over(tenant_id, name, taken)
+
+    def unseen(self, counts: dict[tuple[int, str], int]) -> list[RecordKey]:
+        """The next ids of these kinds of record of which nobody knows yet whether they are taken."""
+        return [
+            key
+            for (tenant_id, kind), count in sorted(counts.items())
+            for number in self.records(tenant_id, kind, count)
+            if (key := RecordKey(tenant_id, kind, "id", str(number)))
+            not in self._known.loaded_records
+        ]
+
+    def go_on_behind(self, tenant_id: int, kind: str, number: int) -> None:
+        """Records of this kind were numbered by hand up to here."""
+        self._counters.go_on_behind(tenant_id, f"record:{kind}", min(number, MOST_BY_HAND))
+
+    def for_command(self, command: Command) -> NewIds:
+        """The next free ids, not used up yet: what a refused command was given goes to the next."""
+        wanted = core.wanted(command, self._known)
+        if wanted == NO_IDS:
+            return _NONE
+        tenant_id, wall = command.origin.tenant_id, command.origin.recorded_at
+        orders: tuple[tuple[int, str], ...] = ()
+        if wanted.orders:
+            orders = tuple(
+                (order_id, self._uids.new(wall))
+                for order_id in self.orders(tenant_id, wanted.orders)
+            )
+        records = {kind: self.records(tenant_id, kind, count) for kind, count in wanted.records}
+        return NewIds(
+            orders=orders,
+            records=records,
+            uids=tuple(self._uids.new(wall) for _ in range(wanted.uids)),
+        )
+
+    def use(self, tenant_id: int, accepted: Accepted, given: NewIds) -> None:
+        """Use up what an accepted command took of the ids that it was given."""
+        used = accepted.orders_used or len(accepted.placed)
+        if used:
+            self._counters.take(tenant_id, "order", used)
+        written = {(record.kind, record.id) for record in accepted.records}
+        for kind, numbers in given.records.items():
+            count = sum((kind, number) in written for number in numbers)
+            if count:
+                self._counters.take(tenant_id, f"record:{kind}", count)
+
+    def of_moves(self, accepted: Sequence[tuple[Origin, Accepted]]) -> list[int]:
+        """Ids in the order in which the moves will be written, used up."""
+        counts: dict[int, int] = {}
+        for origin, each in accepted:
+            counts[origin.tenant_id] = counts.get(origin.tenant_id, 0) + len(each.moves)
+        following = {
+            tenant_id: iter(self._take_moves(tenant_id, count))
+            for tenant_id, count in counts.items()
+        }
+        return [next(following[origin.tenant_id]) for origin, each in accepted for _ in each.moves]
+
+    def _take_moves(self, tenant_id: int, count: int) -> Iterable[int]:
+        ids = self._counters.peek(tenant_id, "move", count)
+        self._counters.take(tenant_id, "move", count)
+        return ids

@@ -1,0 +1,173 @@
+"""The facts that the commands of a batch are decided upon: loaded in a handful of statements, before any decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from orderhub.core import decide as core
+from orderhub.core.commands import NUMBERED_BY_BOTH, Command, RecordChange
+from orderhub.core.decide import HANDLERS
+from orderhub.core.known import Known, OrderNeed, PoolNeed, RecordKey
+from orderhub.core.values import MICROSECONDS
+from orderhub.intake.ids import Ids
+from orderhub.ledger.batch import Batch
+
+N = TypeVar("N", RecordKey, OrderNeed, PoolNeed)
+
+# A chain of records that name each other is at most this long; more is a bug.
+_MAX_ROUNDS = 12
+_MOST_AHEAD = 1_024
+
+
+class Loader:
+    """For one attempt at one batch."""
+
+    def __init__(self, batch: Batch, known: Known, ids: Ids) -> None:
+        self._batch = batch
+        self._known = known
+        self._ids = ids
+        self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
+
+    def load(self, commands: list[Command]) -> None:
+        """All that these commands may need, pools locked."""
+        self._load_records_and_orders(commands)
+        self._reserve_order_ids(commands)
+        self._load_numbers(commands)
+        self._load_fresh_ids(commands)
+        pools: list[PoolNeed] = []
+        for command in commands:
+            pools += core.pool_needs(command, self._known)
+        if pools:
+            self._batch.load_pools(self._known, _distinct(pools))
+
+    def lacks(self, command: Command, *, is_record_changed: bool) -> bool:
+        """Whether the command needs more than what was loaded, now that others were decided before it."""
+        known, handler = self._known, HANDLERS[type(command)]
+        if handler.is_time_numbered(command):
+            count = core.wanted(command, known).orders
+            ids = self._ids.orders(command.origin.tenant_id, count)
+            if any(handler.numbers(command, known, ids)):
+                return True
+        if not is_record_changed and id(command) not in self._naming_orders:
+            return False  # orders came or changed, and its needs are not worked out from any
+        for need in core.needs(command, known):
+            if not (
+                need in known.loaded_records
+                if isinstance(need, RecordKey)
+                else need in known.loaded_orders
+            ):
+                return True
+        return any(
+            need not in known.loaded_pools
+            and msgspec.structs.replace(need, place=None) not in known.loaded_pools
+            for need in core.pool_needs(command, known)
+        )
+
+    def _load_records_and_orders(self, commands: list[Command]) -> None:
+        known = self._known
+        undone = commands
+        for _ in range(_MAX_ROUNDS):
+            records: dict[RecordKey, None] = {}
+            orders: dict[OrderNeed, None] = {}
+            again: list[Command] = []
+            for command in undone:
+                wants_more = False
+                for need in core.needs(command, known):
+                    if isinstance(need, RecordKey):
+                        if need not in known.loaded_records:
+                            records[need] = None
+                            wants_more = True
+                    else:
+                        self._naming_orders.add(id(command))
+                        if need not in known.loaded_orders:
+                            orders[need] = None
+                            wants_more = True
+                if wants_more:
+                    again.append(command)
+            if not again:
+                return
+            undone = again
+            if records:
+                self._batch.load_records(known, sorted(records))
+            if orders:
+                self._batch.load_orders(known, sorted(orders))
+        raise RuntimeError("records name each other in a circle")
+
+    def _reserve_order_ids(self, commands: list[Command]) -> None:
+        """All at once, so that a large batch asks for no more blocks than a small one."""
+        counts: dict[int, int] = {}
+        for command in commands:
+            if HANDLERS[type(command)].places:
+                tenant_id = command.origin.tenant_id
+                wanted = core.wanted(command, self._known).orders
+                counts[tenant_id] = counts.get(tenant_id, 0) + wanted
+        for tenant_id, count in counts.items():
+            self._ids.orders(tenant_id, count)
+
+    def _load_numbers(self, commands: list[Command]) -> None:
+        """See which of the numbers that time-numbered orders may bear are taken."""
+        moments: dict[tuple[int, int], Command] = {}
+        for command in commands:
+            if HANDLERS[type(command)].is_time_numbered(command):
+                tenant_id = command.origin.tenant_id
+                # By the tenant's seconds: its clock may turn over in the middle of one of ours.
+                now = self._known.settings(tenant_id).clock.at(command.origin.recorded_at)
+                moments[(tenant_id, now // MICROSECONDS)] = command
+        if not moments:
+            return
+        counts = dict.fromkeys((tenant_id for tenant_id, _ in moments), 0)
+        for command in commands:
+            # Orders of every door take their ids from the tenant's one sequence.
+            if command.origin.tenant_id in counts:
+                wanted = core.wanted(command, self._known).orders
+                counts[command.origin.tenant_id] += wanted
+        # Whatever is refused before it, a command is given one of the next ids of its tenant.
+        ahead = {tenant_id: self._ids.orders(tenant_id, n) for tenant_id, n in counts.items()}
+        while True:
+            missing: list[OrderNeed] = []
+            for (tenant_id, _), command in moments.items():
+                numbers = HANDLERS[type(command)].numbers
+                missing += numbers(command, self._known, ahead[tenant_id])
+            if not missing:
+                return
+            self._batch.load_orders(self._known, _distinct(missing))
+
+    def _load_fresh_ids(self, commands: list[Command]) -> None:
+        """See which of the ids that new records may get were given by hand: those are passed over.
+
+        Counters go on behind ids by hand, so that only what some process had set aside before can be taken.
+        """
+        counts: dict[tuple[int, str], int] = {}
+        last: dict[tuple[int, str], int] = {}
+        drawing: set[tuple[int, str]] = set()
+        for tenant_id, change in _numbered_by_both(commands):
+            name = (tenant_id, change.kind)
+            # One that has its id may take what another would get.
+            counts[name] = counts.get(name, 0) + 1
+            if not change.id:
+                drawing.add(name)
+            elif self._known.record(tenant_id, change.kind, "id", change.id) is None:
+                last[name] = max(last.get(name, 0), change.id)
+        for (tenant_id, kind), most in sorted(last.items()):
+            self._ids.go_on_behind(tenant_id, kind, most)
+        ahead = 1
+        while missing := self._ids.unseen({name: counts[name] for name in drawing}):
+            if ahead > 1:  # many are taken: the rounds stay few
+                missing = self._ids.unseen({name: counts[name] * ahead for name in drawing})
+            self._batch.load_records(self._known, missing)
+            ahead = min(2 * ahead, _MOST_AHEAD)
+
+
+def _distinct(needs: Sequence[N]) -> list[N]:
+    return list(dict.fromkeys(needs))
+
+
+def _numbered_by_both(commands: list[Command]) -> Iterator[tuple[int, RecordChange]]:
+    """New records of the kinds that are numbered by the hub and by hand, each with its tenant."""
+    for command in commands:
+        for change in HANDLERS[type(command)].records(command):
+            if change.kind in NUMBERED_BY_BOTH and change.members is None:
+                yield command.origin.tenant_id, change

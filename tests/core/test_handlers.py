@@ -1,0 +1,43 @@
+"""Every type of command has one row that says all about it."""
+
+from typing import get_args
+
+import pytest
+
+from orderhub.core import decide
+from orderhub.core.commands import AdjustPool, Command, Origin, SetClock
+from orderhub.core.known import Known, NewIds
+
+AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=0)
+
+
+def test_every_type_of_command_has_a_handler() -> None:
+    assert set(decide.HANDLERS) == set(get_args(Command))
+
+
+ASKED = {
+    "needs": lambda command: list(decide.needs(command, Known())),
+    "pools": lambda command: decide.pool_needs(command, Known()),
+    "ids": lambda command: decide.wanted(command, Known()),
+    "locks": decide.held_names,
+    "decision": lambda command: decide.decide(command, Known(), NewIds()),
+}
+
+
+@pytest.mark.parametrize("question", ASKED)
+def test_a_type_of_command_without_a_handler_is_loud(question: str) -> None:
+    class Unheard(SetClock, frozen=True):
+        """A new type of command."""
+
+    with pytest.raises(KeyError, match="Unheard"):
+        ASKED[question](Unheard(origin=AT, action="run"))
+
+
+def test_questions_that_a_type_does_not_answer_have_an_empty_answer() -> None:
+    command = SetClock(origin=AT, action="run")
+    assert [need.kind for need in decide.needs(command, Known())] == ["settings"]
+    assert not list(decide.pool_needs(command, Known()))
+    assert not list(decide.held_names(command))
+    assert decide.wanted(AdjustPool(origin=AT, kind="stock", subject="product:1"), Known()) == (
+        decide.NO_IDS
+    )
