@@ -72,7 +72,7 @@ class Nobody(Company):
 def make_unfair(hub: Hub) -> None:
     """Whoever sends most gets most, as it would be without lanes and without a limit to the calls in hand."""
     hub.intake._queue, hub.intake._company = OneLine(), Nobody()
-    for threads in hub.port.threads:
+    for threads in hub.port.offload.threads:
         threads._lanes = OneLine()
     hub.port.hands = Hands(10**9)
 

@@ -85,7 +85,7 @@ def build(
         await _look_around(port)
         intake.start()
         timers = Timers(
-            ledger, intake, port.clock_changed, port.aside, port.is_outage, clock.now_us
+            ledger, intake, port.clock_changed, port.offload.housekeep, port.is_outage, clock.now_us
         )
         tasks[:] = [
             asyncio.create_task(timers.run()),
@@ -135,7 +135,7 @@ async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) ->
         # A cancelled call's thread runs on: its connection must be back before the pool is closed.
         await loop.run_in_executor(None, port.close)
         try:
-            await loop.run_in_executor(None, ledger.mark_used, port.used)
+            await loop.run_in_executor(None, ledger.mark_used, port.lookups.used)
         except Exception as error:
             if not port.is_outage(error):
                 raise
@@ -149,7 +149,7 @@ async def _note_use(port: HubPort) -> None:
     """When credentials were last used, written now and then rather than on every call."""
     while True:
         await asyncio.sleep(_USED_EVERY_S)
-        used, port.used = port.used, {}
+        used, port.lookups.used = port.lookups.used, {}
         await _quietly(port, port.ledger.mark_used, used)
 
 
@@ -189,7 +189,7 @@ async def purge_step(port: HubPort, days: int) -> int:
 async def _quietly(port: HubPort, work: Callable[..., Any], *args: Any) -> Any:
     """Housekeeping that fails is logged and tried again next time."""
     try:
-        return await port.aside(work, *args)
+        return await port.offload.housekeep(work, *args)
     except Exception as error:  # noqa: BLE001 - whatever it was, the hub goes on
         if not port.is_outage(error):
             structlog.get_logger("orderhub.app").warning("housekeeping failed", exc_info=error)

@@ -22,7 +22,8 @@ from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
-from orderhub.web.port import Cipher, Windows
+from orderhub.web.cipher import Cipher
+from orderhub.web.windows import Windows
 
 OPERATOR = "hub-demo-operator"
 SECRET_KEY = "a key for tests"
@@ -46,7 +47,7 @@ class HubUnderTest:
     def stop_watch(self) -> list[float]:
         """Rate limits go by the seconds in here from now on, and none pass until the test says so."""
         seconds = [0.0]
-        self.hub.port._windows = Windows(lambda: seconds[0])
+        self.hub.port.windows = Windows(lambda: seconds[0])
         return seconds
 
     async def request(self, method: str, path: str, **more: Any) -> httpx.Response:

@@ -1,9 +1,8 @@
 """Windows of hits are bounded in number, and no flood of names opens the one that is closed."""
 
-from orderhub.web import port
-from orderhub.web.port import Windows
+from orderhub.web.windows import MOST_NAMES, Windows
 
-MANY = port._CACHE_SIZE + 1
+MANY = MOST_NAMES + 1
 
 
 def test_names_that_are_only_looked_at_wash_nothing_away() -> None:

@@ -147,7 +147,7 @@ def within(settings: ProgramSettings) -> Iterator[Send]:
     settings = dataclasses.replace(settings, public_url=address_of(settings))
     hub = build(settings, is_serving=False)
     token = secrets.token_urlsafe(32)
-    hub.port.admit(
+    hub.port.lookups.admit(
         Credential(
             id="command-line", kind="hub", name=digest(token), tenant_id=0, scopes=(OPERATOR,)
         )
@@ -162,7 +162,7 @@ def within(settings: ProgramSettings) -> Iterator[Send]:
         try:
             yield lambda method, path, **more: runner.run(client.request(method, path, **more))
         finally:
-            hub.port.used.clear()
+            hub.port.lookups.used.clear()
             runner.run(_left(client, hub))
 
 

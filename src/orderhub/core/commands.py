@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.steps import Payment, Refund, Shipment
-from orderhub.core.values import Address, Clock, Contact, Status
+from orderhub.core.values import Address, Contact, Status
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,24 +210,3 @@ class ChangeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Command = PlaceOrder | ChangeOrder | AdjustPool | PutRecords | SetClock | ChangeSettings
-
-__all__ = [
-    "Action",
-    "AdjustPool",
-    "CancelItem",
-    "ChangeOrder",
-    "ChangeSettings",
-    "Clock",
-    "Command",
-    "Decimal",
-    "LineChange",
-    "Numbering",
-    "OrderName",
-    "Origin",
-    "PlaceOrder",
-    "PutRecords",
-    "RecordChange",
-    "SetClock",
-    "StatedLine",
-    "Terms",
-]

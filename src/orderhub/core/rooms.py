@@ -10,9 +10,6 @@ import msgspec
 from orderhub.core.money import ZERO, times
 from orderhub.core.units import Price, about
 
-# Sizes beyond the fourth share the price of the fourth: rooms are sold to four kinds of party.
-LARGEST_SIZE = 4
-
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """Who sleeps in one room. `pairup`: a single traveller shares with a stranger of the group."""

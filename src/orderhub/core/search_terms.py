@@ -18,7 +18,6 @@ EMAIL, PHONE, SKU = "email", "phone", "sku"
 # The newest entries win no place: an order keeps the first so many.
 MAX_TERMS = 40
 _LENGTHS = (3, 6, 12)
-MAX_WORD = _LENGTHS[-1]
 # Country and trunk prefixes are written in too many ways to compare them.
 _PHONE_DIGITS = 9
 _MAX_VALUE = 200

@@ -6,7 +6,10 @@ import hashlib
 import secrets
 import shlex
 
+from orderhub.core.access import Credential
 from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop, WireFault, invalid
+
+_HUB = "hub"  # the kind of the hub's own tokens
 
 
 def digest(secret: str) -> str:
@@ -50,9 +53,29 @@ async def hub_caller(call: Call) -> Caller | None:
     token = bearer(call)
     if not token:
         return None
-    credential = await call.hub.credential("hub", digest(token))
+    credential = await call.hub.credential(_HUB, digest(token))
     if credential is None or not credential.tenant_id:
         return None
+    return _of_hub(call, credential)
+
+
+async def token_caller(call: Call, kind: str) -> Caller | None:
+    """The caller by a bearer token: the hub's own, which wins, or the vendor's of this kind. One look-up finds both."""
+    token = bearer(call)
+    if not token:
+        return None
+    credential = await call.hub.credential(_HUB, digest(token), kind)
+    if credential is not None and credential.kind == _HUB:
+        if credential.tenant_id:
+            return _of_hub(call, credential)
+        credential = await call.hub.credential(kind, digest(token))  # an operator is nobody here
+    if credential is None or not credential.tenant_id:
+        return None
+    call.caller = Caller(credential=credential, tenant_id=credential.tenant_id)
+    return call.caller
+
+
+def _of_hub(call: Call, credential: Credential) -> Caller:
     call.tenant_id = credential.tenant_id
     if "dialects" not in credential.scopes:
         raise Stop(Fault(FaultKind.FORBIDDEN, "the token lacks the scope dialects"))

@@ -119,11 +119,44 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.credential.id}:{self.owner}" if self.owner else self.credential.id
 
 
+class Cipher(Protocol):
+    """What is kept encrypted."""
+
+    def decrypt(self, secret: str) -> str:
+        """What `encrypt` made. Raises ValueError for anything else."""
+        ...
+
+    def encrypt(self, secret: str) -> str:
+        """Raises ValueError when the hub has no key."""
+        ...
+
+
+class Windows(Protocol):
+    """Hits by name: vendors' rate limits and guess limits."""
+
+    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
+        """Count a hit in a sliding window: 0.0 when allowed, else seconds to wait. `limit` 0 = no limit.
+
+        `count` False only looks: for windows of failures, which are not known beforehand.
+        """
+        ...
+
+    def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
+        """Pour a hit into a leaky bucket: 0.0 when it fits, else seconds until it will."""
+        ...
+
+
 class Hub(Protocol):
     """The port. Everything a dialect may do to the world."""
 
     public_url: str  # base URL without a trailing slash
     rate_limits: bool  # whether the vendors' rate limits apply
+
+    @property
+    def cipher(self) -> Cipher: ...
+
+    @property
+    def windows(self) -> Windows: ...
 
     @property
     def is_crowded(self) -> bool:
@@ -141,8 +174,11 @@ class Hub(Protocol):
         """
         ...
 
-    async def credential(self, kind: str, name: str) -> Credential | None:
-        """A usable credential, or None. Cached for at most a second."""
+    async def credential(self, kind: str, name: str, *more_kinds: str) -> Credential | None:
+        """A usable credential of this kind, else of the first of the others that has one, or None.
+
+        As of at most a second ago.
+        """
         ...
 
     async def settings(self, tenant_id: int) -> Settings:
@@ -175,23 +211,6 @@ class Hub(Protocol):
 
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
         """Run slow work (password hashing) off the event loop."""
-        ...
-
-    def decrypt(self, secret: str) -> str:
-        """What `encrypt` made. Raises ValueError for anything else."""
-        ...
-
-    def encrypt(self, secret: str) -> str: ...
-
-    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
-        """Count a hit in a sliding window: 0.0 when allowed, else seconds to wait. `limit` 0 = no limit.
-
-        `count` False only looks: for windows of failures, which are not known beforehand.
-        """
-        ...
-
-    def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
-        """Pour a hit into a leaky bucket: 0.0 when it fits, else seconds until it will."""
         ...
 
 

@@ -88,6 +88,14 @@ class LedgerReads:
         ).first()
         return None if row is None else rows.to_credential(row)
 
+    def credentials_named(self, kinds: tuple[str, ...], name: str) -> tuple[Credential, ...]:
+        """Of each of these kinds the one with this name, in the order of the kinds."""
+        if "\x00" in name:
+            return ()  # see `credential`
+        found = select(credential).where(credential.c.kind.in_(kinds), credential.c.name == name)
+        of_kind = {row.kind: rows.to_credential(row) for row in self._connection.execute(found)}
+        return tuple(of_kind[kind] for kind in kinds if kind in of_kind)
+
     def credential_by_id(self, credential_id: str) -> Credential | None:
         row = self._connection.execute(
             select(credential).where(credential.c.id == credential_id)

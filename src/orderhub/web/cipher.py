@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+_MOST_READ = 20_000
+
 
 class SecretKeyMissing(ValueError):
     """A secret must be kept or read back, and ORDERHUB_SECRET_KEY is not there or not the one it was kept under."""
@@ -20,27 +22,39 @@ class Cipher:
         self._current = _fernet(secret_key) if secret_key else None
         readers = [_fernet(each) for each in (secret_key, old_key) if each]
         self._readers = MultiFernet(readers) if readers else None
+        self._read: dict[
+            str, str
+        ] = {}  # secrets that were read before: every signed call asks for one
 
     @property
     def can_encrypt(self) -> bool:
         return self._current is not None
 
     def encrypt(self, secret: str) -> str:
+        """Raises SecretKeyMissing when no key was given."""
         if self._current is None:
             raise SecretKeyMissing("Set ORDERHUB_SECRET_KEY: this secret must be stored encrypted.")
         return self._current.encrypt(secret.encode()).decode()
 
     def decrypt(self, secret: str) -> str:
+        """What `encrypt` made. Raises SecretKeyMissing when no key reads it."""
+        found = self._read.get(secret)
+        if found is not None:
+            return found
         if self._readers is None:
             raise SecretKeyMissing(
                 "Set ORDERHUB_SECRET_KEY: stored secrets cannot be read without it."
             )
         try:
-            return self._readers.decrypt(secret.encode()).decode()
+            found = self._readers.decrypt(secret.encode()).decode()
         except InvalidToken:
             raise SecretKeyMissing(
                 "ORDERHUB_SECRET_KEY is not the one the secrets were stored under."
             ) from None
+        if len(self._read) >= _MOST_READ:
+            self._read.clear()
+        self._read[secret] = found
+        return found
 
     def is_current(self, secret: str) -> bool:
         """Whether the old key is not needed for it. Raises SecretKeyMissing when no key reads it."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Stop, WireFault
+from orderhub.ledger.ledger import Ledger
 
 MAX_STEPS = 20
 MAX_TIMES = 10_000
@@ -71,6 +72,21 @@ def without_one(plan: Sequence[Step], index: int) -> list[Any]:
     after[index] = msgspec.structs.replace(plan[index], left=plan[index].left - 1)
     kept: list[Any] = msgspec.to_builtins(after)
     return kept
+
+
+def take_step(ledger: Ledger, credential_id: str, path: str) -> Step | None:
+    """The step that the next call of `path` meets, counted as met in a transaction of its own."""
+    with ledger.directory("") as (_, directory):
+        credential = directory.credential(credential_id)
+        if credential is None:
+            return None
+        plan = plan_of(credential.data)
+        index = met_by(plan, path)
+        if index is None:
+            return None
+        data = {**credential.data, "faults": without_one(plan, index)}
+        directory.change_credential(msgspec.structs.replace(credential, data=data))
+        return plan[index]
 
 
 class Faults:

@@ -173,7 +173,7 @@ def issue(call: Call, site: Credential, user: User, life_s: int = LOGIN_LIFE_S) 
         "site": str(site.data["site"]),
         "sessions": str(user.sessions),
     }
-    return jwt.encode(claims, call.hub.decrypt(site.secret), algorithm=_ALGORITHM)
+    return jwt.encode(claims, call.hub.cipher.decrypt(site.secret), algorithm=_ALGORITHM)
 
 
 async def _by_token(call: Call, token: str) -> Visitor | None:
@@ -186,7 +186,7 @@ async def _by_token(call: Call, token: str) -> Visitor | None:
 
 async def _signed_by(call: Call, site: Credential, token: str) -> Visitor | None:
     try:
-        claims = jwt.decode(token, call.hub.decrypt(site.secret), algorithms=[_ALGORITHM])
+        claims = jwt.decode(token, call.hub.cipher.decrypt(site.secret), algorithms=[_ALGORITHM])
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
     user_id, ends_at = _number(claims.get("userId")), _number(claims.get("t"))

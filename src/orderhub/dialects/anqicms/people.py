@@ -184,7 +184,10 @@ async def _guess(
             turn = asyncio.Semaphore(window.at_once)
             turn = _turns.setdefault(f"{id(hub)}:{window.name}", turn)
             await turns.enter_async_context(turn)
-        waits = [hub.allow(each.name, each.most, _GUESS_WINDOW_S, count=False) for each in windows]
+        waits = [
+            hub.windows.allow(each.name, each.most, _GUESS_WINDOW_S, count=False)
+            for each in windows
+        ]
         if any(waits):
             retry = (("Retry-After", str(int(max(waits)) + 1)),)
             cause = Fault(FaultKind.RATE_LIMITED, "too many wrong passwords")
@@ -193,7 +196,7 @@ async def _guess(
         if hashed and fits:
             return None
         for each in windows:
-            hub.allow(each.name, each.most, _GUESS_WINDOW_S)
+            hub.windows.allow(each.name, each.most, _GUESS_WINDOW_S)
         cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
         return words.turned_down(call, "login_failed", cause)
 

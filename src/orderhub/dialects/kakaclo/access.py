@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.values import MICROSECONDS, Settings
-from orderhub.dialects.auth import bearer, curl, digest, drawn, header_text, hub_caller
+from orderhub.dialects.auth import curl, drawn, header_text, token_caller
 from orderhub.dialects.codec import encode, switches
 from orderhub.dialects.contract import (
     Answer,
@@ -33,14 +33,9 @@ LEAK_PER_S = 2.0
 
 async def caller_of(call: Call) -> tuple[Caller, Settings]:
     """The caller and the tenant's settings. Raises Stop: nobody we know, or too many calls."""
-    caller = await hub_caller(call)
+    caller = await token_caller(call, NAME)
     if caller is None:
-        token = bearer(call)
-        credential = await call.hub.credential(NAME, digest(token)) if token else None
-        if credential is None or not credential.tenant_id:
-            raise Stop(Fault(FaultKind.UNAUTHENTICATED, "Authorization: no such bearer token"))
-        caller = Caller(credential=credential, tenant_id=credential.tenant_id)
-        call.caller = caller
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED, "Authorization: no such bearer token"))
     settings = await call.hub.settings(caller.tenant_id)
     _limit(call, caller, settings)
     return caller, settings
@@ -53,7 +48,7 @@ def _limit(call: Call, caller: Caller, settings: Settings) -> None:
         wanted = not settings.sandbox
     if not wanted or not call.hub.rate_limits:
         return
-    wait_s = call.hub.pour(f"{NAME}:{caller.credential.id}", BUCKET, LEAK_PER_S)
+    wait_s = call.hub.windows.pour(f"{NAME}:{caller.credential.id}", BUCKET, LEAK_PER_S)
     if wait_s > 0:
         raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=math.ceil(wait_s)))
 

@@ -172,7 +172,7 @@ def _refuse_flood(call: Call, credential: Credential) -> None:
     limit = credential.data.get("rate_limit", RATE_LIMIT)
     if not call.hub.rate_limits or not limit:
         return
-    wait_s = call.hub.allow(f"{NAME}:{credential.id}", int(limit), RATE_WINDOW_S)
+    wait_s = call.hub.windows.allow(f"{NAME}:{credential.id}", int(limit), RATE_WINDOW_S)
     if wait_s:
         raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=ceil(wait_s)))
 

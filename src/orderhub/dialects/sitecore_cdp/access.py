@@ -81,7 +81,7 @@ async def _limit(call: Call, caller: Caller) -> None:
     limit = switches(settings, NAME, Switches).requests_per_minute
     if not limit:
         return
-    wait_s = call.hub.allow(f"{NAME}:{caller.credential.id}", limit, 60.0)
+    wait_s = call.hub.windows.allow(f"{NAME}:{caller.credential.id}", limit, 60.0)
     if wait_s > 0:
         raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=int(wait_s) + 1))
 

@@ -82,7 +82,7 @@ async def _signed(call: Call) -> Caller:
         raise _stop("t", "value")
     if abs(call.received_at // MICROSECONDS - int(t)) > WINDOW_S:
         raise _stop("t", "stale")
-    expected = sign(appkey, t, call.hub.decrypt(credential.secret), call.body)
+    expected = sign(appkey, t, call.hub.cipher.decrypt(credential.secret), call.body)
     if not hmac.compare_digest(expected.encode(), given.strip().lower().encode()):
         raise _stop(
             "sign", "value", "is not the md5 of appkey, t, secret and the body as it was sent"
@@ -112,7 +112,7 @@ async def _limit(call: Call, caller: Caller, app: AppData) -> None:
         settings = await call.hub.settings(caller.tenant_id)
         limit = switches(settings, KIND, Switches).rate_limit
     if limit:
-        wait_s = call.hub.allow(f"{KIND}:{caller.credential.id}", limit, 1.0)
+        wait_s = call.hub.windows.allow(f"{KIND}:{caller.credential.id}", limit, 1.0)
         if wait_s:
             raise Stop(
                 Fault(

@@ -463,7 +463,7 @@ def _as_shown(call: Call, kind: CredentialKind, credential: Credential, shown: S
 
 def _encrypted(call: Call, secret: str) -> str:
     try:
-        return call.hub.encrypt(secret)
+        return call.hub.cipher.encrypt(secret)
     except ValueError as error:
         raise refuse("secret", str(error)) from None
 
@@ -493,7 +493,7 @@ def _shape(
     call: Call, credential: Credential, names: Mapping[int, str], **once: str
 ) -> CredentialShownOnce:
     is_plain = not DIGEST.fullmatch(credential.name)
-    used = max(credential.last_used_at, port(call).used.get(credential.id, 0))
+    used = max(credential.last_used_at, port(call).lookups.used.get(credential.id, 0))
     return CredentialShownOnce.of(
         credential,
         name=credential.name if is_plain else None,

@@ -10,8 +10,3 @@ def port(call: Call) -> HubPort:
     hub = call.hub
     assert isinstance(hub, HubPort)
     return hub
-
-
-def is_dry_run(call: Call) -> bool:
-    """Whether the call must leave nothing behind; commands see to that by themselves."""
-    return call.is_dry_run

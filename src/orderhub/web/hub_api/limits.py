@@ -33,8 +33,8 @@ async def count(call: Call, credential: Credential) -> None:
         call.caller = Caller(credential=credential, tenant_id=credential.tenant_id)
         return
     name = f"hub:{credential.id}"
-    wait_s = call.hub.allow(name, calls, seconds)
-    left, reset_s = inner.port(call).room(name, calls, seconds)
+    wait_s = call.hub.windows.allow(name, calls, seconds)
+    left, reset_s = inner.port(call).windows.room(name, calls, seconds)
     headers = (
         ("RateLimit-Policy", f'"{_NAME}";q={calls};w={seconds}'),
         ("RateLimit", f'"{_NAME}";r={left};t={math.ceil(reset_s)}'),

@@ -11,7 +11,7 @@ from orderhub.dialects.sandbox import SANDBOX
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, DialectName, body_of, refuse_unless_dialect
-from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shaping import Shape
 
 # A demo business is some hundred records: more than a moment's work on a busy machine.
@@ -40,7 +40,7 @@ async def open_sandbox(call: Call, who: Caller) -> Answer:
     given = body_of(call, NewSandbox)
     hub = port(call)
     refuse_unless_dialect(call, given.dialect)
-    if is_dry_run(call):
+    if call.is_dry_run:
         return Answer(201, encode(Sandbox(dialect=given.dialect)))
     dialect = next(each for each in hub.dialects if each.name == given.dialect)
     now = call.received_at

@@ -8,7 +8,7 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator
 from orderhub.web.hub_api.bodies import refuse
-from orderhub.web.hub_api.inner import is_dry_run, port
+from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shaping import Shape
 
 # In each transaction; one that is broken off loses no more, and the next call goes on there.
@@ -43,13 +43,13 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
                 if credential is None or not credential.secret:
                     continue
                 if not hub.cipher.is_current(credential.secret):
-                    secret = hub.encrypt(hub.cipher.decrypt(credential.secret))
+                    secret = hub.cipher.encrypt(hub.cipher.decrypt(credential.secret))
                     directory.change_credential(msgspec.structs.replace(credential, secret=secret))
                     moved += 1
         return moved
 
     rotated = len(old)
-    if not is_dry_run(call):
+    if not call.is_dry_run:
         rotated = 0
         for start in range(0, len(old), _STEP):
             rotated += await hub.write(move, old[start : start + _STEP])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orderhub.dialects.auth import bearer, curl, digest, drawn, header_text, hub_caller
+from orderhub.dialects.auth import curl, drawn, header_text, token_caller
 from orderhub.dialects.contract import Call, Caller, CredentialKind, Fault, FaultKind, Shown, Stop
 
 NAME = "bazaar"
@@ -12,14 +12,9 @@ NAME = "bazaar"
 
 async def caller_of(call: Call) -> Caller:
     """The caller, also set on the call. Raises Stop for nobody we know."""
-    caller = await hub_caller(call)
+    caller = await token_caller(call, NAME)
     if caller is None:
-        token = bearer(call)
-        credential = await call.hub.credential(NAME, digest(token)) if token else None
-        if credential is None or not credential.tenant_id:
-            raise Stop(Fault(FaultKind.UNAUTHENTICATED))
-        caller = Caller(credential=credential, tenant_id=credential.tenant_id)
-        call.caller = caller
+        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
     return caller
 
 
