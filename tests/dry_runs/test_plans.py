@@ -122,6 +122,23 @@ async def test_commands_can_be_planned_too(served):
     assert [each["kind"] for each in plan["draws"]] == ["return"]
 
 
+async def test_a_plan_has_what_is_made_on_the_way(served):
+    hub, database = served
+    case = golden_cases("sitecore_cdp")[0]
+    who = token(case.tenant)
+    body = {**case.request.body, "referenceId": "way-side"}
+    order = (await hub.post(case.request.path, body, headers=who)).json()
+    contact = {"firstName": "Way", "lastName": "Side", "email": "made.on.the.way@example.com"}
+    path = f"/v2.1/orders/{order['ref']}/contacts"
+    before = dump(database)
+    given = {"dialect": "sitecore_cdp", "path": path, "body": contact}
+    plan = (await hub.post(PLANS, given, headers=who)).json()
+    assert plan["decision"] == "accepted", plan
+    assert [each["kind"] for each in plan["records"]] == ["sitecore_cdp.guest"]
+    assert [each["uid"] for each in plan["orders"]] == [order["ref"]]
+    assert changed(before, database) == ["claim"]
+
+
 async def test_what_cannot_be_planned_is_said(served):
     hub, _ = served
     path = {"dialect": "anqicms", "path": "/api/orders", "method": "GET"}
