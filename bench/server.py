@@ -12,7 +12,7 @@ from orderhub.app import Hub, build
 from orderhub.cli.server import uvicorn_config
 from orderhub.core.answer import Outcome
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.intake.intake import Intake
 from orderhub.intake.lanes import Company, Lanes
 from orderhub.intake.outcome import Settled, Waiting

@@ -15,7 +15,7 @@ from orderhub.core.catalogue import Product, Variant
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, CouponClaim
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Pool, PoolKey, Settings
@@ -68,7 +68,7 @@ class World:
         for (subject, place), units in (stock or {("product:188", "A"): 100}).items():
             self.pool("stock", subject, units, place)
         self.orders: dict[int, Order] = {}
-        self.known = Known()
+        self.known = Facts()
         self.next_id = 46
 
     def pool(self, kind: str, subject: str, units: int, place: str = "") -> PoolKey:
@@ -138,7 +138,7 @@ class World:
         )
 
 
-def _has(known: Known, need: RecordKey | OrderNeed) -> bool:
+def _has(known: Facts, need: RecordKey | OrderNeed) -> bool:
     return need in (known.loaded_records if isinstance(need, RecordKey) else known.loaded_orders)
 
 

@@ -11,7 +11,7 @@ from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_variant
 from orderhub.core.commands import AdjustPool, Origin
 from orderhub.core.coupons import Coupon, CouponClaim
 from orderhub.core.departures import Departures
-from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, Record, RecordKey
 from orderhub.core.memberships import User
 from orderhub.core.quotes import Tour
 from orderhub.core.refusals import Reason, Rejected
@@ -56,9 +56,9 @@ def names(each: Record, need: RecordKey) -> bool:
     return given.get(need.by) == need.value
 
 
-def adjusted(known: Known | None = None, **members: object) -> Accepted | Rejected:
+def adjusted(known: Facts | None = None, **members: object) -> Accepted | Rejected:
     """Decided upon what it asks for and nothing else."""
-    known = known or Known()
+    known = known or Facts()
     origin = Origin(tenant_id=1, door="hub", actor="test", recorded_at=1)
     command = AdjustPool(origin=origin, reason="count", **members)
     every = [record(*name) for name in DOCS]
@@ -167,7 +167,7 @@ def test_a_pool_whose_warehouse_is_gone_can_still_be_emptied() -> None:
 
 
 def test_a_count_says_what_is_left_and_said_again_changes_nothing() -> None:
-    known = Known()
+    known = Facts()
     here = {"kind": "stock", "subject": "product:5", "place": "MAIN"}
     said = [adjusted(known, **here, count=count) for count in (0, 7, 7, 3)]
     assert all(isinstance(each, Accepted) for each in said)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from orderhub.core import admin, decide
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import ChangeSettings, Origin, PutRecords, RecordChange, SetClock
-from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Clock, ClockMode, Settings
 
@@ -21,8 +21,8 @@ IDS = NewIds(records={"note": (501, 502)}, uids=("x-1", "x-2"))
 IDS_OF_PRODUCTS = NewIds(records={"product": (501,)}, uids=("x-1",))
 
 
-def known_with(*records: Record, settings: Settings | None = None) -> Known:
-    known = Known()
+def known_with(*records: Record, settings: Settings | None = None) -> Facts:
+    known = Facts()
     doc = settings or Settings(name="shop", sandbox=True)
     row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=doc, version=4)
     known.learn_records(RecordKey(1, "settings", "id", "0"), (row,))

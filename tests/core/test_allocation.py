@@ -3,12 +3,12 @@
 import pytest
 
 from orderhub.core.allocation import allocate
-from orderhub.core.known import Known, PoolNeed
+from orderhub.core.facts import Facts, PoolNeed
 from orderhub.core.values import Pool, PoolKey
 
 
-def known(**places: int) -> Known:
-    found = Known()
+def known(**places: int) -> Facts:
+    found = Facts()
     found.learn_pools(
         PoolNeed(1, "stock", "product:9"),
         [Pool(PoolKey(1, "stock", "product:9", place), units) for place, units in places.items()],

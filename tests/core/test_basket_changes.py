@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orderhub.core.commands import Action
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, CouponChoice, CouponClaim, CouponKind
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment, Refund

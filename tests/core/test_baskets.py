@@ -13,7 +13,7 @@ from orderhub.core.carts import CartItem
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, CouponChoice
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address, LineKind, Settings

@@ -8,7 +8,7 @@ from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Paymen
 from orderhub.core.billing import CloseBill, DeleteBills, TakePayment, owed
 from orderhub.core.commands import Origin, PlaceOrder
 from orderhub.core.decide import decide, held_names, needs, wanted
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Clock, ClockMode, Line, LineKind, Order, Settings, Status
 from tests.support.documents import doc
@@ -64,9 +64,9 @@ def charged(gross: str, currency="USD", **members) -> Order:
     return Order(**{**given, **members})
 
 
-def known_to(asked, *orders: Order, payments=(), **bill) -> Known:
+def known_to(asked, *orders: Order, payments=(), **bill) -> Facts:
     """Answers what the command asks for, as the ledger would."""
-    known = Known()
+    known = Facts()
     rows = {
         "settings": [("", SETTINGS)],
         "account": [

@@ -17,7 +17,7 @@ from orderhub.core.commands import (
     Origin,
     StatedLine,
 )
-from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment
 from orderhub.core.values import (
@@ -67,8 +67,8 @@ def order(number: int = 46, status: Status = Status.PENDING, **more: Any) -> Ord
     )
 
 
-def known_with(*orders: Order, name: OrderName = BY_NUMBER, **settings: Any) -> Known:
-    known = Known()
+def known_with(*orders: Order, name: OrderName = BY_NUMBER, **settings: Any) -> Facts:
+    known = Facts()
     told = Settings(name="s", clock=Clock(ClockMode.FROZEN, frozen_at_us=THEN), **settings)
     row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=told)
     known.learn_records(RecordKey(1, "settings", "id", "0"), (row,))
@@ -79,7 +79,7 @@ def known_with(*orders: Order, name: OrderName = BY_NUMBER, **settings: Any) -> 
     return known
 
 
-def ask(action: Action, known: Known | None = None, **more: Any) -> Accepted | Rejected:
+def ask(action: Action, known: Facts | None = None, **more: Any) -> Accepted | Rejected:
     command = ChangeOrder(origin=more.pop("origin", AT), name=BY_NUMBER, action=action, **more)
     return changes.change(command, known or known_with(order()))
 

@@ -20,7 +20,7 @@ from orderhub.core.charge_changes import CancelLines
 from orderhub.core.charges import AccountCharge, Charge, StatedPrice
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
 from orderhub.core.decide import decide, needs, pool_needs
-from orderhub.core.known import Known, NewIds, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Facts, NewIds, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tax import TaxEnvironment, TaxRate
 from orderhub.core.values import (
@@ -109,9 +109,9 @@ def order(*charges: Charge, **members) -> PlaceOrder:
     return PlaceOrder(origin=origin, terms=AccountCharge(**terms))
 
 
-def known_to(command, settings=SETTINGS, stock=()) -> Known:
+def known_to(command, settings=SETTINGS, stock=()) -> Facts:
     """Answers what the command asks for out of RECORDS, as the ledger would."""
-    known = Known()
+    known = Facts()
     rows = [("settings", "", settings), *RECORDS]
     records = [
         Record(tenant_id=1, kind=kind, id=index, uid=uid, code="", doc=doc)
@@ -312,7 +312,7 @@ def test_a_stocked_product_draws_on_the_places_that_hold_it():
 
 def test_all_facts_are_asked_for_in_one_round():
     command = order(beer(), item(category="food"), bill="open")
-    known = Known()
+    known = Facts()
     first = set(needs(command, known))
     for need in first:
         known.learn_records(
@@ -383,7 +383,7 @@ def test_lines_that_cannot_be_cancelled_refuse_the_whole_command(command, member
     assert found.reason is reason
 
 
-def standing_on_bill(state: BillState, command, **members) -> Known:
+def standing_on_bill(state: BillState, command, **members) -> Facts:
     """The order on a bill that `command` has to look at."""
     known = standing(bill="shut", **members)
     wanted = RecordKey(1, "bill", "uid", "shut")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from orderhub.core import decide
 from orderhub.core.commands import Action, CancelItem, ChangeOrder, OrderName, Origin
+from orderhub.core.facts import Accepted, Facts, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.fulfilment import is_partly_shipped, left, to_ship
-from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Shipment, Units
 from orderhub.core.values import (
@@ -69,7 +69,7 @@ class Desk:
     """One order and what it drew: commands are decided one after the other, as in a batch."""
 
     def __init__(self, order: Order, *draws: Move) -> None:
-        self.known = Known()
+        self.known = Facts()
         row = Record(
             tenant_id=1, kind="settings", id=0, uid="", code="", doc=Settings(name="s"), keys=()
         )

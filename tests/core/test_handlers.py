@@ -6,7 +6,7 @@ import pytest
 
 from orderhub.core import decide
 from orderhub.core.commands import AdjustPool, Command, Origin, SetClock
-from orderhub.core.known import Known, NewIds
+from orderhub.core.facts import Facts, NewIds
 
 AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=0)
 
@@ -16,11 +16,11 @@ def test_every_type_of_command_has_a_handler() -> None:
 
 
 ASKED = {
-    "needs": lambda command: list(decide.needs(command, Known())),
-    "pools": lambda command: decide.pool_needs(command, Known()),
-    "ids": lambda command: decide.wanted(command, Known()),
+    "needs": lambda command: list(decide.needs(command, Facts())),
+    "pools": lambda command: decide.pool_needs(command, Facts()),
+    "ids": lambda command: decide.wanted(command, Facts()),
     "locks": decide.held_names,
-    "decision": lambda command: decide.decide(command, Known(), NewIds()),
+    "decision": lambda command: decide.decide(command, Facts(), NewIds()),
 }
 
 
@@ -35,9 +35,9 @@ def test_a_type_of_command_without_a_handler_is_loud(question: str) -> None:
 
 def test_questions_that_a_type_does_not_answer_have_an_empty_answer() -> None:
     command = SetClock(origin=AT, action="run")
-    assert [need.kind for need in decide.needs(command, Known())] == ["settings"]
-    assert not list(decide.pool_needs(command, Known()))
+    assert [need.kind for need in decide.needs(command, Facts())] == ["settings"]
+    assert not list(decide.pool_needs(command, Facts()))
     assert not list(decide.held_names(command))
-    assert decide.wanted(AdjustPool(origin=AT, kind="stock", subject="product:1"), Known()) == (
+    assert decide.wanted(AdjustPool(origin=AT, kind="stock", subject="product:1"), Facts()) == (
         decide.NO_IDS
     )

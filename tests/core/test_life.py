@@ -4,7 +4,7 @@ import pytest
 
 from orderhub.core.changes import command_of_timer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
-from orderhub.core.known import Timer
+from orderhub.core.facts import Timer
 from orderhub.core.life import EVENT_OF, TRANSITIONS, next_status
 from orderhub.core.values import Status
 

@@ -6,7 +6,7 @@ import pytest
 
 from orderhub.core import decide, numbering
 from orderhub.core.commands import Numbering, OrderName, Origin, PlaceOrder, StatedLine
-from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, Record, RecordKey
 from orderhub.core.money import ZERO
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.values import Clock, ClockMode, Order, Settings
@@ -15,8 +15,8 @@ NOON = 1_700_000_000_000_000
 FROZEN = Clock(ClockMode.FROZEN, frozen_at_us=NOON)
 
 
-def known_with(settings: Settings) -> Known:
-    known = Known()
+def known_with(settings: Settings) -> Facts:
+    known = Facts()
     key = RecordKey(1, "settings", "id", "0")
     known.learn_records(
         key, [Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=settings)]
@@ -31,7 +31,7 @@ def sale(number: int, scheme: Numbering) -> PlaceOrder:
     return PlaceOrder(origin=at, terms=terms, numbering=scheme)
 
 
-def placed(known: Known, command: PlaceOrder, order_id: int) -> Order:
+def placed(known: Facts, command: PlaceOrder, order_id: int) -> Order:
     """One order decided as the intake does it: numbers are looked up first, and none is found taken."""
     while missing := list(decide.number_needs(command, known, (order_id,))):
         for need in missing:

@@ -18,8 +18,8 @@ from orderhub.core.commands import (
     PlaceOrder,
 )
 from orderhub.core.decide import decide, needs, pool_needs, wanted
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.freight import FreightRate, channels, chosen, keys_of_rate
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund
@@ -61,7 +61,7 @@ def record(kind, doc, keys=()):
 
 def world(rates=(ANY_WAY,), balance=BALANCE, auto_pay_s=600, **more):
     """Facts as the ledger would have loaded them."""
-    known = Known()
+    known = Facts()
     hub = Settings(
         name="shop", default_warehouse="G007", auto_pay_s=auto_pay_s, sandbox=True, **more
     )
@@ -356,7 +356,7 @@ def test_an_ioss_number_of_the_right_form_passes_the_strict_switch():
 
 def test_it_asks_for_all_it_names_in_one_round_and_for_every_place_of_its_stock():
     command = place_command(("TS_RED_M", 1), ("TS_BLUE_L", 1))
-    asked = set(needs(command, Known()))
+    asked = set(needs(command, Facts()))
     known = world()
     assert asked <= known.loaded_records
     variants = {RecordKey(T, "variant", "product", str(number)) for number in (1, 2)}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orderhub.core import adjustments
 from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import AdjustPool, Origin
-from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, Record, RecordKey
 from orderhub.core.pools import returns_of, shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Pool, PoolKey
@@ -27,9 +27,9 @@ def adjust(by: int, place: str = "A", **more: object) -> AdjustPool:
     )
 
 
-def known_with(*pools: Pool) -> Known:
+def known_with(*pools: Pool) -> Facts:
     """The shirt, two warehouses, and these pools of it."""
-    known = Known()
+    known = Facts()
     docs = [
         ("product", "id", "188", Product(id=188)),
         *(("warehouse", "code", code, Warehouse(id=n, code=code)) for n, code in enumerate(PLACES)),
@@ -126,7 +126,7 @@ def test_draws_on_one_pool_are_summed_before_they_are_compared() -> None:
     ],
 )
 def test_what_runs_short_says_what_it_was(kind: str, reason: Reason) -> None:
-    refusal = shortage(Known(), [Move(PoolKey(1, kind, "x"), "draw", 1)], field="f")
+    refusal = shortage(Facts(), [Move(PoolKey(1, kind, "x"), "draw", 1)], field="f")
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (reason, "f")
 

@@ -19,7 +19,7 @@ from orderhub.core.commands import (
     StatedLine,
 )
 from orderhub.core.decide import decide, needs
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey
 from orderhub.core.ordering import MAX_LINES
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Reason, Rejected
@@ -35,7 +35,7 @@ LINE = StatedLine(title="Phone", sku="S", quantity=2, price=Decimal("-4.25"), da
 
 
 def knowing(*records):
-    known = Known()
+    known = Facts()
     clock = Clock(ClockMode.FROZEN, frozen_at_us=NOON + 7)
     settings = Settings(name="t", clock=clock)
     known.learn_records(

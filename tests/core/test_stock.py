@@ -8,7 +8,7 @@ import pytest
 
 from orderhub.core.basket_prices import BasketItem
 from orderhub.core.catalogue import Product, Sellable, Variant
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.stock import is_counted, stock_needs
 from tests.core.basket_builders import World, basket

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from orderhub.core.exchange import Exchange, exchange
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.quotes import Offer, Quote, Reseller, SoldBy, Ticket, quote
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.rooms import Room, RoomPrices, room_price

@@ -10,7 +10,7 @@ from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.decide import decide, needs, pool_needs
 from orderhub.core.departures import Departures, upcoming
 from orderhub.core.details import TicketCount
-from orderhub.core.known import Accepted, Known, OrderNeed
+from orderhub.core.facts import Accepted, Facts, OrderNeed
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
 from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket
 from orderhub.core.refusals import Reason, Rejected
@@ -236,7 +236,7 @@ def test_each_line_draws_what_is_its_own(tour, when, draws):
 
 
 def test_all_records_are_asked_for_in_one_round():
-    first = list(needs(command(), Known()))
+    first = list(needs(command(), Facts()))
     kinds = ["settings", "product", "tour", "exchange_rates", "reseller"]
     assert [need.kind for need in first] == kinds
     settled = known()

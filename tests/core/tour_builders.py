@@ -8,7 +8,7 @@ from orderhub.core.catalogue import Product
 from orderhub.core.commands import Numbering, Origin, PlaceOrder
 from orderhub.core.departures import Departures
 from orderhub.core.exchange import RateSheet, RateTable
-from orderhub.core.known import Known, NewIds, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Facts, NewIds, PoolNeed, Record, RecordKey
 from orderhub.core.passengers import FieldKind, FormField, Guest
 from orderhub.core.quotes import Booking, Reseller, Tour
 from orderhub.core.rooms import Room, RoomPrices
@@ -90,8 +90,8 @@ def known(
     rooms: int | None = None,
     day: date = DAY,
     settings: dict[str, Any] | None = None,
-) -> Known:
-    facts = Known()
+) -> Facts:
+    facts = Facts()
     usual = {"name": "tours", "first_order_id": 10004000, "utc_offset_minutes": 480}
     _learn(facts, RecordKey(1, "settings", "id", "0"), 0, Settings(**usual, **(settings or {})))
     docs = (product, tour, rates, reseller)
@@ -104,6 +104,6 @@ def known(
     return facts
 
 
-def _learn(facts: Known, key: RecordKey, number: int, doc: Any) -> None:
+def _learn(facts: Facts, key: RecordKey, number: int, doc: Any) -> None:
     record = Record(tenant_id=1, kind=key.kind, id=number, uid="", code="app", doc=doc)
     facts.learn_records(key, () if doc is None else (record,))

@@ -19,7 +19,7 @@ from orderhub.core.answer import Answer, Outcome
 from orderhub.core.baskets import GoodsBasket
 from orderhub.core.commands import Command, PlaceOrder, SetClock
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.values import Order
 from orderhub.intake import batch
 from orderhub.intake.intake import Busy, Intake

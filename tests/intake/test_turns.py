@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import Command
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.intake.intake import Intake
 from orderhub.ledger.ledger import Ledger
 from tests.support import world

@@ -13,7 +13,7 @@ from orderhub.core.access import Credential
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import OrderName, Origin
 from orderhub.core.details import AnyDetails
-from orderhub.core.known import Accepted, Known, OrderNeed, Record, Timer
+from orderhub.core.facts import Accepted, Facts, OrderNeed, Record, Timer
 from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import (
     Address,
@@ -156,7 +156,7 @@ def event_of(order: Order, data: dict[str, Any], text: str) -> Event:
 
 def write(ledger: Ledger, accepted: Accepted, *, tenant: int = SHOP) -> None:
     """What a decision could have accepted, written as it is."""
-    known = Known()
+    known = Facts()
     for pool in accepted.opened:
         known.apply(Accepted(opened=(pool,)))
     at = Origin(tenant_id=tenant, door="test", actor="tester", recorded_at=7)
@@ -187,7 +187,7 @@ def test_every_value_of_an_order_survives_writing_and_reading(
 
 def loaded(ledger: Ledger, order: Order, name: OrderName) -> tuple[Order, ...]:
     """The same order as the writer sees it."""
-    known = Known()
+    known = Facts()
     with ledger.batch("mark") as batch:
         batch.load_orders(known, [OrderNeed(order.tenant_id, name)])
     return known.orders(order.tenant_id, name)
@@ -215,7 +215,7 @@ def test_a_changed_order_and_its_changed_line_come_back_changed(ledger: Ledger) 
         doc=msgspec.structs.replace(placed.doc, notes="now with notes"),
         lines=(line,),
     )
-    known = Known()
+    known = Facts()
     name = OrderName("uid", placed.uid)
     with ledger.batch("mark") as batch:
         batch.load_orders(known, [OrderNeed(SHOP, name)])
@@ -234,7 +234,7 @@ def test_pools_and_moves_come_back(ledger: Ledger) -> None:
         Move(key, "draw", 9, order.id, 1),
         Move(key, "return", 2, order.id, 1, "cancelled"),
     )
-    known = Known()
+    known = Facts()
     known.apply(Accepted(opened=(pool,)))
     with ledger.batch("mark") as batch:
         batch.write(known, [(world.origin(), Accepted(opened=(pool,), moves=moves))], IDS, slot=0)

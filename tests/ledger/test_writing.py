@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.commands import Action, OrderName
-from orderhub.core.known import Accepted, Known
+from orderhub.core.facts import Accepted, Facts
 from orderhub.core.queries import OrderQuery, RecordQuery
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Move, Order, PoolKey, Status
@@ -189,7 +189,7 @@ def test_a_rolled_back_batch_leaves_nothing_and_its_ids_are_given_once(ledger: L
     broken = Accepted(placed=(sold(ledger),), moves=(Move(NOWHERE, "draw", 1),))
     with pytest.raises(IntegrityError), ledger.batch("mark") as batch:  # noqa: PT012 - one batch
         ledger.counters.peek(SHOP, "order", 100)
-        batch.write(Known(), [(world.origin(), broken)], iter((1,)), slot=0)
+        batch.write(Facts(), [(world.origin(), broken)], iter((1,)), slot=0)
     assert world.every_row(ledger) == before
     for _ in range(10):
         run_all(ledger, *(world.sale() for _ in range(40)))

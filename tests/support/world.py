@@ -32,7 +32,7 @@ from orderhub.core.commands import (
     StatedLine,
 )
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.core.known import Accepted, Known
+from orderhub.core.facts import Accepted, Facts
 from orderhub.core.memberships import User
 from orderhub.core.queries import OrderQuery
 from orderhub.core.recorded import RecordedSale
@@ -51,7 +51,7 @@ from orderhub.ledger.tables import metadata
 __all__ = [
     "Action",
     "Decimal",
-    "Known",
+    "Facts",
     "Numbering",
     "RecordChange",
     "Settings",

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.known import Known, Record
+from orderhub.core.facts import Facts, Record
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address
 
@@ -59,7 +59,7 @@ def resolve(
     members: dict[str, Any] | None,
     user_id: int,
     tenant_id: int,
-    known: Known,
+    facts: Facts,
     now_us: int,
 ) -> Resolved | Rejected:
     """The stored address with the given members over it, or without an id a new one.
@@ -67,7 +67,7 @@ def resolve(
     A new one has id 0 until `stored_as` gives it one.
     """
     if address_id:
-        record = known.record(tenant_id, "address", "id", address_id)
+        record = facts.record(tenant_id, "address", "id", address_id)
         # A guest has no address book: what one guest left is not the next one's to name.
         if record is None or not user_id or record.doc.user_id != user_id:
             return Rejected(Reason.ADDRESS_UNKNOWN, "ship_to.id", f"no address {address_id}")

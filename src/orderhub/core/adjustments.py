@@ -16,7 +16,7 @@ from orderhub.core.catalogue import Product, Sellable, Variant, keys_of_code
 from orderhub.core.commands import AdjustPool
 from orderhub.core.coupons import Coupon
 from orderhub.core.departures import departure_on
-from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, RecordKey
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS, stated
 from orderhub.core.quotes import Tour
 from orderhub.core.refusals import Reason, Rejected
@@ -54,7 +54,7 @@ def _parsed(name: str) -> tuple[str, int]:
 # --- facts
 
 
-def needs(command: AdjustPool, known: Known) -> Iterator[RecordKey]:
+def needs(command: AdjustPool, facts: Facts) -> Iterator[RecordKey]:
     """The item that is counted, and where or for whom."""
     tenant = command.origin.tenant_id
     if command.code:
@@ -62,9 +62,9 @@ def needs(command: AdjustPool, known: Known) -> Iterator[RecordKey]:
             yield RecordKey(tenant, "coupon", "code", command.code)
         else:
             yield from keys_of_code(tenant, command.code)
-    subject = _subject(command, known)
+    subject = _subject(command, facts)
     if isinstance(subject, str):
-        yield from _subject_needs(command.kind, subject, tenant, known)
+        yield from _subject_needs(command.kind, subject, tenant, facts)
     if command.kind == "stock":
         yield (
             RecordKey(tenant, "warehouse", "code", command.place)
@@ -76,7 +76,7 @@ def needs(command: AdjustPool, known: Known) -> Iterator[RecordKey]:
         yield RecordKey(tenant, "user", "id", str(number))
 
 
-def _subject_needs(kind: str, subject: str, tenant: int, known: Known) -> Iterator[RecordKey]:
+def _subject_needs(kind: str, subject: str, tenant: int, facts: Facts) -> Iterator[RecordKey]:
     what, number = _parsed(subject)
     if what not in _SUBJECTS.get(kind, ()):
         return
@@ -86,13 +86,13 @@ def _subject_needs(kind: str, subject: str, tenant: int, known: Known) -> Iterat
     elif what == "product":
         yield RecordKey(tenant, "variant", "product", str(number))
     elif what == "variant":
-        variant: Variant | None = known.doc(tenant, "variant", "id", number)
+        variant: Variant | None = facts.doc(tenant, "variant", "id", number)
         if variant is not None:
             yield RecordKey(tenant, "product", "id", str(variant.product_id))
 
 
-def pools(command: AdjustPool, known: Known) -> tuple[PoolNeed, ...]:
-    subject = _subject(command, known)
+def pools(command: AdjustPool, facts: Facts) -> tuple[PoolNeed, ...]:
+    subject = _subject(command, facts)
     if isinstance(subject, Rejected):
         return ()
     return (PoolNeed(command.origin.tenant_id, command.kind, subject, command.place),)
@@ -101,7 +101,7 @@ def pools(command: AdjustPool, known: Known) -> tuple[PoolNeed, ...]:
 # --- the decision
 
 
-def adjust(command: AdjustPool, known: Known, _ids: NewIds) -> Accepted | Rejected:
+def adjust(command: AdjustPool, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
     """The pool counts more or fewer units, or as many as are said; it never goes below zero.
 
     It is opened when it does not exist, also by a count of 0: then nothing is left. A count that is
@@ -109,15 +109,15 @@ def adjust(command: AdjustPool, known: Known, _ids: NewIds) -> Accepted | Reject
     """
     if command.kind not in POOL_KINDS:
         return Rejected(Reason.REFERENCE_UNKNOWN, "kind", f"one of {', '.join(POOL_KINDS)}")
-    subject = _subject(command, known)
+    subject = _subject(command, facts)
     if isinstance(subject, Rejected):
         return subject
     key = PoolKey(command.origin.tenant_id, command.kind, subject, command.place)
-    pool = known.pool(key)
-    refusal = _uncounted(key, known)
+    pool = facts.pool(key)
+    refusal = _uncounted(key, facts)
     if refusal is None and pool is None:
-        refusal = _unknown_subject(key, known, "code" if command.code else "subject")
-        refusal = refusal or _unknown_place(key, known)
+        refusal = _unknown_subject(key, facts, "code" if command.code else "subject")
+        refusal = refusal or _unknown_place(key, facts)
     if refusal is not None:
         return refusal
     held = 0 if pool is None else pool.available
@@ -139,20 +139,20 @@ def adjust(command: AdjustPool, known: Known, _ids: NewIds) -> Accepted | Reject
     return Accepted(moves=(Move(key, "adjustment", by, reason=command.reason),), result=after)
 
 
-def _subject(command: AdjustPool, known: Known) -> str | Rejected:
+def _subject(command: AdjustPool, facts: Facts) -> str | Rejected:
     """What is counted, by its own name or by the code of an item."""
     if not command.code:
         return command.subject
     tenant, code = command.origin.tenant_id, command.code
     if command.kind == "coupon":
-        coupon: Coupon | None = known.doc(tenant, "coupon", "code", code)
+        coupon: Coupon | None = facts.doc(tenant, "coupon", "code", code)
         if coupon is None:
             return Rejected(Reason.COUPON_UNKNOWN, "code", f"no coupon has the code {code}")
         return f"coupon:{coupon.id}"
-    variant: Variant | None = known.doc(tenant, "variant", "code", code)
+    variant: Variant | None = facts.doc(tenant, "variant", "code", code)
     if variant is not None:
         return variant.subject
-    product: Product | None = known.doc(tenant, "product", "code", code)
+    product: Product | None = facts.doc(tenant, "product", "code", code)
     if product is None:
         return Rejected(
             Reason.PRODUCT_UNKNOWN, "code", f"no product or variant has the code {code}"
@@ -163,11 +163,11 @@ def _subject(command: AdjustPool, known: Known) -> str | Rejected:
 # --- names that nothing bears
 
 
-def _unknown_subject(key: PoolKey, known: Known, field: str) -> Rejected | None:
+def _unknown_subject(key: PoolKey, facts: Facts, field: str) -> Rejected | None:
     tenant = key.tenant_id
     if key.kind == "balance" and ":" not in key.subject:
         # What parcels are paid from: in the tenant's own currency, whatever else it takes.
-        currency = known.settings(tenant).currency
+        currency = facts.settings(tenant).currency
         if key.subject == currency:
             return None
         detail = f"the tenant's balance is in {currency}, a user's has a subject such as user:7"
@@ -179,30 +179,30 @@ def _unknown_subject(key: PoolKey, known: Known, field: str) -> Rejected | None:
         return Rejected(
             _UNKNOWN[kinds[0]], field, f"a pool of kind {key.kind} has a subject such as {forms}"
         )
-    found = known.doc(tenant, what, "id", number)
+    found = facts.doc(tenant, what, "id", number)
     if found is None or (
-        what == "variant" and known.doc(tenant, "product", "id", found.product_id) is None
+        what == "variant" and facts.doc(tenant, "product", "id", found.product_id) is None
     ):
         return Rejected(_UNKNOWN[what], field, f"the catalogue has no {key.subject}")
     return None
 
 
-def _unknown_place(key: PoolKey, known: Known) -> Rejected | None:
+def _unknown_place(key: PoolKey, facts: Facts) -> Rejected | None:
     tenant = key.tenant_id
     match key.kind:
         case "stock":
-            if key.place and known.record(tenant, "warehouse", "code", key.place) is None:
+            if key.place and facts.record(tenant, "warehouse", "code", key.place) is None:
                 return Rejected(
                     Reason.WAREHOUSE_UNKNOWN, "place", f"no warehouse has the code {key.place}"
                 )
-            if not key.place and known.records(tenant, "warehouse"):
+            if not key.place and facts.records(tenant, "warehouse"):
                 return Rejected(Reason.WAREHOUSE_UNKNOWN, "place", "the code of a warehouse")
             return None
         case "seats" | "rooms":
-            return _no_departure(key, known)
+            return _no_departure(key, facts)
         case "coupon" if key.place and key.subject.startswith("coupon:"):
             what, number = _parsed(key.place)
-            if what != "user" or known.record(tenant, "user", "id", number) is None:
+            if what != "user" or facts.record(tenant, "user", "id", number) is None:
                 return Rejected(Reason.ACCOUNT_UNKNOWN, "place", f"there is no {key.place}")
             return None
     if key.place:
@@ -212,8 +212,8 @@ def _unknown_place(key: PoolKey, known: Known) -> Rejected | None:
     return None
 
 
-def _no_departure(key: PoolKey, known: Known) -> Rejected | None:
-    tour: Tour = known.doc(key.tenant_id, "tour", "id", _parsed(key.subject)[1])
+def _no_departure(key: PoolKey, facts: Facts) -> Rejected | None:
+    tour: Tour = facts.doc(key.tenant_id, "tour", "id", _parsed(key.subject)[1])
     try:
         day = date.fromisoformat(key.place)
     except ValueError:
@@ -230,22 +230,22 @@ def _no_departure(key: PoolKey, known: Known) -> Rejected | None:
 # --- pools that no order would draw on
 
 
-def _uncounted(key: PoolKey, known: Known) -> Rejected | None:
+def _uncounted(key: PoolKey, facts: Facts) -> Rejected | None:
     """Why nothing draws on such a pool, if nothing does."""
     tenant = key.tenant_id
     what, number = _parsed(key.subject)
     detail: str | None = None
     if key.kind == "stock":
-        detail = _unstocked(key, known)
+        detail = _unstocked(key, facts)
     elif key.kind in _OF_DEPARTURES:
-        tour: Tour | None = known.doc(tenant, "tour", "id", number)
+        tour: Tour | None = facts.doc(tenant, "tour", "id", number)
         if tour is None:
-            if known.doc(tenant, "product", "id", number) is not None:
+            if facts.doc(tenant, "product", "id", number) is not None:
                 detail = f"{key.subject} is no tour: it has no {key.kind}"
         elif not (tour.seats_counted if key.kind == "seats" else tour.rooms_counted):
             detail = f"the tour does not count {key.kind}: see its member {key.kind}_counted"
     elif key.kind == "coupon" and what == "coupon":
-        coupon: Coupon | None = known.doc(tenant, "coupon", "id", number)
+        coupon: Coupon | None = facts.doc(tenant, "coupon", "id", number)
         if coupon is not None and not key.place and not coupon.limited:
             detail = "redemptions of the coupon are not limited: see its member limited"
         if coupon is not None and key.place and not coupon.per_user:
@@ -255,14 +255,14 @@ def _uncounted(key: PoolKey, known: Known) -> Rejected | None:
     return Rejected(Reason.TRANSITION_NOT_ALLOWED, "subject", detail)
 
 
-def _unstocked(key: PoolKey, known: Known) -> str | None:
+def _unstocked(key: PoolKey, facts: Facts) -> str | None:
     tenant = key.tenant_id
     what, number = _parsed(key.subject)
     variant: Variant | None = None
     if what == "variant":
-        variant = known.doc(tenant, "variant", "id", number)
+        variant = facts.doc(tenant, "variant", "id", number)
         number = 0 if variant is None else variant.product_id
-    product: Product | None = known.doc(tenant, "product", "id", number)
+    product: Product | None = facts.doc(tenant, "product", "id", number)
     if product is None:
         return None
     sellable = Sellable(product, variant)
@@ -271,7 +271,7 @@ def _unstocked(key: PoolKey, known: Known) -> str | None:
     if product.kind in _TOURS:
         return f"{key.subject} is a {product.kind}: its seats are counted, by day"
     if variant is None and any(
-        record.doc.active for record in known.records(tenant, "variant", "product", number)
+        record.doc.active for record in facts.records(tenant, "variant", "product", number)
     ):
         return f"{key.subject} is sold by variant: its variants are counted"
     return None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
-from orderhub.core.known import Accepted, Known, NewIds, Record, RecordKey, Wanted
+from orderhub.core.facts import Accepted, Facts, NewIds, Record, RecordKey, Wanted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 
@@ -15,7 +15,7 @@ from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 _FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
 
 
-def put_needs(command: PutRecords, _known: Known) -> list[RecordKey]:
+def put_needs(command: PutRecords, _facts: Facts) -> list[RecordKey]:
     tenant = command.origin.tenant_id
     keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
     for kind, by, value in (*command.unique, *command.exists):
@@ -23,7 +23,7 @@ def put_needs(command: PutRecords, _known: Known) -> list[RecordKey]:
     return keys
 
 
-def put_wants(command: PutRecords, _known: Known) -> Wanted:
+def put_wants(command: PutRecords, _facts: Facts) -> Wanted:
     """An id and a UUID for each new record."""
     counts: dict[str, int] = {}
     for change in command.changes:
@@ -32,18 +32,18 @@ def put_wants(command: PutRecords, _known: Known) -> Wanted:
     return Wanted(records=tuple(counts.items()), uids=len(command.changes))
 
 
-def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
+def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """All changes, or none. A clash of a unique key or a missing record refuses the command.
 
     `result` is every record as it stands afterwards, but for the removed ones.
     """
     tenant = command.origin.tenant_id
     for kind, by, value in command.exists:
-        if known.record(tenant, kind, by, value) is None:
+        if facts.record(tenant, kind, by, value) is None:
             return Rejected(Reason.RECORD_UNKNOWN, kind, f"no {kind} with {by} {value}")
     changed_ids = {(change.kind, change.id) for change in command.changes if change.id}
     for kind, by, value in command.unique:
-        for holder in known.records(tenant, kind, by, value):
+        for holder in facts.records(tenant, kind, by, value):
             if (kind, holder.id) not in changed_ids:
                 return Rejected(Reason.ALREADY_EXISTS, by, f"{kind} {by} {value} is taken")
     written: list[Record] = []
@@ -52,7 +52,7 @@ def put(command: PutRecords, known: Known, ids: NewIds) -> Accepted | Rejected:
     fresh = {kind: iter(each) for kind, each in ids.records.items()}
     uids = iter(ids.uids)
     for change in command.changes:
-        current = known.record(tenant, change.kind, "id", change.id) if change.id else None
+        current = facts.record(tenant, change.kind, "id", change.id) if change.id else None
         version = 0 if current is None else current.version
         if change.if_version is not None and change.if_version != version:
             return Rejected(
@@ -111,10 +111,10 @@ def _told_its_names(doc: Any, **names: Any) -> Any:
     return msgspec.structs.replace(doc, **untold) if untold else doc
 
 
-def set_clock(command: SetClock, known: Known, _ids: NewIds) -> Accepted | Rejected:
+def set_clock(command: SetClock, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
     """A sandbox's time stands still, jumps or runs on. A real tenant's time cannot be moved."""
     tenant = command.origin.tenant_id
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     if not settings.sandbox:
         return Rejected(Reason.TRANSITION_NOT_ALLOWED, "clock", "only a sandbox has a test clock")
     wall = command.origin.recorded_at
@@ -133,26 +133,26 @@ def set_clock(command: SetClock, known: Known, _ids: NewIds) -> Accepted | Rejec
             clock = Clock()
     if not _FIRST_US <= clock.at(wall) < _LAST_US:
         return Rejected(Reason.TRANSITION_NOT_ALLOWED, "clock", "a test clock shows 1970 to 9000")
-    return _with_settings(known, tenant, msgspec.structs.replace(settings, clock=clock))
+    return _with_settings(facts, tenant, msgspec.structs.replace(settings, clock=clock))
 
 
-def change_settings(command: ChangeSettings, known: Known, _ids: NewIds) -> Accepted | Rejected:
+def change_settings(command: ChangeSettings, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
     """The members replace the stored ones; `dialects` is merged one level deep.
 
     A tenant that is no sandbox any more runs on real time: nobody could set its clock right.
     """
     tenant = command.origin.tenant_id
-    stored = msgspec.to_builtins(known.settings(tenant))
+    stored = msgspec.to_builtins(facts.settings(tenant))
     dialects = {**stored.get("dialects", {}), **command.members.get("dialects", {})}
     merged = {**stored, **command.members, "dialects": dialects}
     settings = msgspec.convert(merged, Settings, strict=False)
     if not settings.sandbox:
         settings = msgspec.structs.replace(settings, clock=Clock())
-    return _with_settings(known, tenant, settings)
+    return _with_settings(facts, tenant, settings)
 
 
-def _with_settings(known: Known, tenant: int, settings: Settings) -> Accepted:
-    record = known.record(tenant, "settings", "id", 0)
+def _with_settings(facts: Facts, tenant: int, settings: Settings) -> Accepted:
+    record = facts.record(tenant, "settings", "id", 0)
     assert record is not None
     after = msgspec.structs.replace(record, doc=settings, version=record.version + 1)
     return Accepted(records=(after,), result=settings)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orderhub.core.known import Known
+from orderhub.core.facts import Facts
 from orderhub.core.values import PoolKey
 
 
 def allocate(
-    known: Known,
+    facts: Facts,
     tenant_id: int,
     subject: str,
     units: int,
@@ -21,7 +21,7 @@ def allocate(
     take; the answer is added to it.
     """
     free = []
-    for pool in known.pools(tenant_id, "stock", subject).values():
+    for pool in facts.pools(tenant_id, "stock", subject).values():
         left = pool.available - taken.get(pool.key, 0)
         if left > 0:
             free.append((pool.key, left))

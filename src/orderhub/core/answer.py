@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 
 

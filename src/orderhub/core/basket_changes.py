@@ -12,9 +12,9 @@ from orderhub.core import changes
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.commissions import NO_SHOP, Commission, Shop, kept
 from orderhub.core.details import BasketDetails
-from orderhub.core.known import (
+from orderhub.core.facts import (
     Accepted,
-    Known,
+    Facts,
     NewIds,
     OrderNeed,
     PoolNeed,
@@ -58,7 +58,7 @@ def _with_details(order: Order, **members: Any) -> Order:
 
 
 def change_needs(
-    command: ChangeOrder, order: Order, _known: Known
+    command: ChangeOrder, order: Order, _facts: Facts
 ) -> Iterator[RecordKey | OrderNeed]:
     tenant = order.tenant_id
     if _takes_back(command, order):
@@ -79,20 +79,20 @@ def change_needs(
         yield RecordKey(tenant, "user", "id", str(basket.user_id))
 
 
-def change_pools(command: ChangeOrder, order: Order, known: Known) -> Iterator[PoolNeed]:
+def change_pools(command: ChangeOrder, order: Order, facts: Facts) -> Iterator[PoolNeed]:
     tenant = order.tenant_id
     if command.action is Action.PAY and _way(command) == PAID_FROM_BALANCE:
         yield _balance_need(tenant, _basket(order).user_id)
-    if _completes(command, order, known) or _takes_back(command, order):
+    if _completes(command, order, facts) or _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
             yield _balance_need(tenant, user_id)
 
 
-def change_wanted(command: ChangeOrder, order: Order, known: Known) -> Wanted:
+def change_wanted(command: ChangeOrder, order: Order, facts: Facts) -> Wanted:
     kinds: list[tuple[str, int]] = []
     if _needs_payment_number(command, order):
         kinds.append(("payment", 1))
-    pays = _completes(command, order, known) or _takes_back(command, order)
+    pays = _completes(command, order, facts) or _takes_back(command, order)
     earnings = len(_earnings(order)) if pays else 0
     if earnings:
         kinds.append(("commission", earnings))
@@ -100,7 +100,7 @@ def change_wanted(command: ChangeOrder, order: Order, known: Known) -> Wanted:
 
 
 def on_change(
-    command: ChangeOrder, order: Order, accepted: Accepted, known: Known, ids: NewIds
+    command: ChangeOrder, order: Order, accepted: Accepted, facts: Facts, ids: NewIds
 ) -> Accepted | Rejected:
     """The further effects of a payment and of completion; every other change stands as it is."""
     is_payment = command.payment is not None
@@ -117,20 +117,20 @@ def on_change(
         )
     uids = iter(ids.uids)
     if is_payment and command.action is Action.AMEND:
-        refusal = _locked_out(order, known)
+        refusal = _locked_out(order, facts)
         if refusal is not None:
             return refusal
         accepted = _begun_once(accepted)
     if _needs_payment_number(command, order):
-        accepted = _numbered_payment(command, accepted, known, ids, next(uids))
+        accepted = _numbered_payment(command, accepted, facts, ids, next(uids))
     if command.action is Action.PAY and _way(command) == PAID_FROM_BALANCE:
-        drawn = _paid_from_balance(order, accepted, known)
+        drawn = _paid_from_balance(order, accepted, facts)
         if isinstance(drawn, Rejected):
             return drawn
         accepted = drawn
     if _takes_back(command, order):
-        return _taken_back(order, accepted, known, ids)
-    if not _completes(command, order, known):
+        return _taken_back(order, accepted, facts, ids)
+    if not _completes(command, order, facts):
         return accepted
     if command.action is Action.PAY:
         step = msgspec.structs.replace(
@@ -141,19 +141,19 @@ def on_change(
             only_from=(),
             reason="paid",
         )
-        moved = changes.moved_on(step, accepted.order, known)
+        moved = changes.moved_on(step, accepted.order, facts)
         assert not isinstance(moved, Rejected), "a paid order can always be completed"
         accepted = msgspec.structs.replace(
             accepted, changed=(moved[0],), events=(*accepted.events, moved[1])
         )
-    return _settled(order, accepted, known, ids, list(uids))
+    return _settled(order, accepted, facts, ids, list(uids))
 
 
-def _completes(command: ChangeOrder, order: Order, known: Known) -> bool:
+def _completes(command: ChangeOrder, order: Order, facts: Facts) -> bool:
     """A paid membership is complete, nothing is shipped; so is any order where the shop says so."""
     if command.action is not Action.PAY:
         return command.action is Action.COMPLETE
-    shop: Shop = known.doc(order.tenant_id, "shop", "id", 1) or NO_SHOP
+    shop: Shop = facts.doc(order.tenant_id, "shop", "id", 1) or NO_SHOP
     return shop.complete_on_payment or bool(_basket(order).membership)
 
 
@@ -185,11 +185,11 @@ def _begun_once(accepted: Accepted) -> Accepted:
 
 
 def _numbered_payment(
-    command: ChangeOrder, accepted: Accepted, known: Known, ids: NewIds, uid: str
+    command: ChangeOrder, accepted: Accepted, facts: Facts, ids: NewIds, uid: str
 ) -> Accepted:
     order = accepted.order
     payment_id = ids.records["payment"][0]
-    number = time_number(known.settings(order.tenant_id), order.updated_at, payment_id)
+    number = time_number(facts.settings(order.tenant_id), order.updated_at, payment_id)
     payment = Payment(
         id=payment_id,
         number=number,
@@ -206,17 +206,17 @@ def _numbered_payment(
     )
 
 
-def _paid_from_balance(order: Order, accepted: Accepted, known: Known) -> Accepted | Rejected:
+def _paid_from_balance(order: Order, accepted: Accepted, facts: Facts) -> Accepted | Rejected:
     """The order holds what it drew, so that a refund puts it back like stock."""
     units = to_micros(order.total)
     if not units:
         return accepted
-    refusal = _locked_out(order, known)
+    refusal = _locked_out(order, facts)
     if refusal is not None:
         return refusal
     subject = balance_subject(_basket(order).user_id)
     draw = Move(PoolKey(order.tenant_id, "balance", subject), "draw", units, order.id)
-    refusal = shortage(known, (draw,), field="payment")
+    refusal = shortage(facts, (draw,), field="payment")
     if refusal is not None:
         return refusal
     return msgspec.structs.replace(accepted, moves=(*accepted.moves, draw))
@@ -227,10 +227,10 @@ def is_paid_from_balance(doc: OrderDoc) -> bool:
     return any(each.way == PAID_FROM_BALANCE for each in doc.payments)
 
 
-def _locked_out(order: Order, known: Known) -> Rejected | None:
+def _locked_out(order: Order, facts: Facts) -> Rejected | None:
     """Why its buyer pays nothing now, if so, whoever asks in their name. What a shop was paid it may still note."""
     user_id = _basket(order).user_id
-    payer: User | None = known.doc(order.tenant_id, "user", "id", user_id)
+    payer: User | None = facts.doc(order.tenant_id, "user", "id", user_id)
     if payer is None or not payer.is_locked_out:
         return None
     return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"user {user_id} is locked out")
@@ -256,7 +256,7 @@ def _earnings(order: Order) -> list[tuple[int, str, Decimal]]:
 
 
 def _settled(
-    order: Order, accepted: Accepted, known: Known, ids: NewIds, uids: list[str]
+    order: Order, accepted: Accepted, facts: Facts, ids: NewIds, uids: list[str]
 ) -> Accepted:
     """Commissions go to balances, a membership is extended by one period, whatever its quantity.
 
@@ -267,32 +267,32 @@ def _settled(
     earnings = _earnings(order)
     records = _commissions(accepted.order, earnings, ids, uids)
     earned = _by_user(earnings)
-    opened, moves = _credits(order, earned, known)
-    users = _rewarded(tenant, earned, known, now)
+    opened, moves = _credits(order, earned, facts)
+    users = _rewarded(tenant, earned, facts, now)
     group_id = _basket(order).membership
     if group_id:
         buyer_id = _basket(order).user_id
-        buyer: User | None = users.get(buyer_id) or known.doc(tenant, "user", "id", buyer_id)
-        group: UserGroup | None = known.doc(tenant, "user_group", "id", group_id)
+        buyer: User | None = users.get(buyer_id) or facts.doc(tenant, "user", "id", buyer_id)
+        group: UserGroup | None = facts.doc(tenant, "user_group", "id", group_id)
         if buyer is not None:
             users[buyer_id] = extended(buyer, group_id, group, now)
     return msgspec.structs.replace(
         accepted,
-        records=(*accepted.records, *records, *_user_records(tenant, users, known)),
+        records=(*accepted.records, *records, *_user_records(tenant, users, facts)),
         opened=(*accepted.opened, *opened),
         moves=(*accepted.moves, *moves),
     )
 
 
 def _credits(
-    order: Order, earned: dict[int, Decimal], known: Known
+    order: Order, earned: dict[int, Decimal], facts: Facts
 ) -> tuple[list[Pool], list[Move]]:
     opened: list[Pool] = []
     moves: list[Move] = []
     for user_id, amount in earned.items():
         key = PoolKey(order.tenant_id, "balance", balance_subject(user_id))
         units = to_micros(amount)
-        if known.pool(key) is None:
+        if facts.pool(key) is None:
             opened.append(Pool(key=key, opening=0))
         moves.append(Move(key, "adjustment", units, order.id, reason="commission"))
     return opened, moves
@@ -331,11 +331,11 @@ def _by_user(earnings: list[tuple[int, str, Decimal]]) -> dict[int, Decimal]:
     return sums
 
 
-def _rewarded(tenant: int, sums: dict[int, Decimal], known: Known, now: int) -> dict[int, User]:
+def _rewarded(tenant: int, sums: dict[int, Decimal], facts: Facts, now: int) -> dict[int, User]:
     """The users as they are once these sums are added to what they earned in all."""
     changed: dict[int, User] = {}
     for user_id, amount in sums.items():
-        user: User | None = known.doc(tenant, "user", "id", user_id)
+        user: User | None = facts.doc(tenant, "user", "id", user_id)
         if user is not None:
             changed[user_id] = msgspec.structs.replace(
                 user, total_reward=user.total_reward + amount, updated_at=now
@@ -343,10 +343,10 @@ def _rewarded(tenant: int, sums: dict[int, Decimal], known: Known, now: int) -> 
     return changed
 
 
-def _user_records(tenant: int, users: dict[int, User], known: Known) -> list[Record]:
+def _user_records(tenant: int, users: dict[int, User], facts: Facts) -> list[Record]:
     written = []
     for user_id, after in users.items():
-        record = known.record(tenant, "user", "id", user_id)
+        record = facts.record(tenant, "user", "id", user_id)
         assert record is not None
         written.append(msgspec.structs.replace(record, doc=after, version=record.version + 1))
     return written
@@ -355,7 +355,7 @@ def _user_records(tenant: int, users: dict[int, User], known: Known) -> list[Rec
 # --- refunds after completion
 
 
-def _taken_back(order: Order, accepted: Accepted, known: Known, ids: NewIds) -> Accepted:
+def _taken_back(order: Order, accepted: Accepted, facts: Facts, ids: NewIds) -> Accepted:
     """What was earned from the money that is refunded leaves the balances, as far as it is there.
 
     The buyer gets his money whatever the earners did with theirs: what they no longer have is noted
@@ -369,7 +369,7 @@ def _taken_back(order: Order, accepted: Accepted, known: Known, ids: NewIds) -> 
     for user_id, role, amount in _earnings(order):
         back = to_micros(amount - still.get(role, ZERO))
         key = PoolKey(tenant, "balance", balance_subject(user_id))
-        units = min(back, _left(key, known, (*accepted.moves, *moves)))
+        units = min(back, _left(key, facts, (*accepted.moves, *moves)))
         if units:
             moves.append(Move(key, "adjustment", -units, order.id, reason="commission taken back"))
             taken.append((user_id, role, -from_micros(units)))
@@ -377,14 +377,14 @@ def _taken_back(order: Order, accepted: Accepted, known: Known, ids: NewIds) -> 
             short.append((user_id, role, from_micros(back - units)))
     if short:
         after = _with_debts(after, _by_user(short))
-    users = _rewarded(tenant, _by_user(taken), known, after.updated_at)
+    users = _rewarded(tenant, _by_user(taken), facts, after.updated_at)
     return msgspec.structs.replace(
         accepted,
         changed=(after,),
         records=(
             *accepted.records,
             *_commissions(after, taken, ids, list(ids.uids)),
-            *_user_records(tenant, users, known),
+            *_user_records(tenant, users, facts),
         ),
         moves=(*accepted.moves, *moves),
     )
@@ -397,9 +397,9 @@ def _with_debts(order: Order, more: dict[int, Decimal]) -> Order:
     return _with_details(order, commissions_owed=owed)
 
 
-def _left(key: PoolKey, known: Known, moves: tuple[Move, ...]) -> int:
+def _left(key: PoolKey, facts: Facts, moves: tuple[Move, ...]) -> int:
     """What a balance holds once these moves are made."""
-    pool = known.pool(key)
+    pool = facts.pool(key)
     held = 0 if pool is None else pool.available
     return held + sum(
         {"return": move.units, "adjustment": move.units}.get(move.kind, 0)

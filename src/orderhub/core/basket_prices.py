@@ -12,7 +12,7 @@ import msgspec
 
 from orderhub.core.catalogue import Product, Sellable, Variant, price_of, variant_needed
 from orderhub.core.commissions import Shop
-from orderhub.core.known import Known
+from orderhub.core.facts import Facts
 from orderhub.core.memberships import UserGroup
 from orderhub.core.money import EXACT, minor_units
 from orderhub.core.refusals import Reason, Rejected
@@ -52,14 +52,14 @@ class Prices(msgspec.Struct, frozen=True):
     """Where prices come from, and what percentage of them this buyer pays."""
 
     tenant_id: int
-    known: Known
+    facts: Facts
     shop: Shop
     currency: str  # of what names none
     percent: int
 
 
-def sellable_of(item: BasketItem, tenant: int, known: Known) -> Sellable | Rejected:
-    product: Product | None = known.doc(tenant, "product", "id", item.product_id)
+def sellable_of(item: BasketItem, tenant: int, facts: Facts) -> Sellable | Rejected:
+    product: Product | None = facts.doc(tenant, "product", "id", item.product_id)
     if product is None or product.kind != "good":
         return Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {item.product_id}")
     if not product.active:
@@ -67,8 +67,8 @@ def sellable_of(item: BasketItem, tenant: int, known: Known) -> Sellable | Rejec
             Reason.PRODUCT_INACTIVE, "product", f"product {item.product_id} is not sold"
         )
     if not item.variant_id:
-        return variant_needed(known, tenant, product, "variant") or Sellable(product)
-    variant: Variant | None = known.doc(tenant, "variant", "id", item.variant_id)
+        return variant_needed(facts, tenant, product, "variant") or Sellable(product)
+    variant: Variant | None = facts.doc(tenant, "variant", "id", item.variant_id)
     if variant is None or variant.product_id != product.id or not variant.active:
         return Rejected(
             Reason.VARIANT_UNKNOWN, "variant", f"no SKU {item.variant_id} of the product"
@@ -104,7 +104,7 @@ def price_lines(
 
 
 def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
-    sellable = sellable_of(item, prices.tenant_id, prices.known)
+    sellable = sellable_of(item, prices.tenant_id, prices.facts)
     if isinstance(sellable, Rejected):
         return sellable
     price = price_of(sellable)
@@ -119,7 +119,7 @@ def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
         list_price,
         list_price * prices.percent // 100,
         sellable.sku,
-        sellable.subject if is_counted_now(prices.known, prices.tenant_id, sellable) else "",
+        sellable.subject if is_counted_now(prices.facts, prices.tenant_id, sellable) else "",
         product.seller_id,
         product.currency or prices.currency,
         product.form_url,
@@ -127,7 +127,7 @@ def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
 
 
 def _priced_membership(item: BasketItem, prices: Prices) -> Priced | Rejected:
-    group: UserGroup | None = prices.known.doc(
+    group: UserGroup | None = prices.facts.doc(
         prices.tenant_id, "user_group", "id", item.product_id
     )
     if group is None or not group.active:

@@ -38,9 +38,9 @@ from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
 from orderhub.core.coupons import CouponChoice, Redemption, coupon_needs
 from orderhub.core.details import BasketDetails
-from orderhub.core.known import (
+from orderhub.core.facts import (
     Accepted,
-    Known,
+    Facts,
     NewIds,
     OrderNeed,
     PoolNeed,
@@ -105,19 +105,19 @@ class _People(msgspec.Struct, frozen=True):
 # --- facts
 
 
-def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
+def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
     """One round for an order whose buyer nobody brought, two more for inviters and their groups."""
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
     yield RecordKey(tenant, "shop", "id", "1")
     if terms.user_id:
-        yield from _people_needs(terms.user_id, tenant, known)
+        yield from _people_needs(terms.user_id, tenant, facts)
     if terms.address_id:
         yield RecordKey(tenant, "address", "id", str(terms.address_id))
     for cart_id in terms.cart_rows:
         yield RecordKey(tenant, "cart_item", "id", str(cart_id))
-    items = terms.items or tuple(_item_of(each) for each in _cart_records(terms, tenant, known))
+    items = terms.items or tuple(_item_of(each) for each in _cart_records(terms, tenant, facts))
     if terms.membership:
         for item in items[:1]:
             yield RecordKey(tenant, "user_group", "id", str(item.product_id))
@@ -129,17 +129,17 @@ def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
             else:
                 yield variants_key(tenant, item.product_id)
     if terms.coupon is not None:
-        yield from coupon_needs(terms.coupon, tenant, known)
+        yield from coupon_needs(terms.coupon, tenant, facts)
 
 
-def _people_needs(user_id: int, tenant: int, known: Known) -> Iterator[RecordKey]:
+def _people_needs(user_id: int, tenant: int, facts: Facts) -> Iterator[RecordKey]:
     yield RecordKey(tenant, "user", "id", str(user_id))
-    buyer: User | None = known.doc(tenant, "user", "id", user_id)
+    buyer: User | None = facts.doc(tenant, "user", "id", user_id)
     if buyer is None:
         return
     if buyer.inviter_id:
         yield RecordKey(tenant, "user", "id", str(buyer.inviter_id))
-        inviter: User | None = known.doc(tenant, "user", "id", buyer.inviter_id)
+        inviter: User | None = facts.doc(tenant, "user", "id", buyer.inviter_id)
         if inviter is not None:
             yield RecordKey(tenant, "user_group", "id", str(inviter.group_id))
             if inviter.inviter_id:
@@ -148,23 +148,23 @@ def _people_needs(user_id: int, tenant: int, known: Known) -> Iterator[RecordKey
         yield RecordKey(tenant, "user_group", "id", str(buyer.group_id))
 
 
-def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
-    items = _items(terms, tenant, known)
+    items = _items(terms, tenant, facts)
     if not terms.membership and not isinstance(items, Rejected):
         for item in items:
-            sellable = sellable_of(item, tenant, known)
+            sellable = sellable_of(item, tenant, facts)
             if isinstance(sellable, Sellable):
                 yield from stock_needs(tenant, sellable)
     if terms.coupon is not None:
-        redemption = coupons.find(terms.coupon, tenant, terms.user_id, known)
+        redemption = coupons.find(terms.coupon, tenant, terms.user_id, facts)
         if isinstance(redemption, Redemption):
             yield from coupons.redemption_pools(redemption, tenant, terms.user_id)
 
 
-def wanted(command: PlaceOrder, _known: Known) -> Wanted:
+def wanted(command: PlaceOrder, _facts: Facts) -> Wanted:
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     return _ONE_ORDER if terms.address is None or terms.address_id else _WITH_ADDRESS
@@ -173,24 +173,24 @@ def wanted(command: PlaceOrder, _known: Known) -> Wanted:
 # --- the decision
 
 
-def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """Refusals in the order that shop fronts expect: who, what, where to, prices, stock."""
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
-    shop: Shop = known.doc(tenant, "shop", "id", 1) or NO_SHOP
-    people = _people(terms.user_id, tenant, known, shop, now)
+    shop: Shop = facts.doc(tenant, "shop", "id", 1) or NO_SHOP
+    people = _people(terms.user_id, tenant, facts, shop, now)
     if isinstance(people, Rejected):
         return people
-    items = _items(terms, tenant, known)
+    items = _items(terms, tenant, facts)
     if isinstance(items, Rejected):
         return items
-    resolved = resolve(terms.address_id, terms.address, terms.user_id, tenant, known, now)
+    resolved = resolve(terms.address_id, terms.address, terms.user_id, tenant, facts, now)
     if isinstance(resolved, Rejected):
         return resolved
-    prices = Prices(tenant, known, shop, settings.currency, percent_of(people.inviter_group))
+    prices = Prices(tenant, facts, shop, settings.currency, percent_of(people.inviter_group))
     priced = price_lines(items, prices, membership=terms.membership)
     if isinstance(priced, Rejected):
         return priced
@@ -203,7 +203,7 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     return _placed(
         command,
         terms,
-        known,
+        facts,
         ids,
         _Basket(
             settings=settings,
@@ -230,16 +230,16 @@ class _Basket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _placed(
-    command: PlaceOrder, terms: GoodsBasket, known: Known, ids: NewIds, basket: _Basket
+    command: PlaceOrder, terms: GoodsBasket, facts: Facts, ids: NewIds, basket: _Basket
 ) -> Accepted | Rejected:
     tenant = command.origin.tenant_id
     order_id = ids.orders[0][0]
     goods = sum(each.amount for each in basket.priced)
-    redeemed = _redeemed(terms, known, tenant, order_id, basket)
+    redeemed = _redeemed(terms, facts, tenant, order_id, basket)
     if isinstance(redeemed, Rejected):
         return redeemed
     off, redemption, opened, coupon_moves = redeemed
-    stock = _stock_moves(tenant, order_id, basket, known)
+    stock = _stock_moves(tenant, order_id, basket, facts)
     if isinstance(stock, Rejected):
         return stock
     resolved = basket.resolved
@@ -251,7 +251,7 @@ def _placed(
             notes=command.notes or _automatic_notes(basket.priced),
             ship_to=resolved.address,
         ),
-        known,
+        facts,
         ids.orders[0],
         _draft(terms, basket, resolved, redemption, goods, off),
     )
@@ -264,12 +264,12 @@ def _placed(
         opened=opened,
         moves=(*stock, *coupon_moves),
         records=() if resolved.record is None else (resolved.record,),
-        removed=_bought_records(terms, tenant, known),
+        removed=_bought_records(terms, tenant, facts),
     )
 
 
-def _people(user_id: int, tenant: int, known: Known, shop: Shop, now: int) -> _People | Rejected:
-    buyer: User | None = known.doc(tenant, "user", "id", user_id) if user_id else None
+def _people(user_id: int, tenant: int, facts: Facts, shop: Shop, now: int) -> _People | Rejected:
+    buyer: User | None = facts.doc(tenant, "user", "id", user_id) if user_id else None
     if buyer is None:
         if not user_id and shop.guest_ordering:
             return _People()
@@ -281,12 +281,12 @@ def _people(user_id: int, tenant: int, known: Known, shop: Shop, now: int) -> _P
 
     def group_of(user: User | None) -> UserGroup | None:
         found: UserGroup | None = (
-            None if user is None else known.doc(tenant, "user_group", "id", user.group_at(now))
+            None if user is None else facts.doc(tenant, "user_group", "id", user.group_at(now))
         )
         return found
 
     inviter: User | None = (
-        known.doc(tenant, "user", "id", buyer.inviter_id) if buyer.inviter_id else None
+        facts.doc(tenant, "user", "id", buyer.inviter_id) if buyer.inviter_id else None
     )
     earner = earner_of(buyer, inviter, shop)
     parent_id = 0 if earner is None else earner.inviter_id
@@ -296,13 +296,13 @@ def _people(user_id: int, tenant: int, known: Known, shop: Shop, now: int) -> _P
         inviter_group=group_of(inviter),
         earner=earner,
         earner_group=group_of(earner),
-        earner_parent=known.doc(tenant, "user", "id", parent_id) if parent_id else None,
+        earner_parent=facts.doc(tenant, "user", "id", parent_id) if parent_id else None,
     )
 
 
-def _cart_records(terms: GoodsBasket, tenant: int, known: Known) -> tuple[Record, ...]:
+def _cart_records(terms: GoodsBasket, tenant: int, facts: Facts) -> tuple[Record, ...]:
     """The rows named that there are, in a cart of the buyer's."""
-    found = (known.record(tenant, "cart_item", "id", row_id) for row_id in terms.cart_rows)
+    found = (facts.record(tenant, "cart_item", "id", row_id) for row_id in terms.cart_rows)
     return tuple(
         record
         for record in found
@@ -310,9 +310,9 @@ def _cart_records(terms: GoodsBasket, tenant: int, known: Known) -> tuple[Record
     )
 
 
-def _bought_records(terms: GoodsBasket, tenant: int, known: Known) -> tuple[Record, ...]:
+def _bought_records(terms: GoodsBasket, tenant: int, facts: Facts) -> tuple[Record, ...]:
     """The rows that leave the cart: all that were named, or those of what was named beside them."""
-    records = _cart_records(terms, tenant, known)
+    records = _cart_records(terms, tenant, facts)
     if not terms.items:
         return records
     bought = {(item.product_id, item.variant_id) for item in terms.items}
@@ -328,10 +328,10 @@ def _item_of(record: Record) -> BasketItem:
     )
 
 
-def _items(terms: GoodsBasket, tenant: int, known: Known) -> tuple[BasketItem, ...] | Rejected:
+def _items(terms: GoodsBasket, tenant: int, facts: Facts) -> tuple[BasketItem, ...] | Rejected:
     items = terms.items
     if not items and terms.cart_rows:
-        records = _cart_records(terms, tenant, known)
+        records = _cart_records(terms, tenant, facts)
         if len(records) != len(terms.cart_rows):
             return Rejected(Reason.RECORD_UNKNOWN, "cart", "a cart row that is not there")
         items = tuple(_item_of(each) for each in records)
@@ -351,12 +351,12 @@ def _texts_too_long(command: PlaceOrder, terms: GoodsBasket, resolved: Resolved)
 
 
 def _redeemed(
-    terms: GoodsBasket, known: Known, tenant: int, order_id: int, basket: _Basket
+    terms: GoodsBasket, facts: Facts, tenant: int, order_id: int, basket: _Basket
 ) -> tuple[int, Redemption | None, tuple[Pool, ...], tuple[Move, ...]] | Rejected:
     """What the coupon takes off, and the pools and moves that count its redemption."""
     if terms.coupon is None:
         return 0, None, (), ()
-    redemption = coupons.find(terms.coupon, tenant, terms.user_id, known)
+    redemption = coupons.find(terms.coupon, tenant, terms.user_id, facts)
     if isinstance(redemption, Rejected):
         return redemption
     # A membership's id names a user group: no coupon for a product is meant for it.
@@ -366,14 +366,14 @@ def _redeemed(
     off = coupons.discount(redemption.coupon, amounts, basket.now, basket.shop.price_digits)
     if isinstance(off, Rejected):
         return off
-    counted = coupons.redeem(redemption, tenant, terms.user_id, order_id, known)
+    counted = coupons.redeem(redemption, tenant, terms.user_id, order_id, facts)
     if isinstance(counted, Rejected):
         return counted
     return off, redemption, *counted
 
 
 def _stock_moves(
-    tenant: int, order_id: int, basket: _Basket, known: Known
+    tenant: int, order_id: int, basket: _Basket, facts: Facts
 ) -> list[Move] | Rejected:
     taken: dict[PoolKey, int] = {}
     moves: list[Move] = []
@@ -382,7 +382,7 @@ def _stock_moves(
             continue
         units = each.item.quantity
         found = allocate(
-            known, tenant, each.subject, units, taken, basket.settings.default_warehouse
+            facts, tenant, each.subject, units, taken, basket.settings.default_warehouse
         )
         if found is None:
             return Rejected(

@@ -23,7 +23,7 @@ from orderhub.core.accounts import (
 )
 from orderhub.core.business import Business, HeldName, Needs
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, Record, RecordKey, Wanted
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey, Wanted
 from orderhub.core.money import ZERO, is_storable
 from orderhub.core.queries import cancelled_at
 from orderhub.core.refusals import Reason, Rejected
@@ -69,14 +69,14 @@ class DeleteBills(Terms, frozen=True, kw_only=True):
     bills: tuple[str, ...]
 
 
-def owed(known: Known, tenant: int, bill: str) -> dict[str, Decimal]:
+def owed(facts: Facts, tenant: int, bill: str) -> dict[str, Decimal]:
     """What the account still owes on a bill, by currency; settled currencies are left out."""
     found: dict[str, Decimal] = {}
-    for order in known.orders(tenant, OrderName("bill", bill)):
+    for order in facts.orders(tenant, OrderName("bill", bill)):
         for line in order.lines:
             if cancelled_at(order, line) is None:
                 found[order.currency] = found.get(order.currency, ZERO) + line.gross
-    for record in known.records(tenant, _PAYMENT, "bill", bill):
+    for record in facts.records(tenant, _PAYMENT, "bill", bill):
         payment: Payment = record.doc
         found[payment.currency] = found.get(payment.currency, ZERO) - payment.amount
     return {currency: value for currency, value in found.items() if value}
@@ -101,9 +101,9 @@ def refused_account(account: Account | None, uid: str, *, companies: bool) -> Re
     return None
 
 
-def refused_on_closed_bill(order: Order, known: Known, field: str) -> Rejected | None:
+def refused_on_closed_bill(order: Order, facts: Facts, field: str) -> Rejected | None:
     """Why nothing of an order can be cancelled or refunded any more: a closed bill says that it was sold."""
-    bill = known.doc(order.tenant_id, "bill", "uid", order.bill) if order.bill else None
+    bill = facts.doc(order.tenant_id, "bill", "uid", order.bill) if order.bill else None
     if bill is None or bill.state is not BillState.CLOSED:
         return None
     return Rejected(Reason.TRANSITION_NOT_ALLOWED, field, "what is on a closed bill stands")
@@ -114,8 +114,8 @@ def bill_name(uid: str) -> HeldName:
     return ("bill", "uid", uid)
 
 
-def _now(command: PlaceOrder, known: Known) -> int:
-    return known.settings(command.origin.tenant_id).clock.at(command.origin.recorded_at)
+def _now(command: PlaceOrder, facts: Facts) -> int:
+    return facts.settings(command.origin.tenant_id).clock.at(command.origin.recorded_at)
 
 
 def _with_bill(record: Record, **members: Any) -> Record:
@@ -140,7 +140,7 @@ def _payment(tenant: int, record_id: int, uid: str, payment: Payment) -> Record:
 # --- payments
 
 
-def _payment_needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
+def _payment_needs(command: PlaceOrder, _facts: Facts) -> Iterator[RecordKey]:
     terms = command.terms
     assert isinstance(terms, TakePayment)
     for kind, uid in (
@@ -153,16 +153,16 @@ def _payment_needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
             yield RecordKey(command.origin.tenant_id, kind, "uid", uid)
 
 
-def take(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def take(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """The payment, first among the records."""
     terms = command.terms
     assert isinstance(terms, TakePayment)
     tenant = command.origin.tenant_id
-    refusal = _refused_payment(terms, known, tenant)
+    refusal = _refused_payment(terms, facts, tenant)
     if refusal is not None:
         return refusal
-    now = _now(command, known)
-    account: Account = known.doc(tenant, "account", "uid", terms.account)
+    now = _now(command, facts)
+    account: Account = facts.doc(tenant, "account", "uid", terms.account)
     payment = Payment(
         account=terms.account,
         account_kind=account.kind,
@@ -179,17 +179,17 @@ def take(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
     )
     records = [_payment(tenant, ids.records[_PAYMENT][0], ids.uids[0], payment)]
     if terms.bill:
-        bill = known.record(tenant, "bill", "uid", terms.bill)
+        bill = facts.record(tenant, "bill", "uid", terms.bill)
         assert bill is not None
         records.append(_with_bill(bill, updated_at=now))
     return Accepted(records=tuple(records))
 
 
-def _refused_payment(terms: TakePayment, known: Known, tenant: int) -> Rejected | None:
-    account = known.doc(tenant, "account", "uid", terms.account)
+def _refused_payment(terms: TakePayment, facts: Facts, tenant: int) -> Rejected | None:
+    account = facts.doc(tenant, "account", "uid", terms.account)
     refusal = refused_account(account, terms.account, companies=terms.may_charge_companies)
     if refusal is None and terms.bill:
-        bill = known.doc(tenant, "bill", "uid", terms.bill)
+        bill = facts.doc(tenant, "bill", "uid", terms.bill)
         refusal = refused_bill(bill, terms.bill, terms.account)
     if refusal is not None:
         return refusal
@@ -197,10 +197,10 @@ def _refused_payment(terms: TakePayment, known: Known, tenant: int) -> Rejected 
         (Reason.CATEGORY_UNKNOWN, "accounting_category", "category", terms.category),
         (Reason.REFERENCE_UNKNOWN, "reservation", "reservation", terms.reservation),
     ):
-        found = known.doc(tenant, kind, "uid", uid) if uid else None
+        found = facts.doc(tenant, kind, "uid", uid) if uid else None
         if uid and (found is None or not found.active):
             return Rejected(reason, field, f"no {field} {uid}")
-    if not known.settings(tenant).accepts(terms.currency):
+    if not facts.settings(tenant).accepts(terms.currency):
         return Rejected(Reason.CURRENCY_NOT_ENABLED, "currency", f"{terms.currency} is not enabled")
     if terms.amount < ZERO and not terms.may_refund:
         return Rejected(Reason.REBATE_NOT_PERMITTED, "amount", "a negative payment")
@@ -213,7 +213,7 @@ def _refused_payment(terms: TakePayment, known: Known, tenant: int) -> Rejected 
     return None
 
 
-def _payment_wanted(_command: PlaceOrder, _known: Known) -> Wanted:
+def _payment_wanted(_command: PlaceOrder, _facts: Facts) -> Wanted:
     return Wanted(records=((_PAYMENT, 1),), uids=1)
 
 
@@ -234,23 +234,23 @@ def _bill_needs(tenant: int, uid: str) -> Iterator[RecordKey | OrderNeed]:
     yield OrderNeed(tenant, OrderName("bill", uid))
 
 
-def _close_needs(command: PlaceOrder, known: Known) -> Needs:
+def _close_needs(command: PlaceOrder, facts: Facts) -> Needs:
     terms = command.terms
     assert isinstance(terms, CloseBill)
     tenant = command.origin.tenant_id
     yield from _bill_needs(tenant, terms.bill)
-    bill: Bill | None = known.doc(tenant, "bill", "uid", terms.bill)
+    bill: Bill | None = facts.doc(tenant, "bill", "uid", terms.bill)
     if bill is not None:
         for uid in (bill.account, *bill.associated):
             yield RecordKey(tenant, "account", "uid", uid)
 
 
-def close(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def close(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """The closed bill, then the invoice payments that balance it."""
     terms = command.terms
     assert isinstance(terms, CloseBill)
     tenant = command.origin.tenant_id
-    record = known.record(tenant, "bill", "uid", terms.bill)
+    record = facts.record(tenant, "bill", "uid", terms.bill)
     refusal = refused_bill(None if record is None else record.doc, terms.bill)
     if refusal is not None:
         return refusal
@@ -258,14 +258,14 @@ def close(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     bill: Bill = record.doc
     if not set(terms.associates) <= set(bill.associated):
         return Rejected(Reason.ACCOUNT_UNKNOWN, "associates", "the bill does not concern them")
-    balance = owed(known, tenant, terms.bill)
+    balance = owed(facts, tenant, terms.bill)
     if terms.kind == "receipt" and balance:
         return Rejected(Reason.TRANSITION_NOT_ALLOWED, "bill", f"still owed: {balance}")
-    now = _now(command, known)
+    now = _now(command, facts)
     accounts = {
         uid: account
         for uid in (bill.account, *bill.associated)
-        if (account := known.doc(tenant, "account", "uid", uid)) is not None
+        if (account := facts.doc(tenant, "account", "uid", uid)) is not None
     }
     closed = _with_bill(
         record,
@@ -301,10 +301,10 @@ def close(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     return Accepted(records=(closed, *payments))
 
 
-def _close_wanted(command: PlaceOrder, known: Known) -> Wanted:
+def _close_wanted(command: PlaceOrder, facts: Facts) -> Wanted:
     terms = command.terms
     assert isinstance(terms, CloseBill)
-    count = len(owed(known, command.origin.tenant_id, terms.bill))
+    count = len(owed(facts, command.origin.tenant_id, terms.bill))
     return Wanted(records=((_PAYMENT, count),), uids=count) if count else Wanted()
 
 
@@ -317,27 +317,27 @@ def _close_holds(command: PlaceOrder) -> Iterator[HeldName]:
 # --- deleting
 
 
-def _delete_needs(command: PlaceOrder, _known: Known) -> Needs:
+def _delete_needs(command: PlaceOrder, _facts: Facts) -> Needs:
     terms = command.terms
     assert isinstance(terms, DeleteBills)
     for uid in terms.bills:
         yield from _bill_needs(command.origin.tenant_id, uid)
 
 
-def delete(command: PlaceOrder, known: Known, _ids: NewIds) -> Accepted | Rejected:
+def delete(command: PlaceOrder, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
     """Only bills that nothing was ever put on, not even what was cancelled since."""
     terms = command.terms
     assert isinstance(terms, DeleteBills)
     tenant = command.origin.tenant_id
-    now = _now(command, known)
+    now = _now(command, facts)
     deleted = []
     for uid in terms.bills:
-        record = known.record(tenant, "bill", "uid", uid)
+        record = facts.record(tenant, "bill", "uid", uid)
         refusal = refused_bill(None if record is None else record.doc, uid)
         if refusal is not None:
             return refusal
         assert record is not None
-        if known.orders(tenant, OrderName("bill", uid)) or known.records(
+        if facts.orders(tenant, OrderName("bill", uid)) or facts.records(
             tenant, _PAYMENT, "bill", uid
         ):
             return Rejected(Reason.TRANSITION_NOT_ALLOWED, "bill", f"bill {uid} is not empty")
@@ -351,7 +351,7 @@ def _delete_holds(command: PlaceOrder) -> Iterator[HeldName]:
     return map(bill_name, terms.bills)
 
 
-def _nothing_wanted(_command: PlaceOrder, _known: Known) -> Wanted:
+def _nothing_wanted(_command: PlaceOrder, _facts: Facts) -> Wanted:
     return Wanted()
 
 

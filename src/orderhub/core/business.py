@@ -8,7 +8,7 @@ from typing import Any
 
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.details import Details
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, OrderDoc
 
@@ -17,11 +17,11 @@ Needs = Iterable[RecordKey | OrderNeed]
 HeldName = tuple[str, str, str]
 
 
-def _no_needs(_command: Any, _known: Known) -> Needs:
+def _no_needs(_command: Any, _facts: Facts) -> Needs:
     return ()
 
 
-def _no_pools(_command: Any, _known: Known) -> Iterable[PoolNeed]:
+def _no_pools(_command: Any, _facts: Facts) -> Iterable[PoolNeed]:
     return ()
 
 
@@ -29,7 +29,7 @@ def _holds_nothing(_command: PlaceOrder) -> Iterable[HeldName]:
     return ()
 
 
-def _one_order(_command: PlaceOrder, _known: Known) -> Wanted:
+def _one_order(_command: PlaceOrder, _facts: Facts) -> Wanted:
     return Wanted(orders=1)
 
 
@@ -37,15 +37,15 @@ def _never(_doc: OrderDoc) -> bool:
     return False
 
 
-def _no_change_needs(_command: ChangeOrder, _order: Order, _known: Known) -> Needs:
+def _no_change_needs(_command: ChangeOrder, _order: Order, _facts: Facts) -> Needs:
     return ()
 
 
-def _no_change_pools(_command: ChangeOrder, _order: Order, _known: Known) -> Iterable[PoolNeed]:
+def _no_change_pools(_command: ChangeOrder, _order: Order, _facts: Facts) -> Iterable[PoolNeed]:
     return ()
 
 
-def _no_change_wants(_command: ChangeOrder, _order: Order, _known: Known) -> Wanted:
+def _no_change_wants(_command: ChangeOrder, _order: Order, _facts: Facts) -> Wanted:
     return Wanted()
 
 
@@ -74,19 +74,19 @@ class Business:
 
     name: str
     terms: type[Terms]
-    place: Callable[[PlaceOrder, Known, NewIds], Accepted | Rejected]
+    place: Callable[[PlaceOrder, Facts, NewIds], Accepted | Rejected]
     details: type[Details] | None = None
-    needs: Callable[[PlaceOrder, Known], Needs] = _no_needs
-    pools: Callable[[PlaceOrder, Known], Iterable[PoolNeed]] = _no_pools
-    wanted: Callable[[PlaceOrder, Known], Wanted] = _one_order
+    needs: Callable[[PlaceOrder, Facts], Needs] = _no_needs
+    pools: Callable[[PlaceOrder, Facts], Iterable[PoolNeed]] = _no_pools
+    wanted: Callable[[PlaceOrder, Facts], Wanted] = _one_order
     holds: Callable[[PlaceOrder], Iterable[HeldName]] = _holds_nothing
     is_paid: bool = False
     records: Mapping[str, type] = field(default_factory=dict)
     may_be_negative: bool = False
     on_change: (
-        Callable[[ChangeOrder, Order, Accepted, Known, NewIds], Accepted | Rejected] | None
+        Callable[[ChangeOrder, Order, Accepted, Facts, NewIds], Accepted | Rejected] | None
     ) = None
     from_balance: Callable[[OrderDoc], bool] = _never
-    change_needs: Callable[[ChangeOrder, Order, Known], Needs] = _no_change_needs
-    change_pools: Callable[[ChangeOrder, Order, Known], Iterable[PoolNeed]] = _no_change_pools
-    change_wanted: Callable[[ChangeOrder, Order, Known], Wanted] = _no_change_wants
+    change_needs: Callable[[ChangeOrder, Order, Facts], Needs] = _no_change_needs
+    change_pools: Callable[[ChangeOrder, Order, Facts], Iterable[PoolNeed]] = _no_change_pools
+    change_wanted: Callable[[ChangeOrder, Order, Facts], Wanted] = _no_change_wants

@@ -12,8 +12,8 @@ import msgspec
 
 from orderhub.core.commands import Action, CancelItem, ChangeOrder
 from orderhub.core.details import ParcelDetails
+from orderhub.core.facts import Accepted, Facts, NewIds
 from orderhub.core.fulfilment import GIVEN_BACK, in_part, is_partly_shipped, left
-from orderhub.core.known import Accepted, Known, NewIds
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Units
 from orderhub.core.values import Line, LineKind, Order, Status
@@ -100,10 +100,10 @@ def _is_meant(item: CancelItem, order: Order, line: Line) -> bool:
 
 
 def number_refunds(
-    command: ChangeOrder, _before: Order, accepted: Accepted, known: Known, _ids: NewIds
+    command: ChangeOrder, _before: Order, accepted: Accepted, facts: Facts, _ids: NewIds
 ) -> Accepted | Rejected:
     """Every new refund with its number, and a whole one with its amount."""
-    before = {each.id: each for each in known.orders(command.origin.tenant_id, command.name)}
+    before = {each.id: each for each in facts.orders(command.origin.tenant_id, command.name)}
     seq = 1 + max(
         (refund.seq for order in before.values() for refund in order.doc.refunds), default=0
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.money import ZERO
 
 

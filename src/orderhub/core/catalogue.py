@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from orderhub.core.known import Known, RecordKey
+from orderhub.core.facts import Facts, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import (
     AnyCurrency,
@@ -171,9 +171,9 @@ def variants_key(tenant_id: int, product_id: int) -> RecordKey:
     return RecordKey(tenant_id, "variant", "product", str(product_id))
 
 
-def is_sold_by_variant(known: Known, tenant_id: int, product_id: int) -> bool:
+def is_sold_by_variant(facts: Facts, tenant_id: int, product_id: int) -> bool:
     """Whether a product has active variants, one of which its buyer names. They must have been loaded."""
-    variants = known.records(tenant_id, "variant", "product", product_id)
+    variants = facts.records(tenant_id, "variant", "product", product_id)
     return any(each.doc.active for each in variants)
 
 
@@ -186,9 +186,9 @@ def price_of(sellable: Sellable, field: str = "product") -> Decimal | Rejected:
     return price
 
 
-def variant_needed(known: Known, tenant_id: int, product: Product, field: str) -> Rejected | None:
+def variant_needed(facts: Facts, tenant_id: int, product: Product, field: str) -> Rejected | None:
     """The refusal of a product that is bought by variant, when none is named."""
-    if not is_sold_by_variant(known, tenant_id, product.id):
+    if not is_sold_by_variant(facts, tenant_id, product.id):
         return None
     return Rejected(
         Reason.VARIANT_UNKNOWN, field, f"{product.subject} is bought by variant: name one"
@@ -200,11 +200,11 @@ def keys_of_variant(variant: Variant) -> tuple[tuple[str, str], ...]:
     return (("product", str(variant.product_id)),)
 
 
-def sellable_by_code(known: Known, tenant_id: int, code: str) -> Sellable | None:
+def sellable_by_code(facts: Facts, tenant_id: int, code: str) -> Sellable | None:
     """What a SKU code names. The variant's product must have been loaded by id."""
-    variant: Variant | None = known.doc(tenant_id, "variant", "code", code)
+    variant: Variant | None = facts.doc(tenant_id, "variant", "code", code)
     if variant is not None:
-        product = known.doc(tenant_id, "product", "id", variant.product_id)
+        product = facts.doc(tenant_id, "product", "id", variant.product_id)
         return None if product is None else Sellable(product, variant)
-    product = known.doc(tenant_id, "product", "code", code)
+    product = facts.doc(tenant_id, "product", "code", code)
     return None if product is None else Sellable(product)

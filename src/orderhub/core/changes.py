@@ -8,7 +8,7 @@ import msgspec
 
 from orderhub.core import cancellation, fulfilment
 from orderhub.core.commands import Action, ChangeOrder, OrderName
-from orderhub.core.known import Accepted, Known, Timer
+from orderhub.core.facts import Accepted, Facts, Timer
 from orderhub.core.life import EVENT_OF, next_status
 from orderhub.core.money import ZERO, is_storable
 from orderhub.core.pools import returns_of
@@ -30,9 +30,9 @@ _MOMENTS = {
 }
 
 
-def targets(command: ChangeOrder, known: Known) -> tuple[Order, ...] | Rejected:
+def targets(command: ChangeOrder, facts: Facts) -> tuple[Order, ...] | Rejected:
     """The orders that the command names and its caller may touch."""
-    orders = known.orders(command.origin.tenant_id, command.name)
+    orders = facts.orders(command.origin.tenant_id, command.name)
     if command.only_door:
         orders = tuple(order for order in orders if order.door == command.only_door)
     if not orders:
@@ -43,9 +43,9 @@ def targets(command: ChangeOrder, known: Known) -> tuple[Order, ...] | Rejected:
     return orders
 
 
-def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
+def change(command: ChangeOrder, facts: Facts) -> Accepted | Rejected:
     """Every order named moves, or none does."""
-    orders = targets(command, known)
+    orders = targets(command, facts)
     if isinstance(orders, Rejected):
         return orders
     concerned = _concerned(command, orders)
@@ -58,10 +58,10 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
     timers: list[Timer] = []
     done: list[Timer] = []
     for order, units in concerned:
-        step = _step(command, order, units, known)
+        step = _step(command, order, units, facts)
         if isinstance(step, Rejected):
             return step
-        moved = _taken(step, order, known)
+        moved = _taken(step, order, facts)
         if isinstance(moved, Rejected):
             return moved
         after, event = moved
@@ -74,11 +74,11 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
         )
         if after.status is not order.status:
             done.extend(_timers_of(order))
-            timers.extend(_timers_for(after, known.settings(order.tenant_id)))
+            timers.extend(_timers_for(after, facts.settings(order.tenant_id)))
         if step.action is Action.REFUND_PART:
-            returned.extend(fulfilment.returned(step, order, known))
+            returned.extend(fulfilment.returned(step, order, facts))
         if after.status in fulfilment.GIVEN_BACK and after.status != order.status:
-            returned.extend(returns_of(known.draws(order), event.kind))
+            returned.extend(returns_of(facts.draws(order), event.kind))
     return Accepted(
         changed=tuple(changed),
         changed_lines=tuple(lines),
@@ -89,10 +89,10 @@ def change(command: ChangeOrder, known: Known) -> Accepted | Rejected:
     )
 
 
-def moved_on(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
+def moved_on(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Event] | Rejected:
     """One order one step further: for a business that takes two steps in one command."""
-    step = _step(command, order, {}, known)
-    return step if isinstance(step, Rejected) else _taken(step, order, known)
+    step = _step(command, order, {}, facts)
+    return step if isinstance(step, Rejected) else _taken(step, order, facts)
 
 
 def _concerned(
@@ -103,7 +103,7 @@ def _concerned(
     return [(order, {}) for order in orders]
 
 
-def _step(command: ChangeOrder, order: Order, units: Units, known: Known) -> ChangeOrder | Rejected:
+def _step(command: ChangeOrder, order: Order, units: Units, facts: Facts) -> ChangeOrder | Rejected:
     """What one order is asked to do, with the units and the money of it: the refusal when it must not."""
     if command.if_version is not None and command.if_version != order.version:
         return Rejected(
@@ -123,7 +123,7 @@ def _step(command: ChangeOrder, order: Order, units: Units, known: Known) -> Cha
     if command.action is Action.CALL_OFF:
         return cancellation.step_of(command, order, units)
     if command.action in (Action.SHIP_PART, Action.REFUND_PART):
-        if len(known.orders(command.origin.tenant_id, command.name)) > 1:
+        if len(facts.orders(command.origin.tenant_id, command.name)) > 1:
             return Rejected(Reason.TRANSITION_NOT_ALLOWED, "lines", "lines name one order's units")
         return fulfilment.resolved(command, order)
     return command
@@ -140,11 +140,11 @@ def _status_after(command: ChangeOrder, order: Order) -> Status:
     return status
 
 
-def _taken(command: ChangeOrder, order: Order, known: Known) -> tuple[Order, Event] | Rejected:
+def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Event] | Rejected:
     """The order once the step is taken, and what is told of it."""
     status = _status_after(command, order)
     origin = command.origin
-    now = known.settings(order.tenant_id).clock.at(origin.recorded_at)
+    now = facts.settings(order.tenant_id).clock.at(origin.recorded_at)
     data = _new_members(command, order, status)
     if isinstance(data, Rejected):
         return data

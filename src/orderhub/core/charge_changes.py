@@ -11,9 +11,9 @@ from orderhub.core.business import Business, Needs
 from orderhub.core.changes import TIMER_KINDS
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
 from orderhub.core.details import ChargeDetails
-from orderhub.core.known import (
+from orderhub.core.facts import (
     Accepted,
-    Known,
+    Facts,
     NewIds,
     OrderNeed,
     PoolNeed,
@@ -45,27 +45,27 @@ def _wanted_lines(terms: CancelLines) -> dict[str, set[int]]:
     return by_order
 
 
-def needs(command: PlaceOrder, known: Known) -> Needs:
+def needs(command: PlaceOrder, facts: Facts) -> Needs:
     """The orders, then the bills they are on."""
     tenant = command.origin.tenant_id
     for uid in _wanted_lines(_terms(command)):
         need = OrderNeed(tenant, OrderName("uid", uid))
         yield need
-        if need in known.loaded_orders:
-            for order in known.orders(tenant, need.name):
+        if need in facts.loaded_orders:
+            for order in facts.orders(tenant, need.name):
                 if order.bill:
                     yield RecordKey(tenant, "bill", "uid", order.bill)
 
 
-def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
     for uid in _wanted_lines(_terms(command)):
-        for order in known.orders(command.origin.tenant_id, OrderName("uid", uid)):
-            for draw in known.draws(order):
+        for order in facts.orders(command.origin.tenant_id, OrderName("uid", uid)):
+            for draw in facts.draws(order):
                 key = draw.key
                 yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
 
 
-def cancel(command: PlaceOrder, known: Known, _ids: NewIds) -> Accepted | Rejected:
+def cancel(command: PlaceOrder, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
     """Orders keep their amounts as placed; one all of whose lines are cancelled is cancelled."""
     orders: list[Order] = []
     events: list[Event] = []
@@ -73,19 +73,19 @@ def cancel(command: PlaceOrder, known: Known, _ids: NewIds) -> Accepted | Reject
     moves: list[Move] = []
     done: list[Timer] = []
     for uid, numbers in _wanted_lines(_terms(command)).items():
-        found = known.orders(command.origin.tenant_id, OrderName("uid", uid))
+        found = facts.orders(command.origin.tenant_id, OrderName("uid", uid))
         refusal = _refused(found, uid, numbers, command.origin.owner) or refused_on_closed_bill(
-            found[0], known, "lines"
+            found[0], facts, "lines"
         )
         if refusal is not None:
             return refusal
         order = found[0]
-        after, event = _cancelled(command, order, numbers, known)
+        after, event = _cancelled(command, order, numbers, facts)
         orders.append(after)
         events.append(event)
         lines.extend((after, line) for line in after.lines if line.line_no in numbers)
         whole = after.status is Status.CANCELLED
-        draws = [draw for draw in known.draws(order) if whole or draw.line_no in numbers]
+        draws = [draw for draw in facts.draws(order) if whole or draw.line_no in numbers]
         moves.extend(returns_of(draws, "line_cancelled"))
         if whole:
             done.extend(
@@ -124,9 +124,9 @@ def _refused(found: tuple[Order, ...], uid: str, numbers: set[int], owner: str) 
 
 
 def _cancelled(
-    command: PlaceOrder, order: Order, numbers: set[int], known: Known
+    command: PlaceOrder, order: Order, numbers: set[int], facts: Facts
 ) -> tuple[Order, Event]:
-    now = known.settings(order.tenant_id).clock.at(command.origin.recorded_at)
+    now = facts.settings(order.tenant_id).clock.at(command.origin.recorded_at)
     lines = tuple(
         msgspec.structs.replace(line, cancelled=True, data={**line.data, "cancelled_at": now})
         if line.line_no in numbers
@@ -160,7 +160,7 @@ def _cancelled(
     return after, event
 
 
-def _no_ids(_command: PlaceOrder, _known: Known) -> Wanted:
+def _no_ids(_command: PlaceOrder, _facts: Facts) -> Wanted:
     return Wanted()
 
 

@@ -17,7 +17,7 @@ from orderhub.core.catalogue import Product, Sellable, price_of, variant_needed,
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
 from orderhub.core.details import ChargeDetails
-from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, RecordKey
 from orderhub.core.money import EXACT, ZERO, is_storable
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
 from orderhub.core.refusals import Reason, Rejected
@@ -73,7 +73,7 @@ class AccountCharge(Terms, frozen=True, kw_only=True):
     may_charge_companies: bool = True
 
 
-def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey]:
+def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey]:
     """Everything but the variants of its products is named by the command."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
@@ -92,20 +92,20 @@ def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey]:
     for charge in terms.charges:
         if charge.product:
             yield RecordKey(tenant, "product", "uid", charge.product)
-            product = known.doc(tenant, "product", "uid", charge.product)
+            product = facts.doc(tenant, "product", "uid", charge.product)
             if product is not None:
                 yield variants_key(tenant, product.id)
         if charge.category:
             yield RecordKey(tenant, "accounting_category", "uid", charge.category)
 
 
-def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
     """The stock of the products, wherever it lies."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
     tenant = command.origin.tenant_id
     for uid in {charge.product for charge in terms.charges if charge.product}:
-        product = known.doc(tenant, "product", "uid", uid)
+        product = facts.doc(tenant, "product", "uid", uid)
         if product is not None:
             yield from stock_needs(tenant, Sellable(product))
 
@@ -118,18 +118,18 @@ def holds(command: PlaceOrder) -> Iterator[HeldName]:
         yield bill_name(terms.bill)
 
 
-def change_needs(_command: ChangeOrder, order: Order, _known: Known) -> Iterator[RecordKey]:
+def change_needs(_command: ChangeOrder, order: Order, _facts: Facts) -> Iterator[RecordKey]:
     if order.bill:
         yield RecordKey(order.tenant_id, "bill", "uid", order.bill)
 
 
 def on_change(
-    _command: ChangeOrder, _before: Order, accepted: Accepted, known: Known, _ids: NewIds
+    _command: ChangeOrder, _before: Order, accepted: Accepted, facts: Facts, _ids: NewIds
 ) -> Accepted | Rejected:
     """Nothing leaves a closed bill: what was sold on it is given back on another one."""
     for order in accepted.changed:
         if order.status in (Status.CANCELLED, Status.REFUNDED):
-            refusal = refused_on_closed_bill(order, known, "bill")
+            refusal = refused_on_closed_bill(order, facts, "bill")
             if refusal is not None:
                 return refusal
     return accepted
@@ -146,36 +146,36 @@ class _Context(msgspec.Struct, frozen=True):
     rules: TaxRules
 
 
-def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """Refusals come in the order of `Reason`; amounts are worked out when nothing else is wrong."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
     tenant = command.origin.tenant_id
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
     refusal = (
-        _refused_parties(terms, known, tenant)
-        or _refused_lines(terms, known, tenant)
-        or _refused_references(terms, known, tenant)
+        _refused_parties(terms, facts, tenant)
+        or _refused_lines(terms, facts, tenant)
+        or _refused_references(terms, facts, tenant)
         or _refused_quantities(terms)
         or _refused_consumption(terms, settings, now)
     )
     if refusal is not None:
         return refusal
-    currencies = _currencies(terms, known, tenant, settings)
+    currencies = _currencies(terms, facts, tenant, settings)
     if isinstance(currencies, Rejected):
         return currencies
-    context = _context(terms, known, tenant, settings, currencies, now)
-    lines = _lines(terms, known, tenant, context)
+    context = _context(terms, facts, tenant, settings, currencies, now)
+    lines = _lines(terms, facts, tenant, context)
     if isinstance(lines, Rejected):
         return lines
-    moves = _draws(terms, known, tenant, ids.orders[0][0], settings)
+    moves = _draws(terms, facts, tenant, ids.orders[0][0], settings)
     if isinstance(moves, Rejected):
         return moves
-    account: Account = known.doc(tenant, "account", "uid", terms.account)
+    account: Account = facts.doc(tenant, "account", "uid", terms.account)
     composed = compose(
         command,
-        known,
+        facts,
         ids.orders[0],
         Draft(
             lines=lines,
@@ -204,17 +204,17 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
 
 
 def _context(
-    terms: AccountCharge, known: Known, tenant: int, settings: Settings, currency: str, now: int
+    terms: AccountCharge, facts: Facts, tenant: int, settings: Settings, currency: str, now: int
 ) -> _Context:
     enterprise: Enterprise | None = next(
-        (record.doc for record in known.records(tenant, "enterprise")), None
+        (record.doc for record in facts.records(tenant, "enterprise")), None
     )
     environment = None
     if enterprise is not None and enterprise.tax_environment:
         environment = next(
             (
                 record.doc
-                for record in known.records(tenant, "tax_environment")
+                for record in facts.records(tenant, "tax_environment")
                 if record.doc.code == enterprise.tax_environment
             ),
             # An environment that nobody described has no taxes.
@@ -223,7 +223,7 @@ def _context(
     digits = settings.tax_precision
     return _Context(
         settings=settings,
-        rates={record.doc.code: record.doc for record in known.records(tenant, "tax_rate")},
+        rates={record.doc.code: record.doc for record in facts.records(tenant, "tax_rate")},
         environment=environment,
         consumed_at=now if terms.consumed_at is None else terms.consumed_at,
         currency=currency,
@@ -238,32 +238,32 @@ def _context(
 # --- what is ordered, and by whom
 
 
-def _refused_parties(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
+def _refused_parties(terms: AccountCharge, facts: Facts, tenant: int) -> Rejected | None:
     if not terms.charges:
         return Rejected(Reason.NOTHING_ORDERED, "lines", "neither products nor items")
-    service: Service | None = known.doc(tenant, "service", "uid", terms.service)
+    service: Service | None = facts.doc(tenant, "service", "uid", terms.service)
     if service is None:
         return Rejected(Reason.SERVICE_UNKNOWN, "service", f"no service {terms.service}")
     if service.kind != "additional":
         return Rejected(Reason.SERVICE_INACTIVE, "service", f"a {service.kind} service is reserved")
     if not service.active:
         return Rejected(Reason.SERVICE_INACTIVE, "service", "the service is not active")
-    account: Account | None = known.doc(tenant, "account", "uid", terms.account)
+    account: Account | None = facts.doc(tenant, "account", "uid", terms.account)
     refusal = refused_account(account, terms.account, companies=terms.may_charge_companies)
     if refusal is None and terms.bill:
-        bill = known.doc(tenant, "bill", "uid", terms.bill)
+        bill = facts.doc(tenant, "bill", "uid", terms.bill)
         refusal = refused_bill(bill, terms.bill, terms.account)
     return refusal
 
 
-def _refused_lines(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
+def _refused_lines(terms: AccountCharge, facts: Facts, tenant: int) -> Rejected | None:
     """The gravest of the refusals of all lines, the first of its kind."""
     gravest: Rejected | None = None
     for index, charge in enumerate(terms.charges):
         refusal = (
-            _refused_product(index, charge, terms, known, tenant)
+            _refused_product(index, charge, terms, facts, tenant)
             if charge.product
-            else _refused_category(index, charge, known, tenant)
+            else _refused_category(index, charge, facts, tenant)
         )
         if refusal is not None and (
             gravest is None or _RANK[refusal.reason] < _RANK[gravest.reason]
@@ -273,9 +273,9 @@ def _refused_lines(terms: AccountCharge, known: Known, tenant: int) -> Rejected 
 
 
 def _refused_product(
-    index: int, charge: Charge, terms: AccountCharge, known: Known, tenant: int
+    index: int, charge: Charge, terms: AccountCharge, facts: Facts, tenant: int
 ) -> Rejected | None:
-    product: Product | None = known.doc(tenant, "product", "uid", charge.product)
+    product: Product | None = facts.doc(tenant, "product", "uid", charge.product)
     field = _FIELD.format(index, "product")
     if product is None or product.service != terms.service:
         return Rejected(
@@ -283,29 +283,29 @@ def _refused_product(
         )
     if not product.active:
         return Rejected(Reason.PRODUCT_INACTIVE, field, "the product is not active")
-    refusal = variant_needed(known, tenant, product, field)
+    refusal = variant_needed(facts, tenant, product, field)
     if refusal is not None or charge.price is not None:
         return refusal
     price = price_of(Sellable(product), field)
     return price if isinstance(price, Rejected) else None
 
 
-def _refused_category(index: int, charge: Charge, known: Known, tenant: int) -> Rejected | None:
+def _refused_category(index: int, charge: Charge, facts: Facts, tenant: int) -> Rejected | None:
     if not charge.category:
         return None
-    category = known.doc(tenant, "accounting_category", "uid", charge.category)
+    category = facts.doc(tenant, "accounting_category", "uid", charge.category)
     if category is None or not category.active:
         field = _FIELD.format(index, "category")
         return Rejected(Reason.CATEGORY_UNKNOWN, field, f"no category {charge.category}")
     return None
 
 
-def _refused_references(terms: AccountCharge, known: Known, tenant: int) -> Rejected | None:
+def _refused_references(terms: AccountCharge, facts: Facts, tenant: int) -> Rejected | None:
     for kind, field, uid in (
         ("business_segment", "segment", terms.segment),
         ("reservation", "reservation", terms.reservation),
     ):
-        found = known.doc(tenant, kind, "uid", uid) if uid else None
+        found = facts.doc(tenant, kind, "uid", uid) if uid else None
         if uid and (found is None or not found.active):
             return Rejected(Reason.REFERENCE_UNKNOWN, field, f"no {field} {uid}")
     return None
@@ -341,7 +341,7 @@ def _refused_consumption(terms: AccountCharge, settings: Settings, now: int) -> 
 
 
 def _currencies(
-    terms: AccountCharge, known: Known, tenant: int, settings: Settings
+    terms: AccountCharge, facts: Facts, tenant: int, settings: Settings
 ) -> str | Rejected:
     """The one currency of the order."""
     chosen = ""
@@ -349,7 +349,7 @@ def _currencies(
         if charge.price is not None:
             currency = charge.price.currency
         else:
-            product: Product = known.doc(tenant, "product", "uid", charge.product)
+            product: Product = facts.doc(tenant, "product", "uid", charge.product)
             currency = product.currency or settings.currency
         field = _FIELD.format(index, "currency")
         if not settings.accepts(currency):
@@ -365,13 +365,13 @@ def _currencies(
 
 
 def _lines(
-    terms: AccountCharge, known: Known, tenant: int, context: _Context
+    terms: AccountCharge, facts: Facts, tenant: int, context: _Context
 ) -> tuple[Line, ...] | Rejected:
     """Every line priced and taxed, or the gravest refusal."""
     lines: list[Line] = []
     gravest: Rejected | None = None
     for index, charge in enumerate(terms.charges):
-        product = known.doc(tenant, "product", "uid", charge.product) if charge.product else None
+        product = facts.doc(tenant, "product", "uid", charge.product) if charge.product else None
         line = _line(index, charge, product, terms.may_rebate, context)
         if isinstance(line, Line):
             lines.append(line)
@@ -507,21 +507,21 @@ def _unit(index: int, price: StatedPrice, context: _Context) -> tuple[Decimal, P
 
 
 def _draws(
-    terms: AccountCharge, known: Known, tenant: int, order_id: int, settings: Settings
+    terms: AccountCharge, facts: Facts, tenant: int, order_id: int, settings: Settings
 ) -> tuple[Move, ...] | Rejected:
     moves: list[Move] = []
     taken: dict[PoolKey, int] = {}
     for index, charge in enumerate(terms.charges):
         product: Product | None = (
-            known.doc(tenant, "product", "uid", charge.product) if charge.product else None
+            facts.doc(tenant, "product", "uid", charge.product) if charge.product else None
         )
         # A rebate gives money back, not goods.
         if product is None or _is_rebate(charge):
             continue
-        if not is_counted_now(known, tenant, Sellable(product)):
+        if not is_counted_now(facts, tenant, Sellable(product)):
             continue
         found = allocate(
-            known, tenant, product.subject, charge.quantity, taken, settings.default_warehouse
+            facts, tenant, product.subject, charge.quantity, taken, settings.default_warehouse
         )
         if found is None:
             return Rejected(

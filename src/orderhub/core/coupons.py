@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from orderhub.core.known import Known, PoolNeed, RecordKey
+from orderhub.core.facts import Facts, PoolNeed, RecordKey
 from orderhub.core.money import ZERO, minor_units
 from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
@@ -117,11 +117,11 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     claim: CouponClaim | None = None
 
 
-def coupon_needs(choice: CouponChoice, tenant_id: int, known: Known) -> Iterable[RecordKey]:
+def coupon_needs(choice: CouponChoice, tenant_id: int, facts: Facts) -> Iterable[RecordKey]:
     if choice.claim_id:
         key = RecordKey(tenant_id, "coupon_claim", "id", str(choice.claim_id))
         yield key
-        claim = known.doc(tenant_id, "coupon_claim", "id", choice.claim_id)
+        claim = facts.doc(tenant_id, "coupon_claim", "id", choice.claim_id)
         if claim is not None:
             yield RecordKey(tenant_id, "coupon", "id", str(claim.coupon_id))
     elif choice.code:
@@ -130,20 +130,20 @@ def coupon_needs(choice: CouponChoice, tenant_id: int, known: Known) -> Iterable
         yield RecordKey(tenant_id, "coupon", "id", str(choice.coupon_id))
 
 
-def find(choice: CouponChoice, tenant_id: int, user_id: int, known: Known) -> Redemption | Rejected:
+def find(choice: CouponChoice, tenant_id: int, user_id: int, facts: Facts) -> Redemption | Rejected:
     """The coupon that was named, whoever it is valid for."""
     claim: CouponClaim | None = None
     coupon: Coupon | None = None
     if choice.claim_id:
-        claim = known.doc(tenant_id, "coupon_claim", "id", choice.claim_id)
+        claim = facts.doc(tenant_id, "coupon_claim", "id", choice.claim_id)
         if claim is not None and claim.user_id == user_id:
-            coupon = known.doc(tenant_id, "coupon", "id", claim.coupon_id)
+            coupon = facts.doc(tenant_id, "coupon", "id", claim.coupon_id)
         field = "coupon.claim"
     elif choice.code:
-        coupon = known.doc(tenant_id, "coupon", "code", choice.code)
+        coupon = facts.doc(tenant_id, "coupon", "code", choice.code)
         field = "coupon.code"
     else:
-        coupon = known.doc(tenant_id, "coupon", "id", choice.coupon_id)
+        coupon = facts.doc(tenant_id, "coupon", "id", choice.coupon_id)
         field = "coupon.id"
     if coupon is None:
         return Rejected(Reason.COUPON_UNKNOWN, field, "no such coupon")
@@ -199,13 +199,13 @@ def is_used_up(
 
 
 def redeem(
-    redemption: Redemption, tenant_id: int, user_id: int, order_id: int, known: Known
+    redemption: Redemption, tenant_id: int, user_id: int, order_id: int, facts: Facts
 ) -> tuple[tuple[Pool, ...], tuple[Move, ...]] | Rejected:
     """The pools opened and the draws made by one redemption, or the refusal when one is used up."""
     opened = []
     moves = []
     for key, opening in _counts(redemption, tenant_id, user_id):
-        pool = known.pool(key)
+        pool = facts.pool(key)
         if pool is None and opening is not None:
             pool = Pool(key=key, opening=opening)
             opened.append(pool)

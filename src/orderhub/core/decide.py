@@ -37,10 +37,9 @@ from orderhub.core.commands import (
     Terms,
 )
 from orderhub.core.details import AnyDetails
-from orderhub.core.handling import NO_IDS, CommandHandler
-from orderhub.core.known import (
+from orderhub.core.facts import (
     Accepted,
-    Known,
+    Facts,
     NewIds,
     OrderNeed,
     PoolNeed,
@@ -48,6 +47,7 @@ from orderhub.core.known import (
     Timer,
     Wanted,
 )
+from orderhub.core.handling import NO_IDS, CommandHandler
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, Order, OrderDoc, Settings
 
@@ -91,13 +91,13 @@ def business_by_doc(doc: OrderDoc) -> Business:
     return _BY_NAME[doc.business.name]
 
 
-def needs(command: Command, known: Known) -> Iterator[RecordKey | OrderNeed]:
+def needs(command: Command, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
     """The records and orders to load before `command` can be decided.
 
     Asked again after each load, since one record may name another, until nothing new is wanted.
     """
     yield RecordKey(command.origin.tenant_id, "settings", "id", "0")
-    yield from HANDLERS[type(command)].needs(command, known)
+    yield from HANDLERS[type(command)].needs(command, facts)
 
 
 def held_names(command: Command) -> Iterable[HeldName]:
@@ -105,19 +105,19 @@ def held_names(command: Command) -> Iterable[HeldName]:
     return HANDLERS[type(command)].lock_keys(command)
 
 
-def pool_needs(command: Command, known: Known) -> Iterable[PoolNeed]:
+def pool_needs(command: Command, facts: Facts) -> Iterable[PoolNeed]:
     """The pools to lock before `command` can be decided; asked once all records and orders are known."""
-    return HANDLERS[type(command)].pools(command, known)
+    return HANDLERS[type(command)].pools(command, facts)
 
 
-def wanted(command: Command, known: Known) -> Wanted:
+def wanted(command: Command, facts: Facts) -> Wanted:
     """How many new ids the command may use."""
-    return HANDLERS[type(command)].wanted(command, known)
+    return HANDLERS[type(command)].wanted(command, facts)
 
 
-def decide(command: Command, known: Known, ids: NewIds) -> Decision:
+def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
     """Accepted with everything that changes, or Rejected with the first broken rule."""
-    decision = HANDLERS[type(command)].decide(command, known, ids)
+    decision = HANDLERS[type(command)].decide(command, facts, ids)
     if isinstance(decision, Accepted):
         _assert_sound(decision)
     return decision
@@ -138,16 +138,16 @@ def _assert_sound(accepted: Accepted) -> None:
 # --- orders placed
 
 
-def _place_needs(command: PlaceOrder, known: Known) -> Needs:
-    return BUSINESSES[type(command.terms)].needs(command, known)
+def _place_needs(command: PlaceOrder, facts: Facts) -> Needs:
+    return BUSINESSES[type(command.terms)].needs(command, facts)
 
 
-def _place_pools(command: PlaceOrder, known: Known) -> Iterable[PoolNeed]:
-    return BUSINESSES[type(command.terms)].pools(command, known)
+def _place_pools(command: PlaceOrder, facts: Facts) -> Iterable[PoolNeed]:
+    return BUSINESSES[type(command.terms)].pools(command, facts)
 
 
-def _place_wants(command: PlaceOrder, known: Known) -> Wanted:
-    return BUSINESSES[type(command.terms)].wanted(command, known)
+def _place_wants(command: PlaceOrder, facts: Facts) -> Wanted:
+    return BUSINESSES[type(command.terms)].wanted(command, facts)
 
 
 def _place_holds(command: PlaceOrder) -> Iterable[HeldName]:
@@ -159,40 +159,40 @@ def _is_time_numbered(command: PlaceOrder) -> bool:
 
 
 def number_needs(
-    command: PlaceOrder, known: Known, order_ids: Iterable[int]
+    command: PlaceOrder, facts: Facts, order_ids: Iterable[int]
 ) -> Iterator[OrderNeed]:
     """The numbers to look up before time-numbered orders get theirs: empty once each id has a free one."""
     tenant = command.origin.tenant_id
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
     for order_id in order_ids:
         for lap in range(_MOST_LAPS):
             number = numbering.number_for(command.numbering, settings, now, order_id, "", lap)
             need = OrderNeed(tenant, OrderName("number", number))
-            if need not in known.loaded_orders:
+            if need not in facts.loaded_orders:
                 yield need
                 break
-            if not known.is_number_taken(tenant, number):
+            if not facts.is_number_taken(tenant, number):
                 break
 
 
-def _place(command: PlaceOrder, known: Known, ids: NewIds) -> Decision:
-    decision = BUSINESSES[type(command.terms)].place(command, known, ids)
+def _place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Decision:
+    decision = BUSINESSES[type(command.terms)].place(command, facts, ids)
     if isinstance(decision, Rejected):
         return decision
     if _is_time_numbered(command):
-        decision = _renumbered(decision, known)
+        decision = _renumbered(decision, facts)
     if BUSINESSES[type(command.terms)].is_paid:
-        decision = _closed_unpaid(decision, known)
+        decision = _closed_unpaid(decision, facts)
     return marks.marked(decision, command.natural_key)
 
 
-def _closed_unpaid(accepted: Accepted, known: Known) -> Accepted:
+def _closed_unpaid(accepted: Accepted, facts: Facts) -> Accepted:
     """With the timers that close the orders when nobody has paid them by then, where the tenant wants it."""
     timers = tuple(
         Timer(tenant_id=order.tenant_id, kind="auto_close", order_id=order.id, due_at=due)
         for order in accepted.placed
-        if (due := _closes_at(order, known.settings(order.tenant_id))) is not None
+        if (due := _closes_at(order, facts.settings(order.tenant_id))) is not None
     )
     return msgspec.structs.replace(accepted, timers=(*accepted.timers, *timers))
 
@@ -203,13 +203,13 @@ def _closes_at(order: Order, settings: Settings) -> int | None:
     return order.updated_at + settings.auto_close_s * MICROSECONDS
 
 
-def _renumbered(accepted: Accepted, known: Known) -> Accepted:
+def _renumbered(accepted: Accepted, facts: Facts) -> Accepted:
     """The same orders, each with the first free number of its time."""
     placed = []
     for order in accepted.placed:
-        settings = known.settings(order.tenant_id)
+        settings = facts.settings(order.tenant_id)
         lap = numbering.first_free_lap(
-            known,
+            facts,
             Numbering.TIME4,
             order.tenant_id,
             settings,
@@ -234,40 +234,40 @@ def number_at(settings: Settings, order: Order, lap: int) -> str:
 # --- orders changed
 
 
-def _change_needs(command: ChangeOrder, known: Known) -> Needs:
+def _change_needs(command: ChangeOrder, facts: Facts) -> Needs:
     tenant = command.origin.tenant_id
     name = OrderNeed(tenant, command.name)
     yield name
-    if name in known.loaded_orders:
-        for order in known.orders(tenant, command.name):
-            yield from business_of(order).change_needs(command, order, known)
+    if name in facts.loaded_orders:
+        for order in facts.orders(tenant, command.name):
+            yield from business_of(order).change_needs(command, order, facts)
 
 
-def _change_pools(command: ChangeOrder, known: Known) -> list[PoolNeed]:
+def _change_pools(command: ChangeOrder, facts: Facts) -> list[PoolNeed]:
     needs: list[PoolNeed] = []
-    for order in known.orders(command.origin.tenant_id, command.name):
-        for draw in known.draws(order):
+    for order in facts.orders(command.origin.tenant_id, command.name):
+        for draw in facts.draws(order):
             key = draw.key
             needs.append(PoolNeed(key.tenant_id, key.kind, key.subject, key.place))
-        needs += business_of(order).change_pools(command, order, known)
+        needs += business_of(order).change_pools(command, order, facts)
     return needs
 
 
-def _change_wants(command: ChangeOrder, known: Known) -> Wanted:
-    orders = known.orders(command.origin.tenant_id, command.name)
+def _change_wants(command: ChangeOrder, facts: Facts) -> Wanted:
+    orders = facts.orders(command.origin.tenant_id, command.name)
     if not orders:
         return NO_IDS
-    return business_of(orders[0]).change_wanted(command, orders[0], known)
+    return business_of(orders[0]).change_wanted(command, orders[0], facts)
 
 
-def _change(command: ChangeOrder, known: Known, ids: NewIds) -> Decision:
-    decision = changes.change(command, known)
+def _change(command: ChangeOrder, facts: Facts, ids: NewIds) -> Decision:
+    decision = changes.change(command, facts)
     if isinstance(decision, Rejected):
         return decision
-    before = known.orders(command.origin.tenant_id, command.name)
+    before = facts.orders(command.origin.tenant_id, command.name)
     business = business_of(before[0])
     if business.on_change is not None:
-        decision = business.on_change(command, before[0], decision, known, ids)
+        decision = business.on_change(command, before[0], decision, facts, ids)
     return decision if isinstance(decision, Rejected) else marks.marked(decision)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from orderhub.core.known import Known, RecordKey
+from orderhub.core.facts import Facts, RecordKey
 from orderhub.core.money import EXACT, ZERO
 from orderhub.core.units import Country, Currency, Days, ItemId, Positive, Price, Text, about
 
@@ -71,13 +71,13 @@ def rate_needs(tenant_id: int, country: str) -> tuple[RecordKey, ...]:
     )
 
 
-def rates_known(known: Known, tenant_id: int, country: str) -> list[FreightRate]:
+def rates_known(facts: Facts, tenant_id: int, country: str) -> list[FreightRate]:
     """The rates that were loaded for a destination, in the currency that orders are charged in."""
-    charged_in = ("", known.settings(tenant_id).currency)
+    charged_in = ("", facts.settings(tenant_id).currency)
     return [
         record.doc
         for need in rate_needs(tenant_id, country)
-        for record in known.records(tenant_id, need.kind, need.by, need.value)
+        for record in facts.records(tenant_id, need.kind, need.by, need.value)
         if record.doc.currency in charged_in
     ]
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
+from orderhub.core.facts import Facts
 from orderhub.core.freight import FreightRate, channels, rates_known
-from orderhub.core.known import Known
 from orderhub.core.money import EXACT
 from orderhub.core.parcels import Item, goods_of, parcel_weight_g, plan_of, serving
 from orderhub.core.refusals import Reason, Rejected
@@ -21,16 +21,16 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 def from_warehouse(
-    known: Known, tenant_id: int, items: tuple[Item, ...], country: str, warehouse: str
+    facts: Facts, tenant_id: int, items: tuple[Item, ...], country: str, warehouse: str
 ) -> tuple[Quote, ...] | Rejected:
     """Everything in one parcel, fastest channel first. Stock does not matter."""
-    goods = goods_of(known, tenant_id, items)
+    goods = goods_of(facts, tenant_id, items)
     if isinstance(goods, Rejected):
         return goods
-    places = [record.doc for record in known.records(tenant_id, "warehouse") if record.doc.active]
+    places = [record.doc for record in facts.records(tenant_id, "warehouse") if record.doc.active]
     if not any(place.code == warehouse for place in places):
         return Rejected(Reason.WAREHOUSE_UNKNOWN, "warehouse", f"no warehouse {warehouse}")
-    offered = channels(rates_known(known, tenant_id, country), warehouse, country)
+    offered = channels(rates_known(facts, tenant_id, country), warehouse, country)
     if not offered:
         return Rejected(Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"no freight to {country}")
     weight_g = sum(good.sellable.weight_g * good.quantity for good in goods)
@@ -38,19 +38,19 @@ def from_warehouse(
 
 
 def as_split(
-    known: Known, tenant_id: int, items: tuple[Item, ...], country: str
+    facts: Facts, tenant_id: int, items: tuple[Item, ...], country: str
 ) -> tuple[Quote, ...] | Rejected:
     """The sum over the parcels an order would become now, for each channel that serves them all."""
-    goods = goods_of(known, tenant_id, items)
+    goods = goods_of(facts, tenant_id, items)
     if isinstance(goods, Rejected):
         return goods
-    warehouses = [place for place, _ in serving(known, tenant_id, country, "")]
+    warehouses = [place for place, _ in serving(facts, tenant_id, country, "")]
     if not warehouses:
         return Rejected(Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"no freight to {country}")
-    plan = plan_of(known, tenant_id, goods, warehouses, country)
+    plan = plan_of(facts, tenant_id, goods, warehouses, country)
     if isinstance(plan, Rejected):
         return plan
-    rates = rates_known(known, tenant_id, country)
+    rates = rates_known(facts, tenant_id, country)
     sums: dict[str, Quote] = {}
     for number, parcel in enumerate(plan.parcels):
         weight_g = parcel_weight_g(goods, parcel)

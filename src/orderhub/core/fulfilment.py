@@ -13,7 +13,7 @@ import msgspec
 
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.currencies import currency_digits
-from orderhub.core.known import Known
+from orderhub.core.facts import Facts
 from orderhub.core.money import (
     ZERO,
     Rounding,
@@ -220,13 +220,13 @@ def _moved(line: Line, sent: int, back: int) -> Line:
     return msgspec.structs.replace(line, shipped=line.shipped + sent, refunded=line.refunded + back)
 
 
-def returned(command: ChangeOrder, order: Order, known: Known) -> list[Move]:
+def returned(command: ChangeOrder, order: Order, facts: Facts) -> list[Move]:
     """What a refund in part gives back to pools: money to a balance, units to where they came from."""
     assert command.refund is not None, "a resolved refund in part has one"
     units = units_of(command)
     lines = {line.line_no: line for line in order.lines}
     money = to_micros(command.refund.amount or ZERO)
-    draws = known.draws(order)
+    draws = facts.draws(order)
     wanted: dict[tuple[str, int], int] = {}
     for number, count in units.items():
         for kind in {draw.key.kind for draw in draws}:

@@ -8,7 +8,7 @@ from typing import Any
 
 from orderhub.core.business import HeldName, Needs
 from orderhub.core.commands import RecordChange
-from orderhub.core.known import Accepted, Known, NewIds, OrderNeed, PoolNeed, Wanted
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, PoolNeed, Wanted
 from orderhub.core.refusals import Rejected
 
 NO_IDS = Wanted()
@@ -48,14 +48,14 @@ class CommandHandler:
     stands_alone      whether what is loaded for a batch is only good for commands on one side of it
     """
 
-    decide: Callable[[Any, Known, NewIds], Accepted | Rejected]
-    needs: Callable[[Any, Known], Needs] = _nothing
-    pools: Callable[[Any, Known], Iterable[PoolNeed]] = _nothing
-    wanted: Callable[[Any, Known], Wanted] = _no_ids
+    decide: Callable[[Any, Facts, NewIds], Accepted | Rejected]
+    needs: Callable[[Any, Facts], Needs] = _nothing
+    pools: Callable[[Any, Facts], Iterable[PoolNeed]] = _nothing
+    wanted: Callable[[Any, Facts], Wanted] = _no_ids
     lock_keys: Callable[[Any], Iterable[HeldName]] = _nothing
     places: bool = False
     natural_key: Callable[[Any], str] = _no_key
     is_time_numbered: Callable[[Any], bool] = _never
-    numbers: Callable[[Any, Known, Iterable[int]], Iterable[OrderNeed]] = _nothing
+    numbers: Callable[[Any, Facts, Iterable[int]], Iterable[OrderNeed]] = _nothing
     records: Callable[[Any], Iterable[RecordChange]] = _nothing
     stands_alone: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.values import Event, Line, LineKind, Order
 
 # The members of a new order that are told by name, unless they are empty.

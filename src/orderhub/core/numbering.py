@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from orderhub.core.commands import Numbering, OrderName
-from orderhub.core.known import Known, OrderNeed
+from orderhub.core.facts import Facts, OrderNeed
 from orderhub.core.values import MICROSECONDS, Settings
 from orderhub.core.zones import local_time
 
@@ -37,7 +37,7 @@ def _local_second(second: int, zone: str) -> str:
 
 
 def first_free_lap(
-    known: Known,
+    facts: Facts,
     scheme: Numbering,
     tenant_id: int,
     settings: Settings,
@@ -54,7 +54,7 @@ def first_free_lap(
         return 0
     for lap in range(within):
         number = number_for(scheme, settings, at_us, order_id, "", lap)
-        looked_up = OrderNeed(tenant_id, OrderName("number", number)) in known.loaded_orders
-        if looked_up and not known.is_number_taken(tenant_id, number):
+        looked_up = OrderNeed(tenant_id, OrderName("number", number)) in facts.loaded_orders
+        if looked_up and not facts.is_number_taken(tenant_id, number):
             return lap
     return None

@@ -9,7 +9,7 @@ import msgspec
 
 from orderhub.core.commands import PlaceOrder
 from orderhub.core.details import AnyDetails
-from orderhub.core.known import Known
+from orderhub.core.facts import Facts
 from orderhub.core.money import ZERO, is_storable, times, total
 from orderhub.core.numbering import number_for
 from orderhub.core.refusals import Reason, Rejected
@@ -64,11 +64,11 @@ def untaxed_line(
 
 
 def compose(
-    command: PlaceOrder, known: Known, new_id: tuple[int, str], draft: Draft, lap: int = 0
+    command: PlaceOrder, facts: Facts, new_id: tuple[int, str], draft: Draft, lap: int = 0
 ) -> tuple[Order, Event] | Rejected:
     """The order and its first event, or the refusal of amounts that cannot be kept."""
     origin = command.origin
-    settings = known.settings(origin.tenant_id)
+    settings = facts.settings(origin.tenant_id)
     now = settings.clock.at(origin.recorded_at)
     order_id, uid = new_id
     net, tax, gross = _sums(draft.lines)

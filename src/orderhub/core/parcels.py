@@ -26,6 +26,16 @@ from orderhub.core.catalogue import (
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.countries import EU_COUNTRIES
 from orderhub.core.details import ParcelDetails
+from orderhub.core.facts import (
+    Accepted,
+    Facts,
+    NewIds,
+    OrderNeed,
+    PoolNeed,
+    RecordKey,
+    Timer,
+    Wanted,
+)
 from orderhub.core.freight import (
     RECORDS,
     FreightRate,
@@ -33,16 +43,6 @@ from orderhub.core.freight import (
     chosen,
     rate_needs,
     rates_known,
-)
-from orderhub.core.known import (
-    Accepted,
-    Known,
-    NewIds,
-    OrderNeed,
-    PoolNeed,
-    RecordKey,
-    Timer,
-    Wanted,
 )
 from orderhub.core.money import from_micros, plain, to_micros
 from orderhub.core.numbering import number_for
@@ -102,7 +102,7 @@ class Good(msgspec.Struct, frozen=True):
     counted: bool = False
 
 
-def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
+def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
@@ -110,43 +110,43 @@ def needs(command: PlaceOrder, known: Known) -> Iterator[RecordKey | OrderNeed]:
     yield from rate_needs(tenant, _country(command))
     for item in terms.items:
         yield from keys_of_code(tenant, item.sku)
-        variant = known.doc(tenant, "variant", "code", item.sku)
-        product = known.doc(tenant, "product", "code", item.sku)
+        variant = facts.doc(tenant, "variant", "code", item.sku)
+        product = facts.doc(tenant, "product", "code", item.sku)
         if variant is not None:
             yield RecordKey(tenant, "product", "id", str(variant.product_id))
         elif product is not None:
             yield variants_key(tenant, product.id)
 
 
-def pools(command: PlaceOrder, known: Known) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
     if terms.prepaid:
-        yield PoolNeed(tenant, "balance", known.settings(tenant).currency, "")
+        yield PoolNeed(tenant, "balance", facts.settings(tenant).currency, "")
     for item in terms.items:
-        sellable = sellable_by_code(known, tenant, item.sku)
+        sellable = sellable_by_code(facts, tenant, item.sku)
         if sellable is not None:
             yield from stock_needs(tenant, sellable)
 
 
-def wanted(command: PlaceOrder, known: Known) -> Wanted:
+def wanted(command: PlaceOrder, facts: Facts) -> Wanted:
     """One id, or one for each parcel there may be and one for the group."""
     terms = command.terms
     assert isinstance(terms, Dropship)
     most = min(
         sum(item.quantity for item in terms.items),
-        len(known.records(command.origin.tenant_id, "warehouse")),
+        len(facts.records(command.origin.tenant_id, "warehouse")),
     )
     return Wanted(orders=most + 1 if most > 1 else 1)
 
 
-def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
-    settings = known.settings(tenant)
-    goods = goods_of(known, tenant, terms.items)
+    settings = facts.settings(tenant)
+    goods = goods_of(facts, tenant, terms.items)
     if isinstance(goods, Rejected):
         return goods
     refusal = _destination(command, terms)
@@ -161,23 +161,23 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
             )
     rates = {
         warehouse.code: (warehouse, rate)
-        for warehouse, rate in serving(known, tenant, _country(command), terms.channel)
+        for warehouse, rate in serving(facts, tenant, _country(command), terms.channel)
     }
     if not rates:
         return Rejected(
             Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"no freight to {_country(command)}"
         )
-    plan = plan_of(known, tenant, goods, [each for each, _ in rates.values()], _country(command))
+    plan = plan_of(facts, tenant, goods, [each for each, _ in rates.values()], _country(command))
     if isinstance(plan, Rejected):
         return plan
-    return _parcelled(command, known, ids, goods, plan, rates)
+    return _parcelled(command, facts, ids, goods, plan, rates)
 
 
-def goods_of(known: Known, tenant_id: int, items: tuple[Item, ...]) -> tuple[Good, ...] | Rejected:
+def goods_of(facts: Facts, tenant_id: int, items: tuple[Item, ...]) -> tuple[Good, ...] | Rejected:
     """The lines, repeats of a SKU for one warehouse merged; or the first that cannot be sold."""
     if not items:
         return Rejected(Reason.NOTHING_ORDERED, "lines", "no line")
-    warehouses = {record.doc.code for record in known.records(tenant_id, "warehouse")}
+    warehouses = {record.doc.code for record in facts.records(tenant_id, "warehouse")}
     merged: dict[tuple[str, str], Good] = {}
     for index, item in enumerate(items):
         # A warehouse that does not exist is no wish: the plan chooses, as if none had been named.
@@ -187,24 +187,24 @@ def goods_of(known: Known, tenant_id: int, items: tuple[Item, ...]) -> tuple[Goo
             more = found.quantity + item.quantity
             merged[item.sku, pin] = msgspec.structs.replace(found, quantity=more)
             continue
-        sellable = sellable_by_code(known, tenant_id, item.sku)
+        sellable = sellable_by_code(facts, tenant_id, item.sku)
         field = f"lines[{index}].product"
         if sellable is None or sellable.product.kind != "good":
             return Rejected(Reason.PRODUCT_UNKNOWN, field, f"no product {item.sku}")
         if not sellable.is_active:
             return Rejected(Reason.PRODUCT_INACTIVE, field, f"{item.sku} is not sold now")
-        refusal = _unsold(known, tenant_id, sellable, field)
+        refusal = _unsold(facts, tenant_id, sellable, field)
         if refusal is not None:
             return refusal
-        counted = is_counted_now(known, tenant_id, sellable)
+        counted = is_counted_now(facts, tenant_id, sellable)
         merged[item.sku, pin] = Good(index, sellable, item.quantity, pin, counted)
     return tuple(merged.values())
 
 
-def _unsold(known: Known, tenant_id: int, sellable: Sellable, field: str) -> Rejected | None:
+def _unsold(facts: Facts, tenant_id: int, sellable: Sellable, field: str) -> Rejected | None:
     """The refusal of a code that names no one unit with a price."""
     if sellable.variant is None:
-        refusal = variant_needed(known, tenant_id, sellable.product, field)
+        refusal = variant_needed(facts, tenant_id, sellable.product, field)
         if refusal is not None:
             return refusal
     price = price_of(sellable, field)
@@ -212,11 +212,11 @@ def _unsold(known: Known, tenant_id: int, sellable: Sellable, field: str) -> Rej
 
 
 def serving(
-    known: Known, tenant_id: int, country: str, channel: str
+    facts: Facts, tenant_id: int, country: str, channel: str
 ) -> Iterator[tuple[Warehouse, FreightRate]]:
     """The open warehouses that ship to a country, each with its rate on the channel."""
-    rates = rates_known(known, tenant_id, country)
-    for record in known.records(tenant_id, "warehouse"):
+    rates = rates_known(facts, tenant_id, country)
+    for record in facts.records(tenant_id, "warehouse"):
         warehouse: Warehouse = record.doc
         if warehouse.active:
             rate = chosen(channels(rates, warehouse.code, country), channel)
@@ -225,21 +225,21 @@ def serving(
 
 
 def plan_of(
-    known: Known,
+    facts: Facts,
     tenant_id: int,
     goods: tuple[Good, ...],
     warehouses: list[Warehouse],
     country: str,
 ) -> Plan | Rejected:
     """Which warehouse ships how much of which line, or the first line there is too little of."""
-    settings = known.settings(tenant_id)
+    settings = facts.settings(tenant_id)
     places = [Place(each.code, each.country) for each in warehouses]
     wants, stock = [], {}
     for good in goods:
         subject = good.sellable.subject
         wants.append(Want(subject, good.quantity, good.warehouse))
         if good.counted:
-            held = known.pools(tenant_id, "stock", subject)
+            held = facts.pools(tenant_id, "stock", subject)
             stock[subject] = {place: pool.available for place, pool in held.items()}
         else:
             plenty = sum(each.quantity for each in goods)
@@ -268,7 +268,7 @@ def parcel_weight_g(goods: tuple[Good, ...], parcel: Parcel) -> int:
 
 def _parcelled(
     command: PlaceOrder,
-    known: Known,
+    facts: Facts,
     ids: NewIds,
     goods: tuple[Good, ...],
     plan: Plan,
@@ -277,7 +277,7 @@ def _parcelled(
     """One order for each parcel, what each draws, and when each is paid."""
     terms, tenant = command.terms, command.origin.tenant_id
     assert isinstance(terms, Dropship)
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
     group, own_ids = "", ids.orders
     if len(plan.parcels) > 1:
@@ -300,7 +300,7 @@ def _parcelled(
             prepaid=terms.prepaid,
         )
         draft = _draft(settings, goods, parcel, details, rate, group)
-        composed = compose(command, known, new_id, draft)
+        composed = compose(command, facts, new_id, draft)
         if isinstance(composed, Rejected):
             return composed
         order, event = composed
@@ -311,7 +311,7 @@ def _parcelled(
             due = now + settings.auto_pay_s * 1_000_000
             timers.append(Timer(tenant_id=tenant, kind="auto_pay", order_id=order.id, due_at=due))
     assert len(placed) == len(plan.parcels), "fewer ids than parcels were set aside"
-    unpaid = _unpaid(known, [move for move in moves if move.key.kind == "balance"])
+    unpaid = _unpaid(facts, [move for move in moves if move.key.kind == "balance"])
     if unpaid is not None:
         return unpaid
     return Accepted(
@@ -378,13 +378,13 @@ def shown_of(sellable: Sellable) -> dict[str, Any]:
     return {name: data[name] for name in _SHOWN if name in data} if data else {}
 
 
-def _unpaid(known: Known, draws: list[Move]) -> Rejected | None:
+def _unpaid(facts: Facts, draws: list[Move]) -> Rejected | None:
     """The refusal when the prepaid balance does not cover all parcels: it says how a balance is filled."""
-    short = shortage(known, draws, field="balance")
+    short = shortage(facts, draws, field="balance")
     if short is None:
         return None
     key = draws[0].key
-    pool = known.pool(key)
+    pool = facts.pool(key)
     wanted = plain(from_micros(sum(move.units for move in draws)))
     left = plain(from_micros(pool.available if pool is not None else 0))
     detail = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orderhub.core.known import Known
+from orderhub.core.facts import Facts
 from orderhub.core.money import from_micros, plain
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, PoolKey
@@ -26,7 +26,7 @@ def stated(kind: str, units: int) -> str:
     return f"{plain(from_micros(units)):f}" if kind in MONEY_KINDS else str(units)
 
 
-def shortage(known: Known, draws: Iterable[Move], *, field: str = "lines") -> Rejected | None:
+def shortage(facts: Facts, draws: Iterable[Move], *, field: str = "lines") -> Rejected | None:
     """The refusal of a set of draws, or None when every pool holds what all of them take together.
 
     A pool that does not exist holds nothing.
@@ -35,7 +35,7 @@ def shortage(known: Known, draws: Iterable[Move], *, field: str = "lines") -> Re
     for move in draws:
         sums[move.key] = sums.get(move.key, 0) + move.units
     for key, units in sums.items():
-        pool = known.pool(key)
+        pool = facts.pool(key)
         available = 0 if pool is None else pool.available
         if units > available:
             return Rejected(

@@ -10,7 +10,7 @@ import msgspec
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
 
 T = TypeVar("T")

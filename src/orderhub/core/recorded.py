@@ -10,7 +10,7 @@ import msgspec
 from orderhub.core.business import Business
 from orderhub.core.commands import ChangeOrder, LineChange, PlaceOrder, StatedLine, Terms
 from orderhub.core.details import RecordedDetails
-from orderhub.core.known import Accepted, Known, NewIds, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, RecordKey
 from orderhub.core.money import is_storable, times
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
@@ -28,27 +28,27 @@ class RecordedSale(Terms, frozen=True, kw_only=True):
     account_kind: str = ""  # non-empty: the kind of record that `account` must name
 
 
-def needs(command: PlaceOrder, _known: Known) -> Iterator[RecordKey]:
+def needs(command: PlaceOrder, _facts: Facts) -> Iterator[RecordKey]:
     terms = command.terms
     assert isinstance(terms, RecordedSale)
     if terms.account and terms.account_kind:
         yield RecordKey(command.origin.tenant_id, terms.account_kind, "uid", terms.account)
 
 
-def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """Refused only for an unknown account, too many lines and amounts that cannot be kept."""
     terms = command.terms
     assert isinstance(terms, RecordedSale)
     tenant = command.origin.tenant_id
     named = terms.account and terms.account_kind
-    if named and known.record(tenant, terms.account_kind, "uid", terms.account) is None:
+    if named and facts.record(tenant, terms.account_kind, "uid", terms.account) is None:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "account", f"no account {terms.account}")
     lines = _stated(terms.items, 1)
     if isinstance(lines, Rejected):
         return lines
     composed = compose(
         command,
-        known,
+        facts,
         ids.orders[0],
         Draft(
             lines=lines,
@@ -58,7 +58,7 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
             stated_total=terms.total,
             # `occurred_at` is what the caller stated; this is when the hub's tenant learned of it.
             business=RecordedDetails(
-                stated_at=known.settings(tenant).clock.at(command.origin.recorded_at)
+                stated_at=facts.settings(tenant).clock.at(command.origin.recorded_at)
             ),
         ),
     )
@@ -69,12 +69,12 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
 
 
 def amend(
-    command: ChangeOrder, before: Order, accepted: Accepted, known: Known, _ids: NewIds
+    command: ChangeOrder, before: Order, accepted: Accepted, facts: Facts, _ids: NewIds
 ) -> Accepted | Rejected:
     """An AMEND may add lines and change the ones there are; the total stays as stated."""
     if not command.add_lines and not command.line_changes:
         return accepted
-    now = known.settings(before.tenant_id).clock.at(command.origin.recorded_at)
+    now = facts.settings(before.tenant_id).clock.at(command.origin.recorded_at)
     changed = _changed_lines(command.line_changes, before, now)
     if isinstance(changed, Rejected):
         return changed

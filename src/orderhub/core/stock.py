@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from orderhub.core.catalogue import Sellable
-from orderhub.core.known import Known, PoolNeed
+from orderhub.core.facts import Facts, PoolNeed
 
 
 def subjects_of(sellable: Sellable) -> tuple[str, ...]:
@@ -25,9 +25,9 @@ def is_counted(sellable: Sellable, pooled: Container[str]) -> bool:
     return any(subject in pooled for subject in subjects_of(sellable))
 
 
-def is_counted_now(known: Known, tenant_id: int, sellable: Sellable) -> bool:
+def is_counted_now(facts: Facts, tenant_id: int, sellable: Sellable) -> bool:
     """The same for a decision, which has loaded what `stock_needs` names."""
-    pooled = [each for each in subjects_of(sellable) if known.pools(tenant_id, "stock", each)]
+    pooled = [each for each in subjects_of(sellable) if facts.pools(tenant_id, "stock", each)]
     return is_counted(sellable, pooled)
 
 

@@ -11,7 +11,7 @@ from orderhub.core.business import Business
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.details import TakenUpgrade, TicketCount, TourDetails, Traveller
 from orderhub.core.exchange import RateTable
-from orderhub.core.known import Accepted, Known, NewIds, PoolNeed, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, RecordKey
 from orderhub.core.money import EXACT, plain
 from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.passengers import child_refusal, form_refusal
@@ -63,21 +63,21 @@ def today(settings: Settings, wall_us: int) -> date:
     return local_day(settings.time_zone, settings.clock.at(wall_us))
 
 
-def _needs(command: PlaceOrder, _known: Known) -> tuple[RecordKey, ...]:
+def _needs(command: PlaceOrder, _facts: Facts) -> tuple[RecordKey, ...]:
     terms = command.terms
     assert isinstance(terms, TourBooking)
     return offer_keys(command.origin.tenant_id, terms.booking.product_id, command.origin.owner)
 
 
-def _offer(command: PlaceOrder, known: Known, booking: Booking) -> Offer:
+def _offer(command: PlaceOrder, facts: Facts, booking: Booking) -> Offer:
     origin = command.origin
     tenant, product_id = origin.tenant_id, booking.product_id
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     return Offer(
-        product=known.doc(tenant, "product", "id", product_id),
-        tour=known.doc(tenant, "tour", "id", product_id),
-        reseller=known.doc(tenant, "reseller", "code", origin.owner) if origin.owner else None,
-        rates=known.doc(tenant, "exchange_rates", "id", _RATES_ID),
+        product=facts.doc(tenant, "product", "id", product_id),
+        tour=facts.doc(tenant, "tour", "id", product_id),
+        reseller=facts.doc(tenant, "reseller", "code", origin.owner) if origin.owner else None,
+        rates=facts.doc(tenant, "exchange_rates", "id", _RATES_ID),
         currency=settings.currency,
         today=today(settings, origin.recorded_at),
     )
@@ -93,11 +93,11 @@ def _pool_keys(tenant_id: int, tour: Tour, booking: Booking) -> list[PoolKey]:
     return keys
 
 
-def _pools(command: PlaceOrder, known: Known) -> list[PoolNeed]:
+def _pools(command: PlaceOrder, facts: Facts) -> list[PoolNeed]:
     terms = command.terms
     assert isinstance(terms, TourBooking)
     tenant = command.origin.tenant_id
-    tour: Tour | None = known.doc(tenant, "tour", "id", terms.booking.product_id)
+    tour: Tour | None = facts.doc(tenant, "tour", "id", terms.booking.product_id)
     if tour is None:
         return []
     return [
@@ -146,12 +146,12 @@ def _pickup_refusal(tour: Tour, booking: Booking) -> Rejected | None:
     return Rejected(Reason.REFERENCE_UNKNOWN, "pickup", "not one of the product's places")
 
 
-def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected:
+def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     """A tour order, or the first broken rule in the order of the list of reasons."""
     terms = command.terms
     assert isinstance(terms, TourBooking)
     booking = terms.booking
-    offer = _offer(command, known, booking)
+    offer = _offer(command, facts, booking)
     found = offered(offer, booking)
     if isinstance(found, Rejected):
         return found
@@ -180,19 +180,19 @@ def place(command: PlaceOrder, known: Known, ids: NewIds) -> Accepted | Rejected
     quote = price(offer, tour, product, booking, taken)
     if isinstance(quote, Rejected):
         return quote
-    return _accepted(command, known, ids, booking, quote)
+    return _accepted(command, facts, ids, booking, quote)
 
 
 def _accepted(
-    command: PlaceOrder, known: Known, ids: NewIds, booking: Booking, quote: Quote
+    command: PlaceOrder, facts: Facts, ids: NewIds, booking: Booking, quote: Quote
 ) -> Accepted | Rejected:
     tenant = command.origin.tenant_id
     order_id = ids.orders[0][0]
     moves = tuple(_draws(tenant, order_id, booking, quote))
-    settings = known.settings(tenant)
+    settings = facts.settings(tenant)
     composed = compose(
         command,
-        known,
+        facts,
         ids.orders[0],
         Draft(
             lines=_lines(booking, quote),
@@ -205,7 +205,7 @@ def _accepted(
     )
     if isinstance(composed, Rejected):
         return composed
-    refusal = shortage(known, moves, field="date")
+    refusal = shortage(facts, moves, field="date")
     if refusal is not None:
         return refusal
     order, event = composed

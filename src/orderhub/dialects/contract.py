@@ -15,7 +15,7 @@ from orderhub.core.access import Credential
 from orderhub.core.answer import Answer as Answer  # noqa: PLC0414 - a dialect has it from here
 from orderhub.core.answer import Outcome as Outcome  # noqa: PLC0414
 from orderhub.core.commands import Command, Origin
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings

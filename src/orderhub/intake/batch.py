@@ -11,7 +11,7 @@ import msgspec
 from orderhub.core import decide as core
 from orderhub.core.answer import Outcome
 from orderhub.core.commands import Origin
-from orderhub.core.known import Accepted, Known, NewIds
+from orderhub.core.facts import Accepted, Facts, NewIds
 from orderhub.core.refusals import Rejected
 from orderhub.intake.clock import Recording
 from orderhub.intake.ids import Ids
@@ -53,20 +53,20 @@ class CommandBatch:
         There may be fewer, never none: what an earlier command of the batch changed can make a later
         one need facts that were not loaded. It begins the next batch.
         """
-        known = Known()
-        ids = Ids(self._ledger.counters, self._uids, known)
+        facts = Facts()
+        ids = Ids(self._ledger.counters, self._uids, facts)
         with self._ledger.batch(secrets.token_hex(8)) as batch:
             if self._hurried:
                 batch.hurry()
             keys = Keys(batch, self._waiting, self._wall_us)
             batch.hold_names(_lock_keys(keys.live))
-            loader = Loader(batch, known, ids)
+            loader = Loader(batch, facts, ids)
             loader.load([each.command for each in keys.live])
-            decisions = Decisions(keys, known, ids, self._recording)
+            decisions = Decisions(keys, facts, ids, self._recording)
             outcomes = decisions.of(self._waiting, loader)
             if decisions.accepted:
                 moves = ids.of_moves(decisions.accepted)
-                batch.write(known, decisions.accepted, moves, self._slot)
+                batch.write(facts, decisions.accepted, moves, self._slot)
             keys.settle()
         self.has_written = bool(decisions.accepted)
         return outcomes
@@ -75,9 +75,9 @@ class CommandBatch:
 class Decisions:
     """The commands of one batch, decided one after another; each sees what those before it changed."""
 
-    def __init__(self, keys: Keys, known: Known, ids: Ids, recording: Recording) -> None:
+    def __init__(self, keys: Keys, facts: Facts, ids: Ids, recording: Recording) -> None:
         self._keys = keys
-        self._known = known
+        self._facts = facts
         self._ids = ids
         self._recording = recording
         self._is_changed = False  # something was written since the facts were loaded
@@ -125,7 +125,7 @@ class Decisions:
         if key and self._keys.is_taken(key):
             return core.already_exists(key[1]), NewIds()
         given = self._ids.for_command(waiting.command)
-        return core.decide(waiting.command, self._known, given), given
+        return core.decide(waiting.command, self._facts, given), given
 
     def _recorded(self, waiting: Waiting, accepted: Accepted) -> tuple[Origin, Accepted]:
         """What was accepted, recorded later than all before it. The rules went by the time at which it came."""
@@ -144,7 +144,7 @@ class Decisions:
 
     def _apply(self, origin: Origin, accepted: Accepted, given: NewIds) -> None:
         """Make what was accepted visible to the commands behind it, and have it written."""
-        self._known.apply(accepted)
+        self._facts.apply(accepted)
         if accepted.records or accepted.removed:
             self._is_record_changed = True
         self._is_changed = self._is_changed or self._is_record_changed or bool(accepted.placed)

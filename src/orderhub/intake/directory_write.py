@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 
 from orderhub.core.answer import Answer, KeptAnswer, Outcome
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.intake.claims import Claim
 from orderhub.intake.keys import OTHER_CONTENT, kept_answer, replayed

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from orderhub.core import decide as core
 from orderhub.core.commands import MOST_BY_HAND, NUMBERED_BY_BOTH, Command, Origin
+from orderhub.core.facts import Accepted, Facts, NewIds, RecordKey
 from orderhub.core.handling import NO_IDS
-from orderhub.core.known import Accepted, Known, NewIds, RecordKey
 from orderhub.intake.uids import Uids
 from orderhub.ledger.counters import Counters
 
@@ -17,14 +17,14 @@ _NONE = NewIds()
 class Ids:
     """For one attempt at one batch. Everything goes by what its facts say of the tenants."""
 
-    def __init__(self, counters: Counters, uids: Uids, known: Known) -> None:
+    def __init__(self, counters: Counters, uids: Uids, facts: Facts) -> None:
         self._counters = counters
         self._uids = uids
-        self._known = known
+        self._facts = facts
 
     def orders(self, tenant_id: int, count: int) -> tuple[int, ...]:
         """The tenant's next ids of orders."""
-        first = self._known.settings(tenant_id).first_order_id
+        first = self._facts.settings(tenant_id).first_order_id
         return self._counters.peek(tenant_id, "order", count, first)
 
     def records(self, tenant_id: int, kind: str, count: int) -> tuple[int, ...]:
@@ -37,7 +37,7 @@ class Ids:
             taken = [
                 number
                 for number in ids
-                if self._known.record(tenant_id, kind, "id", number) is not None
+                if self._facts.record(tenant_id, kind, "id", number) is not None
             ]
             if not taken:
                 return ids
@@ -50,7 +50,7 @@ class Ids:
             for (tenant_id, kind), count in sorted(counts.items())
             for number in self.records(tenant_id, kind, count)
             if (key := RecordKey(tenant_id, kind, "id", str(number)))
-            not in self._known.loaded_records
+            not in self._facts.loaded_records
         ]
 
     def go_on_behind(self, tenant_id: int, kind: str, number: int) -> None:
@@ -59,7 +59,7 @@ class Ids:
 
     def for_command(self, command: Command) -> NewIds:
         """The next free ids, not used up yet: what a refused command was given goes to the next."""
-        wanted = core.wanted(command, self._known)
+        wanted = core.wanted(command, self._facts)
         if wanted == NO_IDS:
             return _NONE
         tenant_id, wall = command.origin.tenant_id, command.origin.recorded_at

@@ -9,7 +9,7 @@ import msgspec
 from orderhub.core.answer import Answer, KeptAnswer
 from orderhub.core.commands import Command
 from orderhub.core.decide import HANDLERS
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.intake.claims import Claim
 from orderhub.intake.outcome import Waiting

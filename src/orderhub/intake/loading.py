@@ -10,7 +10,7 @@ import msgspec
 from orderhub.core import decide as core
 from orderhub.core.commands import NUMBERED_BY_BOTH, Command, RecordChange
 from orderhub.core.decide import HANDLERS
-from orderhub.core.known import Known, OrderNeed, PoolNeed, RecordKey
+from orderhub.core.facts import Facts, OrderNeed, PoolNeed, RecordKey
 from orderhub.core.values import MICROSECONDS
 from orderhub.intake.ids import Ids
 from orderhub.ledger.batch import Batch
@@ -25,9 +25,9 @@ _MOST_AHEAD = 1_024
 class Loader:
     """For one attempt at one batch."""
 
-    def __init__(self, batch: Batch, known: Known, ids: Ids) -> None:
+    def __init__(self, batch: Batch, facts: Facts, ids: Ids) -> None:
         self._batch = batch
-        self._known = known
+        self._facts = facts
         self._ids = ids
         self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
 
@@ -39,35 +39,35 @@ class Loader:
         self._load_fresh_ids(commands)
         pools: list[PoolNeed] = []
         for command in commands:
-            pools += core.pool_needs(command, self._known)
+            pools += core.pool_needs(command, self._facts)
         if pools:
-            self._batch.load_pools(self._known, _distinct(pools))
+            self._batch.load_pools(self._facts, _distinct(pools))
 
     def lacks(self, command: Command, *, is_record_changed: bool) -> bool:
         """Whether the command needs more than what was loaded, now that others were decided before it."""
-        known, handler = self._known, HANDLERS[type(command)]
+        facts, handler = self._facts, HANDLERS[type(command)]
         if handler.is_time_numbered(command):
-            count = core.wanted(command, known).orders
+            count = core.wanted(command, facts).orders
             ids = self._ids.orders(command.origin.tenant_id, count)
-            if any(handler.numbers(command, known, ids)):
+            if any(handler.numbers(command, facts, ids)):
                 return True
         if not is_record_changed and id(command) not in self._naming_orders:
             return False  # orders came or changed, and its needs are not worked out from any
-        for need in core.needs(command, known):
+        for need in core.needs(command, facts):
             if not (
-                need in known.loaded_records
+                need in facts.loaded_records
                 if isinstance(need, RecordKey)
-                else need in known.loaded_orders
+                else need in facts.loaded_orders
             ):
                 return True
         return any(
-            need not in known.loaded_pools
-            and msgspec.structs.replace(need, place=None) not in known.loaded_pools
-            for need in core.pool_needs(command, known)
+            need not in facts.loaded_pools
+            and msgspec.structs.replace(need, place=None) not in facts.loaded_pools
+            for need in core.pool_needs(command, facts)
         )
 
     def _load_records_and_orders(self, commands: list[Command]) -> None:
-        known = self._known
+        facts = self._facts
         undone = commands
         for _ in range(_MAX_ROUNDS):
             records: dict[RecordKey, None] = {}
@@ -75,14 +75,14 @@ class Loader:
             again: list[Command] = []
             for command in undone:
                 wants_more = False
-                for need in core.needs(command, known):
+                for need in core.needs(command, facts):
                     if isinstance(need, RecordKey):
-                        if need not in known.loaded_records:
+                        if need not in facts.loaded_records:
                             records[need] = None
                             wants_more = True
                     else:
                         self._naming_orders.add(id(command))
-                        if need not in known.loaded_orders:
+                        if need not in facts.loaded_orders:
                             orders[need] = None
                             wants_more = True
                 if wants_more:
@@ -91,9 +91,9 @@ class Loader:
                 return
             undone = again
             if records:
-                self._batch.load_records(known, sorted(records))
+                self._batch.load_records(facts, sorted(records))
             if orders:
-                self._batch.load_orders(known, sorted(orders))
+                self._batch.load_orders(facts, sorted(orders))
         raise RuntimeError("records name each other in a circle")
 
     def _reserve_order_ids(self, commands: list[Command]) -> None:
@@ -102,7 +102,7 @@ class Loader:
         for command in commands:
             if HANDLERS[type(command)].places:
                 tenant_id = command.origin.tenant_id
-                wanted = core.wanted(command, self._known).orders
+                wanted = core.wanted(command, self._facts).orders
                 counts[tenant_id] = counts.get(tenant_id, 0) + wanted
         for tenant_id, count in counts.items():
             self._ids.orders(tenant_id, count)
@@ -114,7 +114,7 @@ class Loader:
             if HANDLERS[type(command)].is_time_numbered(command):
                 tenant_id = command.origin.tenant_id
                 # By the tenant's seconds: its clock may turn over in the middle of one of ours.
-                now = self._known.settings(tenant_id).clock.at(command.origin.recorded_at)
+                now = self._facts.settings(tenant_id).clock.at(command.origin.recorded_at)
                 moments[(tenant_id, now // MICROSECONDS)] = command
         if not moments:
             return
@@ -122,7 +122,7 @@ class Loader:
         for command in commands:
             # Orders of every door take their ids from the tenant's one sequence.
             if command.origin.tenant_id in counts:
-                wanted = core.wanted(command, self._known).orders
+                wanted = core.wanted(command, self._facts).orders
                 counts[command.origin.tenant_id] += wanted
         # Whatever is refused before it, a command is given one of the next ids of its tenant.
         ahead = {tenant_id: self._ids.orders(tenant_id, n) for tenant_id, n in counts.items()}
@@ -130,10 +130,10 @@ class Loader:
             missing: list[OrderNeed] = []
             for (tenant_id, _), command in moments.items():
                 numbers = HANDLERS[type(command)].numbers
-                missing += numbers(command, self._known, ahead[tenant_id])
+                missing += numbers(command, self._facts, ahead[tenant_id])
             if not missing:
                 return
-            self._batch.load_orders(self._known, _distinct(missing))
+            self._batch.load_orders(self._facts, _distinct(missing))
 
     def _load_fresh_ids(self, commands: list[Command]) -> None:
         """See which of the ids that new records may get were given by hand: those are passed over.
@@ -149,7 +149,7 @@ class Loader:
             counts[name] = counts.get(name, 0) + 1
             if not change.id:
                 drawing.add(name)
-            elif self._known.record(tenant_id, change.kind, "id", change.id) is None:
+            elif self._facts.record(tenant_id, change.kind, "id", change.id) is None:
                 last[name] = max(last.get(name, 0), change.id)
         for (tenant_id, kind), most in sorted(last.items()):
             self._ids.go_on_behind(tenant_id, kind, most)
@@ -157,7 +157,7 @@ class Loader:
         while missing := self._ids.unseen({name: counts[name] for name in drawing}):
             if ahead > 1:  # many are taken: the rounds stay few
                 missing = self._ids.unseen({name: counts[name] * ahead for name in drawing})
-            self._batch.load_records(self._known, missing)
+            self._batch.load_records(self._facts, missing)
             ahead = min(2 * ahead, _MOST_AHEAD)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import Command
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.intake.claims import Claim
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import Origin
-from orderhub.core.known import (
+from orderhub.core.facts import (
     Accepted,
-    Known,
+    Facts,
     OrderNeed,
     PoolNeed,
     Record,
@@ -123,7 +123,7 @@ class Batch:
 
     # --- facts
 
-    def load_records(self, known: Known, keys: Sequence[RecordKey]) -> None:
+    def load_records(self, facts: Facts, keys: Sequence[RecordKey]) -> None:
         """One statement for all the records that the keys name."""
         parts: dict[str, list[dict[str, Any]]] = {}
         for key in keys:
@@ -148,9 +148,9 @@ class Batch:
                 record = decoded[name] = self._codec.to_record(row)
             found[RecordKey(row.tenant_id, row.kind, row.found_by, row.found_value)].append(record)
         for key, records in found.items():
-            known.learn_records(key, records)
+            facts.learn_records(key, records)
 
-    def load_orders(self, known: Known, needs: Sequence[OrderNeed]) -> None:
+    def load_orders(self, facts: Facts, needs: Sequence[OrderNeed]) -> None:
         """The orders that the names mean, locked, with their lines and what they hold of pools."""
         parts: dict[str, list[dict[str, Any]]] = {}
         for need in needs:
@@ -169,11 +169,11 @@ class Batch:
                 self._connection.exec_driver_sql(_orders_sql(columns, self._postgres), parameters)
             )
             if locked:
-                found = self._whole_orders(known, locked)
+                found = self._whole_orders(facts, locked)
         for need in needs:
-            known.learn_orders(need, [order for order in found if _bears(order, need)])
+            facts.learn_orders(need, [order for order in found if _bears(order, need)])
 
-    def _whole_orders(self, known: Known, locked: list[Any]) -> list[Order]:
+    def _whole_orders(self, facts: Facts, locked: list[Any]) -> list[Order]:
         given = [{"tenant_id": row.tenant_id, "order_id": row.id} for row in locked]
         lines: dict[tuple[int, int], list[Any]] = {}
         for row in bulk.select(
@@ -188,10 +188,10 @@ class Batch:
             moves.setdefault((row.tenant_id, row.order_id), []).append(rows.to_move(row))
         for row in locked:
             name = (row.tenant_id, row.id)
-            known.learn_draws(*name, rows.held(moves.get(name, ())))
+            facts.learn_draws(*name, rows.held(moves.get(name, ())))
         return [rows.to_order(row, lines.get((row.tenant_id, row.id), ())) for row in locked]
 
-    def load_pools(self, known: Known, needs: Sequence[PoolNeed]) -> None:
+    def load_pools(self, facts: Facts, needs: Sequence[PoolNeed]) -> None:
         """Lock and read the pools, in key order."""
         exact = [_pool_key(need) for need in needs if need.place is not None]
         whole = [_pool_key(need) for need in needs if need.place is None]
@@ -202,7 +202,7 @@ class Batch:
             found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
         for need in needs:
             pools = found.get((need.tenant_id, need.kind, need.subject), [])
-            known.learn_pools(
+            facts.learn_pools(
                 need, [pool for pool in pools if need.place in (None, pool.key.place)]
             )
 
@@ -213,14 +213,14 @@ class Batch:
 
     def write(
         self,
-        known: Known,
+        facts: Facts,
         accepted: Sequence[tuple[Origin, Accepted]],
         move_ids: Iterable[int],
         slot: int,
     ) -> None:
         """Everything that the accepted commands changed: one statement per table. Raises Stale."""
         if accepted:
-            ChangeSet(known, accepted, move_ids, slot).write(self._connection)
+            ChangeSet(facts, accepted, move_ids, slot).write(self._connection)
 
     def settle_claims(self, kept: dict[ClaimName, KeptAnswer], freed: Iterable[ClaimName]) -> None:
         """Bind the answers of accepted commands; free the keys of refused ones."""

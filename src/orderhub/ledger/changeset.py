@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from orderhub.core.commands import Origin
-from orderhub.core.known import Accepted, Known, Record
+from orderhub.core.facts import Accepted, Facts, Record
 from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
 from orderhub.ledger import bulk, groups, rows, tables
@@ -26,12 +26,12 @@ class ChangeSet:
 
     def __init__(
         self,
-        known: Known,
+        facts: Facts,
         accepted: Sequence[tuple[Origin, Accepted]],
         move_ids: Iterable[int],
         slot: int,
     ) -> None:
-        self._known = known
+        self._facts = facts
         self._slot = slot
         self._placed: dict[tuple[int, int], Order] = {}
         self._changed: dict[tuple[int, int], Order] = {}
@@ -114,7 +114,7 @@ class ChangeSet:
 
     def _recount(self, order: Order) -> None:
         name = (order.tenant_id, order.id)
-        before = self._statuses.get(name) or self._known.status_when_loaded(order)
+        before = self._statuses.get(name) or self._facts.status_when_loaded(order)
         if before != order.status.value:
             self._count(order, -1, before)
             self._count(order, 1)
@@ -201,7 +201,7 @@ class ChangeSet:
         ):
             states = []
             for key in sorted(keys):
-                pool = self._known.pool(key)
+                pool = self._facts.pool(key)
                 assert pool is not None
                 states.append(rows.pool_row(pool))
             if states:

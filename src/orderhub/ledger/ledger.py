@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
-from orderhub.core.known import Timer
+from orderhub.core.facts import Timer
 from orderhub.core.values import Settings
 from orderhub.ledger import bulk, rows, tables
 from orderhub.ledger.batch import Batch, ClaimName

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import (
     EntryPage,
     EntryQuery,

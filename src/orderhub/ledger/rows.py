@@ -10,7 +10,7 @@ import msgspec
 
 from orderhub.core.access import Credential
 from orderhub.core.answer import Answer, KeptAnswer
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.money import from_micros, to_micros
 from orderhub.core.values import (
     Event,

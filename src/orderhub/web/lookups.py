@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from orderhub.core.access import Credential
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import Reads
 from orderhub.core.values import Settings
 from orderhub.web.recent import Recent

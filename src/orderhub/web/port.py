@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from orderhub.core.access import Credential
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import Command, PlaceOrder
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Settings

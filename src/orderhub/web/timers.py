@@ -12,7 +12,7 @@ import structlog
 from orderhub.core.answer import Answer
 from orderhub.core.changes import command_of_timer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
-from orderhub.core.known import Accepted, Timer
+from orderhub.core.facts import Accepted, Timer
 from orderhub.core.refusals import Rejected
 from orderhub.intake.busy import Busy
 from orderhub.intake.intake import Intake

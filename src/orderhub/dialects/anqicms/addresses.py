@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orderhub.core.address_book import SavedAddress, too_long, user_key
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address

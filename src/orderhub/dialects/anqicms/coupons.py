@@ -8,7 +8,7 @@ from typing import Any
 from orderhub.core import coupons as core
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.coupons import Coupon, CouponClaim, CouponKind, Redemption
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.anqicms import wire, words

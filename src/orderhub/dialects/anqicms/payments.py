@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from orderhub.core.basket_changes import PAID_FROM_BALANCE
 from orderhub.core.commands import Action
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment
 from orderhub.core.values import Order, Settings, Status

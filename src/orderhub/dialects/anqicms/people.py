@@ -11,7 +11,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.memberships import EMAIL, MAX_NAME, MOBILE, User, UserGroup, balance_subject
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from orderhub.core.catalogue import Product, Sellable, Variant, Warehouse
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.money import ZERO, from_micros, plain
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.stock import is_counted

@@ -7,8 +7,8 @@ from typing import Any
 
 from orderhub.core import parcels
 from orderhub.core.commands import PlaceOrder
+from orderhub.core.facts import Facts, PoolNeed, Record, RecordKey
 from orderhub.core.freight_quotes import Quote, as_split, from_warehouse
-from orderhub.core.known import Known, PoolNeed, Record, RecordKey
 from orderhub.core.money import plain
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.queries import Reads, RecordQuery
@@ -24,19 +24,19 @@ from orderhub.dialects.spelling import spelled
 _MAX_RECORDS = 10_000
 
 
-def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Known:
+def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Facts:
     """What the order would be decided upon, as of now and without locks."""
     tenant_id = command.origin.tenant_id
-    known = Known()
+    facts = Facts()
     key = RecordKey(tenant_id, "settings", "id", "0")
-    known.learn_records(
+    facts.learn_records(
         key, [Record(tenant_id=tenant_id, kind="settings", id=0, uid="", code="", doc=settings)]
     )
     while True:
         missing = [
             need
-            for need in dict.fromkeys(parcels.needs(command, known))
-            if isinstance(need, RecordKey) and need not in known.loaded_records
+            for need in dict.fromkeys(parcels.needs(command, facts))
+            if isinstance(need, RecordKey) and need not in facts.loaded_records
         ]
         if not missing:
             break
@@ -45,13 +45,13 @@ def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Known:
             query = RecordQuery(
                 tenant_id=tenant_id, kind=need.kind, by=need.by, values=values, limit=_MAX_RECORDS
             )
-            known.learn_records(need, reads.records(query))
-    subjects = {need.subject for need in parcels.pools(command, known) if need.kind == "stock"}
+            facts.learn_records(need, reads.records(query))
+    subjects = {need.subject for need in parcels.pools(command, facts) if need.kind == "stock"}
     found = reads.pools(tenant_id, "stock", tuple(sorted(subjects))) if subjects else ()
     for subject in subjects:
         held = [pool for pool in found if pool.key.subject == subject]
-        known.learn_pools(PoolNeed(tenant_id, "stock", subject), held)
-    return known
+        facts.learn_pools(PoolNeed(tenant_id, "stock", subject), held)
+    return facts
 
 
 def _command(call: Call, caller: Caller, question: FreightQuestion) -> PlaceOrder:
@@ -69,12 +69,12 @@ async def _quotes(
     command = _command(call, caller, question)
     terms = command.terms
     assert isinstance(terms, Dropship)
-    known = await call.hub.read(lambda reads: _facts(reads, settings, command))
+    facts = await call.hub.read(lambda reads: _facts(reads, settings, command))
     country = question.shipToCountry
     if warehouse is None:
-        quotes = as_split(known, caller.tenant_id, terms.items, country)
+        quotes = as_split(facts, caller.tenant_id, terms.items, country)
     else:
-        quotes = from_warehouse(known, caller.tenant_id, terms.items, country, warehouse)
+        quotes = from_warehouse(facts, caller.tenant_id, terms.items, country, warehouse)
     if isinstance(quotes, Rejected):
         raise Refused(quotes)
     return quotes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.queries import EntryQuery, OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status

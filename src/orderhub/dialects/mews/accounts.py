@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from orderhub.core.accounts import Account, AccountKind
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid

@@ -9,7 +9,7 @@ from orderhub.core.accounts import Account, AccountKind, Bill, BillState, bill_k
 from orderhub.core.billing import CloseBill as ClosingTerms
 from orderhub.core.billing import DeleteBills as DeletingTerms
 from orderhub.core.commands import PlaceOrder, PutRecords, RecordChange
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import LineQuery, Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order

@@ -9,7 +9,7 @@ from orderhub.core import tax
 from orderhub.core.accounts import AccountingCategory, Enterprise, Service
 from orderhub.core.catalogue import Product
 from orderhub.core.currencies import currency_digits, current_currencies
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.tax import Interval, Strategy, Taxation, TaxEnvironment, TaxRate, TaxRules
 from orderhub.core.values import Pricing, Settings

@@ -8,7 +8,7 @@ from typing import Any
 
 from orderhub.core.charges import AccountCharge, Charge, StatedPrice
 from orderhub.core.commands import Numbering, PlaceOrder
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Session
 from orderhub.dialects.mews.times import parse_instant

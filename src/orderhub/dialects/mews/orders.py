@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from orderhub.core.accounts import BillState
 from orderhub.core.charge_changes import CancelLines
 from orderhub.core.commands import OrderName, PlaceOrder
+from orderhub.core.facts import Accepted
 from orderhub.core.ids import order_of
-from orderhub.core.known import Accepted
 from orderhub.core.ordering import MAX_LINES
 from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery
 from orderhub.dialects.contract import Answer, WireFault, invalid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.dialects.contract import WireFault, invalid
 from orderhub.dialects.mews.times import parse_interval

@@ -9,7 +9,7 @@ from typing import Any
 from orderhub.core.accounts import AccountKind, Payment
 from orderhub.core.billing import TakePayment
 from orderhub.core.commands import PlaceOrder
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid

@@ -17,7 +17,7 @@ from orderhub.core.commands import (
     PutRecords,
     RecordChange,
 )
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Order

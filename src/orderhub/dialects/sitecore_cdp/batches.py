@@ -19,7 +19,7 @@ import msgspec
 
 from orderhub.core.access import Credential
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode

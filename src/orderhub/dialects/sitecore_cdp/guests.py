@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status

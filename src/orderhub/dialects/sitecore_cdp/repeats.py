@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Caller, Handler, Outcome, Refused
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.quotes import Booking, Offer, quote
 from orderhub.core.refusals import Reason, Rejected

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from orderhub.core.commands import Command
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, FaultKind, Stop, WireFault, malformed

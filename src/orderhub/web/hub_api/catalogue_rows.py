@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from orderhub.core.commands import MOST_BY_HAND, RecordChange
-from orderhub.core.known import Record
+from orderhub.core.facts import Record
 from orderhub.core.money import is_storable
 from orderhub.core.ranges import NEEDED, breaches, strangers, type_of
 from orderhub.web.hub_api.bodies import Body, converted, instant, refuse

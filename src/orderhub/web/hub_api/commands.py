@@ -9,8 +9,8 @@ import msgspec
 
 from orderhub.core import steps
 from orderhub.core.commands import Action, ChangeOrder, OrderName
+from orderhub.core.facts import Accepted
 from orderhub.core.ids import order_of
-from orderhub.core.known import Accepted
 from orderhub.core.values import Order
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route

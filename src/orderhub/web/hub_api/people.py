@@ -8,7 +8,7 @@ import msgspec
 
 from orderhub.core.access import Tenant
 from orderhub.core.commands import PutRecords, RecordChange
-from orderhub.core.known import Accepted, Record
+from orderhub.core.facts import Accepted, Record
 from orderhub.core.memberships import User
 from orderhub.core.queries import Reads
 from orderhub.core.reach import DIALECTS

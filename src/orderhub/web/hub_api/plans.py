@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from orderhub.core.answer import KeptAnswer, Outcome
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Order
 from orderhub.dialects.codec import encode

@@ -11,7 +11,7 @@ import msgspec
 
 from orderhub.core.adjustments import MOST_UNITS
 from orderhub.core.commands import AdjustPool, Origin
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.money import to_micros
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.commands import ChangeSettings, SetClock
 from orderhub.core.currencies import is_currency
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import CENTURY_S
 from orderhub.core.values import Settings

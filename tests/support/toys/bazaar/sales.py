@@ -9,7 +9,7 @@ from orderhub.dialects.bazaar.show import shown
 from orderhub.dialects.bazaar.wire import read_sale
 
 from orderhub.core.commands import OrderName
-from orderhub.core.known import Accepted
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode, switches
 from orderhub.dialects.contract import Answer, Call, Refused

@@ -108,7 +108,7 @@ _NO_RECORDS: dict[tuple[str, str], tuple[Record, ...]] = {}
 _NO_POOLS: dict[str, Pool] = {}
 
 
-class Known:
+class Facts:
     """Facts by name. `decide` reads them; `apply` lets later commands of the batch see what earlier ones did."""
 
     def __init__(self) -> None:

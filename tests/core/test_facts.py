@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from orderhub.core.commands import OrderName
-from orderhub.core.known import Accepted, Known, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderNeed, PoolNeed, Record, RecordKey
 from orderhub.core.values import Move, Order, Pool, PoolKey, Status
 from tests.support.documents import doc
 
@@ -46,9 +46,9 @@ def order(number: int, **more: object) -> Order:
     )
 
 
-def learned(**found: tuple[Record, ...]) -> Known:
+def learned(**found: tuple[Record, ...]) -> Facts:
     """Look-ups by `by_value`, such as `email_a`, with what each found."""
-    known = Known()
+    known = Facts()
     for name, records in found.items():
         by, _, value = name.partition("_")
         known.learn_records(RecordKey(1, "note", by, value), records)
@@ -120,7 +120,7 @@ def test_a_record_of_another_kind_or_tenant_changes_nothing_here() -> None:
 
 
 def test_an_order_placed_is_found_by_every_name_that_was_asked_for() -> None:
-    known = Known()
+    known = Facts()
     names = {"uid": "u-46", "id": "46", "number": "n-46", "group": "g-1"}
     for by, value in names.items():
         known.learn_orders(OrderNeed(1, OrderName(by, value)), ())
@@ -134,7 +134,7 @@ def test_an_order_placed_is_found_by_every_name_that_was_asked_for() -> None:
 
 
 def test_a_changed_order_is_seen_changed_and_its_first_status_is_remembered() -> None:
-    known = Known()
+    known = Facts()
     name = OrderName("id", "46")
     known.learn_orders(OrderNeed(1, name), (order(46),))
     known.apply(Accepted(changed=(order(46, status=Status.PAID),)))
@@ -144,7 +144,7 @@ def test_a_changed_order_is_seen_changed_and_its_first_status_is_remembered() ->
 
 
 def test_what_an_order_holds_is_what_it_drew_less_what_came_back() -> None:
-    known = Known()
+    known = Facts()
     known.learn_pools(PoolNeed(1, "stock", "product:188"), (Pool(key=KEY, opening=9),))
     placed = order(46)
     known.apply(
@@ -163,4 +163,4 @@ def test_what_an_order_holds_is_what_it_drew_less_what_came_back() -> None:
 
 def test_a_move_on_a_pool_nobody_loaded_is_a_bug() -> None:
     with pytest.raises(AssertionError, match="nobody loaded"):
-        Known().apply(Accepted(moves=(Move(KEY, "draw", 1, 46, 1),)))
+        Facts().apply(Accepted(moves=(Move(KEY, "draw", 1, 46, 1),)))
