@@ -15,7 +15,7 @@ from orderhub.core.catalogue import Product, Variant
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, CouponClaim
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderLoad, Record, RecordKey
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Pool, PoolKey, Settings
@@ -88,24 +88,24 @@ class World:
     def decide(self, command: PlaceOrder | ChangeOrder) -> Accepted | Rejected:
         known = self.known
         for _ in range(6):
-            missing = [need for need in decide.needs(command, known) if not _has(known, need)]
+            missing = [load for load in decide.loads(command, known) if not _has(known, load)]
             if not missing:
                 break
-            for need in missing:
-                self._learn(need)
+            for load in missing:
+                self._learn(load)
         else:
             raise AssertionError("needs never end")
-        for need in decide.pool_needs(command, known):
+        for load in decide.pool_loads(command, known):
             known.learn_pools(
-                need,
+                load,
                 [
                     pool
                     for key, pool in self.pools.items()
-                    if (key.kind, key.subject) == (need.kind, need.subject)
-                    and need.place in (None, key.place)
+                    if (key.kind, key.subject) == (load.kind, load.subject)
+                    and load.place in (None, key.place)
                 ],
             )
-        wanted = decide.wanted(command, known)
+        wanted = decide.id_quota(command, known)
         ids = NewIds(
             orders=tuple(
                 (self.next_id + n, f"uid-{self.next_id + n}") for n in range(wanted.orders)
@@ -121,25 +121,25 @@ class World:
                 self.orders[order.id] = order
         return decision
 
-    def _learn(self, need: RecordKey | OrderNeed) -> None:
-        if isinstance(need, OrderNeed):
-            found = [o for o in self.orders.values() if str(o.id) == need.name.value]
-            self.known.learn_orders(need, found)
+    def _learn(self, load: RecordKey | OrderLoad) -> None:
+        if isinstance(load, OrderLoad):
+            found = [o for o in self.orders.values() if str(o.id) == load.name.value]
+            self.known.learn_orders(load, found)
             return
         self.known.learn_records(
-            need,
+            load,
             [
                 each
                 for each in self.records.values()
-                if each.kind == need.kind
-                and need.value in {"id": str(each.id), "code": each.code}.get(need.by, "")
-                and need.value == {"id": str(each.id), "code": each.code}.get(need.by)
+                if each.kind == load.kind
+                and load.value in {"id": str(each.id), "code": each.code}.get(load.by, "")
+                and load.value == {"id": str(each.id), "code": each.code}.get(load.by)
             ],
         )
 
 
-def _has(known: Facts, need: RecordKey | OrderNeed) -> bool:
-    return need in (known.loaded_records if isinstance(need, RecordKey) else known.loaded_orders)
+def _has(known: Facts, load: RecordKey | OrderLoad) -> bool:
+    return load in (known.loaded_records if isinstance(load, RecordKey) else known.loaded_orders)
 
 
 def basket(*items: tuple[int, int] | BasketItem, notes: str = "", **terms: Any) -> PlaceOrder:

@@ -47,13 +47,13 @@ def record(kind: str, number: int) -> Record:
     return Record(tenant_id=1, kind=kind, id=number, uid="", code=code, doc=doc, keys=keys)
 
 
-def names(each: Record, need: RecordKey) -> bool:
-    if each.kind != need.kind:
+def names(each: Record, load: RecordKey) -> bool:
+    if each.kind != load.kind:
         return False
-    if need.by == "all":
+    if load.by == "all":
         return True
     given = {"id": str(each.id), "code": each.code, **dict(each.keys)}
-    return given.get(need.by) == need.value
+    return given.get(load.by) == load.value
 
 
 def adjusted(known: Facts | None = None, **members: object) -> Accepted | Rejected:
@@ -62,12 +62,12 @@ def adjusted(known: Facts | None = None, **members: object) -> Accepted | Reject
     origin = Origin(tenant_id=1, door="hub", actor="test", recorded_at=1)
     command = AdjustPool(origin=origin, reason="count", **members)
     every = [record(*name) for name in DOCS]
-    while missing := [n for n in decide.needs(command, known) if n not in known.loaded_records]:
-        for need in missing:
-            known.learn_records(need, [each for each in every if names(each, need)])
-    for need in decide.pool_needs(command, known):
-        stands = (need.subject, need.place) == (GONE.subject, GONE.place)
-        known.learn_pools(need, [Pool(key=GONE, opening=4)] if stands else [])
+    while missing := [n for n in decide.loads(command, known) if n not in known.loaded_records]:
+        for load in missing:
+            known.learn_records(load, [each for each in every if names(each, load)])
+    for load in decide.pool_loads(command, known):
+        stands = (load.subject, load.place) == (GONE.subject, GONE.place)
+        known.learn_pools(load, [Pool(key=GONE, opening=4)] if stands else [])
     decision = decide.decide(command, known, NewIds())
     if isinstance(decision, Accepted):
         known.apply(decision)

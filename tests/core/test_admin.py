@@ -119,7 +119,7 @@ def test_removing_what_is_there_and_what_is_not() -> None:
 
 def test_a_command_asks_for_the_ids_it_will_use() -> None:
     command = put(change(), change(7), change(), RecordChange(kind="memo", doc=1))
-    wanted = decide.wanted(command, known_with())
+    wanted = decide.id_quota(command, known_with())
     assert dict(wanted.records) == {"note": 2, "memo": 1}
     assert wanted.uids == 4
     assert wanted.orders == 0

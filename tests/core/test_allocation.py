@@ -3,14 +3,14 @@
 import pytest
 
 from orderhub.core.allocation import allocate
-from orderhub.core.facts import Facts, PoolNeed
+from orderhub.core.facts import Facts, PoolLoad
 from orderhub.core.values import Pool, PoolKey
 
 
 def known(**places: int) -> Facts:
     found = Facts()
     found.learn_pools(
-        PoolNeed(1, "stock", "product:9"),
+        PoolLoad(1, "stock", "product:9"),
         [Pool(PoolKey(1, "stock", "product:9", place), units) for place, units in places.items()],
     )
     return found

@@ -7,8 +7,8 @@ import pytest
 from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Payment, payment_keys
 from orderhub.core.billing import CloseBill, DeleteBills, TakePayment, owed
 from orderhub.core.commands import Origin, PlaceOrder
-from orderhub.core.decide import decide, held_names, needs, wanted
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.decide import decide, id_quota, loads, lock_keys
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderLoad, Record, RecordKey
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Clock, ClockMode, Line, LineKind, Order, Settings, Status
 from tests.support.documents import doc
@@ -78,29 +78,29 @@ def known_to(asked, *orders: Order, payments=(), **bill) -> Facts:
         "account_payment": [(f"p{n}", payment) for n, payment in enumerate(payments)],
     }
     while missing := [
-        need
-        for need in needs(asked, known)
-        if need not in (known.loaded_orders | known.loaded_records)
+        load
+        for load in loads(asked, known)
+        if load not in (known.loaded_orders | known.loaded_records)
     ]:
-        for need in missing:
-            if isinstance(need, OrderNeed):
-                known.learn_orders(need, [o for o in orders if o.bill == need.name.value])
+        for load in missing:
+            if isinstance(load, OrderLoad):
+                known.learn_orders(load, [o for o in orders if o.bill == load.name.value])
                 continue
             found = [
-                Record(tenant_id=1, kind=need.kind, id=number, uid=uid, code="", doc=doc)
-                for number, (uid, doc) in enumerate(rows.get(need.kind, ()), 1)
-                if need.by == "id"
-                or (need.by == "uid" and uid == need.value)
-                or (need.by, need.value) in (payment_keys(doc) if need.by == "bill" else ())
+                Record(tenant_id=1, kind=load.kind, id=number, uid=uid, code="", doc=doc)
+                for number, (uid, doc) in enumerate(rows.get(load.kind, ()), 1)
+                if load.by == "id"
+                or (load.by == "uid" and uid == load.value)
+                or (load.by, load.value) in (payment_keys(doc) if load.by == "bill" else ())
             ]
-            known.learn_records(need, found)
+            known.learn_records(load, found)
     return known
 
 
 def decided(terms, *orders: Order, payments=(), **bill):
     asked = command(terms)
     known = known_to(asked, *orders, payments=payments, **bill)
-    want = wanted(asked, known)
+    want = id_quota(asked, known)
     records = {kind: tuple(range(100, 100 + n)) for kind, n in want.records}
     return decide(asked, known, NewIds(records=records, uids=("u1", "u2", "u3")[: want.uids]))
 
@@ -203,9 +203,9 @@ def test_a_refusal_names_its_field(terms, bill, reason, field):
     ],
 )
 def test_whoever_touches_a_bill_holds_its_name(terms):
-    assert list(held_names(command(terms))) == [("bill", "uid", "bill")]
+    assert list(lock_keys(command(terms))) == [("bill", "uid", "bill")]
     assert RecordKey(1, "bill", "uid", "bill") in set(
-        needs(command(terms), known_to(command(terms)))
+        loads(command(terms), known_to(command(terms)))
     )
 
 

@@ -17,7 +17,7 @@ from orderhub.core.commands import (
     Origin,
     StatedLine,
 )
-from orderhub.core.facts import Accepted, Facts, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment
 from orderhub.core.values import (
@@ -72,8 +72,8 @@ def known_with(*orders: Order, name: OrderName = BY_NUMBER, **settings: Any) -> 
     told = Settings(name="s", clock=Clock(ClockMode.FROZEN, frozen_at_us=THEN), **settings)
     row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=told)
     known.learn_records(RecordKey(1, "settings", "id", "0"), (row,))
-    known.learn_pools(PoolNeed(1, "stock", "product:188"), (Pool(key=KEY, opening=9, drawn=4),))
-    known.learn_orders(OrderNeed(1, name), orders)
+    known.learn_pools(PoolLoad(1, "stock", "product:188"), (Pool(key=KEY, opening=9, drawn=4),))
+    known.learn_orders(OrderLoad(1, name), orders)
     for each in orders:
         known.learn_draws(1, each.id, (Move(KEY, "draw", 4, each.id, 1),))
     return known
@@ -145,7 +145,7 @@ def test_a_change_is_an_event_that_says_all_that_changed() -> None:
         (Status.REFUNDING, Action.REFUND),
     ],
 )
-def test_an_order_that_ends_gives_back_what_it_holds(status: Status, action: Action) -> None:
+def test_an_order_that_ends_gives_back_what_it_lock_keys(status: Status, action: Action) -> None:
     known = known_with(order(status=status, paid=Decimal(12)))
     decision = ask(action, known)
     assert isinstance(decision, Accepted)
@@ -160,7 +160,7 @@ def test_an_order_that_ends_gives_back_what_it_holds(status: Status, action: Act
 
 
 @pytest.mark.parametrize("action", [Action.PAY, Action.AMEND])
-def test_an_order_that_goes_on_keeps_what_it_holds(action: Action) -> None:
+def test_an_order_that_goes_on_keeps_what_it_lock_keys(action: Action) -> None:
     decision = ask(action)
     assert isinstance(decision, Accepted)
     assert decision.moves == ()

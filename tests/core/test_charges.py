@@ -19,8 +19,8 @@ from orderhub.core.catalogue import Product, Variant
 from orderhub.core.charge_changes import CancelLines
 from orderhub.core.charges import AccountCharge, Charge, StatedPrice
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
-from orderhub.core.decide import decide, needs, pool_needs
-from orderhub.core.facts import Facts, NewIds, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.decide import decide, loads, pool_loads
+from orderhub.core.facts import Facts, NewIds, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tax import TaxEnvironment, TaxRate
 from orderhub.core.values import (
@@ -118,27 +118,27 @@ def known_to(command, settings=SETTINGS, stock=()) -> Facts:
         for index, (kind, uid, doc) in enumerate(rows)
     ]
     for _ in range(2):
-        for need in list(needs(command, known)):
-            if isinstance(need, OrderNeed) or need in known.loaded_records:
+        for load in list(loads(command, known)):
+            if isinstance(load, OrderLoad) or load in known.loaded_records:
                 continue
-            assert isinstance(need, RecordKey)
+            assert isinstance(load, RecordKey)
             known.learn_records(
-                need,
+                load,
                 [
                     record
                     for record in records
-                    if record.kind == need.kind
+                    if record.kind == load.kind
                     and (
-                        str(record.doc.product_id) == need.value
-                        if need.by == "product"
-                        else need.by in ("all", "id") or record.uid == need.value
+                        str(record.doc.product_id) == load.value
+                        if load.by == "product"
+                        else load.by in ("all", "id") or record.uid == load.value
                     )
                 ],
             )
-    for need in pool_needs(command, known):
-        assert isinstance(need, PoolNeed)
-        pools = [Pool(PoolKey(1, "stock", need.subject, place), units) for place, units in stock]
-        known.learn_pools(need, pools)
+    for load in pool_loads(command, known):
+        assert isinstance(load, PoolLoad)
+        pools = [Pool(PoolKey(1, "stock", load.subject, place), units) for place, units in stock]
+        known.learn_pools(load, pools)
     return known
 
 
@@ -313,19 +313,19 @@ def test_a_stocked_product_draws_on_the_places_that_hold_it():
 def test_all_facts_are_asked_for_in_one_round():
     command = order(beer(), item(category="food"), bill="open")
     known = Facts()
-    first = set(needs(command, known))
-    for need in first:
+    first = set(loads(command, known))
+    for load in first:
         known.learn_records(
-            need,
+            load,
             [Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=SETTINGS)]
-            if need.kind == "settings"
+            if load.kind == "settings"
             else [],
         )
-    second = set(needs(command, known))
-    for need in second:
-        if need not in known.loaded_records:
-            known.learn_records(need, [])
-    assert all(need in known.loaded_records for need in needs(command, known))
+    second = set(loads(command, known))
+    for load in second:
+        if load not in known.loaded_records:
+            known.learn_records(load, [])
+    assert all(load in known.loaded_records for load in loads(command, known))
 
 
 # --- single lines cancelled
@@ -343,7 +343,7 @@ def standing(**members):
     accepted = decide(command, known, NewIds(orders=((1, UID),)))
     placed = msgspec.structs.replace(accepted.order, **members)
     known.apply(accepted)
-    known.learn_orders(OrderNeed(1, OrderName("uid", UID)), [])
+    known.learn_orders(OrderLoad(1, OrderName("uid", UID)), [])
     known.apply(msgspec.structs.replace(accepted, placed=(placed,), moves=()))
     return known
 
@@ -387,7 +387,7 @@ def standing_on_bill(state: BillState, command, **members) -> Facts:
     """The order on a bill that `command` has to look at."""
     known = standing(bill="shut", **members)
     wanted = RecordKey(1, "bill", "uid", "shut")
-    assert wanted in set(needs(command, known))
+    assert wanted in set(loads(command, known))
     bill = Bill(account="ann", state=state)
     known.learn_records(
         wanted, [Record(tenant_id=1, kind="bill", id=9, uid="shut", code="", doc=bill)]

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from orderhub.core.commands import OrderName
-from orderhub.core.facts import Accepted, Facts, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.values import Move, Order, Pool, PoolKey, Status
 from tests.support.documents import doc
 
@@ -123,7 +123,7 @@ def test_an_order_placed_is_found_by_every_name_that_was_asked_for() -> None:
     known = Facts()
     names = {"uid": "u-46", "id": "46", "number": "n-46", "group": "g-1"}
     for by, value in names.items():
-        known.learn_orders(OrderNeed(1, OrderName(by, value)), ())
+        known.learn_orders(OrderLoad(1, OrderName(by, value)), ())
     placed = order(46, group_number="g-1")
     known.apply(Accepted(placed=(placed, order(47, group_number="g-1"))))
     for by, value in names.items():
@@ -136,7 +136,7 @@ def test_an_order_placed_is_found_by_every_name_that_was_asked_for() -> None:
 def test_a_changed_order_is_seen_changed_and_its_first_status_is_remembered() -> None:
     known = Facts()
     name = OrderName("id", "46")
-    known.learn_orders(OrderNeed(1, name), (order(46),))
+    known.learn_orders(OrderLoad(1, name), (order(46),))
     known.apply(Accepted(changed=(order(46, status=Status.PAID),)))
     (seen,) = known.orders(1, name)
     assert seen.status is Status.PAID
@@ -145,7 +145,7 @@ def test_a_changed_order_is_seen_changed_and_its_first_status_is_remembered() ->
 
 def test_what_an_order_holds_is_what_it_drew_less_what_came_back() -> None:
     known = Facts()
-    known.learn_pools(PoolNeed(1, "stock", "product:188"), (Pool(key=KEY, opening=9),))
+    known.learn_pools(PoolLoad(1, "stock", "product:188"), (Pool(key=KEY, opening=9),))
     placed = order(46)
     known.apply(
         Accepted(placed=(placed,), moves=(Move(KEY, "draw", 4, 46, 1), Move(KEY, "draw", 2, 46, 2)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orderhub.core import decide
 from orderhub.core.commands import Action, CancelItem, ChangeOrder, OrderName, Origin
-from orderhub.core.facts import Accepted, Facts, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.fulfilment import is_partly_shipped, left, to_ship
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Shipment, Units
@@ -78,9 +78,9 @@ class Desk:
         for draw in draws:
             drawn[draw.key] = drawn.get(draw.key, 0) + draw.units
         for key, units in drawn.items():
-            need = PoolNeed(1, key.kind, key.subject)
-            self.known.learn_pools(need, (Pool(key=key, opening=units, drawn=units),))
-        self.known.learn_orders(OrderNeed(1, NAME), (order,))
+            load = PoolLoad(1, key.kind, key.subject)
+            self.known.learn_pools(load, (Pool(key=key, opening=units, drawn=units),))
+        self.known.learn_orders(OrderLoad(1, NAME), (order,))
         self.known.learn_draws(1, 1, draws)
 
     @property
@@ -407,7 +407,7 @@ class Shelf(Desk):
             )
             for number, (status, quantity, shipped, refunded) in enumerate(orders, 11)
         )
-        self.known.learn_orders(OrderNeed(1, NAME), group)
+        self.known.learn_orders(OrderLoad(1, NAME), group)
         for order in group:
             self.known.learn_draws(1, order.id, ())
 

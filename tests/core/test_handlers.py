@@ -16,10 +16,10 @@ def test_every_type_of_command_has_a_handler() -> None:
 
 
 ASKED = {
-    "needs": lambda command: list(decide.needs(command, Facts())),
-    "pools": lambda command: decide.pool_needs(command, Facts()),
-    "ids": lambda command: decide.wanted(command, Facts()),
-    "locks": decide.held_names,
+    "needs": lambda command: list(decide.loads(command, Facts())),
+    "pools": lambda command: decide.pool_loads(command, Facts()),
+    "ids": lambda command: decide.id_quota(command, Facts()),
+    "locks": decide.lock_keys,
     "decision": lambda command: decide.decide(command, Facts(), NewIds()),
 }
 
@@ -35,9 +35,9 @@ def test_a_type_of_command_without_a_handler_is_loud(question: str) -> None:
 
 def test_questions_that_a_type_does_not_answer_have_an_empty_answer() -> None:
     command = SetClock(origin=AT, action="run")
-    assert [need.kind for need in decide.needs(command, Facts())] == ["settings"]
-    assert not list(decide.pool_needs(command, Facts()))
-    assert not list(decide.held_names(command))
-    assert decide.wanted(AdjustPool(origin=AT, kind="stock", subject="product:1"), Facts()) == (
+    assert [load.kind for load in decide.loads(command, Facts())] == ["settings"]
+    assert not list(decide.pool_loads(command, Facts()))
+    assert not list(decide.lock_keys(command))
+    assert decide.id_quota(AdjustPool(origin=AT, kind="stock", subject="product:1"), Facts()) == (
         decide.NO_IDS
     )

@@ -33,9 +33,9 @@ def sale(number: int, scheme: Numbering) -> PlaceOrder:
 
 def placed(known: Facts, command: PlaceOrder, order_id: int) -> Order:
     """One order decided as the intake does it: numbers are looked up first, and none is found taken."""
-    while missing := list(decide.number_needs(command, known, (order_id,))):
-        for need in missing:
-            known.learn_orders(need, ())
+    while missing := list(decide.number_loads(command, known, (order_id,))):
+        for load in missing:
+            known.learn_orders(load, ())
     ids = NewIds(orders=((order_id, f"uid-{order_id}"),))
     decision = decide.decide(command, known, ids)
     assert isinstance(decision, Accepted), decision
@@ -61,7 +61,7 @@ def test_a_number_that_was_given_before_the_clock_was_set_back_is_not_given_agai
     earlier = placed(known, sale(1, Numbering.TIME4), 46)
     again = known_with(Settings(name="shop", clock=FROZEN))
     name = OrderName("number", earlier.number)
-    again.learn_orders(decide.OrderNeed(1, name), [earlier])
+    again.learn_orders(decide.OrderLoad(1, name), [earlier])
     later = placed(again, sale(2, Numbering.TIME4), 10_046)
     assert later.number != earlier.number
 
@@ -75,7 +75,7 @@ def test_a_number_that_nobody_looked_up_is_not_taken_for_a_free_one() -> None:
 
     assert free_lap() is None
     later = numbering.number_for(Numbering.TIME4, settings, NOON, 46, "", 2)
-    known.learn_orders(decide.OrderNeed(1, OrderName("number", later)), ())
+    known.learn_orders(decide.OrderLoad(1, OrderName("number", later)), ())
     assert free_lap() == 2
 
 

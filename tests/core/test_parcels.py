@@ -17,8 +17,8 @@ from orderhub.core.commands import (
     Origin,
     PlaceOrder,
 )
-from orderhub.core.decide import decide, needs, pool_needs, wanted
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, PoolNeed, Record, RecordKey
+from orderhub.core.decide import decide, id_quota, loads, pool_loads
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.freight import FreightRate, channels, chosen, keys_of_rate
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.refusals import Reason, Rejected
@@ -92,9 +92,9 @@ def world(rates=(ANY_WAY,), balance=BALANCE, auto_pay_s=600, **more):
             for (s, place), units in STOCK.items()
             if s == subject
         ]
-        known.learn_pools(PoolNeed(T, "stock", subject), pools)
+        known.learn_pools(PoolLoad(T, "stock", subject), pools)
     money = Pool(key=PoolKey(T, "balance", "USD"), opening=balance)
-    known.learn_pools(PoolNeed(T, "balance", "USD", ""), [money])
+    known.learn_pools(PoolLoad(T, "balance", "USD", ""), [money])
     return known
 
 
@@ -133,7 +133,7 @@ def placed(known, command, ids=None):
                 continue
             name = OrderName(by, value)
             members = [o for o in accepted.placed if o is order or (by == "group")]
-            known.learn_orders(OrderNeed(T, name), members)
+            known.learn_orders(OrderLoad(T, name), members)
         draws = [m for m in accepted.moves if m.order_id == order.id]
         known.learn_draws(T, order.id, draws)
     return accepted
@@ -303,7 +303,7 @@ def test_a_refusal_for_want_of_balance_says_how_it_is_filled():
 def test_without_a_prepaid_balance_only_stock_is_drawn_and_given_back():
     known = world(balance=0)
     command = place_command(("TS_RED_M", 1), ("TS_BLUE_L", 2), prepaid=False)
-    assert {need.kind for need in pool_needs(command, known)} == {"stock"}
+    assert {load.kind for load in pool_loads(command, known)} == {"stock"}
     accepted = placed(known, command)
     assert {move.key.kind for move in accepted.moves} == {"stock"}
     undone = change(known, ("group", accepted.group_number), Action.CALL_OFF)
@@ -356,18 +356,18 @@ def test_an_ioss_number_of_the_right_form_passes_the_strict_switch():
 
 def test_it_asks_for_all_it_names_in_one_round_and_for_every_place_of_its_stock():
     command = place_command(("TS_RED_M", 1), ("TS_BLUE_L", 1))
-    asked = set(needs(command, Facts()))
+    asked = set(loads(command, Facts()))
     known = world()
     assert asked <= known.loaded_records
     variants = {RecordKey(T, "variant", "product", str(number)) for number in (1, 2)}
-    assert set(needs(command, known)) - asked == variants, "a product is bought by its variants"
-    assert set(pool_needs(command, known)) == {
-        PoolNeed(T, "balance", "USD", ""),
-        PoolNeed(T, "stock", "product:1"),
-        PoolNeed(T, "stock", "product:2"),
+    assert set(loads(command, known)) - asked == variants, "a product is bought by its variants"
+    assert set(pool_loads(command, known)) == {
+        PoolLoad(T, "balance", "USD", ""),
+        PoolLoad(T, "stock", "product:1"),
+        PoolLoad(T, "stock", "product:2"),
     }
-    assert wanted(command, known).orders == 3  # two units: two parcels at most, and their group
-    assert wanted(place_command(("TS_RED_M", 1)), known).orders == 1
+    assert id_quota(command, known).orders == 3  # two units: two parcels at most, and their group
+    assert id_quota(place_command(("TS_RED_M", 1)), known).orders == 1
 
 
 RATES = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orderhub.core import adjustments
 from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import AdjustPool, Origin
-from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, Record, RecordKey
 from orderhub.core.pools import returns_of, shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Pool, PoolKey
@@ -37,7 +37,7 @@ def known_with(*pools: Pool) -> Facts:
     for kind, by, value, doc in docs:
         found = Record(tenant_id=1, kind=kind, id=doc.id, uid="", code=doc.code, doc=doc)
         known.learn_records(RecordKey(1, kind, by, value), [found])
-    known.learn_pools(PoolNeed(1, "stock", "product:188"), pools)
+    known.learn_pools(PoolLoad(1, "stock", "product:188"), pools)
     return known
 
 

@@ -18,8 +18,8 @@ from orderhub.core.commands import (
     RecordChange,
     StatedLine,
 )
-from orderhub.core.decide import decide, needs
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey
+from orderhub.core.decide import decide, loads
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderLoad, Record, RecordKey
 from orderhub.core.ordering import MAX_LINES
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Reason, Rejected
@@ -46,7 +46,7 @@ def knowing(*records):
         key = RecordKey(1, record.kind, "uid", record.uid)
         known.learn_records(key, [record])
         known.learn_records(RecordKey(1, record.kind, "id", str(record.id)), [record])
-    known.learn_orders(OrderNeed(1, NAME), [])
+    known.learn_orders(OrderLoad(1, NAME), [])
     return known
 
 
@@ -103,7 +103,7 @@ def test_a_sale_is_refused_for_what_cannot_be_kept(terms, reason, field):
 
 def test_a_named_account_is_asked_for_and_must_be_there():
     terms = msgspec.structs.replace(SALE, account="ann", account_kind="guest")
-    wanted = list(needs(PlaceOrder(origin=ORIGIN, terms=terms), knowing()))
+    wanted = list(loads(PlaceOrder(origin=ORIGIN, terms=terms), knowing()))
     assert RecordKey(1, "guest", "uid", "ann") in wanted
     ann = Record(tenant_id=1, kind="guest", id=1, uid="ann", code="", doc={})
     assert placed(knowing(ann), account="ann", account_kind="guest").order.account == "ann"
@@ -164,7 +164,7 @@ def test_lines_of_an_order_that_is_computed_stay():
     known = knowing()
     order = msgspec.structs.replace(placed(known).order, recorded=False)
     known = knowing()
-    known.learn_orders(OrderNeed(1, NAME), [order])
+    known.learn_orders(OrderLoad(1, NAME), [order])
     assert amended(known, add_lines=(LINE,)).reason is Reason.TRANSITION_NOT_ALLOWED
 
 
@@ -175,7 +175,7 @@ LINES = st.builds(StatedLine, price=AMOUNTS, quantity=st.integers(1, 1000))
 @given(AMOUNTS, st.lists(st.lists(LINES, max_size=4), max_size=4))
 def test_however_often_it_is_amended_the_total_stays_and_every_line_adds_up(total, additions):
     known = knowing()
-    known.learn_orders(OrderNeed(1, NAME), [])
+    known.learn_orders(OrderLoad(1, NAME), [])
     placed(known, total=total)
     for lines in additions:
         amended(known, add_lines=tuple(lines))

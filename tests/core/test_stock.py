@@ -10,7 +10,7 @@ from orderhub.core.basket_prices import BasketItem
 from orderhub.core.catalogue import Product, Sellable, Variant
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.stock import is_counted, stock_needs
+from orderhub.core.stock import is_counted, stock_loads
 from tests.core.basket_builders import World, basket
 
 RULE = [
@@ -37,7 +37,7 @@ def test_an_item_is_counted_once_it_has_stock_unless_it_says_otherwise(
     pooled = [*(["variant:6"] if own else []), *(["product:5"] if products else [])]
     assert is_counted(sellable, pooled) is counted
     # What decides is loaded, and what is drawn on.
-    needed = {need.subject for need in stock_needs(1, sellable)}
+    needed = {load.subject for load in stock_loads(1, sellable)}
     assert set(pooled) <= needed or sellable.stocked is not None
     assert not counted or sellable.subject in needed
 

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName
-from orderhub.core.decide import decide, needs, pool_needs
+from orderhub.core.decide import decide, loads, pool_loads
 from orderhub.core.departures import Departures, upcoming
 from orderhub.core.details import TicketCount
-from orderhub.core.facts import Accepted, Facts, OrderNeed
+from orderhub.core.facts import Accepted, Facts, OrderLoad
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
 from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket
 from orderhub.core.refusals import Reason, Rejected
@@ -203,7 +203,7 @@ def test_an_order_draws_its_travellers_and_its_rooms_and_a_cancel_returns_them_o
     cancel = ChangeOrder(
         origin=wanted.origin, name=OrderName("id", "10004000"), action=Action.CANCEL
     )
-    facts.learn_orders(OrderNeed(1, cancel.name), placed.placed)
+    facts.learn_orders(OrderLoad(1, cancel.name), placed.placed)
     cancelled = decide(cancel, facts, ids())
     assert isinstance(cancelled, Accepted)
     assert cancelled.order.status is Status.CANCELLED
@@ -236,13 +236,13 @@ def test_each_line_draws_what_is_its_own(tour, when, draws):
 
 
 def test_all_records_are_asked_for_in_one_round():
-    first = list(needs(command(), Facts()))
+    first = list(loads(command(), Facts()))
     kinds = ["settings", "product", "tour", "exchange_rates", "reseller"]
-    assert [need.kind for need in first] == kinds
+    assert [load.kind for load in first] == kinds
     settled = known()
-    assert list(needs(command(), settled)) == first
-    assert all(need in settled.loaded_records for need in needs(command(), settled))
-    assert [need.place for need in pool_needs(command(), settled)] == ["2019-01-16"]
+    assert list(loads(command(), settled)) == first
+    assert all(load in settled.loaded_records for load in loads(command(), settled))
+    assert [load.place for load in pool_loads(command(), settled)] == ["2019-01-16"]
 
 
 FIELDS = [

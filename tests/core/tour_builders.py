@@ -8,7 +8,7 @@ from orderhub.core.catalogue import Product
 from orderhub.core.commands import Numbering, Origin, PlaceOrder
 from orderhub.core.departures import Departures
 from orderhub.core.exchange import RateSheet, RateTable
-from orderhub.core.facts import Facts, NewIds, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Facts, NewIds, PoolLoad, Record, RecordKey
 from orderhub.core.passengers import FieldKind, FormField, Guest
 from orderhub.core.quotes import Booking, Reseller, Tour
 from orderhub.core.rooms import Room, RoomPrices
@@ -99,8 +99,8 @@ def known(
         _learn(facts, key, 7 if key.kind != "exchange_rates" else 1, doc)
     for kind, units in (("seats", seats), ("rooms", rooms)):
         pool = PoolKey(1, kind, "product:7", day.isoformat())
-        need = PoolNeed(1, kind, pool.subject, pool.place)
-        facts.learn_pools(need, () if units is None else (Pool(key=pool, opening=units),))
+        load = PoolLoad(1, kind, pool.subject, pool.place)
+        facts.learn_pools(load, () if units is None else (Pool(key=pool, opening=units),))
     return facts
 
 

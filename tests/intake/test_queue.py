@@ -172,14 +172,14 @@ def in_the_decision(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def while_loading(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    needs = batch.core.needs
+    loads = batch.core.loads
 
     def broken(command: Any, known: Any) -> Any:
         if getattr(command, "reference", "") == "poison":
             raise ZeroDivisionError
-        return needs(command, known)
+        return loads(command, known)
 
-    monkeypatch.setattr(batch.core, "needs", broken)
+    monkeypatch.setattr(batch.core, "loads", broken)
     return {}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from orderhub.core.commands import Action, OrderName
-from orderhub.core.facts import OrderNeed
+from orderhub.core.facts import OrderLoad
 from orderhub.core.queries import OrderQuery, RecordQuery
 from orderhub.core.values import Order, Settings, Status
 from orderhub.ledger.ledger import Ledger
@@ -149,7 +149,7 @@ def test_a_name_that_nothing_bears_finds_nothing(ledger: Ledger) -> None:
 def written(ledger: Ledger, tenant: int, name: OrderName) -> tuple[Order, ...]:
     known = world.Facts()
     with ledger.batch("mark") as batch:
-        batch.load_orders(known, [OrderNeed(tenant, name)])
+        batch.load_orders(known, [OrderLoad(tenant, name)])
     return known.orders(tenant, name)
 
 

@@ -13,7 +13,7 @@ from orderhub.core.access import Credential
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import OrderName, Origin
 from orderhub.core.details import AnyDetails
-from orderhub.core.facts import Accepted, Facts, OrderNeed, Record, Timer
+from orderhub.core.facts import Accepted, Facts, OrderLoad, Record, Timer
 from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import (
     Address,
@@ -189,7 +189,7 @@ def loaded(ledger: Ledger, order: Order, name: OrderName) -> tuple[Order, ...]:
     """The same order as the writer sees it."""
     known = Facts()
     with ledger.batch("mark") as batch:
-        batch.load_orders(known, [OrderNeed(order.tenant_id, name)])
+        batch.load_orders(known, [OrderLoad(order.tenant_id, name)])
     return known.orders(order.tenant_id, name)
 
 
@@ -218,7 +218,7 @@ def test_a_changed_order_and_its_changed_line_come_back_changed(ledger: Ledger) 
     known = Facts()
     name = OrderName("uid", placed.uid)
     with ledger.batch("mark") as batch:
-        batch.load_orders(known, [OrderNeed(SHOP, name)])
+        batch.load_orders(known, [OrderLoad(SHOP, name)])
         accepted = Accepted(changed=(changed,), changed_lines=((changed, line),))
         batch.write(known, [(world.origin(), accepted)], IDS, slot=0)
     assert ledger.read(lambda reads: reads.order(SHOP, name)) == changed

@@ -16,7 +16,7 @@ from orderhub.core.catalogue import Product, Sellable, Variant, keys_of_code
 from orderhub.core.commands import AdjustPool
 from orderhub.core.coupons import Coupon
 from orderhub.core.departures import departure_on
-from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS, stated
 from orderhub.core.quotes import Tour
 from orderhub.core.refusals import Reason, Rejected
@@ -54,7 +54,7 @@ def _parsed(name: str) -> tuple[str, int]:
 # --- facts
 
 
-def needs(command: AdjustPool, facts: Facts) -> Iterator[RecordKey]:
+def loads(command: AdjustPool, facts: Facts) -> Iterator[RecordKey]:
     """The item that is counted, and where or for whom."""
     tenant = command.origin.tenant_id
     if command.code:
@@ -64,7 +64,7 @@ def needs(command: AdjustPool, facts: Facts) -> Iterator[RecordKey]:
             yield from keys_of_code(tenant, command.code)
     subject = _subject(command, facts)
     if isinstance(subject, str):
-        yield from _subject_needs(command.kind, subject, tenant, facts)
+        yield from _subject_loads(command.kind, subject, tenant, facts)
     if command.kind == "stock":
         yield (
             RecordKey(tenant, "warehouse", "code", command.place)
@@ -76,7 +76,7 @@ def needs(command: AdjustPool, facts: Facts) -> Iterator[RecordKey]:
         yield RecordKey(tenant, "user", "id", str(number))
 
 
-def _subject_needs(kind: str, subject: str, tenant: int, facts: Facts) -> Iterator[RecordKey]:
+def _subject_loads(kind: str, subject: str, tenant: int, facts: Facts) -> Iterator[RecordKey]:
     what, number = _parsed(subject)
     if what not in _SUBJECTS.get(kind, ()):
         return
@@ -91,11 +91,11 @@ def _subject_needs(kind: str, subject: str, tenant: int, facts: Facts) -> Iterat
             yield RecordKey(tenant, "product", "id", str(variant.product_id))
 
 
-def pools(command: AdjustPool, facts: Facts) -> tuple[PoolNeed, ...]:
+def pools(command: AdjustPool, facts: Facts) -> tuple[PoolLoad, ...]:
     subject = _subject(command, facts)
     if isinstance(subject, Rejected):
         return ()
-    return (PoolNeed(command.origin.tenant_id, command.kind, subject, command.place),)
+    return (PoolLoad(command.origin.tenant_id, command.kind, subject, command.place),)
 
 
 # --- the decision

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
-from orderhub.core.facts import Accepted, Facts, NewIds, Record, RecordKey, Wanted
+from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 
@@ -15,7 +15,7 @@ from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 _FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
 
 
-def put_needs(command: PutRecords, _facts: Facts) -> list[RecordKey]:
+def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
     tenant = command.origin.tenant_id
     keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
     for kind, by, value in (*command.unique, *command.exists):
@@ -23,13 +23,13 @@ def put_needs(command: PutRecords, _facts: Facts) -> list[RecordKey]:
     return keys
 
 
-def put_wants(command: PutRecords, _facts: Facts) -> Wanted:
+def put_id_quota(command: PutRecords, _facts: Facts) -> IdQuota:
     """An id and a UUID for each new record."""
     counts: dict[str, int] = {}
     for change in command.changes:
         if not change.id:
             counts[change.kind] = counts.get(change.kind, 0) + 1
-    return Wanted(records=tuple(counts.items()), uids=len(command.changes))
+    return IdQuota(records=tuple(counts.items()), uids=len(command.changes))
 
 
 def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:

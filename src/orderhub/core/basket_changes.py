@@ -15,12 +15,12 @@ from orderhub.core.details import BasketDetails
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    IdQuota,
     NewIds,
-    OrderNeed,
-    PoolNeed,
+    OrderLoad,
+    PoolLoad,
     Record,
     RecordKey,
-    Wanted,
 )
 from orderhub.core.memberships import User, UserGroup, balance_subject, extended
 from orderhub.core.money import ZERO, from_micros, to_micros
@@ -57,9 +57,9 @@ def _with_details(order: Order, **members: Any) -> Order:
     return msgspec.structs.replace(order, doc=doc)
 
 
-def change_needs(
+def change_loads(
     command: ChangeOrder, order: Order, _facts: Facts
-) -> Iterator[RecordKey | OrderNeed]:
+) -> Iterator[RecordKey | OrderLoad]:
     tenant = order.tenant_id
     if _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
@@ -79,16 +79,16 @@ def change_needs(
         yield RecordKey(tenant, "user", "id", str(basket.user_id))
 
 
-def change_pools(command: ChangeOrder, order: Order, facts: Facts) -> Iterator[PoolNeed]:
+def change_pools(command: ChangeOrder, order: Order, facts: Facts) -> Iterator[PoolLoad]:
     tenant = order.tenant_id
     if command.action is Action.PAY and _way(command) == PAID_FROM_BALANCE:
-        yield _balance_need(tenant, _basket(order).user_id)
+        yield _balance_load(tenant, _basket(order).user_id)
     if _completes(command, order, facts) or _takes_back(command, order):
         for user_id, _role, _amount in _earnings(order):
-            yield _balance_need(tenant, user_id)
+            yield _balance_load(tenant, user_id)
 
 
-def change_wanted(command: ChangeOrder, order: Order, facts: Facts) -> Wanted:
+def change_id_quota(command: ChangeOrder, order: Order, facts: Facts) -> IdQuota:
     kinds: list[tuple[str, int]] = []
     if _needs_payment_number(command, order):
         kinds.append(("payment", 1))
@@ -96,7 +96,7 @@ def change_wanted(command: ChangeOrder, order: Order, facts: Facts) -> Wanted:
     earnings = len(_earnings(order)) if pays else 0
     if earnings:
         kinds.append(("commission", earnings))
-    return Wanted(records=tuple(kinds), uids=sum(count for _, count in kinds))
+    return IdQuota(records=tuple(kinds), uids=sum(count for _, count in kinds))
 
 
 def on_change(
@@ -236,8 +236,8 @@ def _locked_out(order: Order, facts: Facts) -> Rejected | None:
     return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"user {user_id} is locked out")
 
 
-def _balance_need(tenant: int, user_id: int) -> PoolNeed:
-    return PoolNeed(tenant, "balance", balance_subject(user_id), "")
+def _balance_load(tenant: int, user_id: int) -> PoolLoad:
+    return PoolLoad(tenant, "balance", balance_subject(user_id), "")
 
 
 # --- completion

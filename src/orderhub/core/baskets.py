@@ -36,30 +36,30 @@ from orderhub.core.business import Business
 from orderhub.core.catalogue import Sellable, variants_key
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
-from orderhub.core.coupons import CouponChoice, Redemption, coupon_needs
+from orderhub.core.coupons import CouponChoice, Redemption, coupon_loads
 from orderhub.core.details import BasketDetails
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    IdQuota,
     NewIds,
-    OrderNeed,
-    PoolNeed,
+    OrderLoad,
+    PoolLoad,
     Record,
     RecordKey,
-    Wanted,
 )
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.money import ZERO
 from orderhub.core.ordering import MAX_LINES, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.stock import stock_needs
+from orderhub.core.stock import stock_loads
 from orderhub.core.values import Line, LineKind, Move, Pool, PoolKey, Settings
 
 MAX_NOTES = 250
 MAX_LABEL = 20
 _PRICING = {"scope": "unit", "rounding": "down"}
-_ONE_ORDER = Wanted(orders=1)
-_WITH_ADDRESS = Wanted(orders=1, records=(("address", 1),), uids=1)
+_ONE_ORDER = IdQuota(orders=1)
+_WITH_ADDRESS = IdQuota(orders=1, records=(("address", 1),), uids=1)
 
 
 class GoodsBasket(Terms, frozen=True, kw_only=True):
@@ -105,14 +105,14 @@ class _People(msgspec.Struct, frozen=True):
 # --- facts
 
 
-def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
+def loads(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderLoad]:
     """One round for an order whose buyer nobody brought, two more for inviters and their groups."""
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
     yield RecordKey(tenant, "shop", "id", "1")
     if terms.user_id:
-        yield from _people_needs(terms.user_id, tenant, facts)
+        yield from _people_loads(terms.user_id, tenant, facts)
     if terms.address_id:
         yield RecordKey(tenant, "address", "id", str(terms.address_id))
     for cart_id in terms.cart_rows:
@@ -129,10 +129,10 @@ def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
             else:
                 yield variants_key(tenant, item.product_id)
     if terms.coupon is not None:
-        yield from coupon_needs(terms.coupon, tenant, facts)
+        yield from coupon_loads(terms.coupon, tenant, facts)
 
 
-def _people_needs(user_id: int, tenant: int, facts: Facts) -> Iterator[RecordKey]:
+def _people_loads(user_id: int, tenant: int, facts: Facts) -> Iterator[RecordKey]:
     yield RecordKey(tenant, "user", "id", str(user_id))
     buyer: User | None = facts.doc(tenant, "user", "id", user_id)
     if buyer is None:
@@ -148,7 +148,7 @@ def _people_needs(user_id: int, tenant: int, facts: Facts) -> Iterator[RecordKey
         yield RecordKey(tenant, "user_group", "id", str(buyer.group_id))
 
 
-def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolLoad]:
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
@@ -157,14 +157,14 @@ def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
         for item in items:
             sellable = sellable_of(item, tenant, facts)
             if isinstance(sellable, Sellable):
-                yield from stock_needs(tenant, sellable)
+                yield from stock_loads(tenant, sellable)
     if terms.coupon is not None:
         redemption = coupons.find(terms.coupon, tenant, terms.user_id, facts)
         if isinstance(redemption, Redemption):
             yield from coupons.redemption_pools(redemption, tenant, terms.user_id)
 
 
-def wanted(command: PlaceOrder, _facts: Facts) -> Wanted:
+def id_quota(command: PlaceOrder, _facts: Facts) -> IdQuota:
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     return _ONE_ORDER if terms.address is None or terms.address_id else _WITH_ADDRESS
@@ -498,9 +498,9 @@ BUSINESS = Business(
     terms=GoodsBasket,
     details=BasketDetails,
     place=place,
-    needs=needs,
+    loads=loads,
     pools=pools,
-    wanted=wanted,
+    id_quota=id_quota,
     is_paid=True,
     records={
         **memberships.RECORDS,
@@ -512,7 +512,7 @@ BUSINESS = Business(
     },
     on_change=basket_changes.on_change,
     from_balance=basket_changes.is_paid_from_balance,
-    change_needs=basket_changes.change_needs,
+    change_loads=basket_changes.change_loads,
     change_pools=basket_changes.change_pools,
-    change_wanted=basket_changes.change_wanted,
+    change_id_quota=basket_changes.change_id_quota,
 )

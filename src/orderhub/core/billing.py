@@ -21,9 +21,9 @@ from orderhub.core.accounts import (
     bill_keys,
     payment_keys,
 )
-from orderhub.core.business import Business, HeldName, Needs
+from orderhub.core.business import Business, Loads, LockKey
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, Record, RecordKey, Wanted
+from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, OrderLoad, Record, RecordKey
 from orderhub.core.money import ZERO, is_storable
 from orderhub.core.queries import cancelled_at
 from orderhub.core.refusals import Reason, Rejected
@@ -109,7 +109,7 @@ def refused_on_closed_bill(order: Order, facts: Facts, field: str) -> Rejected |
     return Rejected(Reason.TRANSITION_NOT_ALLOWED, field, "what is on a closed bill stands")
 
 
-def bill_name(uid: str) -> HeldName:
+def bill_name(uid: str) -> LockKey:
     """What whoever puts something on a bill, closes or deletes it holds until the commit."""
     return ("bill", "uid", uid)
 
@@ -140,7 +140,7 @@ def _payment(tenant: int, record_id: int, uid: str, payment: Payment) -> Record:
 # --- payments
 
 
-def _payment_needs(command: PlaceOrder, _facts: Facts) -> Iterator[RecordKey]:
+def _payment_loads(command: PlaceOrder, _facts: Facts) -> Iterator[RecordKey]:
     terms = command.terms
     assert isinstance(terms, TakePayment)
     for kind, uid in (
@@ -213,11 +213,11 @@ def _refused_payment(terms: TakePayment, facts: Facts, tenant: int) -> Rejected 
     return None
 
 
-def _payment_wanted(_command: PlaceOrder, _facts: Facts) -> Wanted:
-    return Wanted(records=((_PAYMENT, 1),), uids=1)
+def _payment_id_quota(_command: PlaceOrder, _facts: Facts) -> IdQuota:
+    return IdQuota(records=((_PAYMENT, 1),), uids=1)
 
 
-def _payment_holds(command: PlaceOrder) -> Iterator[HeldName]:
+def _payment_lock_keys(command: PlaceOrder) -> Iterator[LockKey]:
     terms = command.terms
     assert isinstance(terms, TakePayment)
     if terms.bill:
@@ -227,18 +227,18 @@ def _payment_holds(command: PlaceOrder) -> Iterator[HeldName]:
 # --- closing
 
 
-def _bill_needs(tenant: int, uid: str) -> Iterator[RecordKey | OrderNeed]:
+def _bill_loads(tenant: int, uid: str) -> Iterator[RecordKey | OrderLoad]:
     """A bill and everything that was put on it."""
     yield RecordKey(tenant, "bill", "uid", uid)
     yield RecordKey(tenant, _PAYMENT, "bill", uid)
-    yield OrderNeed(tenant, OrderName("bill", uid))
+    yield OrderLoad(tenant, OrderName("bill", uid))
 
 
-def _close_needs(command: PlaceOrder, facts: Facts) -> Needs:
+def _close_loads(command: PlaceOrder, facts: Facts) -> Loads:
     terms = command.terms
     assert isinstance(terms, CloseBill)
     tenant = command.origin.tenant_id
-    yield from _bill_needs(tenant, terms.bill)
+    yield from _bill_loads(tenant, terms.bill)
     bill: Bill | None = facts.doc(tenant, "bill", "uid", terms.bill)
     if bill is not None:
         for uid in (bill.account, *bill.associated):
@@ -301,14 +301,14 @@ def close(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     return Accepted(records=(closed, *payments))
 
 
-def _close_wanted(command: PlaceOrder, facts: Facts) -> Wanted:
+def _close_id_quota(command: PlaceOrder, facts: Facts) -> IdQuota:
     terms = command.terms
     assert isinstance(terms, CloseBill)
     count = len(owed(facts, command.origin.tenant_id, terms.bill))
-    return Wanted(records=((_PAYMENT, count),), uids=count) if count else Wanted()
+    return IdQuota(records=((_PAYMENT, count),), uids=count) if count else IdQuota()
 
 
-def _close_holds(command: PlaceOrder) -> Iterator[HeldName]:
+def _close_lock_keys(command: PlaceOrder) -> Iterator[LockKey]:
     terms = command.terms
     assert isinstance(terms, CloseBill)
     yield bill_name(terms.bill)
@@ -317,11 +317,11 @@ def _close_holds(command: PlaceOrder) -> Iterator[HeldName]:
 # --- deleting
 
 
-def _delete_needs(command: PlaceOrder, _facts: Facts) -> Needs:
+def _delete_loads(command: PlaceOrder, _facts: Facts) -> Loads:
     terms = command.terms
     assert isinstance(terms, DeleteBills)
     for uid in terms.bills:
-        yield from _bill_needs(command.origin.tenant_id, uid)
+        yield from _bill_loads(command.origin.tenant_id, uid)
 
 
 def delete(command: PlaceOrder, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
@@ -345,14 +345,14 @@ def delete(command: PlaceOrder, facts: Facts, _ids: NewIds) -> Accepted | Reject
     return Accepted(records=tuple(deleted))
 
 
-def _delete_holds(command: PlaceOrder) -> Iterator[HeldName]:
+def _delete_lock_keys(command: PlaceOrder) -> Iterator[LockKey]:
     terms = command.terms
     assert isinstance(terms, DeleteBills)
     return map(bill_name, terms.bills)
 
 
-def _nothing_wanted(_command: PlaceOrder, _facts: Facts) -> Wanted:
-    return Wanted()
+def _nothing_id_quota(_command: PlaceOrder, _facts: Facts) -> IdQuota:
+    return IdQuota()
 
 
 BUSINESSES = (
@@ -360,24 +360,24 @@ BUSINESSES = (
         name="TakePayment",
         terms=TakePayment,
         place=take,
-        needs=_payment_needs,
-        wanted=_payment_wanted,
-        holds=_payment_holds,
+        loads=_payment_loads,
+        id_quota=_payment_id_quota,
+        lock_keys=_payment_lock_keys,
     ),
     Business(
         name="CloseBill",
         terms=CloseBill,
         place=close,
-        needs=_close_needs,
-        wanted=_close_wanted,
-        holds=_close_holds,
+        loads=_close_loads,
+        id_quota=_close_id_quota,
+        lock_keys=_close_lock_keys,
     ),
     Business(
         name="DeleteBills",
         terms=DeleteBills,
         place=delete,
-        needs=_delete_needs,
-        wanted=_nothing_wanted,
-        holds=_delete_holds,
+        loads=_delete_loads,
+        id_quota=_nothing_id_quota,
+        lock_keys=_delete_lock_keys,
     ),
 )

@@ -8,45 +8,45 @@ from typing import Any
 
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.details import Details
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, PoolNeed, RecordKey, Wanted
+from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, OrderLoad, PoolLoad, RecordKey
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, OrderDoc
 
-Needs = Iterable[RecordKey | OrderNeed]
+Loads = Iterable[RecordKey | OrderLoad]
 # A record's name: kind, by, value.
-HeldName = tuple[str, str, str]
+LockKey = tuple[str, str, str]
 
 
-def _no_needs(_command: Any, _facts: Facts) -> Needs:
+def _no_loads(_command: Any, _facts: Facts) -> Loads:
     return ()
 
 
-def _no_pools(_command: Any, _facts: Facts) -> Iterable[PoolNeed]:
+def _no_pools(_command: Any, _facts: Facts) -> Iterable[PoolLoad]:
     return ()
 
 
-def _holds_nothing(_command: PlaceOrder) -> Iterable[HeldName]:
+def _locks_nothing(_command: PlaceOrder) -> Iterable[LockKey]:
     return ()
 
 
-def _one_order(_command: PlaceOrder, _facts: Facts) -> Wanted:
-    return Wanted(orders=1)
+def _one_order(_command: PlaceOrder, _facts: Facts) -> IdQuota:
+    return IdQuota(orders=1)
 
 
 def _never(_doc: OrderDoc) -> bool:
     return False
 
 
-def _no_change_needs(_command: ChangeOrder, _order: Order, _facts: Facts) -> Needs:
+def _no_change_loads(_command: ChangeOrder, _order: Order, _facts: Facts) -> Loads:
     return ()
 
 
-def _no_change_pools(_command: ChangeOrder, _order: Order, _facts: Facts) -> Iterable[PoolNeed]:
+def _no_change_pools(_command: ChangeOrder, _order: Order, _facts: Facts) -> Iterable[PoolLoad]:
     return ()
 
 
-def _no_change_wants(_command: ChangeOrder, _order: Order, _facts: Facts) -> Wanted:
-    return Wanted()
+def _no_change_id_quota(_command: ChangeOrder, _order: Order, _facts: Facts) -> IdQuota:
+    return IdQuota()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Business:
     terms        what is ordered under it
     details      what it keeps on an order; None: it places none
     place        PlaceOrder, facts, new ids -> Accepted or Rejected
-    needs        the records and orders it must know; asked again after each load until nothing is missing
+    loads        the records and orders it must know; asked again after each load until nothing is missing
     pools        the pools it may draw on; asked once, after all records are known
-    wanted       how many new ids it may use
-    holds        names of records that nobody else who holds them decides about until the commit: for rules
+    id_quota     how many new ids it may use
+    lock_keys    names of records that nobody else who holds them decides about until the commit: for rules
                  that bind what others add to a record without writing it
     is_paid      whether its orders are paid as such: those that never are may be closed (`auto_close_s`)
     records      record kinds it defines: kind -> Struct
@@ -76,10 +76,10 @@ class Business:
     terms: type[Terms]
     place: Callable[[PlaceOrder, Facts, NewIds], Accepted | Rejected]
     details: type[Details] | None = None
-    needs: Callable[[PlaceOrder, Facts], Needs] = _no_needs
-    pools: Callable[[PlaceOrder, Facts], Iterable[PoolNeed]] = _no_pools
-    wanted: Callable[[PlaceOrder, Facts], Wanted] = _one_order
-    holds: Callable[[PlaceOrder], Iterable[HeldName]] = _holds_nothing
+    loads: Callable[[PlaceOrder, Facts], Loads] = _no_loads
+    pools: Callable[[PlaceOrder, Facts], Iterable[PoolLoad]] = _no_pools
+    id_quota: Callable[[PlaceOrder, Facts], IdQuota] = _one_order
+    lock_keys: Callable[[PlaceOrder], Iterable[LockKey]] = _locks_nothing
     is_paid: bool = False
     records: Mapping[str, type] = field(default_factory=dict)
     may_be_negative: bool = False
@@ -87,6 +87,6 @@ class Business:
         Callable[[ChangeOrder, Order, Accepted, Facts, NewIds], Accepted | Rejected] | None
     ) = None
     from_balance: Callable[[OrderDoc], bool] = _never
-    change_needs: Callable[[ChangeOrder, Order, Facts], Needs] = _no_change_needs
-    change_pools: Callable[[ChangeOrder, Order, Facts], Iterable[PoolNeed]] = _no_change_pools
-    change_wanted: Callable[[ChangeOrder, Order, Facts], Wanted] = _no_change_wants
+    change_loads: Callable[[ChangeOrder, Order, Facts], Loads] = _no_change_loads
+    change_pools: Callable[[ChangeOrder, Order, Facts], Iterable[PoolLoad]] = _no_change_pools
+    change_id_quota: Callable[[ChangeOrder, Order, Facts], IdQuota] = _no_change_id_quota

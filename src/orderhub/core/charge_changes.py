@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import msgspec
 
 from orderhub.core.billing import refused_on_closed_bill
-from orderhub.core.business import Business, Needs
+from orderhub.core.business import Business, Loads
 from orderhub.core.changes import TIMER_KINDS
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
 from orderhub.core.details import ChargeDetails
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    IdQuota,
     NewIds,
-    OrderNeed,
-    PoolNeed,
+    OrderLoad,
+    PoolLoad,
     RecordKey,
     Timer,
-    Wanted,
 )
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
@@ -45,24 +45,24 @@ def _wanted_lines(terms: CancelLines) -> dict[str, set[int]]:
     return by_order
 
 
-def needs(command: PlaceOrder, facts: Facts) -> Needs:
+def loads(command: PlaceOrder, facts: Facts) -> Loads:
     """The orders, then the bills they are on."""
     tenant = command.origin.tenant_id
     for uid in _wanted_lines(_terms(command)):
-        need = OrderNeed(tenant, OrderName("uid", uid))
-        yield need
-        if need in facts.loaded_orders:
-            for order in facts.orders(tenant, need.name):
+        load = OrderLoad(tenant, OrderName("uid", uid))
+        yield load
+        if load in facts.loaded_orders:
+            for order in facts.orders(tenant, load.name):
                 if order.bill:
                     yield RecordKey(tenant, "bill", "uid", order.bill)
 
 
-def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolLoad]:
     for uid in _wanted_lines(_terms(command)):
         for order in facts.orders(command.origin.tenant_id, OrderName("uid", uid)):
             for draw in facts.draws(order):
                 key = draw.key
-                yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
+                yield PoolLoad(key.tenant_id, key.kind, key.subject, key.place)
 
 
 def cancel(command: PlaceOrder, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
@@ -160,10 +160,10 @@ def _cancelled(
     return after, event
 
 
-def _no_ids(_command: PlaceOrder, _facts: Facts) -> Wanted:
-    return Wanted()
+def _no_ids(_command: PlaceOrder, _facts: Facts) -> IdQuota:
+    return IdQuota()
 
 
 BUSINESS = Business(
-    name="CancelLines", terms=CancelLines, place=cancel, needs=needs, pools=pools, wanted=_no_ids
+    name="CancelLines", terms=CancelLines, place=cancel, loads=loads, pools=pools, id_quota=_no_ids
 )

@@ -12,16 +12,16 @@ from orderhub.core import accounts, tax
 from orderhub.core.accounts import Account, Enterprise, Service
 from orderhub.core.allocation import allocate
 from orderhub.core.billing import bill_name, refused_account, refused_bill, refused_on_closed_bill
-from orderhub.core.business import Business, HeldName
+from orderhub.core.business import Business, LockKey
 from orderhub.core.catalogue import Product, Sellable, price_of, variant_needed, variants_key
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
 from orderhub.core.details import ChargeDetails
-from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
 from orderhub.core.money import EXACT, ZERO, is_storable
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.stock import is_counted_now, stock_needs
+from orderhub.core.stock import is_counted_now, stock_loads
 from orderhub.core.tax import TaxEnvironment, TaxRate, TaxRules, UnusableCode
 from orderhub.core.values import (
     MICROSECONDS,
@@ -73,7 +73,7 @@ class AccountCharge(Terms, frozen=True, kw_only=True):
     may_charge_companies: bool = True
 
 
-def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey]:
+def loads(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey]:
     """Everything but the variants of its products is named by the command."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
@@ -99,7 +99,7 @@ def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey]:
             yield RecordKey(tenant, "accounting_category", "uid", charge.category)
 
 
-def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolLoad]:
     """The stock of the products, wherever it lies."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
@@ -107,10 +107,10 @@ def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
     for uid in {charge.product for charge in terms.charges if charge.product}:
         product = facts.doc(tenant, "product", "uid", uid)
         if product is not None:
-            yield from stock_needs(tenant, Sellable(product))
+            yield from stock_loads(tenant, Sellable(product))
 
 
-def holds(command: PlaceOrder) -> Iterator[HeldName]:
+def lock_keys(command: PlaceOrder) -> Iterator[LockKey]:
     """The bill: it must not be closed while something is put on it."""
     terms = command.terms
     assert isinstance(terms, AccountCharge)
@@ -118,7 +118,7 @@ def holds(command: PlaceOrder) -> Iterator[HeldName]:
         yield bill_name(terms.bill)
 
 
-def change_needs(_command: ChangeOrder, order: Order, _facts: Facts) -> Iterator[RecordKey]:
+def change_loads(_command: ChangeOrder, order: Order, _facts: Facts) -> Iterator[RecordKey]:
     if order.bill:
         yield RecordKey(order.tenant_id, "bill", "uid", order.bill)
 
@@ -546,11 +546,11 @@ BUSINESS = Business(
     terms=AccountCharge,
     details=ChargeDetails,
     place=place,
-    needs=needs,
+    loads=loads,
     pools=pools,
-    holds=holds,
+    lock_keys=lock_keys,
     on_change=on_change,
-    change_needs=change_needs,
+    change_loads=change_loads,
     records={**accounts.RECORDS, **tax.RECORDS},
     may_be_negative=True,  # a rebate
 )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from orderhub.core.facts import Facts, PoolNeed, RecordKey
+from orderhub.core.facts import Facts, PoolLoad, RecordKey
 from orderhub.core.money import ZERO, minor_units
 from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
@@ -117,7 +117,7 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     claim: CouponClaim | None = None
 
 
-def coupon_needs(choice: CouponChoice, tenant_id: int, facts: Facts) -> Iterable[RecordKey]:
+def coupon_loads(choice: CouponChoice, tenant_id: int, facts: Facts) -> Iterable[RecordKey]:
     if choice.claim_id:
         key = RecordKey(tenant_id, "coupon_claim", "id", str(choice.claim_id))
         yield key
@@ -181,10 +181,10 @@ def discount(
     return min(off, cap) if cap else off
 
 
-def redemption_pools(redemption: Redemption, tenant_id: int, user_id: int) -> Iterable[PoolNeed]:
+def redemption_pools(redemption: Redemption, tenant_id: int, user_id: int) -> Iterable[PoolLoad]:
     """The pools that a redemption draws on."""
     for key, _opening in _counts(redemption, tenant_id, user_id):
-        yield PoolNeed(key.tenant_id, key.kind, key.subject, key.place)
+        yield PoolLoad(key.tenant_id, key.kind, key.subject, key.place)
 
 
 def is_used_up(

@@ -22,7 +22,7 @@ from orderhub.core import (
     recorded,
     tours,
 )
-from orderhub.core.business import Business, HeldName, Needs
+from orderhub.core.business import Business, Loads, LockKey
 from orderhub.core.catalogue import RECORDS as CATALOGUE_RECORDS
 from orderhub.core.commands import (
     AdjustPool,
@@ -40,12 +40,12 @@ from orderhub.core.details import AnyDetails
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    IdQuota,
     NewIds,
-    OrderNeed,
-    PoolNeed,
+    OrderLoad,
+    PoolLoad,
     RecordKey,
     Timer,
-    Wanted,
 )
 from orderhub.core.handling import NO_IDS, CommandHandler
 from orderhub.core.refusals import Reason, Rejected
@@ -91,28 +91,28 @@ def business_by_doc(doc: OrderDoc) -> Business:
     return _BY_NAME[doc.business.name]
 
 
-def needs(command: Command, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
+def loads(command: Command, facts: Facts) -> Iterator[RecordKey | OrderLoad]:
     """The records and orders to load before `command` can be decided.
 
     Asked again after each load, since one record may name another, until nothing new is wanted.
     """
     yield RecordKey(command.origin.tenant_id, "settings", "id", "0")
-    yield from HANDLERS[type(command)].needs(command, facts)
+    yield from HANDLERS[type(command)].loads(command, facts)
 
 
-def held_names(command: Command) -> Iterable[HeldName]:
+def lock_keys(command: Command) -> Iterable[LockKey]:
     """The names of records that this command's decision keeps from others until the commit."""
     return HANDLERS[type(command)].lock_keys(command)
 
 
-def pool_needs(command: Command, facts: Facts) -> Iterable[PoolNeed]:
+def pool_loads(command: Command, facts: Facts) -> Iterable[PoolLoad]:
     """The pools to lock before `command` can be decided; asked once all records and orders are known."""
     return HANDLERS[type(command)].pools(command, facts)
 
 
-def wanted(command: Command, facts: Facts) -> Wanted:
+def id_quota(command: Command, facts: Facts) -> IdQuota:
     """How many new ids the command may use."""
-    return HANDLERS[type(command)].wanted(command, facts)
+    return HANDLERS[type(command)].id_quota(command, facts)
 
 
 def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
@@ -138,29 +138,29 @@ def _assert_sound(accepted: Accepted) -> None:
 # --- orders placed
 
 
-def _place_needs(command: PlaceOrder, facts: Facts) -> Needs:
-    return BUSINESSES[type(command.terms)].needs(command, facts)
+def _place_loads(command: PlaceOrder, facts: Facts) -> Loads:
+    return BUSINESSES[type(command.terms)].loads(command, facts)
 
 
-def _place_pools(command: PlaceOrder, facts: Facts) -> Iterable[PoolNeed]:
+def _place_pools(command: PlaceOrder, facts: Facts) -> Iterable[PoolLoad]:
     return BUSINESSES[type(command.terms)].pools(command, facts)
 
 
-def _place_wants(command: PlaceOrder, facts: Facts) -> Wanted:
-    return BUSINESSES[type(command.terms)].wanted(command, facts)
+def _place_id_quota(command: PlaceOrder, facts: Facts) -> IdQuota:
+    return BUSINESSES[type(command.terms)].id_quota(command, facts)
 
 
-def _place_holds(command: PlaceOrder) -> Iterable[HeldName]:
-    return BUSINESSES[type(command.terms)].holds(command)
+def _place_lock_keys(command: PlaceOrder) -> Iterable[LockKey]:
+    return BUSINESSES[type(command.terms)].lock_keys(command)
 
 
 def _is_time_numbered(command: PlaceOrder) -> bool:
     return command.numbering is Numbering.TIME4
 
 
-def number_needs(
+def number_loads(
     command: PlaceOrder, facts: Facts, order_ids: Iterable[int]
-) -> Iterator[OrderNeed]:
+) -> Iterator[OrderLoad]:
     """The numbers to look up before time-numbered orders get theirs: empty once each id has a free one."""
     tenant = command.origin.tenant_id
     settings = facts.settings(tenant)
@@ -168,9 +168,9 @@ def number_needs(
     for order_id in order_ids:
         for lap in range(_MOST_LAPS):
             number = numbering.number_for(command.numbering, settings, now, order_id, "", lap)
-            need = OrderNeed(tenant, OrderName("number", number))
-            if need not in facts.loaded_orders:
-                yield need
+            load = OrderLoad(tenant, OrderName("number", number))
+            if load not in facts.loaded_orders:
+                yield load
                 break
             if not facts.is_number_taken(tenant, number):
                 break
@@ -234,30 +234,30 @@ def number_at(settings: Settings, order: Order, lap: int) -> str:
 # --- orders changed
 
 
-def _change_needs(command: ChangeOrder, facts: Facts) -> Needs:
+def _change_loads(command: ChangeOrder, facts: Facts) -> Loads:
     tenant = command.origin.tenant_id
-    name = OrderNeed(tenant, command.name)
+    name = OrderLoad(tenant, command.name)
     yield name
     if name in facts.loaded_orders:
         for order in facts.orders(tenant, command.name):
-            yield from business_of(order).change_needs(command, order, facts)
+            yield from business_of(order).change_loads(command, order, facts)
 
 
-def _change_pools(command: ChangeOrder, facts: Facts) -> list[PoolNeed]:
-    needs: list[PoolNeed] = []
+def _change_pools(command: ChangeOrder, facts: Facts) -> list[PoolLoad]:
+    loads: list[PoolLoad] = []
     for order in facts.orders(command.origin.tenant_id, command.name):
         for draw in facts.draws(order):
             key = draw.key
-            needs.append(PoolNeed(key.tenant_id, key.kind, key.subject, key.place))
-        needs += business_of(order).change_pools(command, order, facts)
-    return needs
+            loads.append(PoolLoad(key.tenant_id, key.kind, key.subject, key.place))
+        loads += business_of(order).change_pools(command, order, facts)
+    return loads
 
 
-def _change_wants(command: ChangeOrder, facts: Facts) -> Wanted:
+def _change_id_quota(command: ChangeOrder, facts: Facts) -> IdQuota:
     orders = facts.orders(command.origin.tenant_id, command.name)
     if not orders:
         return NO_IDS
-    return business_of(orders[0]).change_wanted(command, orders[0], facts)
+    return business_of(orders[0]).change_id_quota(command, orders[0], facts)
 
 
 def _change(command: ChangeOrder, facts: Facts, ids: NewIds) -> Decision:
@@ -282,25 +282,25 @@ def already_exists(natural_key: str) -> Rejected:
 HANDLERS: dict[type[Command], CommandHandler] = {
     PlaceOrder: CommandHandler(
         decide=_place,
-        needs=_place_needs,
+        loads=_place_loads,
         pools=_place_pools,
-        wanted=_place_wants,
-        lock_keys=_place_holds,
+        id_quota=_place_id_quota,
+        lock_keys=_place_lock_keys,
         places=True,
         natural_key=attrgetter("natural_key"),
         is_time_numbered=_is_time_numbered,
-        numbers=number_needs,
+        numbers=number_loads,
     ),
     ChangeOrder: CommandHandler(
-        decide=_change, needs=_change_needs, pools=_change_pools, wanted=_change_wants
+        decide=_change, loads=_change_loads, pools=_change_pools, id_quota=_change_id_quota
     ),
     AdjustPool: CommandHandler(
-        decide=adjustments.adjust, needs=adjustments.needs, pools=adjustments.pools
+        decide=adjustments.adjust, loads=adjustments.loads, pools=adjustments.pools
     ),
     PutRecords: CommandHandler(
         decide=admin.put,
-        needs=admin.put_needs,
-        wanted=admin.put_wants,
+        loads=admin.put_loads,
+        id_quota=admin.put_id_quota,
         lock_keys=attrgetter("unique"),
         records=attrgetter("changes"),
     ),

@@ -20,7 +20,7 @@ class RecordKey(msgspec.Struct, frozen=True, order=True):
     value: str = ""
 
 
-class PoolNeed(msgspec.Struct, frozen=True, order=True):
+class PoolLoad(msgspec.Struct, frozen=True, order=True):
     """Pools to load and lock: one place, or with `place` None every place of the subject."""
 
     tenant_id: int
@@ -29,7 +29,7 @@ class PoolNeed(msgspec.Struct, frozen=True, order=True):
     place: str | None = None
 
 
-class OrderNeed(msgspec.Struct, frozen=True, order=True):
+class OrderLoad(msgspec.Struct, frozen=True, order=True):
     tenant_id: int
     name: OrderName
 
@@ -60,7 +60,7 @@ class NewIds(msgspec.Struct, frozen=True):
     uids: tuple[str, ...] = ()
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class IdQuota(msgspec.Struct, frozen=True):
     """How many ids a command may use at most."""
 
     orders: int = 0
@@ -115,14 +115,14 @@ class Facts:
         self._records: dict[tuple[int, str], dict[tuple[str, str], tuple[Record, ...]]] = {}
         self._by_id: dict[tuple[int, str, int], Record | None] = {}
         self._pools: dict[tuple[int, str, str], dict[str, Pool]] = {}
-        self._orders: dict[OrderNeed, tuple[Order, ...]] = {}
+        self._orders: dict[OrderLoad, tuple[Order, ...]] = {}
         self._order_by_id: dict[tuple[int, int], Order] = {}
         self._taken: set[tuple[int, str]] = set()
         self._status_when_loaded: dict[tuple[int, int], str] = {}
         self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
         self.loaded_records: set[RecordKey] = set()
-        self.loaded_pools: set[PoolNeed] = set()
-        self.loaded_orders: set[OrderNeed] = set()
+        self.loaded_pools: set[PoolLoad] = set()
+        self.loaded_orders: set[OrderLoad] = set()
 
     # --- filled by the ledger, or by a test
 
@@ -137,21 +137,21 @@ class Facts:
         kind = self._records.setdefault((key.tenant_id, key.kind), {})
         kind[(key.by, key.value)] = tuple(live)
 
-    def learn_pools(self, need: PoolNeed, pools: Iterable[Pool]) -> None:
-        self.loaded_pools.add(need)
-        places = self._pools.setdefault((need.tenant_id, need.kind, need.subject), {})
+    def learn_pools(self, load: PoolLoad, pools: Iterable[Pool]) -> None:
+        self.loaded_pools.add(load)
+        places = self._pools.setdefault((load.tenant_id, load.kind, load.subject), {})
         for pool in pools:
             places.setdefault(pool.key.place, pool)
 
-    def learn_orders(self, need: OrderNeed, orders: Iterable[Order]) -> None:
-        self.loaded_orders.add(need)
+    def learn_orders(self, load: OrderLoad, orders: Iterable[Order]) -> None:
+        self.loaded_orders.add(load)
         found = tuple(
             self._order_by_id.setdefault((order.tenant_id, order.id), order) for order in orders
         )
         for order in found:
             name = (order.tenant_id, order.id)
             self._status_when_loaded.setdefault(name, order.status.value)
-        self._orders[need] = found
+        self._orders[load] = found
 
     def learn_draws(self, tenant_id: int, order_id: int, draws: Iterable[Move]) -> None:
         """What an order still holds of pools: its draws less its returns."""
@@ -186,7 +186,7 @@ class Facts:
         return self._pools.get((key.tenant_id, key.kind, key.subject), _NO_POOLS).get(key.place)
 
     def orders(self, tenant_id: int, name: OrderName) -> tuple[Order, ...]:
-        found = self._orders.get(OrderNeed(tenant_id, name), ())
+        found = self._orders.get(OrderLoad(tenant_id, name), ())
         return tuple(self._order_by_id[(order.tenant_id, order.id)] for order in found)
 
     def draws(self, order: Order) -> tuple[Move, ...]:
@@ -198,7 +198,7 @@ class Facts:
         return self._status_when_loaded[(order.tenant_id, order.id)]
 
     def is_number_taken(self, tenant_id: int, number: str) -> bool:
-        name = OrderNeed(tenant_id, OrderName("number", number))
+        name = OrderLoad(tenant_id, OrderName("number", number))
         return bool(self._orders.get(name)) or (tenant_id, number) in self._taken
 
     # --- written after a decision was accepted
@@ -256,9 +256,9 @@ class Facts:
         if order.bill:
             names.append(("bill", order.bill))
         for by, value in names:
-            need = OrderNeed(order.tenant_id, OrderName(by, value))
-            if need in self.loaded_orders:
-                self._orders[need] = (*self._orders.get(need, ()), order)
+            load = OrderLoad(order.tenant_id, OrderName(by, value))
+            if load in self.loaded_orders:
+                self._orders[load] = (*self._orders.get(load, ()), order)
 
     def _see_record(self, record: Record, *, removed: bool) -> None:
         name = (record.tenant_id, record.kind, record.id)

@@ -63,7 +63,7 @@ def keys_of_rate(rate: FreightRate) -> tuple[tuple[str, str], ...]:
     return (("country", rate.country or ANYWHERE),)
 
 
-def rate_needs(tenant_id: int, country: str) -> tuple[RecordKey, ...]:
+def rate_loads(tenant_id: int, country: str) -> tuple[RecordKey, ...]:
     """The rates that may fit a destination."""
     return (
         RecordKey(tenant_id, KIND, "country", country),
@@ -76,8 +76,8 @@ def rates_known(facts: Facts, tenant_id: int, country: str) -> list[FreightRate]
     charged_in = ("", facts.settings(tenant_id).currency)
     return [
         record.doc
-        for need in rate_needs(tenant_id, country)
-        for record in facts.records(tenant_id, need.kind, need.by, need.value)
+        for load in rate_loads(tenant_id, country)
+        for record in facts.records(tenant_id, load.kind, load.by, load.value)
         if record.doc.currency in charged_in
     ]
 

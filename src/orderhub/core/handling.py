@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from orderhub.core.business import HeldName, Needs
+from orderhub.core.business import Loads, LockKey
 from orderhub.core.commands import RecordChange
-from orderhub.core.facts import Accepted, Facts, NewIds, OrderNeed, PoolNeed, Wanted
+from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, OrderLoad, PoolLoad
 from orderhub.core.refusals import Rejected
 
-NO_IDS = Wanted()
+NO_IDS = IdQuota()
 
 
 def _nothing(*_: Any) -> tuple[Any, ...]:
     return ()
 
 
-def _no_ids(*_: Any) -> Wanted:
+def _no_ids(*_: Any) -> IdQuota:
     return NO_IDS
 
 
@@ -35,10 +35,10 @@ class CommandHandler:
     """One type of command. All functions are pure; of most types most questions have no answer but the default.
 
     decide            command, facts, new ids -> Accepted or Rejected
-    needs             the records and orders it must know, besides the tenant's settings; asked again after
+    loads             the records and orders it must know, besides the tenant's settings; asked again after
                       each load until nothing is missing
     pools             the pools it may draw on; asked once, after all records and orders are known
-    wanted            how many new ids it may use
+    id_quota          how many new ids it may use
     lock_keys         names of records that nobody else decides about until the commit
     places            whether it places orders: their ids are set aside before anything is decided
     natural_key       the vendor's own uniqueness rule, empty = none
@@ -49,13 +49,13 @@ class CommandHandler:
     """
 
     decide: Callable[[Any, Facts, NewIds], Accepted | Rejected]
-    needs: Callable[[Any, Facts], Needs] = _nothing
-    pools: Callable[[Any, Facts], Iterable[PoolNeed]] = _nothing
-    wanted: Callable[[Any, Facts], Wanted] = _no_ids
-    lock_keys: Callable[[Any], Iterable[HeldName]] = _nothing
+    loads: Callable[[Any, Facts], Loads] = _nothing
+    pools: Callable[[Any, Facts], Iterable[PoolLoad]] = _nothing
+    id_quota: Callable[[Any, Facts], IdQuota] = _no_ids
+    lock_keys: Callable[[Any], Iterable[LockKey]] = _nothing
     places: bool = False
     natural_key: Callable[[Any], str] = _no_key
     is_time_numbered: Callable[[Any], bool] = _never
-    numbers: Callable[[Any, Facts, Iterable[int]], Iterable[OrderNeed]] = _nothing
+    numbers: Callable[[Any, Facts, Iterable[int]], Iterable[OrderLoad]] = _nothing
     records: Callable[[Any], Iterable[RecordChange]] = _nothing
     stands_alone: bool = False

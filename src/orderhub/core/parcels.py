@@ -29,19 +29,19 @@ from orderhub.core.details import ParcelDetails
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    IdQuota,
     NewIds,
-    OrderNeed,
-    PoolNeed,
+    OrderLoad,
+    PoolLoad,
     RecordKey,
     Timer,
-    Wanted,
 )
 from orderhub.core.freight import (
     RECORDS,
     FreightRate,
     channels,
     chosen,
-    rate_needs,
+    rate_loads,
     rates_known,
 )
 from orderhub.core.money import from_micros, plain, to_micros
@@ -50,7 +50,7 @@ from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.splitting import Parcel, Place, Plan, Want, split
-from orderhub.core.stock import is_counted_now, stock_needs
+from orderhub.core.stock import is_counted_now, stock_loads
 from orderhub.core.values import (
     Address,
     Event,
@@ -102,12 +102,12 @@ class Good(msgspec.Struct, frozen=True):
     counted: bool = False
 
 
-def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
+def loads(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderLoad]:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
     yield RecordKey(tenant, "warehouse", "all")
-    yield from rate_needs(tenant, _country(command))
+    yield from rate_loads(tenant, _country(command))
     for item in terms.items:
         yield from keys_of_code(tenant, item.sku)
         variant = facts.doc(tenant, "variant", "code", item.sku)
@@ -118,19 +118,19 @@ def needs(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderNeed]:
             yield variants_key(tenant, product.id)
 
 
-def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolNeed]:
+def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolLoad]:
     terms = command.terms
     assert isinstance(terms, Dropship)
     tenant = command.origin.tenant_id
     if terms.prepaid:
-        yield PoolNeed(tenant, "balance", facts.settings(tenant).currency, "")
+        yield PoolLoad(tenant, "balance", facts.settings(tenant).currency, "")
     for item in terms.items:
         sellable = sellable_by_code(facts, tenant, item.sku)
         if sellable is not None:
-            yield from stock_needs(tenant, sellable)
+            yield from stock_loads(tenant, sellable)
 
 
-def wanted(command: PlaceOrder, facts: Facts) -> Wanted:
+def id_quota(command: PlaceOrder, facts: Facts) -> IdQuota:
     """One id, or one for each parcel there may be and one for the group."""
     terms = command.terms
     assert isinstance(terms, Dropship)
@@ -138,7 +138,7 @@ def wanted(command: PlaceOrder, facts: Facts) -> Wanted:
         sum(item.quantity for item in terms.items),
         len(facts.records(command.origin.tenant_id, "warehouse")),
     )
-    return Wanted(orders=most + 1 if most > 1 else 1)
+    return IdQuota(orders=most + 1 if most > 1 else 1)
 
 
 def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
@@ -440,9 +440,9 @@ BUSINESS = Business(
     details=ParcelDetails,
     place=place,
     is_paid=True,
-    needs=needs,
+    loads=loads,
     pools=pools,
-    wanted=wanted,
+    id_quota=id_quota,
     records=RECORDS,
     on_change=number_refunds,
     from_balance=is_prepaid,

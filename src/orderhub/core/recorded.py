@@ -28,7 +28,7 @@ class RecordedSale(Terms, frozen=True, kw_only=True):
     account_kind: str = ""  # non-empty: the kind of record that `account` must name
 
 
-def needs(command: PlaceOrder, _facts: Facts) -> Iterator[RecordKey]:
+def loads(command: PlaceOrder, _facts: Facts) -> Iterator[RecordKey]:
     terms = command.terms
     assert isinstance(terms, RecordedSale)
     if terms.account and terms.account_kind:
@@ -178,7 +178,7 @@ BUSINESS = Business(
     terms=RecordedSale,
     details=RecordedDetails,
     place=place,
-    needs=needs,
+    loads=loads,
     on_change=amend,
     may_be_negative=True,  # what was sold elsewhere is kept as it was stated
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from orderhub.core.catalogue import Sellable
-from orderhub.core.facts import Facts, PoolNeed
+from orderhub.core.facts import Facts, PoolLoad
 
 
 def subjects_of(sellable: Sellable) -> tuple[str, ...]:
@@ -31,8 +31,8 @@ def is_counted_now(facts: Facts, tenant_id: int, sellable: Sellable) -> bool:
     return is_counted(sellable, pooled)
 
 
-def stock_needs(tenant_id: int, sellable: Sellable) -> Iterator[PoolNeed]:
+def stock_loads(tenant_id: int, sellable: Sellable) -> Iterator[PoolLoad]:
     """The pools, wherever they lie, that an order of it must know and may draw on."""
     if sellable.stocked is not False:
         for subject in dict.fromkeys((sellable.subject, *subjects_of(sellable))):
-            yield PoolNeed(tenant_id, "stock", subject)
+            yield PoolLoad(tenant_id, "stock", subject)

@@ -11,7 +11,7 @@ from orderhub.core.business import Business
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.details import TakenUpgrade, TicketCount, TourDetails, Traveller
 from orderhub.core.exchange import RateTable
-from orderhub.core.facts import Accepted, Facts, NewIds, PoolNeed, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
 from orderhub.core.money import EXACT, plain
 from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.passengers import child_refusal, form_refusal
@@ -63,7 +63,7 @@ def today(settings: Settings, wall_us: int) -> date:
     return local_day(settings.time_zone, settings.clock.at(wall_us))
 
 
-def _needs(command: PlaceOrder, _facts: Facts) -> tuple[RecordKey, ...]:
+def _loads(command: PlaceOrder, _facts: Facts) -> tuple[RecordKey, ...]:
     terms = command.terms
     assert isinstance(terms, TourBooking)
     return offer_keys(command.origin.tenant_id, terms.booking.product_id, command.origin.owner)
@@ -93,7 +93,7 @@ def _pool_keys(tenant_id: int, tour: Tour, booking: Booking) -> list[PoolKey]:
     return keys
 
 
-def _pools(command: PlaceOrder, facts: Facts) -> list[PoolNeed]:
+def _pools(command: PlaceOrder, facts: Facts) -> list[PoolLoad]:
     terms = command.terms
     assert isinstance(terms, TourBooking)
     tenant = command.origin.tenant_id
@@ -101,7 +101,7 @@ def _pools(command: PlaceOrder, facts: Facts) -> list[PoolNeed]:
     if tour is None:
         return []
     return [
-        PoolNeed(tenant, key.kind, key.subject, key.place)
+        PoolLoad(tenant, key.kind, key.subject, key.place)
         for key in _pool_keys(tenant, tour, terms.booking)
     ]
 
@@ -326,7 +326,7 @@ BUSINESS = Business(
     details=TourDetails,
     place=place,
     is_paid=True,
-    needs=_needs,
+    loads=_loads,
     pools=_pools,
     records={"tour": Tour, "exchange_rates": RateTable, "reseller": Reseller},
 )

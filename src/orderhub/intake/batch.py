@@ -59,7 +59,7 @@ class CommandBatch:
             if self._hurried:
                 batch.hurry()
             keys = Keys(batch, self._waiting, self._wall_us)
-            batch.hold_names(_lock_keys(keys.live))
+            batch.lock_keys(_lock_keys(keys.live))
             loader = Loader(batch, facts, ids)
             loader.load([each.command for each in keys.live])
             decisions = Decisions(keys, facts, ids, self._recording)
@@ -166,7 +166,7 @@ def execute(
 def _lock_keys(live: Sequence[Waiting]) -> Iterator[tuple[int, str, str, str]]:
     for waiting in live:
         command = waiting.command
-        for kind, by, value in core.held_names(command):
+        for kind, by, value in core.lock_keys(command):
             yield command.origin.tenant_id, kind, by, value
 
 

@@ -59,21 +59,21 @@ class Ids:
 
     def for_command(self, command: Command) -> NewIds:
         """The next free ids, not used up yet: what a refused command was given goes to the next."""
-        wanted = core.wanted(command, self._facts)
-        if wanted == NO_IDS:
+        quota = core.id_quota(command, self._facts)
+        if quota == NO_IDS:
             return _NONE
         tenant_id, wall = command.origin.tenant_id, command.origin.recorded_at
         orders: tuple[tuple[int, str], ...] = ()
-        if wanted.orders:
+        if quota.orders:
             orders = tuple(
                 (order_id, self._uids.new(wall))
-                for order_id in self.orders(tenant_id, wanted.orders)
+                for order_id in self.orders(tenant_id, quota.orders)
             )
-        records = {kind: self.records(tenant_id, kind, count) for kind, count in wanted.records}
+        records = {kind: self.records(tenant_id, kind, count) for kind, count in quota.records}
         return NewIds(
             orders=orders,
             records=records,
-            uids=tuple(self._uids.new(wall) for _ in range(wanted.uids)),
+            uids=tuple(self._uids.new(wall) for _ in range(quota.uids)),
         )
 
     def use(self, tenant_id: int, accepted: Accepted, given: NewIds) -> None:

@@ -10,12 +10,12 @@ import msgspec
 from orderhub.core import decide as core
 from orderhub.core.commands import NUMBERED_BY_BOTH, Command, RecordChange
 from orderhub.core.decide import HANDLERS
-from orderhub.core.facts import Facts, OrderNeed, PoolNeed, RecordKey
+from orderhub.core.facts import Facts, OrderLoad, PoolLoad, RecordKey
 from orderhub.core.values import MICROSECONDS
 from orderhub.intake.ids import Ids
 from orderhub.ledger.batch import Batch
 
-N = TypeVar("N", RecordKey, OrderNeed, PoolNeed)
+N = TypeVar("N", RecordKey, OrderLoad, PoolLoad)
 
 # A chain of records that name each other is at most this long; more is a bug.
 _MAX_ROUNDS = 12
@@ -37,9 +37,9 @@ class Loader:
         self._reserve_order_ids(commands)
         self._load_numbers(commands)
         self._load_fresh_ids(commands)
-        pools: list[PoolNeed] = []
+        pools: list[PoolLoad] = []
         for command in commands:
-            pools += core.pool_needs(command, self._facts)
+            pools += core.pool_loads(command, self._facts)
         if pools:
             self._batch.load_pools(self._facts, _distinct(pools))
 
@@ -47,23 +47,23 @@ class Loader:
         """Whether the command needs more than what was loaded, now that others were decided before it."""
         facts, handler = self._facts, HANDLERS[type(command)]
         if handler.is_time_numbered(command):
-            count = core.wanted(command, facts).orders
+            count = core.id_quota(command, facts).orders
             ids = self._ids.orders(command.origin.tenant_id, count)
             if any(handler.numbers(command, facts, ids)):
                 return True
         if not is_record_changed and id(command) not in self._naming_orders:
             return False  # orders came or changed, and its needs are not worked out from any
-        for need in core.needs(command, facts):
+        for load in core.loads(command, facts):
             if not (
-                need in facts.loaded_records
-                if isinstance(need, RecordKey)
-                else need in facts.loaded_orders
+                load in facts.loaded_records
+                if isinstance(load, RecordKey)
+                else load in facts.loaded_orders
             ):
                 return True
         return any(
-            need not in facts.loaded_pools
-            and msgspec.structs.replace(need, place=None) not in facts.loaded_pools
-            for need in core.pool_needs(command, facts)
+            load not in facts.loaded_pools
+            and msgspec.structs.replace(load, place=None) not in facts.loaded_pools
+            for load in core.pool_loads(command, facts)
         )
 
     def _load_records_and_orders(self, commands: list[Command]) -> None:
@@ -71,19 +71,19 @@ class Loader:
         undone = commands
         for _ in range(_MAX_ROUNDS):
             records: dict[RecordKey, None] = {}
-            orders: dict[OrderNeed, None] = {}
+            orders: dict[OrderLoad, None] = {}
             again: list[Command] = []
             for command in undone:
                 wants_more = False
-                for need in core.needs(command, facts):
-                    if isinstance(need, RecordKey):
-                        if need not in facts.loaded_records:
-                            records[need] = None
+                for load in core.loads(command, facts):
+                    if isinstance(load, RecordKey):
+                        if load not in facts.loaded_records:
+                            records[load] = None
                             wants_more = True
                     else:
                         self._naming_orders.add(id(command))
-                        if need not in facts.loaded_orders:
-                            orders[need] = None
+                        if load not in facts.loaded_orders:
+                            orders[load] = None
                             wants_more = True
                 if wants_more:
                     again.append(command)
@@ -102,10 +102,10 @@ class Loader:
         for command in commands:
             if HANDLERS[type(command)].places:
                 tenant_id = command.origin.tenant_id
-                wanted = core.wanted(command, self._facts).orders
-                counts[tenant_id] = counts.get(tenant_id, 0) + wanted
-        for tenant_id, count in counts.items():
-            self._ids.orders(tenant_id, count)
+                count = core.id_quota(command, self._facts).orders
+                counts[tenant_id] = counts.get(tenant_id, 0) + count
+        for tenant_id, total in counts.items():
+            self._ids.orders(tenant_id, total)
 
     def _load_numbers(self, commands: list[Command]) -> None:
         """See which of the numbers that time-numbered orders may bear are taken."""
@@ -122,12 +122,12 @@ class Loader:
         for command in commands:
             # Orders of every door take their ids from the tenant's one sequence.
             if command.origin.tenant_id in counts:
-                wanted = core.wanted(command, self._facts).orders
-                counts[command.origin.tenant_id] += wanted
+                count = core.id_quota(command, self._facts).orders
+                counts[command.origin.tenant_id] += count
         # Whatever is refused before it, a command is given one of the next ids of its tenant.
         ahead = {tenant_id: self._ids.orders(tenant_id, n) for tenant_id, n in counts.items()}
         while True:
-            missing: list[OrderNeed] = []
+            missing: list[OrderLoad] = []
             for (tenant_id, _), command in moments.items():
                 numbers = HANDLERS[type(command)].numbers
                 missing += numbers(command, self._facts, ahead[tenant_id])
@@ -161,8 +161,8 @@ class Loader:
             ahead = min(2 * ahead, _MOST_AHEAD)
 
 
-def _distinct(needs: Sequence[N]) -> list[N]:
-    return list(dict.fromkeys(needs))
+def _distinct(loads: Sequence[N]) -> list[N]:
+    return list(dict.fromkeys(loads))
 
 
 def _numbered_by_both(commands: list[Command]) -> Iterator[tuple[int, RecordChange]]:

@@ -18,8 +18,8 @@ from orderhub.core.commands import Origin
 from orderhub.core.facts import (
     Accepted,
     Facts,
-    OrderNeed,
-    PoolNeed,
+    OrderLoad,
+    PoolLoad,
     Record,
     RecordKey,
 )
@@ -40,7 +40,7 @@ class ClaimName(msgspec.Struct, frozen=True, order=True):
 _HURRIED_MS = 200
 # Names a record always has; every other `by` is one of its keys.
 _OWN_NAMES = ("id", "uid", "code", "all")
-_HOLD_NAMES = (
+_LOCK_KEYS = (
     "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(value, 0) AS h "
     "FROM json_array_elements_text(CAST(%s AS json)) ORDER BY h) AS names"
 )
@@ -111,7 +111,7 @@ class Batch:
         )
         return {(row.tenant_id, row.key) for row in found if row.batch != self._mark}
 
-    def hold_names(self, names: Iterable[tuple[int, str, str, str]]) -> None:
+    def lock_keys(self, names: Iterable[tuple[int, str, str, str]]) -> None:
         """Until the commit, nobody else decides about these record names (tenant, kind, by, value).
 
         Whether a name is free, or what is put on the record that bears it: there is no row to lock.
@@ -119,7 +119,7 @@ class Batch:
         """
         held = {rows.json_text(name) for name in names} if self._postgres else ()
         if held:
-            self._connection.exec_driver_sql(_HOLD_NAMES, (rows.json_text(sorted(held)),))
+            self._connection.exec_driver_sql(_LOCK_KEYS, (rows.json_text(sorted(held)),))
 
     # --- facts
 
@@ -150,17 +150,17 @@ class Batch:
         for key, records in found.items():
             facts.learn_records(key, records)
 
-    def load_orders(self, facts: Facts, needs: Sequence[OrderNeed]) -> None:
+    def load_orders(self, facts: Facts, loads: Sequence[OrderLoad]) -> None:
         """The orders that the names mean, locked, with their lines and what they hold of pools."""
         parts: dict[str, list[dict[str, Any]]] = {}
-        for need in needs:
-            value: Any = need.name.value
-            column = {"group": "group_number"}.get(need.name.by, need.name.by)
+        for load in loads:
+            value: Any = load.name.value
+            column = {"group": "group_number"}.get(load.name.by, load.name.by)
             if column == "id":
                 if not value.isdecimal() or len(value) > 18:
                     continue
                 value = int(value)
-            parts.setdefault(column, []).append({"tenant_id": need.tenant_id, column: value})
+            parts.setdefault(column, []).append({"tenant_id": load.tenant_id, column: value})
         found: list[Order] = []
         if parts:
             columns = tuple(sorted(parts))
@@ -170,8 +170,8 @@ class Batch:
             )
             if locked:
                 found = self._whole_orders(facts, locked)
-        for need in needs:
-            facts.learn_orders(need, [order for order in found if _bears(order, need)])
+        for load in loads:
+            facts.learn_orders(load, [order for order in found if _bears(order, load)])
 
     def _whole_orders(self, facts: Facts, locked: list[Any]) -> list[Order]:
         given = [{"tenant_id": row.tenant_id, "order_id": row.id} for row in locked]
@@ -191,19 +191,19 @@ class Batch:
             facts.learn_draws(*name, rows.held(moves.get(name, ())))
         return [rows.to_order(row, lines.get((row.tenant_id, row.id), ())) for row in locked]
 
-    def load_pools(self, facts: Facts, needs: Sequence[PoolNeed]) -> None:
+    def load_pools(self, facts: Facts, loads: Sequence[PoolLoad]) -> None:
         """Lock and read the pools, in key order."""
-        exact = [_pool_key(need) for need in needs if need.place is not None]
-        whole = [_pool_key(need) for need in needs if need.place is None]
+        exact = [_pool_key(load) for load in loads if load.place is not None]
+        whole = [_pool_key(load) for load in loads if load.place is None]
         parameters = tuple(self._parameter(part) for part in (exact, whole) if part)
         sql = _pools_sql(bool(exact), bool(whole), self._postgres)
         found: dict[tuple[int, str, str], list[Pool]] = {}
         for row in self._connection.exec_driver_sql(sql, parameters):
             found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
-        for need in needs:
-            pools = found.get((need.tenant_id, need.kind, need.subject), [])
+        for load in loads:
+            pools = found.get((load.tenant_id, load.kind, load.subject), [])
             facts.learn_pools(
-                need, [pool for pool in pools if need.place in (None, pool.key.place)]
+                load, [pool for pool in pools if load.place in (None, pool.key.place)]
             )
 
     def _parameter(self, given: list[dict[str, Any]]) -> str:
@@ -262,21 +262,21 @@ class Batch:
             bulk.delete(self._connection, tables.natural_key, gone)
 
 
-def _pool_key(need: PoolNeed) -> dict[str, Any]:
+def _pool_key(load: PoolLoad) -> dict[str, Any]:
     key: dict[str, Any] = {
-        "tenant_id": need.tenant_id,
-        "kind": need.kind,
-        "subject": need.subject,
+        "tenant_id": load.tenant_id,
+        "kind": load.kind,
+        "subject": load.subject,
     }
-    if need.place is not None:
-        key["place"] = need.place
+    if load.place is not None:
+        key["place"] = load.place
     return key
 
 
-def _bears(order: Order, need: OrderNeed) -> bool:
-    if order.tenant_id != need.tenant_id:
+def _bears(order: Order, load: OrderLoad) -> bool:
+    if order.tenant_id != load.tenant_id:
         return False
-    name = need.name
+    name = load.name
     held = {
         "uid": order.uid,
         "id": str(order.id),

@@ -7,7 +7,7 @@ from typing import Any
 
 from orderhub.core import parcels
 from orderhub.core.commands import PlaceOrder
-from orderhub.core.facts import Facts, PoolNeed, Record, RecordKey
+from orderhub.core.facts import Facts, PoolLoad, Record, RecordKey
 from orderhub.core.freight_quotes import Quote, as_split, from_warehouse
 from orderhub.core.money import plain
 from orderhub.core.parcels import Dropship, Item
@@ -35,7 +35,7 @@ def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Facts:
     while True:
         missing = [
             need
-            for need in dict.fromkeys(parcels.needs(command, facts))
+            for need in dict.fromkeys(parcels.loads(command, facts))
             if isinstance(need, RecordKey) and need not in facts.loaded_records
         ]
         if not missing:
@@ -50,7 +50,7 @@ def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Facts:
     found = reads.pools(tenant_id, "stock", tuple(sorted(subjects))) if subjects else ()
     for subject in subjects:
         held = [pool for pool in found if pool.key.subject == subject]
-        facts.learn_pools(PoolNeed(tenant_id, "stock", subject), held)
+        facts.learn_pools(PoolLoad(tenant_id, "stock", subject), held)
     return facts
 
 
