@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 
 from orderhub.core.commands import OrderName
 from orderhub.core.decide import RECORD_TYPES
+from orderhub.dialects.codec import encode
 from orderhub.ledger import rows
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import DatabaseRefused, _config, migrate, open_engine, writing
@@ -71,13 +73,12 @@ def test_old_documents_have_the_one_form_that_is_read_and_the_ledger_is_sound(ol
 
 
 def test_the_api_shows_of_them_what_it_showed(old: Engine, database_url: str) -> None:
-    ledger = Ledger.open(database_url, RECORD_TYPES)
-    for uid, shown in SHOWN.items():
-        order = ledger.read(lambda reads, uid=uid: reads.order(None, OrderName("uid", uid)))
-        assert order is not None
-        now = order_in_full(order, "", (), ())
-        assert {name: now[name] for name in shown} == shown, uid
-    ledger.close()
+    with closing(Ledger.open(database_url, RECORD_TYPES)) as ledger:
+        for uid, shown in SHOWN.items():
+            order = ledger.read(lambda reads, uid=uid: reads.order(None, OrderName("uid", uid)))
+            assert order is not None
+            now = json.loads(encode(order_in_full(order, "", (), ())))
+            assert {name: now[name] for name in shown} == shown, uid
 
 
 @pytest.mark.parametrize(
