@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from orderhub.core.commands import OrderName
@@ -70,6 +71,17 @@ def test_old_documents_have_the_one_form_that_is_read_and_the_ledger_is_sound(ol
     assert [str(breach) for breach in check_ledger(old).breaches] == []
     migrate(old)
     assert documents(old) == after
+
+
+def test_a_ledger_of_any_size_is_rewritten_slice_by_slice(
+    old: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision: Any = ScriptDirectory.from_config(_config()).get_revision("0003")
+    monkeypatch.setattr(revision.module, "_AT_ONCE", 5)
+    with old.connect() as connection:
+        slices = list(revision.module._slices(connection))
+    assert [len(each) for each in slices] == [5, 5, 5, 5, 4]
+    assert [order.uid for each in slices for order in each] == list(documents(old))
 
 
 def test_the_api_shows_of_them_what_it_showed(old: Engine, database_url: str) -> None:
