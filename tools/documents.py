@@ -1,7 +1,7 @@
 """What the program itself says in the documents: `make docs` writes it, a test holds that it is up to date.
 
-A document is generated as a whole, or holds a table that is. A table is known by its head and ends with its
-last row; the prose around it is written by hand.
+A document is generated as a whole, or holds a table that is. A table is known by its head, and where several
+have one head by the heading above it; it ends with its last row. The prose around it is written by hand.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from orderhub.dialects.finding import find_dialects
 from orderhub.settings import describe
-from orderhub.web.hub_api import catalogue_guide, credential_kinds
+from orderhub.web.hub_api import catalogue_guide, credential_kinds, hub_api
+from orderhub.web.hub_api.access import Guard
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -44,6 +45,26 @@ def credentials_table() -> str:
     return credential_kinds.guide(find_dialects())
 
 
+def calls_tables() -> dict[str, str]:
+    """Heading of the guide to the hub API -> the calls that stand under it, out of their routes."""
+    rows: dict[str, list[str]] = {}
+    for route in hub_api(find_dialects()).routes:
+        if isinstance(route.handler, Guard):
+            row = f"| `{route.method} {route.path}` | {route.summary} | `{route.handler.scope}` |"
+            rows.setdefault(HEADINGS[route.tag], []).append(row)
+    head = ("| call | what it does | scope |", "|---|---|---|")
+    return {heading: "\n".join((*head, *calls)) for heading, calls in rows.items()}
+
+
+# Tag of a route -> the heading that it is told under.
+HEADINGS = {
+    "orders": "## Orders",
+    "catalogue": "## Catalogue",
+    "pools": "## Pools",
+    **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),
+    "credentials": "## Credentials",
+    "plans": "## Plans",
+}
 WHOLE: Mapping[str, Callable[[], str]] = {"catalogue.md": catalogue_guide.guide}
 TABLES: Mapping[str, tuple[Callable[[], str], ...]] = {
     "settings.md": (settings_table,),
@@ -51,12 +72,18 @@ TABLES: Mapping[str, tuple[Callable[[], str], ...]] = {
 }
 
 
-def with_table(text: str, table: str) -> str:
-    """The text with the table that has the same head replaced. Raises ValueError without one."""
+def with_table(text: str, table: str, heading: str = "") -> str:
+    """The text with the table that has the same head (the first under the heading) replaced.
+
+    Raises ValueError where there is none, or without a heading several.
+    """
     head = table.partition("\n")[0]
-    before, found, after = text.partition(f"{head}\n")
-    if not found or head in after:
+    at = text.index(f"\n{heading}\n") if heading else 0
+    before, found, after = text[at:].partition(f"{head}\n")
+    is_elsewhere = "\n## " in before[1:] if heading else head in after
+    if not found or is_elsewhere:
         raise ValueError(f"The head {head!r} must stand there once.")
+    before = text[:at] + before
     rows = after.splitlines(keepends=True)
     count = next((n for n, row in enumerate(rows) if not row.startswith("|")), len(rows))
     return f"{before}{table}\n{''.join(rows[count:])}"
@@ -70,6 +97,8 @@ def documents() -> dict[str, str]:
         for table in tables:
             text = with_table(text, table())
         wanted[name] = text
+    for heading, table in calls_tables().items():
+        wanted["hub-api.md"] = with_table(wanted["hub-api.md"], table, heading)
     return wanted
 
 

@@ -27,6 +27,13 @@ def test_a_table_is_replaced_and_the_prose_around_it_stays() -> None:
     )
 
 
+def test_of_tables_with_one_head_that_under_the_heading_is_replaced() -> None:
+    text = "## A\n\n| a |\n|---|\n| 1 |\n\n## B\n\nprose\n\n| a |\n|---|\n| 2 |\n"
+    assert with_table(text, "| a |\n|---|\n| 3 |", "## B") == text.replace("| 2 |", "| 3 |")
+    with pytest.raises(ValueError, match="once"):
+        with_table(text.replace("## B", "## B\n\n## C"), "| a |\n|---|", "## B")
+
+
 @pytest.mark.parametrize("text", ["# A\n", "| a |\n|---|\n\n| a |\n|---|\n"])
 def test_a_table_that_is_missing_or_stands_there_twice_is_a_mistake(text: str) -> None:
     with pytest.raises(ValueError, match="once"):

@@ -160,8 +160,8 @@ _SUMMARIES = {
     "complete": "Complete an order",
     "cancel": "Cancel an unpaid order",
     "refund": "Refund an order, some units or some money of it",
-    "request-refund": "Note that a refund is asked for",
-    "reject-refund": "Reject the refund that was asked for",
+    "request-refund": "Ask for a refund, which someone decides on",
+    "reject-refund": "Turn a request for a refund down",
 }
 
 ROUTES = tuple(

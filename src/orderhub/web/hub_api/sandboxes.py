@@ -73,7 +73,7 @@ ROUTES = (
         "POST",
         "/hub/v1/sandboxes",
         open_sandbox,
-        "An untouched sandbox of one's own (operators)",
+        "A fresh sandbox with a dialect's demo business (operators)",
         request=NewSandbox,
         mutates=True,
         keyed=False,
