@@ -42,18 +42,18 @@ class Part(Body, frozen=True, kw_only=True):
 Parts = Annotated[tuple[Part, ...], msgspec.Meta(min_length=1, max_length=_MAX_LINES)]
 
 
-class Step(Body, frozen=True, kw_only=True):
+class AnyStep(Body, frozen=True, kw_only=True):
     """What every command may carry."""
 
     reason: Text = ""
 
 
-class Payment(Step, frozen=True, kw_only=True):
+class Payment(AnyStep, frozen=True, kw_only=True):
     method: Text = ""
     reference: Text = ""
 
 
-class Shipment(Step, frozen=True, kw_only=True):
+class Shipment(AnyStep, frozen=True, kw_only=True):
     """Without `lines` everything that waits is shipped."""
 
     carrier: Text = ""
@@ -61,7 +61,7 @@ class Shipment(Step, frozen=True, kw_only=True):
     lines: Parts | None = None
 
 
-class Refund(Step, frozen=True, kw_only=True):
+class Refund(AnyStep, frozen=True, kw_only=True):
     """Without `lines` and `amount` everything is refunded. `amount` is in the order's currency."""
 
     lines: Parts | None = None
@@ -69,14 +69,14 @@ class Refund(Step, frozen=True, kw_only=True):
 
 
 _NO_PAYMENT = steps.Payment()
-_STEPS: dict[str, tuple[Action, type[Step]]] = {
+_STEPS: dict[str, tuple[Action, type[AnyStep]]] = {
     "pay": (Action.PAY, Payment),
     "ship": (Action.SHIP, Shipment),
-    "complete": (Action.COMPLETE, Step),
-    "cancel": (Action.CANCEL, Step),
+    "complete": (Action.COMPLETE, AnyStep),
+    "cancel": (Action.CANCEL, AnyStep),
     "refund": (Action.REFUND, Refund),
-    "request-refund": (Action.REQUEST_REFUND, Step),
-    "reject-refund": (Action.REJECT_REFUND, Step),
+    "request-refund": (Action.REQUEST_REFUND, AnyStep),
+    "reject-refund": (Action.REJECT_REFUND, AnyStep),
 }
 
 
@@ -108,7 +108,7 @@ async def move_order(call: Call, who: Caller) -> Answer:
     return await call.respond(command, answer)
 
 
-def _command(bare: ChangeOrder, given: Step, uid: str) -> ChangeOrder:
+def _command(bare: ChangeOrder, given: AnyStep, uid: str) -> ChangeOrder:
     with_more = msgspec.structs.replace
     match given:
         case Payment():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
+from orderhub.core import steps
 from orderhub.core.ids import line_uid
 from orderhub.core.pools import MONEY_KINDS, stated
 from orderhub.core.queries import PastMove
@@ -117,6 +119,16 @@ class OrderEvent(Shape, frozen=True, kw_only=True):
     data: Data
 
 
+def _step(name: str, step: type[msgspec.Struct], **shown: Any) -> type[msgspec.Struct]:
+    """A step of an order as it is shown: what was not said of it is left out."""
+    return in_part(name, {**get_type_hints(step, include_extras=True), "at": Instant, **shown})
+
+
+OrderPayment = _step("OrderPayment", steps.Payment)
+OrderShipment = _step("OrderShipment", steps.Shipment)
+OrderRefund = _step("OrderRefund", steps.Refund, amount=Amount)
+
+
 class OrderInFull(OrderSummary, frozen=True, kw_only=True):
     """An order with all that is known of it."""
 
@@ -130,9 +142,9 @@ class OrderInFull(OrderSummary, frozen=True, kw_only=True):
     settlement: dict[str, Any] | None
     business: dict[str, Any]
     vendor: dict[str, Any]
-    shipments: tuple[dict[str, Any], ...]
-    payments: tuple[dict[str, Any], ...]
-    refunds: tuple[dict[str, Any], ...]
+    shipments: tuple[OrderShipment, ...]  # type: ignore[valid-type]
+    payments: tuple[OrderPayment, ...]  # type: ignore[valid-type]
+    refunds: tuple[OrderRefund, ...]  # type: ignore[valid-type]
     events: tuple[OrderEvent, ...]
     request: Annotated[
         Any, msgspec.Meta(description="The raw request without its secrets: JSON, else text.")
@@ -211,18 +223,20 @@ def order_in_full(
         **{name: doc.get(name) for name in ("notes", "pricing", "settlement")},
         business=doc.get("business", {}),
         vendor=doc.get("vendor", {}),
-        **{
-            name: tuple(_with_its_time(each) for each in doc.get(name, ()))
-            for name in ("shipments", "payments", "refunds")
-        },
+        shipments=_shown(OrderShipment, order.doc.shipments),
+        payments=_shown(OrderPayment, order.doc.payments),
+        refunds=_shown(OrderRefund, order.doc.refunds),
         events=tuple(map(event_shape, events)),
         request=_request(events[0].request) if events else None,
     )
 
 
-def _with_its_time(step: dict[str, Any]) -> dict[str, Any]:
-    """A shipment, payment or refund; its time is kept in microseconds."""
-    return {**step, "at": exact_instant(step["at"])} if type(step.get("at")) is int else step
+def _shown(shape: type[msgspec.Struct], taken: Iterable[Any]) -> tuple[msgspec.Struct, ...]:
+    """Steps of an order, whose time is kept in microseconds."""
+    return tuple(
+        shape(**plain_values(step) | ({} if step.at is None else {"at": exact_instant(step.at)}))
+        for step in taken
+    )
 
 
 def _request(text: str) -> Any:
