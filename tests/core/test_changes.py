@@ -20,6 +20,7 @@ from orderhub.core.commands import (
 from orderhub.core.facts import Accepted, Facts, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment
+from orderhub.core.timers import TIMER_KINDS
 from orderhub.core.values import (
     Clock,
     ClockMode,
@@ -154,7 +155,7 @@ def test_an_order_that_ends_gives_back_what_it_lock_keys(status: Status, action:
     pool = known.pool(KEY)
     assert pool is not None
     assert pool.available == 9
-    assert {timer.kind for timer in decision.timers_done} == set(changes.TIMER_KINDS)
+    assert {timer.kind for timer in decision.timers_done} == set(TIMER_KINDS)
     if decision.order.status is Status.REFUNDED:
         assert decision.order.refunded == Decimal(12)
 

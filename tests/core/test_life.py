@@ -2,10 +2,10 @@
 
 import pytest
 
-from orderhub.core.changes import command_of_timer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.facts import Timer
 from orderhub.core.life import EVENT_OF, TRANSITIONS, next_status
+from orderhub.core.timers import TIMER_KINDS, command_of_timer
 from orderhub.core.values import Status
 
 # Rows are actions, columns statuses; `.` = not allowed.
@@ -63,10 +63,15 @@ def test_every_status_can_be_reached_from_the_first() -> None:
     assert reached == set(Status)
 
 
-@pytest.mark.parametrize(
-    ("kind", "action"),
-    [("auto_close", Action.CANCEL), ("auto_pay", Action.PAY), ("auto_finish", Action.COMPLETE)],
-)
+DUE = {"auto_close": Action.CANCEL, "auto_pay": Action.PAY, "auto_finish": Action.COMPLETE}
+
+
+def test_what_is_done_when_a_timer_is_due_may_be_done_where_it_waits() -> None:
+    assert {kind: row.action for kind, row in TIMER_KINDS.items()} == DUE
+    assert all(row.waits_in in TRANSITIONS[row.action] for row in TIMER_KINDS.values())
+
+
+@pytest.mark.parametrize(("kind", "action"), DUE.items())
 def test_a_timer_stands_for_a_command_on_its_order(kind: str, action: Action) -> None:
     at = Origin(tenant_id=1, door="hub", actor="timer", recorded_at=5)
     bare = ChangeOrder(origin=at, name=OrderName("id", "0"), action=Action.AMEND)

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 
 from orderhub.core import cancellation, fulfilment
-from orderhub.core.commands import Action, ChangeOrder, OrderName
+from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.facts import Accepted, Facts, Timer
 from orderhub.core.life import EVENT_OF, next_status
 from orderhub.core.money import ZERO, is_storable
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Shipment, Units
+from orderhub.core.timers import timers_of
 from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Settings, Status
 
-TIMER_KINDS = ("auto_close", "auto_pay", "auto_finish")
 # The canonical members that an action may set besides its own; the life cycle is never among them.
 _SETTABLE = {Action.AMEND: ("total", "currency", "account"), Action.CANCEL: ("account",)}
 # What is kept of when an order took a step.
@@ -73,7 +73,7 @@ def change(command: ChangeOrder, facts: Facts) -> Accepted | Rejected:
             if line is not before
         )
         if after.status is not order.status:
-            done.extend(_timers_of(order))
+            done.extend(timers_of(order))
             timers.extend(_timers_for(after, facts.settings(order.tenant_id)))
         if step.action is Action.REFUND_PART:
             returned.extend(fulfilment.returned(step, order, facts))
@@ -231,28 +231,9 @@ def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
     return msgspec.structs.replace(doc, **changes) if changes else doc
 
 
-def _timers_of(order: Order) -> list[Timer]:
-    return [
-        Timer(tenant_id=order.tenant_id, kind=kind, order_id=order.id, due_at=0)
-        for kind in TIMER_KINDS
-    ]
-
-
 def _timers_for(order: Order, settings: Settings) -> list[Timer]:
     """A shipped order finishes by itself where the tenant says so."""
     if order.status is Status.SHIPPED and settings.auto_finish_s:
         due = order.updated_at + settings.auto_finish_s * 1_000_000
         return [Timer(tenant_id=order.tenant_id, kind="auto_finish", order_id=order.id, due_at=due)]
     return []
-
-
-def command_of_timer(timer: Timer, command: ChangeOrder) -> ChangeOrder:
-    """The command that a due timer stands for, made from a bare one that names origin and order."""
-    action = {
-        "auto_close": Action.CANCEL,
-        "auto_pay": Action.PAY,
-        "auto_finish": Action.COMPLETE,
-    }[timer.kind]
-    return msgspec.structs.replace(
-        command, action=action, name=OrderName("id", str(timer.order_id)), reason=timer.kind
-    )

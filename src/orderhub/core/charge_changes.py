@@ -8,7 +8,6 @@ import msgspec
 
 from orderhub.core.billing import refused_on_closed_bill
 from orderhub.core.business import Business, Loads
-from orderhub.core.changes import TIMER_KINDS
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
 from orderhub.core.details import ChargeDetails
 from orderhub.core.facts import (
@@ -23,6 +22,7 @@ from orderhub.core.facts import (
 )
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.timers import timers_of
 from orderhub.core.values import Event, Line, Move, Order, Status
 
 
@@ -88,10 +88,7 @@ def cancel(command: PlaceOrder, facts: Facts, _ids: NewIds) -> Accepted | Reject
         draws = [draw for draw in facts.draws(order) if whole or draw.line_no in numbers]
         moves.extend(returns_of(draws, "line_cancelled"))
         if whole:
-            done.extend(
-                Timer(tenant_id=order.tenant_id, kind=kind, order_id=order.id, due_at=0)
-                for kind in TIMER_KINDS
-            )
+            done.extend(timers_of(order))
     return Accepted(
         changed=tuple(orders),
         changed_lines=tuple(lines),

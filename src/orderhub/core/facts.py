@@ -72,7 +72,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     """A command to be done at a time of the tenant's clock. One per (kind, order)."""
 
     tenant_id: int
-    kind: str  # auto_close, auto_pay, auto_finish
+    kind: str  # a name in core/timers.py
     order_id: int
     due_at: int
 

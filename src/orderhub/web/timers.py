@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 
 from orderhub.core.answer import Answer
-from orderhub.core.changes import command_of_timer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.facts import Accepted, Timer
 from orderhub.core.refusals import Rejected
+from orderhub.core.timers import command_of_timer
 from orderhub.intake.busy import Busy
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Settled, Waiting

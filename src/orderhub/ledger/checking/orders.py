@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from orderhub.core.search_terms import terms_in
-from orderhub.core.values import Status
+from orderhub.core.timers import TIMER_KINDS
 from orderhub.ledger.checking import history, holdings, lines
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach, Report
@@ -45,7 +45,7 @@ def _broken(standing: Standing) -> Found:
 def _waiting(standing: Standing) -> Found:
     status, timers = standing.order.status, standing.timers
     for kind, due_at in standing.waits_for.items():
-        if status != (Status.SHIPPED if kind == "auto_finish" else Status.PENDING):
+        if kind not in TIMER_KINDS or status != TIMER_KINDS[kind].waits_in:
             yield Law.WAITS_IN_VAIN, f"{kind} of an order that is {status}"
         if timers.get(kind) != due_at:
             yield Law.ORDER_HAS_TIMER, f"no {kind} at {due_at}"

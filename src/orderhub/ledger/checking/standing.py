@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from orderhub.core.timers import TIMER_KINDS
 from orderhub.core.values import OrderDoc
 from orderhub.ledger import rows
 from orderhub.ledger.checking.laws import Law
@@ -23,7 +24,7 @@ _ORDERS = """
            CASE WHEN o.timers <> '' THEN (
                SELECT {}(t.kind || ' ' || t.due_at, ',') FROM timer t
                WHERE t.tenant_id = o.tenant_id AND t.order_id = o.id
-                 AND t.kind IN ('auto_close', 'auto_pay', 'auto_finish')) END AS stand
+                 AND t.kind IN ({kinds})) END AS stand
     FROM orders o LEFT JOIN natural_key n ON n.tenant_id = o.tenant_id AND n.key = o.natural_key
     ORDER BY o.tenant_id, o.id"""
 _LINES = """
@@ -40,9 +41,10 @@ _TERM = "recorded_at || ' ' || kind || ' ' || term"
 _TERMS = """
     SELECT tenant_id, order_id, {} AS terms FROM order_term
     GROUP BY tenant_id, order_id ORDER BY tenant_id, order_id"""
+_TIMERS = ", ".join(f"'{kind}'" for kind in TIMER_KINDS)
 _ORDERS_OF = {
-    "sqlite": _ORDERS.format("group_concat"),
-    "postgresql": _ORDERS.format("string_agg"),
+    "sqlite": _ORDERS.format("group_concat", kinds=_TIMERS),
+    "postgresql": _ORDERS.format("string_agg", kinds=_TIMERS),
 }
 _TERMS_OF = {
     "sqlite": _TERMS.format(f"json_group_array({_TERM})"),
