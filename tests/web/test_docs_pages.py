@@ -194,3 +194,15 @@ def test_what_is_no_page_is_not_there(hub, name):
 def test_markdown_lets_no_html_through():
     assert "<script" not in rendered("# x\n\n<script>alert(1)</script> [a](javascript:alert(1))")
     assert 'href="javascript' not in rendered("[a](javascript:alert(1))")
+
+
+def test_a_picture_of_a_guide_stands_in_its_page(hub: Caller) -> None:
+    page = text_of(hub, "/docs/architecture")
+    assert (DOCS / "architecture.svg").read_text() in page
+    assert "<img" not in page
+    assert "/docs/architecture" not in text_of(hub, "/docs/search?q=stroke-width")
+
+
+def test_a_picture_that_is_not_the_guides_own_is_not_drawn() -> None:
+    for source in ("../src/x.svg", "https://example.org/x.svg", "missing.svg", "settings.md"):
+        assert "<svg" not in rendered(f"![a picture]({source})")

@@ -12,7 +12,7 @@ import msgspec
 MOST_HITS = 50
 _AROUND = 90
 _SECTION = re.compile(r'<h([1-3])(?: id="([^"]*)")?>(.*?)</h\1>', re.DOTALL)
-_TAG = re.compile("<[^>]*>")
+_TAG = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)  # and how a picture is drawn
 _SPACE = re.compile(r"\s+")
 
 Json = dict[str, Any]

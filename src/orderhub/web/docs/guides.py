@@ -21,6 +21,7 @@ _FOLDERS = (_PACKAGE / "guides", _PACKAGE.parents[1] / "docs")
 _NAME = re.compile(r"(?:decisions/)?[\w-]+")
 _README = re.compile(r"(?:.*/)?(\w+)/README\.md")
 _GUIDE = re.compile(r"(?:\.\./|docs/)*((?:decisions/)?[\w-]+)\.md")
+_PICTURE = re.compile(r"[\w-]+\.svg")
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 _TAG = re.compile("<[^>]*>")
 _NOT_WORD = re.compile(r"[^\w-]+")
@@ -76,8 +77,18 @@ def rendered(text: str, name: str = "") -> str:
         for child in token.children or ():
             if child.type == "link_open":
                 _relink(child, name)
+            elif child.type == "image":
+                _draw(child)
     html: Any = markdown.renderer.render(tokens, markdown.options, {})
     return str(html)
+
+
+def _draw(image: Token) -> None:
+    """A picture of the guides stands in the page itself: what it shows, and how, is the project's own."""
+    folder, source = _folder(), str(image.attrs.get("src", ""))
+    if folder is not None and _PICTURE.fullmatch(source) and (folder / source).is_file():
+        image.type, image.tag = "html_inline", ""
+        image.content = (folder / source).read_text("utf-8")
 
 
 def headings(html: str) -> list[tuple[str, str]]:
