@@ -1,7 +1,8 @@
 """What the program itself says in the documents: `make docs` writes it, a test holds that it is up to date.
 
-A document is generated as a whole, or holds a table that is. A table is known by its head, and where several
-have one head by the heading above it; it ends with its last row. The prose around it is written by hand.
+A document is generated as a whole, or holds tables that are. A table under docs/ is known by its head, and where several
+have one head by the heading above it; it ends with its last row. Those of a dialect's README stand between two comments.
+The prose around them is written by hand.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from orderhub.dialects import member_tables
 from orderhub.dialects.finding import find_dialects
 from orderhub.settings import describe
 from orderhub.web.hub_api import catalogue_guide, credential_kinds, hub_api
 from orderhub.web.hub_api.access import Guard
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 
 
 def settings_table() -> str:
@@ -89,24 +92,27 @@ def with_table(text: str, table: str, heading: str = "") -> str:
     return f"{before}{table}\n{''.join(rows[count:])}"
 
 
-def documents() -> dict[str, str]:
-    """File name under docs/ -> its text as it should be."""
-    wanted = {name: write() for name, write in WHOLE.items()}
+def documents() -> dict[Path, str]:
+    """File -> its text as it should be."""
+    wanted = {DOCS / name: write() for name, write in WHOLE.items()}
     for name, tables in TABLES.items():
         text = (DOCS / name).read_text("utf-8")
         for table in tables:
             text = with_table(text, table())
-        wanted[name] = text
+        wanted[DOCS / name] = text
+    guide = DOCS / "hub-api.md"
     for heading, table in calls_tables().items():
-        wanted["hub-api.md"] = with_table(wanted["hub-api.md"], table, heading)
+        wanted[guide] = with_table(wanted[guide], table, heading)
+    for package, readme in member_tables.readmes():
+        wanted[readme] = member_tables.written(readme.read_text("utf-8"), package)
     return wanted
 
 
 def main() -> None:
-    for name, text in documents().items():
-        if (DOCS / name).read_text("utf-8") != text:
-            (DOCS / name).write_text(text, "utf-8")
-            print(f"docs/{name} is written anew.")
+    for path, text in documents().items():
+        if path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            print(f"{path.relative_to(ROOT)} is written anew.")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """Documents say what the program says: settings, kinds of the catalogue and of credentials, its members."""
 
+from pathlib import Path
+
 import pytest
 
 from orderhub.settings import describe
 from orderhub.web.hub_api.catalogue_kinds import KINDS
-from tools.documents import DOCS, documents, kinds_table, settings_table, with_table
+from tools.documents import ROOT, documents, kinds_table, settings_table, with_table
 
 WANTED = documents()
 
 
-@pytest.mark.parametrize("name", sorted(WANTED))
-def test_a_document_is_what_the_program_says(name: str) -> None:
-    assert (DOCS / name).read_text("utf-8") == WANTED[name], "run `make docs`"
+@pytest.mark.parametrize("path", WANTED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_is_what_the_program_says(path: Path) -> None:
+    assert path.read_text("utf-8") == WANTED[path], "run `make docs`"
 
 
 def test_the_tables_have_every_setting_and_every_kind_in_their_order() -> None:
