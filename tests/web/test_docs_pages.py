@@ -206,3 +206,10 @@ def test_a_picture_of_a_guide_stands_in_its_page(hub: Caller) -> None:
 def test_a_picture_that_is_not_the_guides_own_is_not_drawn() -> None:
     for source in ("../src/x.svg", "https://example.org/x.svg", "missing.svg", "settings.md"):
         assert "<svg" not in rendered(f"![a picture]({source})")
+
+
+def test_a_comment_of_a_document_is_not_shown() -> None:
+    html = rendered("<!-- members: wire.X -->\n| a |\n|---|\n| 1 |\n<!-- end -->\n\nprose\n")
+    assert "members" not in html
+    assert "<td>1</td>" in html
+    assert "end" not in html.partition("</table>")[2]

@@ -22,6 +22,7 @@ _NAME = re.compile(r"(?:decisions/)?[\w-]+")
 _README = re.compile(r"(?:.*/)?(\w+)/README\.md")
 _GUIDE = re.compile(r"(?:\.\./|docs/)*((?:decisions/)?[\w-]+)\.md")
 _PICTURE = re.compile(r"[\w-]+\.svg")
+_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 _TAG = re.compile("<[^>]*>")
 _NOT_WORD = re.compile(r"[^\w-]+")
@@ -67,7 +68,7 @@ def readme(dialect: str) -> str:
 def rendered(text: str, name: str = "") -> str:
     """Markdown as HTML. No HTML of its own is let through, and headings can be linked to."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(text)
+    tokens = markdown.parse(_COMMENT.sub("", text))
     seen: Counter[str] = Counter()
     for index, token in enumerate(tokens):
         if token.type == "heading_open":
