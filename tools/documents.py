@@ -1,8 +1,8 @@
 """What the program itself says in the documents: `make docs` writes it, a test holds that it is up to date.
 
-A document is generated as a whole, or holds tables that are. A table under docs/ is known by its head, and where several
-have one head by the heading above it; it ends with its last row. Those of a dialect's README stand between two comments.
-The prose around them is written by hand.
+A document is generated as a whole, or holds tables that are. A table under docs/ is known by its head, and where
+several have one head by the heading above it; it ends with its last row. Those of a dialect's README stand between
+two comments. The prose around them is written by hand.
 """
 
 from __future__ import annotations
