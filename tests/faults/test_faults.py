@@ -143,7 +143,7 @@ async def test_only_calls_under_the_path_meet_a_fault_and_reads_do_too(hub):
     await client.meets({"kind": "error_before", "times": 2, "path": "/openapi/v1/product/"})
     assert succeeded(await client.create())
     headers = client.runner.samples["kakaclo"].headers
-    token = {"Authorization": f"Bearer {client.place.login.token}"}
+    token = {"Authorization": f"Bearer {client.place.login['token']}"}
     asked = await hub.get("/openapi/v1/product/countryAndWarehouse", headers={**headers, **token})
     assert asked.status_code == 500
     assert await client.left() == [1]
