@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
+from orderhub.web.hub_api.bodies import MOST_FAULTS
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.hub_api.catalogue_shapes import component_of
 from orderhub.web.hub_api.docs import document_of
@@ -403,6 +404,17 @@ def test_everything_that_is_wrong_is_said_at_once(
     reply = sender.hub.ask(method, path, body)
     assert named(reply) == wrong
     assert reply.json()["detail"] == reply.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("many", [MOST_FAULTS, 20_000])
+def test_of_very_much_that_is_wrong_a_part_is_told(sender: Sender, many: int) -> None:
+    """The first as ever; what is asked for is never many times what was sent."""
+    unknown = {f"m{number}": 1 for number in range(many)}
+    reply = sender.hub.ask("POST", "/hub/v1/orders/none/ship", unknown)
+    assert named(reply) == [f"m{number}" for number in range(MOST_FAULTS)]
+    lines = [{"quantity": 1}] * many + [{"quantity": "x", "colour": "red"}]
+    reply = sender.hub.ask("POST", "/hub/v1/orders/none/ship", {"lines": lines})
+    assert named(reply) == (["lines"] if many > 4_095 else [f"lines[{many}].quantity"])
 
 
 def test_there_are_limits_of_every_sort() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -25,6 +26,8 @@ from orderhub.web.hub_api.inner import port
 M = TypeVar("M", bound=msgspec.Struct)
 
 _AT = re.compile(r" - at `\$\.?(.*)`$")
+# So many are told of one request; who sends more has more to learn.
+MOST_FAULTS = 100
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 _NO_TIME = datetime.min  # noqa: DTZ901 - the one that has no time zone is never a right one
 _NO_AMOUNT = Decimal("NaN")
@@ -136,17 +139,12 @@ def converted(value: Any, model: type[M], prefix: str = "") -> M:
     try:
         found = msgspec.convert(value, model)
     except msgspec.ValidationError as error:
-        faults = [*_misfits(value, model, prefix)] if isinstance(value, dict) else []
-        raise invalid(*(faults or [fault_of(error, prefix)])) from None
-    faults = [
-        fault
-        for field in _fields(model)
-        for fault in _out_of_form(
-            field,
-            getattr(found, field.name),
-            f"{prefix}.{field.encode_name}" if prefix else field.encode_name,
-        )
-    ]
+        misfits = _misfits(value, model, prefix) if isinstance(value, dict) else ()
+        raise invalid(*([*islice(misfits, MOST_FAULTS)] or [fault_of(error, prefix)])) from None
+    faults = []
+    for field in _with_words(model):
+        at = f"{prefix}.{field.encode_name}" if prefix else field.encode_name
+        faults += _out_of_form(field, getattr(found, field.name), at)
     if faults:
         raise invalid(*faults)
     return found
@@ -173,7 +171,7 @@ def query_of(call: Call, model: type[M]) -> M:
             faults += _out_of_form(field, value, name)
             given[name] = value
     if faults:
-        raise invalid(*faults)
+        raise invalid(*faults[:MOST_FAULTS])
     return msgspec.convert(given, model)
 
 
@@ -182,7 +180,7 @@ def _misfits(
 ) -> Iterator[WireFault]:
     """Everything that is wrong with an object, in msgspec's words, which stops at the first."""
     types = {each.encode_name: each for each in _fields(model)}
-    hints = get_type_hints(model, include_extras=True)
+    hints = _hints(model)
     for name, value in given.items():
         if name not in types:
             if model.__struct_config__.forbid_unknown_fields:
@@ -194,7 +192,8 @@ def _misfits(
             msgspec.convert(value, hints[types[name].name])
         except msgspec.ValidationError as error:
             at = f"{prefix}.{name}" if prefix else name
-            yield from [*_misfits_within(value, types[name].type, at)] or [fault_of(error, at)]
+            inner = [*islice(_misfits_within(value, types[name].type, at), MOST_FAULTS)]
+            yield from inner or [fault_of(error, at)]
     for name, field in types.items():
         if field.required and name not in given:
             yield fault_of(
@@ -213,7 +212,7 @@ def _misfits_within(value: Any, kind: inspect.Type, path: str) -> Iterator[WireF
         case inspect.StructType() if isinstance(value, dict):
             yield from _misfits(value, kind.cls, path)
         case inspect.VarTupleType() if isinstance(value, list):
-            for index, each in enumerate(value):
+            for index, each in enumerate(value[:MOST_FAULTS]):
                 yield from _misfits_within(each, kind.item_type, f"{path}[{index}]")
 
 
@@ -237,6 +236,16 @@ def _fields(model: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     found = inspect.type_info(model)
     assert isinstance(found, inspect.StructType)
     return found.fields
+
+
+@cache
+def _with_words(model: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
+    return tuple(field for field in _fields(model) if _says(field.type)[0])
+
+
+@cache
+def _hints(model: type[msgspec.Struct]) -> dict[str, Any]:
+    return get_type_hints(model, include_extras=True)
 
 
 def _says(kind: inspect.Type) -> tuple[str, Mapping[str, Any]]:
