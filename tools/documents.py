@@ -101,8 +101,8 @@ def documents() -> dict[Path, str]:
             text = with_table(text, table())
         wanted[DOCS / name] = text
     guide = DOCS / "hub-api.md"
-    for heading, table in calls_tables().items():
-        wanted[guide] = with_table(wanted[guide], table, heading)
+    for heading, calls in calls_tables().items():
+        wanted[guide] = with_table(wanted[guide], calls, heading)
     for package, readme in member_tables.readmes():
         wanted[readme] = member_tables.written(readme.read_text("utf-8"), package)
     return wanted

@@ -141,7 +141,7 @@ def converted(value: Any, model: type[M], prefix: str = "") -> M:
     except msgspec.ValidationError as error:
         misfits = _misfits(value, model, prefix) if isinstance(value, dict) else ()
         raise invalid(*([*islice(misfits, MOST_FAULTS)] or [fault_of(error, prefix)])) from None
-    faults = []
+    faults: list[WireFault] = []
     for field in _with_words(model):
         at = f"{prefix}.{field.encode_name}" if prefix else field.encode_name
         faults += _out_of_form(field, getattr(found, field.name), at)
