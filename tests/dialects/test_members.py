@@ -65,7 +65,7 @@ def test_a_request_is_read_as_it_is_declared():
                 ("note", "type string"),
             ],
         ),
-        ({"mail": None}, [("mail", "missing")]),
+        ({"mail": None}, [("mail", "missing mail, phone")]),
         ({"remark": "longer"}, [("remark", "length 5")]),
     ],
 )
@@ -92,6 +92,27 @@ def test_an_exact_spelling_counts_before_another_and_both_before_another_case(se
     style = Style(say=STYLE.say, any_case=True)
     body = {name: value for name, value in FULL.items() if name != "remark"}
     assert style.read(Order, {**body, **sent}).note == note
+
+
+def test_where_any_case_will_do_faults_bear_the_name_that_was_declared():
+    style = Style(say=STYLE.say, any_case=True)
+    assert faults(style, {**FULL, "remark": None, "REMARK": 1}) == [("note", "type string")]
+    assert faults(style, {"Items": None, "mail": "m"}) == [("items", "missing")]
+
+
+def test_a_kind_may_take_what_is_made_of_a_value():
+    def only(value):
+        if value == "two":
+            raise Bad("length", 1)
+        return value[0] if value else None
+
+    class Loose(msgspec.Struct, frozen=True, kw_only=True):
+        item: Annotated[Item | None, shaped(Item).taking(only)] = None
+
+    assert STYLE.read(Loose, {"item": [{"sku": "a"}]}) == Loose(item=Item(sku="a"))
+    assert STYLE.read(Loose, {"item": []}) == Loose()
+    assert faults(STYLE, {"item": [{}]}, Loose) == [("item.sku", "missing")]
+    assert faults(STYLE, {"item": "two"}, Loose) == [("item", "length 1")]
 
 
 def test_a_change_has_what_was_sent_and_none_for_what_is_to_go():

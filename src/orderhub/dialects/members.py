@@ -33,7 +33,8 @@ class Bad(Exception):
     """A value that cannot be taken.
 
     problem   `missing`, `type`, `value` or `length`, as in WireFault
-    expected  the JSON type that was expected, where that is the problem, or the limit that was passed
+    expected  the JSON type that was expected, where that is the problem, or the limit that was passed; of what is
+              missing the members of which one has to be there
     message   the vendor's words, where the kind knows them better than the style
     path      where below the member itself
     """
@@ -77,6 +78,17 @@ class Kind:
         assert first is not None, "of a scalar"
         return Kind(lambda value: check(first(value)), schema or self.schema)
 
+    def taking(self, prepare: Callable[[Any], Any]) -> Kind:
+        """The same of what `prepare` makes of a value; it may raise Bad, and None is None."""
+
+        inner = self.within or self.read
+
+        def read(value: Any, path: str, reading: Reading) -> Any:
+            value = prepare(value)
+            return None if value is None else inner(value, path, reading)
+
+        return Kind(None, self.schema, read, self.model)
+
 
 @dataclass(frozen=True, slots=True)
 class Spellings:
@@ -118,18 +130,14 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
 
 def as_integer(value: Any, digits: int = 19) -> int | None:
     """1, 1.0 and "1" are the integer 1; 1.5, "x", true and what has more digits are none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) <= digits else None
     if isinstance(value, Decimal):
         # Bounded before it is converted: 1E+9999999 would be a mile of digits.
         if value.is_finite() and abs(value) <= 10**digits and value == value.to_integral_value():
             return int(value)
         return None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= digits:
-        return int(value)
-    return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
@@ -139,7 +147,7 @@ def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
     """
 
     def check(value: Any) -> int:
-        number = as_integer(value, digits)
+        number = value if value.__class__ is int else as_integer(value, digits)
         if number is None:
             raise Bad("type", "integer")
         if not least <= number <= most:
@@ -204,6 +212,8 @@ def free_object() -> Kind:
 def many(each: Kind, most: int, *, least: int = 0) -> Kind:
     """A list, as a tuple; with fewer than `least` (1, as a rule) it counts as missing."""
 
+    check, inner = each.check, each.within or each.read
+
     def read(value: Any, path: str, reading: Reading) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise Bad("type", "array")
@@ -214,11 +224,12 @@ def many(each: Kind, most: int, *, least: int = 0) -> Kind:
         place = reading.style.place
         found = []
         for index, entry in enumerate(value):
-            where = place(path, index)
             try:
-                found.append(each.read(entry, where, reading))
+                found.append(
+                    check(entry) if check is not None else inner(entry, place(path, index), reading)
+                )
             except Bad as bad:
-                reading.fault(where, bad, entry)
+                reading.fault(place(path, index), bad, entry)
         return tuple(found)
 
     return Kind(None, listed(each.schema, least, most), read, each.model)
@@ -230,7 +241,8 @@ def shaped(model: type[msgspec.Struct]) -> Kind:
     def read(value: Any, path: str, reading: Reading) -> Any:
         if not isinstance(value, dict):
             raise Bad("type", "object")
-        return reading.struct(model, value, f"{path}.")
+        found = reading.values(model, value, f"{path}.")
+        return None if reading.faults else model(**found)
 
     return Kind(None, schema_of(model), read, model)
 
@@ -293,8 +305,8 @@ def _alternatives(model: type[msgspec.Struct]) -> tuple[tuple[str, ...], ...]:
 # --- reading
 
 
-def _is_none(value: Any) -> bool:
-    return value is None
+def _never(_text: str) -> bool:
+    return False
 
 
 def _nothing_else(name: str) -> tuple[str, ...]:
@@ -310,29 +322,30 @@ class Style:
     """A vendor's manner of reading requests.
 
     say        (what is wrong, the value) -> the vendor's words for it
-    is_absent  whether a value counts as not sent
+    is_absent  whether a text counts as not sent, as null does
     spelled    name -> the ways in which it may be written, the first wins
-    any_case   whether names are also matched without regard to case, after the exact ones
+    any_case   whether names are also matched without regard to case, after the exact ones; faults say the declared one
     place      (path of a list, index) -> path of an entry
     gathers    whether all faults are told, rather than the first
     """
 
     say: Callable[[Bad, Any, str], str]
-    is_absent: Callable[[Any], bool] = _is_none
+    is_absent: Callable[[str], bool] = _never
     spelled: Callable[[str], tuple[str, ...]] = _nothing_else
     any_case: bool = False
     place: Callable[[str, int], str] = _index
     gathers: bool = True
-    _plans: dict[type[msgspec.Struct], _Plan] = field(
+    plans: dict[type[msgspec.Struct], _Plan] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def read(self, model: type[S], body: Mapping[str, Any]) -> S:
         """The body as its Struct. Raises Stop(INVALID) with all that is wrong."""
         reading = Reading(self)
-        found = reading.struct(model, body, "")
-        reading.finish()
-        return found
+        found = reading.values(model, body, "")
+        if reading.faults:
+            reading.finish()
+        return model(**found)
 
     def changes(self, model: type[msgspec.Struct], body: Mapping[str, Any]) -> dict[str, Any]:
         """What was sent of a change, by member: a null one is None, and a required one may be left out, not be null.
@@ -346,55 +359,59 @@ class Style:
 
     def plan(self, model: type[msgspec.Struct]) -> _Plan:
         """What reading the model takes, worked out once."""
-        found = self._plans.get(model)
-        if found is None:
-            ways: dict[str, tuple[int, int]] = {}
-            lower: dict[str, tuple[int, int]] = {}
-            for index, member in enumerate(declared(model)):
-                spelled = [way for name in member.names for way in self.spelled(name)]
-                for rank, way in enumerate(spelled):
-                    ways.setdefault(way, (index, rank))
-                    lower.setdefault(way.lower(), (index, rank + len(spelled)))
-            found = _Plan(declared(model), ways, lower if self.any_case else {})
-            self._plans[model] = found
+        found = self.plans[model] = _plan(self, model)
         return found
 
 
-class _Plan(NamedTuple):
-    """The members in order; a spelling -> (index of its member, its rank: the lowest one sent counts)."""
+class _AnyCase(NamedTuple):
+    """A spelling, exactly or in lower case -> (the name that was declared, its rank: the lowest one sent counts)."""
 
-    members: tuple[Member, ...]
-    ways: dict[str, tuple[int, int]]
-    lower: dict[str, tuple[int, int]]  # by lower-case spelling, where any case will do
+    exact: dict[str, tuple[str, int]]
+    lower: dict[str, tuple[str, int]]
 
-    def pick(
-        self, holder: Mapping[str, Any], is_absent: Callable[[Any], bool]
-    ) -> dict[int, tuple[int, str, Any]]:
-        """Index of a member -> (rank, spelling, value) of what was sent for it."""
-        found: dict[int, tuple[int, str, Any]] = {}
+    def named(self, holder: Mapping[str, Any], is_absent: Callable[[str], bool]) -> dict[str, Any]:
+        """What was sent, by the names that were declared."""
+        found: dict[str, Any] = {}
+        ranks: dict[str, int] = {}
         for way, value in holder.items():
-            if value is None:
-                continue
-            place = self.ways.get(way)
+            place = self.exact.get(way) or self.lower.get(way.lower())
             if place is None:
-                place = self.lower.get(way.lower()) if self.lower else None
-                if place is None:
-                    continue
-            if is_absent(value):
                 continue
-            index, rank = place
-            before = found.get(index)
-            if before is None or rank < before[0]:
-                found[index] = (rank, way, value)
+            name, rank = place
+            if value is None or (value.__class__ is str and is_absent(value)):
+                rank += len(self.lower)
+            if name not in found or rank < ranks[name]:
+                found[name], ranks[name] = value, rank
         return found
 
-    def sent(self, index: int, holder: Mapping[str, Any]) -> str:
-        """The spelling under which an empty value was sent, or nothing."""
-        for way in holder:
-            place = self.ways.get(way) or self.lower.get(way.lower())
-            if place is not None and place[0] == index:
-                return way
-        return ""
+
+# Plain tuples, since unpacking them is what reading is made of.
+# (attribute, its first spelling, the others, the kind's check, its read, whether it is required)
+_Step = tuple[
+    str,
+    str,
+    tuple[str, ...],
+    Callable[[Any], Any] | None,
+    Callable[[Any, str, "Reading"], Any],
+    bool,
+]
+# (how each member is read, groups of which one has to be there, the names where any case will do)
+_Plan = tuple[tuple[_Step, ...], tuple[tuple[str, ...], ...], _AnyCase | None]
+
+
+def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
+    steps = []
+    any_case = _AnyCase({}, {}) if style.any_case else None
+    for each in declared(model):
+        first, *others = [way for name in each.names for way in style.spelled(name)]
+        if any_case is not None:
+            for rank, way in enumerate((first, *others)):
+                any_case.exact.setdefault(way, (each.name, rank))
+                any_case.lower.setdefault(way.lower(), (each.name, rank + len(others) + 1))
+            first, others = each.name, []
+        check, read = each.kind.check, each.kind.within or each.kind.read
+        steps.append((each.attribute, first, tuple(others), check, read, each.required))
+    return tuple(steps), _alternatives(model), any_case
 
 
 class Reading:
@@ -420,14 +437,6 @@ class Reading:
         if self.faults:
             raise invalid(*self.faults)
 
-    def struct(self, model: type[S], holder: Mapping[str, Any], path: str) -> S:
-        """The object as its Struct; what comes back after a fault is not to be used."""
-        before = len(self.faults)
-        found = self.values(model, holder, path)
-        if len(self.faults) > before:
-            return None  # type: ignore[return-value]
-        return model(**found)
-
     def values(
         self,
         model: type[msgspec.Struct],
@@ -437,36 +446,38 @@ class Reading:
         partial: bool = False,
     ) -> dict[str, Any]:
         """The members that were sent, read."""
-        plan = self.style.plan(model)
-        picked = plan.pick(holder, self.style.is_absent)
+        style = self.style
+        is_absent = style.is_absent
+        steps, groups, lower = style.plans.get(model) or style.plan(model)
+        if lower is not None:
+            holder = lower.named(holder, is_absent)
+        get = holder.get
         found: dict[str, Any] = {}
-        for index, member in enumerate(plan.members):
-            pick = picked.get(index)
-            if pick is None:
-                if member.required or partial:
-                    self._absent(member, plan.sent(index, holder), path, found, partial=partial)
-                continue
-            _, way, value = pick
-            try:
-                if member.kind.check is not None:
-                    found[member.attribute] = member.kind.check(value)
+        for attribute, name, others, check, read, required in steps:
+            way, value = name, get(name)
+            if value is None or (value.__class__ is str and is_absent(value)):
+                for way in others:
+                    value = get(way)
+                    if value is not None and not (value.__class__ is str and is_absent(value)):
+                        break
                 else:
-                    found[member.attribute] = member.kind.read(value, f"{path}{way}", self)
+                    if required or partial:
+                        sent = next((way for way in (name, *others) if way in holder), "")
+                        if required and (sent or not partial):
+                            self.fault(f"{path}{sent or name}", Bad("missing"))
+                        elif sent:
+                            found[attribute] = None
+                    continue
+            try:
+                found[attribute] = (
+                    check(value) if check is not None else read(value, f"{path}{way}", self)
+                )
             except Bad as bad:
                 self.fault(f"{path}{way}", bad, value)
-        for group in _alternatives(model):
+        for group in groups:
             if not partial and not any(found.get(name) for name in group):
-                self.fault(f"{path}{group[0]}", Bad("missing"))
+                self.fault(f"{path}{group[0]}", Bad("missing", ", ".join(group)))
         return found
-
-    def _absent(
-        self, member: Member, sent: str, path: str, found: dict[str, Any], *, partial: bool
-    ) -> None:
-        """Of a change, what was not sent stays; an empty one that need not be there goes."""
-        if member.required and (sent or not partial):
-            self.fault(f"{path}{sent or member.name}", Bad("missing"))
-        elif sent:
-            found[member.attribute] = None
 
 
 # --- what is said of them

@@ -93,15 +93,9 @@ def _number(message: str, least: int) -> Kind:
     return kind(check, whole(least, 10**_DIGITS, digits=_DIGITS).schema)
 
 
-def _alone(each: Kind) -> Kind:
+def _only(value: Any) -> Any:
     """The object, perhaps as the only one of a list."""
-
-    def read(value: Any, path: str, reading: Any) -> Any:
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        return each.read(value, path, reading)
-
-    return Kind(None, each.schema, read, each.model)
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 # --- kinds of query parameters
@@ -263,7 +257,7 @@ class CreateOrder(Struct, frozen=True, kw_only=True):
 
     orderAddress: Annotated[
         OrderAddress,
-        _alone(shaped(OrderAddress)),
+        shaped(OrderAddress).taking(_only),
         also("orderAddresses", first=True),
         Meta(description="address of every order; a list of one is taken"),
     ]
