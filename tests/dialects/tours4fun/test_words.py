@@ -181,6 +181,21 @@ async def test_the_log_carries_the_exact_reason_and_field(hub, all_lines_logged)
     assert shown == [full, full, (None, None, "rooms[0].kid: type")]
 
 
+async def test_what_is_wrong_with_a_number_does_not_depend_on_how_it_is_written(hub):
+    digits = "9" * 20
+    for page in (digits, int(digits), float(digits)):
+        assert (await post(hub, LIST, {"page": page})).json()["code"] == 30003
+    for page in ("", None):
+        answer = (await post(hub, LIST, {"page": page}, appkey="wordy")).json()
+        assert answer["msg"] == "Parameter Error: page: missing"
+
+
+async def test_an_empty_number_of_children_leaves_the_other_spelling(hub):
+    full = order(rooms=[{"adult": 3, "kid": "", "child": 2}], guest_info=[GUEST] * 5)
+    answer = (await post(hub, ADD, full, appkey="wordy")).json()
+    assert answer["msg"] == "Add Order Failed: 5 persons in a room for 4"
+
+
 async def test_a_wrong_method_gets_the_envelope(hub):
     answer = await hub.get(ADD, headers=HUB_TOKEN)
     assert (answer.status_code, answer.json()["code"]) == (200, 20007)

@@ -1,9 +1,9 @@
 """Tours4Fun V2: tours sold by resellers, in rooms, on departure days."""
 
 from orderhub.dialects.contract import Dialect
-from orderhub.dialects.tours4fun.access import KINDS, authenticate
+from orderhub.dialects.tours4fun.access import KINDS, SECURITY, authenticate
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
-from orderhub.dialects.tours4fun.described import ROUTES, SECURITY
+from orderhub.dialects.tours4fun.routes import ROUTES
 from orderhub.dialects.tours4fun.show import render
 from orderhub.dialects.tours4fun.words import FIELDS, word_fault, word_refusal
 

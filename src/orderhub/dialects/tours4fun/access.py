@@ -25,6 +25,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.dialects.describing import Schema
 from orderhub.dialects.tours4fun.data import AppData, Switches
 
 KIND = "tours4fun"
@@ -169,4 +170,19 @@ KINDS = (
         command=_command,
         is_named=True,
     ),
+)
+
+
+def _signed_with(name: str, about: str) -> Schema:
+    return {"type": "apiKey", "in": "query", "name": name, "description": about}
+
+
+SECURITY = (
+    {
+        "appkey": _signed_with(
+            "appkey", "The vendor's own, with `t` and `sign`: the key of the app."
+        ),
+        "t": _signed_with("t", "Seconds since 1970, at most ten minutes off."),
+        "sign": _signed_with("sign", "MD5 of appkey, t, the app's secret and the body, in hex."),
+    },
 )

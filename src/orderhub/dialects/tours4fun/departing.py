@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from orderhub.core.catalogue import Product
 from orderhub.core.exchange import Exchange, exchange
 from orderhub.core.money import plain, rounded
-from orderhub.core.passengers import parse_date
 from orderhub.core.queries import Reads
 from orderhub.core.quotes import SoldBy, Tour
 from orderhub.core.rooms import RoomPrices
@@ -37,7 +35,7 @@ _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CNY": "¥", "JPY": "¥", "KR
 async def availabilities(call: Call) -> Answer:
     """The days that can be booked from today on, at list prices."""
     await authenticate(call)
-    product_id = wire.whole(wire.read(call.body).get("product_id"), "product_id")
+    product_id = wire.read(wire.ProductId, call.body).product_id
 
     def ask(reads: Reads, caller: Caller) -> tuple[Tour, Days, str]:
         tenant_id = caller.tenant_id
@@ -91,17 +89,14 @@ def _prices(tour: Tour) -> dict[str, Any]:
 async def upgrades(call: Call) -> Answer:
     """The groups to choose from, in the currency asked for, by the rates of the purchase."""
     await authenticate(call)
-    body = wire.read(call.body)
-    product_id = wire.whole(body.get("product_id"), "product_id")
-    day = wire.day(body, "departure_date")
-    bought = wire.day(body, "purchase_date") if body.get("purchase_date") else None
-    currency = wire.text(body, "currency", needed=False, most=10).upper() or "USD"
+    asked = wire.read(wire.Upgrades, call.body)
+    currency = asked.currency.upper() or "USD"
 
     def ask(reads: Reads, caller: Caller) -> tuple[Product, Tour, Exchange | None]:
         tenant_id = caller.tenant_id
-        product, tour = departing_product(reads, tenant_id, product_id, day)
+        product, tour = departing_product(reads, tenant_id, asked.product_id, asked.departure_date)
         source = currency_of(reads, tenant_id, product)
-        rates_of = bought or today_of(reads, call, tenant_id)
+        rates_of = asked.purchase_date or today_of(reads, call, tenant_id)
         return (
             product,
             tour,
@@ -146,12 +141,13 @@ def _option(option: UpgradeOption, convert: Exchange) -> dict[str, Any]:
 async def departure(call: Call) -> Answer:
     """Where and when travellers are met."""
     await authenticate(call)
-    body = wire.read(call.body)
-    product_id = wire.whole(body.get("product_id"), "product_id")
-    day = wire.day(body, "departure_date")
-    _, tour = await ask_as_caller(
-        call, lambda reads, caller: departing_product(reads, caller.tenant_id, product_id, day)
-    )
+    asked = wire.read(wire.Departure, call.body)
+
+    def ask(reads: Reads, caller: Caller) -> Tour:
+        product_id, day = asked.product_id, asked.departure_date
+        return departing_product(reads, caller.tenant_id, product_id, day)[1]
+
+    tour = await ask_as_caller(call, ask)
     return words.success(
         [
             {
@@ -170,8 +166,7 @@ async def departure(call: Call) -> Answer:
 async def rate(call: Call) -> Answer:
     """Units of each currency per base unit, on a day of the tenant or now."""
     await authenticate(call)
-    given = wire.text(wire.read(call.body), "date", needed=False)
-    asked = _moment(given) if given else None
+    asked = wire.read(wire.RateDay, call.body).date
 
     def ask(reads: Reads, caller: Caller) -> dict[str, Decimal]:
         table = rates_of_tenant(reads, caller.tenant_id)
@@ -182,20 +177,3 @@ async def rate(call: Call) -> Answer:
 
     rates = await ask_as_caller(call, ask)
     return words.success({currency: plain(each) for currency, each in rates.items()})
-
-
-def _moment(given: str) -> date:
-    """The day of `YYYY-MM-DD`, with or without a time of day behind it."""
-    day, _, clock = given.partition(" ")
-    found = parse_date(day)
-    if found is None or (clock and not _is_time(clock)):
-        raise wire.fault("date", "value", "date: not YYYY-MM-DD HH:MM:SS")
-    return found
-
-
-def _is_time(clock: str) -> bool:
-    try:
-        datetime.strptime(clock, "%H:%M:%S")  # noqa: DTZ007 - a time of day has no zone
-    except ValueError:
-        return False
-    return True

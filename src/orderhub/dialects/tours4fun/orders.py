@@ -12,7 +12,7 @@ from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.quotes import Booking, Offer, quote
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import offer_keys, today
-from orderhub.core.values import Order, Settings, Status
+from orderhub.core.values import Order, Settings
 from orderhub.dialects.codec import switches
 from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
 from orderhub.dialects.tours4fun import mapping, wire, words
@@ -20,10 +20,6 @@ from orderhub.dialects.tours4fun.access import KIND, authenticate
 from orderhub.dialects.tours4fun.data import Switches
 from orderhub.dialects.tours4fun.prices import calculation
 from orderhub.dialects.tours4fun.show import in_full, listed
-
-# Page and size are plain offsets: what lies deeper is not served page by page.
-_DEEPEST = 10_000_000
-_LARGEST_PAGE = 100
 
 
 def _added(accepted: Accepted) -> Answer:
@@ -34,24 +30,25 @@ def _added(accepted: Accepted) -> Answer:
 async def _read(call: Call, caller: Caller) -> dict[str, Any]:
     """The body. Comments are no JSON, unless the tenant's switch `strip_comments` forgives them."""
     try:
-        return wire.read(call.body)
+        return wire.decode(call.body)
     except Stop:
         settings = await call.hub.settings(caller.tenant_id)
         if not switches(settings, KIND, Switches).strip_comments:
             raise
-        return wire.read_commented(call.body)
+        return wire.decode_commented(call.body)
 
 
 async def add(call: Call) -> Answer:
     caller = await authenticate(call)
-    body = await _read(call, caller)
-    return await call.respond(mapping.place_order(body, call.origin(caller, call.body)), _added)
+    asked = wire.read_booking(wire.AddOrder, await _read(call, caller))
+    return await call.respond(mapping.place_order(asked, call.origin(caller, call.body)), _added)
 
 
 async def calculate(call: Call) -> Answer:
     """The price of a booking, by the function that prices orders. Seats are not looked at."""
     caller = await authenticate(call)
-    booking = mapping.booking(await _read(call, caller), for_order=False)
+    asked = wire.read_booking(wire.CalculateOrder, await _read(call, caller))
+    booking = mapping.booking(asked)
     owner = caller.owner or caller.acts_as
     offer = await call.hub.read(
         lambda reads: read_offer(reads, caller.tenant_id, booking, owner, call.received_at)
@@ -83,7 +80,7 @@ def read_offer(
 
 async def detail(call: Call) -> Answer:
     caller = await authenticate(call)
-    order_id = wire.whole(wire.read(call.body).get("order_id"), "order_id")
+    order_id = wire.read(wire.OrderId, call.body).order_id
 
     def ask(reads: Reads) -> tuple[Order | None, Settings]:
         name = OrderName("id", str(order_id))
@@ -98,23 +95,16 @@ async def detail(call: Call) -> Answer:
 
 
 async def list_orders(call: Call) -> Answer:
-    """Newest first. `order_status` is our addition: one code of the vendor's table."""
+    """Newest first."""
     caller = await authenticate(call)
-    body = wire.read(call.body)
-    page = wire.whole(body.get("page"), "page", least=1, most=_DEEPEST)
-    size = wire.whole_or(body, "page_size", 10, least=1, most=_LARGEST_PAGE)
-    if page * size > _DEEPEST:
+    asked = wire.read(wire.OrderList, call.body)
+    page, size = asked.page, asked.page_size
+    if page * size > wire.DEEPEST:
         raise wire.fault("page", "value")
-    statuses: tuple[Status, ...] = ()
-    wanted = wire.whole_or(body, "order_status", 0)
-    if wanted:
-        if wanted not in words.ORDER_STATUSES:
-            raise wire.fault("order_status", "value")
-        statuses = (words.ORDER_STATUSES[wanted],)
     query = OrderQuery(
         tenant_id=caller.tenant_id,
         owner=caller.owner or None,
-        statuses=statuses,
+        statuses=asked.order_status,
         offset=(page - 1) * size,
         limit=size,
         with_total=True,
@@ -137,23 +127,21 @@ async def list_orders(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     """An unpaid order ends and gives its seats back; any other is left as it is."""
     caller = await authenticate(call)
-    body = wire.read(call.body)
-    order_id = wire.whole(body.get("order_id"), "order_id")
-    reason = wire.text(body, "cancel_reason", needed=False)
+    asked = wire.read(wire.CancelOrder, call.body)
 
     def answer(_accepted: Accepted) -> Answer:
-        data = {"order_id": order_id, "cancel_reason": reason}
+        data = {"order_id": asked.order_id, "cancel_reason": asked.cancel_reason}
         return words.success(data, "cancel order success")
 
-    return await call.respond(_cancel_command(call, caller, order_id, reason), answer)
+    return await call.respond(_cancel_command(call, caller, asked), answer)
 
 
-def _cancel_command(call: Call, caller: Caller, order_id: int, reason: str) -> ChangeOrder:
+def _cancel_command(call: Call, caller: Caller, asked: wire.CancelOrder) -> ChangeOrder:
     # An app reaches every order of its tenant unless it was told to see only its own.
     origin = msgspec.structs.replace(call.origin(caller, call.body), owner=caller.owner)
     return ChangeOrder(
         origin=origin,
-        name=OrderName("id", str(order_id)),
+        name=OrderName("id", str(asked.order_id)),
         action=Action.CANCEL,
-        reason=reason,
+        reason=asked.cancel_reason,
     )

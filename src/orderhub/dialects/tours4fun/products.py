@@ -25,10 +25,7 @@ from orderhub.dialects.tours4fun.sold import (
     today_of,
 )
 
-_MOST_IDS = 10
-_LARGEST_PAGE = 100
 _SCANNED = 1_000
-_MAX_KEYWORD = 100
 # `ttd` ("things to do") is what used to be called activity, and the tickets.
 _LINES = {"ttd": ("activity", "ticket", "ttd")}
 _REGIONS = ("region", "sub_region", "region_chinese_name", "sub_region_chinese_name")
@@ -38,15 +35,7 @@ _CITIES = ("departure_city", "return_city", "visited_city")
 async def detail(call: Call) -> Answer:
     """One product as one object, several as an object by id; unknown ones are left out."""
     await authenticate(call)
-    given = wire.read(call.body).get("product_ids")
-    if given is None:
-        raise wire.fault("product_ids", "missing")
-    ids = given if isinstance(given, list | dict) else [given]
-    numbers = [
-        wire.whole(each, "product_ids") for each in wire.items(ids, "product_ids", _MOST_IDS)
-    ]
-    if not numbers:
-        raise wire.fault("product_ids", "missing")
+    numbers = wire.read(wire.ProductIds, call.body).product_ids
 
     def ask(reads: Reads, caller: Caller) -> dict[str, dict[str, Any]]:
         tenant_id = caller.tenant_id
@@ -129,14 +118,9 @@ def _field(field: FormField) -> dict[str, Any]:
 async def list_products(call: Call) -> Answer:
     """Products by region, line or keyword, at least one of them. Numbers leave as text."""
     caller = await authenticate(call)
-    body = wire.read(call.body)
-    region = wire.text(body, "region", needed=False)
-    line = wire.text(body, "product_line", needed=False)
-    keyword = wire.text(body, "keyword", needed=False, most=_MAX_KEYWORD).lower()
-    page = wire.whole_or(body, "page", 1, least=1, most=wire.MAX_COUNT)
-    size = wire.whole_or(body, "page_size", 20, least=1, most=_LARGEST_PAGE)
-    if not (region or line or keyword):
-        raise wire.fault("region", "missing", "one of region, product_line, keyword is needed")
+    asked = wire.read(wire.ProductList, call.body)
+    region, keyword, line = asked.region, asked.keyword.lower(), asked.product_line
+    page, size = asked.page, asked.page_size
     lines = _LINES.get(line, (line,)) if line else ()
 
     def is_wanted(product: Product) -> bool:
