@@ -98,6 +98,18 @@ def test_where_any_case_will_do_faults_bear_the_name_that_was_declared():
     style = Style(say=STYLE.say, any_case=True)
     assert faults(style, {**FULL, "remark": None, "REMARK": 1}) == [("note", "type string")]
     assert faults(style, {"Items": None, "mail": "m"}) == [("items", "missing")]
+    assert style.changes(Item, {"QTY": None}) == {"units": None}
+    assert style.changes(Item, {"QTY": None, "Qty": 2}) == {"units": 2}
+    assert style.changes(Item, {"qty": None, "Qty": 2}) == {"units": 2}
+
+
+def test_null_in_a_list_may_stand_for_something():
+    class Listing(msgspec.Struct, frozen=True, kw_only=True):
+        units: Annotated[tuple[int, ...], many(whole(0, 9), 3, null=0)] = ()
+        more: Annotated[tuple[int, ...], many(whole(0, 9), 3)] = ()
+
+    assert STYLE.read(Listing, {"units": [None, 1]}) == Listing(units=(0, 1))
+    assert faults(STYLE, {"more": [None]}, Listing) == [("more[0]", "type integer")]
 
 
 def test_a_kind_may_take_what_is_made_of_a_value():

@@ -130,6 +130,8 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
 
 def as_integer(value: Any, digits: int = 19) -> int | None:
     """1, 1.0 and "1" are the integer 1; 1.5, "x", true and what has more digits are none."""
+    if value.__class__ is int:
+        return int(value)
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) <= digits else None
     if isinstance(value, Decimal):
@@ -137,7 +139,7 @@ def as_integer(value: Any, digits: int = 19) -> int | None:
         if value.is_finite() and abs(value) <= 10**digits and value == value.to_integral_value():
             return int(value)
         return None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return None
 
 
 def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
@@ -147,7 +149,7 @@ def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
     """
 
     def check(value: Any) -> int:
-        number = value if value.__class__ is int else as_integer(value, digits)
+        number = as_integer(value, digits)
         if number is None:
             raise Bad("type", "integer")
         if not least <= number <= most:
@@ -209,8 +211,8 @@ def free_object() -> Kind:
     return kind(check, {"type": "object"})
 
 
-def many(each: Kind, most: int, *, least: int = 0) -> Kind:
-    """A list, as a tuple; with fewer than `least` (1, as a rule) it counts as missing."""
+def many(each: Kind, most: int, *, least: int = 0, null: Any = None) -> Kind:
+    """A list, as a tuple; with fewer than `least` (1, as a rule) it counts as missing; `null`: what null is in it."""
 
     check, inner = each.check, each.within or each.read
 
@@ -224,6 +226,8 @@ def many(each: Kind, most: int, *, least: int = 0) -> Kind:
         place = reading.style.place
         found = []
         for index, entry in enumerate(value):
+            if entry is None:
+                entry = null  # noqa: PLW2901
             try:
                 found.append(
                     check(entry) if check is not None else inner(entry, place(path, index), reading)
@@ -305,10 +309,6 @@ def _alternatives(model: type[msgspec.Struct]) -> tuple[tuple[str, ...], ...]:
 # --- reading
 
 
-def _never(_text: str) -> bool:
-    return False
-
-
 def _nothing_else(name: str) -> tuple[str, ...]:
     return (name,)
 
@@ -330,7 +330,7 @@ class Style:
     """
 
     say: Callable[[Bad, Any, str], str]
-    is_absent: Callable[[str], bool] = _never
+    is_absent: Callable[[str], bool] | None = None
     spelled: Callable[[str], tuple[str, ...]] = _nothing_else
     any_case: bool = False
     place: Callable[[str, int], str] = _index
@@ -364,53 +364,73 @@ class Style:
 
 
 class _AnyCase(NamedTuple):
-    """A spelling, exactly or in lower case -> (the name that was declared, its rank: the lowest one sent counts)."""
+    """Where any case will do: a spelling -> (the name that was declared, its rank: the lowest one sent counts).
 
+    own  the declared names -> their ranks
+    """
+
+    own: dict[str, int]
     exact: dict[str, tuple[str, int]]
     lower: dict[str, tuple[str, int]]
 
-    def named(self, holder: Mapping[str, Any], is_absent: Callable[[str], bool]) -> dict[str, Any]:
+    def named(self, holder: Mapping[str, Any]) -> Mapping[str, Any]:
         """What was sent, by the names that were declared."""
+        if holder.keys() <= self.own.keys():
+            return holder
         found: dict[str, Any] = {}
         ranks: dict[str, int] = {}
         for way, value in holder.items():
+            if way in self.own:
+                continue
             place = self.exact.get(way) or self.lower.get(way.lower())
             if place is None:
                 continue
             name, rank = place
-            if value is None or (value.__class__ is str and is_absent(value)):
-                rank += len(self.lower)
-            if name not in found or rank < ranks[name]:
+            # One that is null counts only where there is no other.
+            rank += _NULL if value is None else 0
+            best = ranks.get(name)
+            if best is None:
+                best = _NULL + _NULL
+                if name in holder:
+                    best = self.own[name] + (_NULL if holder[name] is None else 0)
+            if rank < best:
                 found[name], ranks[name] = value, rank
-        return found
+        return {**holder, **found} if found else holder
+
+
+_NULL = 1_000_000
 
 
 # Plain tuples, since unpacking them is what reading is made of.
-# (attribute, its first spelling, the others, the kind's check, its read, whether it is required)
+# (attribute, its other spellings, the kind's check, its read, whether it is required)
 _Step = tuple[
-    str,
     str,
     tuple[str, ...],
     Callable[[Any], Any] | None,
     Callable[[Any, str, "Reading"], Any],
     bool,
 ]
+# (its first spelling, whether there is no more to it where that is not sent, the step)
+_Steps = tuple[tuple[str, bool, _Step], ...]
 # (how each member is read, groups of which one has to be there, the names where any case will do)
-_Plan = tuple[tuple[_Step, ...], tuple[tuple[str, ...], ...], _AnyCase | None]
+_Plan = tuple[_Steps, tuple[tuple[str, ...], ...], _AnyCase | None]
 
 
 def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
     steps = []
-    any_case = _AnyCase({}, {}) if style.any_case else None
+    any_case = _AnyCase({}, {}, {}) if style.any_case else None
     for each in declared(model):
         first, *others = [way for name in each.names for way in style.spelled(name)]
         if any_case is not None:
             for rank, way in enumerate((first, *others)):
+                if way == each.name:
+                    any_case.own[way] = rank
                 any_case.exact.setdefault(way, (each.name, rank))
                 any_case.lower.setdefault(way.lower(), (each.name, rank + len(others) + 1))
             first, others = each.name, []
         check, read = each.kind.check, each.kind.within or each.kind.read
-        steps.append((each.attribute, first, tuple(others), check, read, each.required))
+        step = each.attribute, tuple(others), check, read, each.required
+        steps.append((first, not others and not each.required, step))
     return tuple(steps), _alternatives(model), any_case
 
 
@@ -448,17 +468,22 @@ class Reading:
         """The members that were sent, read."""
         style = self.style
         is_absent = style.is_absent
-        steps, groups, lower = style.plans.get(model) or style.plan(model)
-        if lower is not None:
-            holder = lower.named(holder, is_absent)
+        steps, groups, any_case = style.plans.get(model) or style.plan(model)
+        if any_case is not None:
+            holder = any_case.named(holder)
         get = holder.get
         found: dict[str, Any] = {}
-        for attribute, name, others, check, read, required in steps:
-            way, value = name, get(name)
-            if value is None or (value.__class__ is str and is_absent(value)):
+        for name, may_lack, step in steps:
+            value = get(name)
+            if value is None and may_lack and not partial:
+                continue
+            way, (attribute, others, check, read, required) = name, step
+            if value is None or (is_absent and value.__class__ is str and is_absent(value)):
                 for way in others:
                     value = get(way)
-                    if value is not None and not (value.__class__ is str and is_absent(value)):
+                    if value is not None and not (
+                        is_absent and value.__class__ is str and is_absent(value)
+                    ):
                         break
                 else:
                     if required or partial:
