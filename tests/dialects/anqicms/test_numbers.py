@@ -19,7 +19,7 @@ from tests.support.hub import SECRET_KEY
 
 ORDERS, BATCH = 25_000, 250
 # Free goods that nobody counts: only numbers matter here.
-GIVEN = wire.create_order({"type": "vip", "goods_id": 2, "remark": "x"})
+GIVEN = wire.CreateOrder(type="vip", goods_id=2, remark="x")
 
 
 @pytest.mark.slow

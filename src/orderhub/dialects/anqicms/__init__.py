@@ -1,10 +1,10 @@
 """AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
 
-from orderhub.dialects.anqicms.access import KINDS, SITE_KIND, identify
+from orderhub.dialects.anqicms.access import KINDS, SECURITY, SITE_KIND, identify
 from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
-from orderhub.dialects.anqicms.described import ROUTES, SECURITY
 from orderhub.dialects.anqicms.mapping import DIALECT_NAME
 from orderhub.dialects.anqicms.people import LOGIN_KIND
+from orderhub.dialects.anqicms.routes import ROUTES
 from orderhub.dialects.anqicms.show import render
 from orderhub.dialects.anqicms.words import FIELDS, fault, refusal
 from orderhub.dialects.contract import Dialect

@@ -36,6 +36,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.dialects.describing import Schema
 
 T = TypeVar("T")
 
@@ -354,4 +355,18 @@ KINDS = (
         command=_command,
         is_named=True,
     ),
+)
+
+
+SECURITY: tuple[dict[str, Schema], ...] = (
+    {
+        "anqicms": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "token",
+            "description": "The vendor's own: the JWT that `/api/login` answers, as a header, a cookie or a "
+            "bearer token.",
+        }
+    },
+    {},  # without a token, or with one that does not hold, the caller is an anonymous visitor
 )

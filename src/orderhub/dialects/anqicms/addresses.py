@@ -46,7 +46,7 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
 async def save(call: Call, visitor: Visitor) -> Answer:
     """A new address, or with `id` the members given over the stored one."""
     not_anonymous(visitor)
-    given = wire.address_in(wire.body_of(call))
+    given = wire.read(wire.AddressIn, call)
     members = mapping.address_members(given)
     record: Record | None = await look(
         call,

@@ -16,10 +16,8 @@ from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, cart_token_of, holders_of, login_required
 from orderhub.dialects.anqicms.goods import docs_by_id, goods_object, percent_for, stock_of
 from orderhub.dialects.anqicms.mapping import fen, seconds
+from orderhub.dialects.anqicms.wire import MAX_ROWS
 from orderhub.dialects.contract import Answer, Call, Refused
-
-_PAGE_SIZE = 20
-_MAX_ROWS = 1_000
 
 
 def _holders(call: Call, visitor: Visitor) -> tuple[str, ...]:
@@ -37,16 +35,15 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
     """The rows, newest first, at today's prices; `total` counts all of them."""
     holders = _holders(call, visitor)
     token = cart_token_of(call)
-    size = max(1, min(wire.query_int(call, "pageSize", _PAGE_SIZE) or _PAGE_SIZE, _MAX_ROWS))
-    page = max(1, min(wire.query_int(call, "current", 1), _MAX_ROWS))
+    asked = wire.QUERY.read(wire.Cart, call.query)
     query = RecordQuery(
         tenant_id=visitor.tenant_id,
         kind="cart_item",
         by="holder",
         values=holders,
         newest_first=True,
-        offset=(page - 1) * size,
-        limit=size,
+        offset=(asked.current - 1) * asked.pageSize,
+        limit=asked.pageSize,
     )
 
     def ask(reads: Reads) -> tuple[list[dict[str, Any]], int]:
@@ -107,7 +104,7 @@ def _price(product: Product | None, variant: Variant | None) -> Decimal:
 async def put(call: Call, visitor: Visitor) -> Answer:
     """`add` and `update` alike: a product that is in the cart gets the new quantity."""
     holders = _holders(call, visitor)
-    given = wire.cart_row(wire.body_of(call))
+    given = wire.read(wire.CartRow, call)
     settings = await call.hub.settings(visitor.tenant_id)
     now = settings.clock.at(call.received_at)
     if not 0 < (given.quantity or 1) <= MAX_QUANTITY:
@@ -120,7 +117,7 @@ async def put(call: Call, visitor: Visitor) -> Answer:
             query = RecordQuery(
                 tenant_id=visitor.tenant_id, kind="cart_item", by="holder", values=holders[:1]
             )
-            if reads.count_records(query) >= _MAX_ROWS:
+            if reads.count_records(query) >= MAX_ROWS:
                 raise Refused(Rejected(Reason.QUANTITY_INVALID, "cart", "the cart is full"))
         return stored, price
 
@@ -182,7 +179,7 @@ def _has_skus(reads: Reads, tenant_id: int, product_id: int) -> bool:
         kind="variant",
         by="product",
         values=(str(product_id),),
-        limit=_MAX_ROWS,
+        limit=MAX_ROWS,
     )
     return any(record.doc.active for record in reads.records(query))
 
@@ -215,7 +212,7 @@ def _item(
 async def remove(call: Call, visitor: Visitor) -> Answer:
     """Takes one row out. A row that is not in the caller's cart is unknown."""
     holders = _holders(call, visitor)
-    row_id = wire.row_id(wire.body_of(call)).id
+    row_id = wire.read(wire.RowId, call).id
     record = await call.hub.read(
         lambda reads: reads.record(visitor.tenant_id, "cart_item", "id", row_id)
     )

@@ -25,8 +25,8 @@ _MONEY_TYPES = {CouponKind.FIXED: 0, CouponKind.PERCENT: 1}
 async def valid(call: Call, visitor: Visitor) -> Answer:
     """The caller's claims that hold for an order of `amount` and, when named, for `archive_id`."""
     not_anonymous(visitor)
-    amount = wire.query_int(call, "amount") if call.query.get("amount") else None
-    archive_id = wire.query_int(call, "archive_id")
+    asked = wire.QUERY.read(wire.Coupons, call.query)
+    amount, archive_id = asked.amount, asked.archive_id
     settings = await call.hub.settings(visitor.tenant_id)
     now = settings.clock.at(call.received_at)
     tenant = visitor.tenant_id
@@ -110,7 +110,7 @@ async def claim(call: Call, visitor: Visitor) -> Answer:
     not_anonymous(visitor)
     if not visitor.user_id:
         raise login_required()
-    coupon_id = wire.row_id(wire.body_of(call)).id
+    coupon_id = wire.read(wire.RowId, call).id
     settings = await call.hub.settings(visitor.tenant_id)
     now = settings.clock.at(call.received_at)
     record: Record | None = await look(

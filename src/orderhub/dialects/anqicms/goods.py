@@ -156,10 +156,9 @@ def _units(price: Decimal) -> Decimal:
 async def archive_sku(call: Call, visitor: Visitor) -> Answer:
     """A product with its SKUs and their stock, by `id` or `filename`; needs no login."""
     settings = await call.hub.settings(visitor.tenant_id)
-    product_id = wire.query_int(call, "id")
-    filename = call.query.get("filename", "")
+    asked = wire.QUERY.read(wire.Archive, call.query)
     members = await call.hub.read(
-        lambda reads: _archive(reads, visitor, settings, product_id, filename)
+        lambda reads: _archive(reads, visitor, settings, asked.id, asked.filename)
     )
     return words.success(members)
 
@@ -232,7 +231,7 @@ def _together(sold: Iterable[Sellable], stock: Mapping[str, int]) -> int:
 async def order_check(call: Call, visitor: Visitor) -> Answer:
     """Whether the caller has bought the product, or need not: it is free, or his own."""
     not_anonymous(visitor)
-    product_id = wire.query_int(call, "id")
+    product_id = wire.QUERY.read(wire.Id, call.query).id
 
     def ask(reads: Reads) -> bool:
         record = reads.record(visitor.tenant_id, "product", "id", product_id)
@@ -269,7 +268,7 @@ async def user_groups(call: Call, visitor: Visitor) -> Answer:
 
 
 async def user_group(call: Call, visitor: Visitor) -> Answer:
-    group_id = wire.query_int(call, "id")
+    group_id = wire.QUERY.read(wire.Id, call.query).id
     record, percent = await call.hub.read(
         lambda reads: (
             reads.record(visitor.tenant_id, "user_group", "id", group_id),

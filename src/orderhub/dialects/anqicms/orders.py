@@ -25,20 +25,9 @@ from orderhub.dialects.anqicms.access import (
 from orderhub.dialects.anqicms.show import shown_orders
 from orderhub.dialects.contract import Answer, Call, Refused
 
-_PAGE_SIZE = 20
-_MAX_PAGE_SIZE = 100
-_MAX_PAGE = 10_000_000
 _NUMBER_LENGTH = 18
 # Orders of one second are looked at so many at a time.
 _STRIDE = 1_000
-_STATUS_FILTERS: dict[str, tuple[Status, ...]] = {
-    "waiting": (Status.PENDING,),
-    "paid": (Status.PAID,),
-    "delivery": (Status.SHIPPED,),
-    "finished": (Status.COMPLETED,),
-    "refunding": (Status.REFUNDING,),
-    "closed": (Status.CANCELLED,),
-}
 # What a buyer may do, and from where: less than an operator may.
 _MOVES: dict[Action, tuple[tuple[Status, ...], str]] = {
     Action.CANCEL: ((Status.PENDING,), "canceled"),
@@ -52,7 +41,7 @@ _MOVES: dict[Action, tuple[tuple[Status, ...], str]] = {
 
 async def create(call: Call, visitor: Visitor) -> Answer:
     """The body is read before anyone asks who sent it: a broken one is told so even to nobody."""
-    given = wire.create_order(wire.body_of(call))
+    given = wire.read(wire.CreateOrder, call)
     return await _submit(
         call,
         visitor,
@@ -63,7 +52,7 @@ async def create(call: Call, visitor: Visitor) -> Answer:
 
 async def checkout(call: Call, visitor: Visitor) -> Answer:
     """What `create` would make of the same body: the same decision, of which nothing is kept."""
-    given = wire.create_order(wire.body_of(call))
+    given = wire.read(wire.CreateOrder, call)
 
     def preview(order: Order, settings: Settings) -> Answer:
         members = show.whole_order(order, settings)
@@ -100,13 +89,13 @@ async def _submit(
 
 async def orders(call: Call, visitor: Visitor) -> Answer:
     """The caller's orders, newest first. An unknown `status` does not filter."""
-    size = max(1, min(wire.query_int(call, "pageSize", _PAGE_SIZE) or _PAGE_SIZE, _MAX_PAGE_SIZE))
-    page = max(1, min(wire.query_int(call, "current", 1), _MAX_PAGE))
+    asked = wire.QUERY.read(wire.Orders, call.query)
+    size = asked.pageSize
     query = OrderQuery(
         tenant_id=visitor.tenant_id,
         owner=owner_of(visitor),
-        statuses=_STATUS_FILTERS.get(call.query.get("status", ""), ()),
-        offset=(page - 1) * size,
+        statuses=asked.status,
+        offset=(asked.current - 1) * size,
         limit=size,
         with_total=True,
     )
@@ -124,7 +113,7 @@ async def orders(call: Call, visitor: Visitor) -> Answer:
 async def detail(call: Call, visitor: Visitor) -> Answer:
     """One order. There is no login guard: an anonymous visitor may simply see nothing."""
     settings = await call.hub.settings(visitor.tenant_id)
-    order_id = call.query.get("order_id", "")
+    order_id = wire.QUERY.read(wire.OrderId, call.query).order_id
 
     def ask(reads: Reads) -> dict[str, Any] | None:
         order = find_order(reads, visitor, settings, order_id)
@@ -210,7 +199,7 @@ async def refund(call: Call, visitor: Visitor) -> Answer:
 
 async def _move(call: Call, visitor: Visitor, action: Action) -> Answer:
     not_anonymous(visitor)
-    order_id = wire.order_id(wire.body_of(call)).order_id
+    order_id = wire.read(wire.OrderId, call).order_id
     statuses, said = _MOVES[action]
     order = await own_order(call, visitor, order_id)
     command = change_of(call, visitor, order, action, only_from=statuses)

@@ -82,7 +82,7 @@ def provider_for(way: str, settings: Settings, public_url: str) -> PaymentProvid
 async def pay(call: Call, visitor: Visitor) -> Answer:
     """The owner pays his pending order. Whoever sees the whole tenant may also mark one as paid."""
     await _no_stranger(call, visitor)
-    given = wire.pay_order(wire.body_of(call))
+    given = wire.read(wire.PayOrder, call)
     order = await own_order(call, visitor, given.order_id, guests=True)
     settings = await call.hub.settings(visitor.tenant_id)
     way = given.pay_way
@@ -144,7 +144,8 @@ def _payment_id(order: Order) -> str:
 async def check(call: Call, visitor: Visitor) -> Answer:
     """Whether the order is paid, told at once. Without a payment begun there is no record of one."""
     await _no_stranger(call, visitor)
-    order = await order_named(call, visitor, call.query.get("order_id", ""), guests=True)
+    order_id = wire.QUERY.read(wire.OrderId, call.query).order_id
+    order = await order_named(call, visitor, order_id, guests=True)
     if not may_see(visitor, order):
         cause = Rejected(Reason.NOT_OWNER, "order", "the order is another user's")
         return words.turned_down(call, "forbidden", cause)

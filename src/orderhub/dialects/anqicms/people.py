@@ -133,7 +133,7 @@ async def captcha(_call: Call, _visitor: Visitor) -> Answer:
 
 async def login(call: Call, visitor: Visitor) -> Answer:
     """A token for 30 days. Unknown users and wrong passwords are told alike, in the same time."""
-    given = wire.login(wire.body_of(call))
+    given = wire.read(wire.Login, call)
     name = given.phone.strip() or given.email.strip() or given.user_name.strip()
     password = passwords.read(given.password)
     if not name:
@@ -228,7 +228,7 @@ def _login_name(name: str) -> tuple[str, str]:
 
 async def register(call: Call, visitor: Visitor) -> Answer:
     """A new user of the site's default group, logged in at once."""
-    given = wire.register(wire.body_of(call))
+    given = wire.read(wire.Register, call)
     site = await login_site(call, visitor)
     name, email, phone = given.user_name.strip(), given.email.strip(), given.phone.strip()
     password = passwords.read(given.password)

@@ -1,117 +1,307 @@
-"""The vendor's shapes in the vendor's spelling, and how its requests are read.
+"""The vendor's requests in the vendor's spelling, each member declared once, and what `create` answers.
 
 Keys are matched without regard to case and unknown ones are ignored. An int may come as a digit
-string or an integral float. `null` leaves the default. Faults are worded as the vendor's decoder
-words them.
+string or an integral float. `null` leaves the default. The first fault is told, as the vendor's
+decoder words it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from operator import not_
+from typing import Annotated, Any, TypeVar
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from orderhub.core.values import Status
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Call, WireFault, invalid, malformed
+from orderhub.dialects.members import (
+    Bad,
+    Kind,
+    Style,
+    also,
+    as_integer,
+    flag,
+    free_object,
+    kind,
+    many,
+    shaped,
+    whole,
+)
+
+S = TypeVar("S", bound=Struct)
 
 _MAX_INT = 2**63 - 1
-_MAX_DETAILS = 4_000
-
-# --- requests
-
-
-class Detail(msgspec.Struct, frozen=True):
-    """One line of an order. Prices and totals that a client sends are accepted, never trusted."""
-
-    goods_id: int = 0
-    goods_sku_id: int = 0
-    quantity: int = 0
-    sku_values: tuple[dict[str, Any], ...] = ()
+_MAX_ITEMS = 4_000
+MAX_ROWS = 1_000  # of a cart
 
 
-class AddressIn(msgspec.Struct, frozen=True):
-    """A delivery address. `country` holds the district; `id` names a stored address."""
-
-    id: int = 0
-    name: str | UnsetType = UNSET
-    last_name: str | UnsetType = UNSET
-    phone: str | UnsetType = UNSET
-    email: str | UnsetType = UNSET
-    province: str | UnsetType = UNSET
-    city: str | UnsetType = UNSET
-    town: str | UnsetType = UNSET
-    country: str | UnsetType = UNSET
-    address_info: str | UnsetType = UNSET
-    company: str | UnsetType = UNSET
-    postcode: str | UnsetType = UNSET
+def _say(bad: Bad, value: Any, path: str) -> str:
+    if bad.problem == "length":
+        return f"{path}: too many items"
+    where = f"struct field {path}" if path else "value"
+    expected = "bool" if bad.expected == "boolean" else bad.expected
+    return f"json: cannot unmarshal {_shown_kind(value)} into Go {where} of type {expected}"
 
 
-class CreateOrder(msgspec.Struct, frozen=True):
-    """`details` win over `goods_id`, and both over `cart_ids`."""
-
-    goods_id: int = 0
-    quantity: int = 0
-    goods_sku_id: int = 0
-    sku_values: tuple[dict[str, Any], ...] = ()
-    details: tuple[Detail, ...] = ()
-    remark: str = ""
-    type: str = ""
-    coupon_code: str = ""
-    coupon_code_id: int = 0
-    coupon_id: int = 0
-    address: AddressIn | None = None
-    cart_ids: tuple[int, ...] = ()
+def _shown_kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, list):
+        return "array"
+    if isinstance(value, dict):
+        return "object"
+    shown = str(value)
+    return f"number {shown[:40]}"
 
 
-class OrderId(msgspec.Struct, frozen=True):
-    order_id: str = ""
+# A place in a list is told by the list's name.
+BODY = Style(say=_say, any_case=True, place=lambda path, _index: path, gathers=False)
+QUERY = Style(say=_say, is_absent=not_)
 
 
-class PayOrder(msgspec.Struct, frozen=True):
-    order_id: str = ""
-    pay_way: str = ""
+def body_of(call: Call) -> dict[str, Any]:
+    """The JSON object in the body; `null` is an empty one. Raises Stop for anything else."""
+    if not call.body.strip():
+        raise malformed("EOF")
+    value = decode(call.body)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise invalid(WireFault("", "type", _say(Bad("type", "object"), value, "")))
+    return value
 
 
-class Login(msgspec.Struct, frozen=True):
-    user_name: str = ""
-    email: str = ""
-    phone: str = ""
-    password: str = ""
-    remember: bool = False
-    platform: str = ""
+def read(model: type[S], call: Call) -> S:
+    """The body as its Struct. Raises Stop."""
+    return BODY.read(model, body_of(call))
 
 
-class Register(msgspec.Struct, frozen=True):
-    user_name: str = ""
-    password: str = ""
-    email: str = ""
-    phone: str = ""
-    real_name: str = ""
-    avatar_url: str = ""
-    invite_id: int = 0
+# --- kinds
 
 
-class CartRow(msgspec.Struct, frozen=True):
-    archive_id: int = 0
-    sku_id: int = 0
-    quantity: int = 0
-    status: int = 0
-    priority: int = 0
-    order_extra: dict[str, Any] | None = None
-    sku_values: tuple[dict[str, Any], ...] = ()
+def _uint(value: Any) -> int:
+    number = as_integer(value, 20)
+    if number is None or not 0 <= number <= _MAX_INT:
+        raise Bad("type", "uint")
+    return number
 
 
-class RowId(msgspec.Struct, frozen=True):
-    id: int = 0
+def _uint_or_empty(value: Any) -> int:
+    return 0 if value == "" else _uint(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raise Bad("type", "string")
+
+
+def _number(default: int = 0, most: int = 10**18) -> Kind:
+    """A query parameter as the vendor reads it: anything that is no number, 0 as well, is the default."""
+
+    def check(text: str) -> int:
+        is_number = text.isascii() and text.isdecimal() and len(text) <= 18
+        return min((int(text) if is_number else 0) or default, most)
+
+    return kind(check, {"type": "integer", "minimum": 0})
+
+
+_STATUSES: dict[str, tuple[Status, ...]] = {
+    "waiting": (Status.PENDING,),
+    "paid": (Status.PAID,),
+    "delivery": (Status.SHIPPED,),
+    "finished": (Status.COMPLETED,),
+    "refunding": (Status.REFUNDING,),
+    "closed": (Status.CANCELLED,),
+}
+
+
+def _statuses(word: str) -> tuple[Status, ...]:
+    return _STATUSES.get(word, ())
+
+
+_INT = whole(0, _MAX_INT).schema
+Int = Annotated[int, kind(_uint, _INT)]
+_TEXT = kind(_text, {"type": "string"})
+Text = Annotated[str, _TEXT]
+MaybeText = Annotated[str | UnsetType, _TEXT]
+Sku = Annotated[Int, also("sku_id", "sku id", "goods_item_id", "goods item id")]
+SkuValues = Annotated[
+    tuple[dict[str, Any], ...],
+    many(free_object(), _MAX_ITEMS, null={}),
+    Meta(description="kept, and never priced from"),
+]
+
+
+# --- ordering
+
+
+class Detail(Struct, frozen=True, kw_only=True):
+    """One line of an order. Prices and totals that a client sends are read over: prices come from the shop."""
+
+    goods_id: Int = 0
+    goods_sku_id: Sku = 0
+    quantity: Annotated[Int, Meta(description="0 is 1")] = 0
+    sku_values: SkuValues = ()
+
+
+class AddressIn(Struct, frozen=True, kw_only=True):
+    """A delivery address."""
+
+    name: MaybeText = UNSET
+    last_name: MaybeText = UNSET
+    phone: MaybeText = UNSET
+    email: MaybeText = UNSET
+    province: MaybeText = UNSET
+    city: MaybeText = UNSET
+    town: MaybeText = UNSET
+    country: Annotated[MaybeText, Meta(description="the district")] = UNSET
+    address_info: Annotated[
+        MaybeText, also("address", "address_information", "address information")
+    ] = UNSET
+    company: MaybeText = UNSET
+    postcode: Annotated[MaybeText, also("zip", "zipcode", "postal_code", "postal code")] = UNSET
+    id: Annotated[Int, Meta(description="a stored address: the members given go over it")] = 0
+
+
+class CreateOrder(Struct, frozen=True, kw_only=True):
+    """`details` win over `goods_id`, and both over `cart_ids`. `status`, `amount`, `user_id` are the server's."""
+
+    goods_id: Annotated[
+        Int,
+        Meta(description="the single line, when `details` is empty; for `vip` the user group"),
+    ] = 0
+    quantity: Annotated[Int, Meta(description="of the single line; 0 is 1")] = 0
+    goods_sku_id: Sku = 0
+    sku_values: SkuValues = ()
+    details: Annotated[
+        tuple[Detail, ...], many(shaped(Detail), _MAX_ITEMS, null={}), Meta(description="the lines")
+    ] = ()
+    remark: Annotated[
+        Text,
+        Meta(
+            description="kept, up to 250 characters; empty = title of the first line, `...` behind it "
+            "when there are more"
+        ),
+    ] = ""
+    type: Annotated[
+        Text,
+        Meta(
+            description="`vip` buys a membership (first line only); anything else is goods. Kept, up to "
+            "20 characters"
+        ),
+    ] = ""
+    coupon_code: Annotated[Text, Meta(description="a code that is typed; trimmed")] = ""
+    coupon_code_id: Annotated[
+        int,
+        kind(_uint_or_empty, _INT),
+        Meta(
+            description="a claim. One coupon per order, in this precedence: a claim, a typed code, a coupon "
+            "by its id. One that does not hold refuses the order"
+        ),
+    ] = 0
+    coupon_id: Annotated[Int, Meta(description="a coupon by its id")] = 0
+    address: Annotated[
+        AddressIn | None,
+        shaped(AddressIn),
+        Meta(description="a new address, kept in the address book, or with `id` a stored one"),
+    ] = None
+    cart_ids: Annotated[
+        tuple[int, ...],
+        many(kind(_uint, _INT), _MAX_ITEMS, null=0),
+        Meta(
+            description="with neither `goods_id` nor `details`: the rows of the caller's cart, or of the one "
+            "whose `cart` token is shown; they leave the cart in the same commit. Beside lines of its own "
+            "nothing is ordered from the cart, but those of the rows named that hold what is ordered leave it"
+        ),
+    ] = ()
+
+
+class OrderId(Struct, frozen=True, kw_only=True):
+    """As a body and as a query."""
+
+    order_id: Text = ""
+
+
+class PayOrder(OrderId, frozen=True, kw_only=True):
+    pay_way: Text = ""
+
+
+# --- users and carts
+
+
+class Login(Struct, frozen=True, kw_only=True):
+    user_name: Text = ""
+    email: Text = ""
+    phone: Text = ""
+    password: Text = ""
+    remember: Annotated[bool, flag()] = False
+    platform: Text = ""
+
+
+class Register(Struct, frozen=True, kw_only=True):
+    user_name: Text = ""
+    password: Text = ""
+    email: Text = ""
+    phone: Text = ""
+    real_name: Text = ""
+    avatar_url: Text = ""
+    invite_id: Int = 0
+
+
+class CartRow(Struct, frozen=True, kw_only=True):
+    order_extra: Annotated[dict[str, Any] | None, free_object()] = None
+    archive_id: Annotated[Int, also("goods_id", "goods id")] = 0
+    sku_id: Annotated[Int, also("goods_sku_id", "goods sku id")] = 0
+    quantity: Int = 0
+    status: Int = 0
+    priority: Int = 0
+    sku_values: SkuValues = ()
+
+
+class RowId(Struct, frozen=True, kw_only=True):
+    id: Int = 0
+
+
+# --- queries
+
+
+class Orders(Struct, frozen=True, kw_only=True):
+    current: Annotated[int, _number(1, 10_000_000)] = 1
+    pageSize: Annotated[int, _number(20, 100)] = 20
+    status: Annotated[
+        tuple[Status, ...],
+        kind(_statuses, {"type": "string"}),
+        Meta(description=f"a word for a group of statuses: {', '.join(_STATUSES)}; another is any"),
+    ] = ()
+
+
+class Cart(Struct, frozen=True, kw_only=True):
+    current: Annotated[int, _number(1, MAX_ROWS)] = 1
+    pageSize: Annotated[int, _number(20, MAX_ROWS)] = 20
+
+
+class Coupons(Struct, frozen=True, kw_only=True):
+    amount: Annotated[int | None, _number()] = None
+    archive_id: Annotated[int, _number()] = 0
+
+
+class Archive(Struct, frozen=True, kw_only=True):
+    id: Annotated[int, _number()] = 0
+    filename: Text = ""
+
+
+class Id(Struct, frozen=True, kw_only=True):
+    id: Annotated[int, _number()] = 0
 
 
 # --- answers
 
 
-class AddressOut(msgspec.Struct, frozen=True):
+class AddressOut(Struct, frozen=True):
     id: int
     created_time: int
     updated_time: int
@@ -130,7 +320,7 @@ class AddressOut(msgspec.Struct, frozen=True):
     status: int = 1
 
 
-class OrderData(msgspec.Struct, frozen=True, kw_only=True):
+class OrderData(Struct, frozen=True, kw_only=True):
     """An order as `create` answers it: the document's members in the document's order.
 
     Amounts are in 1/100 of the currency unit, times in seconds since 1970 (0 = not happened).
@@ -166,248 +356,7 @@ class OrderData(msgspec.Struct, frozen=True, kw_only=True):
     custom_form_url: str | UnsetType = UNSET
 
 
-class OrderAnswer(msgspec.Struct, frozen=True):
+class OrderAnswer(Struct, frozen=True):
     code: int
     msg: str
     data: OrderData
-
-
-class Failure(msgspec.Struct, frozen=True):
-    code: int
-    msg: str
-
-
-# --- reading
-
-
-def body_of(call: Call) -> dict[str, Any]:
-    """The JSON object in the body; `null` is an empty one. Raises Stop for anything else."""
-    if not call.body.strip():
-        raise malformed("EOF")
-    value = decode(call.body)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise invalid(_fault("", value, "object"))
-    return value
-
-
-def _fault(path: str, value: Any, expected: str) -> WireFault:
-    where = f"struct field {path}" if path else "value"
-    text = f"json: cannot unmarshal {_kind(value)} into Go {where} of type {expected}"
-    return WireFault(path, "type", text)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, str):
-        return "string"
-    if isinstance(value, list):
-        return "array"
-    if isinstance(value, dict):
-        return "object"
-    shown = str(value)
-    return f"number {shown[:40]}"
-
-
-def _table(names: tuple[str, ...], **aliases: str) -> Mapping[str, str]:
-    """Spelling in lower case -> member."""
-    return {
-        **{alias.replace("_", " "): name for alias, name in aliases.items()},
-        **aliases,
-        **{name: name for name in names},
-    }
-
-
-_ORDER = _table(CreateOrder.__struct_fields__, sku_id="goods_sku_id", goods_item_id="goods_sku_id")
-_DETAIL = _table(Detail.__struct_fields__, sku_id="goods_sku_id", goods_item_id="goods_sku_id")
-_ADDRESS = _table(
-    AddressIn.__struct_fields__,
-    address="address_info",
-    address_information="address_info",
-    zip="postcode",
-    zipcode="postcode",
-    postal_code="postcode",
-)
-_CART = _table(CartRow.__struct_fields__, goods_sku_id="sku_id", goods_id="archive_id")
-_ORDER_ID = _table(OrderId.__struct_fields__)
-_PAY = _table(PayOrder.__struct_fields__)
-_LOGIN = _table(Login.__struct_fields__)
-_REGISTER = _table(Register.__struct_fields__)
-_ROW_ID = _table(RowId.__struct_fields__)
-
-
-def _members(value: Any, names: Mapping[str, str], path: str) -> dict[str, Any]:
-    """The known members that are not null; an exact spelling wins over an alias or another case."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise invalid(_fault(path, value, "object"))
-    found: dict[str, Any] = {}
-    for key, each in value.items():
-        name = names.get(key)
-        if name is None:
-            name = names.get(key.lower())
-            if name is None:
-                continue
-        if each is not None and (key == name or name not in found):
-            found[name] = each
-    return found
-
-
-def _int(found: Mapping[str, Any], name: str, path: str = "") -> int:
-    value = found.get(name)
-    if value is None:
-        return 0
-    return _integer(value, f"{path}{name}")
-
-
-def _integer(value: Any, path: str) -> int:
-    number: int | None = None
-    if type(value) is int:
-        number = value
-    elif isinstance(value, Decimal):
-        if value == value.to_integral_value():
-            number = int(value)
-    elif isinstance(value, str) and len(value) <= 20 and value.isascii() and value.isdecimal():
-        number = int(value)
-    if number is None or not 0 <= number <= _MAX_INT:
-        raise invalid(_fault(path, value, "uint"))
-    return number
-
-
-def _text(found: Mapping[str, Any], name: str, path: str = "") -> str:
-    value = found.get(name, "")
-    if not isinstance(value, str):
-        raise invalid(_fault(f"{path}{name}", value, "string"))
-    return value
-
-
-def _flag(found: Mapping[str, Any], name: str) -> bool:
-    value = found.get(name, False)
-    if not isinstance(value, bool):
-        raise invalid(_fault(name, value, "bool"))
-    return value
-
-
-def _array(found: Mapping[str, Any], name: str, path: str = "") -> list[Any]:
-    value = found.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise invalid(_fault(f"{path}{name}", value, "array"))
-    if len(value) > _MAX_DETAILS:
-        raise invalid(WireFault(f"{path}{name}", "length", f"{path}{name}: too many items"))
-    return value
-
-
-def _objects(found: Mapping[str, Any], name: str, path: str = "") -> tuple[dict[str, Any], ...]:
-    values = [{} if each is None else each for each in _array(found, name, path)]
-    for each in values:
-        if not isinstance(each, dict):
-            raise invalid(_fault(f"{path}{name}", each, "object"))
-    return tuple(values)
-
-
-def create_order(value: dict[str, Any]) -> CreateOrder:
-    """The body of `create` and `checkout`. Raises Stop(INVALID) naming the first wrong member."""
-    found = _members(value, _ORDER, "")
-    address = found.get("address")
-    if found.get("coupon_code_id") == "":
-        del found["coupon_code_id"]
-    return CreateOrder(
-        goods_id=_int(found, "goods_id"),
-        quantity=_int(found, "quantity"),
-        goods_sku_id=_int(found, "goods_sku_id"),
-        sku_values=_objects(found, "sku_values"),
-        details=tuple(_detail(each) for each in _array(found, "details")),
-        remark=_text(found, "remark"),
-        type=_text(found, "type"),
-        coupon_code=_text(found, "coupon_code"),
-        coupon_code_id=_int(found, "coupon_code_id"),
-        coupon_id=_int(found, "coupon_id"),
-        address=None if address is None else address_in(address, "address."),
-        cart_ids=tuple(
-            0 if each is None else _integer(each, "cart_ids") for each in _array(found, "cart_ids")
-        ),
-    )
-
-
-def _detail(value: Any) -> Detail:
-    found = _members(value, _DETAIL, "details")
-    return Detail(
-        _int(found, "goods_id", "details."),
-        _int(found, "goods_sku_id", "details."),
-        _int(found, "quantity", "details."),
-        _objects(found, "sku_values", "details."),
-    )
-
-
-def address_in(value: Any, path: str = "") -> AddressIn:
-    found = _members(value, _ADDRESS, path.rstrip("."))
-    for name in found:
-        if name != "id":
-            _text(found, name, path)
-    return AddressIn(**{**found, "id": _int(found, "id", path)})
-
-
-def order_id(value: dict[str, Any]) -> OrderId:
-    return OrderId(_text(_members(value, _ORDER_ID, ""), "order_id"))
-
-
-def pay_order(value: dict[str, Any]) -> PayOrder:
-    found = _members(value, _PAY, "")
-    return PayOrder(_text(found, "order_id"), _text(found, "pay_way"))
-
-
-def login(value: dict[str, Any]) -> Login:
-    found = _members(value, _LOGIN, "")
-    return Login(
-        _text(found, "user_name"),
-        _text(found, "email"),
-        _text(found, "phone"),
-        _text(found, "password"),
-        _flag(found, "remember"),
-        _text(found, "platform"),
-    )
-
-
-def register(value: dict[str, Any]) -> Register:
-    found = _members(value, _REGISTER, "")
-    return Register(
-        _text(found, "user_name"),
-        _text(found, "password"),
-        _text(found, "email"),
-        _text(found, "phone"),
-        _text(found, "real_name"),
-        _text(found, "avatar_url"),
-        _int(found, "invite_id"),
-    )
-
-
-def cart_row(value: dict[str, Any]) -> CartRow:
-    found = _members(value, _CART, "")
-    extra = found.get("order_extra")
-    if extra is not None and not isinstance(extra, dict):
-        raise invalid(_fault("order_extra", extra, "object"))
-    return CartRow(
-        _int(found, "archive_id"),
-        _int(found, "sku_id"),
-        _int(found, "quantity"),
-        _int(found, "status"),
-        _int(found, "priority"),
-        extra,
-        _objects(found, "sku_values"),
-    )
-
-
-def row_id(value: dict[str, Any]) -> RowId:
-    return RowId(_int(_members(value, _ROW_ID, ""), "id"))
-
-
-def query_int(call: Call, name: str, default: int = 0) -> int:
-    """A query parameter as the vendor reads it: anything that is no number is the default."""
-    text = call.query.get(name, "")
-    usable = text.isascii() and text.isdecimal() and len(text) <= 18
-    return int(text) if usable else default
