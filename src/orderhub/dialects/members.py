@@ -301,6 +301,12 @@ def is_declared(model: Any) -> bool:
     )
 
 
+def within(model: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    """The Structs of its objects and lists of objects, at any depth."""
+    found = [each.kind.model for each in declared(model) if each.kind.model is not None]
+    return [*found, *(inner for each in found for inner in within(each))]
+
+
 def _alternatives(model: type[msgspec.Struct]) -> tuple[tuple[str, ...], ...]:
     """Groups of optional members of which one has to be there: the Struct's `ONE_OF`."""
     return getattr(model, "ONE_OF", ())

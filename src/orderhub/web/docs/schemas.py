@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.dialects.members import is_declared, schema_of
+from orderhub.dialects.members import is_declared, schema_of, within
 
 REF = "#/components/schemas/"
 Schema = dict[str, Any]
@@ -29,8 +29,13 @@ class Schemas:
         typed = [e for e in self._models if not isinstance(e, dict) and id(e) not in said]
         schemas, components = msgspec.json.schema_components(typed, ref_template=REF + "{name}")
         self._found: dict[int, Schema] = dict(zip(map(id, typed), map(plain, schemas), strict=True))
-        self._found |= said
         self.components: dict[str, Schema] = {n: plain(s) for n, s in components.items()}
+        entries = {
+            m.__name__: m for each in self._models if is_declared(each) for m in within(each)
+        }
+        named = {id(schema_of(m)): n for n, m in entries.items() if n not in self.components}
+        self._found |= {key: _referring(schema, named) for key, schema in said.items()}
+        self.components |= {n: _referring(schema_of(entries[n]), named) for n in named.values()}
         for each in self._models:
             if isinstance(each, dict):
                 self._found[id(each)] = {n: value for n, value in each.items() if n != "$defs"}
@@ -40,6 +45,19 @@ class Schemas:
         if isinstance(model, tuple):
             return either(*map(self.of, model))
         return self._found[id(model)]
+
+
+def _referring(schema: Schema, named: dict[int, str]) -> Schema:
+    """The schema, with references in place of those within it that have a name, by id."""
+
+    def inner(value: Any) -> Any:
+        if id(value) in named:
+            return {"$ref": REF + named[id(value)]}
+        if isinstance(value, list):
+            return [inner(each) for each in value]
+        return {n: inner(each) for n, each in value.items()} if isinstance(value, dict) else value
+
+    return {name: inner(value) for name, value in schema.items()}
 
 
 def members(model: Any) -> tuple[dict[str, Schema], set[str]]:
