@@ -1,8 +1,8 @@
-"""python -m bench writer [--database …] [--case NAME ...]: what the writer's thread costs by batch and by order, no HTTP.
+"""python -m bench writer [--database …] [--case NAME ...]: what the writer's thread costs by batch and by order.
 
-Calls are made through the hub's own app, but what they would put into the queue is kept; then the kept commands are
-decided and committed by a real intake on a real database, in batches of one size after the other. Time is that of the
-processor, not of the clock: a machine that others are busy on changes it little.
+There is no HTTP: calls are made through the hub's own app, but what they would put into the queue is kept. Then the
+kept commands are decided and committed by a real intake on a real database, in batches of one size after the other.
+Time is that of the processor, not of the clock: a machine that others are busy on changes it little.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 

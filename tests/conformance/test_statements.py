@@ -17,6 +17,7 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.intake.batch import CommandBatch
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Waiting
+from orderhub.ledger.driver import Driver
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.calls import Caller, calling
@@ -75,9 +76,17 @@ def counting(ledger: Ledger) -> Iterator[list[str]]:
     listeners = (("before_cursor_execute", executed), ("begin", begun), ("commit", committed))
     for name, listener in listeners:
         event.listen(ledger.engine, name, listener)
+    run = Driver._run
+
+    def noted(driver: Driver, sql: str, parameters: Any) -> Any:
+        seen.append(sql)
+        return run(driver, sql, parameters)
+
+    Driver._run = noted  # type: ignore[method-assign]
     try:
         yield seen
     finally:
+        Driver._run = run  # type: ignore[method-assign]
         for name, listener in listeners:
             event.remove(ledger.engine, name, listener)
 

@@ -203,7 +203,7 @@ def in_the_database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return msgspec.structs.replace(each, placed=placed)
 
     def poisoned(batch: Batch, known: Any, accepted: Any, *more: Any) -> None:
-        found = batch._connection.exec_driver_sql("SELECT min(uid) FROM orders").scalar()
+        ((found,),) = batch._driver.rows("SELECT min(uid) FROM orders")
         accepted = [(at, same_uid(each, str(found))) for at, each in accepted]
         write(batch, known, accepted, *more)
 
@@ -220,7 +220,7 @@ def in_a_statement(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def poisoned(batch: Batch, known: Any, accepted: Any, *more: Any) -> None:
         if any(order.reference == "poison" for _, each in accepted for order in each.placed):
-            batch._connection.exec_driver_sql("SELECT no_such_column FROM orders")
+            batch._driver.rows("SELECT no_such_column FROM orders")
         write(batch, known, accepted, *more)
 
     monkeypatch.setattr(Batch, "write", poisoned)

@@ -128,7 +128,7 @@ def test_who_read_a_record_before_another_process_changed_it_is_stale(
             if other.is_postgres:
                 run_all(other, put(note(7, {"n": 2})))
             else:  # one writer: the same in the same transaction
-                batch._connection.exec_driver_sql(
+                batch._driver.send(
                     "UPDATE record SET version = 2 WHERE kind = 'note' AND id = 7"
                 )
             write(batch, *args)

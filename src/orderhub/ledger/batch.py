@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import Origin
@@ -26,6 +26,7 @@ from orderhub.core.facts import (
 from orderhub.core.values import Order, Pool
 from orderhub.ledger import bulk, rows, tables
 from orderhub.ledger.changeset import ChangeSet
+from orderhub.ledger.driver import Driver
 
 
 class ClaimName(msgspec.Struct, frozen=True, order=True):
@@ -50,15 +51,15 @@ class Batch:
     """What the writer does on one connection, between BEGIN and COMMIT."""
 
     def __init__(self, connection: Connection, codec: rows.RecordCodec, mark: str) -> None:
-        self._connection = connection
+        self._driver = Driver(connection)
         self._codec = codec
         self._mark = mark  # tells this attempt's rows from earlier ones
-        self._postgres = bulk.is_postgres(connection)
+        self._postgres = self._driver.is_postgres
 
     def hurry(self) -> None:
         """Hardly wait for others' locks: SQLite has none but the one of the whole file."""
         if self._postgres:
-            self._connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_HURRIED_MS}")
+            self._driver.send(f"SET LOCAL lock_timeout = {_HURRIED_MS}")
 
     # --- claims
 
@@ -81,16 +82,16 @@ class Batch:
             for name, fingerprint in sorted(names.items())
         ]
         # DO UPDATE with no change is how a row that stands is returned, in the same statement.
-        found = bulk.insert(
-            self._connection,
+        found = bulk.insert_returning(
+            self._driver,
             tables.claim,
             given,
             "DO UPDATE SET batch = claim.batch",
-            "tenant_id, scope, key, fingerprint, batch, status, headers, body, created_at, order_uid",
+            ", ".join(tables.claim.columns.keys()),
         )
         return {
             ClaimName(row.tenant_id, row.scope, row.key): rows.to_kept_answer(row)
-            for row in found
+            for row in bulk.named(tables.claim, found)
             if row.batch != self._mark
         }
 
@@ -102,14 +103,14 @@ class Batch:
         ]
         if not given:
             return set()
-        found = bulk.insert(
-            self._connection,
+        found = bulk.insert_returning(
+            self._driver,
             tables.natural_key,
             given,
             "DO UPDATE SET batch = natural_key.batch",
             "tenant_id, key, batch",
         )
-        return {(row.tenant_id, row.key) for row in found if row.batch != self._mark}
+        return {(tenant_id, key) for tenant_id, key, batch in found if batch != self._mark}
 
     def lock_keys(self, names: Iterable[tuple[int, str, str, str]]) -> None:
         """Until the commit, nobody else decides about these record names (tenant, kind, by, value).
@@ -119,7 +120,7 @@ class Batch:
         """
         held = {rows.json_text(name) for name in names} if self._postgres else ()
         if held:
-            self._connection.exec_driver_sql(_LOCK_KEYS, (rows.json_text(sorted(held)),))
+            self._driver.send(_LOCK_KEYS, (rows.json_text(sorted(held)),))
 
     # --- facts
 
@@ -140,13 +141,9 @@ class Batch:
         parameters = tuple(self._parameter(parts[by]) for by in branches)
         sql = _records_sql(branches, self._postgres)
         found: dict[RecordKey, list[Record]] = {key: [] for key in keys}
-        decoded: dict[tuple[int, str, int], Record] = {}
-        for row in self._connection.exec_driver_sql(sql, parameters):
-            name = (row.tenant_id, row.kind, row.id)
-            record = decoded.get(name)
-            if record is None:
-                record = decoded[name] = self._codec.to_record(row)
-            found[RecordKey(row.tenant_id, row.kind, row.found_by, row.found_value)].append(record)
+        for by, value, *row in self._driver.rows(sql, parameters):
+            record = self._codec.kept_record(tuple(row))
+            found[RecordKey(record.tenant_id, record.kind, by, value)].append(record)
         for key, records in found.items():
             facts.learn_records(key, records)
 
@@ -165,9 +162,8 @@ class Batch:
         if parts:
             columns = tuple(sorted(parts))
             parameters = tuple(self._parameter(parts[column]) for column in columns)
-            locked = list(
-                self._connection.exec_driver_sql(_orders_sql(columns, self._postgres), parameters)
-            )
+            sql = _orders_sql(columns, self._postgres)
+            locked = bulk.named(tables.orders, self._driver.rows(sql, parameters))
             if locked:
                 found = self._whole_orders(facts, locked)
         for load in loads:
@@ -177,14 +173,14 @@ class Batch:
         given = [{"tenant_id": row.tenant_id, "order_id": row.id} for row in locked]
         lines: dict[tuple[int, int], list[Any]] = {}
         for row in bulk.select(
-            self._connection,
+            self._driver,
             tables.order_line,
             given,
             order_by=("tenant_id", "order_id", "line_no"),
         ):
             lines.setdefault((row.tenant_id, row.order_id), []).append(rows.to_line(row))
         moves: dict[tuple[int, int], list[Any]] = {}
-        for row in bulk.select(self._connection, tables.pool_move, given):
+        for row in bulk.select(self._driver, tables.pool_move, given):
             moves.setdefault((row.tenant_id, row.order_id), []).append(rows.to_move(row))
         for row in locked:
             name = (row.tenant_id, row.id)
@@ -198,7 +194,7 @@ class Batch:
         parameters = tuple(self._parameter(part) for part in (exact, whole) if part)
         sql = _pools_sql(bool(exact), bool(whole), self._postgres)
         found: dict[tuple[int, str, str], list[Pool]] = {}
-        for row in self._connection.exec_driver_sql(sql, parameters):
+        for row in bulk.named(tables.pool, self._driver.rows(sql, parameters)):
             found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
         for load in loads:
             pools = found.get((load.tenant_id, load.kind, load.subject), [])
@@ -220,13 +216,13 @@ class Batch:
     ) -> None:
         """Everything that the accepted commands changed: one statement per table. Raises Stale."""
         if accepted:
-            ChangeSet(facts, accepted, move_ids, slot).write(self._connection)
+            ChangeSet(facts, accepted, move_ids, slot).write(self._driver)
 
     def settle_claims(self, kept: dict[ClaimName, KeptAnswer], freed: Iterable[ClaimName]) -> None:
         """Bind the answers of accepted commands; free the keys of refused ones."""
         if kept:
             bulk.update(
-                self._connection,
+                self._driver,
                 tables.claim,
                 [
                     {
@@ -242,13 +238,13 @@ class Batch:
             {"tenant_id": name.tenant_id, "scope": name.scope, "key": name.key} for name in freed
         ]
         if gone:
-            bulk.delete(self._connection, tables.claim, gone)
+            bulk.delete(self._driver, tables.claim, gone)
 
     def bind_natural(self, orders: dict[tuple[int, str], str]) -> None:
         """Name the orders (by uid) that natural keys stand for."""
         if orders:
             bulk.update(
-                self._connection,
+                self._driver,
                 tables.natural_key,
                 [
                     {"tenant_id": tenant_id, "key": key, "order_uid": uid}
@@ -259,7 +255,7 @@ class Batch:
     def free_natural(self, keys: Iterable[tuple[int, str]]) -> None:
         gone = [{"tenant_id": tenant_id, "key": key} for tenant_id, key in keys]
         if gone:
-            bulk.delete(self._connection, tables.natural_key, gone)
+            bulk.delete(self._driver, tables.natural_key, gone)
 
 
 def _pool_key(load: PoolLoad) -> dict[str, Any]:
@@ -295,7 +291,7 @@ def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
             columns: tuple[str, ...] = ("tenant_id", "kind", "uid", "code")
             source = bulk.rows_source(tables.record, columns, postgres)
             selects.append(
-                "SELECT r.code AS found_by, r.uid AS found_value, t.* "
+                f"SELECT r.code AS found_by, r.uid AS found_value, {bulk.all_of(tables.record)} "
                 f"FROM {source} CROSS JOIN record_key AS k CROSS JOIN record AS t "
                 "WHERE k.tenant_id = r.tenant_id AND k.kind = r.kind AND k.name = r.code "
                 "AND k.value = r.uid AND t.tenant_id = k.tenant_id AND t.kind = k.kind AND t.id = k.id"
@@ -309,7 +305,7 @@ def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
             by, "t.code = r.uid"
         )
         selects.append(
-            f"SELECT '{by}' AS found_by, {value} AS found_value, t.* "
+            f"SELECT '{by}' AS found_by, {value} AS found_value, {bulk.all_of(tables.record)} "
             f"FROM {source} CROSS JOIN record AS t "
             f"WHERE t.tenant_id = r.tenant_id AND t.kind = r.kind AND {match}"
         )
@@ -318,42 +314,56 @@ def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
 
 @lru_cache(maxsize=64)
 def _orders_sql(columns: tuple[str, ...], postgres: bool) -> str:
-    selects = []
-    for column in columns:
-        source = bulk.rows_source(tables.orders, ("tenant_id", column), postgres)
+    conditions = {
+        column: f't.tenant_id = r.tenant_id AND t."{column}" = r."{column}"'
         # Partial indexes are used only under their own condition.
-        more = {
-            "number": " AND o.number <> o.uid",
-            "group_number": " AND o.group_number <> ''",
-            "bill": " AND o.bill <> ''",
+        + {
+            "number": " AND t.number <> t.uid",
+            "group_number": " AND t.group_number <> ''",
+            "bill": " AND t.bill <> ''",
         }.get(column, "")
-        selects.append(
-            f"SELECT o.tenant_id, o.id FROM {source} CROSS JOIN orders AS o "
-            f'WHERE o.tenant_id = r.tenant_id AND o."{column}" = r."{column}"{more}'
-        )
-    lock = " FOR UPDATE OF t" if postgres else ""
-    return (
-        f"SELECT t.* FROM orders AS t WHERE (t.tenant_id, t.id) IN ({' UNION ALL '.join(selects)}) "
-        f"ORDER BY t.tenant_id, t.id{lock}"
-    )
+        for column in columns
+    }
+    sources = {
+        column: bulk.rows_source(tables.orders, ("tenant_id", column), postgres)
+        for column in columns
+    }
+    branches = [(sources[column], conditions[column]) for column in columns]
+    return _locked_sql(tables.orders, branches, postgres)
 
 
 @lru_cache(maxsize=8)
 def _pools_sql(exact: bool, whole: bool, postgres: bool) -> str:
     keys = ("tenant_id", "kind", "subject")
-    selects = []
-    if exact:
-        source = bulk.rows_source(tables.pool, (*keys, "place"), postgres)
-        selects.append(f"SELECT r.tenant_id, r.kind, r.subject, r.place FROM {source}")
-    if whole:
-        source = bulk.rows_source(tables.pool, keys, postgres)
-        selects.append(
-            f"SELECT p.tenant_id, p.kind, p.subject, p.place FROM {source} CROSS JOIN pool AS p "
-            "WHERE p.tenant_id = r.tenant_id AND p.kind = r.kind AND p.subject = r.subject"
+    branches = [
+        (
+            bulk.rows_source(tables.pool, columns, postgres),
+            " AND ".join(f't."{name}" = r."{name}"' for name in columns),
         )
-    lock = " FOR UPDATE OF t" if postgres else ""
+        for columns, is_asked in (((*keys, "place"), exact), (keys, whole))
+        if is_asked
+    ]
+    return _locked_sql(tables.pool, branches, postgres)
+
+
+def _locked_sql(table: Table, branches: list[tuple[str, str]], postgres: bool) -> str:
+    """Each row once that any branch (source of names, condition) finds; on PostgreSQL locked, in the order of its key.
+
+    SQLite walks a whole table for `IN` a subquery on several columns: there each branch is joined, which it never does
+    in another order than the one that is written.
+    """
+    name = table.name
+    if not postgres:
+        return " UNION ".join(
+            f"SELECT {bulk.all_of(table)} FROM {source} CROSS JOIN {name} AS t WHERE {condition}"
+            for source, condition in branches
+        )
+    key = ", ".join(f"t.{column.name}" for column in table.primary_key.columns)
+    found = " UNION ALL ".join(
+        f"SELECT {key} FROM {source} CROSS JOIN {name} AS t WHERE {condition}"
+        for source, condition in branches
+    )
     return (
-        "SELECT t.* FROM pool AS t WHERE (t.tenant_id, t.kind, t.subject, t.place) IN "
-        f"({' UNION ALL '.join(selects)}) "
-        f"ORDER BY t.tenant_id, t.kind, t.subject, t.place{lock}"
+        f"SELECT {bulk.all_of(table)} FROM {name} AS t WHERE ({key}) IN ({found}) "
+        f"ORDER BY {key} FOR UPDATE OF t"
     )

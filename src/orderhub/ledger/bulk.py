@@ -1,33 +1,35 @@
-"""Bulk statements, generated from the tables: the rows of a batch travel as one JSON parameter.
+"""Bulk statements, generated from the tables: one for each table and batch, whatever the number of rows.
 
-One statement per table and batch is what makes a batch cheap: see docs/decisions/0001.
+To PostgreSQL the rows of a statement travel as one JSON parameter, to SQLite as a list of values that is filled up
+to the next power of two, so that the statements it has prepared are few: docs/decisions/0001 and 0018.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain, compress
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Connection, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Integer, Table
+
+from orderhub.ledger.driver import Driver, Row
 
 _ENCODER = msgspec.json.Encoder()
+# SQLite's own limit, less the one that says how many rows are meant.
+_MOST_PARAMETERS = 32_765
 
 
 def rows_parameter(rows: Sequence[dict[str, Any]], columns: tuple[str, ...], postgres: bool) -> str:
-    """The rows as the JSON text that every statement here takes.
+    """The rows as the JSON text that `rows_source` takes.
 
     PostgreSQL reads objects fastest; SQLite finds a member by position in half the time it takes by name.
     """
     if postgres:
         return _ENCODER.encode(rows).decode()
-    return _ENCODER.encode(list(map(itemgetter(*columns), rows))).decode()
-
-
-def is_postgres(connection: Connection) -> bool:
-    return connection.dialect.name == "postgresql"
+    return _ENCODER.encode([[row[name] for name in columns] for row in rows]).decode()
 
 
 def _pg_type(table: Table, name: str) -> str:
@@ -53,22 +55,32 @@ def rows_source(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
     return f"(SELECT {picked} FROM json_each(?)) AS r"
 
 
+def _values_source(columns: tuple[str, ...], size: int) -> str:
+    """The same for SQLite, from so many rows of plain parameters, of which the last one says how many are meant."""
+    picked = ", ".join(f'column{index} AS "{name}"' for index, name in enumerate(columns, 1))
+    one = f"({', '.join('?' * len(columns))})"
+    return f"(SELECT {picked} FROM (VALUES {', '.join([one] * size)}) LIMIT ?) AS r"
+
+
 def _names(columns: Sequence[str], prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{name}"' for name in columns)
 
 
+@lru_cache(maxsize=64)
+def _keys(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key.columns)
+
+
 @lru_cache(maxsize=1_024)
-def insert_sql(
-    table: Table,
-    columns: tuple[str, ...],
-    postgres: bool,
-    on_conflict: str = "",
-    returning: str = "",
+def _insert_sql(
+    table: Table, columns: tuple[str, ...], size: int, on_conflict: str, returning: str
 ) -> str:
     """INSERT of all rows; on PostgreSQL in key order, so that writers of several processes meet in one order."""
-    keys = [column.name for column in table.primary_key.columns]
-    source = rows_source(table, columns, postgres)
-    order = f" ORDER BY {_names(keys, 'r.')}" if postgres else ""
+    keys = _keys(table)
+    if size:
+        source, order = _values_source(columns, size), ""
+    else:
+        source, order = rows_source(table, columns, True), f" ORDER BY {_names(keys, 'r.')}"
     sql = (
         f"INSERT INTO {table.name} ({_names(columns)}) SELECT {_names(columns, 'r.')} "
         f"FROM {source} WHERE true{order}"
@@ -81,17 +93,18 @@ def insert_sql(
 
 
 @lru_cache(maxsize=256)
-def update_sql(table: Table, columns: tuple[str, ...], postgres: bool, more: str = "") -> str:
+def _update_sql(table: Table, columns: tuple[str, ...], size: int, more: str) -> str:
     """UPDATE of each row by its primary key; `more` is a further condition."""
-    keys = [column.name for column in table.primary_key.columns]
-    source = rows_source(table, (*keys, *columns), postgres)
-    assignments = ", ".join(f'"{name}" = r."{name}"' for name in columns if name in table.c)
+    keys = _keys(table)
+    source = _values_source(columns, size) if size else rows_source(table, columns, True)
+    changing = (name for name in columns if name in table.c and name not in keys)
+    assignments = ", ".join(f'"{name}" = r."{name}"' for name in changing)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in keys)
     return f"UPDATE {table.name} SET {assignments} FROM {source} WHERE {same}{more}"
 
 
 @lru_cache(maxsize=256)
-def delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
+def _delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
     """DELETE of every row whose `columns` equal those of a given row."""
     source = rows_source(table, columns, postgres)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in columns)
@@ -101,96 +114,192 @@ def delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def select_sql(
+def _select_sql(
     table: Table,
     keys: tuple[str, ...],
     postgres: bool,
+    order_by: tuple[str, ...],
     *,
-    order_by: tuple[str, ...] = (),
-    lock: bool = False,
+    lock: bool,
 ) -> str:
     """SELECT of every row whose `keys` equal those of a given one, in order, locked where asked (PostgreSQL)."""
     source = rows_source(table, keys, postgres)
     same = " AND ".join(f't."{name}" = r."{name}"' for name in keys)
-    sql = f"SELECT t.* FROM {source} CROSS JOIN {table.name} AS t WHERE {same}"
+    sql = f"SELECT {all_of(table)} FROM {source} CROSS JOIN {table.name} AS t WHERE {same}"
     if order_by:
         sql += f" ORDER BY {_names(order_by, 't.')}"
     return sql + (" FOR UPDATE OF t" if lock and postgres else "")
 
 
+# --- rows read
+
+
 @lru_cache(maxsize=64)
-def _defaults(table: Table) -> tuple[tuple[str, Any], ...]:
-    """The columns that the database fills by itself when they are left out, and with what."""
-    return tuple(
-        (column.name, "" if isinstance(column.type, Text) else 0)
+def all_of(table: Table, alias: str = "t") -> str:
+    """The columns of a table in their order, for a SELECT whose rows `named` names."""
+    return _names([column.name for column in table.columns], f"{alias}.")
+
+
+@lru_cache(maxsize=64)
+def _row_type(table: Table) -> Any:
+    fields = [(column.name, Any) for column in table.columns]
+    return NamedTuple(table.name, fields)
+
+
+def named(table: Table, rows: Iterable[Row]) -> list[Any]:
+    """Rows of `all_of` a table, with their members by name."""
+    return list(map(_row_type(table)._make, rows))
+
+
+# --- rows written
+
+
+class _Columns:
+    """Rows by column: what a whole column says is seen at once, and the silent ones are left out."""
+
+    def __init__(self, names: tuple[str, ...], values: Sequence[tuple[Any, ...]]) -> None:
+        self.names, self._values = names, values
+
+    @classmethod
+    def of(cls, rows: Sequence[dict[str, Any]], names: tuple[str, ...]) -> _Columns:
+        """At least two names."""
+        return cls(names, list(zip(*map(itemgetter(*names), rows), strict=True)))
+
+    def telling(self, table: Table) -> _Columns:
+        """Without those in which no row differs from the column's default, which is 0 or empty."""
+        silent = _fill_themselves(table)
+        telling = [
+            name not in silent or any(values)
+            for name, values in zip(self.names, self._values, strict=True)
+        ]
+        return _Columns(tuple(compress(self.names, telling)), list(compress(self._values, telling)))
+
+    def as_json(self) -> str:
+        """For PostgreSQL, which reads objects fastest."""
+        names = self.names
+        return _ENCODER.encode(
+            [dict(zip(names, row, strict=True)) for row in zip(*self._values, strict=True)]
+        ).decode()
+
+    def as_parameters(self, table: Table) -> Iterable[tuple[int, list[Any]]]:
+        """For SQLite: (rows that a statement has room for, its parameters), most often one."""
+        values = self._values
+        for name in _booleans(table).intersection(self.names):
+            # The driver asks for an adapter for everything that is not exactly a number or text.
+            index = self.names.index(name)
+            values = [*values[:index], tuple(map(int, values[index])), *values[index + 1 :]]
+        wide, count = len(values), len(values[0])
+        most = 1 << ((_MOST_PARAMETERS // wide).bit_length() - 1)
+        for start in range(0, count, most):
+            part = values if count <= most else [each[start : start + most] for each in values]
+            rows = len(part[0])
+            size = 1 << (rows - 1).bit_length()
+            parameters = list(chain.from_iterable(zip(*part, strict=True)))
+            parameters += [0] * ((size - rows) * wide)
+            parameters.append(rows)
+            yield size, parameters
+
+
+@lru_cache(maxsize=64)
+def _fill_themselves(table: Table) -> frozenset[str]:
+    """The columns that the database fills by itself when they are left out."""
+    return frozenset(
+        column.name
         for column in table.columns
         if not column.primary_key and column.server_default is not None
     )
 
 
-def _telling(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """The columns in which any row differs from the column's default: only these are read out of the JSON."""
-    first = rows[0]
-    silent = {
-        name
-        for name, default in _defaults(table)
-        if first.get(name) == default and all(row[name] == default for row in rows)
-    }
-    return tuple(name for name in first if name not in silent)
+@lru_cache(maxsize=64)
+def _booleans(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if isinstance(column.type, Boolean))
 
 
 def insert(
-    connection: Connection,
+    driver: Driver,
     table: Table,
     rows: Sequence[dict[str, Any]],
     on_conflict: str = "",
-    returning: str = "",
-) -> Any:
-    """Insert rows that all have the same columns. Answers the cursor result."""
-    columns = _telling(table, rows)
-    postgres = is_postgres(connection)
-    sql = insert_sql(table, columns, postgres, on_conflict, returning)
-    return connection.exec_driver_sql(sql, (rows_parameter(rows, columns, postgres),))
+) -> None:
+    """Insert rows that all have the same columns."""
+    _insert(driver, table, _Columns.of(rows, tuple(rows[0])).telling(table), on_conflict)
 
 
 def insert_tuples(
-    connection: Connection,
+    driver: Driver,
     table: Table,
     columns: tuple[str, ...],
     rows: Sequence[tuple[Any, ...]],
     on_conflict: str = "",
 ) -> None:
     """Insert many small rows, given as the values of `columns`."""
-    postgres = is_postgres(connection)
-    sql = insert_sql(table, columns, postgres, on_conflict)
-    given: Sequence[Any] = (
-        [dict(zip(columns, row, strict=True)) for row in rows] if postgres else rows
+    _insert(driver, table, _Columns(columns, list(zip(*rows, strict=True))), on_conflict)
+
+
+def _insert(driver: Driver, table: Table, rows: _Columns, on_conflict: str) -> None:
+    if driver.is_postgres:
+        driver.send(_insert_sql(table, rows.names, 0, on_conflict, ""), (rows.as_json(),))
+        return
+    for size, parameters in rows.as_parameters(table):
+        driver.send(_insert_sql(table, rows.names, size, on_conflict, ""), parameters)
+
+
+def insert_returning(
+    driver: Driver,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    on_conflict: str,
+    returning: str,
+) -> list[Row]:
+    """As `insert`; answers the columns `returning` of the rows that stand then."""
+    columns = _Columns.of(rows, tuple(rows[0])).telling(table)
+    if driver.is_postgres:
+        sql = _insert_sql(table, columns.names, 0, on_conflict, returning)
+        return driver.rows(sql, (columns.as_json(),))
+    found: list[Row] = []
+    for size, parameters in columns.as_parameters(table):
+        found += driver.rows(
+            _insert_sql(table, columns.names, size, on_conflict, returning), parameters
+        )
+    return found
+
+
+def _update(
+    table: Table, rows: Sequence[dict[str, Any]], more: str, postgres: bool
+) -> Iterable[tuple[str, Sequence[Any]]]:
+    keys = _keys(table)
+    columns = (*keys, *(name for name in rows[0] if name not in keys))
+    given = _Columns.of(rows, columns)
+    if postgres:
+        yield _update_sql(table, columns, 0, more), (given.as_json(),)
+        return
+    for size, parameters in given.as_parameters(table):
+        yield _update_sql(table, columns, size, more), parameters
+
+
+def update(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Update rows by their primary key."""
+    for sql, parameters in _update(table, rows, "", driver.is_postgres):
+        driver.send(sql, parameters)
+
+
+def update_those(driver: Driver, table: Table, rows: Sequence[dict[str, Any]], more: str) -> int:
+    """Update the rows that fulfil a further condition; answers how many were."""
+    return sum(
+        driver.changed(sql, parameters)
+        for sql, parameters in _update(table, rows, more, driver.is_postgres)
     )
-    connection.exec_driver_sql(sql, (_ENCODER.encode(given).decode(),))
 
 
-def update(
-    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], more: str = ""
-) -> int:
-    """Update rows by their primary key; answers how many were."""
-    keys = tuple(column.name for column in table.primary_key.columns)
-    columns = tuple(name for name in rows[0] if name not in keys)
-    postgres = is_postgres(connection)
-    sql = update_sql(table, columns, postgres, more)
-    parameter = rows_parameter(rows, (*keys, *columns), postgres)
-    return int(connection.exec_driver_sql(sql, (parameter,)).rowcount)
-
-
-def delete(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """Delete the rows that match the given members; answers how many were."""
-    columns, postgres = tuple(rows[0]), is_postgres(connection)
-    sql = delete_sql(table, columns, postgres)
-    parameter = rows_parameter(rows, columns, postgres)
-    return int(connection.exec_driver_sql(sql, (parameter,)).rowcount)
+    columns, postgres = tuple(rows[0]), driver.is_postgres
+    sql = _delete_sql(table, columns, postgres)
+    return driver.changed(sql, (rows_parameter(rows, columns, postgres),))
 
 
 def select(
-    connection: Connection,
+    driver: Driver,
     table: Table,
     rows: Sequence[dict[str, Any]],
     *,
@@ -198,7 +307,6 @@ def select(
     lock: bool = False,
 ) -> list[Any]:
     """The rows of `table` that match any of the given ones."""
-    columns, postgres = tuple(rows[0]), is_postgres(connection)
-    sql = select_sql(table, columns, postgres, order_by=order_by, lock=lock)
-    parameter = rows_parameter(rows, columns, postgres)
-    return list(connection.exec_driver_sql(sql, (parameter,)))
+    columns, postgres = tuple(rows[0]), driver.is_postgres
+    sql = _select_sql(table, columns, postgres, order_by, lock=lock)
+    return named(table, driver.rows(sql, (rows_parameter(rows, columns, postgres),)))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
 from orderhub.core.commands import Origin
 from orderhub.core.facts import Accepted, Facts, Record
 from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
 from orderhub.ledger import bulk, groups, rows, tables
+from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
 
 _TERM_COLUMNS = ("tenant_id", "kind", "term", "recorded_at", "order_id")
@@ -139,43 +138,43 @@ class ChangeSet:
 
     # --- writing
 
-    def write(self, connection: Connection) -> None:
+    def write(self, driver: Driver) -> None:
         """At most one statement per table and kind of change. Raises Stale."""
         if self._placed:
             placed = [rows.order_row(order) for order in self._placed.values()]
-            bulk.insert(connection, tables.orders, placed)
+            bulk.insert(driver, tables.orders, placed)
         if self._changed:
             changed = [rows.changed_order_row(order) for order in self._changed.values()]
-            bulk.update(connection, tables.orders, changed)
+            bulk.update(driver, tables.orders, changed)
         if self._lines:
-            bulk.insert(connection, tables.order_line, list(self._lines.values()))
+            bulk.insert(driver, tables.order_line, list(self._lines.values()))
         if self._changed_lines:
-            bulk.update(connection, tables.order_line, list(self._changed_lines.values()))
+            bulk.update(driver, tables.order_line, list(self._changed_lines.values()))
         if self._events:
-            bulk.insert(connection, tables.order_event, self._events)
-        self._write_terms(connection)
-        self._write_pools(connection)
-        self._write_groups(connection)
-        self._write_records(connection)
+            bulk.insert(driver, tables.order_event, self._events)
+        self._write_terms(driver)
+        self._write_pools(driver)
+        self._write_groups(driver)
+        self._write_records(driver)
         if self._timers:
             bulk.insert(
-                connection,
+                driver,
                 tables.timer,
                 list(self._timers.values()),
                 "DO UPDATE SET due_at = excluded.due_at, claimed_until = 0",
             )
         if self._timers_done:
             bulk.delete(
-                connection,
+                driver,
                 tables.timer,
                 [
                     {"tenant_id": tenant_id, "kind": kind, "order_id": order_id}
                     for tenant_id, kind, order_id in sorted(self._timers_done)
                 ],
             )
-        self._write_tallies(connection)
+        self._write_tallies(driver)
 
-    def _write_terms(self, connection: Connection) -> None:
+    def _write_terms(self, driver: Driver) -> None:
         """What new and amended orders are found by; what an order was found by before stays."""
         amended = [self._changed[name] for name in sorted(self._amended) if name in self._changed]
         found = [
@@ -184,17 +183,15 @@ class ChangeSet:
             for kind, term in terms_of(order)
         ]
         if found:
-            bulk.insert_tuples(connection, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
+            bulk.insert_tuples(driver, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
 
-    def _write_groups(self, connection: Connection) -> None:
-        for name, by in groups.keep(
-            connection, self._placed.values(), self._changed.values()
-        ).items():
+    def _write_groups(self, driver: Driver) -> None:
+        for name, by in groups.keep(driver, self._placed.values(), self._changed.values()).items():
             self._tallies[name] = self._tallies.get(name, 0) + by
 
-    def _write_pools(self, connection: Connection) -> None:
+    def _write_pools(self, driver: Driver) -> None:
         if self._moves:
-            bulk.insert(connection, tables.pool_move, self._moves)
+            bulk.insert(driver, tables.pool_move, self._moves)
         for keys, write in (
             (self._opened, bulk.insert),
             (self._touched - self._opened, bulk.update),
@@ -205,9 +202,9 @@ class ChangeSet:
                 assert pool is not None
                 states.append(rows.pool_row(pool))
             if states:
-                write(connection, tables.pool, states)
+                write(driver, tables.pool, states)
 
-    def _write_records(self, connection: Connection) -> None:
+    def _write_records(self, driver: Driver) -> None:
         new = [rows.record_row(record) for base, record in self._records.values() if not base]
         stale_check = [
             {**rows.record_row(record), "base_version": base}
@@ -215,10 +212,10 @@ class ChangeSet:
             if base
         ]
         if new:
-            bulk.insert(connection, tables.record, new)
+            bulk.insert(driver, tables.record, new)
         if stale_check:
-            updated = bulk.update(
-                connection, tables.record, stale_check, more=" AND record.version = r.base_version"
+            updated = bulk.update_those(
+                driver, tables.record, stale_check, " AND record.version = r.base_version"
             )
             if updated != len(stale_check):
                 raise Stale
@@ -230,13 +227,13 @@ class ChangeSet:
             )
         ]
         if renamed:
-            bulk.delete(connection, tables.record_key, renamed)
+            bulk.delete(driver, tables.record_key, renamed)
         if self._removed:
             gone = [
                 {"tenant_id": name[0], "kind": name[1], "id": name[2], "version": base}
                 for name, base in self._removed.items()
             ]
-            if bulk.delete(connection, tables.record, gone) != len(gone):
+            if bulk.delete(driver, tables.record, gone) != len(gone):
                 raise Stale
         names = [
             {
@@ -250,9 +247,9 @@ class ChangeSet:
             for name, value in dict.fromkeys(record.keys)
         ]
         if names:
-            bulk.insert(connection, tables.record_key, names)
+            bulk.insert(driver, tables.record_key, names)
 
-    def _write_tallies(self, connection: Connection) -> None:
+    def _write_tallies(self, driver: Driver) -> None:
         counted = [
             {
                 "tenant_id": tenant_id,
@@ -266,4 +263,4 @@ class ChangeSet:
             if by
         ]
         if counted:
-            bulk.insert(connection, tables.tally, counted, "DO UPDATE SET n = tally.n + excluded.n")
+            bulk.insert(driver, tables.tally, counted, "DO UPDATE SET n = tally.n + excluded.n")

@@ -20,8 +20,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from orderhub.ledger.bulk import is_postgres
-
 _FIRST_BLOCK = 64
 _LARGEST_BLOCK = 8_192
 
@@ -45,7 +43,7 @@ class Counters:
     @contextmanager
     def within(self, connection: Connection) -> Iterator[None]:
         """While a batch's transaction is open on `connection`."""
-        self._batch = None if is_postgres(connection) else connection
+        self._batch = None if _is_postgres(connection) else connection
         try:
             yield
         except BaseException as error:
@@ -77,7 +75,7 @@ class Counters:
     def go_on_behind(self, tenant_id: int, name: str, last: int) -> None:
         """Give out no id up to `last` any more, but for those that some process has set aside."""
         with self._statement() as connection:
-            mark = "%s" if is_postgres(connection) else "?"
+            mark = "%s" if _is_postgres(connection) else "?"
             following = f"CAST({mark} AS BIGINT)"
             connection.exec_driver_sql(
                 f"INSERT INTO counter (tenant_id, name, next) VALUES ({mark}, {mark}, {following}) "
@@ -113,7 +111,7 @@ class Counters:
         blocks: dict[str, tuple[int, int]],
         is_seeking: bool,
     ) -> None:
-        postgres = is_postgres(connection)
+        postgres = _is_postgres(connection)
         mark, later = ("%s", "greatest") if postgres else ("?", "max")
         given: list[Any] = []
         steps: list[Any] = []
@@ -134,6 +132,10 @@ class Counters:
             free.extend(range(following - blocks[name][1], following))
         if is_seeking:
             self._are_moves_taken = False
+
+
+def _is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
 _BIG = "CAST({} AS BIGINT)"

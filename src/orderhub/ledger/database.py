@@ -22,6 +22,7 @@ from sqlalchemy import Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from orderhub.ledger.driver import Driver
 from orderhub.ledger.files import FileWatch, ServeLock, make_file
 from orderhub.ledger.turns import Turns
 from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url
@@ -46,6 +47,7 @@ _DURABLE = {
     "full_page_writes": ("on",),
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
 }
+_TURN = "turn"  # in a connection's info, while it has one
 # The connections to PostgreSQL that are open, to be cut when it does not answer.
 _OPEN: WeakKeyDictionary[Engine, set[Any]] = WeakKeyDictionary()
 _SHOW_DURABLE = "SELECT " + ", ".join(f"current_setting('{name}')" for name in _DURABLE)
@@ -113,24 +115,18 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
             ends_at = math.inf if writing else time.monotonic() + limit_s
             connection.info["ends_at"][0] = ends_at
         if not writing:
-            connection.exec_driver_sql("BEGIN")
+            Driver(connection).send("BEGIN")
             return
-        if not connection.info.get(
-            "has_turn"
-        ):  # it keeps its turn from one transaction to the next
+        if _TURN not in connection.info:  # it keeps its turn from one transaction to the next
             turns.take(wait_s)
-            connection.info["has_turn"] = True
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    def give_back(_connection: Any, record: Any) -> None:
-        if record.info.pop("has_turn", False):
-            turns.leave()
+            connection.info[_TURN] = turns
+        Driver(connection).send("BEGIN IMMEDIATE")
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", prepare)
     event.listen(engine, "close", lambda _connection, _record: watch.closed())
     event.listen(engine, "begin", begin)
-    event.listen(engine, "checkin", give_back)
+    event.listen(engine, "checkin", lambda _connection, record: leave_turn(record))
     event.listen(engine, "commit", lambda _connection: watch.check())
     return engine
 
@@ -151,6 +147,13 @@ def _prepare_sqlite(connection: Any, wait_s: float) -> None:
         raise DatabaseRefused(
             f"SQLite runs with journal_mode={mode} and synchronous={level} here: the hub needs WAL and FULL."
         )
+
+
+def leave_turn(connection: Any) -> None:
+    """Let others write, between two transactions; a connection that goes back to the pool does by itself."""
+    turns = connection.info.pop(_TURN, None)
+    if turns is not None:
+        turns.leave()
 
 
 def writing(engine: Engine) -> Engine:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.values import Settings
 from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger.driver import Driver
 
 # The next tenant's id: beyond every tenant there is, and every one that was removed.
 _NEXT_TENANT = """
@@ -44,7 +45,7 @@ class Directory:
     def add_tenant(self, tenant: Tenant, settings: Settings) -> None:
         """A new tenant with its settings. Raises IntegrityError when id or name are taken."""
         row = {"id": tenant.id, "name": tenant.name, "title": tenant.title}
-        bulk.insert(self._connection, tables.tenant, [row])
+        bulk.insert(Driver(self._connection), tables.tenant, [row])
         record: dict[str, Any] = {
             "tenant_id": tenant.id,
             "kind": "settings",
@@ -55,7 +56,7 @@ class Directory:
             "doc": rows.json_text(settings),
             "names": "",
         }
-        bulk.insert(self._connection, tables.record, [record])
+        bulk.insert(Driver(self._connection), tables.record, [record])
 
     def remove_tenant(self, tenant_id: int) -> None:
         """The tenant with everything that is its own. Its id is never given again.
@@ -96,7 +97,7 @@ class Directory:
 
     def add_credential(self, credential: Credential) -> None:
         """Write a new credential. Raises IntegrityError when its kind and name are taken."""
-        bulk.insert(self._connection, tables.credential, [rows.credential_row(credential)])
+        bulk.insert(Driver(self._connection), tables.credential, [rows.credential_row(credential)])
 
     def change_credential(self, credential: Credential) -> None:
         """Rewrite the credential of the same id. Raises IntegrityError when its new name is taken."""
@@ -108,7 +109,7 @@ class Directory:
     def put_credential(self, credential: Credential) -> None:
         """Write a credential; the one of the same kind and name is replaced."""
         bulk.insert(
-            self._connection,
+            Driver(self._connection),
             tables.credential,
             [rows.credential_row(credential)],
             "DO UPDATE SET id = excluded.id, tenant_id = excluded.tenant_id, body = excluded.body",

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection
-
 from orderhub.core.values import Order
 from orderhub.ledger import bulk
+from orderhub.ledger.driver import Driver
 from orderhub.ledger.tables import order_group
 
 # Tallies are kept by owner; no owner can be called by these names. All orders together:
@@ -23,11 +22,10 @@ ALL_OWNERS = "*"
 GROUPED, GROUPS = "(grouped)", "(groups)"
 
 TallyName = tuple[int, str, str, str]
+States = list[tuple[str, int]]  # status and time of the last update of each order of a group
 
 
-def keep(
-    connection: Connection, placed: Iterable[Order], changed: Iterable[Order]
-) -> dict[TallyName, int]:
+def keep(driver: Driver, placed: Iterable[Order], changed: Iterable[Order]) -> dict[TallyName, int]:
     """Write the rows of the groups that these orders belong to. Answers how the tallies of groups change."""
     tallies: dict[TallyName, int] = {}
 
@@ -41,14 +39,14 @@ def keep(
             new.setdefault((order.tenant_id, order.group_number), []).append(order)
     if new:
         born = [_row_of(orders_of) for orders_of in new.values()]
-        bulk.insert(connection, order_group, born)
+        bulk.insert(driver, order_group, born)
         for row in born:
             count(row["tenant_id"], row["door"], row["statuses"], 1)
     touched = {(each.tenant_id, each.group_number) for each in changed if each.group_number}
     if touched:
-        before = _locked(connection, sorted(touched))
-        after = [_changed_row(row, orders_of) for row, orders_of in before]
-        bulk.update(connection, order_group, after)
+        before = _locked(driver, sorted(touched))
+        after = [_changed_row(row, states) for row, states in before]
+        bulk.update(driver, order_group, after)
         for (row, _), now in zip(before, after, strict=True):
             count(row.tenant_id, row.door, row.statuses, -1)
             count(row.tenant_id, row.door, now["statuses"], 1)
@@ -69,12 +67,12 @@ def _row_of(orders_of: list[Order]) -> dict[str, Any]:
     }
 
 
-def _changed_row(row: Any, orders_of: list[Any]) -> dict[str, Any]:
+def _changed_row(row: Any, states: States) -> dict[str, Any]:
     return {
         "tenant_id": row.tenant_id,
         "number": row.number,
-        "statuses": _joined(each.status for each in orders_of),
-        "updated_at": max(each.updated_at for each in orders_of),
+        "statuses": _joined(status for status, _ in states),
+        "updated_at": max(updated_at for _, updated_at in states),
     }
 
 
@@ -82,15 +80,15 @@ def _joined(statuses: Iterable[str]) -> str:
     return " ".join(sorted(set(statuses)))
 
 
-def _locked(connection: Connection, names: list[tuple[int, str]]) -> list[tuple[Any, list[Any]]]:
+def _locked(driver: Driver, names: list[tuple[int, str]]) -> list[tuple[Any, States]]:
     """The rows of these groups, locked in order, each with its orders as they stand by then."""
     given = [{"tenant_id": tenant_id, "number": number} for tenant_id, number in names]
-    found = bulk.select(connection, order_group, given, order_by=("tenant_id", "number"), lock=True)
-    postgres = bulk.is_postgres(connection)
+    found = bulk.select(driver, order_group, given, order_by=("tenant_id", "number"), lock=True)
+    postgres = driver.is_postgres
     parameter = bulk.rows_parameter(given, ("tenant_id", "number"), postgres)
-    members: dict[tuple[int, str], list[Any]] = {}
-    for row in connection.exec_driver_sql(_members_sql(postgres), (parameter,)):
-        members.setdefault((row.tenant_id, row.group_number), []).append(row)
+    members: dict[tuple[int, str], States] = {}
+    for tenant_id, number, *state in driver.rows(_members_sql(postgres), (parameter,)):
+        members.setdefault((tenant_id, number), []).append(tuple(state))
     return [(row, members[row.tenant_id, row.number]) for row in found]
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, delete, func, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -23,12 +23,14 @@ from orderhub.ledger.counters import Counters
 from orderhub.ledger.database import (
     DatabaseRefused,
     cut_all,
+    leave_turn,
     migrate,
     open_engine,
     refuse_weak_commits,
     writing,
 )
 from orderhub.ledger.directory import Directory
+from orderhub.ledger.driver import Driver
 from orderhub.ledger.files import DatabaseGone
 from orderhub.ledger.reads import LedgerReads
 from orderhub.ledger.turns import DatabaseLocked
@@ -51,6 +53,8 @@ class Ledger:
     def __init__(self, engine: Engine, record_types: Mapping[str, type]) -> None:
         self.engine = engine
         self._write = writing(engine)
+        # What a batch was written on waits for the next: its page cache is warm and its statements are prepared.
+        self._kept: list[Connection] = []
         self._codec = rows.RecordCodec(record_types)
         self.counters = Counters(self._write)
 
@@ -82,6 +86,8 @@ class Ledger:
 
     def close(self) -> None:
         """The last connection of a SQLite file takes its log into the file."""
+        while self._kept:
+            self._kept.pop().close()
         self.engine.dispose()
 
     def cut(self) -> None:
@@ -92,7 +98,7 @@ class Ledger:
         """Commit something tiny, to see whether a commit can be made at all. Raises what is in the way."""
         with self._write.begin() as connection:
             bulk.insert(
-                connection,
+                Driver(connection),
                 tables.counter,
                 [{"tenant_id": 0, "name": "probe", "next": 1}],
                 "DO UPDATE SET next = counter.next + 1",
@@ -103,12 +109,24 @@ class Ledger:
     @contextmanager
     def batch(self, mark: str) -> Iterator[Batch]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
-        with (
-            self._write.connect() as connection,
-            self.counters.within(connection),
-            connection.begin(),
-        ):
-            yield Batch(connection, self._codec, mark)
+        connection = self._writing()
+        try:
+            with self.counters.within(connection), connection.begin():
+                yield Batch(connection, self._codec, mark)
+        except BaseException:
+            connection.close()
+            raise
+        leave_turn(connection)
+        if self._kept:
+            connection.close()
+        else:
+            self._kept.append(connection)
+
+    def _writing(self) -> Connection:
+        try:
+            return self._kept.pop()
+        except IndexError:  # the first batch, or another one is under way
+            return self._write.connect()
 
     @contextmanager
     def directory(self, mark: str) -> Iterator[tuple[Batch, Directory]]:
@@ -178,7 +196,7 @@ class Ledger:
         """Where a counter goes on; only for tenants that nothing was written for yet."""
         with self._write.begin() as connection:
             bulk.insert(
-                connection,
+                Driver(connection),
                 tables.counter,
                 [{"tenant_id": tenant_id, "name": name, "next": following}],
                 "DO UPDATE SET next = excluded.next",
@@ -248,7 +266,7 @@ class Ledger:
                     }
                     for each in due
                 ]
-                bulk.update(connection, timer, claimed)
+                bulk.update(Driver(connection), timer, claimed)
         return due
 
     def has_due_timers(self, now_us: int) -> bool:
@@ -294,7 +312,7 @@ class Ledger:
                     claim.c.created_at < older_than_us,
                 )
             )
-            bulk.insert(connection, claim, [row])
+            bulk.insert(Driver(connection), claim, [row])
 
     def newest_us(self) -> int | None:
         """The newest time under which anything is recorded, by any process; None in an empty ledger."""
@@ -319,4 +337,4 @@ class Ledger:
                 {"tenant_id": row.tenant_id, "scope": row.scope, "key": row.key}
                 for row in connection.execute(old)
             ]
-            return bulk.delete(connection, claim, gone) if gone else 0
+            return bulk.delete(Driver(connection), claim, gone) if gone else 0

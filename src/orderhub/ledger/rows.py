@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from orderhub.core.values import (
     Status,
     TaxPart,
 )
+from orderhub.ledger import tables
 
 # Decimals are written as numbers and read back exactly, also inside untyped members.
 _ENCODE = msgspec.json.Encoder(decimal_format="number").encode
@@ -33,6 +35,9 @@ _EVENT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 _TIMERS = msgspec.json.Decoder(dict[str, int]).decode
 _ANY = msgspec.json.Decoder(float_hook=Decimal).decode
 _PAIRS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+# So many decoded records are kept, each from a text of at most so many characters.
+_RECORDS_KEPT, _MOST_KEPT = 2_048, 8_192
+_DOC_AT = [column.name for column in tables.record.columns].index("doc")
 _CREDENTIAL = msgspec.json.Decoder(Credential, float_hook=Decimal).decode
 
 _CONTENT_TYPE, _JSON = "Content-Type", "application/json"
@@ -325,17 +330,41 @@ class RecordCodec:
             kind: msgspec.json.Decoder(struct, float_hook=Decimal).decode
             for kind, struct in types.items()
         }
+        self._kept = lru_cache(_RECORDS_KEPT)(self._decoded)
 
-    def to_record(self, row: Any) -> Record:
+    def to_record(self, row: tuple[Any, ...]) -> Record:
+        """A record from all columns of its row, in their order."""
+        return self._decoded(*row)
+
+    def kept_record(self, row: tuple[Any, ...]) -> Record:
+        """The same, decoded once for all who meet the very same row: one that anybody changed is another row.
+
+        What it holds is shared: nobody changes it.
+        """
+        if len(row[_DOC_AT]) > _MOST_KEPT:
+            return self._decoded(*row)
+        return self._kept(*row)
+
+    def _decoded(
+        self,
+        tenant_id: int,
+        kind: str,
+        record_id: int,
+        uid: str,
+        code: str,
+        version: int,
+        doc: str,
+        names: str,
+    ) -> Record:
         return Record(
-            tenant_id=row.tenant_id,
-            kind=row.kind,
-            id=row.id,
-            uid=row.uid,
-            code=row.code,
-            version=row.version,
-            doc=self._decoders.get(row.kind, _ANY)(row.doc),
-            keys=record_names(row.names),
+            tenant_id=tenant_id,
+            kind=kind,
+            id=record_id,
+            uid=uid,
+            code=code,
+            version=version,
+            doc=self._decoders.get(kind, _ANY)(doc),
+            keys=record_names(names),
         )
 
 

@@ -18,6 +18,7 @@ from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.records import misnamed
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.checking.standing import walk
+from orderhub.ledger.driver import Driver
 
 _TOLD = 1_000
 _WRITTEN = 500
@@ -33,7 +34,7 @@ _LOCKED = (
 
 def keep_others_out(connection: Connection) -> None:
     """Until the commit, others read and nobody writes. A SQLite transaction that writes is alone already."""
-    if bulk.is_postgres(connection):
+    if connection.dialect.name == "postgresql":
         tables_named = ", ".join(_LOCKED)
         connection.execute(text(f"LOCK TABLE {tables_named} IN SHARE ROW EXCLUSIVE MODE"))
 
@@ -114,7 +115,7 @@ def _groups(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
     if not numbers:
         return
     given = [{"tenant_id": tenant_id, "number": number} for tenant_id, number in sorted(numbers)]
-    bulk.delete(connection, tables.order_group, given)
+    bulk.delete(Driver(connection), tables.order_group, given)
     columns = sums.GROUP_COLUMNS
     connection.execute(
         text(
@@ -132,7 +133,7 @@ def _tallies(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         if row.tenant_id not in tenants:
             continue
         name = dict(zip(("tenant_id", "owner", "door", "status"), row, strict=False))
-        bulk.delete(connection, tables.tally, [name])
+        bulk.delete(Driver(connection), tables.tally, [name])
         if row.counted:
             _write(connection, tables.tally, [(*row[:4], 0, row.counted)])
         said = f"{row.door} {row.status} of {row.owner}"
@@ -183,7 +184,7 @@ def _timers(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
     query = f"SELECT t.tenant_id, t.kind, t.order_id {sums.TIMERS}"
     for row in connection.execute(text(query)).all():
         if row.tenant_id in tenants:
-            bulk.delete(connection, tables.timer, [dict(row._mapping)])  # noqa: SLF001 - its API
+            bulk.delete(Driver(connection), tables.timer, [dict(row._mapping)])  # noqa: SLF001 - its API
             yield f"{row.kind} of order {row.order_id} of tenant {row.tenant_id}: nobody waits for it"
     missing = [
         (standing.order, kind, due_at)
@@ -271,7 +272,9 @@ class _Rows:
 
     def write(self) -> None:
         if self._gone:
-            bulk.delete(self._connection, self._table, [_named(self._table, r) for r in self._gone])
+            bulk.delete(
+                Driver(self._connection), self._table, [_named(self._table, r) for r in self._gone]
+            )
         if self._new:
             _write(self._connection, self._table, self._new)
         self._new, self._gone = [], []
@@ -284,7 +287,7 @@ def _write(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) ->
     others = [column.name for column in table.columns if column.name not in keys]
     replaced = ", ".join(f"{name} = excluded.{name}" for name in others)
     then = f"DO UPDATE SET {replaced}" if replaced else "DO NOTHING"
-    bulk.insert(connection, table, [_named(table, row) for row in rows], then)
+    bulk.insert(Driver(connection), table, [_named(table, row) for row in rows], then)
 
 
 def _named(table: Table, row: tuple[Any, ...]) -> dict[str, Any]:
