@@ -78,9 +78,9 @@ def counting(ledger: Ledger) -> Iterator[list[str]]:
         event.listen(ledger.engine, name, listener)
     run = Driver._run
 
-    def noted(driver: Driver, sql: str, parameters: Any) -> Any:
+    def noted(driver: Driver, sql: str, parameters: Any, **how: Any) -> Any:
         seen.append(sql)
-        return run(driver, sql, parameters)
+        return run(driver, sql, parameters, **how)
 
     Driver._run = noted  # type: ignore[method-assign]
     try:

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from orderhub.core.commands import Action, OrderName
-from orderhub.core.facts import Accepted, Facts
+from orderhub.core.facts import Accepted, Facts, PoolLoad
 from orderhub.core.queries import OrderQuery, RecordQuery
 from orderhub.core.refusals import Reason
-from orderhub.core.values import Move, Order, PoolKey, Status
+from orderhub.core.values import Move, Order, Pool, PoolKey, Status
 from orderhub.ledger.batch import Batch
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.check import check_ledger
@@ -128,9 +128,7 @@ def test_who_read_a_record_before_another_process_changed_it_is_stale(
             if other.is_postgres:
                 run_all(other, put(note(7, {"n": 2})))
             else:  # one writer: the same in the same transaction
-                batch._driver.send(
-                    "UPDATE record SET version = 2 WHERE kind = 'note' AND id = 7"
-                )
+                batch._driver.send("UPDATE record SET version = 2 WHERE kind = 'note' AND id = 7")
             write(batch, *args)
 
         monkeypatch.setattr(Batch, "write", after_the_other)
@@ -189,7 +187,11 @@ def test_a_rolled_back_batch_leaves_nothing_and_its_ids_are_given_once(ledger: L
     broken = Accepted(placed=(sold(ledger),), moves=(Move(NOWHERE, "draw", 1),))
     with pytest.raises(IntegrityError), ledger.batch("mark") as batch:  # noqa: PT012 - one batch
         ledger.counters.peek(SHOP, "order", 100)
-        batch.write(Facts(), [(world.origin(), broken)], iter((1,)), slot=0)
+        facts = Facts()
+        facts.learn_pools(
+            PoolLoad(SHOP, NOWHERE.kind, NOWHERE.subject, NOWHERE.place), [Pool(NOWHERE, 1)]
+        )
+        batch.write(facts, [(world.origin(), broken)], iter((1,)), slot=0)
     assert world.every_row(ledger) == before
     for _ in range(10):
         run_all(ledger, *(world.sale() for _ in range(40)))

@@ -7,6 +7,7 @@ key), so that two processes wait for each other but do not deadlock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -55,6 +56,10 @@ class Batch:
         self._codec = codec
         self._mark = mark  # tells this attempt's rows from earlier ones
         self._postgres = self._driver.is_postgres
+
+    def together(self) -> AbstractContextManager[None]:
+        """Until the end of the block, statements need not wait for each other's answers."""
+        return self._driver.together()
 
     def hurry(self) -> None:
         """Hardly wait for others' locks: SQLite has none but the one of the whole file."""

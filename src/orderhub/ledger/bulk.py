@@ -56,10 +56,11 @@ def rows_source(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
 
 
 def _values_source(columns: tuple[str, ...], size: int) -> str:
-    """The same for SQLite, from so many rows of plain parameters, of which the last one says how many are meant."""
+    """The same for SQLite, from so many rows of plain parameters, and one that says how many are meant if not one."""
     picked = ", ".join(f'column{index} AS "{name}"' for index, name in enumerate(columns, 1))
     one = f"({', '.join('?' * len(columns))})"
-    return f"(SELECT {picked} FROM (VALUES {', '.join([one] * size)}) LIMIT ?) AS r"
+    limit = " LIMIT ?" if size > 1 else ""
+    return f"(SELECT {picked} FROM (VALUES {', '.join([one] * size)}){limit}) AS r"
 
 
 def _names(columns: Sequence[str], prefix: str = "") -> str:
@@ -77,14 +78,15 @@ def _insert_sql(
 ) -> str:
     """INSERT of all rows; on PostgreSQL in key order, so that writers of several processes meet in one order."""
     keys = _keys(table)
-    if size:
-        source, order = _values_source(columns, size), ""
+    sql = f"INSERT INTO {table.name} ({_names(columns)}) "
+    if size == 1:
+        sql += f"VALUES ({', '.join('?' * len(columns))})"
+    elif size:
+        # Without a condition, ON CONFLICT would be read as that of a join.
+        sql += f"SELECT * FROM {_values_source(columns, size)} WHERE true"
     else:
-        source, order = rows_source(table, columns, True), f" ORDER BY {_names(keys, 'r.')}"
-    sql = (
-        f"INSERT INTO {table.name} ({_names(columns)}) SELECT {_names(columns, 'r.')} "
-        f"FROM {source} WHERE true{order}"
-    )
+        source, order = rows_source(table, columns, True), _names(keys, "r.")
+        sql += f"SELECT {_names(columns, 'r.')} FROM {source} ORDER BY {order}"
     if on_conflict:
         sql += f" ON CONFLICT ({_names(keys)}) {on_conflict}"
     if returning:
@@ -96,8 +98,13 @@ def _insert_sql(
 def _update_sql(table: Table, columns: tuple[str, ...], size: int, more: str) -> str:
     """UPDATE of each row by its primary key; `more` is a further condition."""
     keys = _keys(table)
+    changing = [name for name in columns if name in table.c and name not in keys]
+    if size == 1 and not more:
+        mark = {name: f"?{place}" for place, name in enumerate(columns, 1)}
+        assignments = ", ".join(f'"{name}" = {mark[name]}' for name in changing)
+        same = " AND ".join(f'"{name}" = {mark[name]}' for name in keys)
+        return f"UPDATE {table.name} SET {assignments} WHERE {same}"
     source = _values_source(columns, size) if size else rows_source(table, columns, True)
-    changing = (name for name in columns if name in table.c and name not in keys)
     assignments = ", ".join(f'"{name}" = r."{name}"' for name in changing)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in keys)
     return f"UPDATE {table.name} SET {assignments} FROM {source} WHERE {same}{more}"
@@ -105,12 +112,13 @@ def _update_sql(table: Table, columns: tuple[str, ...], size: int, more: str) ->
 
 @lru_cache(maxsize=256)
 def _delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
-    """DELETE of every row whose `columns` equal those of a given row."""
+    """DELETE of every row whose `columns` equal those of a given row; for SQLite of one given row."""
+    if not postgres:
+        same = " AND ".join(f'"{name}" = ?' for name in columns)
+        return f"DELETE FROM {table.name} WHERE {same}"
     source = rows_source(table, columns, postgres)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in columns)
-    if postgres:
-        return f"DELETE FROM {table.name} USING {source} WHERE {same}"
-    return f"DELETE FROM {table.name} WHERE EXISTS (SELECT 1 FROM {source} WHERE {same})"
+    return f"DELETE FROM {table.name} USING {source} WHERE {same}"
 
 
 @lru_cache(maxsize=256)
@@ -195,8 +203,9 @@ class _Columns:
             rows = len(part[0])
             size = 1 << (rows - 1).bit_length()
             parameters = list(chain.from_iterable(zip(*part, strict=True)))
-            parameters += [0] * ((size - rows) * wide)
-            parameters.append(rows)
+            if size > 1:
+                parameters += [0] * ((size - rows) * wide)
+                parameters.append(rows)
             yield size, parameters
 
 
@@ -295,7 +304,10 @@ def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """Delete the rows that match the given members; answers how many were."""
     columns, postgres = tuple(rows[0]), driver.is_postgres
     sql = _delete_sql(table, columns, postgres)
-    return driver.changed(sql, (rows_parameter(rows, columns, postgres),))
+    if postgres:
+        return driver.changed(sql, (rows_parameter(rows, columns, postgres),))
+    # Given many rows at once, SQLite would walk the whole table.
+    return driver.changed_by_each(sql, [tuple(row.values()) for row in rows])
 
 
 def select(

@@ -43,6 +43,10 @@ class Driver:
             self._wait(sql)
         return int(cursor.rowcount)
 
+    def changed_by_each(self, sql: str, rows: Sequence[Row]) -> int:
+        """To SQLite, a statement for each row of parameters; how many rows were changed by all."""
+        return int(self._run(sql, rows, many=True).rowcount)
+
     def send(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Nothing is asked back: within `together`, what is wrong with it is told by its end."""
         self._run(sql, parameters)
@@ -59,10 +63,11 @@ class Driver:
         finally:
             self._pipeline = None
 
-    def _run(self, sql: str, parameters: Sequence[Any]) -> Any:
+    def _run(self, sql: str, parameters: Sequence[Any], *, many: bool = False) -> Any:
         """Every statement goes through here."""
+        run = self._raw.executemany if many else self._raw.execute
         try:
-            return self._raw.execute(sql, parameters)
+            return run(sql, parameters)
         except self._errors as error:
             raise self._told(sql, error) from error
 

@@ -112,7 +112,9 @@ class Ledger:
         connection = self._writing()
         try:
             with self.counters.within(connection), connection.begin():
-                yield Batch(connection, self._codec, mark)
+                batch = Batch(connection, self._codec, mark)
+                with batch.together():
+                    yield batch
         except BaseException:
             connection.close()
             raise

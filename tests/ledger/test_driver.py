@@ -1,0 +1,155 @@
+"""What the writer sends past SQLAlchemy: every row once, every fault told, nothing looked for by walking a table."""
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from orderhub.core.known import Known, RecordKey
+from orderhub.ledger import batch as batches
+from orderhub.ledger import bulk, groups, tables
+from orderhub.ledger.driver import Driver
+from orderhub.ledger.ledger import Ledger
+from tests.support import world
+from tests.support.world import SHOP, note, put, run
+
+TIMER = tables.timer
+# Around the powers of two that a statement to SQLite is filled up to, and past what one can hold.
+COUNTS = (1, 2, 3, 4, 5, 8, 9, 31, 33, 64, 129, 7_000)
+
+
+def rows_of(count: int, due_at: int = 0) -> list[dict[str, object]]:
+    return [
+        {
+            "tenant_id": SHOP,
+            "kind": "test",
+            "order_id": number + 1,
+            "due_at": due_at and due_at + number,
+            "claimed_until": 7,
+        }
+        for number in range(count)
+    ]
+
+
+def standing(ledger: Ledger) -> list[tuple[int, int, int]]:
+    columns = (TIMER.c.order_id, TIMER.c.due_at, TIMER.c.claimed_until)
+    asked = select(*columns).where(TIMER.c.kind == "test").order_by(TIMER.c.order_id)
+    with ledger.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(asked)]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_row_is_written_once_and_changed_once(ledger: Ledger, count: int) -> None:
+    with ledger._write.begin() as connection:
+        bulk.insert(Driver(connection), TIMER, rows_of(count))
+    assert standing(ledger) == [(number + 1, 0, 7) for number in range(count)]
+    with ledger._write.begin() as connection:
+        bulk.update(Driver(connection), TIMER, rows_of(count, 100))
+    assert standing(ledger) == [(number + 1, 100 + number, 7) for number in range(count)]
+    with ledger._write.begin() as connection:
+        driver = Driver(connection)
+        early = " AND timer.due_at < 102"
+        assert bulk.update_those(driver, TIMER, rows_of(count), early) == min(count, 2)
+        gone = [{"tenant_id": SHOP, "kind": "test", "order_id": n} for n in range(count + 5)]
+        assert bulk.delete(driver, TIMER, gone) == count
+    assert standing(ledger) == []
+
+
+def test_rows_that_stand_come_back_from_an_insert(ledger: Ledger) -> None:
+    with ledger._write.begin() as connection:
+        bulk.insert(Driver(connection), TIMER, rows_of(3, 100))
+    with ledger._write.begin() as connection:
+        found = bulk.insert_returning(
+            Driver(connection),
+            TIMER,
+            rows_of(5, 500),
+            "DO UPDATE SET kind = timer.kind",
+            "order_id, due_at",
+        )
+    assert sorted(found) == [(1, 100), (2, 101), (3, 102), (4, 503), (5, 504)]
+
+
+def test_what_is_wrong_with_a_statement_is_told_before_the_commit(ledger: Ledger) -> None:
+    def insert(first: int) -> None:
+        with ledger.batch("mark") as batch:
+            bulk.insert(batch._driver, TIMER, rows_of(9)[first:])
+
+    insert(5)
+    with pytest.raises(IntegrityError):
+        insert(0)
+    assert [number for number, _, _ in standing(ledger)] == [6, 7, 8, 9]
+    with ledger.batch("mark") as batch:
+        bulk.insert(batch._driver, TIMER, rows_of(5))
+    assert len(standing(ledger)) == 9
+
+
+@pytest.mark.postgres
+def test_a_lost_connection_is_told_once_and_replaced(postgres_world: str) -> None:
+    ledger = Ledger.open(postgres_world, {})
+    try:
+        with ledger.batch("mark") as batch:
+            ((process,),) = batch._driver.rows("SELECT pg_backend_pid()")
+        with ledger.engine.connect() as connection:
+            connection.execute(select(func.pg_terminate_backend(process)))
+        with pytest.raises(OperationalError) as told, ledger.batch("mark") as batch:
+            batch._driver.rows("SELECT 1")
+        assert ledger.is_outage(told.value)
+        with ledger.batch("mark") as batch:
+            bulk.insert(batch._driver, TIMER, rows_of(1))
+        assert len(standing(ledger)) == 1
+    finally:
+        ledger.close()
+
+
+def test_between_two_batches_others_may_write(ledger: Ledger) -> None:
+    run(ledger, world.sale())
+    ledger.try_commit()
+    run(ledger, world.sale())
+    assert ledger.engine.pool.checkedout() == 1  # type: ignore[attr-defined]
+
+
+def test_a_record_that_anybody_changed_is_read_anew(ledger: Ledger) -> None:
+    """Whatever its version says: a record may be removed and come back, and be mended by hand."""
+    key = RecordKey(SHOP, "note", "id", "7")
+
+    def loaded() -> object:
+        known = Known()
+        with ledger.batch("mark") as batch:
+            batch.load_records(known, [key])
+        return known.doc(SHOP, "note", "id", 7)
+
+    run(ledger, put(note(7, {"n": 1})))
+    assert loaded() == loaded() == {"n": 1}
+    record = tables.record
+    of_note = (record.c.tenant_id == SHOP, record.c.kind == "note", record.c.id == 7)
+    with ledger._write.begin() as connection:
+        connection.execute(update(record).where(*of_note).values(doc='{"n":2}'))
+    assert loaded() == {"n": 2}
+    run(ledger, put(note(7, None)))
+    assert loaded() is None
+    run(ledger, put(note(7, {"n": 3})))
+    assert loaded() == {"n": 3}
+
+
+LOOKS = {
+    "groups": (groups._members_sql(False), ("group_number=?)",)),
+    "pools": (batches._pools_sql(True, True, False), ("place=?)", "subject=?)")),
+    "orders": (
+        batches._orders_sql(("bill", "group_number", "id", "number", "uid"), False),
+        ("bill=?)", "group_number=?)", "id=?)", "number=?)", "uid=?)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOOKS)
+def test_what_a_batch_may_touch_is_found_by_its_whole_name(sqlite_world: str, what: str) -> None:
+    """SQLite walked all pools of a tenant for each batch, and all orders for one that named two in different ways."""
+    sql, ends = LOOKS[what]
+    ledger = Ledger.open(sqlite_world, {})
+    try:
+        with ledger.engine.connect() as connection:
+            given = ("[]",) * sql.count("json_each")
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()
+    finally:
+        ledger.close()
+    steps = [row[-1] for row in plan if row[-1].startswith(("SEARCH", "SCAN t"))]
+    assert [step.endswith(end) for step, end in zip(steps, ends, strict=True)] == [True] * len(ends)
