@@ -4,6 +4,7 @@ Everything that goes to the database counts: BEGIN, COMMIT, and the reservation 
 """
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -56,11 +57,13 @@ class Collecting(Intake):
 
 @contextmanager
 def counting(ledger: Ledger) -> Iterator[list[str]]:
-    """All that goes to the database meanwhile."""
+    """All that this thread sends to the database meanwhile; the hub's timers have threads of their own."""
     seen: list[str] = []
+    here = threading.get_ident()
 
     def executed(_c: Any, _k: Any, statement: str, *_more: Any) -> None:
-        seen.append(statement)
+        if threading.get_ident() == here:
+            seen.append(statement)
 
     def is_told(connection: Any) -> bool:
         return connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
@@ -79,7 +82,8 @@ def counting(ledger: Ledger) -> Iterator[list[str]]:
     run = Driver._run
 
     def noted(driver: Driver, sql: str, parameters: Any, **how: Any) -> Any:
-        seen.append(sql)
+        if threading.get_ident() == here:
+            seen.append(sql)
         return run(driver, sql, parameters, **how)
 
     Driver._run = noted  # type: ignore[method-assign]
