@@ -30,7 +30,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
 from orderhub.dialects.finding import find_dialects
 from orderhub.intake.intake import Intake
-from orderhub.intake.outcome import Outcome, Waiting
+from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
@@ -59,7 +59,7 @@ class _Keeper:
             self._real.put(waiting, bulk=bulk)
             return
         self.kept.append(waiting)
-        waiting.deliver(Outcome(kind="unavailable"))
+        waiting.deliver(Failure("unavailable"))
 
     def start(self) -> None:
         self._real.start()
@@ -119,7 +119,7 @@ async def _commands(hub: Hub, keeper: _Keeper, case: Case, count: int) -> list[W
 
 
 def _decide(intake: Intake, batch: list[Waiting]) -> None:
-    outcomes: list[Outcome] = []
+    outcomes: list[Settled] = []
     for each in batch:
         each.loop, each.deliver = None, outcomes.append
     intake._finish(batch)

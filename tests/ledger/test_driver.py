@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from orderhub.core.known import Known, RecordKey
+from orderhub.core.facts import Facts, RecordKey
 from orderhub.ledger import batch as batches
 from orderhub.ledger import bulk, groups, tables
 from orderhub.ledger.driver import Driver
@@ -112,7 +112,7 @@ def test_a_record_that_anybody_changed_is_read_anew(ledger: Ledger) -> None:
     key = RecordKey(SHOP, "note", "id", "7")
 
     def loaded() -> object:
-        known = Known()
+        known = Facts()
         with ledger.batch("mark") as batch:
             batch.load_records(known, [key])
         return known.doc(SHOP, "note", "id", 7)
