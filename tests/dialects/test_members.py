@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from orderhub.dialects import members
-from orderhub.dialects.contract import Stop
+from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.member_tables import readmes, written
 from orderhub.dialects.members import Bad, Reading, Style, also, many, shaped, text, whole
@@ -38,7 +38,7 @@ FULL = {"items": [{"sku": "a", "qty": "2"}], "remark": "hi", "mail": "m"}
 
 
 def faults(style, body, model=Order):
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(HTTPFault) as stop:
         style.read(model, body)
     return [(each.path, each.message) for each in stop.value.fault.faults]
 
@@ -130,7 +130,7 @@ def test_a_kind_may_take_what_is_made_of_a_value():
 def test_a_change_has_what_was_sent_and_none_for_what_is_to_go():
     assert STYLE.changes(Item, {"qty": None}) == {"units": None}
     assert STYLE.changes(Item, {}) == {}
-    with pytest.raises(Stop):
+    with pytest.raises(HTTPFault):
         STYLE.changes(Item, {"sku": None})
 
 

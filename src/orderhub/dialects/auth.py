@@ -7,7 +7,7 @@ import secrets
 import shlex
 
 from orderhub.core.access import Credential
-from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, Stop, WireFault, invalid
+from orderhub.dialects.contract import Call, Caller, Fault, FaultKind, HTTPFault, WireFault, invalid
 
 _HUB = "hub"  # the kind of the hub's own tokens
 
@@ -23,7 +23,7 @@ def drawn(prefix: str) -> str:
 
 
 def header_text(field: str, text: str) -> str:
-    """A text that arrives in a header as it was sent. Raises Stop(INVALID) for another."""
+    """A text that arrives in a header as it was sent. Raises HTTPFault(INVALID) for another."""
     if not (text.isascii() and text.isprintable() and text == text.strip()):
         message = f"{field} is sent in a header: ASCII that neither begins nor ends with a blank"
         raise invalid(WireFault(field, "value", message))
@@ -78,7 +78,7 @@ async def token_caller(call: Call, kind: str) -> Caller | None:
 def _of_hub(call: Call, credential: Credential) -> Caller:
     call.tenant_id = credential.tenant_id
     if "dialects" not in credential.scopes:
-        raise Stop(Fault(FaultKind.FORBIDDEN, "the token lacks the scope dialects"))
+        raise HTTPFault(Fault(FaultKind.FORBIDDEN, "the token lacks the scope dialects"))
     acts_as = credential.data.get("acts_as", {}).get(call.dialect.name, "")
     call.caller = Caller(credential=credential, tenant_id=credential.tenant_id, acts_as=acts_as)
     return call.caller

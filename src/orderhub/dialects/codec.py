@@ -25,7 +25,7 @@ _MAX_INT_DIGITS = 40
 def decode(body: bytes) -> Any:
     """JSON with exact numbers: floats become Decimals.
 
-    Raises Stop(MALFORMED) for anything that is not JSON, is absurdly deep, holds U+0000 or a number beyond use.
+    Raises HTTPFault(MALFORMED) for anything that is not JSON, is absurdly deep, holds U+0000 or a number beyond use.
     """
     try:
         value = _DECODER.decode(body)
@@ -61,7 +61,7 @@ def _refuse_poison(value: Any, depth: int) -> None:
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with exact numbers; raises Stop(MALFORMED) for anything else."""
+    """A JSON object with exact numbers; raises HTTPFault(MALFORMED) for anything else."""
     value = decode(body)
     if not isinstance(value, dict):
         raise malformed("a JSON object is expected")

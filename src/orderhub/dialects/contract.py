@@ -76,7 +76,7 @@ class Why(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class Stop(Exception):
+class HTTPFault(Exception):
     """Raised by a handler to end the call with this fault, worded by its dialect."""
 
     def __init__(self, fault: Fault) -> None:
@@ -84,7 +84,7 @@ class Stop(Exception):
         self.fault = fault
 
 
-class Refused(Exception):
+class CommandRejected(Exception):
     """Raised by a handler to end the call with a refusal found outside a decision (a read of an unknown order)."""
 
     def __init__(self, rejected: Rejected) -> None:
@@ -92,12 +92,12 @@ class Refused(Exception):
         self.rejected = rejected
 
 
-def malformed(message: str = "") -> Stop:
-    return Stop(Fault(FaultKind.MALFORMED, message))
+def malformed(message: str = "") -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.MALFORMED, message))
 
 
-def invalid(*faults: WireFault) -> Stop:
-    return Stop(Fault(FaultKind.INVALID, faults[0].message if faults else "", faults))
+def invalid(*faults: WireFault) -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.INVALID, faults[0].message if faults else "", faults))
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class Hub(Protocol):
         ...
 
     def let_in(self, call: Call, caller: Caller) -> None:
-        """Count the call as one of its tenant's in hand, until it ends. Raises Stop(BUSY) when these are too many."""
+        """Count the call as one of its tenant's in hand until it ends. Raises HTTPFault(BUSY) for too many."""
         ...
 
     def now_us(self) -> int:
@@ -205,7 +205,7 @@ class Hub(Protocol):
     ) -> Outcome:
         """Queue the command and await the commit. Both renderings must be pure.
 
-        Returns what was decided and the answer that says so. Raises Stop when nothing could be decided.
+        Returns what was decided and the answer that says so. Raises HTTPFault when nothing could be decided.
         """
         ...
 
@@ -303,7 +303,7 @@ class Call:
 
     @property
     def caller(self) -> Caller | None:
-        """Who calls, once that is known. Setting it lets the call in: Stop(BUSY) when its tenant crowds."""
+        """Who calls, once that is known. Setting it lets the call in: HTTPFault(BUSY) when its tenant crowds."""
         return self._caller
 
     @caller.setter
@@ -395,7 +395,7 @@ class Call:
         `secret_answer`: the answer must not be kept (a fresh token).
         `bulk`: part of a load that enters in small chunks behind the creates that wait.
 
-        Returns what was decided and the answer that says so. Raises Stop when nothing could be decided.
+        Returns what was decided and the answer that says so. Raises HTTPFault when nothing could be decided.
         """
         refusal = render_refusal or (lambda rejected: self.dialect.refusal(self, rejected))
         scope = "" if self.caller is None else self.caller.claim_scope
@@ -435,7 +435,7 @@ class Call:
     def stream(self) -> AsyncIterator[bytes]:
         """The body piece by piece, for routes declared with `stream=True`; it can be read once.
 
-        Raises Stop(TOO_LARGE) when it grows past the route's `max_body`.
+        Raises HTTPFault(TOO_LARGE) when it grows past the route's `max_body`.
         """
         assert self._stream is not None, "only routes with stream=True can stream"
         return self._stream
@@ -518,7 +518,7 @@ class CredentialKind:
     needs         what must be said, and what may be, in a line for people
     drawn         what the hub makes up where it is not said, for people
     example       the smallest body that makes one, as the guide has it
-    complete      the same with all that was missing; raises Stop(INVALID) for what could open nothing.
+    complete      the same with all that was missing; raises HTTPFault(INVALID) for what could open nothing.
                   Also asked for a rotation, with the data that is there
     command       a shell command that uses it at a base URL and leaves nothing behind; empty when what
                   is shown does not suffice for one
@@ -553,7 +553,7 @@ class Dialect:
                that call looks up is read, and its links begin with the base URL
     secrets    body members never kept in the raw request
     caller     finds out who calls, by what a call shows outside its body, and notes it on the call (`caller`, or
-               `tenant_id` of who is only named); raises Stop for nobody it knows. Asked of calls that are
+               `tenant_id` of who is only named); raises HTTPFault for nobody it knows. Asked of calls that are
                refused before a handler has; None = nobody can tell
     login_kind the record kind of its users' passwords, `{"hash": argon2id}` under the user's uid; empty = none
     is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves

@@ -346,7 +346,7 @@ class Style:
     )
 
     def read(self, model: type[S], body: Mapping[str, Any]) -> S:
-        """The body as its Struct. Raises Stop(INVALID) with all that is wrong."""
+        """The body as its Struct. Raises HTTPFault(INVALID) with all that is wrong."""
         reading = Reading(self)
         found = reading.values(model, body, "")
         if reading.faults:
@@ -356,7 +356,7 @@ class Style:
     def changes(self, model: type[msgspec.Struct], body: Mapping[str, Any]) -> dict[str, Any]:
         """What was sent of a change, by member: a null one is None, and a required one may be left out, not be null.
 
-        Raises Stop(INVALID).
+        Raises HTTPFault(INVALID).
         """
         reading = Reading(self)
         found = reading.values(model, body, "", partial=True)
@@ -450,7 +450,7 @@ class Reading:
         self.faults: list[WireFault] = []
 
     def fault(self, path: str, bad: Bad, value: Any = None) -> None:
-        """Note what is wrong. Raises Stop(INVALID) at once where the vendor tells the first fault alone."""
+        """Note what is wrong. Raises HTTPFault(INVALID) at once where the vendor tells the first fault alone."""
         path += bad.path
         self.faults.append(
             WireFault(path, bad.problem, bad.message or self.style.say(bad, value, path))
@@ -459,7 +459,7 @@ class Reading:
             self.finish()
 
     def finish(self) -> None:
-        """Raises Stop(INVALID) when anything was wrong."""
+        """Raises HTTPFault(INVALID) when anything was wrong."""
         if self.faults:
             raise invalid(*self.faults)
 

@@ -15,12 +15,12 @@ import structlog
 from orderhub.dialects.contract import (
     Answer,
     Call,
+    CommandRejected,
     Dialect,
     Fault,
     FaultKind,
-    Refused,
+    HTTPFault,
     Route,
-    Stop,
     Why,
     WireFault,
     invalid,
@@ -171,9 +171,9 @@ class HubApp:
                 _refuse_unclear_dry_run(call)
             answer = await route.handler(call)
             return await self.port.faults.after(call, answer)
-        except Stop as stop:
+        except HTTPFault as stop:
             return self._fault(call, stop.fault)
-        except Refused as refused:
+        except CommandRejected as refused:
             rejected = refused.rejected
             call.notes.update(reason=rejected.reason.value, field=rejected.field)
             if rejected.detail:
@@ -243,7 +243,7 @@ def _client(scope: Scope) -> str:
 def _refuse_nul(call: Call) -> None:
     """No database keeps U+0000, and what looks something up by it would break on one of them."""
     if "\x00" in call.path or "%00" in call.query_string or "\x00" in call.query_string:
-        raise Stop(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
+        raise HTTPFault(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
 
 
 def _refuse_unclear_dry_run(call: Call) -> None:
@@ -256,7 +256,7 @@ def _refuse_unclear_dry_run(call: Call) -> None:
 def _refuse_large(call: Call, limit: int) -> None:
     length = call.header("content-length")
     if length.isdecimal() and int(length) > limit:
-        raise Stop(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
+        raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
 
 
 async def _body(receive: Receive, limit: int) -> bytes:
@@ -269,14 +269,14 @@ async def _body(receive: Receive, limit: int) -> bytes:
     parts, size = [body], len(body)
     while message.get("more_body"):
         if size > limit:
-            raise Stop(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
+            raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         parts.append(message.get("body", b""))
         size += len(parts[-1])
     if size > limit:
-        raise Stop(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
+        raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
     return b"".join(parts)
 
 
@@ -289,7 +289,7 @@ async def _stream(receive: Receive, limit: int) -> AsyncIterator[bytes]:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise Stop(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
+            raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
         if part:
             yield part
         if not message.get("more_body"):

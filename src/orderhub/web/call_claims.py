@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orderhub.core.commands import Command, PlaceOrder
 from orderhub.dialects.codec import decode
-from orderhub.dialects.contract import Call, Fault, FaultKind, Stop
+from orderhub.dialects.contract import Call, Fault, FaultKind, HTTPFault
 from orderhub.intake.claims import Claim, fingerprint, is_usable_key, of_body, of_part
 from orderhub.ledger.batch import ClaimName
 
@@ -12,7 +12,7 @@ from orderhub.ledger.batch import ClaimName
 def claim_of(call: Call, command: Command, scope: str) -> Claim | None:
     """The claim of the next command; None = a repeat of it is done again. An empty `scope` binds nothing.
 
-    Raises Stop(KEY_INVALID) for a key that is no key.
+    Raises HTTPFault(KEY_INVALID) for a key that is no key.
     """
     return claim_of_key(call, command.origin.tenant_id, scope) or _claim_of_body(
         call, command, scope
@@ -20,13 +20,13 @@ def claim_of(call: Call, command: Command, scope: str) -> Claim | None:
 
 
 def claim_of_key(call: Call, tenant_id: int, scope: str) -> Claim | None:
-    """The claim that the call's key makes. Raises Stop(KEY_INVALID) for a key that is no key."""
+    """The claim that the call's key makes. Raises HTTPFault(KEY_INVALID) for a key that is no key."""
     key = call.header("idempotency-key")
     if not scope or not key:
         return None
     if not is_usable_key(key):
         message = "Idempotency-Key must be 1 to 255 printable characters"
-        raise Stop(Fault(FaultKind.KEY_INVALID, message))
+        raise HTTPFault(Fault(FaultKind.KEY_INVALID, message))
     # A call that submits several commands binds each of them under a key of its own.
     call.bound_commands += 1
     name = ClaimName(tenant_id, scope, of_part(key, call.bound_commands))
@@ -47,6 +47,6 @@ def _claim_of_body(call: Call, command: Command, scope: str) -> Claim | None:
 def _fingerprint(call: Call) -> str:
     try:
         body: object = decode(call.body) if call.body else b""
-    except Stop:
+    except HTTPFault:
         body = call.body
     return fingerprint(call.dialect.name, call.method, call.path, body, call.dialect.secrets)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Stop, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, HTTPFault, WireFault
 from orderhub.ledger.ledger import Ledger
 
 MAX_STEPS = 20
@@ -106,23 +106,23 @@ class Faults:
         self._calls: dict[str, Step | None] = {}
 
     async def before(self, call: Call) -> None:
-        """Before a command is queued. Raises Stop for a fault that keeps it from being done."""
+        """Before a command is queued. Raises HTTPFault for a fault that keeps it from being done."""
         step = await self._step(call)
         if step is not None and step.kind in _BEFORE:
             await asyncio.sleep(step.delay_s)
-            raise Stop(_BEFORE[step.kind])
+            raise HTTPFault(_BEFORE[step.kind])
 
     async def after(self, call: Call, answer: Answer) -> Answer:
-        """Before the answer leaves. Raises Stop or Dropped when it must not."""
+        """Before the answer leaves. Raises HTTPFault or Dropped when it must not."""
         step = await self._step(call)
         if step is None:
             return answer
         if step.delay_s:
             await asyncio.sleep(step.delay_s)
         if step.kind in _BEFORE:
-            raise Stop(_BEFORE[step.kind])
+            raise HTTPFault(_BEFORE[step.kind])
         if step.kind is Kind.ERROR_AFTER:
-            raise Stop(Fault(FaultKind.BROKEN, "a fault on purpose"))
+            raise HTTPFault(Fault(FaultKind.BROKEN, "a fault on purpose"))
         if step.kind is Kind.DROP:
             raise Dropped
         return answer

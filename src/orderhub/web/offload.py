@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from orderhub.core.queries import Reads
-from orderhub.dialects.contract import Fault, FaultKind, Stop
+from orderhub.dialects.contract import Fault, FaultKind, HTTPFault
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.patience import Patience, patience
 from orderhub.web.shares import Threads
@@ -42,7 +42,7 @@ class Offload:
         return patience(self._answer_timeout_s)
 
     async def read(self, ask: Callable[[Reads], T]) -> T:
-        """Raises Stop(UNAVAILABLE) when the database does not answer in time."""
+        """Raises HTTPFault(UNAVAILABLE) when the database does not answer in time."""
         try:
             async with self.patience().wait():
                 return await self._readers.run(self._ledger.read, ask)
@@ -56,7 +56,7 @@ class Offload:
     async def write(self, work: Callable[..., T], *args: Any, limit_s: float | None = None) -> T:
         """A transaction beside the queue. `limit_s`: other than a caller's usual patience.
 
-        Raises Stop(UNAVAILABLE) when it is not done in time; it may still be done.
+        Raises HTTPFault(UNAVAILABLE) when it is not done in time; it may still be done.
         """
         waits = self.patience() if limit_s is None else Patience(limit_s)
         try:
@@ -72,5 +72,5 @@ class Offload:
         return await self._writers.run(work, *args)
 
 
-def too_late(message: str) -> Stop:
-    return Stop(Fault(FaultKind.UNAVAILABLE, message, retry_after_s=_RETRY_AFTER_S))
+def too_late(message: str) -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.UNAVAILABLE, message, retry_after_s=_RETRY_AFTER_S))

@@ -18,11 +18,11 @@ from orderhub.core.values import Settings
 from orderhub.dialects.contract import (
     Call,
     Caller,
+    CommandRejected,
     Dialect,
     Fault,
     FaultKind,
-    Refused,
-    Stop,
+    HTTPFault,
 )
 from orderhub.intake.busy import Busy
 from orderhub.intake.clock import Clock
@@ -168,7 +168,7 @@ class HubPort:
         named = call.dialect.caller
         if named is not None and not (call.why and call.why.reason in _NOT_ASKED):
             try:
-                with suppress(Stop, Refused):
+                with suppress(HTTPFault, CommandRejected):
                     await named(call)
             finally:
                 self.hands.put_down(call.request_id)  # the call itself is over by now
@@ -229,7 +229,7 @@ class HubPort:
             call.cause = None
         if isinstance(outcome, Failure):
             kind = FaultKind.UNAVAILABLE if outcome.kind == "unavailable" else FaultKind.BROKEN
-            raise Stop(Fault(kind, retry_after_s=1 if kind is FaultKind.UNAVAILABLE else 0))
+            raise HTTPFault(Fault(kind, retry_after_s=1 if kind is FaultKind.UNAVAILABLE else 0))
         self._note(call, command, outcome, dry_run)
         if not bulk:
             call.cause = outcome.rejected
@@ -260,7 +260,7 @@ class HubPort:
         self.forget()
         if isinstance(outcome, Rejected):
             call.notes["outcome"] = "rejected"
-            raise Refused(outcome)
+            raise CommandRejected(outcome)
         call.notes["outcome"] = outcome.kind
         if outcome.decision is None:
             self.metrics.replays.labels(call.dialect.name).inc()
@@ -288,5 +288,5 @@ class HubPort:
                 self.clock_changed.set()
 
 
-def _busy(busy: Busy) -> Stop:
-    return Stop(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s))
+def _busy(busy: Busy) -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.BUSY, retry_after_s=busy.retry_after_s))

@@ -12,7 +12,7 @@ from orderhub.core.details import BasketDetails, ParcelDetails
 from orderhub.core.steps import Refund, Shipment
 from orderhub.core.values import Address, Contact, Line, LineKind, Order, OrderDoc, Settings, Status
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Stop
+from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.kakaclo import wire
 from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
@@ -78,7 +78,7 @@ def test_garbage_is_a_named_fault_or_understood(request_model, body):
     faults = ()
     try:
         wire.BODY.read(request_model, body)
-    except Stop as stop:
+    except HTTPFault as stop:
         faults = stop.fault.faults or None
     assert faults is not None
     assert all(each.path and each.message for each in faults)

@@ -26,13 +26,13 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     CredentialKind,
     Fault,
     FaultKind,
     Handler,
-    Refused,
+    HTTPFault,
     Shown,
-    Stop,
     WireFault,
     invalid,
 )
@@ -86,13 +86,13 @@ def endpoint(handle: Callable[[Call, Visitor], Awaitable[Answer]]) -> Handler:
             return await handle(call, visitor)
         try:
             answer = await handle(call, visitor)
-        except Stop as stop:
+        except HTTPFault as stop:
             if not visitor.renewal:
                 raise
             more = (("update-token", visitor.renewal),)
             call.explain(stop.fault)
             answer = words.fault(call, stop.fault)
-        except Refused as refused:
+        except CommandRejected as refused:
             call.notes.update(reason=refused.rejected.reason.value, field=refused.rejected.field)
             call.explain(refused.rejected)
             answer = words.refusal(call, refused.rejected)
@@ -123,7 +123,7 @@ async def identify(call: Call) -> Visitor:
 
 
 async def site_of(call: Call) -> Credential:
-    """The site that is called. Raises Stop when there is none."""
+    """The site that is called. Raises HTTPFault when there is none."""
     site = await _site_called(call)
     if site is None:
         raise _no_site("site_id", "no site goes by the host that is called, nor by a site_id")
@@ -153,8 +153,8 @@ async def login_site(call: Call, visitor: Visitor) -> Credential:
     raise _no_site("Authorization", "the tenant of the token has no site to log in at")
 
 
-def _no_site(path: str, message: str) -> Stop:
-    return Stop(Fault(FaultKind.INVALID, "site_unknown", (WireFault(path, "value", message),)))
+def _no_site(path: str, message: str) -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.INVALID, "site_unknown", (WireFault(path, "value", message),)))
 
 
 def _caller(site: Credential, owner: str, credential_id: str) -> Caller:
@@ -240,8 +240,8 @@ def _number(claim: Any) -> int:
 # --- what operations ask
 
 
-def login_required() -> Stop:
-    return Stop(
+def login_required() -> HTTPFault:
+    return HTTPFault(
         Fault(
             FaultKind.UNAUTHENTICATED,
             "nobody is logged in: the token is missing, has expired, or is of a session that was ended "

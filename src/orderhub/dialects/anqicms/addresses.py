@@ -10,7 +10,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address
 from orderhub.dialects.anqicms import mapping, show, wire, words
 from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 
 _MOST = 1_000
 
@@ -33,7 +33,7 @@ async def newest(call: Call, visitor: Visitor) -> Answer:
     not_anonymous(visitor)
     found = await _saved(call, visitor, 1)
     if not found:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "ship_to", "no address yet"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "ship_to", "no address yet"))
     return words.success(show.saved_address(found[0].doc), None)
 
 
@@ -60,7 +60,9 @@ async def save(call: Call, visitor: Visitor) -> Answer:
     created = now
     if given.id:
         if record is None or record.doc.user_id != visitor.user_id:
-            raise Refused(Rejected(Reason.ADDRESS_UNKNOWN, "ship_to.id", f"no address {given.id}"))
+            raise CommandRejected(
+                Rejected(Reason.ADDRESS_UNKNOWN, "ship_to.id", f"no address {given.id}")
+            )
         stored: SavedAddress = record.doc
         created = stored.created_at
         members = {
@@ -70,7 +72,7 @@ async def save(call: Call, visitor: Visitor) -> Answer:
     address = Address(id=given.id, **members)
     refusal = too_long(address)
     if refusal is not None:
-        raise Refused(refusal)
+        raise CommandRejected(refusal)
     saved = SavedAddress(
         id=given.id,
         user_id=visitor.user_id,

@@ -17,13 +17,13 @@ from orderhub.dialects.anqicms.access import Visitor, cart_token_of, holders_of,
 from orderhub.dialects.anqicms.goods import docs_by_id, goods_object, percent_for, stock_of
 from orderhub.dialects.anqicms.mapping import fen, seconds
 from orderhub.dialects.anqicms.wire import MAX_ROWS
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 
 
 def _holders(call: Call, visitor: Visitor) -> tuple[str, ...]:
     """The carts a call is about, the visitor's own first: what he put in before he logged in is his too.
 
-    Raises Stop for a visitor with neither login nor cart token.
+    Raises HTTPFault for a visitor with neither login nor cart token.
     """
     holders = holders_of(call, visitor)
     if not holders:
@@ -108,7 +108,7 @@ async def put(call: Call, visitor: Visitor) -> Answer:
     settings = await call.hub.settings(visitor.tenant_id)
     now = settings.clock.at(call.received_at)
     if not 0 < (given.quantity or 1) <= MAX_QUANTITY:
-        raise Refused(Rejected(Reason.QUANTITY_INVALID, "lines[0].quantity", "too many"))
+        raise CommandRejected(Rejected(Reason.QUANTITY_INVALID, "lines[0].quantity", "too many"))
 
     def ask(reads: Reads) -> tuple[CartItem | None, int]:
         price = _price_of(reads, visitor.tenant_id, given)
@@ -118,7 +118,7 @@ async def put(call: Call, visitor: Visitor) -> Answer:
                 tenant_id=visitor.tenant_id, kind="cart_item", by="holder", values=holders[:1]
             )
             if reads.count_records(query) >= MAX_ROWS:
-                raise Refused(Rejected(Reason.QUANTITY_INVALID, "cart", "the cart is full"))
+                raise CommandRejected(Rejected(Reason.QUANTITY_INVALID, "cart", "the cart is full"))
         return stored, price
 
     stored, price_micros = await call.hub.read(ask)
@@ -156,20 +156,22 @@ def _stored_row(
 
 
 def _price_of(reads: Reads, tenant_id: int, given: wire.CartRow) -> int:
-    """Today's unit price in millionths. Raises Refused for what is not sold."""
+    """Today's unit price in millionths. Raises CommandRejected for what is not sold."""
     product = reads.record(tenant_id, "product", "id", given.archive_id)
     if product is None or not product.doc.active or product.doc.kind != "good":
-        raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no {given.archive_id}"))
+        raise CommandRejected(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no {given.archive_id}"))
     variant = reads.record(tenant_id, "variant", "id", given.sku_id) if given.sku_id else None
     if given.sku_id and (
         variant is None or variant.doc.product_id != given.archive_id or not variant.doc.active
     ):
-        raise Refused(Rejected(Reason.VARIANT_UNKNOWN, "variant", f"no SKU {given.sku_id}"))
+        raise CommandRejected(Rejected(Reason.VARIANT_UNKNOWN, "variant", f"no SKU {given.sku_id}"))
     if variant is None and _has_skus(reads, tenant_id, given.archive_id):
-        raise Refused(Rejected(Reason.VARIANT_UNKNOWN, "variant", "bought by SKU: name one"))
+        raise CommandRejected(
+            Rejected(Reason.VARIANT_UNKNOWN, "variant", "bought by SKU: name one")
+        )
     price = price_of(Sellable(product.doc, None if variant is None else variant.doc))
     if isinstance(price, Rejected):
-        raise Refused(price)
+        raise CommandRejected(price)
     return to_micros(price)
 
 
@@ -218,9 +220,11 @@ async def remove(call: Call, visitor: Visitor) -> Answer:
     )
     # A repeat under an Idempotency-Key must reach its first answer although the row is gone.
     if record is None and not call.header("idempotency-key"):
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id}"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id}"))
     if record is not None and record.doc.holder not in holders:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id} of yours"))
+        raise CommandRejected(
+            Rejected(Reason.RECORD_UNKNOWN, "cart", f"no cart row {row_id} of yours")
+        )
     command = PutRecords(
         origin=call.origin(visitor.caller, call.body),
         changes=(RecordChange(kind="cart_item", id=row_id),),

@@ -15,7 +15,7 @@ from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, login_required, look, not_anonymous
 from orderhub.dialects.anqicms.goods import docs_by_id
 from orderhub.dialects.anqicms.mapping import fen, seconds
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 
 _MOST = 1_000
 _DIGITS = 2
@@ -117,9 +117,11 @@ async def claim(call: Call, visitor: Visitor) -> Answer:
         call, visitor, lambda reads: reads.record(visitor.tenant_id, "coupon", "id", coupon_id)
     )
     if record is None:
-        raise Refused(Rejected(Reason.COUPON_UNKNOWN, "coupon.id", f"no coupon {coupon_id}"))
+        raise CommandRejected(
+            Rejected(Reason.COUPON_UNKNOWN, "coupon.id", f"no coupon {coupon_id}")
+        )
     if not record.doc.is_open(now):
-        raise Refused(Rejected(Reason.COUPON_NOT_VALID, "coupon.id", "not valid now"))
+        raise CommandRejected(Rejected(Reason.COUPON_NOT_VALID, "coupon.id", "not valid now"))
     held = f"{coupon_id}|{visitor.user_id}"
     change = RecordChange(
         kind="coupon_claim",

@@ -17,7 +17,7 @@ from orderhub.core.values import LineKind, Settings, Status
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, look, not_anonymous, user_in
 from orderhub.dialects.anqicms.mapping import fen
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 
 _BOUGHT = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
 # What the vendor shows for goods that nobody counts.
@@ -174,7 +174,9 @@ def _archive(
         found = reads.record(tenant, "product", "filename", filename)
     product: Product | None = None if found is None else found.doc
     if product is None or not product.active or product.kind != "good":
-        raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}"))
+        raise CommandRejected(
+            Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}")
+        )
     query = RecordQuery(
         tenant_id=tenant, kind="variant", by="product", values=(str(product.id),), limit=1_000
     )
@@ -236,7 +238,9 @@ async def order_check(call: Call, visitor: Visitor) -> Answer:
     def ask(reads: Reads) -> bool:
         record = reads.record(visitor.tenant_id, "product", "id", product_id)
         if record is None:
-            raise Refused(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}"))
+            raise CommandRejected(
+                Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {product_id}")
+            )
         product: Product = record.doc
         if product.price == 0 or (visitor.user_id and product.seller_id == visitor.user_id):
             return True
@@ -276,5 +280,5 @@ async def user_group(call: Call, visitor: Visitor) -> Answer:
         )
     )
     if record is None:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "user_group", f"no group {group_id}"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "user_group", f"no group {group_id}"))
     return words.success(group_object(record.doc, percent))

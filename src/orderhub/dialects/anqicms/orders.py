@@ -23,7 +23,7 @@ from orderhub.dialects.anqicms.access import (
     user_in,
 )
 from orderhub.dialects.anqicms.show import shown_orders
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 
 _NUMBER_LENGTH = 18
 # Orders of one second are looked at so many at a time.
@@ -137,7 +137,7 @@ def may_see(visitor: Visitor, order: Order) -> bool:
 def find_order(reads: Reads, visitor: Visitor, settings: Settings, order_id: str) -> Order:
     """The order of this number; whoever sees the whole tenant finds those of other doors too.
 
-    Raises Refused(ORDER_UNKNOWN). An order of another door is named by the same recipe from its own
+    Raises CommandRejected(ORDER_UNKNOWN). An order of another door is named by the same recipe from its own
     time and id; the number is not stored, so it is looked for among the orders of that second.
     """
     if len(order_id) == _NUMBER_LENGTH and order_id.isascii() and order_id.isdecimal():
@@ -148,7 +148,7 @@ def find_order(reads: Reads, visitor: Visitor, settings: Settings, order_id: str
             order = None
         if order is not None:
             return order
-    raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", "no such order"))
+    raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "order", "no such order"))
 
 
 def _by_recipe(reads: Reads, tenant_id: int, settings: Settings, order_id: str) -> Order | None:
@@ -208,10 +208,12 @@ async def _move(call: Call, visitor: Visitor, action: Action) -> Answer:
 
 
 async def own_order(call: Call, visitor: Visitor, order_id: str, *, guests: bool = False) -> Order:
-    """The order, when it is the caller's own. Raises Refused, and Stop for who must log in first."""
+    """The order, when it is the caller's own. Raises CommandRejected, and HTTPFault for who must log in first."""
     order = await order_named(call, visitor, order_id, guests=guests)
     if not may_see(visitor, order):
-        raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to someone else"))
+        raise CommandRejected(
+            Rejected(Reason.NOT_OWNER, "order", "the order belongs to someone else")
+        )
     return order
 
 

@@ -16,7 +16,7 @@ from orderhub.dialects.anqicms.access import Visitor, login_required
 from orderhub.dialects.anqicms.mapping import seconds
 from orderhub.dialects.anqicms.orders import change_of, may_see, order_named, own_order
 from orderhub.dialects.anqicms.show import basket_of, number_of
-from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, FaultKind
 
 OFFLINE = "offline"
 _PENDING = (Status.PENDING,)
@@ -109,7 +109,7 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
 
 
 async def _no_stranger(call: Call, visitor: Visitor) -> None:
-    """Who is not logged in pays where guests may order. Raises Stop elsewhere."""
+    """Who is not logged in pays where guests may order. Raises HTTPFault elsewhere."""
     if not visitor.is_anonymous:
         return
     record = await call.hub.read(lambda reads: reads.record(visitor.tenant_id, "shop", "id", 1))
@@ -152,6 +152,6 @@ async def check(call: Call, visitor: Visitor) -> Answer:
     if order.status in _PAID:
         return words.done(words.say(call, "paid"))
     if not _payment_id(order):
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "payment", "no payment was begun"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "payment", "no payment was begun"))
     cause = Rejected(Reason.RECORD_UNKNOWN, "payment", "the payment has not come in")
     return words.turned_down(call, "unpaid", cause)

@@ -31,7 +31,7 @@ from orderhub.dialects.anqicms.goods import docs_by_id, group_object
 from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
 from orderhub.dialects.auth import digest, set_cookie
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Refused, WireFault
+from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, FaultKind, WireFault
 
 LOGIN_KIND = "anqicms.login"
 _DEFAULT_GROUP = 1
@@ -250,7 +250,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
         return words.turned_down(call, wrong, _invalid(_FIELD_OF[wrong], wrong))
     for column, text in (("real_name", given.real_name), ("avatar_url", given.avatar_url)):
         if len(text) > _MAX_TEXT:
-            raise Refused(Rejected(Reason.CONTACT_INVALID, column, "too long"))
+            raise CommandRejected(Rejected(Reason.CONTACT_INVALID, column, "too long"))
     hashed = await call.hub.blocking(passwords.hashed, password)
     settings = await call.hub.settings(site.tenant_id)
     now = settings.clock.at(call.received_at)

@@ -63,7 +63,7 @@ QUERY = Style(say=_say, is_absent=not_)
 
 
 def body_of(call: Call) -> dict[str, Any]:
-    """The JSON object in the body; `null` is an empty one. Raises Stop for anything else."""
+    """The JSON object in the body; `null` is an empty one. Raises HTTPFault for anything else."""
     if not call.body.strip():
         raise malformed("EOF")
     value = decode(call.body)
@@ -75,7 +75,7 @@ def body_of(call: Call) -> dict[str, Any]:
 
 
 def read(model: type[S], call: Call) -> S:
-    """The body as its Struct. Raises Stop."""
+    """The body as its Struct. Raises HTTPFault."""
     return BODY.read(model, body_of(call))
 
 

@@ -17,8 +17,8 @@ from orderhub.dialects.contract import (
     CredentialKind,
     Fault,
     FaultKind,
+    HTTPFault,
     Shown,
-    Stop,
     WireFault,
     invalid,
 )
@@ -32,10 +32,10 @@ LEAK_PER_S = 2.0
 
 
 async def caller_of(call: Call) -> tuple[Caller, Settings]:
-    """The caller and the tenant's settings. Raises Stop: nobody we know, or too many calls."""
+    """The caller and the tenant's settings. Raises HTTPFault: nobody we know, or too many calls."""
     caller = await token_caller(call, NAME)
     if caller is None:
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED, "Authorization: no such bearer token"))
+        raise HTTPFault(Fault(FaultKind.UNAUTHENTICATED, "Authorization: no such bearer token"))
     settings = await call.hub.settings(caller.tenant_id)
     _limit(call, caller, settings)
     return caller, settings
@@ -50,14 +50,14 @@ def _limit(call: Call, caller: Caller, settings: Settings) -> None:
         return
     wait_s = call.hub.windows.pour(f"{NAME}:{caller.credential.id}", BUCKET, LEAK_PER_S)
     if wait_s > 0:
-        raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=math.ceil(wait_s)))
+        raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=math.ceil(wait_s)))
 
 
 def success(data: Any) -> Answer:
     return Answer(200, encode({"code": SUCCESS, "message": "success", "data": data}))
 
 
-def bad(name: str, message: str) -> Stop:
+def bad(name: str, message: str) -> HTTPFault:
     return invalid(WireFault(name, "value", message))
 
 

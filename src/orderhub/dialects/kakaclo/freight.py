@@ -15,7 +15,7 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Address, Settings
 from orderhub.dialects.codec import decode_object
-from orderhub.dialects.contract import Answer, Call, Caller, Refused
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected
 from orderhub.dialects.kakaclo.access import caller_of, success
 from orderhub.dialects.kakaclo.wire import BODY, DraftFreightQuestion, FreightQuestion
 from orderhub.dialects.kakaclo.words import QUOTE_FIELDS, V1_QUOTE_FIELDS
@@ -65,7 +65,7 @@ def _command(call: Call, caller: Caller, question: FreightQuestion) -> PlaceOrde
 async def _quotes(
     call: Call, caller: Caller, settings: Settings, question: FreightQuestion, warehouse: str | None
 ) -> tuple[Quote, ...]:
-    """From one warehouse (`None`: as the order would be split). Raises Refused."""
+    """From one warehouse (`None`: as the order would be split). Raises CommandRejected."""
     command = _command(call, caller, question)
     terms = command.terms
     assert isinstance(terms, Dropship)
@@ -76,7 +76,7 @@ async def _quotes(
     else:
         quotes = from_warehouse(facts, caller.tenant_id, terms.items, country, warehouse)
     if isinstance(quotes, Rejected):
-        raise Refused(quotes)
+        raise CommandRejected(quotes)
     return quotes
 
 

@@ -10,7 +10,7 @@ from orderhub.core.queries import EntryQuery, OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import decode_object
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 from orderhub.dialects.kakaclo.access import bad, caller_of, just_after, success
 from orderhub.dialects.kakaclo.mapping import (
     cancel,
@@ -191,7 +191,7 @@ async def list_v2(call: Call) -> Answer:
 async def _orders_of(call: Call, tenant_id: int, number: str) -> tuple[Order, ...]:
     found = await call.hub.read(lambda reads: _named(reads, tenant_id, (number,), split=False))
     if not found:
-        raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {number}"))
+        raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {number}"))
     return found[0]
 
 
@@ -201,7 +201,7 @@ async def _cancel(call: Call, refund: RefundOrder, number: str, version: int) ->
     orders = await _orders_of(call, caller.tenant_id, number)
     if refund.orderItems and any(parcel_of(order) is None for order in orders):
         # Orders of other doors follow other rules: they are refunded whole or not at all.
-        raise Refused(Rejected(Reason.TRANSITION_NOT_ALLOWED, "status", "not in part"))
+        raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "status", "not in part"))
     command = cancel(refund, number, orders, call.origin(caller, call.body))
 
     def answer(accepted: Accepted) -> Answer:
@@ -248,7 +248,9 @@ async def _refunds(call: Call, tenant_id: int, text: str) -> list[dict[str, Any]
     if refund_no:
         found = [each for each in found if each["refundNo"] == refund_no]
         if not found:
-            raise Refused(Rejected(Reason.RECORD_UNKNOWN, "refundNo", f"no refund {refund_no}"))
+            raise CommandRejected(
+                Rejected(Reason.RECORD_UNKNOWN, "refundNo", f"no refund {refund_no}")
+            )
     return found
 
 

@@ -24,8 +24,8 @@ from orderhub.dialects.contract import (
     CredentialKind,
     Fault,
     FaultKind,
+    HTTPFault,
     Shown,
-    Stop,
     WireFault,
     invalid,
 )
@@ -112,7 +112,7 @@ def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awai
 
 
 async def open_session(call: Call, members: dict[str, Any]) -> Session:
-    """The hub's own bearer token, else ClientToken and AccessToken. Raises Stop(UNAUTHENTICATED)."""
+    """The hub's own bearer token, else ClientToken and AccessToken. Raises HTTPFault(UNAUTHENTICATED)."""
     caller = await hub_caller(call)
     if caller is None:
         caller = await _vendor_caller(call, members)
@@ -132,7 +132,7 @@ _SHOWN = msgspec.json.Decoder(_Shown)
 
 
 async def _let_in(call: Call) -> None:
-    """Stop(BUSY) when the tokens are those of a tenant that crowds; whatever else is wrong is said later."""
+    """HTTPFault(BUSY) when the tokens are those of a tenant that crowds; whatever else is wrong is said later."""
     if await hub_caller(call) is not None:
         return
     try:
@@ -160,10 +160,12 @@ async def _vendor_caller(call: Call, members: dict[str, Any]) -> Caller:
             raise invalid(WireFault(name, "missing", f"{name} is required"))
     credential = await call.hub.credential(NAME, digest(members["AccessToken"]))
     if credential is None:
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED, "no such AccessToken, or it is disabled"))
+        raise HTTPFault(Fault(FaultKind.UNAUTHENTICATED, "no such AccessToken, or it is disabled"))
     call.tenant_id = credential.tenant_id
     if not _is_of(credential, members["ClientToken"]):
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED, "the ClientToken is another application's"))
+        raise HTTPFault(
+            Fault(FaultKind.UNAUTHENTICATED, "the ClientToken is another application's")
+        )
     _refuse_flood(call, credential)
     return _caller(credential)
 
@@ -174,7 +176,7 @@ def _refuse_flood(call: Call, credential: Credential) -> None:
         return
     wait_s = call.hub.windows.allow(f"{NAME}:{credential.id}", int(limit), RATE_WINDOW_S)
     if wait_s:
-        raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=ceil(wait_s)))
+        raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=ceil(wait_s)))
 
 
 async def _choose_enterprise(session: Session, *, is_write: bool, by_chain: bool) -> None:
@@ -187,7 +189,7 @@ async def _choose_enterprise(session: Session, *, is_write: bool, by_chain: bool
     for tenant_id in session.tenants:
         settings = await session.call.hub.settings(tenant_id)
         if switches(settings, NAME, Switches).disabled:
-            raise Stop(Fault(FaultKind.UNAUTHENTICATED, "the enterprise is disabled"))
+            raise HTTPFault(Fault(FaultKind.UNAUTHENTICATED, "the enterprise is disabled"))
 
 
 async def _choose_one(session: Session, name: str) -> None:

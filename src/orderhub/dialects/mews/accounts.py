@@ -333,7 +333,7 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
 
 
 def _customer_profile(session: Session, body: AddCustomer) -> dict[str, Any]:
-    """The profile members that were given. Raises Stop(INVALID) for values no such member has."""
+    """The profile members that were given. Raises HTTPFault(INVALID) for values no such member has."""
     _one_of(body.Title, "Title", TITLES)
     _one_of(body.Sex, "Sex", SEXES)
     for name, given, known in (

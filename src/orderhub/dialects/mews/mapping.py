@@ -26,7 +26,7 @@ MAX_INT = 2_147_483_647
 
 
 def place_order(session: Session, body: AddOrder) -> PlaceOrder:
-    """The command. Raises Stop(INVALID) for members of the right type that mean nothing."""
+    """The command. Raises HTTPFault(INVALID) for members of the right type that mean nothing."""
     account = body.AccountId or body.CustomerId
     if not account:
         raise invalid(WireFault("AccountId", "missing", "AccountId is required"))

@@ -33,7 +33,7 @@ def is_within(at_us: int, within: Window | None) -> bool:
 
 
 def choices(given: Sequence[str] | None, name: str, known: Collection[str]) -> frozenset[str]:
-    """The values of an enumeration. Raises Stop(INVALID) for one that is none of it."""
+    """The values of an enumeration. Raises HTTPFault(INVALID) for one that is none of it."""
     chosen = frozenset(given or ())
     if not chosen <= set(known):
         raise invalid(WireFault(name, "value", f"{name} are among {', '.join(known)}"))
@@ -41,7 +41,7 @@ def choices(given: Sequence[str] | None, name: str, known: Collection[str]) -> f
 
 
 def choice(given: str | None, name: str, known: Collection[str]) -> str | None:
-    """One value of an enumeration, or none. Raises Stop(INVALID)."""
+    """One value of an enumeration, or none. Raises HTTPFault(INVALID)."""
     choices(None if given is None else [given], name, known)
     return given
 
@@ -96,7 +96,7 @@ class RecordList:
     def page(
         self, reads: Reads, tenants: Sequence[int], limit: int, cursor: str = ""
     ) -> list[Record]:
-        """Raises Stop(INVALID) for an unknown cursor, TooHeavy when too much was looked at in vain."""
+        """Raises HTTPFault(INVALID) for an unknown cursor, TooHeavy when too much was looked at in vain."""
         start, after = self._start(reads, tenants, cursor)
         found: list[Record] = []
         looked_at = 0

@@ -24,7 +24,7 @@ _FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
 
 
 def parse_instant(text: str, name: str) -> int:
-    """Microseconds of a time with `Z`, an offset or neither (UTC). Raises Stop(INVALID)."""
+    """Microseconds of a time with `Z`, an offset or neither (UTC). Raises HTTPFault(INVALID)."""
     if _INSTANT.fullmatch(text):
         try:
             moment = datetime.fromisoformat(text.upper())
@@ -68,7 +68,7 @@ def is_duration(text: str) -> bool:
 
 
 def parse_date(text: str, name: str) -> str:
-    """An ISO 8601 date, possibly with a time that is cut off. Raises Stop(INVALID)."""
+    """An ISO 8601 date, possibly with a time that is cut off. Raises HTTPFault(INVALID)."""
     try:
         return datetime.fromisoformat(text[:10]).date().isoformat()
     except ValueError:

@@ -429,7 +429,7 @@ class GetEnterprises(ListRequest, kw_only=True):
 
 
 def convert(members: dict[str, Any], model: type[T]) -> T:
-    """The decoded object as its model. Raises Stop(INVALID) with the path of the first fault."""
+    """The decoded object as its model. Raises HTTPFault(INVALID) with the path of the first fault."""
     try:
         return msgspec.convert(members, model)
     except (msgspec.ValidationError, ArithmeticError, ValueError, OverflowError) as problem:

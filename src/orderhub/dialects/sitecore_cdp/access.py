@@ -16,8 +16,8 @@ from orderhub.dialects.contract import (
     CredentialKind,
     Fault,
     FaultKind,
+    HTTPFault,
     Shown,
-    Stop,
     WireFault,
     invalid,
 )
@@ -27,7 +27,7 @@ NAME = "sitecore_cdp"
 
 
 async def caller_of(call: Call) -> Caller:
-    """The caller, also set on the call. Raises Stop: nobody we know, or too many calls."""
+    """The caller, also set on the call. Raises HTTPFault: nobody we know, or too many calls."""
     caller = await hub_caller(call)
     if caller is None:
         caller = await _basic_caller(call)
@@ -40,9 +40,9 @@ async def caller_of(call: Call) -> Caller:
 def _refuse_nul(call: Call) -> None:
     """U+0000 is in no name, and not every database takes it in a question."""
     if "\0" in call.path or any("\0" in each for each in call.params.values()):
-        raise Stop(Fault(FaultKind.NOT_FOUND))
+        raise HTTPFault(Fault(FaultKind.NOT_FOUND))
     if "%00" in call.query_string:
-        raise Stop(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
+        raise HTTPFault(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
 
 
 def client_key(caller: Caller) -> str:
@@ -69,8 +69,8 @@ async def _basic_caller(call: Call) -> Caller:
     return Caller(credential=credential, tenant_id=credential.tenant_id, acts_as=key)
 
 
-def _nobody(why: str) -> Stop:
-    return Stop(Fault(FaultKind.UNAUTHENTICATED, f"Authorization: {why}"))
+def _nobody(why: str) -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.UNAUTHENTICATED, f"Authorization: {why}"))
 
 
 async def _limit(call: Call, caller: Caller) -> None:
@@ -83,7 +83,7 @@ async def _limit(call: Call, caller: Caller) -> None:
         return
     wait_s = call.hub.windows.allow(f"{NAME}:{caller.credential.id}", limit, 60.0)
     if wait_s > 0:
-        raise Stop(Fault(FaultKind.RATE_LIMITED, retry_after_s=int(wait_s) + 1))
+        raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=int(wait_s) + 1))
 
 
 _LONGEST_KEY = 200

@@ -21,7 +21,15 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Order
-from orderhub.dialects.contract import Answer, Call, Caller, FaultKind, Outcome, Refused, Stop
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    CommandRejected,
+    FaultKind,
+    HTTPFault,
+    Outcome,
+)
 from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, words
 from orderhub.dialects.sitecore_cdp.access import NAME, client_key
 from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of, people_of
@@ -94,9 +102,9 @@ class Load:
         """One row; only a hub that cannot go on at all ends the load."""
         try:
             return await self._one(row, known)
-        except Refused as refused:
+        except CommandRejected as refused:
             return Result(row.name, *words.refusal_words(refused.rejected))
-        except Stop as stop:
+        except HTTPFault as stop:
             if stop.fault.kind is not FaultKind.BROKEN:
                 raise
             return Result(row.name, 500, "Internal error")
@@ -197,7 +205,7 @@ class Load:
         while True:
             try:
                 return await call.submit(command, ref_of, bulk=True)
-            except Stop as stop:
+            except HTTPFault as stop:
                 if stop.fault.kind is not FaultKind.BUSY or waited >= _PATIENCE_S:
                     raise
             await asyncio.sleep(0.1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from orderhub.dialects.codec import decode
-from orderhub.dialects.contract import Stop, WireFault, invalid
+from orderhub.dialects.contract import HTTPFault, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, guests
 
 SCHEMAS = ("order", "guest")
@@ -58,7 +58,7 @@ def parse(line: bytes | None, now: int) -> Row | Result:
         name = record["ref"] if isinstance(record.get("ref"), str) else ""
         name = name[: fields.MAX_TEXT]
         return _row(name, record, line, now)
-    except Stop as stop:
+    except HTTPFault as stop:
         fault = stop.fault
         words = " ".join(f"{each.path}: {each.message}" for each in fault.faults) or fault.message
         return Result(name, 400, f"Validation error: {words}"[: fields.MAX_LONG_TEXT])

@@ -27,10 +27,10 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     Fault,
     FaultKind,
-    Refused,
-    Stop,
+    HTTPFault,
     WireFault,
     invalid,
 )
@@ -86,7 +86,9 @@ async def allocate(call: Call) -> Answer:
         fresh = stored.doc
         same = announced.items() <= fresh.items() and fresh["status"] not in DONE
         if not same or _is_moving(call, stored):
-            raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the batch ref was used before"))
+            raise CommandRejected(
+                Rejected(Reason.ALREADY_EXISTS, BATCH, "the batch ref was used before")
+            )
     doc = {
         **fresh,
         "token": secrets.token_urlsafe(32),
@@ -165,7 +167,7 @@ async def _batch(call: Call, tenant_id: int) -> Record:
     if is_uuid(ref):
         found = await call.hub.read(lambda reads: reads.record(tenant_id, BATCH, "uid", ref))
     if found is None:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, BATCH, f"no batch {ref[:64]}"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, BATCH, f"no batch {ref[:64]}"))
     return found
 
 
@@ -173,12 +175,12 @@ async def _signed_batch(call: Call) -> Record:
     """The batch whose signed address was called: it needs no other credentials, as documented."""
     tenant = call.query.get("tenant", "")
     token = call.query.get("token", "")
-    forbidden = Stop(Fault(FaultKind.FORBIDDEN, "The address is not valid."))
+    forbidden = HTTPFault(Fault(FaultKind.FORBIDDEN, "The address is not valid."))
     if not (tenant.isascii() and tenant.isdigit() and len(tenant) < 10 and token.isascii()):
         raise forbidden
     try:
         record = await _batch(call, int(tenant))
-    except Refused:
+    except CommandRejected:
         raise forbidden from None
     if not hmac.compare_digest(str(record.doc["token"]), token):
         raise forbidden
@@ -196,7 +198,7 @@ async def upload(call: Call) -> Answer:
     """
     record = await _signed_batch(call)
     if call.hub.now_us() >= record.doc["expires_at"]:
-        raise Stop(Fault(FaultKind.FORBIDDEN, "The address has expired."))
+        raise HTTPFault(Fault(FaultKind.FORBIDDEN, "The address has expired."))
     caller = _uploader(record)
     call.caller = caller
     try:
@@ -206,7 +208,7 @@ async def upload(call: Call) -> Answer:
                 return Answer(200, b"")  # what the real one says of any file, whole or not
             await _take_in(detached(call), caller, record, file, intact=intact)
     except OSError as error:
-        raise Stop(Fault(FaultKind.UNAVAILABLE, str(error), retry_after_s=10)) from None
+        raise HTTPFault(Fault(FaultKind.UNAVAILABLE, str(error), retry_after_s=10)) from None
     return Answer(200, b"")
 
 
@@ -220,7 +222,9 @@ async def _take_in(
             record = await _reread(call, record)
         if record.doc["status"] in DONE:
             if not intact:
-                raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "another file was uploaded"))
+                raise CommandRejected(
+                    Rejected(Reason.ALREADY_EXISTS, BATCH, "another file was uploaded")
+                )
             return
         step = {"status": "processing", "begun": True} if intact else {"status": "corrupted"}
         after = await _write(call, caller, record, step)
@@ -350,7 +354,9 @@ async def _keep(call: Call, caller: Caller, record: Record, results: list[Result
     counts = {"total": total + len(results), "failed": record.doc["failed"] + failed}
     after = await _write(call, caller, record, counts, kept)
     if after is None:
-        raise Refused(Rejected(Reason.ALREADY_EXISTS, BATCH, "the file is uploaded by another"))
+        raise CommandRejected(
+            Rejected(Reason.ALREADY_EXISTS, BATCH, "the file is uploaded by another")
+        )
     return after
 
 

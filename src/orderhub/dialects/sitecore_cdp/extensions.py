@@ -11,8 +11,8 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     Handler,
-    Refused,
     WireFault,
     invalid,
 )
@@ -65,7 +65,7 @@ async def _place(call: Call, caller: Caller, *, on_item: bool) -> Place:
 def _found(place: Place) -> dict[str, Any]:
     stored = place.stored
     if stored is None:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "ext", "no data extension"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "ext", "no data extension"))
     return stored
 
 
@@ -101,7 +101,7 @@ def write(method: str, *, on_item: bool) -> Handler:
             answer = await _put(method, place, extension, call, caller)
             if answer is not None:
                 return answer
-        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+        raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
     return replayable(handler)
 
@@ -110,7 +110,7 @@ def _next(method: str, place: Place, pairs: dict[str, Any], now: int) -> dict[st
     """The extension as it will be kept; None = no more."""
     if method == "POST":
         if place.stored is not None:
-            raise Refused(Rejected(Reason.ALREADY_EXISTS, "ext", "one extension at most"))
+            raise CommandRejected(Rejected(Reason.ALREADY_EXISTS, "ext", "one extension at most"))
         return {"created_at": now, "modified_at": now, "pairs": _limited(pairs)}
     stored = _found(place)
     if method == "DELETE":

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from orderhub.dialects.codec import decode_object
-from orderhub.dialects.contract import Call, Fault, FaultKind, Stop, WireFault, invalid
+from orderhub.dialects.contract import Call, Fault, FaultKind, HTTPFault, WireFault, invalid
 from orderhub.dialects.sitecore_cdp.wire import CHANNELS, GENDERS, GUEST_TYPES, STATUSES
 
 MAX_TEXT = 255
@@ -381,7 +381,7 @@ def read_fields(
 def read(
     body: Mapping[str, Any], fields: Iterable[Field], *, partial: bool = False
 ) -> dict[str, Any]:
-    """As `read_fields`; raises Stop(INVALID) with every fault."""
+    """As `read_fields`; raises HTTPFault(INVALID) with every fault."""
     faults: list[WireFault] = []
     found = read_fields(body, fields, faults, partial=partial)
     if faults:
@@ -390,12 +390,12 @@ def read(
 
 
 def json_body(call: Call) -> dict[str, Any]:
-    """The body as an object. Raises Stop: another media type, malformed JSON, not an object."""
+    """The body as an object. Raises HTTPFault: another media type, malformed JSON, not an object."""
     media = call.header("content-type")
     if media and media != "application/json":
         kind = media.partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
-            raise Stop(Fault(FaultKind.UNSUPPORTED_MEDIA, kind[:MAX_TEXT]))
+            raise HTTPFault(Fault(FaultKind.UNSUPPORTED_MEDIA, kind[:MAX_TEXT]))
     return decode_object(call.body)
 
 
@@ -410,7 +410,7 @@ def read_extension(body: Mapping[str, Any], *, partial: bool = False) -> dict[st
     """The key-value pairs of a data extension: flat, primitive, camelCase alphanumeric keys.
 
     `name` may only be `ext` and `key` only `default`; neither counts as a pair. With `partial` a
-    null value means that the pair goes. Raises Stop(INVALID).
+    null value means that the pair goes. Raises HTTPFault(INVALID).
     """
     pairs: dict[str, Any] = {}
     faults: list[WireFault] = []

@@ -10,7 +10,7 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, WireFault, invalid
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
@@ -94,7 +94,7 @@ def to_guest(record: Record, base: str) -> dict[str, Any]:
 
 
 def read_members(body: Mapping[str, Any], now: int, *, partial: bool = False) -> dict[str, Any]:
-    """Documented members checked, others kept as they are. Raises Stop(INVALID)."""
+    """Documented members checked, others kept as they are. Raises HTTPFault(INVALID)."""
     person = fields.guest(now)
     known = fields.read(body, person, partial=partial)
     names = {field.name for field in person}
@@ -119,7 +119,7 @@ async def guest_of_call(call: Call, caller: Caller) -> Record:
     ref = call.params["ref"].lower()
     found = await call.hub.read(lambda reads: reads.record(caller.tenant_id, GUEST, "uid", ref))
     if found is None:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, GUEST, f"no guest {ref[:64]}"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, GUEST, f"no guest {ref[:64]}"))
     return found
 
 

@@ -7,7 +7,7 @@ from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected
 from orderhub.dialects.sitecore_cdp import fields, mapping, show
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
@@ -16,12 +16,12 @@ from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 
 
-def unknown_part(ref: str) -> Refused:
-    return Refused(Rejected(Reason.RECORD_UNKNOWN, "line", f"nothing called {ref}"))
+def unknown_part(ref: str) -> CommandRejected:
+    return CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "line", f"nothing called {ref}"))
 
 
 async def item_of_call(call: Call, caller: Caller) -> tuple[Order, Line]:
-    """The order and line that `/v2.1/orderItems/{ref}` names. Raises Refused."""
+    """The order and line that `/v2.1/orderItems/{ref}` names. Raises CommandRejected."""
     ref = call.params["ref"]
     uid, line_no = part_of(ref)
     order = await order_of_call(call, caller, uid)

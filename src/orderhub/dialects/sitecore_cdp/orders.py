@@ -14,7 +14,7 @@ from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, WireFault, invalid
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
 from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
@@ -49,7 +49,7 @@ def order_answer(order: Order, base: str, status: int = 200) -> Answer:
 
 
 async def order_of_call(call: Call, caller: Caller, ref: str | None = None) -> Order:
-    """The order that the path names, of any door. Raises Refused when there is none."""
+    """The order that the path names, of any door. Raises CommandRejected when there is none."""
     uid = (call.params["ref"] if ref is None else ref).lower()
     order = await call.hub.read(lambda reads: reads.order(caller.tenant_id, OrderName("uid", uid)))
     if order is None or show.is_deleted(order):
@@ -57,8 +57,8 @@ async def order_of_call(call: Call, caller: Caller, ref: str | None = None) -> O
     return order
 
 
-def unknown_order(uid: str) -> Refused:
-    return Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {uid}"))
+def unknown_order(uid: str) -> CommandRejected:
+    return CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {uid}"))
 
 
 def must_be_ours(order: Order, *fields: str) -> None:
@@ -179,7 +179,7 @@ async def delete_order(call: Call) -> Answer:
         )
         if not is_overtaken(outcome):
             return outcome.answer
-    raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+    raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
 
 def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = None) -> ChangeOrder:

@@ -34,7 +34,7 @@ class Paging(NamedTuple):
 
 
 def paging_of(call: Call) -> Paging:
-    """Raises Stop(INVALID) for numbers out of range."""
+    """Raises HTTPFault(INVALID) for numbers out of range."""
     faults: list[WireFault] = []
     offset = _number(call, "offset", 0, 0, MAX_OFFSET, faults)
     limit = _number(call, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, faults)
@@ -56,7 +56,7 @@ def _number(
 
 
 def expands(call: Call) -> frozenset[str]:
-    """The parts to show in full: `true` = all, else a list of names. Raises Stop(INVALID)."""
+    """The parts to show in full: `true` = all, else a list of names. Raises HTTPFault(INVALID)."""
     asked = call.query.get("expand", "").strip()
     if not asked or asked.lower() == "false":
         return frozenset()

@@ -15,8 +15,8 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     Handler,
-    Refused,
     WireFault,
     invalid,
 )
@@ -69,7 +69,7 @@ def free_number(role: Role, taken: Mapping[str, Any]) -> int:
         if number not in numbers:
             return number
     most = role.last - role.first + 1
-    raise Refused(Rejected(Reason.QUANTITY_INVALID, role.part, f"at most {most} an order"))
+    raise CommandRejected(Rejected(Reason.QUANTITY_INVALID, role.part, f"at most {most} an order"))
 
 
 def entry(members: Mapping[str, Any], guest: str, now: int) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def create(role: Role) -> Handler:
             answer = await _add(role, members, guest, order, call, caller, now)
             if answer is not None:
                 return answer
-        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+        raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
     return replayable(handler)
 
@@ -129,7 +129,7 @@ async def _add(
 def _kept(
     role: Role, members: Mapping[str, Any], guest: str, order: Order, now: int
 ) -> dict[str, Any]:
-    """What is kept of one person. Raises Stop(INVALID) when it names items of another order."""
+    """What is kept of one person. Raises HTTPFault(INVALID) when it names items of another order."""
     if role is CONTACT:
         return entry(members, guest, now)
     own = item_refs(order)
@@ -195,7 +195,7 @@ async def matched_guest(
         outcome = await detached(call).submit(command, lambda _accepted: _MADE, bulk=bulk)
         if outcome.accepted is not None:
             return ref
-    raise Refused(Rejected(Reason.VERSION_CONFLICT, "version", "the guest comes and goes"))
+    raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version", "the guest comes and goes"))
 
 
 # --- read
@@ -223,7 +223,9 @@ async def _one(role: Role, call: Call, caller: Caller) -> tuple[Order, str, dict
     order = await order_of_call(call, caller, uid)
     found = show.parts_of(order).get(role.part, {}).get(str(number))
     if found is None:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, role.part, "no such part of the order"))
+        raise CommandRejected(
+            Rejected(Reason.RECORD_UNKNOWN, role.part, "no such part of the order")
+        )
     return order, str(number), found
 
 
@@ -252,7 +254,7 @@ def update(role: Role, *, partial: bool) -> Handler:
             answer = await _put(role, order, number, after, call, caller)
             if answer is not None:
                 return answer
-        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+        raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
     return replayable(handler)
 
@@ -316,6 +318,6 @@ def remove(role: Role) -> Handler:
             answer = await _put(role, order, number, None, call, caller)
             if answer is not None:
                 return answer
-        raise Refused(Rejected(Reason.VERSION_CONFLICT, "version"))
+        raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
     return replayable(handler)

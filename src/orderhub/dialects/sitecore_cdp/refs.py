@@ -6,7 +6,7 @@ import re
 
 from orderhub.core.ids import order_of
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Refused
+from orderhub.dialects.contract import CommandRejected
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -16,9 +16,9 @@ def is_uuid(text: str) -> bool:
 
 
 def part_of(ref: str) -> tuple[str, int]:
-    """The order's uid and the part's number. Raises Refused for what cannot be a part's ref."""
+    """The order's uid and the part's number. Raises CommandRejected for what cannot be a part's ref."""
     if is_uuid(ref):
         uid, number = order_of(ref)
         if number:
             return uid, number
-    raise Refused(Rejected(Reason.RECORD_UNKNOWN, "line", f"nothing called {ref[:64]}"))
+    raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "line", f"nothing called {ref[:64]}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Answer, Call, Caller, Handler, Outcome, Refused
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Handler, Outcome
 
 # How often a change is tried again when another one came first.
 ATTEMPTS = 25
@@ -21,7 +21,7 @@ def replayable(handler: Handler) -> Handler:
     async def handled(call: Call) -> Answer:
         try:
             return await handler(call)
-        except Refused as refused:
+        except CommandRejected as refused:
             caller = call.caller
             if caller is None or not call.header("idempotency-key"):
                 raise

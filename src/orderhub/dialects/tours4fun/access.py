@@ -20,8 +20,8 @@ from orderhub.dialects.contract import (
     CredentialKind,
     Fault,
     FaultKind,
+    HTTPFault,
     Shown,
-    Stop,
     WireFault,
     invalid,
 )
@@ -43,19 +43,19 @@ def sign(appkey: str, t: str, secret: str, body: bytes) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
-def _stop(path: str, problem: str, message: str = "") -> Stop:
+def _stop(path: str, problem: str, message: str = "") -> HTTPFault:
     said = f"{path}: {message or problem}"
-    return Stop(Fault(FaultKind.UNAUTHENTICATED, said, (WireFault(path, problem, message),)))
+    return HTTPFault(Fault(FaultKind.UNAUTHENTICATED, said, (WireFault(path, problem, message),)))
 
 
 async def authenticate(call: Call) -> Caller:
-    """The caller of a call; raises Stop with what the vendor's codes 10001 to 10006 tell apart."""
+    """The caller of a call; raises HTTPFault with what the vendor's codes 10001 to 10006 tell apart."""
     caller = await hub_caller(call)
     if caller is None:
         caller = await _signed(call)
     app = _app(caller.credential)
     if app.calls is not None and call.path not in app.calls:
-        raise Stop(Fault(FaultKind.FORBIDDEN, f"the app may not call {call.path}"))
+        raise HTTPFault(Fault(FaultKind.FORBIDDEN, f"the app may not call {call.path}"))
     await _limit(call, caller, app)
     return caller
 
@@ -115,7 +115,7 @@ async def _limit(call: Call, caller: Caller, app: AppData) -> None:
     if limit:
         wait_s = call.hub.windows.allow(f"{KIND}:{caller.credential.id}", limit, 1.0)
         if wait_s:
-            raise Stop(
+            raise HTTPFault(
                 Fault(
                     FaultKind.RATE_LIMITED,
                     f"more than {limit} calls a second",

@@ -14,7 +14,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import offer_keys, today
 from orderhub.core.values import Order, Settings
 from orderhub.dialects.codec import switches
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Stop
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, HTTPFault
 from orderhub.dialects.tours4fun import mapping, wire, words
 from orderhub.dialects.tours4fun.access import KIND, authenticate
 from orderhub.dialects.tours4fun.data import Switches
@@ -31,7 +31,7 @@ async def _read(call: Call, caller: Caller) -> dict[str, Any]:
     """The body. Comments are no JSON, unless the tenant's switch `strip_comments` forgives them."""
     try:
         return wire.decode(call.body)
-    except Stop:
+    except HTTPFault:
         settings = await call.hub.settings(caller.tenant_id)
         if not switches(settings, KIND, Switches).strip_comments:
             raise
@@ -55,7 +55,7 @@ async def calculate(call: Call) -> Answer:
     )
     result = quote(offer, booking)
     if isinstance(result, Rejected):
-        raise Refused(result)
+        raise CommandRejected(result)
     return words.success(calculation(result))
 
 
@@ -88,9 +88,11 @@ async def detail(call: Call) -> Answer:
 
     order, settings = await call.hub.read(ask)
     if order is None:
-        raise Refused(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {order_id}"))
+        raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {order_id}"))
     if caller.owner and order.owner != caller.owner:
-        raise Refused(Rejected(Reason.NOT_OWNER, "order", "the order belongs to another app"))
+        raise CommandRejected(
+            Rejected(Reason.NOT_OWNER, "order", "the order belongs to another app")
+        )
     return words.success(in_full(order, settings))
 
 

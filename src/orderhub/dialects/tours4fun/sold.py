@@ -15,7 +15,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.quotes import SoldBy, Tour
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import today
-from orderhub.dialects.contract import Call, Caller, Refused
+from orderhub.dialects.contract import Call, Caller, CommandRejected
 
 T = TypeVar("T")
 Days = list[tuple[date, Departures]]
@@ -49,9 +49,11 @@ def rates_of_tenant(reads: Reads, tenant_id: int) -> RateTable | None:
     return None if record is None else record.doc
 
 
-def nothing_for(product_id: int) -> Refused:
+def nothing_for(product_id: int) -> CommandRejected:
     """Each call says in its own words that it found nothing for a product."""
-    return Refused(Rejected(Reason.RECORD_UNKNOWN, "product", f"no product {product_id} on sale"))
+    return CommandRejected(
+        Rejected(Reason.RECORD_UNKNOWN, "product", f"no product {product_id} on sale")
+    )
 
 
 def line_of(product: Product) -> str:
@@ -91,5 +93,5 @@ def departing_product(
     if sold is None:
         raise nothing_for(product_id)
     if departure_on(sold[1].departures, day) is None:
-        raise Refused(Rejected(Reason.DATE_UNAVAILABLE, "date", f"no departure on {day}"))
+        raise CommandRejected(Rejected(Reason.DATE_UNAVAILABLE, "date", f"no departure on {day}"))
     return sold

@@ -20,7 +20,7 @@ from orderhub.core.passengers import Guest, parse_date
 from orderhub.core.upgrades import UpgradeChoice
 from orderhub.core.values import Status
 from orderhub.dialects.codec import decode_object
-from orderhub.dialects.contract import Stop, WireFault, invalid
+from orderhub.dialects.contract import HTTPFault, WireFault, invalid
 from orderhub.dialects.describing import Schema, listed
 from orderhub.dialects.members import (
     Bad,
@@ -51,7 +51,7 @@ DEEPEST = 10_000_000
 _DIGITS = 61
 
 
-def fault(path: str, problem: str, message: str = "") -> Stop:
+def fault(path: str, problem: str, message: str = "") -> HTTPFault:
     return invalid(WireFault(path, problem, message or f"{path}: {problem}"))
 
 
@@ -81,7 +81,7 @@ def decode_commented(body: bytes) -> dict[str, Any]:
 
 
 def read(model: type[S], body: bytes) -> S:
-    """The body as its Struct. Raises Stop."""
+    """The body as its Struct. Raises HTTPFault."""
     return BODY.read(model, decode(body))
 
 
@@ -390,7 +390,7 @@ class AddOrder(CalculateOrder, frozen=True, kw_only=True):
 
 
 def read_booking(model: type[S], body: dict[str, Any]) -> S:
-    """The body as its Struct. Raises Stop.
+    """The body as its Struct. Raises HTTPFault.
 
     Head counts of older clients matter only where neither rooms nor tickets say more: else they may be anything.
     """

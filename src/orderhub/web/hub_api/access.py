@@ -10,7 +10,15 @@ from orderhub.core.commands import Origin
 from orderhub.core.reach import DIALECTS, OPERATOR, holds, is_operator, lacks
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.auth import bearer, digest
-from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Refused, Stop
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    CommandRejected,
+    Fault,
+    FaultKind,
+    HTTPFault,
+)
 from orderhub.web.hub_api import limits
 
 __all__ = [
@@ -67,7 +75,7 @@ async def _caller(call: Call, scope: str) -> Caller:
     token = bearer(call)
     credential = await call.hub.credential("hub", digest(token)) if token else None
     if credential is None:
-        raise Stop(
+        raise HTTPFault(
             Fault(
                 FaultKind.UNAUTHENTICATED,
                 "Authorization: Bearer <hub token> is missing or unknown",
@@ -80,12 +88,12 @@ async def _caller(call: Call, scope: str) -> Caller:
     return call.caller
 
 
-def lacking(scope: str) -> Stop:
-    return Stop(Fault(FaultKind.FORBIDDEN, lacks(scope)))
+def lacking(scope: str) -> HTTPFault:
+    return HTTPFault(Fault(FaultKind.FORBIDDEN, lacks(scope)))
 
 
-def unknown_tenant(name: str) -> Refused:
-    return Refused(Rejected(Reason.RECORD_UNKNOWN, "tenant", f"no tenant {name}"))
+def unknown_tenant(name: str) -> CommandRejected:
+    return CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "tenant", f"no tenant {name}"))
 
 
 async def tenant_of(call: Call, who: Caller, name: str) -> Tenant:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import inspect
 
 from orderhub.dialects.codec import decode_object
-from orderhub.dialects.contract import Call, Dialect, Stop, WireFault, invalid
+from orderhub.dialects.contract import Call, Dialect, HTTPFault, WireFault, invalid
 from orderhub.web.docs.schemas import REF
 from orderhub.web.hub_api.inner import port
 
@@ -130,12 +130,12 @@ def members_of(call: Call) -> dict[str, Any]:
 
 
 def body_of(call: Call, model: type[M]) -> M:
-    """The body as its model. Raises Stop(INVALID) with every member that is wrong."""
+    """The body as its model. Raises HTTPFault(INVALID) with every member that is wrong."""
     return converted(members_of(call), model)
 
 
 def converted(value: Any, model: type[M], prefix: str = "") -> M:
-    """The value as its model. Raises Stop(INVALID) with every member that is wrong."""
+    """The value as its model. Raises HTTPFault(INVALID) with every member that is wrong."""
     try:
         found = msgspec.convert(value, model)
     except msgspec.ValidationError as error:
@@ -151,7 +151,7 @@ def converted(value: Any, model: type[M], prefix: str = "") -> M:
 
 
 def query_of(call: Call, model: type[M]) -> M:
-    """The query as its model. Raises Stop(INVALID) with every parameter that is wrong."""
+    """The query as its model. Raises HTTPFault(INVALID) with every parameter that is wrong."""
     fields = {field.encode_name: field for field in _fields(model)}
     names = [name for name, _ in parse_qsl(call.query_string, keep_blank_values=True)]
     faults = []
@@ -284,13 +284,13 @@ def fault_of(error: msgspec.ValidationError, prefix: str = "") -> WireFault:
 def refuse_misfit(
     dialects: Iterable[Dialect], kind: str, data: Mapping[str, Any], path: str
 ) -> None:
-    """Raises Stop(INVALID) for what a dialect could not read of the free `data` of such a record or credential."""
+    """Raises HTTPFault(INVALID) for what a dialect could not read of the free `data` of such a record or credential."""
     for dialect in dialects:
         if kind in dialect.data:
             converted(data, dialect.data[kind], path)
 
 
-def refuse(path: str, message: str, problem: str = "value") -> Stop:
+def refuse(path: str, message: str, problem: str = "value") -> HTTPFault:
     return invalid(WireFault(path, problem, message))
 
 
@@ -322,7 +322,7 @@ def _is_number(text: str, longest: int) -> bool:
 
 
 def refuse_unless_dialect(call: Call, name: str, member: str = "dialect") -> None:
-    """Raises Stop(INVALID) with the dialects that there are."""
+    """Raises HTTPFault(INVALID) with the dialects that there are."""
     known = sorted(each.name for each in port(call).dialects)
     if name not in known:
         raise refuse(member, f"{member} is one of {', '.join(known)}")

@@ -12,7 +12,7 @@ from orderhub.core.commands import Command
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, FaultKind, Stop, WireFault, malformed
+from orderhub.dialects.contract import Answer, Call, FaultKind, HTTPFault, WireFault, malformed
 from orderhub.web.hub_api.shaping import Shape
 from orderhub.web.hub_api.wording import TYPES
 
@@ -36,7 +36,7 @@ class RefusedRow(Shape, frozen=True, kw_only=True):
 
 
 async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The lines that are not blank. Raises Stop for one that never ends."""
+    """The lines that are not blank. Raises HTTPFault for one that never ends."""
     rest = b""
     async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
@@ -71,7 +71,7 @@ async def write_row(
         try:
             # A load is sent again from its beginning, so no row binds a key.
             done = await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
-        except Stop as stop:
+        except HTTPFault as stop:
             if stop.fault.kind is not FaultKind.BUSY:
                 fault = WireFault("", stop.fault.kind.value, stop.fault.message)
                 return refused_row(number, fault)
@@ -80,7 +80,7 @@ async def write_row(
             return done.answer.body
 
 
-def fault_of_row(stop: Stop) -> WireFault:
+def fault_of_row(stop: HTTPFault) -> WireFault:
     """What is wrong with the shape of a row, of several faults the first."""
     faults = stop.fault.faults
     return faults[0] if faults else WireFault("", "type", stop.fault.message or "not usable JSON")

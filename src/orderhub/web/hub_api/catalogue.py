@@ -16,7 +16,7 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
-    Refused,
+    CommandRejected,
     Route,
 )
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
@@ -59,10 +59,12 @@ class ListItems(Query, frozen=True, kw_only=True):
 
 
 def kind_in_path(call: Call) -> Kind:
-    """The kind that the path names. Raises Refused."""
+    """The kind that the path names. Raises CommandRejected."""
     name = call.params["kind"]
     if name not in KINDS:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "kind", f"kind is one of {', '.join(KINDS)}"))
+        raise CommandRejected(
+            Rejected(Reason.RECORD_UNKNOWN, "kind", f"kind is one of {', '.join(KINDS)}")
+        )
     return KINDS[name]
 
 
@@ -73,8 +75,10 @@ def _id(call: Call) -> int:
     return int(text)
 
 
-def _unknown(kind: Kind, item_id: int | str) -> Refused:
-    return Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no item {item_id} of {kind.name}"))
+def _unknown(kind: Kind, item_id: int | str) -> CommandRejected:
+    return CommandRejected(
+        Rejected(Reason.RECORD_UNKNOWN, "id", f"no item {item_id} of {kind.name}")
+    )
 
 
 @guarded("catalogue")
@@ -149,7 +153,7 @@ def command_for(
     current: Record | None,
     if_version: int | None,
 ) -> PutRecords:
-    """The command that writes one item, or removes it. Raises Stop(INVALID)."""
+    """The command that writes one item, or removes it. Raises HTTPFault(INVALID)."""
     origin = origin_in(call, who, tenant.id)
     if row.delete:
         item_id = row.id or (current.id if current is not None else 0)

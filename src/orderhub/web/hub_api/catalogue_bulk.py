@@ -21,7 +21,7 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason
 from orderhub.dialects.codec import decode
-from orderhub.dialects.contract import Answer, Call, Caller, Media, Route, Stop, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, HTTPFault, Media, Route, WireFault
 from orderhub.web.hub_api.access import guarded, tenant_in_path
 from orderhub.web.hub_api.bodies import Query, one_of, query_of
 from orderhub.web.hub_api.bulk import (
@@ -224,7 +224,7 @@ def _parsed(line: bytes) -> Row | WireFault:
         return WireFault("", "length", f"a row of more than {MAX_ROW} bytes")
     try:
         return row_of(decode(line))
-    except Stop as stop:
+    except HTTPFault as stop:
         return fault_of_row(stop)
 
 
@@ -257,7 +257,7 @@ async def _write_one(
     for _ in range(_TRIES):
         try:
             result, is_past = await _try_one(load, row, found, number)
-        except Stop as stop:
+        except HTTPFault as stop:
             return refused_row(number, fault_of_row(stop))
         if not is_past:
             break
@@ -268,7 +268,7 @@ async def _write_one(
 async def _try_one(
     load: _Load, row: Row, found: Record | Row | None, number: int
 ) -> tuple[bytes, bool]:
-    """The result of a row, and whether it rests on an item that was written meanwhile. Raises Stop(INVALID)."""
+    """The result of a row, and whether it rests on an item that was written meanwhile. Raises HTTPFault(INVALID)."""
     current = found if isinstance(found, Record) else None
     if_version = None
     if isinstance(found, Row):

@@ -43,7 +43,7 @@ class Item(Shape, frozen=True, kw_only=True):
 
 
 def row_of(value: Any) -> Row:
-    """The row that a JSON value is. Raises Stop(INVALID)."""
+    """The row that a JSON value is. Raises HTTPFault(INVALID)."""
     row = converted(value, Row)
     if row.doc is None and not row.delete:
         raise refuse("doc", "doc is required", "missing")
@@ -78,7 +78,7 @@ def _uid(text: str) -> str:
 def change_of(
     kind: Kind, row: Row, current: Record | None, if_version: int | None
 ) -> tuple[RecordChange, Any]:
-    """The change that writes the row, and its typed document. Raises Stop(INVALID)."""
+    """The change that writes the row, and its typed document. Raises HTTPFault(INVALID)."""
     record_id = _id_of(kind, row, current)
     given = _known_members(kind, row, record_id)
     if kind.members and current is not None:

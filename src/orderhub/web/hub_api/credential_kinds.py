@@ -58,7 +58,7 @@ def kind_of(call: Call, credential: Credential) -> CredentialKind | None:
 
 
 def kind_for(call: Call, name: str, tenant: Tenant) -> CredentialKind:
-    """The kind that a new credential of the tenant is to have. Raises Stop(INVALID) with those of use."""
+    """The kind that a new credential of the tenant is to have. Raises HTTPFault(INVALID) with those of use."""
     kinds = kinds_of(port(call).dialects)
     if not tenant.id and name != HUB_KIND:
         raise refuse("kind", "the hub's operators have tokens of its own alone: kind is hub")
@@ -68,7 +68,7 @@ def kind_for(call: Call, name: str, tenant: Tenant) -> CredentialKind:
 
 
 def completed(kind: CredentialKind, shown: Shown) -> Shown:
-    """With what was missing drawn. Raises Stop(INVALID) for what its door would never look at."""
+    """With what was missing drawn. Raises HTTPFault(INVALID) for what its door would never look at."""
     if kind is HUB_TOKEN and (shown.name or shown.token or shown.secret):
         raise refuse("kind", "the hub makes its own tokens: leave out name, token and secret")
     if kind.is_named:

@@ -23,13 +23,13 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     CredentialKind,
     Fault,
     FaultKind,
-    Refused,
+    HTTPFault,
     Route,
     Shown,
-    Stop,
 )
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import (
@@ -374,17 +374,17 @@ async def _tenant(call: Call, who: Caller) -> Tenant:
 def of_tenant(found: Credential | None, tenant: Tenant, sought: str) -> Credential:
     """The credential, when it is the tenant's: another's is answered like one that does not exist."""
     if found is None or found.tenant_id != tenant.id:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no credential {sought}"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "id", f"no credential {sought}"))
     return found
 
 
 def refuse_beyond(
     who: Caller, verb: Verb, credential: Credential, *, is_chosen: bool = False
 ) -> None:
-    """Raises Stop(FORBIDDEN) for what the acting token could not have made."""
+    """Raises HTTPFault(FORBIDDEN) for what the acting token could not have made."""
     found = beyond(who.credential, verb, credential, is_chosen=is_chosen)
     if found:
-        raise Stop(Fault(FaultKind.FORBIDDEN, found))
+        raise HTTPFault(Fault(FaultKind.FORBIDDEN, found))
 
 
 def _checked_scopes(kind: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -444,8 +444,8 @@ def _unless_taken() -> Iterator[None]:
         raise _taken() from None
 
 
-def _taken() -> Refused:
-    return Refused(Rejected(Reason.ALREADY_EXISTS, "name", "this name or token is taken"))
+def _taken() -> CommandRejected:
+    return CommandRejected(Rejected(Reason.ALREADY_EXISTS, "name", "this name or token is taken"))
 
 
 # --- shapes

@@ -8,7 +8,16 @@ from typing import Annotated
 import msgspec
 
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Dialect, Fault, FaultKind, Media, Route, Stop
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Dialect,
+    Fault,
+    FaultKind,
+    HTTPFault,
+    Media,
+    Route,
+)
 from orderhub.web.docs import full_text, pages
 from orderhub.web.docs.guides import guide, guides, readme
 from orderhub.web.docs.openapi import Json, document
@@ -58,7 +67,7 @@ def _dialect(call: Call) -> Dialect:
     for dialect in all_dialects(call):
         if dialect.name == name:
             return dialect
-    raise Stop(Fault(FaultKind.NOT_FOUND, f"there is no document {name}"))
+    raise HTTPFault(Fault(FaultKind.NOT_FOUND, f"there is no document {name}"))
 
 
 async def index(call: Call) -> Answer:
@@ -128,7 +137,7 @@ async def decision(call: Call) -> Answer:
 def _guide(name: str) -> Answer:
     html = guide(name)
     if html is None:
-        raise Stop(Fault(FaultKind.NOT_FOUND, f"there is no page {name}"))
+        raise HTTPFault(Fault(FaultKind.NOT_FOUND, f"there is no page {name}"))
     return _page(pages.guide_page(name, html))
 
 

@@ -10,7 +10,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.reach import Verb
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.ledger.directory import Directory
 from orderhub.web.faults import MAX_DELAY_S, MAX_STEPS, MAX_TIMES, Kind, Step, plan_of
 from orderhub.web.hub_api.access import guarded, tenant_in_path
@@ -78,7 +78,7 @@ async def _credential(call: Call, who: Caller) -> tuple[Tenant, Credential]:
     found = await call.hub.read(lambda reads: reads.credential_by_id(sought))
     credential = of_tenant(found, tenant, sought)
     if not await port(call).is_sandbox(tenant.id):
-        raise Refused(
+        raise CommandRejected(
             Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", "only a sandbox has faults")
         )
     return tenant, credential

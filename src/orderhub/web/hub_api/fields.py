@@ -24,7 +24,7 @@ def some_of(shape: type[Shape]) -> msgspec.Meta:
 
 
 def picker(text: str, shape: type[Shape]) -> Pick:
-    """What reduces an item to the members asked for. Raises Stop for a member there is not."""
+    """What reduces an item to the members asked for. Raises HTTPFault for a member there is not."""
     if not text:
         return lambda item: item
     known = shape.__struct_fields__

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from orderhub.dialects.auth import bearer, digest
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, Media, Route, Stop
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, HTTPFault, Media, Route
 from orderhub.web.hub_api.access import is_operator
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shaping import Shape
@@ -25,9 +25,9 @@ async def ready(call: Call) -> Answer:
     """Whether orders are taken: not while the hub starts, once it begins to leave, or while no commit can be made."""
     hub = port(call)
     if not hub.is_ready:
-        raise Stop(Fault(FaultKind.UNAVAILABLE, "starting or leaving", retry_after_s=1))
+        raise HTTPFault(Fault(FaultKind.UNAVAILABLE, "starting or leaving", retry_after_s=1))
     if not await hub.readiness.can_commit():
-        raise Stop(Fault(FaultKind.UNAVAILABLE, "no commit can be made", retry_after_s=1))
+        raise HTTPFault(Fault(FaultKind.UNAVAILABLE, "no commit can be made", retry_after_s=1))
     return Answer(200, encode(Health(status="ready")))
 
 
@@ -35,7 +35,7 @@ async def metrics(call: Call) -> Answer:
     """For Prometheus, with an operator's token; without one only for who asks on the hub's own machine for himself."""
     hub = port(call)
     if not hub.proxies.is_here(call.client, call.headers) and not await _is_operators(call):
-        raise Stop(Fault(FaultKind.FORBIDDEN, "metrics are for operators"))
+        raise HTTPFault(Fault(FaultKind.FORBIDDEN, "metrics are for operators"))
     hub.metrics.queue_depth.set(hub.intake.depth)
     return Answer(200, hub.metrics.text(), (), CONTENT_TYPE_LATEST)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from orderhub.core.access import Credential
-from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, Hub, Stop
+from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, HTTPFault, Hub
 from orderhub.web.hub_api import inner
 
 
@@ -27,7 +27,7 @@ _NAME = "token"
 
 
 async def count(call: Call, credential: Credential) -> None:
-    """Sets `call.caller`. Raises Stop(RATE_LIMITED) for a call too many."""
+    """Sets `call.caller`. Raises HTTPFault(RATE_LIMITED) for a call too many."""
     calls, seconds = await _limit(call.hub, credential)
     if not calls or not call.hub.rate_limits:
         call.caller = Caller(credential=credential, tenant_id=credential.tenant_id)
@@ -43,7 +43,7 @@ async def count(call: Call, credential: Credential) -> None:
         credential=credential, tenant_id=credential.tenant_id, data={"headers": headers}
     )
     if wait_s:
-        raise Stop(
+        raise HTTPFault(
             Fault(
                 FaultKind.RATE_LIMITED,
                 f"more than {calls} calls in {seconds} seconds",

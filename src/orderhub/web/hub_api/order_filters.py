@@ -120,7 +120,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def wanted(call: Call, given: ListOrders, tenant_id: int | None) -> Wanted:
-    """Raises Stop(INVALID) for what no index answers."""
+    """Raises HTTPFault(INVALID) for what no index answers."""
     query: dict[str, str] = msgspec.structs.asdict(given)
     filters = frozenset(name for name in FILTERS if query.get(name))
     by = _time_of(query)
@@ -195,7 +195,7 @@ def _filtered(search: OrderSearch, values: Mapping[str, str]) -> OrderSearch:
 
 
 def page(reads: Reads, asked: Wanted) -> tuple[list[Order], str | None]:
-    """The orders of the page and the cursor of the next one. Raises Stop for a word too many begin with."""
+    """The orders of the page and the cursor of the next one. Raises HTTPFault for a word too many begin with."""
     search = asked.search
     if "number" in asked.filters:
         assert search.tenant_id is not None

@@ -11,7 +11,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Event, Move, Order
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.web.hub_api.access import guarded, tenant_of
 from orderhub.web.hub_api.bodies import Query, any_dialect, query_of, refuse
 from orderhub.web.hub_api.fields import picker, some_of
@@ -64,8 +64,8 @@ def tenant_names(reads: Reads) -> dict[int, str]:
     return {tenant.id: tenant.name for tenant in reads.tenants()}
 
 
-def unknown_order(uid: str) -> Refused:
-    return Refused(Rejected(Reason.ORDER_UNKNOWN, "uid", f"no order {uid}"))
+def unknown_order(uid: str) -> CommandRejected:
+    return CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "uid", f"no order {uid}"))
 
 
 @guarded("orders:read")

@@ -14,7 +14,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.reach import DIALECTS
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.web.hub_api.access import guarded, holds, lacking, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import ITEM_ID, Body, ItemId, body_of, refuse
 from orderhub.web.hub_api.inner import port
@@ -82,7 +82,7 @@ def _user(reads: Reads, tenant_id: int, text: str) -> Record:
     usable = ITEM_ID.fullmatch(text)
     found = reads.record(tenant_id, "user", "id", int(text)) if usable else None
     if found is None:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no item {text} of users"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "id", f"no item {text} of users"))
     return found
 
 

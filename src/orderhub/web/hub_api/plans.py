@@ -19,12 +19,12 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     Dialect,
     Fault,
     FaultKind,
-    Refused,
+    HTTPFault,
     Route,
-    Stop,
 )
 from orderhub.dialects.spelling import spelled
 from orderhub.ledger.batch import ClaimName
@@ -132,7 +132,7 @@ async def show_plan(call: Call, who: Caller) -> Answer:
     sought = call.params["id"]
     found = await call.hub.read(lambda reads: reads.kept_answer(who.tenant_id, _SCOPE, sought))
     if found is None or call.received_at >= found.created_at + _KEPT_US:
-        raise Refused(Rejected(Reason.RECORD_UNKNOWN, "id", f"no plan {sought}"))
+        raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "id", f"no plan {sought}"))
     return Answer(200, found.answer.body)
 
 
@@ -176,12 +176,14 @@ async def _answered(dialect: Dialect, route: Route, call: Call) -> Answer:
     """The vendor's answer, refusals worded as ever; busy and broken are the plan's own answer."""
     try:
         return await route.handler(call)
-    except Stop as stop:
+    except HTTPFault as stop:
         if stop.fault.kind in (FaultKind.BUSY, FaultKind.UNAVAILABLE, FaultKind.BROKEN):
-            raise Stop(Fault(stop.fault.kind, retry_after_s=stop.fault.retry_after_s)) from None
+            raise HTTPFault(
+                Fault(stop.fault.kind, retry_after_s=stop.fault.retry_after_s)
+            ) from None
         call.explain(stop.fault)
         return dialect.fault(call, stop.fault)
-    except Refused as refused:
+    except CommandRejected as refused:
         call.explain(refused.rejected)
         return dialect.refusal(call, refused.rejected)
 

@@ -17,7 +17,7 @@ from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery
 from orderhub.core.values import PoolKey
 from orderhub.dialects.codec import decode, encode
-from orderhub.dialects.contract import Answer, Call, Caller, Media, Route, Stop, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, HTTPFault, Media, Route, WireFault
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -191,7 +191,7 @@ async def adjust_pool(call: Call, who: Caller) -> Answer:
 
 
 def _command(origin: Origin, given: Adjustment) -> AdjustPool:
-    """The command of an adjustment. Raises Stop for one that names nothing or says nothing."""
+    """The command of an adjustment. Raises HTTPFault for one that names nothing or says nothing."""
     kind = given.kind
     for one, other, said in (
         ("subject", "code", (given.subject, given.code)),
@@ -250,7 +250,7 @@ def _row(line: bytes, origin: Origin) -> AdjustPool | WireFault:
         return WireFault("", "length", f"a row of more than {MAX_ROW} bytes")
     try:
         return _command(origin, converted(decode(line), Adjustment))
-    except Stop as stop:
+    except HTTPFault as stop:
         return fault_of_row(stop)
 
 

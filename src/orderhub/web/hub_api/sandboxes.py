@@ -6,7 +6,7 @@ import msgspec
 
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, Caller, Refused, Route
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.dialects.sandbox import SANDBOX
 from orderhub.ledger.directory import Directory
 from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, tenant_in_path
@@ -59,7 +59,7 @@ async def remove_sandbox(call: Call, who: Caller) -> Answer:
     settings = await call.hub.read(lambda reads: reads.settings(tenant.id))
     if not (tenant.name.startswith(SANDBOX) and settings.sandbox):
         why = f"{tenant.name} was not opened as a sandbox"
-        raise Refused(Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", why))
+        raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "tenant", why))
 
     def remove(directory: Directory) -> Answer:
         directory.remove_tenant(tenant.id)

@@ -26,7 +26,7 @@ from orderhub.core.values import (
     Status,
 )
 from orderhub.dialects.codec import decode
-from orderhub.dialects.contract import Stop
+from orderhub.dialects.contract import HTTPFault
 from orderhub.web.hub_api.shaping import (
     Amount,
     Data,
@@ -243,7 +243,7 @@ def _request(text: str) -> Any:
     """The raw request: as JSON where it is JSON, else as text."""
     try:
         return plain_values(decode(text.encode())) if text else None
-    except Stop:
+    except HTTPFault:
         return text
 
 

@@ -21,8 +21,8 @@ from orderhub.dialects.contract import (
     Answer,
     Call,
     Caller,
+    CommandRejected,
     Dialect,
-    Refused,
     Route,
     WireFault,
     invalid,
@@ -166,8 +166,8 @@ async def create_tenant(call: Call, who: Caller) -> Answer:
     return await port(call).write_directory(call, who.tenant_id, add)
 
 
-def _exists(name: str) -> Refused:
-    return Refused(Rejected(Reason.ALREADY_EXISTS, "name", f"the tenant {name} exists"))
+def _exists(name: str) -> CommandRejected:
+    return CommandRejected(Rejected(Reason.ALREADY_EXISTS, "name", f"the tenant {name} exists"))
 
 
 @guarded("settings")
@@ -241,7 +241,7 @@ def _checked(
 
 
 def _refuse_zone(members: dict[str, Any], prefix: str) -> None:
-    """Raises Stop(INVALID) for a time zone that does not exist, or that is said in two ways."""
+    """Raises HTTPFault(INVALID) for a time zone that does not exist, or that is said in two ways."""
     zone, offset = (
         ".".join(part for part in (prefix, name) if part)
         for name in ("time_zone", "utc_offset_minutes")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import msgspec
 
 from orderhub.dialects.auth import curl, drawn, header_text, token_caller
-from orderhub.dialects.contract import Call, Caller, CredentialKind, Fault, FaultKind, Shown, Stop
+from orderhub.dialects.contract import (
+    Call,
+    Caller,
+    CredentialKind,
+    Fault,
+    FaultKind,
+    HTTPFault,
+    Shown,
+)
 
 NAME = "bazaar"
 
 
 async def caller_of(call: Call) -> Caller:
-    """The caller, also set on the call. Raises Stop for nobody we know."""
+    """The caller, also set on the call. Raises HTTPFault for nobody we know."""
     caller = await token_caller(call, NAME)
     if caller is None:
-        raise Stop(Fault(FaultKind.UNAUTHENTICATED))
+        raise HTTPFault(Fault(FaultKind.UNAUTHENTICATED))
     return caller
 
 

@@ -12,7 +12,7 @@ from orderhub.core.commands import OrderName
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode, switches
-from orderhub.dialects.contract import Answer, Call, Refused
+from orderhub.dialects.contract import Answer, Call, CommandRejected
 
 
 async def sell(call: Call) -> Answer:
@@ -33,5 +33,5 @@ async def show(call: Call) -> Answer:
     uid = call.params["uid"]
     order = await call.hub.read(lambda reads: reads.order(caller.tenant_id, OrderName("uid", uid)))
     if order is None:
-        raise Refused(Rejected(Reason.ORDER_UNKNOWN, "uid"))
+        raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "uid"))
     return Answer(200, encode(shown(order)))

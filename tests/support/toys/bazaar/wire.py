@@ -17,7 +17,7 @@ class Sale(msgspec.Struct, forbid_unknown_fields=False):
 
 
 def read_sale(body: bytes, longest_item: int) -> Sale:
-    """The sale that was sent. Raises Stop: no JSON object, or no sale."""
+    """The sale that was sent. Raises HTTPFault: no JSON object, or no sale."""
     members = decode_object(body)
     try:
         sale = msgspec.convert(members, Sale)
