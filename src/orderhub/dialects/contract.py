@@ -466,7 +466,7 @@ class Route:
     params    wire model of the path parameters, where they are not just any text, for OpenAPI
     query     wire model of the query parameters, for OpenAPI
     headers   wire model of the request headers of its own, for OpenAPI
-    keyed     whether a mutating call keeps its answer for its `Idempotency-Key`: not where that holds a secret
+    idempotency_key  whether a mutating call keeps its answer for its `Idempotency-Key`: not where that holds a secret
     optional_body   whether no body at all is an empty object, for OpenAPI
     public    whether nobody has to say who he is: the call is open, or its address is the credential
     tag       the group of operations it belongs to, for OpenAPI
@@ -485,7 +485,7 @@ class Route:
     params: Any = None
     query: Any = None
     headers: Any = None
-    keyed: bool = True
+    idempotency_key: bool = True
     optional_body: bool = False
     public: bool = False
     probe: bool = False

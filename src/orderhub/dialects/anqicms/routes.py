@@ -32,7 +32,7 @@ def _post(path: str, handle: _Handle, summary: str, request: type, **more: Any) 
 # What the others answer is in their golden pairs.
 _ORDER: dict[str, Any] = {"answers": {200: wire.OrderAnswer}}
 # Their answers hold a fresh token, which is kept nowhere.
-_FRESH: dict[str, Any] = {"keyed": False}
+_FRESH: dict[str, Any] = {"idempotency_key": False}
 
 ROUTES: tuple[Route, ...] = (
     _post("/api/order/create", orders.create, "Create an order", wire.CreateOrder, **_ORDER),

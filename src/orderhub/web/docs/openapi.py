@@ -132,7 +132,7 @@ class _Writer:
             *_spread(route.headers, "header"),
         ]
         if route.mutates:
-            applied = _PARAMETERS if route.keyed else ("DryRun",)
+            applied = _PARAMETERS if route.idempotency_key else ("DryRun",)
             parameters += [{"$ref": f"#/components/parameters/{name}"} for name in applied]
         if parameters:
             operation["parameters"] = parameters
@@ -205,7 +205,7 @@ class _Writer:
     ) -> Json:
         headers = {"Request-Id": _header("RequestId")}
         if route.mutates:
-            headers |= {"Idempotent-Replayed": _header("Replayed")} if route.keyed else {}
+            headers |= {"Idempotent-Replayed": _header("Replayed")} if route.idempotency_key else {}
             headers["Hub-Dry-Run"] = _header("DryRun")
         answer: Json = {"description": HTTPStatus(status).phrase, "headers": headers}
         model = route.answers.get(status, ...)

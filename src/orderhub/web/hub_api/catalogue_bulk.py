@@ -332,7 +332,7 @@ ROUTES = (
         optional_body=True,
         answers={200: Media(NDJSON, (Written, RefusedRow))},
         mutates=True,
-        keyed=False,  # the same rows written again change nothing
+        idempotency_key=False,  # the same rows written again change nothing
         max_body=MAX_BYTES,
         stream=True,
     ),

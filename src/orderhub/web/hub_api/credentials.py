@@ -527,7 +527,7 @@ ROUTES = (
         request=NewCredential,
         answers={201: CredentialShownOnce},
         mutates=True,
-        keyed=False,
+        idempotency_key=False,
     ),
     Route("GET", _ONE, get_credential, "One credential", answers={200: CredentialShown}),
     Route(
@@ -557,6 +557,6 @@ ROUTES = (
         optional_body=True,
         answers={200: CredentialShownOnce},
         mutates=True,
-        keyed=False,
+        idempotency_key=False,
     ),
 )

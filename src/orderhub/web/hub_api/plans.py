@@ -258,7 +258,7 @@ ROUTES = (
         "What a vendor's call would do",
         request=NewPlan,
         mutates=True,
-        keyed=False,
+        idempotency_key=False,
         answers={201: Plan},
     ),
     Route("GET", "/hub/v1/plans/{id}", show_plan, "A plan made a moment ago", answers={200: Plan}),

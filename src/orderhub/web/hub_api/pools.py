@@ -285,7 +285,7 @@ ROUTES = (
         optional_body=True,
         answers={200: Media(NDJSON, (Counted, RefusedRow))},
         mutates=True,
-        keyed=False,  # its rows are committed one by one
+        idempotency_key=False,  # its rows are committed one by one
         max_body=MAX_BYTES,
         stream=True,
     ),

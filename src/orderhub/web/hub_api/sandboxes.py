@@ -76,7 +76,7 @@ ROUTES = (
         "A fresh sandbox with a dialect's demo business (operators)",
         request=NewSandbox,
         mutates=True,
-        keyed=False,
+        idempotency_key=False,
         answers={201: Sandbox},
     ),
     Route(

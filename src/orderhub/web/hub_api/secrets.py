@@ -64,7 +64,7 @@ ROUTES = (
         rotate_secrets,
         "Encrypt what is kept under the current key (operators)",
         mutates=True,
-        keyed=False,  # what is done is not done again
+        idempotency_key=False,  # what is done is not done again
         answers={200: Rotated},
     ),
 )
