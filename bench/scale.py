@@ -77,7 +77,7 @@ def _tally(connection: Connection, order: Any, owner: str, status: str, copies: 
         {
             "n": copies,
             "tenant": order.tenant_id,
-            "door": order.door,
+            "door": order.channel,
             "status": status,
             "owner": owner,
         },

@@ -47,7 +47,7 @@ class Seeder:
             self._ledger.set_counter(tenant_id, f"record:{kind}", following)
         for credential in part.credentials:
             self.credential(tenant_id, credential)
-        origin = Origin(tenant_id=tenant_id, door="hub", actor="seed", recorded_at=self._wall_us)
+        origin = Origin(tenant_id=tenant_id, channel="hub", actor="seed", recorded_at=self._wall_us)
         commands: list[Command] = []
         if part.records:
             commands.append(PutRecords(origin=origin, changes=part.records))

@@ -22,7 +22,7 @@ from orderhub.core.values import Order, Pool, PoolKey, Settings
 
 TENANT = 1
 NOON = 1_700_000_000_000_000
-ORIGIN = Origin(tenant_id=TENANT, door="shop", actor="test", recorded_at=NOON, owner="1000")
+ORIGIN = Origin(tenant_id=TENANT, channel="shop", actor="test", recorded_at=NOON, owner="1000")
 BUYER = User(id=1000, group_id=1)
 SHIRT = Product(id=188, title="Shirt", price=Decimal(99), seller_id=15, stocked=True)
 

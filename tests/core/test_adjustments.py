@@ -59,7 +59,7 @@ def names(each: Record, load: RecordKey) -> bool:
 def adjusted(known: Facts | None = None, **members: object) -> Accepted | Rejected:
     """Decided upon what it asks for and nothing else."""
     known = known or Facts()
-    origin = Origin(tenant_id=1, door="hub", actor="test", recorded_at=1)
+    origin = Origin(tenant_id=1, channel="hub", actor="test", recorded_at=1)
     command = AdjustPool(origin=origin, reason="count", **members)
     every = [record(*name) for name in DOCS]
     while missing := [n for n in decide.loads(command, known) if n not in known.loaded_records]:

@@ -16,7 +16,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Clock, ClockMode, Settings
 
 HOUR = 3_600_000_000
-AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=10 * HOUR)
+AT = Origin(tenant_id=1, channel="hub", actor="test", recorded_at=10 * HOUR)
 IDS = NewIds(records={"note": (501, 502)}, uids=("x-1", "x-2"))
 IDS_OF_PRODUCTS = NewIds(records={"product": (501,)}, uids=("x-1",))
 

@@ -25,7 +25,7 @@ PAID = Payment(account="ann", bill="bill", currency="USD", amount=Decimal(10))
 
 def command(terms) -> PlaceOrder:
     return PlaceOrder(
-        origin=Origin(tenant_id=1, door="mews", actor="c1", recorded_at=NOW), terms=terms
+        origin=Origin(tenant_id=1, channel="mews", actor="c1", recorded_at=NOW), terms=terms
     )
 
 
@@ -46,7 +46,7 @@ def charged(gross: str, currency="USD", **members) -> Order:
         "tenant_id": 1,
         "id": 5,
         "uid": f"order-{gross}-{currency}",
-        "door": "mews",
+        "channel": "mews",
         "number": "5",
         "placed_by": "c1",
         "status": Status.PENDING,

@@ -36,7 +36,7 @@ from tests.support.documents import doc
 KEY = PoolKey(1, "stock", "product:188", "A")
 THEN = 5_000_000  # where the tenant's clock stands
 AT = Origin(
-    tenant_id=1, door="shop", actor="till", recorded_at=99, request_id="r-1", request='{"a":1}'
+    tenant_id=1, channel="shop", actor="till", recorded_at=99, request_id="r-1", request='{"a":1}'
 )
 BY_NUMBER = OrderName("number", "n-46")
 
@@ -53,7 +53,7 @@ def order(number: int = 46, status: Status = Status.PENDING, **more: Any) -> Ord
         tenant_id=1,
         id=number,
         uid=f"u-{number}",
-        door="shop",
+        channel="shop",
         number=f"n-{number}",
         placed_by="test",
         status=status,
@@ -90,7 +90,7 @@ MORE, OTHER = StatedLine(price=FEW), LineChange(line_no=1)
 REFUSALS = [
     # the order                 what is asked                                          the first rule it breaks
     ((),                        {"action": Action.PAY},                                Reason.ORDER_UNKNOWN),
-    ((order(),),                {"action": Action.PAY, "only_door": "other"},          Reason.ORDER_UNKNOWN),
+    ((order(),),                {"action": Action.PAY, "only_channel": "other"},          Reason.ORDER_UNKNOWN),
     ((order(),),                {"action": Action.SHIP, "if_version": 2, "owner": "7"}, Reason.NOT_OWNER),
     ((order(),),                {"action": Action.SHIP, "if_version": 2},              Reason.VERSION_CONFLICT),
     ((order(),),                {"action": Action.SHIP, "if_version": 3},              Reason.TRANSITION_NOT_ALLOWED),

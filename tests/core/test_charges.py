@@ -104,7 +104,7 @@ def item(**members) -> Charge:
 
 
 def order(*charges: Charge, **members) -> PlaceOrder:
-    origin = Origin(tenant_id=1, door="mews", actor="c1", recorded_at=NOW)
+    origin = Origin(tenant_id=1, channel="mews", actor="c1", recorded_at=NOW)
     terms = {"service": "bar", "account": "ann", "charges": charges or (beer(),), **members}
     return PlaceOrder(origin=origin, terms=AccountCharge(**terms))
 
@@ -332,7 +332,7 @@ def test_all_facts_are_asked_for_in_one_round():
 
 
 def cancel(*lines, owner="") -> PlaceOrder:
-    origin = Origin(tenant_id=1, door="mews", actor="c1", recorded_at=NOW, owner=owner)
+    origin = Origin(tenant_id=1, channel="mews", actor="c1", recorded_at=NOW, owner=owner)
     return PlaceOrder(origin=origin, terms=CancelLines(lines=lines))
 
 
@@ -396,7 +396,7 @@ def standing_on_bill(state: BillState, command, **members) -> Facts:
 
 
 def whole(action: Action, **members) -> ChangeOrder:
-    origin = Origin(tenant_id=1, door="hub", actor="operator", recorded_at=NOW)
+    origin = Origin(tenant_id=1, channel="hub", actor="operator", recorded_at=NOW)
     return ChangeOrder(origin=origin, name=OrderName("uid", UID), action=action, **members)
 
 

@@ -32,7 +32,7 @@ def order(number: int, **more: object) -> Order:
         tenant_id=1,
         id=number,
         uid=f"u-{number}",
-        door="shop",
+        channel="shop",
         placed_by="test",
         currency="EUR",
         net=Decimal(1),

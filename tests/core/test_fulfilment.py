@@ -27,7 +27,7 @@ from orderhub.core.values import (
 from tests.support.documents import doc
 from tests.support.examples import examples
 
-ORIGIN = Origin(tenant_id=1, door="hub", actor="till", recorded_at=99)
+ORIGIN = Origin(tenant_id=1, channel="hub", actor="till", recorded_at=99)
 NAME = OrderName("uid", "u-1")
 HERE, THERE = PoolKey(1, "stock", "product:1", "A"), PoolKey(1, "stock", "product:1", "B")
 BALANCE = PoolKey(1, "balance", "EUR", "user:1")
@@ -50,7 +50,7 @@ def paid(*lines: Line, **more: Any) -> Order:
         tenant_id=1,
         id=1,
         uid="u-1",
-        door="hub",
+        channel="hub",
         number="n-1",
         placed_by="test",
         currency="EUR",

@@ -8,7 +8,7 @@ from orderhub.core import decide
 from orderhub.core.commands import AdjustPool, Command, Origin, SetClock
 from orderhub.core.facts import Facts, NewIds
 
-AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=0)
+AT = Origin(tenant_id=1, channel="hub", actor="test", recorded_at=0)
 
 
 def test_every_type_of_command_has_a_handler() -> None:

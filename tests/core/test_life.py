@@ -73,7 +73,7 @@ def test_what_is_done_when_a_timer_is_due_may_be_done_where_it_waits() -> None:
 
 @pytest.mark.parametrize(("kind", "action"), DUE.items())
 def test_a_timer_stands_for_a_command_on_its_order(kind: str, action: Action) -> None:
-    at = Origin(tenant_id=1, door="hub", actor="timer", recorded_at=5)
+    at = Origin(tenant_id=1, channel="hub", actor="timer", recorded_at=5)
     bare = ChangeOrder(origin=at, name=OrderName("id", "0"), action=Action.AMEND)
     timer = Timer(tenant_id=1, kind=kind, order_id=46, due_at=1)
     command = command_of_timer(timer, bare)

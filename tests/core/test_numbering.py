@@ -25,7 +25,7 @@ def known_with(settings: Settings) -> Facts:
 
 
 def sale(number: int, scheme: Numbering) -> PlaceOrder:
-    at = Origin(tenant_id=1, door="shop", actor="test", recorded_at=NOON + number)
+    at = Origin(tenant_id=1, channel="shop", actor="test", recorded_at=NOON + number)
     item = StatedLine(title="thing", price=ZERO)
     terms = RecordedSale(total=ZERO, currency="EUR", occurred_at=NOON, items=(item,))
     return PlaceOrder(origin=at, terms=terms, numbering=scheme)

@@ -99,7 +99,7 @@ def world(rates=(ANY_WAY,), balance=BALANCE, auto_pay_s=600, **more):
 
 
 def origin():
-    return Origin(tenant_id=T, door="door", actor="cred", recorded_at=NOW)
+    return Origin(tenant_id=T, channel="door", actor="cred", recorded_at=NOW)
 
 
 def place_command(*items, country="US", ioss="", **terms):

@@ -16,7 +16,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Pool, PoolKey
 from tests.support.examples import examples
 
-AT = Origin(tenant_id=1, door="hub", actor="test", recorded_at=1)
+AT = Origin(tenant_id=1, channel="hub", actor="test", recorded_at=1)
 PLACES = ("A", "B")
 SHIRT = PoolKey(1, "stock", "product:188", "A")
 

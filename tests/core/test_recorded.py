@@ -29,7 +29,7 @@ UID = "018d0000-0000-7000-8000-000000000000"
 NAME = OrderName("uid", UID)
 NOON = 1_700_000_000_000_000
 LONG_AGO = 1_000_000_000_000_000
-ORIGIN = Origin(tenant_id=1, door="any", actor="test", recorded_at=NOON)
+ORIGIN = Origin(tenant_id=1, channel="any", actor="test", recorded_at=NOON)
 SALE = RecordedSale(total=Decimal(50), currency="EUR", occurred_at=LONG_AGO)
 LINE = StatedLine(title="Phone", sku="S", quantity=2, price=Decimal("-4.25"), data={"a": 1})
 

@@ -69,7 +69,7 @@ def booking(**changes: Any) -> Booking:
 
 def command(contact: Contact | None = CONTACT, *, owner: str = "app", **changes: Any) -> PlaceOrder:
     return PlaceOrder(
-        origin=Origin(tenant_id=1, door="d", actor="c", owner=owner, recorded_at=NOW),
+        origin=Origin(tenant_id=1, channel="d", actor="c", owner=owner, recorded_at=NOW),
         terms=TourBooking(booking=booking(**changes)),
         numbering=Numbering.ID,
         contact=contact,

@@ -58,7 +58,7 @@ def three(ledger: Ledger) -> dict[str, Order]:
     """Three orders that differ in everything a query can tell apart."""
     placed = {}
     for name, day in (("a", 1), ("b", 2), ("c", 3)):
-        at = world.origin(recorded_at=day * 1_000, owner=name, door=f"door-{name}")
+        at = world.origin(recorded_at=day * 1_000, owner=name, channel=f"door-{name}")
         command = world.sale(
             origin=at,
             reference=f"ref-{name}",
@@ -68,7 +68,7 @@ def three(ledger: Ledger) -> dict[str, Order]:
     run_all(
         ledger,
         world.change(placed["b"], Action.PAY, origin=world.origin(recorded_at=9_000)),
-        world.sale(tenant=OTHER, origin=world.origin(OTHER, recorded_at=4_000, door="door-a")),
+        world.sale(tenant=OTHER, origin=world.origin(OTHER, recorded_at=4_000, channel="door-a")),
     )
     return placed
 
@@ -76,9 +76,9 @@ def three(ledger: Ledger) -> dict[str, Order]:
 FILTERS = [
     ({}, "cba"),
     ({"oldest_first": True}, "abc"),
-    ({"door": "door-b"}, "b"),
-    ({"doors": ("door-a", "door-c")}, "ca"),
-    ({"door": "nowhere"}, ""),
+    ({"channel": "door-b"}, "b"),
+    ({"channels": ("door-a", "door-c")}, "ca"),
+    ({"channel": "nowhere"}, ""),
     ({"owner": "c"}, "c"),
     ({"owner": ""}, ""),
     ({"account": "account-a"}, "a"),
@@ -96,7 +96,7 @@ FILTERS = [
     ({"by_occurred": True}, "cba"),
     ({"by_occurred": True, "oldest_first": True, "offset": 1}, "bc"),
     ({"offset": 1, "limit": 1}, "b"),
-    ({"door": "door-a", "statuses": (Status.PAID,)}, ""),
+    ({"channel": "door-a", "statuses": (Status.PAID,)}, ""),
 ]
 
 

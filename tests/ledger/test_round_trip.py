@@ -110,7 +110,7 @@ ORDERS = st.builds(
     tenant_id=st.sampled_from((SHOP, OTHER)),
     id=st.just(0),  # set by the test
     uid=st.just(""),  # the same
-    door=TEXTS,
+    channel=TEXTS,
     number=st.just(""),
     group_number=TEXTS,
     owner=TEXTS.filter(lambda text: text != "*"),
@@ -159,7 +159,7 @@ def write(ledger: Ledger, accepted: Accepted, *, tenant: int = SHOP) -> None:
     known = Facts()
     for pool in accepted.opened:
         known.apply(Accepted(opened=(pool,)))
-    at = Origin(tenant_id=tenant, door="test", actor="tester", recorded_at=7)
+    at = Origin(tenant_id=tenant, channel="test", actor="tester", recorded_at=7)
     with ledger.batch("mark") as batch:
         batch.write(known, [(at, accepted)], IDS, slot=0)
 

@@ -253,7 +253,7 @@ def test_two_processes_never_sell_more_than_there_is(postgres_world: str) -> Non
 
 def test_every_total_equals_the_count(ledger: Ledger, world_url: str) -> None:
     orders = [world.place(ledger) for _ in range(4)]
-    mine = {"origin_members": {"owner": "7", "door": "other"}}
+    mine = {"origin_members": {"owner": "7", "channel": "other"}}
     run_all(ledger, world.sale(**mine), world.sale(**mine), world.sale(tenant=world.OTHER), slot=3)
     with second_process(world_url) as other:
         run_all(
@@ -265,7 +265,7 @@ def test_every_total_equals_the_count(ledger: Ledger, world_url: str) -> None:
             slot=9,
         )
     queries = [
-        OrderQuery(tenant_id=tenant, door=door, owner=owner, statuses=statuses, with_total=True)
+        OrderQuery(tenant_id=tenant, channel=door, owner=owner, statuses=statuses, with_total=True)
         for tenant in (None, SHOP, world.OTHER)
         for door in ("", "test", "other")
         for owner in (None, "7")

@@ -88,7 +88,7 @@ def test_an_order_numbered_by_time_gets_its_number_behind_orders_of_other_doors(
     ]
 
     def shop_last(_ledger: Ledger, batch: list[Waiting]) -> None:
-        batch.sort(key=lambda waiting: waiting.command.origin.door == SHOP.name)
+        batch.sort(key=lambda waiting: waiting.command.origin.channel == SHOP.name)
 
     answers = asyncio.run(one_batch(url, calls, shop_last))
     assert all(map(is_placed, answers)), [answer.text for answer in answers]

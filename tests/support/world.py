@@ -103,7 +103,7 @@ def second_process(url: str) -> Iterator[Ledger]:
 
 def origin(tenant: int = SHOP, **more: Any) -> Origin:
     """Each command arrives a little later than the one before, unless `recorded_at` says when."""
-    given = {"door": "test", "actor": "tester", "recorded_at": NOON + next(_MOMENTS) * 1000}
+    given = {"channel": "test", "actor": "tester", "recorded_at": NOON + next(_MOMENTS) * 1000}
     return Origin(tenant_id=tenant, **{**given, **more})
 
 

@@ -11,7 +11,7 @@ from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, Record, Record
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
 
-# What every door can word as a date.
+# What every channel can word as a date.
 _FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
 
 

@@ -33,8 +33,8 @@ _MOMENTS = {
 def targets(command: ChangeOrder, facts: Facts) -> tuple[Order, ...] | Rejected:
     """The orders that the command names and its caller may touch."""
     orders = facts.orders(command.origin.tenant_id, command.name)
-    if command.only_door:
-        orders = tuple(order for order in orders if order.door == command.only_door)
+    if command.only_channel:
+        orders = tuple(order for order in orders if order.channel == command.only_channel)
     if not orders:
         return Rejected(Reason.ORDER_UNKNOWN, "order", f"no order {command.name.value}")
     owner = command.origin.owner

@@ -1,4 +1,4 @@
-"""What can be asked of the hub. Every change of an order or a pool is one of these, whichever door it came by."""
+"""What can be asked of the hub. Every change of an order or a pool is one of these, whichever channel it came by."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orderhub.core.values import Address, Contact, Status
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, through which door, with which words. Times are microseconds since 1970 UTC."""
+    """Who asks, through which channel, with which words. Times are microseconds since 1970 UTC."""
 
     tenant_id: int
-    door: str
+    channel: str
     actor: str  # credential id, `timer`, `operator:…`
     recorded_at: int  # wall time
     owner: str = ""  # non-empty: the caller may touch only orders of this owner
@@ -120,7 +120,7 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     reason: str = ""
     if_version: int | None = None
-    only_door: str = ""  # non-empty: an order of another door counts as unknown
+    only_channel: str = ""  # non-empty: an order of another channel counts as unknown
     only_from: tuple[Status, ...] = ()  # non-empty: what the life allows elsewhere is refused
     payment: Payment | None = None  # None: nothing is said of one
     shipment: Shipment | None = None

@@ -80,7 +80,7 @@ def compose(
         tenant_id=origin.tenant_id,
         id=order_id,
         uid=uid,
-        door=origin.door,
+        channel=origin.channel,
         number=number_for(command.numbering, settings, now, order_id, uid, lap),
         group_number=draft.group_number,
         owner=origin.owner,

@@ -87,8 +87,8 @@ class OrderQuery(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tenant_id: int | None = None  # None: every tenant (operators only)
-    door: str = ""
-    doors: tuple[str, ...] = ()
+    channel: str = ""
+    channels: tuple[str, ...] = ()
     owner: str | None = None
     account: str = ""
     accounts: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from enum import StrEnum
 from orderhub.core.access import Credential
 
 OPERATOR = "operator"  # every scope in every tenant, and what only operators do
-DIALECTS = "dialects"  # calling the vendors' doors
+DIALECTS = "dialects"  # calling the vendors' channels
 HUB_KIND = "hub"
 
 

@@ -1,4 +1,4 @@
-"""Which goods are counted: stock counts once it is entered, through every door, unless the item says otherwise."""
+"""Which goods are counted: stock counts once it is entered, through every channel, unless the item says otherwise."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Instant = Annotated[int, Meta(ge=-62_135_596_800_000_000, le=253_402_300_799_999
 
 
 def about(text: str, by: str = "") -> Meta:
-    """What a member means, and the doors that read it (`anqicms mews`; empty = the hub itself)."""
+    """What a member means, and the channels that read it (`anqicms mews`; empty = the hub itself)."""
     return Meta(description=text, extra={"by": by})
 
 

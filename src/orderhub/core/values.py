@@ -251,7 +251,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: int
     id: int
     uid: str
-    door: str  # the dialect it came through
+    channel: str  # the dialect it came through
     number: str
     group_number: str = ""
     owner: str = ""  # whose it is in the vendor's sense: user id, app key, client key

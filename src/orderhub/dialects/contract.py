@@ -366,12 +366,12 @@ class Call:
         pairs = (each.strip().partition("=") for each in self.header("cookie").split(";"))
         return {name: value for name, equals, value in pairs if equals}
 
-    def origin(self, caller: Caller, request: str | bytes, *, door: str = "") -> Origin:
+    def origin(self, caller: Caller, request: str | bytes, *, channel: str = "") -> Origin:
         """The origin of a command. `request` is the raw body with its secrets cut out."""
         text = request if isinstance(request, str) else request.decode("utf-8", "replace")
         return Origin(
             tenant_id=caller.tenant_id,
-            door=door or self.dialect.name,
+            channel=channel or self.dialect.name,
             actor=caller.credential.id,
             recorded_at=self.received_at,
             owner=caller.owner or caller.acts_as,

@@ -120,7 +120,7 @@ class Loader:
             return
         counts = dict.fromkeys((tenant_id for tenant_id, _ in moments), 0)
         for command in commands:
-            # Orders of every door take their ids from the tenant's one sequence.
+            # Orders of every channel take their ids from the tenant's one sequence.
             if command.origin.tenant_id in counts:
                 count = core.id_quota(command, self._facts).orders
                 counts[command.origin.tenant_id] += count

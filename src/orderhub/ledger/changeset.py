@@ -106,7 +106,7 @@ class ChangeSet:
         if order.group_number:
             owners.append(GROUPED)
         for owner in owners:
-            name = (order.tenant_id, owner, order.door, status)
+            name = (order.tenant_id, owner, order.channel, status)
             self._tallies[name] = self._tallies.get(name, 0) + by
         if by > 0:
             self._statuses[(order.tenant_id, order.id)] = status
@@ -254,12 +254,12 @@ class ChangeSet:
             {
                 "tenant_id": tenant_id,
                 "owner": owner,
-                "door": door,
+                "door": channel,
                 "status": status,
                 "slot": self._slot,
                 "n": by,
             }
-            for (tenant_id, owner, door, status), by in self._tallies.items()
+            for (tenant_id, owner, channel, status), by in self._tallies.items()
             if by
         ]
         if counted:

@@ -29,8 +29,8 @@ def keep(driver: Driver, placed: Iterable[Order], changed: Iterable[Order]) -> d
     """Write the rows of the groups that these orders belong to. Answers how the tallies of groups change."""
     tallies: dict[TallyName, int] = {}
 
-    def count(tenant_id: int, door: str, statuses: str, by: int) -> None:
-        name = (tenant_id, GROUPS, door, statuses)
+    def count(tenant_id: int, channel: str, statuses: str, by: int) -> None:
+        name = (tenant_id, GROUPS, channel, statuses)
         tallies[name] = tallies.get(name, 0) + by
 
     new: dict[tuple[int, str], list[Order]] = {}
@@ -59,7 +59,7 @@ def _row_of(orders_of: list[Order]) -> dict[str, Any]:
         "tenant_id": first.tenant_id,
         "number": first.group_number,
         "head_id": first.id,
-        "door": first.door,
+        "door": first.channel,
         "statuses": _joined(order.status.value for order in orders_of),
         "occurred_at": min(order.occurred_at for order in orders_of),
         "updated_at": max(order.updated_at for order in orders_of),

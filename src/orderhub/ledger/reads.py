@@ -187,9 +187,9 @@ class LedgerReads:
             conditions: list[ColumnElement[bool]] = [tally.c.owner == (query.owner or ALL_OWNERS)]
             if query.tenant_id is not None:
                 conditions.append(tally.c.tenant_id == query.tenant_id)
-            doors = _doors(query)
-            if doors:
-                conditions.append(tally.c.door.in_(doors))
+            channels = _channels(query)
+            if channels:
+                conditions.append(tally.c.door.in_(channels))
             if query.statuses:
                 conditions.append(tally.c.status.in_([each.value for each in query.statuses]))
             tallied = self._connection.execute(select(func.sum(tally.c.n)).where(*conditions))
@@ -337,17 +337,17 @@ def _is_named(name: OrderName) -> ColumnElement[bool]:
     return orders.c.uid == name.value.lower()
 
 
-def _doors(query: OrderQuery) -> tuple[str, ...]:
-    return (query.door,) if query.door else query.doors
+def _channels(query: OrderQuery) -> tuple[str, ...]:
+    return (query.channel,) if query.channel else query.channels
 
 
 def _conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if query.tenant_id is not None:
         found.append(orders.c.tenant_id == query.tenant_id)
-    doors = _doors(query)
-    if doors:
-        found.append(orders.c.door.in_(doors))
+    channels = _channels(query)
+    if channels:
+        found.append(orders.c.door.in_(channels))
     if query.owner is not None:
         found.append(orders.c.owner == query.owner)
         if query.owner:
@@ -376,7 +376,7 @@ def _conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
 
 
 def _is_tallied(query: OrderQuery) -> bool:
-    """Whether tenant, owner, doors and statuses are all that the query asks for."""
+    """Whether tenant, owner, channels and statuses are all that the query asks for."""
     return (
         not (query.account or query.accounts or query.services or query.reference or query.names)
         and query.owner != ""

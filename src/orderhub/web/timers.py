@@ -74,7 +74,7 @@ class Timers:
         bare = ChangeOrder(
             origin=Origin(
                 tenant_id=timer.tenant_id,
-                door="hub",
+                channel="hub",
                 actor="timer",
                 recorded_at=self._now_us(),
             ),

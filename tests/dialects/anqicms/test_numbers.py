@@ -28,7 +28,9 @@ def test_twenty_five_thousand_orders_of_one_second_have_as_many_numbers(tmp_path
     seed(ledger, Cipher(SECRET_KEY), find_dialects())
     tenant = ledger.read(lambda reads: reads.tenant("shop"))
     uids = Uids()
-    origin = Origin(tenant_id=tenant.id, door="anqicms", actor="test", recorded_at=1, owner="1000")
+    origin = Origin(
+        tenant_id=tenant.id, channel="anqicms", actor="test", recorded_at=1, owner="1000"
+    )
     order = mapping.place_order(GIVEN, origin, 1000, ())
     assert (order.numbering, isinstance(order, PlaceOrder)) == (Numbering.TIME4, True)
 

@@ -35,7 +35,7 @@ FOREIGN = Order(
     tenant_id=1,
     id=371651,
     uid="01a1fbe0-169d-7d2c-b4a0-e09f4220f000",
-    door="mews",
+    channel="mews",
     number="1000000371651",
     owner="someone",
     placed_by="c",
@@ -89,6 +89,6 @@ def test_the_refund_status_tells_rejected_from_running_and_done(status, business
 
 @pytest.mark.parametrize("kind", LineKind)
 def test_a_line_of_any_kind_is_shown(kind):
-    order = replace(FOREIGN, door="anqicms", lines=(line(1, kind, "1"),))
+    order = replace(FOREIGN, channel="anqicms", lines=(line(1, kind, "1"),))
     details = whole_order(order, SHOP)["details"]
     assert len(details) == (0 if kind is LineKind.DISCOUNT else 1)

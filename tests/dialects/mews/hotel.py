@@ -95,7 +95,9 @@ class Hotel:
         """Have a command done that `make` builds from its origin."""
         port = self.hub.hub.port
         tenant = await port.read(lambda reads: reads.tenant("hotel"))
-        origin = Origin(tenant_id=tenant.id, door="test", actor="test", recorded_at=port.now_us())
+        origin = Origin(
+            tenant_id=tenant.id, channel="test", actor="test", recorded_at=port.now_us()
+        )
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         worded = Answer(200, b"", (), "")

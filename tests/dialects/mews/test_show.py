@@ -44,7 +44,7 @@ def order(kind=LineKind.GOOD, status=Status.PENDING, **members):
         "tenant_id": 1,
         "id": 5,
         "uid": UID,
-        "door": "elsewhere",
+        "channel": "elsewhere",
         "number": "5",
         "placed_by": "c1",
         "status": status,
@@ -87,7 +87,7 @@ def test_what_a_client_cannot_do_without_is_there_for_an_order_of_another_door()
     """The vendor's contract: EnterpriseId, ServiceId and ServiceOrderId are never null."""
     (one,) = render(NothingElse(), order(), "")["OrderItems"]
     (same,) = render(NothingElse(), order(id=6), "")["OrderItems"]
-    (other,) = render(NothingElse(), order(door="another"), "")["OrderItems"]
+    (other,) = render(NothingElse(), order(channel="another"), "")["OrderItems"]
     for name in ("EnterpriseId", "ServiceId", "ServiceOrderId"):
         assert UUID(one[name]).version, name
     assert one["ServiceId"] == same["ServiceId"] != other["ServiceId"]

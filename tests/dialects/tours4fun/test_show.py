@@ -19,7 +19,7 @@ SETTINGS = Settings(name="x", utc_offset_minutes=480)
 
 def order(**changes):
     members = {
-        "tenant_id": 1, "id": 7, "uid": "u", "door": "elsewhere", "number": "7", "placed_by": "c",
+        "tenant_id": 1, "id": 7, "uid": "u", "channel": "elsewhere", "number": "7", "placed_by": "c",
         "status": Status.PAID, "currency": "EUR", "net": D(20), "tax": ZERO, "total": D(20),
         "occurred_at": 0, "updated_at": 0, "recorded_at": 0, "doc": doc(),
         "lines": (

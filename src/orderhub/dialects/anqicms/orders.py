@@ -144,7 +144,7 @@ def find_order(reads: Reads, visitor: Visitor, settings: Settings, order_id: str
         order = reads.order(visitor.tenant_id, OrderName("number", order_id))
         if order is None and visitor.is_wide:
             order = _by_recipe(reads, visitor.tenant_id, settings, order_id)
-        elif order is not None and order.door != mapping.DIALECT_NAME:
+        elif order is not None and order.channel != mapping.DIALECT_NAME:
             order = None
         if order is not None:
             return order
@@ -176,7 +176,7 @@ def _of_second(reads: Reads, tenant_id: int, start: int, tail: int) -> Order | N
     while after is not None:
         page = reads.orders(msgspec.structs.replace(query, after=after))
         for order in page.items:
-            if order.door != mapping.DIALECT_NAME and order.id % 10_000 == tail:
+            if order.channel != mapping.DIALECT_NAME and order.id % 10_000 == tail:
                 return reads.order(tenant_id, OrderName("uid", order.uid))
         after = page.cursor
     return None

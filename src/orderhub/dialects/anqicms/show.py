@@ -44,7 +44,7 @@ STATUS_CODES: dict[Status, int] = {
 
 def number_of(order: Order, settings: Settings) -> str:
     """The order's number here: its own, or for an order of another door the same recipe."""
-    if order.door == DIALECT_NAME:
+    if order.channel == DIALECT_NAME:
         return order.number
     return time_number(settings, order.occurred_at, order.id)
 

@@ -83,7 +83,7 @@ def profile(credential_id: str) -> str:
 
 def service_of(order: Order) -> str:
     """The order's service. What came by another door has none, yet the vendor's items always do."""
-    return order.service or stand_in("service", f"{order.tenant_id}:{order.door}")
+    return order.service or stand_in("service", f"{order.tenant_id}:{order.channel}")
 
 
 def amount(

@@ -248,7 +248,7 @@ class Load:
         at = row.members["orderedAt"]
         return OrderQuery(
             tenant_id=self._tenant,
-            door=NAME,
+            channel=NAME,
             reference=row.members["referenceId"],
             occurred_from=at - within,
             occurred_to=at + within + 1,

@@ -64,7 +64,9 @@ def unknown_order(uid: str) -> CommandRejected:
 def must_be_ours(order: Order, *fields: str) -> None:
     """What another door sold is read here; its price and status change through its own door."""
     if not show.is_ours(order):
-        message = f"the order was placed through another API ({order.door}) and is read-only here."
+        message = (
+            f"the order was placed through another API ({order.channel}) and is read-only here."
+        )
         raise invalid(*(WireFault(field, "value", message) for field in fields or ("orderRef",)))
 
 
@@ -250,7 +252,7 @@ async def find_orders(call: Call) -> Answer:
         page = await call.hub.read(lambda reads: reads.orders(query).items)
     else:
         query = OrderQuery(
-            tenant_id=caller.tenant_id, door=NAME, reference=reference, oldest_first=oldest_first
+            tenant_id=caller.tenant_id, channel=NAME, reference=reference, oldest_first=oldest_first
         )
         page = await call.hub.read(lambda reads: _by_reference(reads, query, paging))
     base = call.base_url

@@ -41,7 +41,7 @@ def parts_of(order: Order) -> dict[str, Any]:
 
 
 def is_ours(order: Order) -> bool:
-    return order.door == NAME
+    return order.channel == NAME
 
 
 def is_deleted(order: Order) -> bool:

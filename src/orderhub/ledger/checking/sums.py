@@ -35,7 +35,7 @@ _DIFFER = " OR ".join(
     f"g.{each.strip()} <> a.{each.strip()}" for each in GROUP_COLUMNS.split(",")[2:]
 )
 
-# (tenant, owner, door, status) of tallies that are wrong, with what they say and what they must.
+# (tenant, owner, channel, status) of tallies that are wrong, with what they say and what they must.
 TALLIES = f"""
     SELECT tenant_id, owner, door, status, CAST(sum(tallied) AS BIGINT) AS tallied,
            CAST(sum(counted) AS BIGINT) AS counted

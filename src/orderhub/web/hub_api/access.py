@@ -111,5 +111,5 @@ async def tenant_in_path(call: Call, who: Caller) -> Tenant:
 def origin_in(call: Call, who: Caller, tenant_id: int) -> Origin:
     """The origin of a command in a tenant: an operator's commands belong to the tenant they change."""
     return call.origin(
-        Caller(credential=who.credential, tenant_id=tenant_id), call.body, door="hub"
+        Caller(credential=who.credential, tenant_id=tenant_id), call.body, channel="hub"
     )

@@ -124,8 +124,10 @@ def _first_call(call: Call, credential: Credential, tenant: Tenant) -> str:
         if scope in credential.scopes and (tenant.id or "{tenant}" not in path):
             return "/hub/v1" + path.replace("{tenant}", tenant.name)
     if DIALECTS in credential.scopes and tenant.id:
-        doors = (route for dialect in port(call).dialects for route in dialect.routes)
-        reads = (r.path for r in doors if r.method == "GET" and "{" not in r.path and not r.public)
+        channels = (route for dialect in port(call).dialects for route in dialect.routes)
+        reads = (
+            r.path for r in channels if r.method == "GET" and "{" not in r.path and not r.public
+        )
         return next(reads, "")
     return ""
 

@@ -402,10 +402,10 @@ def _refuse_misfit(call: Call, kind: CredentialKind, data: dict[str, Any]) -> No
     """Data that the hub, or the dialect whose kind this is, could not read when it is used."""
     dialects = port(call).dialects
     if kind is HUB_TOKEN:
-        doors = [each.name for each in dialects]
-        for door in converted(data, _TokenData, "data").acts_as:
-            if door not in doors:
-                raise refuse(f"data.acts_as.{door}", f"the doors are {', '.join(doors)}")
+        channels = [each.name for each in dialects]
+        for channel in converted(data, _TokenData, "data").acts_as:
+            if channel not in channels:
+                raise refuse(f"data.acts_as.{channel}", f"the doors are {', '.join(channels)}")
     most_s = port(call).most_window_s
     if (converted(data, _AnyData, "data").repeat_window_s or 0) > most_s:
         raise refuse("data.repeat_window_s", f"repeat_window_s is 1 to {most_s} seconds")

@@ -73,7 +73,7 @@ async def one_order(call: Call, who: Caller) -> Answer:
     """The order, its lines, draws, events and raw request; with `as`, as that dialect would show it."""
     given = query_of(call, OneOrder)
     if given.as_:
-        return await _through_another_door(call, who, given)
+        return await _through_another_channel(call, who, given)
     pick = picker(given.fields, OrderInFull)
 
     def in_full(
@@ -100,16 +100,16 @@ async def _found(call: Call, who: Caller, ask: Any) -> Any:
     return found
 
 
-async def _through_another_door(call: Call, who: Caller, given: OneOrder) -> Answer:
+async def _through_another_channel(call: Call, who: Caller, given: OneOrder) -> Answer:
     name = given.as_
-    doors = {each.name: each.render for each in port(call).dialects if each.render is not None}
-    if name not in doors:
-        raise refuse("as", f"as is one of {', '.join(sorted(doors))}")
+    channels = {each.name: each.render for each in port(call).dialects if each.render is not None}
+    if name not in channels:
+        raise refuse("as", f"as is one of {', '.join(sorted(channels))}")
     if given.fields:
         raise refuse("fields", "fields and as cannot be combined: a vendor's answer is whole")
 
     def shown_there(reads: Reads, order: Order) -> tuple[Order, Any]:
-        return order, doors[name](reads, order, call.base_url)
+        return order, channels[name](reads, order, call.base_url)
 
     order, shown = await _found(call, who, shown_there)
     return Answer(200, encode(shown), (_etag(order),))

@@ -195,7 +195,7 @@ def line_shape(order: Order, line: Line) -> OrderLine:
 
 
 def order_summary(order: Order, tenant: str) -> OrderSummary:
-    return OrderSummary.of(order, tenant=tenant, dialect=order.door)
+    return OrderSummary.of(order, tenant=tenant, dialect=order.channel)
 
 
 def order_in_full(
@@ -211,7 +211,7 @@ def order_in_full(
     return OrderInFull.of(
         order,
         tenant=tenant,
-        dialect=order.door,
+        dialect=order.channel,
         lines=tuple(line_shape(order, line) for line in order.lines),
         taxes=tuple(
             TaxAmount(code=code, base=amount(base), amount=amount(tax))

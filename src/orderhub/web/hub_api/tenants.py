@@ -205,9 +205,9 @@ async def _refuse_closing(call: Call, tenant_id: int) -> None:
     """Orders that are only recorded or put on a bill are never paid as such: nothing would ever be closed."""
     found = await call.hub.read(lambda reads: reads.credentials(tenant_id))
     kinds = {each.kind.partition(".")[0] for each in found if each.is_usable(call.received_at)}
-    doors = [dialect for dialect in port(call).dialects if dialect.name in kinds]
-    if doors and not any(dialect.is_paid for dialect in doors):
-        names = " and ".join(dialect.name for dialect in doors)
+    channels = [dialect for dialect in port(call).dialects if dialect.name in kinds]
+    if channels and not any(dialect.is_paid for dialect in channels):
+        names = " and ".join(dialect.name for dialect in channels)
         raise refuse(
             "auto_close_s", f"orders of {names} are not paid as such: none would be closed"
         )
@@ -231,12 +231,12 @@ def _checked(
     _refuse_zone(members, prefix)
     settings = converted({"name": name, **members}, Settings, prefix)
     _refuse_unknown_currencies(settings, prefix)
-    doors = {dialect.name: dialect for dialect in port(call).dialects}
-    for door, switches in settings.dialects.items():
-        path = ".".join(part for part in (prefix, "dialects", door) if part)
-        if door not in doors:
-            raise refuse(path, f"{path}: the doors are {', '.join(doors)}")
-        converted(switches, doors[door].data.get("settings", NoSwitches), path)
+    channels = {dialect.name: dialect for dialect in port(call).dialects}
+    for channel, switches in settings.dialects.items():
+        path = ".".join(part for part in (prefix, "dialects", channel) if part)
+        if channel not in channels:
+            raise refuse(path, f"{path}: the doors are {', '.join(channels)}")
+        converted(switches, channels[channel].data.get("settings", NoSwitches), path)
     return settings
 
 
