@@ -358,7 +358,7 @@ def _user_records(tenant: int, users: dict[int, User], facts: Facts) -> list[Rec
 def _taken_back(order: Order, accepted: Accepted, facts: Facts, ids: NewIds) -> Accepted:
     """What was earned from the money that is refunded leaves the balances, as far as it is there.
 
-    The buyer gets his money whatever the earners did with theirs: what they no longer have is noted
+    The buyer gets their money whatever the earners did with theirs: what they no longer have is noted
     on the order, by user, as `commissions_owed`.
     """
     tenant, after = order.tenant_id, accepted.order

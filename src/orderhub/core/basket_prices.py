@@ -77,7 +77,7 @@ def sellable_of(item: BasketItem, tenant: int, facts: Facts) -> Sellable | Rejec
 
 
 def percent_of(inviter_group: UserGroup | None) -> int:
-    """What a buyer pays of list prices: all, unless his inviter's group gives a discount."""
+    """What a buyer pays of list prices: all, unless their inviter's group gives a discount."""
     percent = 0 if inviter_group is None else inviter_group.discount
     return percent if 0 < percent < 100 else 100
 

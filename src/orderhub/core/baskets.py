@@ -92,7 +92,7 @@ class GoodsBasket(Terms, frozen=True, kw_only=True):
 
 
 class _People(msgspec.Struct, frozen=True):
-    """Who has to do with an order. `earner` and his `group` decide the shares."""
+    """Who has to do with an order. `earner` and their `group` decide the shares."""
 
     buyer: User | None = None
     inviter: User | None = None

@@ -66,7 +66,7 @@ class Business:
     records      record kinds it defines: kind -> Struct
     may_be_negative   whether what it places may come to less than 0: a rebate, a correction, what others state
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
-                 command, the order before and after, facts and ids; answers the Accepted with them added,
+                 command, the order before and after, facts and ids; returns the Accepted with them added,
                  or a Rejected
     from_balance whether the total of one of its orders is drawn from a balance, by the order's document
     change_*     as above, for the records, pools and ids that `on_change` uses

@@ -153,7 +153,7 @@ class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-# Kinds of record that the hub numbers, and that whoever moves his own in may number too; and how far.
+# Kinds of record that the hub numbers, and that whoever moves their own in may number too; and how far.
 NUMBERED_BY_BOTH = ("user",)
 MOST_BY_HAND = 10**12 - 1
 

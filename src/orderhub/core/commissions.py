@@ -56,7 +56,7 @@ NO_SHOP = Shop()
 
 
 def earner_of(buyer: User, inviter: User | None, shop: Shop) -> User | None:
-    """Whose group decides the shares: the buyer's own where that is allowed, else his inviter's."""
+    """Whose group decides the shares: the buyer's own where that is allowed, else their inviter's."""
     if shop.allow_self and buyer.is_distributor:
         return buyer
     return inviter

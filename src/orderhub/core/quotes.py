@@ -359,7 +359,7 @@ def price(
 def _ratios(tour: Tour, product: Product, reseller: Reseller | None) -> tuple[Decimal, Decimal]:
     """The discount on the base price and on upgrades.
 
-    The reseller's own for the product comes first, then his general one, then the product's.
+    The reseller's own for the product comes first, then their general one, then the product's.
     Upgrades that the product discounts otherwise, or not at all, are so for every reseller.
     """
     ratio = None

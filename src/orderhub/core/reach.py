@@ -1,6 +1,6 @@
 """How far a token reaches: the one rule of who may make, change, renew, revoke or disturb a credential.
 
-Whoever acts must himself be able to have made the credential, both as it is and as it will be. So no
+Whoever acts must be able themselves to have made the credential, both as it is and as it will be. So no
 token gives, takes over, outlives or ends what is wider than itself, by whatever call.
 """
 

@@ -103,7 +103,7 @@ def invalid(*faults: WireFault) -> HTTPFault:
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who is calling, once the credential was checked.
 
-    `owner` is set when the caller may see and touch only what is his (an AnQiCMS user).
+    `owner` is set when the caller may see and touch only what is theirs (an AnQiCMS user).
     `acts_as` is the vendor's identity that new orders belong to, also for tenant-wide callers.
     """
 
@@ -468,7 +468,7 @@ class Route:
     headers   wire model of the request headers of its own, for OpenAPI
     idempotency_key  whether a mutating call keeps its answer for its `Idempotency-Key`: not where that holds a secret
     optional_body   whether no body at all is an empty object, for OpenAPI
-    public    whether nobody has to say who he is: the call is open, or its address is the credential
+    public    whether nobody has to say who they are: the call is open, or its address is the credential
     tag       the group of operations it belongs to, for OpenAPI
     probe     whether it is asked every few seconds by machines: its answer times are not measured while all is well
     """

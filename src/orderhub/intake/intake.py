@@ -33,7 +33,7 @@ _PATIENCE_S = 4.0
 _BULK_SHARE = 64
 # So many answers are handed to an event loop at once.
 _HANDFUL = 8
-# Who shares the queue waits for the batch under way and his own: while several tenants call, both stay short.
+# Who shares the queue waits for the batch under way and their own: while several tenants call, both stay short.
 _SHARED_BATCH = 32
 # A batch closes by cost: a command with a long request counts as several.
 _BYTES_A_UNIT = 4_096

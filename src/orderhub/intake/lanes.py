@@ -18,8 +18,8 @@ _COMPANY_S = 1.0
 class Lanes(Generic[T]):
     """One line for each owner, first in, first out; whoever was served least is next.
 
-    An owner's mark is what he was served so far, in cost. Who comes back starts at the mark of the one being
-    served: nothing is owed for the time away, and what he was served ahead of others still counts.
+    An owner's mark is what they were served so far, in cost. Who comes back starts at the mark of the one being
+    served: nothing is owed for the time away, and what they were served ahead of others still counts.
     Not thread-safe.
     """
 

@@ -216,7 +216,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         if self._progress != progress:
             self._loose = 0
-            # Who was answered before his body was complete has one such time for all the rest.
+            # Who was answered before their body was complete has one such time for all the rest.
             if self._message != _BODY or not self.cycle.response_complete:
                 self._rest()
             return

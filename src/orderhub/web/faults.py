@@ -1,4 +1,4 @@
-"""Faults on purpose: what a sandbox's credential asks to meet, so that an integrator sees how his retries do.
+"""Faults on purpose: what a sandbox's credential asks to meet, so that an integrator sees how their retries do.
 
 `credential.data["faults"]` is a list of steps. A step meets `times` calls whose path begins with `path`, and
 each call meets one step. What is `left` of it is kept with the credential, so that all processes and every

@@ -151,7 +151,7 @@ class HubPort:
     async def explains(self, call: Call) -> bool:
         """Whether a refusal may say why: to who tries things out, or to all where the operator wants it.
 
-        It is worded by now, so nothing that goes wrong here may cost the caller his answer.
+        It is rendered by now, so nothing that goes wrong here may cost the caller their answer.
         """
         if self._explains_all:
             return True

@@ -56,7 +56,7 @@ class TrustedProxies:
         return address is not None and any(address in each for each in self._networks)
 
     def is_here(self, call_client: str, headers: Mapping[str, str]) -> bool:
-        """Whether somebody on this machine asks for himself.
+        """Whether somebody on this machine asks for themselves.
 
         A proxy on this machine comes from loopback too. What gives it away: a forwarding header, a
         host that is no name of this machine's loopback, or that it is one of the trusted.
