@@ -218,11 +218,11 @@ async def test_a_charge_that_comes_at_the_last_moment_is_counted(
 ):
     submit = Call.submit
 
-    async def late(call, *given):
+    async def late(call, *given, **more):
         """Everything was read by now: the charge comes between that and the commit."""
         if call.path.endswith(operation):
             await client.order()
-        return await submit(call, *given)
+        return await submit(call, *given, **more)
 
     async with hotel(tmp_path) as client:
         monkeypatch.setattr(Call, "submit", late)
