@@ -408,8 +408,9 @@ _NULL = 1_000_000
 
 
 # Plain tuples, since unpacking them is what reading is made of.
-# (attribute, its other spellings, the kind's check, its read, whether it is required)
+# (attribute, its own name, its other spellings, the kind's check, its read, whether it is required)
 _Step = tuple[
+    str,
     str,
     tuple[str, ...],
     Callable[[Any], Any] | None,
@@ -435,7 +436,7 @@ def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
                 any_case.lower.setdefault(way.lower(), (each.name, rank + len(others) + 1))
             first, others = each.name, []
         check, read = each.kind.check, each.kind.within or each.kind.read
-        step = each.attribute, tuple(others), check, read, each.required
+        step = each.attribute, each.name, tuple(others), check, read, each.required
         steps.append((first, not others and not each.required, step))
     return tuple(steps), _alternatives(model), any_case
 
@@ -483,7 +484,7 @@ class Reading:
             value = get(name)
             if value is None and may_lack and not partial:
                 continue
-            way, (attribute, others, check, read, required) = name, step
+            way, (attribute, own, others, check, read, required) = name, step
             if value is None or (is_absent and value.__class__ is str and is_absent(value)):
                 for way in others:
                     value = get(way)
@@ -495,7 +496,7 @@ class Reading:
                     if required or partial:
                         sent = next((way for way in (name, *others) if way in holder), "")
                         if required and (sent or not partial):
-                            self.fault(f"{path}{sent or name}", Bad("missing"))
+                            self.fault(f"{path}{sent or own}", Bad("missing"))
                         elif sent:
                             found[attribute] = None
                     continue
