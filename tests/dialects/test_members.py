@@ -10,7 +10,8 @@ from orderhub.dialects import members
 from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.member_tables import readmes, written
-from orderhub.dialects.members import Bad, Reading, Style, also, many, shaped, text, whole
+from orderhub.dialects.members import Bad, Kind, Reading, Style, also, many, shaped, text, whole
+from orderhub.web.docs.schemas import members as parameters
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +135,32 @@ def test_a_change_has_what_was_sent_and_none_for_what_is_to_go():
         STYLE.changes(Item, {"sku": None})
 
 
+def test_a_kind_may_have_to_know_of_the_call():
+    def below(value, _path, reading):
+        if value >= reading.context:
+            raise Bad("value", reading.context)
+        return value
+
+    class Born(msgspec.Struct, frozen=True):
+        year: Annotated[int, Kind(None, {"type": "integer"}, below)]
+
+    assert STYLE.read(Born, {"year": 1999}, context=2000).year == 1999
+    assert STYLE.changes(Born, {"year": 1999}, context=2000) == {"year": 1999}
+    with pytest.raises(Stop) as stop:
+        STYLE.read(Born, {"year": 2000}, "guest.", context=2000)
+    assert [each.path for each in stop.value.fault.faults] == ["guest.year"]
+
+
+def test_members_of_its_own_may_come_before_inherited_ones():
+    class Gift(Item, frozen=True, kw_only=True):
+        note: Annotated[str, text(5)]
+
+        FIRST: ClassVar = ("note",)
+
+    assert [each.name for each in members.declared(Gift)] == ["note", "sku", "qty"]
+    assert faults(STYLE, {}, Gift) == [("note", "missing"), ("sku", "missing")]
+
+
 def test_a_member_without_a_kind_is_a_mistake():
     class Careless(msgspec.Struct):
         name: str
@@ -149,6 +176,18 @@ def test_the_schema_says_every_spelling_and_what_is_required():
     assert schema["properties"]["note"]["maxLength"] == 5
     assert schema["properties"]["items"]["items"]["required"] == ["sku"]
     assert [each["required"] for each in schema["anyOf"]] == [["mail"], ["phone"]]
+
+
+def test_the_schema_of_a_change_requires_nothing():
+    schema = members.schema_of(Order, partial=True)
+    assert schema.keys().isdisjoint({"required", "anyOf", "allOf"})
+    assert schema["properties"]["items"]["type"] == "array"
+    assert schema["properties"]["phone"]["type"] == ["string", "null"]
+
+
+def test_a_parameter_is_never_null():
+    properties, _ = parameters(Item)
+    assert properties["qty"]["type"] == ["integer", "string"]
 
 
 def requests():

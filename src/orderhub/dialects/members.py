@@ -273,7 +273,10 @@ class Member:
 
 @functools.cache
 def declared(model: type[msgspec.Struct]) -> tuple[Member, ...]:
-    """The members of a request, in order. Raises TypeError for one that has no kind."""
+    """The members of a request, in order, those in the Struct's `FIRST` before inherited ones.
+
+    Raises TypeError for one that has no kind.
+    """
     found = []
     for each in msgspec.structs.fields(model):
         extras = get_args(each.type)[1:] if get_origin(each.type) is Annotated else ()
@@ -288,7 +291,8 @@ def declared(model: type[msgspec.Struct]) -> tuple[Member, ...]:
         name = each.encode_name
         names = (*before, name, *after)
         found.append(Member(each.name, name, names, kinds[0], required, " ".join(about)))
-    return tuple(found)
+    first = getattr(model, "FIRST", ())
+    return tuple(sorted(found, key=lambda member: member.attribute not in first))
 
 
 def is_declared(model: Any) -> bool:
@@ -345,20 +349,24 @@ class Style:
         default_factory=dict, repr=False, compare=False
     )
 
-    def read(self, model: type[S], body: Mapping[str, Any]) -> S:
-        """The body as its Struct. Raises HTTPFault(INVALID) with all that is wrong."""
-        reading = Reading(self)
-        found = reading.values(model, body, "")
+    def read(
+        self, model: type[S], body: Mapping[str, Any], path: str = "", context: Any = None
+    ) -> S:
+        """The body as its Struct; `path` is put before those of faults. Raises HTTPFault(INVALID) with all that is wrong."""
+        reading = Reading(self, context)
+        found = reading.values(model, body, path)
         if reading.faults:
             reading.finish()
         return model(**found)
 
-    def changes(self, model: type[msgspec.Struct], body: Mapping[str, Any]) -> dict[str, Any]:
+    def changes(
+        self, model: type[msgspec.Struct], body: Mapping[str, Any], context: Any = None
+    ) -> dict[str, Any]:
         """What was sent of a change, by member: a null one is None, and a required one may be left out, not be null.
 
         Raises HTTPFault(INVALID).
         """
-        reading = Reading(self)
+        reading = Reading(self, context)
         found = reading.values(model, body, "", partial=True)
         reading.finish()
         return found
@@ -442,12 +450,13 @@ def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
 
 
 class Reading:
-    """One reading of a body: what was wrong so far."""
+    """One reading of a body: what was wrong so far, and what kinds have to know of the call (its time)."""
 
-    __slots__ = ("faults", "style")
+    __slots__ = ("context", "faults", "style")
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: Style, context: Any = None) -> None:
         self.style = style
+        self.context = context
         self.faults: list[WireFault] = []
 
     def fault(self, path: str, bad: Bad, value: Any = None) -> None:
@@ -516,27 +525,36 @@ class Reading:
 
 
 @functools.cache
-def schema_of(model: type[msgspec.Struct]) -> Schema:
-    """JSON Schema of a request: every spelling, every limit, what is required."""
+def schema_of(
+    model: type[msgspec.Struct], *, partial: bool = False, nullable: bool = True
+) -> Schema:
+    """JSON Schema of a request: every spelling, every limit, what is required.
+
+    partial   of a change: what is required may be left out, though not be null
+    nullable  whether an optional member may be null, as in a body
+    """
     properties: dict[str, Schema] = {}
     required = []
     choices = []
-    grouped = {name for group in _alternatives(model) for name in group}
+    groups = () if partial else _alternatives(model)
+    grouped = {name for group in groups for name in group}
     told = {each.attribute: _told(each) for each in declared(model)}
     for each in declared(model):
-        if each.required and len(each.names) == 1:
+        if each.required and not partial:
+            if len(each.names) > 1:
+                choices.append(any_of(dict.fromkeys(each.names, told[each.attribute])))
+                continue
             required.append(each.name)
-        elif each.required:
-            choices.append(any_of(dict.fromkeys(each.names, told[each.attribute])))
-            continue
         elif each.attribute in grouped:
             continue
-        schema = told[each.attribute] if each.required else maybe(told[each.attribute])
+        schema = told[each.attribute]
+        if nullable and not each.required:
+            schema = maybe(schema)
         properties.update(dict.fromkeys(each.names, schema))
     by_attribute = {each.attribute: each for each in declared(model)}
     choices += [
         any_of({way: told[name] for name in group for way in by_attribute[name].names})
-        for group in _alternatives(model)
+        for group in groups
     ]
     more: dict[str, Any] = {}
     if len(choices) == 1:
@@ -581,7 +599,9 @@ def _limits(schema: Schema) -> list[str]:
         found.append(kinds if isinstance(kinds, str) else " or ".join(kinds))
     if "maxLength" in schema:
         found.append(f"≤ {schema['maxLength']:,} characters")
-    if "minimum" in schema or "maximum" in schema:
+    if "exclusiveMinimum" in schema:
+        found.append(f"above {schema['exclusiveMinimum']:,}, at most {schema['maximum']:,}")
+    elif "minimum" in schema or "maximum" in schema:
         found.append(f"{schema.get('minimum', 0):,} to {schema['maximum']:,}")
     if "maxItems" in schema:
         found.append(f"{schema.get('minItems', 0)} to {schema['maxItems']:,} entries")

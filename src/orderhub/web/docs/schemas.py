@@ -63,7 +63,7 @@ def _referring(schema: Schema, named: dict[int, str]) -> Schema:
 def members(model: Any) -> tuple[dict[str, Schema], set[str]]:
     """(member -> schema, the required ones) of a model that is spread over parameters."""
     if is_declared(model):
-        model = schema_of(model)
+        model = schema_of(model, nullable=False)
     if isinstance(model, dict):
         return dict(model["properties"]), set(model.get("required", ()))
     (schema,), components = msgspec.json.schema_components((model,), ref_template=REF + "{name}")
