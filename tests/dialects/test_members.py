@@ -146,7 +146,7 @@ def test_a_kind_may_have_to_know_of_the_call():
 
     assert STYLE.read(Born, {"year": 1999}, context=2000).year == 1999
     assert STYLE.changes(Born, {"year": 1999}, context=2000) == {"year": 1999}
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(HTTPFault) as stop:
         STYLE.read(Born, {"year": 2000}, "guest.", context=2000)
     assert [each.path for each in stop.value.fault.faults] == ["guest.year"]
 

@@ -352,7 +352,7 @@ class Style:
     def read(
         self, model: type[S], body: Mapping[str, Any], path: str = "", context: Any = None
     ) -> S:
-        """The body as its Struct; `path` is put before those of faults. Raises HTTPFault(INVALID) with all that is wrong."""
+        """The body as its Struct; `path` goes before those of faults. Raises HTTPFault(INVALID) with all faults."""
         reading = Reading(self, context)
         found = reading.values(model, body, path)
         if reading.faults:

@@ -8,7 +8,7 @@ import pytest
 from orderhub.core.commands import OrderName
 from orderhub.core.ids import order_of
 from orderhub.dialects.finding import find_dialects
-from orderhub.dialects.sitecore_cdp.wire import STATUSES
+from orderhub.dialects.sitecore_cdp.kinds import STATUSES
 from tests.dialects.sitecore_cdp.cdp import Cdp, an_order, open_cdp
 
 pytestmark = pytest.mark.anyio

@@ -201,6 +201,10 @@ async def test_orders_are_found_by_reference_newest_first_and_paged(cdp):
         ("?referenceId=a&sort=orderedAt", "sort: orderedAt can only be used with guestRef."),
         ("?referenceId=a&sort=price", "sort: must be created or orderedAt."),
         ("?referenceId=a&expand=everything", "expand: must be true, false or some of"),
+        (
+            "?referenceId=a&limit=0&expand=no&sort=price",
+            "limit: must be between 1 and 100. expand: must be true, false or some of consumers,",
+        ),
     ],
 )
 async def test_a_search_that_makes_no_sense_is_refused(cdp, query, message):

@@ -230,6 +230,14 @@ async def test_a_repeat_of_a_contact_under_a_key_adds_nobody(cdp):
         ({"dateOfBirth": "yesterday"}, "dateOfBirth: must be an ISO 8601 date and time."),
         ({"identifiers": [{"id": "1"}]}, "identifiers[0].provider: may not be null."),
         ({"street": [1]}, "street[0]: must be a string."),
+        (
+            {"street": [1, "", 2]},
+            "street[0]: must be a string. street[2]: must be a string.",
+        ),
+        (
+            {"identifiers": [{"id": "1"}, 1]},
+            "identifiers[0].provider: may not be null. identifiers[1]: must be an object.",
+        ),
     ],
 )
 async def test_a_bad_contact_is_refused(cdp, body, message):

@@ -13,7 +13,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Call, Caller, Fault, FaultKind
 from orderhub.dialects.sitecore_cdp import DIALECT
 from orderhub.dialects.sitecore_cdp.access import client_key
-from orderhub.dialects.sitecore_cdp.wire import STATUSES
+from orderhub.dialects.sitecore_cdp.kinds import STATUSES
 from orderhub.dialects.sitecore_cdp.words import duplicate_words, natural_key
 from tests.dialects.sitecore_cdp.cdp import FULL, LOGIN, ORDER, UNKNOWN, an_order, open_cdp
 from tests.support.examples import examples

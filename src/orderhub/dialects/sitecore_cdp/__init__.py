@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sitecore_cdp import words
-from orderhub.dialects.sitecore_cdp.access import KINDS, NAME, caller_of
+from orderhub.dialects.sitecore_cdp.access import KINDS, NAME, SECURITY, caller_of
 from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
-from orderhub.dialects.sitecore_cdp.described import ROUTES, SECURITY
+from orderhub.dialects.sitecore_cdp.routes import ROUTES
 from orderhub.dialects.sitecore_cdp.show import render
 
 DIALECT = Dialect(

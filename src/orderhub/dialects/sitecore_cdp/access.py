@@ -121,3 +121,14 @@ KINDS = (
         bound=("client_key",),
     ),
 )
+
+
+SECURITY = (
+    {
+        NAME: {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The vendor's own: the client key as user name, the API token as password.",
+        }
+    },
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import IO
 
+MAX_PACKED_BYTES = 50 * 1024 * 1024
 MAX_LINE_BYTES = 1_048_576
 MAX_UNPACKED_BYTES = 4 * 1024**3
 MAX_LINES = 5_000_000  # blank ones too: each costs time, and each other one a result that is kept

@@ -30,7 +30,7 @@ from orderhub.dialects.contract import (
     HTTPFault,
     Outcome,
 )
-from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, words
+from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, wire, words
 from orderhub.dialects.sitecore_cdp.access import NAME, client_key
 from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of, people_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
@@ -165,13 +165,18 @@ class Load:
 
     def _placing(self, row: Row, guest: str) -> Command:
         return mapping.to_place(
-            {name: value for name, value in row.members.items() if value is not None},
+            self._stated(row),
             self._call.origin(self._caller, row.line),
             self._key,
             account=guest,
             items=tuple(mapping.to_item(item, self._now) for item in row.items),
             parts={_PLACED: self._mark(row), **self._parts(row, guest)},
         )
+
+    def _stated(self, row: Row) -> wire.OrderRequest:
+        """The order as a row says it that leaves nothing out."""
+        sent = {name: value for name, value in row.members.items() if value is not None}
+        return wire.OrderRequest(**sent)
 
     def _parts(self, row: Row, guest: str) -> dict[str, Any]:
         parts: dict[str, Any] = {}
@@ -267,9 +272,8 @@ class Load:
                 number = people.free_number(people.CONTACT, contacts)
                 contacts[str(number)] = parts["contacts"][str(mapping.FIRST_CONTACT)]
             parts = {**kept, **parts, **({"contacts": contacts} if contacts else {})}
-        change = orders.amendment(
-            row.members, order, self._call, self._caller, whole=whole, request=row.line
-        )
+        members = msgspec.structs.asdict(self._stated(row)) if whole else row.members
+        change = orders.amendment(members, order, self._call, self._caller, row.line)
         changes = {**change.changes, **({"account": guest} if guest or whole else {})}
         gone: tuple[LineChange, ...] = ()
         if whole:

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import HTTPFault, WireFault, invalid
-from orderhub.dialects.sitecore_cdp import fields, guests
+from orderhub.dialects.sitecore_cdp import guests, wire
+from orderhub.dialects.sitecore_cdp.kinds import MAX_LONG_TEXT, MAX_TEXT
+from orderhub.dialects.sitecore_cdp.pairs import MAX_PAIRS, read_pairs
 
 SCHEMAS = ("order", "guest")
 MODES = ("insert", "create", "upsert", "merge", "delete", "gdpr_delete")
@@ -24,7 +26,7 @@ class Result(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row that can be tried. `members`: an order's as read by fields.ORDER, a guest's as sent.
+    """A row that can be tried. `members`: what was sent of an order or a guest.
 
     `number` counts the rows of the file from 0; `name` is the client's own and need not be unique.
     """
@@ -34,7 +36,7 @@ class Row(NamedTuple):
     mode: str
     line: bytes
     members: dict[str, Any]
-    items: tuple[dict[str, Any], ...] = ()
+    items: tuple[wire.OrderItemRequest, ...] = ()
     contact: dict[str, Any] | None = None
     extension: dict[str, Any] | None = None
     item_extensions: Mapping[str, dict[str, Any]] = {}
@@ -56,12 +58,12 @@ def parse(line: bytes | None, now: int) -> Row | Result:
         if not isinstance(record, dict):
             return Result("", 400, "Validation error: a JSON object is expected.")
         name = record["ref"] if isinstance(record.get("ref"), str) else ""
-        name = name[: fields.MAX_TEXT]
+        name = name[:MAX_TEXT]
         return _row(name, record, line, now)
     except HTTPFault as stop:
         fault = stop.fault
         words = " ".join(f"{each.path}: {each.message}" for each in fault.faults) or fault.message
-        return Result(name, 400, f"Validation error: {words}"[: fields.MAX_LONG_TEXT])
+        return Result(name, 400, f"Validation error: {words}"[:MAX_LONG_TEXT])
 
 
 def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | Result:
@@ -81,7 +83,7 @@ def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | R
         if not guests.identity_keys(members):
             return Result(name, 400, "Identity information missing")
         return Row(name, schema, mode, line, members)
-    members = fields.read(value, fields.ORDER, partial=True)
+    members = wire.CDP.changes(wire.OrderRequest, value)
     _must_have(members, "referenceId", "orderedAt")
     if removes:
         order_ref = value.get("orderRef")
@@ -107,7 +109,7 @@ def _must_have(members: Mapping[str, Any], *names: str) -> None:
         raise invalid(*faults)
 
 
-def _items(value: Any) -> tuple[tuple[dict[str, Any], ...], dict[str, dict[str, Any]]]:
+def _items(value: Any) -> tuple[tuple[wire.OrderItemRequest, ...], dict[str, dict[str, Any]]]:
     """The items, and the data extension of each that has one, by its number from 1."""
     listed = value.get("items") if isinstance(value, dict) else value
     if listed is None:
@@ -119,10 +121,7 @@ def _items(value: Any) -> tuple[tuple[dict[str, Any], ...], dict[str, dict[str, 
         path = f"orderItems[{index}]"
         if not isinstance(each, dict):
             raise invalid(WireFault(path, "type", "must be an object."))
-        faults: list[WireFault] = []
-        items.append(fields.read_fields(each, fields.ORDER_ITEM, faults))
-        if faults:
-            raise invalid(*(WireFault(f"{path}.{f.path}", f.problem, f.message) for f in faults))
+        items.append(wire.CDP.read(wire.OrderItemRequest, each, f"{path}."))
         extension = _extension(each.get("extensions"), f"{path}.extensions")
         if extension is not None:
             extensions[str(index + 1)] = extension
@@ -134,7 +133,7 @@ def _contact(value: Any, now: int) -> dict[str, Any] | None:
         return None
     if not isinstance(value, dict):
         raise invalid(WireFault("contact", "type", "must be an object."))
-    return fields.read(value, fields.person(now))
+    return wire.update(wire.ContactRequest, value, partial=False, context=now)
 
 
 def _extension(value: Any, path: str) -> dict[str, Any] | None:
@@ -142,9 +141,9 @@ def _extension(value: Any, path: str) -> dict[str, Any] | None:
         return None
     if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
         raise invalid(WireFault(path, "type", "must be a list of one object."))
-    pairs = fields.read_extension(value[0])
-    if len(pairs) > fields.MAX_EXTENSION_PAIRS:
-        message = f"at most {fields.MAX_EXTENSION_PAIRS} key-value pairs are allowed."
+    pairs = read_pairs(value[0])
+    if len(pairs) > MAX_PAIRS:
+        message = f"at most {MAX_PAIRS} key-value pairs are allowed."
         raise invalid(WireFault(path, "length", message))
     return pairs
 

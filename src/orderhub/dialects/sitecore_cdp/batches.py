@@ -34,19 +34,19 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields
+from orderhub.dialects.sitecore_cdp import wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
 from orderhub.dialects.sitecore_cdp.batch_load import Load, side_by_side
 from orderhub.dialects.sitecore_cdp.batch_rows import Result, Row, parse
-from orderhub.dialects.sitecore_cdp.paging import paging_of
+from orderhub.dialects.sitecore_cdp.paging import collection
 from orderhub.dialects.sitecore_cdp.refs import is_uuid
 from orderhub.dialects.sitecore_cdp.repeats import detached
+from orderhub.dialects.sitecore_cdp.times import second_text
 
 BATCH = "sitecore_cdp.batch"
 BATCH_ROWS = "sitecore_cdp.batch_rows"  # results, CHUNK rows to a record
 
-MAX_PACKED_BYTES = 50 * 1024 * 1024
 CHUNK = 256
 VALID_US = 3_600_000_000
 # A load that has not moved for so long died with its process: the file may be put again.
@@ -55,7 +55,6 @@ MAX_LOG_ROWS = 10_000
 DONE = frozenset({"success", "error"})
 _LOOK_EVERY_S = 0.2
 _DONE = Answer(200, b"")
-_HEX = frozenset("0123456789abcdef")
 _SPOOLED_BYTES = 1_048_576
 
 
@@ -70,17 +69,9 @@ async def allocate(call: Call) -> Answer:
     """
     caller = await caller_of(call)
     ref = _ref(call)
-    members = fields.read(fields.json_body(call), fields.BATCH)
-    checksum, size = members["checksum"].lower(), members["size"]
-    faults = []
-    if len(checksum) != 32 or not _HEX.issuperset(checksum):
-        faults.append(WireFault("checksum", "value", "must be a hex-encoded MD5."))
-    if size != int(size) or not 1 <= size <= MAX_PACKED_BYTES:
-        faults.append(WireFault("size", "value", f"must be between 1 and {MAX_PACKED_BYTES}."))
-    if faults:
-        raise invalid(*faults)
+    request = wire.CDP.read(wire.BatchRequest, wire.json_body(call))
     stored = await call.hub.read(lambda reads: reads.record(caller.tenant_id, BATCH, "uid", ref))
-    announced = {"checksum": checksum, "size": int(size)}
+    announced = {"checksum": request.checksum, "size": request.size}
     fresh = {**announced, "status": "uploading", "total": 0, "failed": 0}
     if stored is not None:
         fresh = stored.doc
@@ -149,7 +140,7 @@ def to_batch(record: Record, base: str, tenant_id: int) -> dict[str, Any]:
         "size": doc["size"],
         "location": {
             "href": f"{href}/upload?{signed}",
-            "expiry": fields.second_text(doc["expires_at"]),
+            "expiry": second_text(doc["expires_at"]),
         },
         "status": status,
         "rows": {
@@ -173,8 +164,8 @@ async def _batch(call: Call, tenant_id: int) -> Record:
 
 async def _signed_batch(call: Call) -> Record:
     """The batch whose signed address was called: it needs no other credentials, as documented."""
-    tenant = call.query.get("tenant", "")
-    token = call.query.get("token", "")
+    signed = wire.QUERY.read(wire.SignedAddress, call.query)
+    tenant, token = signed.tenant, signed.token
     forbidden = HTTPFault(Fault(FaultKind.FORBIDDEN, "The address is not valid."))
     if not (tenant.isascii() and tenant.isdigit() and len(tenant) < 10 and token.isascii()):
         raise forbidden
@@ -427,20 +418,20 @@ def _rows_page(
 async def get_rows(call: Call) -> Answer:
     """GET /v2/batches/{ref}/rows: every row's result in the order of the file, paged."""
     caller = await caller_of(call)
-    paging = paging_of(call)
+    asked = wire.QUERY.read(wire.Page, call.query)
     record = await _batch(call, caller.tenant_id)
 
     def look(reads: Reads) -> list[list[Any]]:
-        first = paging.offset // CHUNK
-        count = (paging.end - 1) // CHUNK - first + 1
+        first = asked.offset // CHUNK
+        count = (asked.end - 1) // CHUNK - first + 1
         pages = _rows_page(reads, record, "batch", first, count)
         rows = [row for page in pages for row in page.doc["rows"]]
-        start = paging.offset - first * CHUNK
-        return rows[start : start + paging.limit]
+        start = asked.offset - first * CHUNK
+        return rows[start : start + asked.limit]
 
     found = await call.hub.read(look)
     items = [_shown_row(row) for row in found]
-    return Answer(200, encode(paging.collection(call, items)))
+    return Answer(200, encode(collection(call, asked, items)))
 
 
 def _shown_row(row: list[Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, show
+from orderhub.dialects.sitecore_cdp import show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.items import item_of_call
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
+from orderhub.dialects.sitecore_cdp.pairs import MAX_PAIRS, read_pairs
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, replayable
 
 
@@ -55,8 +56,7 @@ class Place(NamedTuple):
 
 
 async def _place(call: Call, caller: Caller, *, on_item: bool) -> Place:
-    if call.params["name"] != "ext":
-        raise invalid(WireFault("name", "value", "must be ext."))
+    wire.CDP.read(wire.ExtensionPath, call.params)
     if on_item:
         return Place(*await item_of_call(call, caller))
     return Place(await order_of_call(call, caller), None)
@@ -70,8 +70,8 @@ def _found(place: Place) -> dict[str, Any]:
 
 
 def _limited(pairs: dict[str, Any]) -> dict[str, Any]:
-    if len(pairs) > fields.MAX_EXTENSION_PAIRS:
-        message = f"at most {fields.MAX_EXTENSION_PAIRS} key-value pairs are allowed."
+    if len(pairs) > MAX_PAIRS:
+        message = f"at most {MAX_PAIRS} key-value pairs are allowed."
         raise invalid(WireFault("ext", "length", message))
     return pairs
 
@@ -91,9 +91,9 @@ def write(method: str, *, on_item: bool) -> Handler:
 
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
-        body = {} if method == "DELETE" else fields.json_body(call)
+        body = {} if method == "DELETE" else wire.json_body(call)
         partial = method == "PATCH"
-        pairs = fields.read_extension(body, partial=partial) if method != "DELETE" else {}
+        pairs = read_pairs(body, partial=partial) if method != "DELETE" else {}
         now = await tenant_now(call, caller)
         for _ in range(ATTEMPTS):
             place = await _place(call, caller, on_item=on_item)

@@ -11,12 +11,13 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
-from orderhub.dialects.sitecore_cdp import fields
+from orderhub.dialects.sitecore_cdp import wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
-from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
+from orderhub.dialects.sitecore_cdp.paging import collection
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp.show import guest_href
+from orderhub.dialects.sitecore_cdp.times import second_text
 
 _SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt", "firstSeen", "lastSeen"})
 
@@ -87,23 +88,23 @@ def to_guest(record: Record, base: str) -> dict[str, Any]:
     return {
         "href": guest_href(base, record.uid),
         "ref": record.uid,
-        "createdAt": fields.second_text(doc["created_at"]),
-        "modifiedAt": fields.second_text(doc["modified_at"]),
+        "createdAt": second_text(doc["created_at"]),
+        "modifiedAt": second_text(doc["modified_at"]),
         **doc["members"],
     }
 
 
 def read_members(body: Mapping[str, Any], now: int, *, partial: bool = False) -> dict[str, Any]:
     """Documented members checked, others kept as they are. Raises HTTPFault(INVALID)."""
-    person = fields.guest(now)
-    known = fields.read(body, person, partial=partial)
-    names = {field.name for field in person}
+    known = wire.update(wire.GuestRequest, body, partial=partial, context=now)
+    names = wire.GuestRequest.__struct_fields__
     others = {
         name: value
         for name, value in body.items()
-        if name not in names and name not in _SERVER_MEMBERS and (partial or value is not None)
+        if name not in names and name not in _SERVER_MEMBERS
     }
-    return {**known, **others}
+    sent = {**known, **others}
+    return sent if partial else {n: value for n, value in sent.items() if value is not None}
 
 
 # --- calls
@@ -126,7 +127,7 @@ async def guest_of_call(call: Call, caller: Caller) -> Record:
 async def create_guest(call: Call) -> Answer:
     """POST /v2.1/guests -> 201."""
     caller = await caller_of(call)
-    body = fields.json_body(call)
+    body = wire.json_body(call)
     now = await tenant_now(call, caller)
     change = guest_change(read_members(body, now), now)
     command = PutRecords(origin=call.origin(caller, call.body), changes=(change,))
@@ -141,10 +142,8 @@ def guest_answer(accepted: Accepted, base: str, status: int = 200) -> Answer:
 async def find_guests(call: Call) -> Answer:
     """GET /v2.1/guests by `email`, or by `identifiers.provider` with `identifiers.id`."""
     caller = await caller_of(call)
-    paging = paging_of(call)
-    address = call.query.get("email", "")
-    provider = call.query.get("identifiers.provider", "")
-    name = call.query.get("identifiers.id", "")
+    asked = wire.QUERY.read(wire.FindGuests, call.query)
+    address, provider, name = asked.email, asked.provider, asked.id
     if bool(address) == bool(provider and name):
         message = "exactly one of email and identifiers.provider with identifiers.id is required."
         raise invalid(WireFault("email", "missing", message))
@@ -156,17 +155,17 @@ async def find_guests(call: Call) -> Answer:
         kind=GUEST,
         by=by,
         values=(value,),
-        offset=paging.offset,
-        limit=paging.limit,
+        offset=asked.offset,
+        limit=asked.limit,
     )
     found = await call.hub.read(lambda reads: reads.records(query))
     base = call.base_url
     items: list[Any] = (
         [to_guest(record, base) for record in found]
-        if expands(call)
+        if asked.expand
         else [{"href": guest_href(base, record.uid)} for record in found]
     )
-    return Answer(200, encode(paging.collection(call, items)))
+    return Answer(200, encode(collection(call, asked, items)))
 
 
 async def get_guest(call: Call) -> Answer:
@@ -187,7 +186,7 @@ async def put_guest(call: Call) -> Answer:
 
 async def _update(call: Call, *, partial: bool) -> Answer:
     caller = await caller_of(call)
-    body = fields.json_body(call)
+    body = wire.json_body(call)
     now = await tenant_now(call, caller)
     sent = read_members(body, now, partial=partial)
     base = call.base_url

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orderhub.core.commands import Action, ChangeOrder, LineChange, OrderName
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected
-from orderhub.dialects.sitecore_cdp import fields, mapping, show
+from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, tenant_wide
-from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
+from orderhub.dialects.sitecore_cdp.paging import page_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 
 
@@ -34,10 +36,10 @@ async def item_of_call(call: Call, caller: Caller) -> tuple[Order, Line]:
 async def create_item(call: Call) -> Answer:
     """POST /v2.1/orders/{ref}/orderItems -> 201."""
     caller = await caller_of(call)
-    members = fields.read(fields.json_body(call), fields.ORDER_ITEM)
+    request = wire.CDP.read(wire.OrderItemRequest, wire.json_body(call))
     order = await order_of_call(call, caller)
     must_be_ours(order)
-    item = mapping.to_item(members, await tenant_now(call, caller))
+    item = mapping.to_item(request, await tenant_now(call, caller))
     command = ChangeOrder(
         origin=tenant_wide(call, caller),
         name=OrderName("uid", order.uid),
@@ -56,15 +58,15 @@ async def create_item(call: Call) -> Answer:
 async def list_items(call: Call) -> Answer:
     """GET /v2.1/orders/{ref}/orderItems."""
     caller = await caller_of(call)
-    paging = paging_of(call)
+    asked = wire.QUERY.read(wire.Listing, call.query)
     order = await order_of_call(call, caller)
     base = call.base_url
     lines = order.kept_lines
-    if expands(call):
-        items = [show.to_wire_item(order, line, base) for line in lines]
+    if asked.expand:
+        items: list[Any] = [show.to_wire_item(order, line, base) for line in lines]
     else:
         items = [{"href": show.item_href(order, base, line)} for line in lines]
-    return Answer(200, encode(paging.page(call, items)))
+    return Answer(200, encode(page_of(call, asked, items)))
 
 
 async def get_item(call: Call) -> Answer:
@@ -86,12 +88,10 @@ async def put_item(call: Call) -> Answer:
 
 async def _update(call: Call, *, partial: bool) -> Answer:
     caller = await caller_of(call)
-    body = fields.json_body(call)
+    body = wire.json_body(call)
     order, line = await item_of_call(call, caller)
     must_be_ours(order)
-    members = fields.read(body, fields.ORDER_ITEM, partial=partial)
-    if not partial:
-        members = {**dict.fromkeys(field.name for field in fields.ORDER_ITEM), **members}
+    members = wire.update(wire.OrderItemRequest, body, partial=partial)
     now = await tenant_now(call, caller)
     change = mapping.to_line_change(members, line.line_no, now)
     return await change_line(call, caller, order, change)

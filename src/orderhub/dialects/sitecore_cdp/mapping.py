@@ -9,6 +9,7 @@ from typing import Any
 from orderhub.core.commands import LineChange, Numbering, Origin, PlaceOrder, StatedLine
 from orderhub.core.recorded import RecordedSale
 from orderhub.dialects.sitecore_cdp.access import NAME
+from orderhub.dialects.sitecore_cdp.wire import OrderItemRequest, OrderRequest
 from orderhub.dialects.sitecore_cdp.words import natural_key
 
 GUEST = "sitecore_cdp.guest"
@@ -33,7 +34,7 @@ ITEM_DATA = (
 
 
 def to_place(
-    members: Mapping[str, Any],
+    order: OrderRequest,
     origin: Origin,
     key: str,
     *,
@@ -42,50 +43,51 @@ def to_place(
     items: tuple[StatedLine, ...] = (),
     parts: Mapping[str, Any] | None = None,
 ) -> PlaceOrder:
-    """`members` as read by fields.ORDER; `key` is the client key that the order is unique under.
+    """`key` is the client key that the order is unique under.
 
     `guest` is the ref of a guest that must be there, `account` of one that was just looked up.
     """
-    vendor: dict[str, Any] = {name: members[name] for name in ECHOED if name in members}
+    vendor = _stated(order, ECHOED)
     if guest:
         parts = {"guest": {"ref": guest}, **(parts or {})}
     if parts:
         vendor[PARTS] = parts
-    occurred_at = members["orderedAt"]
-    reference = members["referenceId"]
     return PlaceOrder(
         origin=origin,
         terms=RecordedSale(
-            total=members["price"],
-            currency=members["currencyCode"],
-            occurred_at=occurred_at,
+            total=order.price,
+            currency=order.currencyCode,
+            occurred_at=order.orderedAt,
             items=items,
             account=guest or account,
             account_kind=GUEST if guest else "",
         ),
         numbering=Numbering.UID,
-        natural_key=natural_key(key, occurred_at, reference),
-        reference=reference,
-        vendor_status=members.get("status", ""),
+        natural_key=natural_key(key, order.orderedAt, order.referenceId),
+        reference=order.referenceId,
+        vendor_status=order.status or "",
         vendor=vendor,
     )
 
 
-def to_item(members: Mapping[str, Any], now: int) -> StatedLine:
-    """`members` as read by fields.ORDER_ITEM."""
-    quantity, stated = _quantity(members.get("quantity"))
-    data = {name: members[name] for name in ITEM_DATA if name in members}
+def _stated(request: OrderRequest | OrderItemRequest, names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of the members that were sent."""
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def to_item(item: OrderItemRequest, now: int) -> StatedLine:
+    quantity, stated = _quantity(item.quantity)
     return StatedLine(
-        title=members.get("name", ""),
-        sku=members.get("productId", ""),
+        title=item.name or "",
+        sku=item.productId or "",
         quantity=quantity,
-        price=members["price"],
-        data={**data, **stated, "created_at": now, "modified_at": now},
+        price=item.price,
+        data={**_stated(item, ITEM_DATA), **stated, "created_at": now, "modified_at": now},
     )
 
 
 def to_line_change(members: Mapping[str, Any], line_no: int, now: int) -> LineChange:
-    """The members that were sent; a null one is taken away."""
+    """`members` as `wire.update` has them: None takes one away."""
     data: dict[str, Any] = {name: members[name] for name in ITEM_DATA if name in members}
     quantity: int | None = None
     if "quantity" in members:

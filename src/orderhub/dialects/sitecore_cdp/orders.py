@@ -15,13 +15,15 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
-from orderhub.dialects.sitecore_cdp import fields, mapping, show, wire
+from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
-from orderhub.dialects.sitecore_cdp.paging import Paging, expands, paging_of
+from orderhub.dialects.sitecore_cdp.paging import collection
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 
 # Orders that share a reference are read so many at a time.
 _STRIDE = 200
+# Creating is the hot path: a query that is not there is not read.
+_NO_GUEST = wire.CreateQuery()
 
 
 # --- create
@@ -30,13 +32,10 @@ _STRIDE = 200
 async def create_order(call: Call) -> Answer:
     """POST /v2.1/orders -> 201. `?guestRef=` links the order to a guest at once."""
     caller = await caller_of(call)
-    members = fields.read(fields.json_body(call), fields.ORDER)
-    command = mapping.to_place(
-        members,
-        call.origin(caller, call.body),
-        client_key(caller),
-        guest=call.query.get("guestRef", "").lower(),
-    )
+    order = wire.CDP.read(wire.OrderRequest, wire.json_body(call))
+    origin = call.origin(caller, call.body)
+    asked = wire.QUERY.read(wire.CreateQuery, call.query) if call.query_string else _NO_GUEST
+    command = mapping.to_place(order, origin, client_key(caller), guest=asked.guestRef)
     base = call.base_url
     return await call.respond(command, lambda accepted: order_answer(accepted.order, base, 201))
 
@@ -74,7 +73,8 @@ async def get_order(call: Call) -> Answer:
     """GET /v2.1/orders/{ref}. `expand`: orderItems, contacts, consumers, or `true` for all."""
     caller = await caller_of(call)
     order = await order_of_call(call, caller)
-    return Answer(200, encode(expanded(order, call.base_url, expands(call))))
+    query = wire.QUERY.read(wire.Expand, call.query)
+    return Answer(200, encode(expanded(order, call.base_url, query.expand)))
 
 
 def expanded(order: Order, base: str, parts: frozenset[str]) -> wire.Order:
@@ -114,12 +114,12 @@ async def put_order(call: Call) -> Answer:
 
 async def _update(call: Call, *, partial: bool) -> Answer:
     caller = await caller_of(call)
-    body = fields.json_body(call)
+    body = wire.json_body(call)
     order = await order_of_call(call, caller)
     must_be_ours(order)
-    members = fields.read(body, fields.ORDER, partial=partial)
+    members = wire.update(wire.OrderRequest, body, partial=partial)
     _must_keep_names(members, order)
-    command = amendment(members, order, call, caller, whole=not partial)
+    command = amendment(members, order, call, caller)
     base = call.base_url
     return await call.respond(command, lambda accepted: order_answer(accepted.order, base))
 
@@ -141,18 +141,16 @@ def amendment(
     order: Order,
     call: Call,
     caller: Caller,
-    *,
-    whole: bool,
     request: bytes | None = None,
 ) -> ChangeOrder:
-    """`members` as read by fields.ORDER. `whole`: optional ones that are missing are taken away."""
+    """`members` as `wire.update` has them: None takes an optional one away."""
     changes: dict[str, Any] = {}
-    if members.get("price") is not None:
+    if "price" in members:
         changes["total"] = members["price"]
-    if members.get("currencyCode") is not None:
+    if "currencyCode" in members:
         changes["currency"] = members["currencyCode"]
-    vendor = {name: members.get(name) for name in mapping.ECHOED if whole or name in members}
-    status = (members.get("status") or "") if whole or "status" in members else None
+    vendor = {name: members[name] for name in mapping.ECHOED if name in members}
+    status = (members["status"] or "") if "status" in members else None
     return ChangeOrder(
         origin=tenant_wide(call, caller, request),
         name=OrderName("uid", order.uid),
@@ -234,38 +232,40 @@ async def change_parts(
 async def find_orders(call: Call) -> Answer:
     """GET /v2.1/orders with exactly one of `referenceId` and `guestRef`; newest first."""
     caller = await caller_of(call)
-    reference, guest = call.query.get("referenceId", ""), call.query.get("guestRef", "").lower()
+    asked = wire.QUERY.read(wire.FindOrders, call.query)
+    reference, guest = asked.referenceId, asked.guestRef
     if bool(reference) == bool(guest):
         message = "exactly one of referenceId and guestRef is required."
         raise invalid(WireFault("referenceId", "missing", message))
-    paging = paging_of(call)
-    order_by, oldest_first = _sorting(call, by_guest=bool(guest))
+    order_by, oldest_first = asked.sort
+    if order_by == "orderedAt" and not guest:
+        message = "orderedAt can only be used with guestRef."
+        raise invalid(WireFault("sort", "value", message))
     if guest:
         query = OrderQuery(
             tenant_id=caller.tenant_id,
             account=guest,
             by_occurred=order_by == "orderedAt",
             oldest_first=oldest_first,
-            offset=paging.offset,
-            limit=paging.limit,
+            offset=asked.offset,
+            limit=asked.limit,
         )
         page = await call.hub.read(lambda reads: reads.orders(query).items)
     else:
         query = OrderQuery(
             tenant_id=caller.tenant_id, channel=NAME, reference=reference, oldest_first=oldest_first
         )
-        page = await call.hub.read(lambda reads: _by_reference(reads, query, paging))
+        page = await call.hub.read(lambda reads: _by_reference(reads, query, asked))
     base = call.base_url
-    full = expands(call)
-    items = (
-        [expanded(order, base, full) for order in page]
-        if full
+    items: list[Any] = (
+        [expanded(order, base, asked.expand) for order in page]
+        if asked.expand
         else [{"href": show.order_href(base, order.uid)} for order in page]
     )
-    return Answer(200, encode(paging.collection(call, items)))
+    return Answer(200, encode(collection(call, asked, items)))
 
 
-def _by_reference(reads: Reads, query: OrderQuery, paging: Paging) -> tuple[Order, ...]:
+def _by_reference(reads: Reads, query: OrderQuery, paging: wire.Page) -> tuple[Order, ...]:
     """Orders of this door by reference, and the one of another door with that number."""
     found = list(islice(all_live(reads, query), paging.end))
     assert query.tenant_id is not None
@@ -287,19 +287,3 @@ def all_live(reads: Reads, query: OrderQuery) -> Iterator[Order]:
         )
         yield from (order for order in page.items if not show.is_deleted(order))
         after = page.cursor
-
-
-def _sorting(call: Call, *, by_guest: bool) -> tuple[str, bool]:
-    """(`created` or `orderedAt`, oldest first). A leading minus means newest first."""
-    asked = call.query.get("sort", "").strip()
-    name = asked.lstrip("+-")
-    if not asked:
-        return "created", False
-    if name in {"created", "createdAt"}:
-        return "created", not asked.startswith("-")
-    if name == "orderedAt":
-        if not by_guest:
-            message = "orderedAt can only be used with guestRef."
-            raise invalid(WireFault("sort", "value", message))
-        return "orderedAt", not asked.startswith("-")
-    raise invalid(WireFault("sort", "value", "must be created or orderedAt."))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import msgspec
+
 from orderhub.core.commands import PutRecords
 from orderhub.core.ids import line_uid
 from orderhub.core.refusals import Reason, Rejected
@@ -20,12 +22,12 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.dialects.sitecore_cdp import fields, mapping, show
+from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
-from orderhub.dialects.sitecore_cdp.paging import expands, paging_of
+from orderhub.dialects.sitecore_cdp.paging import page_of
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, replayable
 
@@ -36,7 +38,7 @@ class Role(NamedTuple):
     part: str
     first: int
     last: int
-    fields: Callable[[int], tuple[fields.Field, ...]]
+    model: type[msgspec.Struct]
     shown: Callable[[Order, int, Mapping[str, Any], str], dict[str, Any]]
 
 
@@ -47,14 +49,14 @@ CONTACT = Role(
     "contacts",
     mapping.FIRST_CONTACT,
     mapping.LAST_CONTACT,
-    fields.person,
+    wire.ContactRequest,
     show.to_contact,
 )
 CONSUMER = Role(
     "consumers",
     mapping.FIRST_CONSUMER,
     mapping.LAST_CONSUMER,
-    fields.consumer,
+    wire.ConsumerRequest,
     show.to_consumer,
 )
 
@@ -84,9 +86,9 @@ def entry(members: Mapping[str, Any], guest: str, now: int) -> dict[str, Any]:
 def create(role: Role) -> Handler:
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
-        body = fields.json_body(call)
+        body = wire.json_body(call)
         now = await tenant_now(call, caller)
-        members = fields.read(body, role.fields(now))
+        members = wire.update(role.model, body, partial=False, context=now)
         await order_of_call(call, caller)
         guest = await _guest_for(role, members, call, caller, now)
         for _ in range(ATTEMPTS):
@@ -204,16 +206,16 @@ async def matched_guest(
 def list_all(role: Role) -> Handler:
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
-        paging = paging_of(call)
+        asked = wire.QUERY.read(wire.Listing, call.query)
         order = await order_of_call(call, caller)
         base = call.base_url
         kept = show.parts_of(order).get(role.part, {})
         items: list[Any] = [
             role.shown(order, int(number), each, base) for number, each in kept.items()
         ]
-        if not expands(call):
+        if not asked.expand:
             items = [{"href": each["href"]} for each in items]
-        return Answer(200, encode(paging.page(call, items)))
+        return Answer(200, encode(page_of(call, asked, items)))
 
     return handler
 
@@ -244,9 +246,9 @@ def read_one(role: Role) -> Handler:
 def update(role: Role, *, partial: bool) -> Handler:
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
-        body = fields.json_body(call)
+        body = wire.json_body(call)
         now = await tenant_now(call, caller)
-        sent = fields.read(body, role.fields(now), partial=partial)
+        sent = wire.update(role.model, body, partial=partial, context=now)
         guest = await _guest_for(role, sent, call, caller, now) if role is CONSUMER else ""
         for _ in range(ATTEMPTS):
             order, number, found = await _one(role, call, caller)
@@ -276,8 +278,6 @@ def _changed(
         own = item_refs(order)
         before["orderItems"] = [ref for ref in found["items"] if ref in own]
     after = _kept(role, {**before, **sent}, guest or found["guest"], order, now)
-    if role is CONSUMER and "guest" not in sent and not partial:
-        after["guest"] = ""
     if role is CONSUMER and "guest" in sent and sent["guest"] is None:
         after["guest"] = ""
     return {**after, "created_at": found["created_at"]}

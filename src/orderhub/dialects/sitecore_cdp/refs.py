@@ -8,7 +8,8 @@ from orderhub.core.ids import order_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import CommandRejected
 
-_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UUID = re.compile(UUID)
 
 
 def is_uuid(text: str) -> bool:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from orderhub.dialects.contract import Route
+from orderhub.dialects.contract import Media, Route
+from orderhub.dialects.describing import members
+from orderhub.dialects.members import schema_of
 from orderhub.dialects.sitecore_cdp import batches, extensions, guests, items, orders, people, wire
+from orderhub.dialects.sitecore_cdp.batch_file import MAX_PACKED_BYTES
+from orderhub.dialects.sitecore_cdp.pairs import schema_of_pairs
+from orderhub.dialects.sitecore_cdp.refs import UUID
 from orderhub.dialects.sitecore_cdp.repeats import replayable
 
 _ERRORS = {400: wire.Error, 401: wire.Unauthorized, 404: wire.Error}
+# The same for PATCH: everything may be left out.
+_ORDER_CHANGE = schema_of(wire.OrderRequest, partial=True)
+_ITEM_CHANGE = schema_of(wire.OrderItemRequest, partial=True)
+_GUEST_CHANGE = schema_of(wire.GuestRequest, partial=True)
 
 _ORDERS = (
     Route(
@@ -19,6 +28,7 @@ _ORDERS = (
         wire.OrderRequest,
         {201: wire.Order, 400: wire.Error, 401: wire.Unauthorized, 409: wire.Error},
         mutates=True,
+        query=wire.CreateQuery,
     ),
     Route(
         "GET",
@@ -26,6 +36,7 @@ _ORDERS = (
         orders.find_orders,
         "Find orders by referenceId or guestRef",
         answers={200: wire.Collection, **_ERRORS},
+        query=wire.FindOrders,
     ),
     Route(
         "GET",
@@ -33,13 +44,14 @@ _ORDERS = (
         orders.get_order,
         "Retrieve an order",
         answers={200: wire.Order, **_ERRORS},
+        query=wire.Expand,
     ),
     Route(
         "PATCH",
         "/v2.1/orders/{ref}",
         replayable(orders.patch_order),
         "Partially update an order",
-        wire.OrderRequest,
+        _ORDER_CHANGE,
         {200: wire.Order, **_ERRORS},
         mutates=True,
     ),
@@ -77,6 +89,7 @@ _ITEMS = (
         items.list_items,
         "List the items of an order",
         answers={200: wire.Collection, **_ERRORS},
+        query=wire.Listing,
     ),
     Route(
         "GET",
@@ -90,7 +103,7 @@ _ITEMS = (
         "/v2.1/orderItems/{ref}",
         replayable(items.patch_item),
         "Partially update an order item",
-        wire.OrderItemRequest,
+        _ITEM_CHANGE,
         {200: wire.OrderItem, **_ERRORS},
         mutates=True,
     ),
@@ -114,7 +127,7 @@ _ITEMS = (
 )
 
 
-def _people(role: people.Role, one: str, path: str, body: Any, shown: Any) -> tuple[Route, ...]:
+def _people(role: people.Role, one: str, path: str, shown: Any) -> tuple[Route, ...]:
     of_order = f"/v2.1/orders/{{ref}}/{role.part}"
     by_ref = f"/v2.1/{path}/{{ref}}"
     return (
@@ -123,7 +136,7 @@ def _people(role: people.Role, one: str, path: str, body: Any, shown: Any) -> tu
             of_order,
             people.create(role),
             f"Add an order {one}",
-            body,
+            role.model,
             {201: shown, **_ERRORS},
             mutates=True,
         ),
@@ -133,6 +146,7 @@ def _people(role: people.Role, one: str, path: str, body: Any, shown: Any) -> tu
             people.list_all(role),
             f"List the {role.part} of an order",
             answers={200: wire.Collection, **_ERRORS},
+            query=wire.Listing,
         ),
         Route(
             "GET",
@@ -146,7 +160,7 @@ def _people(role: people.Role, one: str, path: str, body: Any, shown: Any) -> tu
             by_ref,
             people.update(role, partial=True),
             f"Partially update an order {one}",
-            body,
+            role.model,
             {200: shown, **_ERRORS},
             mutates=True,
         ),
@@ -155,7 +169,7 @@ def _people(role: people.Role, one: str, path: str, body: Any, shown: Any) -> tu
             by_ref,
             people.update(role, partial=False),
             f"Update an order {one}",
-            body,
+            role.model,
             {200: shown, **_ERRORS},
             mutates=True,
         ),
@@ -171,22 +185,23 @@ def _people(role: people.Role, one: str, path: str, body: Any, shown: Any) -> tu
 
 
 _PEOPLE = (
-    *_people(people.CONTACT, "contact", "orderContacts", wire.ContactRequest, wire.Contact),
-    *_people(people.CONSUMER, "consumer", "orderConsumers", wire.ConsumerRequest, wire.Consumer),
+    *_people(people.CONTACT, "contact", "orderContacts", wire.Contact),
+    *_people(people.CONSUMER, "consumer", "orderConsumers", wire.Consumer),
 )
 
 
 def _extensions(path: str, what: str, *, on_item: bool) -> tuple[Route, ...]:
     path = f"{path}/extensions/{{name}}"
-    shown = dict[str, str | int | float | bool]
-    summaries = {"POST": "Create", "PATCH": "Update", "DELETE": "Delete"}
+    shown = {"type": "object"}
+    errors = {**_ERRORS, 409: wire.Error}
     return (
         Route(
             "GET",
             path,
             extensions.read(on_item=on_item),
             f"Retrieve the data extension of an {what}",
-            answers={200: shown, **_ERRORS, 409: wire.Error},
+            answers={200: shown, **errors},
+            params=wire.ExtensionPath,
         ),
         *(
             Route(
@@ -194,11 +209,16 @@ def _extensions(path: str, what: str, *, on_item: bool) -> tuple[Route, ...]:
                 path,
                 extensions.write(method, on_item=on_item),
                 f"{verb} the data extension of an {what}",
-                None if method == "DELETE" else shown,
-                {201 if method == "POST" else 200: shown, **_ERRORS, 409: wire.Error},
+                request,
+                {**answer, **errors},
                 mutates=True,
+                params=wire.ExtensionPath,
             )
-            for method, verb in summaries.items()
+            for method, verb, request, answer in (
+                ("POST", "Create", schema_of_pairs(), {201: shown}),
+                ("PATCH", "Update", schema_of_pairs(partial=True), {200: shown}),
+                ("DELETE", "Delete", None, {204: None}),
+            )
         ),
     )
 
@@ -224,6 +244,7 @@ _GUESTS = (
         guests.find_guests,
         "Find guests by e-mail or identifier",
         answers={200: wire.Collection, **_ERRORS},
+        query=wire.FindGuests,
     ),
     Route(
         "GET", _GUEST, guests.get_guest, "Retrieve a guest", answers={200: wire.Guest, **_ERRORS}
@@ -233,7 +254,7 @@ _GUESTS = (
         _GUEST,
         replayable(guests.patch_guest),
         "Partially update a guest",
-        wire.GuestRequest,
+        _GUEST_CHANGE,
         {200: wire.Guest, **_ERRORS},
         mutates=True,
     ),
@@ -264,15 +285,19 @@ _BATCHES = (
         wire.BatchRequest,
         {200: wire.Batch, **_ERRORS, 409: wire.Error},
         mutates=True,
+        params=members({"ref": {"type": "string", "pattern": f"^{UUID}$"}}),
     ),
     Route(
         "PUT",
         "/v2/batches/{ref}/upload",
         batches.upload,
         "Upload the gzipped file",
-        answers={200: None, 403: wire.Error, 409: wire.Error, 413: wire.Error},
-        max_body=batches.MAX_PACKED_BYTES,
+        Media("application/octet-stream"),
+        {200: None, 403: wire.Error, 409: wire.Error, 413: wire.Error},
+        max_body=MAX_PACKED_BYTES,
         stream=True,
+        query=wire.SignedAddress,
+        public=True,
     ),
     Route(
         "GET",
@@ -294,8 +319,17 @@ _BATCHES = (
         batches.get_rows,
         "List what became of the rows",
         answers={200: wire.Collection, **_ERRORS},
+        query=wire.Page,
     ),
-    Route("GET", "/v2/batches/{ref}/log", batches.get_log, "Retrieve the error log"),
+    Route(
+        "GET",
+        "/v2/batches/{ref}/log",
+        batches.get_log,
+        "Retrieve the error log",
+        answers={200: Media("application/x-ndjson", wire.LogLine)},
+        query=wire.SignedAddress,
+        public=True,
+    ),
 )
 
 ROUTES: tuple[Route, ...] = (*_ORDERS, *_ITEMS, *_PEOPLE, *_EXTENSIONS, *_GUESTS, *_BATCHES)

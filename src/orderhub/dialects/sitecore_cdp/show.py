@@ -13,9 +13,11 @@ from orderhub.core.ids import line_uid
 from orderhub.core.money import plain
 from orderhub.core.queries import Reads
 from orderhub.core.values import Line, LineKind, Order, Status
-from orderhub.dialects.sitecore_cdp import fields, wire
+from orderhub.dialects.sitecore_cdp import wire
 from orderhub.dialects.sitecore_cdp.access import NAME
+from orderhub.dialects.sitecore_cdp.kinds import STATUSES
 from orderhub.dialects.sitecore_cdp.mapping import DELETED, ITEM_DATA, PARTS
+from orderhub.dialects.sitecore_cdp.times import second_text, time_text
 
 _STATUS = {
     Status.PENDING: "PAYMENT_PENDING",
@@ -26,7 +28,7 @@ _STATUS = {
     Status.REFUNDING: "PURCHASED",
     Status.REFUNDED: "REFUNDED",
 }
-_STATUSES = frozenset(wire.STATUSES)
+_STATUSES = frozenset(STATUSES)
 _ITEM_SHOWN = (
     "name", "description", "type", "productId", "price", "currencyCode", "originalPrice",
     "originalCurrencyCode", "referenceId", "vendor", "status", "language", "quantity",
@@ -98,13 +100,13 @@ def to_order(
         hrefs = [{"href": item_href(order, base, line)} for line in order.kept_lines]
         items = {"items": hrefs}
     since = created_at(order)
-    created = fields.second_text(since)
+    created = second_text(since)
     return wire.Order(
         ref=order.uid,
         href=order_href(base, order.uid),
         createdAt=created,
-        modifiedAt=created if since == order.updated_at else fields.second_text(order.updated_at),
-        orderedAt=fields.time_text(order.occurred_at),
+        modifiedAt=created if since == order.updated_at else second_text(order.updated_at),
+        orderedAt=time_text(order.occurred_at),
         currencyCode=order.currency,
         price=plain(order.total),
         referenceId=reference_of(order),
@@ -135,8 +137,8 @@ def to_wire_item(order: Order, line: Line, base: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "href": item_href(order, base, line),
         "ref": line_uid(order.uid, line.line_no),
-        "createdAt": fields.second_text(data.get("created_at", created_at(order))),
-        "modifiedAt": fields.second_text(data.get("modified_at", order.updated_at)),
+        "createdAt": second_text(data.get("created_at", created_at(order))),
+        "modifiedAt": second_text(data.get("modified_at", order.updated_at)),
     }
     for name in _ITEM_SHOWN:
         value = shown.get(name)
@@ -150,8 +152,8 @@ def to_contact(order: Order, number: int, contact: Mapping[str, Any], base: str)
     return {
         "href": f"{base}/v2.1/orderContacts/{ref}",
         "ref": ref,
-        "createdAt": fields.second_text(contact["created_at"]),
-        "modifiedAt": fields.second_text(contact["modified_at"]),
+        "createdAt": second_text(contact["created_at"]),
+        "modifiedAt": second_text(contact["modified_at"]),
         **contact["members"],
         "guest": {"href": guest_href(base, contact["guest"])},
         "order": {"href": order_href(base, order.uid)},
@@ -165,8 +167,8 @@ def to_consumer(
     result = {
         "href": f"{base}/v2.1/orderConsumers/{ref}",
         "ref": ref,
-        "createdAt": fields.second_text(consumer["created_at"]),
-        "modifiedAt": fields.second_text(consumer["modified_at"]),
+        "createdAt": second_text(consumer["created_at"]),
+        "modifiedAt": second_text(consumer["modified_at"]),
         **consumer["members"],
     }
     if consumer["guest"]:
@@ -182,8 +184,8 @@ def to_extension(extension: Mapping[str, Any], href: str) -> dict[str, Any]:
         "href": href,
         "name": "ext",
         "key": "default",
-        "createdAt": fields.second_text(extension["created_at"]),
-        "modifiedAt": fields.second_text(extension["modified_at"]),
+        "createdAt": second_text(extension["created_at"]),
+        "modifiedAt": second_text(extension["modified_at"]),
         **{
             name: plain(value) if isinstance(value, Decimal) else value
             for name, value in extension["pairs"].items()
