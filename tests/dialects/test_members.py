@@ -9,7 +9,7 @@ import pytest
 from orderhub.dialects import members
 from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.finding import find_dialects
-from orderhub.dialects.member_tables import readmes, written
+from orderhub.dialects.member_tables import readmes, table_of, written
 from orderhub.dialects.members import Bad, Kind, Reading, Style, also, many, shaped, text, whole
 from orderhub.web.docs.schemas import members as parameters
 
@@ -188,6 +188,33 @@ def test_the_schema_of_a_change_requires_nothing():
 def test_a_parameter_is_never_null():
     properties, _ = parameters(Item)
     assert properties["qty"]["type"] == ["integer", "string"]
+
+
+def test_a_table_says_member_rule_and_meaning():
+    assert table_of(Order)[:3] == [
+        "| `items` | required, array, 1 to 2 entries |  |",
+        "| `items[].sku` | required, string, ≤ 4 characters |  |",
+        "| `items[].qty` | integer or string, 1 to 99 |  |",
+    ]
+
+
+def test_a_table_of_what_is_declared_to_msgspec_alone_says_the_same():
+    class Part(msgspec.Struct):
+        code: Annotated[str, msgspec.Meta(max_length=5)]
+        price: Decimal | None = None
+
+    class Whole(msgspec.Struct):
+        parts: Annotated[list[Part], msgspec.Meta(max_length=3)]
+        first: Annotated[Part | None, msgspec.Meta(description="kept")] = None
+
+    assert table_of(Whole) == [
+        "| `parts` | required, array, 0 to 3 entries |  |",
+        "| `parts[].code` | required, string, ≤ 5 characters |  |",
+        "| `parts[].price` | number or string |  |",
+        "| `first` | object | kept |",
+        "| `first.code` | required, string, ≤ 5 characters |  |",
+        "| `first.price` | number or string |  |",
+    ]
 
 
 def requests():

@@ -8,7 +8,8 @@ A request is a msgspec Struct whose members are annotated with a Kind, and perha
         remark: Annotated[str, text(2_000)] = ""
 
 A member without a default is required. A vendor's Style says what counts as absent, how members may be spelled and in
-which words faults are told; `Style.read` makes the Struct, `schema_of` the JSON Schema, `table_of` the README's rows.
+which words faults are told; `Style.read` makes the Struct, `schema_of` the JSON Schema, member_tables.py the rows of a
+README's table.
 """
 
 from __future__ import annotations
@@ -311,7 +312,7 @@ def within(model: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
     return [*found, *(inner for each in found for inner in within(each))]
 
 
-def _alternatives(model: type[msgspec.Struct]) -> tuple[tuple[str, ...], ...]:
+def alternatives(model: type[msgspec.Struct]) -> tuple[tuple[str, ...], ...]:
     """Groups of optional members of which one has to be there: the Struct's `ONE_OF`."""
     return getattr(model, "ONE_OF", ())
 
@@ -446,7 +447,7 @@ def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
         check, read = each.kind.check, each.kind.within or each.kind.read
         step = each.attribute, each.name, tuple(others), check, read, each.required
         steps.append((first, not others and not each.required, step))
-    return tuple(steps), _alternatives(model), any_case
+    return tuple(steps), alternatives(model), any_case
 
 
 class Reading:
@@ -536,7 +537,7 @@ def schema_of(
     properties: dict[str, Schema] = {}
     required = []
     choices = []
-    groups = () if partial else _alternatives(model)
+    groups = () if partial else alternatives(model)
     grouped = {name for group in groups for name in group}
     told = {each.attribute: _told(each) for each in declared(model)}
     for each in declared(model):
@@ -569,40 +570,3 @@ def schema_of(
 def _told(member: Member) -> Schema:
     schema = member.kind.schema
     return {**schema, "description": member.about} if member.about else schema
-
-
-def table_of(model: type[msgspec.Struct]) -> list[str]:
-    """The rows of a README's table: member, rule, meaning."""
-    return list(_rows(model, ""))
-
-
-def _rows(model: type[msgspec.Struct], path: str) -> Iterable[str]:
-    grouped = {name for group in _alternatives(model) for name in group}
-    for each in declared(model):
-        names = " or ".join(f"`{path}{name}`" for name in each.names)
-        schema = each.kind.schema
-        rule = [*(["required"] if each.required else []), *_limits(schema)]
-        if each.attribute in grouped:
-            rule.insert(0, "one of these is required")
-        yield f"| {names} | {', '.join(rule)} | {each.about} |"
-        if each.kind.model is not None:
-            within = "[]" if schema.get("type") == "array" else ""
-            yield from _rows(each.kind.model, f"{path}{each.name}{within}.")
-
-
-def _limits(schema: Schema) -> list[str]:
-    found = []
-    kinds = schema.get("type")
-    if "enum" in schema and len(schema["enum"]) <= 12:
-        found.append(" ".join(f"`{each}`" for each in schema["enum"]))
-    elif kinds:
-        found.append(kinds if isinstance(kinds, str) else " or ".join(kinds))
-    if "maxLength" in schema:
-        found.append(f"≤ {schema['maxLength']:,} characters")
-    if "exclusiveMinimum" in schema:
-        found.append(f"above {schema['exclusiveMinimum']:,}, at most {schema['maximum']:,}")
-    elif "minimum" in schema or "maximum" in schema:
-        found.append(f"{schema.get('minimum', 0):,} to {schema['maximum']:,}")
-    if "maxItems" in schema:
-        found.append(f"{schema.get('minItems', 0)} to {schema['maxItems']:,} entries")
-    return found

@@ -4,8 +4,7 @@ from orderhub.dialects.auth import hub_caller
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.mews.access import KINDS, NAME, SECRETS
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
-from orderhub.dialects.mews.described import ROUTES
-from orderhub.dialects.mews.routes import PREFIX
+from orderhub.dialects.mews.routes import PREFIX, ROUTES
 from orderhub.dialects.mews.show import render
 from orderhub.dialects.mews.words import FIELDS, fault, refusal
 

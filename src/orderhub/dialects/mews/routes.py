@@ -17,7 +17,7 @@ def _operation(
     summary: str,
     *,
     mutates: bool = False,
-    answer: object = None,
+    answer: object = ...,
 ) -> Route:
     return Route(
         method="POST",
@@ -25,8 +25,9 @@ def _operation(
         handler=handler(model, operation),
         summary=summary,
         request=model,
-        answers={} if answer is None else {200: answer},
+        answers={200: answer, 204: None, 408: wire.Failure},
         mutates=mutates,
+        headers=wire.Preferences,
     )
 
 

@@ -30,21 +30,38 @@ Number = Annotated[
 # JSON `2` and `2.0` are the same whole number; what is not whole is refused by the mapping.
 Whole = int | Number
 
+Token = Annotated[str, Meta(description="required, unless the hub's own bearer token is shown")]
+
 T = TypeVar("T")
 
 
 class Request(Struct, kw_only=True):
-    """What every operation takes. The tokens are required, unless the hub's bearer token is shown."""
+    """What every operation takes."""
 
-    ClientToken: str = ""
-    AccessToken: str = ""
-    Client: str = ""
-    LanguageCode: str | None = None
-    CultureCode: str | None = None
+    ClientToken: Token = ""
+    AccessToken: Token = ""
+    Client: Token = ""
+    LanguageCode: Annotated[str | None, Meta(description="accepted; texts are English")] = None
+    CultureCode: Annotated[str | None, Meta(description="accepted; texts are English")] = None
 
 
 class EnterpriseRequest(Request, kw_only=True):
-    EnterpriseId: str | None = None
+    EnterpriseId: Annotated[
+        str | None, Meta(description="chooses the tenant of a portfolio token, else ignored")
+    ] = None
+
+
+class Preferences(Struct, kw_only=True):
+    """Headers that every operation takes."""
+
+    Prefer: Annotated[str, Meta(description="`return=minimal`: 204 in place of an empty `{}`")] = ""
+
+
+class Failure(Struct):
+    """The body of every refusal."""
+
+    Message: str
+    RequestId: str
 
 
 class Limitation(Struct, kw_only=True):
@@ -83,12 +100,22 @@ class AmountParameters(Struct, kw_only=True):
 
 
 class ProductOrderParameters(Struct, kw_only=True):
-    ProductId: Id
-    Count: Whole | None = None
-    UnitAmount: AmountParameters | None = None
-    StartUtc: Instant | None = None
-    EndUtc: Instant | None = None
-    ExternalIdentifier: Text | None = None
+    ProductId: Annotated[Id, Meta(description="the product, of the service and active")]
+    Count: Annotated[Whole | None, Meta(description="units")] = None
+    UnitAmount: Annotated[
+        AmountParameters | None,
+        Meta(
+            description="overrides the product's own price and taxes; needed where it has none. "
+            "A product with active variants is not sold"
+        ),
+    ] = None
+    StartUtc: Annotated[
+        Instant | None, Meta(description="must be a time; kept on the line and shown")
+    ] = None
+    EndUtc: Annotated[Instant | None, Meta(description="must be a time; kept on the line")] = None
+    ExternalIdentifier: Annotated[Text | None, Meta(description="kept on the line and shown")] = (
+        None
+    )
 
 
 class ItemCategory(Struct, kw_only=True):
@@ -97,29 +124,49 @@ class ItemCategory(Struct, kw_only=True):
 
 
 class ItemParameters(Struct, kw_only=True):
-    Name: Name
-    UnitCount: Whole
-    UnitAmount: AmountParameters
-    AccountingCategoryId: Id | None = None
-    Category: ItemCategory | None = None
-    ExternalIdentifier: Text | None = None
+    Name: Annotated[Name, Meta(description="title of a custom item")]
+    UnitCount: Annotated[Whole, Meta(description="units")]
+    UnitAmount: Annotated[AmountParameters, Meta(description="price of a unit")]
+    AccountingCategoryId: Annotated[
+        Id | None, Meta(description="must exist and be active; shown")
+    ] = None
+    Category: Annotated[ItemCategory | None, Meta(description="deprecated; kept on the line")] = (
+        None
+    )
+    ExternalIdentifier: Annotated[Text | None, Meta(description="kept on the line and shown")] = (
+        None
+    )
 
 
 class OrderOptions(Struct, kw_only=True):
-    DisableItemGrouping: bool | None = None
+    DisableItemGrouping: Annotated[bool | None, Meta(description="kept with the order")] = None
 
 
 class AddOrder(EnterpriseRequest, kw_only=True):
     """`orders/add`: the document's members and the later ones."""
 
-    ServiceId: Id
-    AccountId: Id | None = None
-    CustomerId: Id | None = None
-    BillId: Id | None = None
-    ConsumptionUtc: Instant | None = None
-    Notes: LongText | None = None
-    BusinessSegmentId: Id | None = None
-    LinkedReservationId: Id | None = None
+    ServiceId: Annotated[
+        Id, Meta(description="the order's service; must be active and `Additional`")
+    ]
+    AccountId: Annotated[Id | None, Meta(description="the account")] = None
+    CustomerId: Annotated[
+        Id | None,
+        Meta(description="deprecated; counts when `AccountId` is missing, both must agree"),
+    ] = None
+    BillId: Annotated[
+        Id | None, Meta(description="the order's bill; must be open and of the account")
+    ] = None
+    ConsumptionUtc: Annotated[Instant | None, Meta(description="time of service; default now")] = (
+        None
+    )
+    Notes: Annotated[LongText | None, Meta(description="the order's notes")] = None
+    BusinessSegmentId: Annotated[
+        Id | None,
+        Meta(description="must exist (a record `business_segment`); kept and shown"),
+    ] = None
+    LinkedReservationId: Annotated[
+        Id | None, Meta(description="must exist (a record `reservation`); kept and shown")
+    ] = None
     Options: OrderOptions | None = None
     ProductOrders: list[ProductOrderParameters] | None = None
     Items: list[ItemParameters] | None = None
