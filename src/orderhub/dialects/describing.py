@@ -1,12 +1,9 @@
-"""JSON Schemas for OpenAPI where a wire model cannot say what is accepted, and routes told of them."""
+"""JSON Schemas for OpenAPI that kinds of members are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
-
-from orderhub.dialects.contract import Handler, Route
 
 Schema = dict[str, Any]
 
@@ -44,22 +41,6 @@ BIRTHDAY: Schema = {
     "pattern": f"^(?:19[0-9]{{2}}|20[01][0-9])-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     f"(?:T{_CLOCK}{_SECOND}{_OFFSET}?)?$",
 }
-
-
-def described(
-    routes: Iterable[Route], notes: Mapping[Handler | str, Mapping[str, Any]]
-) -> tuple[Route, ...]:
-    """The routes with what OpenAPI should know besides: by handler, or by `METHOD /path`."""
-    unused = set(notes)
-    found = []
-    for route in routes:
-        for key in (route.handler, f"{route.method} {route.path}"):
-            if key in notes:
-                unused.discard(key)
-                route = replace(route, **notes[key])  # noqa: PLW2901 - both keys may tell something
-        found.append(route)
-    assert not unused, f"no such route: {unused}"
-    return tuple(found)
 
 
 def text(most: int, about: str = "") -> Schema:
