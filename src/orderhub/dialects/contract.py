@@ -556,6 +556,7 @@ class Dialect:
                `tenant_id` of who is only named); raises HTTPFault for nobody it knows. Asked of calls that are
                refused before a handler has; None = nobody can tell
     login_kind the record kind of its users' passwords, `{"hash": argon2id}` under the user's uid; empty = none
+    success    the `code` of an answer that tells of success, where HTTP says 200 whatever happened; None = HTTP tells
     is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves
     data       what the dialect reads of a record's or credential's free `data`, by kind, and under
                `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
@@ -577,6 +578,7 @@ class Dialect:
     secrets: tuple[str, ...] = ()
     caller: Callable[[Call], Awaitable[Any]] | None = None
     login_kind: str = ""
+    success: int | None = None
     is_paid: bool = True
     data: Mapping[str, type[msgspec.Struct]] = field(default_factory=dict)
     kinds: tuple[CredentialKind, ...] = ()

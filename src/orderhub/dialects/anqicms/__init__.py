@@ -17,6 +17,7 @@ DIALECT = Dialect(
     routes=ROUTES,
     fault=fault,
     refusal=refusal,
+    success=0,
     fields=FIELDS,
     caller=identify,
     render=render,

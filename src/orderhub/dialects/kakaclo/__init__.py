@@ -18,6 +18,7 @@ DIALECT = Dialect(
     routes=ROUTES,
     fault=words.fault,
     refusal=words.refusal,
+    success=words.SUCCESS,
     fields=words.FIELDS,
     caller=caller_of,
     render=show_one,

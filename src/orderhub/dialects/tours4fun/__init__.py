@@ -15,6 +15,7 @@ DIALECT = Dialect(
     routes=ROUTES,
     fault=word_fault,
     refusal=word_refusal,
+    success=0,
     fields=FIELDS,
     caller=authenticate,
     render=render,

@@ -271,7 +271,7 @@ class _Writer:
         if pair.status >= 400:
             return False
         code = pair.answer.get("code") if isinstance(pair.answer, Mapping) else None
-        return code is None or code not in self._failing
+        return code is None or self._dialect.success in (None, code)
 
 
 def _tags(routes: Iterable[Route]) -> list[str]:
