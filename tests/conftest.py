@@ -45,6 +45,13 @@ def pytest_configure_node(node: object) -> None:
     node.workerinput["owner_pid"] = node.config.stash[OWNER_PID]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What could not be tried here is said last: a run without it is no proof of it."""
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        terminalreporter.write_line(f"NOT TRIED: {reason}", red=True, bold=True)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     home = config.stash.get(POSTGRES_HOME, None)
     if home is not None and not hasattr(config, "workerinput"):
