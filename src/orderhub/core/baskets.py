@@ -501,7 +501,6 @@ BUSINESS = Business(
     loads=loads,
     pools=pools,
     id_quota=id_quota,
-    is_paid=True,
     records={
         **memberships.RECORDS,
         **commissions.RECORDS,

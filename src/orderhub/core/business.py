@@ -62,7 +62,6 @@ class Business:
     id_quota     how many new ids it may use
     lock_keys    names of records that nobody else who holds them decides about until the commit: for rules
                  that bind what others add to a record without writing it
-    is_paid      whether its orders are paid as such: those that never are may be closed (`auto_close_s`)
     records      record kinds it defines: kind -> Struct
     may_be_negative   whether what it places may come to less than 0: a rebate, a correction, what others state
     on_change    the further effects of a change of one of its orders (commissions, memberships): gets the
@@ -80,7 +79,6 @@ class Business:
     pools: Callable[[PlaceOrder, Facts], Iterable[PoolLoad]] = _no_pools
     id_quota: Callable[[PlaceOrder, Facts], IdQuota] = _one_order
     lock_keys: Callable[[PlaceOrder], Iterable[LockKey]] = _locks_nothing
-    is_paid: bool = False
     records: Mapping[str, type] = field(default_factory=dict)
     may_be_negative: bool = False
     on_change: (

@@ -14,8 +14,8 @@ from orderhub.core.money import ZERO, is_storable
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Shipment, Units
-from orderhub.core.timers import timers_of
-from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Settings, Status
+from orderhub.core.timers import timers_for, timers_of
+from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Status
 
 # The canonical members that an action may set besides its own; the life cycle is never among them.
 _SETTABLE = {Action.AMEND: ("total", "currency", "account"), Action.CANCEL: ("account",)}
@@ -74,7 +74,7 @@ def change(command: ChangeOrder, facts: Facts) -> Accepted | Rejected:
         )
         if after.status is not order.status:
             done.extend(timers_of(order))
-            timers.extend(_timers_for(after, facts.settings(order.tenant_id)))
+            timers.extend(timers_for(after, facts.settings(order.tenant_id)))
         if step.action is Action.REFUND_PART:
             returned.extend(fulfilment.returned(step, order, facts))
         if after.status in fulfilment.GIVEN_BACK and after.status != order.status:
@@ -229,11 +229,3 @@ def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
         if command.action is Action.AMEND and name in command.changes:
             changes[name] = command.changes[name]
     return msgspec.structs.replace(doc, **changes) if changes else doc
-
-
-def _timers_for(order: Order, settings: Settings) -> list[Timer]:
-    """A shipped order finishes by itself where the tenant says so."""
-    if order.status is Status.SHIPPED and settings.auto_finish_s:
-        due = order.updated_at + settings.auto_finish_s * 1_000_000
-        return [Timer(tenant_id=order.tenant_id, kind="auto_finish", order_id=order.id, due_at=due)]
-    return []

@@ -45,11 +45,11 @@ from orderhub.core.facts import (
     OrderLoad,
     PoolLoad,
     RecordKey,
-    Timer,
 )
 from orderhub.core.handling import NO_IDS, CommandHandler
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import MICROSECONDS, Order, OrderDoc, Settings
+from orderhub.core.timers import timers_for
+from orderhub.core.values import Order, OrderDoc, Settings
 
 Decision = Accepted | Rejected
 
@@ -182,25 +182,18 @@ def _place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Decision:
         return decision
     if _is_time_numbered(command):
         decision = _renumbered(decision, facts)
-    if BUSINESSES[type(command.terms)].is_paid:
-        decision = _closed_unpaid(decision, facts)
-    return marks.marked(decision, command.natural_key)
+    return marks.marked(_waiting(decision, facts), command.natural_key)
 
 
-def _closed_unpaid(accepted: Accepted, facts: Facts) -> Accepted:
-    """With the timers that close the orders when nobody has paid them by then, where the tenant wants it."""
-    timers = tuple(
-        Timer(tenant_id=order.tenant_id, kind="auto_close", order_id=order.id, due_at=due)
+def _waiting(accepted: Accepted, facts: Facts) -> Accepted:
+    """With the timers of what was placed; what happened elsewhere waits for nothing here."""
+    timers = [
+        timer
         for order in accepted.placed
-        if (due := _closes_at(order, facts.settings(order.tenant_id))) is not None
-    )
+        if not order.recorded
+        for timer in timers_for(order, facts.settings(order.tenant_id))
+    ]
     return msgspec.structs.replace(accepted, timers=(*accepted.timers, *timers))
-
-
-def _closes_at(order: Order, settings: Settings) -> int | None:
-    if not settings.auto_close_s:
-        return None
-    return order.updated_at + settings.auto_close_s * MICROSECONDS
 
 
 def _renumbered(accepted: Accepted, facts: Facts) -> Accepted:

@@ -34,7 +34,6 @@ from orderhub.core.facts import (
     OrderLoad,
     PoolLoad,
     RecordKey,
-    Timer,
 )
 from orderhub.core.freight import (
     RECORDS,
@@ -287,7 +286,6 @@ def _parcelled(
     placed: list[Order] = []
     events: list[Event] = []
     moves: list[Move] = []
-    timers: list[Timer] = []
     for parcel, new_id in zip(plan.parcels, own_ids, strict=False):
         warehouse, rate = rates[parcel.place]
         details = ParcelDetails(
@@ -307,9 +305,6 @@ def _parcelled(
         placed.append(order)
         events.append(event)
         moves.extend(_draws(tenant, goods, parcel, order, prepaid=terms.prepaid))
-        if settings.auto_pay_s is not None:
-            due = now + settings.auto_pay_s * 1_000_000
-            timers.append(Timer(tenant_id=tenant, kind="auto_pay", order_id=order.id, due_at=due))
     assert len(placed) == len(plan.parcels), "fewer ids than parcels were set aside"
     unpaid = _unpaid(facts, [move for move in moves if move.key.kind == "balance"])
     if unpaid is not None:
@@ -318,7 +313,6 @@ def _parcelled(
         placed=tuple(placed),
         events=tuple(events),
         moves=tuple(moves),
-        timers=tuple(timers),
         group_number=group,
         orders_used=len(placed) + (group != ""),  # the group's number is nobody else's
     )
@@ -439,7 +433,6 @@ BUSINESS = Business(
     terms=Dropship,
     details=ParcelDetails,
     place=place,
-    is_paid=True,
     loads=loads,
     pools=pools,
     id_quota=id_quota,

@@ -325,7 +325,6 @@ BUSINESS = Business(
     terms=TourBooking,
     details=TourDetails,
     place=place,
-    is_paid=True,
     loads=_loads,
     pools=_pools,
     records={"tour": Tour, "exchange_rates": RateTable, "reseller": Reseller},
