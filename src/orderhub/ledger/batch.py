@@ -368,7 +368,10 @@ def _locked_sql(table: Table, branches: list[tuple[str, str]], postgres: bool) -
         f"SELECT {key} FROM {source} CROSS JOIN {name} AS t WHERE {condition}"
         for source, condition in branches
     )
+    # Names first, then rows: a row that another batch changes meanwhile is looked for again once it is free, and in the
+    # plan of one query over several branches PostgreSQL then does not find it.
     return (
-        f"SELECT {bulk.all_of(table)} FROM {name} AS t WHERE ({key}) IN ({found}) "
+        f"WITH found AS MATERIALIZED ({found}) "
+        f"SELECT {bulk.all_of(table)} FROM {name} AS t WHERE ({key}) IN (SELECT * FROM found) "
         f"ORDER BY {key} FOR UPDATE OF t"
     )

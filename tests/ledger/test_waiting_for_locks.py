@@ -1,0 +1,39 @@
+"""On PostgreSQL: what another batch is changing is waited for, and then it is there."""
+
+import json
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+
+from orderhub.ledger.batch import _pools_sql
+
+POOLS = [
+    json.dumps([{"tenant_id": 1, "kind": "stock", "subject": "product:189", "place": "A"}]),
+    json.dumps([{"tenant_id": 1, "kind": "stock", "subject": "product:188"}]),
+]
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("changed", ["product:188", "product:189"])
+def test_a_pool_that_another_batch_changes_is_found_once_it_is_free(
+    postgres_world: str, changed: str
+) -> None:
+    found: list[Any] = []
+    with psycopg.connect(postgres_world) as first, psycopg.connect(postgres_world) as second:
+        first.execute("UPDATE pool SET drawn = drawn + 1 WHERE subject = %s", (changed,))
+
+        def load() -> None:
+            found.extend(second.execute(_pools_sql(True, True, True), POOLS).fetchall())
+
+        loading = threading.Thread(target=load)
+        loading.start()
+        with psycopg.connect(postgres_world, autocommit=True) as looking:
+            while not looking.execute(_WAITING, (second.info.backend_pid,)).fetchone()[0]:
+                assert loading.is_alive()
+        first.commit()
+        loading.join()
+        second.rollback()
+    assert sorted(row[2] for row in found) == ["product:188", "product:189"]
