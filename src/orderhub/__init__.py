@@ -1,3 +1,3 @@
 """OrderHub: five vendors' order APIs in, one durable ledger out."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
