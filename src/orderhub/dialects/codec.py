@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import msgspec
 
 from orderhub.core.values import Settings
 from orderhub.dialects.contract import malformed
+from orderhub.dialects.json_faults import JsonFault, fault_in, mended, unicode_fault
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -22,8 +24,16 @@ _EXPONENT = re.compile(rb"[0-9][eE]")
 _MAX_INT_DIGITS = 40
 
 
-def decode(body: bytes) -> Any:
+def told(fault: JsonFault) -> str:
+    """What is wrong with a body that is no JSON, and where."""
+    return "the JSON breaks off" if fault.breaks_off else f"{fault.says} (byte {fault.at})"
+
+
+def decode(body: bytes, *, mends: bool = False, say: Callable[[JsonFault], str] = told) -> Any:
     """JSON with exact numbers: floats become Decimals.
+
+    mends  whether what is no Unicode becomes U+FFFD, as the decoders of some vendors have it; else it is refused
+    say    the words for a body that is no JSON
 
     Raises HTTPFault(MALFORMED) for anything that is not JSON, is absurdly deep, holds U+0000 or a number beyond use.
     """
@@ -31,8 +41,14 @@ def decode(body: bytes) -> Any:
         value = _DECODER.decode(body)
     except RecursionError:
         raise malformed("nested too deeply") from None
-    except (msgspec.DecodeError, ValueError, ArithmeticError) as error:
-        raise malformed(str(error)) from None
+    except (msgspec.DecodeError, ValueError, ArithmeticError):
+        whole = mended(body) if mends else body
+        if whole != body:
+            return decode(whole, say=say)
+        fault = fault_in(body)
+        # What our decoder says is for us: a client is told what is wrong with its own text.
+        message = say(fault) if fault is not None else unicode_fault(body)
+        raise malformed(message or "a number out of range") from None
     if _NUL in body or len(body) > 4_000 or _EXPONENT.search(body) is not None:
         _refuse_poison(value, 0)
     return value
@@ -60,9 +76,9 @@ def _refuse_poison(value: Any, depth: int) -> None:
             _refuse_poison(each, depth + 1)
 
 
-def decode_object(body: bytes) -> dict[str, Any]:
-    """A JSON object with exact numbers; raises HTTPFault(MALFORMED) for anything else."""
-    value = decode(body)
+def decode_object(body: bytes, *, mends: bool = False) -> dict[str, Any]:
+    """A JSON object with exact numbers, as `decode` reads it; raises HTTPFault(MALFORMED) for anything else."""
+    value = decode(body, mends=mends)
     if not isinstance(value, dict):
         raise malformed("a JSON object is expected")
     return value

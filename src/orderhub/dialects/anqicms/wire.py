@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from orderhub.core.values import Status
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Call, WireFault, invalid, malformed
+from orderhub.dialects.json_faults import JsonFault
 from orderhub.dialects.members import (
     Bad,
     Kind,
@@ -62,11 +63,15 @@ BODY = Style(say=_say, any_case=True, place=lambda path, _index: path, gathers=F
 QUERY = Style(say=_say, is_absent=not_)
 
 
+def _said(fault: JsonFault) -> str:
+    return "unexpected EOF" if fault.breaks_off else fault.says
+
+
 def body_of(call: Call) -> dict[str, Any]:
     """The JSON object in the body; `null` is an empty one. Raises HTTPFault for anything else."""
     if not call.body.strip():
         raise malformed("EOF")
-    value = decode(call.body)
+    value = decode(call.body, mends=True, say=_said)
     if value is None:
         return {}
     if not isinstance(value, dict):

@@ -314,8 +314,6 @@ def _decoder_text(call: Call, given: Fault) -> str:
         return say(call, given.message)
     if not call.body.strip() and call.method == "POST":
         return "EOF"
-    if "truncated" in given.message:
-        return "unexpected EOF"
     return given.message or "invalid character"
 
 

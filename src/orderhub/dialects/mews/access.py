@@ -98,7 +98,7 @@ def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awai
     async def handle(call: Call) -> Answer:
         if call.hub.is_crowded:
             await _let_in(call)
-        members = decode_object(call.body)
+        members = decode_object(call.body, mends=True)  # as .NET reads texts
         session = await open_session(call, members)
         body = convert(members, model)
         await _choose_enterprise(session, is_write=is_write, by_chain=by_chain)

@@ -71,8 +71,8 @@ class Lines:
             raise BadFile("The file ends in the middle: it is not a complete gzip file.")
         try:
             piece = self._unzip.decompress(packed, _UNPACKED_PIECE)
-        except zlib.error as error:
-            raise BadFile(f"The file is not a gzip file: {error}") from None
+        except zlib.error:
+            raise BadFile("The file is not a gzip file, or is damaged.") from None
         self._packed = self._unzip.unconsumed_tail
         self._unpacked += len(piece)
         if self._unpacked > MAX_UNPACKED_BYTES:

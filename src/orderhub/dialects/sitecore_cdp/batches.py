@@ -198,8 +198,9 @@ async def upload(call: Call) -> Answer:
             if call.is_dry_run:
                 return Answer(200, b"")  # what the real one says of any file, whole or not
             await _take_in(detached(call), caller, record, file, intact=intact)
-    except OSError as error:
-        raise HTTPFault(Fault(FaultKind.UNAVAILABLE, str(error), retry_after_s=10)) from None
+    except OSError:
+        message = "the file could not be kept: try again"
+        raise HTTPFault(Fault(FaultKind.UNAVAILABLE, message, retry_after_s=10)) from None
     return Answer(200, b"")
 
 
