@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orderhub.core.address_book import SavedAddress
 from orderhub.core.basket_prices import BasketItem
-from orderhub.core.carts import CartItem
+from orderhub.core.carts import CartItem, taken_for
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, CouponChoice
@@ -17,7 +17,16 @@ from orderhub.core.facts import Accepted
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address, LineKind, Settings
-from tests.core.basket_builders import NOON, World, amounts, basket, lines_add_up, placed
+from tests.core.basket_builders import (
+    NOON,
+    World,
+    amounts,
+    basket,
+    lines_add_up,
+    placed,
+    record,
+)
+from tests.support.examples import examples
 
 SELLER_80 = Shop(seller_percent=80)
 INVITED = User(id=1000, group_id=1, inviter_id=7)
@@ -214,17 +223,59 @@ def test_a_cart_is_ordered_and_emptied() -> None:
     assert again.reason is Reason.RECORD_UNKNOWN
 
 
-def test_of_rows_named_beside_goods_those_of_the_goods_leave_the_cart() -> None:
+def test_what_is_bought_leaves_the_rows_named_beside_it_and_units_that_are_left_stay() -> None:
     rows = [
-        CartItem(id=9, holder="user:1000", product_id=188, quantity=7),
+        CartItem(
+            id=9,
+            holder="user:1000",
+            product_id=188,
+            quantity=7,
+            data={"order_extra": {"engrave": "L I"}},
+        ),
         CartItem(id=10, holder="user:1000", product_id=5, quantity=1),
         CartItem(id=11, holder="user:1001", product_id=188, quantity=1),
+        CartItem(id=12, holder="token:x", product_id=188, quantity=3),
     ]
     world = World(*rows)
-    terms = {"cart_ids": (9, 10, 11, 999), "cart_holders": ("user:1000",)}
+    terms = {"cart_ids": (9, 10, 11, 12, 999), "cart_holders": ("user:1000", "token:x")}
     order = placed(world.decide(basket((188, 2), **terms)))
-    assert [(line.product_id, line.quantity) for line in order.lines] == [(188, 2)]
-    assert [world.doc("cart_item", row) is None for row in (9, 10, 11)] == [True, False, False]
+    assert [(line.product_id, line.quantity, line.data) for line in order.lines] == [
+        (188, 2, {"order_extra": {"engrave": "L I"}})
+    ]
+    left = {row: world.doc("cart_item", row).quantity for row in (9, 10, 11, 12)}
+    assert left == {9: 5, 10: 1, 11: 1, 12: 3}
+    order = placed(world.decide(basket((188, 6), **terms)))
+    assert order.lines[0].data == {"order_extra": {"engrave": "L I"}}
+    assert world.doc("cart_item", 9) is None
+    assert world.doc("cart_item", 12).quantity == 2
+
+
+_UNITS = st.integers(1, 9)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((1, 2)), _UNITS), max_size=4),
+    st.lists(st.tuples(st.sampled_from((1, 2)), _UNITS), min_size=1, max_size=4),
+)
+@examples(200)
+def test_a_cart_loses_exactly_what_is_bought_of_it(rows, wanted) -> None:
+    stored = [
+        record(CartItem(id=index, holder="user:1", product_id=product, quantity=units))
+        for index, (product, units) in enumerate(rows, 1)
+    ]
+    items = [BasketItem(product_id=product, quantity=units) for product, units in wanted]
+    taken = taken_for(items, stored, 5)
+    assert [(each.product_id, each.quantity) for each in taken.items] == wanted
+    touched = {row.id: row.doc.quantity for row in taken.left} | {
+        row.id: 0 for row in taken.emptied
+    }
+    for product in (1, 2):
+        had = sum(units for each, units in rows if each == product)
+        asked = sum(units for each, units in wanted if each == product)
+        has = sum(
+            touched.get(row.id, row.doc.quantity) for row in stored if row.doc.product_id == product
+        )
+        assert has == max(0, had - asked)
 
 
 def test_a_membership_is_priced_by_its_group_and_only_the_first_line_counts() -> None:

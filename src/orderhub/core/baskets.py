@@ -67,8 +67,8 @@ class GoodsBasket(Terms, frozen=True, kw_only=True):
 
     user_id       0 = a guest, where the shop takes orders of guests
     items         what is bought; for a membership the first item's product_id names the user group
-    cart_ids      rows of the carts of `cart_holders`: bought when there are no items; those that hold
-                  what is bought are removed
+    cart_ids      rows of the carts of `cart_holders`: bought when there are no items, else the items
+                  are taken out of them, with what is written in them
     membership    a user group's membership instead of goods
     address_id    a stored address of the user; with `address` over it, which alone is a new address
     address       members of values.Address by name
@@ -117,7 +117,7 @@ def loads(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderLoad]:
         yield RecordKey(tenant, "address", "id", str(terms.address_id))
     for cart_id in terms.cart_rows:
         yield RecordKey(tenant, "cart_item", "id", str(cart_id))
-    items = terms.items or tuple(_item_of(each) for each in _cart_records(terms, tenant, facts))
+    items = terms.items or carts.all_of(_cart_records(terms, tenant, facts)).items
     if terms.membership:
         for item in items[:1]:
             yield RecordKey(tenant, "user_group", "id", str(item.product_id))
@@ -152,16 +152,16 @@ def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolLoad]:
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
-    items = _items(terms, tenant, facts)
-    if not terms.membership and not isinstance(items, Rejected):
-        for item in items:
+    taken = _taken(terms, tenant, facts)
+    if not terms.membership and not isinstance(taken, Rejected):
+        for item in taken.items:
             sellable = sellable_of(item, tenant, facts)
             if isinstance(sellable, Sellable):
                 yield from stock_loads(tenant, sellable)
     if terms.coupon is not None:
         redemption = coupons.find(terms.coupon, tenant, terms.user_id, facts)
         if isinstance(redemption, Redemption):
-            yield from coupons.redemption_pools(redemption, tenant, terms.user_id)
+            yield from coupons.redemption_pools(redemption, tenant, _person(terms))
 
 
 def id_quota(command: PlaceOrder, _facts: Facts) -> IdQuota:
@@ -181,17 +181,17 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     settings = facts.settings(tenant)
     now = settings.clock.at(command.origin.recorded_at)
     shop: Shop = facts.doc(tenant, "shop", "id", 1) or NO_SHOP
-    people = _people(terms.user_id, tenant, facts, shop, now)
+    people = _people(terms, tenant, facts, shop, now)
     if isinstance(people, Rejected):
         return people
-    items = _items(terms, tenant, facts)
-    if isinstance(items, Rejected):
-        return items
+    taken = _taken(terms, tenant, facts, now)
+    if isinstance(taken, Rejected):
+        return taken
     resolved = resolve(terms.address_id, terms.address, terms.user_id, tenant, facts, now)
     if isinstance(resolved, Rejected):
         return resolved
     prices = Prices(tenant, facts, shop, settings.currency, percent_of(people.inviter_group))
-    priced = price_lines(items, prices, membership=terms.membership)
+    priced = price_lines(taken.items, prices, membership=terms.membership)
     if isinstance(priced, Rejected):
         return priced
     seller_id = seller_of(priced)
@@ -210,6 +210,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
             now=now,
             shop=shop,
             people=people,
+            taken=taken,
             resolved=resolved,
             priced=priced,
             seller_id=seller_id,
@@ -224,6 +225,7 @@ class _Basket(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     shop: Shop
     people: _People
+    taken: carts.Taken
     resolved: Resolved
     priced: tuple[Priced, ...]
     seller_id: int
@@ -263,14 +265,19 @@ def _placed(
         events=(event,),
         opened=opened,
         moves=(*stock, *coupon_moves),
-        records=() if resolved.record is None else (resolved.record,),
-        removed=_bought_records(terms, tenant, facts),
+        records=(*(() if resolved.record is None else (resolved.record,)), *basket.taken.left),
+        removed=basket.taken.emptied,
     )
 
 
-def _people(user_id: int, tenant: int, facts: Facts, shop: Shop, now: int) -> _People | Rejected:
+def _people(
+    terms: GoodsBasket, tenant: int, facts: Facts, shop: Shop, now: int
+) -> _People | Rejected:
+    user_id = terms.user_id
     buyer: User | None = facts.doc(tenant, "user", "id", user_id) if user_id else None
     if buyer is None:
+        if not user_id and terms.membership:
+            return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", "a membership is a user's")
         if not user_id and shop.guest_ordering:
             return _People()
         return Rejected(Reason.ACCOUNT_UNKNOWN, "owner", f"no user {user_id}")
@@ -310,36 +317,20 @@ def _cart_records(terms: GoodsBasket, tenant: int, facts: Facts) -> tuple[Record
     )
 
 
-def _bought_records(terms: GoodsBasket, tenant: int, facts: Facts) -> tuple[Record, ...]:
-    """The rows that leave the cart: all that were named, or those of what was named beside them."""
-    records = _cart_records(terms, tenant, facts)
-    if not terms.items:
-        return records
-    bought = {(item.product_id, item.variant_id) for item in terms.items}
-    return tuple(
-        record for record in records if (record.doc.product_id, record.doc.variant_id) in bought
-    )
-
-
-def _item_of(record: Record) -> BasketItem:
-    row: carts.CartItem = record.doc
-    return BasketItem(
-        product_id=row.product_id, variant_id=row.variant_id, quantity=row.quantity, data=row.data
-    )
-
-
-def _items(terms: GoodsBasket, tenant: int, facts: Facts) -> tuple[BasketItem, ...] | Rejected:
-    items = terms.items
-    if not items and terms.cart_rows:
-        records = _cart_records(terms, tenant, facts)
-        if len(records) != len(terms.cart_rows):
-            return Rejected(Reason.RECORD_UNKNOWN, "cart", "a cart row that is not there")
-        items = tuple(_item_of(each) for each in records)
-    if not items:
+def _taken(terms: GoodsBasket, tenant: int, facts: Facts, now: int = 0) -> carts.Taken | Rejected:
+    """What is bought: what was named, or else the rows that were; and what that takes out of the carts."""
+    rows = _cart_records(terms, tenant, facts)
+    if terms.items:
+        taken = carts.taken_for(terms.items, rows, now)
+    elif len(rows) != len(terms.cart_rows):
+        return Rejected(Reason.RECORD_UNKNOWN, "cart", "a cart row that is not there")
+    else:
+        taken = carts.all_of(rows)
+    if not taken.items:
         return Rejected(Reason.NOTHING_ORDERED, "lines", "no product is named")
-    if len(items) > MAX_LINES:
+    if len(taken.items) > MAX_LINES:
         return Rejected(Reason.QUANTITY_INVALID, "lines", f"at most {MAX_LINES} lines")
-    return items[:1] if terms.membership else items
+    return carts.Taken(items=taken.items[:1]) if terms.membership else taken
 
 
 def _texts_too_long(command: PlaceOrder, terms: GoodsBasket, resolved: Resolved) -> Rejected | None:
@@ -348,6 +339,10 @@ def _texts_too_long(command: PlaceOrder, terms: GoodsBasket, resolved: Resolved)
     if len(terms.label) > MAX_LABEL:
         return Rejected(Reason.CONTACT_INVALID, "label", f"at most {MAX_LABEL} characters")
     return None if resolved.address is None else address_book.too_long(resolved.address)
+
+
+def _person(terms: GoodsBasket) -> str:
+    return coupons.person_of(terms.user_id, terms.address)
 
 
 def _redeemed(
@@ -366,7 +361,9 @@ def _redeemed(
     off = coupons.discount(redemption.coupon, amounts, basket.now, basket.shop.price_digits)
     if isinstance(off, Rejected):
         return off
-    counted = coupons.redeem(redemption, tenant, terms.user_id, order_id, facts)
+    if not off:
+        return 0, None, (), ()  # nothing was taken off, so that nothing is used up
+    counted = coupons.redeem(redemption, tenant, _person(terms), order_id, facts)
     if isinstance(counted, Rejected):
         return counted
     return off, redemption, *counted
@@ -474,7 +471,9 @@ def _details(
         membership=basket.priced[0].item.product_id if terms.membership else 0,
         address_id=0 if resolved.address is None else resolved.address.id,
         coupon_id=0 if redemption is None else redemption.coupon.id,
-        coupon_claim_id=terms.coupon.claim_id if terms.coupon is not None else 0,
+        coupon_claim_id=0
+        if redemption is None or redemption.claim is None
+        else redemption.claim.id,
         seller_id=parts.seller_id,
         seller_amount=_kept_amount(parts.seller_amount, digits),
         share_user_id=parts.share_user_id,

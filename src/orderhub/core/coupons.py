@@ -1,12 +1,14 @@
 """Coupons: what one takes off a basket, when it is valid, and how often it may be redeemed.
 
-Redemptions are pools of kind `coupon`: in all at `coupon:<id>`, per user at place `user:<id>` of
-it, and of one claimed coupon at `coupon_claim:<id>`. Cancelling an order gives them back like any
-draw.
+Redemptions are pools of kind `coupon`: in all at `coupon:<id>`, per person at place `user:<id>` or
+`guest:<digest>` of it, and of one claimed coupon at `coupon_claim:<id>`. Cancelling an order gives them back like
+any draw. A code is typed in any case.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -19,6 +21,14 @@ from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import Count, Instant, ItemId, Percent, Positive, Price, about
 from orderhub.core.values import Move, Pool, PoolKey
+
+_NOT_DIGIT = re.compile(r"\D+")
+_PHONE_DIGITS = 9  # country and trunk prefixes are written in too many ways to compare them
+_TYPED = "typed"
+Code = Annotated[
+    str,
+    msgspec.Meta(extra_json_schema={"pattern": r"^(\S(.*\S)?)?$", "format": "trimmed"}),
+]
 
 
 class CouponKind(StrEnum):
@@ -33,7 +43,9 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     id: ItemId
-    code: Annotated[str, about("what a buyer types; empty = it cannot be typed", "anqicms")] = ""
+    code: Annotated[
+        Code, about("what a buyer types, in any case; empty = it cannot be typed", "anqicms")
+    ] = ""
     title: Annotated[str, about("what it is called", "anqicms")] = ""
     kind: Annotated[CouponKind, about("what it takes off: an amount, or a share", "anqicms")] = (
         CouponKind.FIXED
@@ -53,7 +65,12 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limited: Annotated[
         bool, about("whether the pool `coupon:<id>` counts its redemptions in all", "anqicms")
     ] = False
-    per_user: Annotated[Count, about("redemptions per user, 0 = no limit", "anqicms")] = 0
+    per_user: Annotated[
+        Count,
+        about(
+            "redemptions per user, 0 = no limit; a guest is known by an e-mail or phone", "anqicms"
+        ),
+    ] = 0
     products: Annotated[
         tuple[Positive, ...], about("ids of the products that it is for, none = all", "anqicms")
     ] = ()
@@ -83,6 +100,16 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return (
             self.active and self.starts_at <= now_us and (not self.ends_at or now_us < self.ends_at)
         )
+
+
+def keys_of_coupon(coupon: Coupon) -> tuple[tuple[str, str], ...]:
+    """What a buyer finds it by, however they write it."""
+    code = _folded(coupon.code)
+    return ((_TYPED, code),) if code else ()
+
+
+def _folded(code: str) -> str:
+    return code.strip().lower()
 
 
 class CouponClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +153,7 @@ def coupon_loads(choice: CouponChoice, tenant_id: int, facts: Facts) -> Iterable
             yield RecordKey(tenant_id, "coupon", "id", str(claim.coupon_id))
     elif choice.code:
         yield RecordKey(tenant_id, "coupon", "code", choice.code)
+        yield RecordKey(tenant_id, "coupon", _TYPED, _folded(choice.code))
     elif choice.coupon_id:
         yield RecordKey(tenant_id, "coupon", "id", str(choice.coupon_id))
 
@@ -140,7 +168,10 @@ def find(choice: CouponChoice, tenant_id: int, user_id: int, facts: Facts) -> Re
             coupon = facts.doc(tenant_id, "coupon", "id", claim.coupon_id)
         field = "coupon.claim"
     elif choice.code:
+        # Of several that differ in their case alone, the one that was typed exactly.
         coupon = facts.doc(tenant_id, "coupon", "code", choice.code)
+        if coupon is None:
+            coupon = facts.doc(tenant_id, "coupon", _TYPED, _folded(choice.code))
         field = "coupon.code"
     else:
         coupon = facts.doc(tenant_id, "coupon", "id", choice.coupon_id)
@@ -181,17 +212,30 @@ def discount(
     return min(off, cap) if cap else off
 
 
-def redemption_pools(redemption: Redemption, tenant_id: int, user_id: int) -> Iterable[PoolLoad]:
+def person_of(user_id: int, contact: Mapping[str, str] | None = None) -> str:
+    """Who redeems, as the place of a pool: a user, or a guest by the e-mail or phone given; empty = nobody knows.
+
+    `contact` holds members of values.Address. What a guest gave is told by a digest alone.
+    """
+    if user_id:
+        return f"user:{user_id}"
+    given = contact or {}
+    name = given.get("email", "").strip().lower()
+    name = name or _NOT_DIGIT.sub("", given.get("phone", ""))[-_PHONE_DIGITS:]
+    return f"guest:{hashlib.sha256(name.encode()).hexdigest()[:32]}" if name else ""
+
+
+def redemption_pools(redemption: Redemption, tenant_id: int, person: str) -> Iterable[PoolLoad]:
     """The pools that a redemption draws on."""
-    for key, _opening in _counts(redemption, tenant_id, user_id):
+    for key, _opening in _counts(redemption, tenant_id, person):
         yield PoolLoad(key.tenant_id, key.kind, key.subject, key.place)
 
 
 def is_used_up(
-    redemption: Redemption, tenant_id: int, user_id: int, pools: Mapping[PoolKey, Pool]
+    redemption: Redemption, tenant_id: int, person: str, pools: Mapping[PoolKey, Pool]
 ) -> bool:
     """Whether one more redemption would be refused, `pools` being those that there are."""
-    for key, opening in _counts(redemption, tenant_id, user_id):
+    for key, opening in _counts(redemption, tenant_id, person):
         pool = pools.get(key)
         if (pool.available if pool is not None else opening or 0) < 1:
             return True
@@ -199,12 +243,15 @@ def is_used_up(
 
 
 def redeem(
-    redemption: Redemption, tenant_id: int, user_id: int, order_id: int, facts: Facts
+    redemption: Redemption, tenant_id: int, person: str, order_id: int, facts: Facts
 ) -> tuple[tuple[Pool, ...], tuple[Move, ...]] | Rejected:
     """The pools opened and the draws made by one redemption, or the refusal when one is used up."""
+    if redemption.coupon.per_user and not person:
+        detail = "so many for each person: a guest gives an e-mail or a phone"
+        return Rejected(Reason.COUPON_NOT_VALID, "coupon", detail)
     opened = []
     moves = []
-    for key, opening in _counts(redemption, tenant_id, user_id):
+    for key, opening in _counts(redemption, tenant_id, person):
         pool = facts.pool(key)
         if pool is None and opening is not None:
             pool = Pool(key=key, opening=opening)
@@ -217,14 +264,14 @@ def redeem(
 
 
 def _counts(
-    redemption: Redemption, tenant_id: int, user_id: int
+    redemption: Redemption, tenant_id: int, person: str
 ) -> Iterable[tuple[PoolKey, int | None]]:
     """Pools with what they open with at the first redemption; None = they must be there."""
     coupon, claim = redemption.coupon, redemption.claim
     subject = f"coupon:{coupon.id}"
     if coupon.limited:
         yield PoolKey(tenant_id, "coupon", subject), None
-    if coupon.per_user:
-        yield PoolKey(tenant_id, "coupon", subject, f"user:{user_id}"), coupon.per_user
+    if coupon.per_user and person:
+        yield PoolKey(tenant_id, "coupon", subject, person), coupon.per_user
     if claim is not None:
         yield PoolKey(tenant_id, "coupon", claim_subject(claim.id)), 1

@@ -57,7 +57,8 @@ async def valid(call: Call, visitor: Visitor) -> Answer:
 
 def _left(reads: Reads, tenant: int, user_id: int, held: list[Redemption]) -> list[dict[str, Any]]:
     """Those that `create` would still redeem: a claim, its user and its coupon all have a limit."""
-    needs = [need for each in held for need in core.redemption_pools(each, tenant, user_id)]
+    person = core.person_of(user_id)
+    needs = [need for each in held for need in core.redemption_pools(each, tenant, person)]
     if not needs:
         return []
     subjects = tuple(dict.fromkeys(need.subject for need in needs))
@@ -66,7 +67,7 @@ def _left(reads: Reads, tenant: int, user_id: int, held: list[Redemption]) -> li
     return [
         _shown(each.claim, each.coupon)
         for each in held
-        if each.claim is not None and not core.is_used_up(each, tenant, user_id, pools)
+        if each.claim is not None and not core.is_used_up(each, tenant, person, pools)
     ]
 
 
@@ -96,7 +97,7 @@ def _shown(claim: CouponClaim, coupon: Coupon) -> dict[str, Any]:
         "min_amount": fen(coupon.min_amount),
         "get_time": seconds(claim.claimed_at),
         "use_time": 0,
-        "order_id": "",
+        "order_id": 0,
         "money_type": _MONEY_TYPES[coupon.kind],
     }
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_variant
 from orderhub.core.commands import RecordChange
 from orderhub.core.commissions import Shop
-from orderhub.core.coupons import Coupon
+from orderhub.core.coupons import Coupon, keys_of_coupon
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.values import Settings
 from orderhub.dialects import passwords
@@ -150,7 +150,7 @@ DEMO: tuple[DemoBusiness, ...] = (
             _goods(2, "牛仔裤", "80", ("Fiber", "Size")),
             _sku(1, 1, "Small", "50"),
             _sku(3, 2, "Denim, Small", "80"),
-            RecordChange(kind="coupon", id=_COUPON.id, code=_COUPON.code, doc=_COUPON),
+            record("coupon", _COUPON.id, _COUPON, keys=keys_of_coupon(_COUPON)),
         ),
         pools=(
             *(DemoPool("stock", subject, _WAREHOUSE, 1_000) for subject in _STOCKED),

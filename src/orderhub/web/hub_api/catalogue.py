@@ -170,7 +170,9 @@ def command_for(
     unique = [(kind.record, "uid", change.uid)] if change.uid else []
     if kind.unique and change.code:
         unique.append((kind.record, "code", change.code))
-    unique += [(kind.record, by, value) for by, value in change.keys if by in kind.names]
+    unique += [
+        (kind.record, by, value) for by, value in change.keys if by in (*kind.names, *kind.apart)
+    ]
     needs = kind.needs(change.id, doc)
     if change.members is not None:
         needs = ((kind.record, "id", str(change.id)), *needs)

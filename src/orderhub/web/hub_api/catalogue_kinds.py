@@ -16,6 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from orderhub.core.catalogue import keys_of_variant
+from orderhub.core.coupons import keys_of_coupon
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import keys_of_rate
 from orderhub.core.memberships import NAMES
@@ -37,6 +38,7 @@ class Kind:
     named    whether an item is found by its code alone, so that it needs one
     single   whether there is one item only, of id 1
     keys     the further names an item is found by
+    apart    those of them that no two items may have in common
     needs    (kind, by, value) of what must exist beside it
     example  an item as it may be written: shown by OpenAPI and the guide, put and sold by a test. They go
              together: the variant is the shirt's, the coupon is for it; product 5002 is a tour
@@ -53,6 +55,7 @@ class Kind:
     named: bool = False
     single: bool = False
     keys: Callable[[Any], Keys] = lambda _doc: ()
+    apart: tuple[str, ...] = ()
     needs: Callable[[int, Any], Needs] = lambda _id, _doc: ()
 
     @property
@@ -152,6 +155,8 @@ _KINDS = (
         "coupon",
         "coupons; their redemptions are pools",
         unique=True,
+        keys=keys_of_coupon,
+        apart=("typed",),
         example={
             "id": 101,
             "doc": {
