@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orderhub.conform.cases import golden_cases
 from orderhub.dialects.codec import decode
-from orderhub.dialects.contract import Stop
+from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.json_faults import BREAKS_OFF, fault_in, mended, unicode_fault
 from tests.support.calls import Caller
@@ -53,7 +53,7 @@ GRAMMAR = [
 @pytest.mark.parametrize(("text", "at", "says"), GRAMMAR, ids=lambda each: str(each)[:40])
 def test_what_is_no_json_is_named_with_its_place(text, at, says):
     assert fault_in(text) == (at, says)
-    with pytest.raises(Stop):
+    with pytest.raises(HTTPFault):
         decode(text)
 
 

@@ -12,6 +12,7 @@ from orderhub.core.access import Credential
 
 OPERATOR = "operator"  # every scope in every tenant, and what only operators do
 DIALECTS = "dialects"  # calling the vendors' channels
+CREDENTIALS = "credentials"  # giving access, and taking it
 HUB_KIND = "hub"
 
 

@@ -564,6 +564,7 @@ class Dialect:
     security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
                OpenAPI security schemes that go together, empty where OpenAPI has no word for it
     shapes     JSON Schemas by name that its wire models refer to, for OpenAPI
+    takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
     """
 
@@ -584,4 +585,5 @@ class Dialect:
     kinds: tuple[CredentialKind, ...] = ()
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
     shapes: Mapping[str, Any] = field(default_factory=dict)
+    takes_slash: bool = False
     about: str = ""

@@ -83,7 +83,11 @@ class Router:
                         params = {name: unquote(value) for name, value in params.items()}
                     break
         if methods is None:
-            return Match(self._owner(path), None, {})
+            owner = self._owner(path)
+            if owner is not None and owner.takes_slash and path.endswith("/"):
+                found = self.find(method, path[:-1])
+                return found if found.dialect is owner else Match(owner, None, {})
+            return Match(owner, None, {})
         # HEAD is GET without the body, which the edge leaves out.
         chosen = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
         if chosen is None:

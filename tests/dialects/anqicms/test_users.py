@@ -218,7 +218,7 @@ async def test_in_its_last_hour_a_token_is_renewed_with_any_answer(hub):
 # --- sites
 
 
-async def test_a_site_is_found_by_host_then_by_number_then_the_default(hub):
+async def test_a_site_is_found_by_number_then_by_host_then_the_default(hub):
     omni = {"user_name": "omni", "password": "omni123456"}
     assert told(await call(hub, LOGIN, omni, {}))[0] == -1
     logged = await call(hub, f"{LOGIN}?site_id=2", omni, {})
@@ -228,10 +228,20 @@ async def test_a_site_is_found_by_host_then_by_number_then_the_default(hub):
     order = await create(hub, own, goods_id=910)
     assert order["amount"] == 1000
     host = {"Host": "Shop.Example:8080"}
-    assert (await call(hub, f"{LOGIN}?site_id=2", DEMO, host))["data"]["id"] == 1000
+    assert (await call(hub, f"{LOGIN}?site_id=2", omni, host))["data"]["user_name"] == "omni"
+    for header in ({"Site-Id": "2"}, {"Site-Id": "2", **host}):
+        assert (await call(hub, LOGIN, omni, header))["data"]["user_name"] == "omni"
+    both = {"Site-Id": "1"}
+    assert (await call(hub, f"{LOGIN}?site_id=2", omni, both))["data"]["user_name"] == "omni"
+    # A number that no site has is passed over where Host names one, as is what is no number anywhere.
+    assert (await call(hub, f"{LOGIN}?site_id=9", DEMO, host))["data"]["id"] == 1000
+    for none in ("0", "-1", ""):
+        assert (await call(hub, f"{LOGIN}?site_id={none}", DEMO, {}))["data"]["id"] == 1000
+        assert (await call(hub, LOGIN, DEMO, {"Site-Id": none}))["data"]["id"] == 1000
     for unknown in ("9", "%00", "default"):
         refused = await call(hub, f"{LOGIN}?site_id={unknown}", DEMO, {})
         assert told(refused) == (-1, "站点不存在")
+    assert told(await call(hub, LOGIN, DEMO, {"Site-Id": "9"})) == (-1, "站点不存在")
 
 
 # --- registering
@@ -318,11 +328,15 @@ async def test_of_parallel_registrations_of_one_name_one_wins(hub):
 async def test_unknown_paths_and_methods_are_worded_and_local_pages_may_call(hub):
     missing = await hub.get("/api/nothing/here")
     assert (missing.status_code, told(missing.json())) == (404, (-1, "接口不存在"))
+    assert (await hub.get("/api/nothing/")).status_code == 404
+    assert (await hub.get("/api/")).status_code == 404
     wrong = await hub.request("DELETE", "/api/order/create")
     assert (wrong.status_code, told(wrong.json())[0]) == (405, -1)
     origin = {"Origin": "http://localhost:3000"}
     preflight = await hub.request("OPTIONS", "/api/order/create", headers=origin)
     assert preflight.status_code == 204
+    allowed = preflight.headers["access-control-allow-headers"].split(", ")
+    assert {"Version", "Api", "X-Pjax", "X-Pjax-Container", "Site-Id", "Token"} <= set(allowed)
     assert preflight.headers["access-control-allow-origin"] == "http://localhost:3000"
     shown = await hub.get("/api/user/groups", headers=origin)
     assert "Update-Token" in shown.headers["access-control-expose-headers"]

@@ -21,7 +21,7 @@ DIALECT = Dialect(
     fields=FIELDS,
     caller=identify,
     render=render,
-    secrets=("password",),
+    secrets=("password", "old_password", "token", "code"),
     login_kind=LOGIN_KIND,
     data={
         "product": ProductData,
@@ -31,6 +31,7 @@ DIALECT = Dialect(
     },
     kinds=KINDS,
     security=SECURITY,
+    takes_slash=True,
 )
 
 __all__ = ["DIALECT"]

@@ -47,6 +47,7 @@ LOGIN_LIFE_S = 30 * DAY_S
 _RENEWED_LIFE_S = DAY_S
 _RENEW_BELOW_S = 3_600
 _ALGORITHM = "HS256"
+RENEWAL = "update-token"
 _MAX_TOKEN = 2_000
 _MAX_CART_TOKEN = 200
 
@@ -81,7 +82,7 @@ def endpoint(handle: Callable[[Call, Visitor], Awaitable[Answer]]) -> Handler:
         visitor = await identify(call)
         more = words.cors(call)
         if visitor.renewal:
-            more = (*more, ("update-token", visitor.renewal))
+            more = (*more, (RENEWAL, visitor.renewal))
         if not more:
             return await handle(call, visitor)
         try:
@@ -89,13 +90,15 @@ def endpoint(handle: Callable[[Call, Visitor], Awaitable[Answer]]) -> Handler:
         except HTTPFault as stop:
             if not visitor.renewal:
                 raise
-            more = (("update-token", visitor.renewal),)
+            more = ((RENEWAL, visitor.renewal),)
             call.explain(stop.fault)
             answer = words.fault(call, stop.fault)
         except CommandRejected as refused:
             call.notes.update(reason=refused.rejected.reason.value, field=refused.rejected.field)
             call.explain(refused.rejected)
             answer = words.refusal(call, refused.rejected)
+        if any(name == RENEWAL for name, _ in answer.headers):
+            more = words.cors(call)  # the call has ended all tokens, and hands out one of its own
         return msgspec.structs.replace(answer, headers=(*answer.headers, *more))
 
     handler.__doc__ = handle.__doc__
@@ -126,20 +129,32 @@ async def site_of(call: Call) -> Credential:
     """The site that is called. Raises HTTPFault when there is none."""
     site = await _site_called(call)
     if site is None:
-        raise _no_site("site_id", "no site goes by the host that is called, nor by a site_id")
+        raise _no_site(
+            "site_id", "no site goes by a site_id or Site-Id, nor by the host that is called"
+        )
     return site
 
 
 async def _site_called(call: Call) -> Credential | None:
-    """The site by Host, else by `site_id`, else the default one."""
+    """The site by `site_id`, else by the `Site-Id` header, by Host, or the default one.
+
+    A number that no site has is passed over where Host names one. Where it does not, there is none: the default site
+    may be another merchant's.
+    """
+    given = call.query.get("site_id", "") if call.query_string else ""
+    for number in (given, call.header("site-id")):
+        if number and not _NO_NUMBER.fullmatch(number):
+            fits = _NUMBER.fullmatch(number) is not None
+            site = await call.hub.credential(SITE_KIND, f"site:{number}") if fits else None
+            return site if site is not None else await _site_of_host(call)
+    site = await _site_of_host(call)
+    return site if site is not None else await call.hub.credential(SITE_KIND, DEFAULT_SITE)
+
+
+async def _site_of_host(call: Call) -> Credential | None:
     host = call.host.lower().removesuffix(".")
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    site = await call.hub.credential(SITE_KIND, name) if name else None
-    if site is None:
-        given = call.query.get("site_id", "") if call.query_string else ""
-        wanted = f"site:{given}" if given else DEFAULT_SITE
-        site = await call.hub.credential(SITE_KIND, wanted) if given.isprintable() else None
-    return site
+    return await call.hub.credential(SITE_KIND, name) if name else None
 
 
 async def login_site(call: Call, visitor: Visitor) -> Credential:
@@ -168,42 +183,45 @@ def _caller(site: Credential, owner: str, credential_id: str) -> Caller:
 
 def issue(call: Call, site: Credential, user: User, life_s: int = LOGIN_LIFE_S) -> str:
     """A JWT for a user of a site. Its expiry is wall time, in the vendor's own claim."""
-    claims = {
-        "userId": str(user.id),
-        "t": str(call.received_at // MICROSECONDS + life_s),
-        "site": str(site.data["site"]),
-        "sessions": str(user.sessions),
-    }
-    return jwt.encode(claims, call.hub.cipher.decrypt(site.secret), algorithm=_ALGORITHM)
+    return signed(call, site, life_s, userId=str(user.id), sessions=str(user.sessions))
+
+
+def signed(call: Call, site: Credential, life_s: int, **claims: str) -> str:
+    """A JWT of a site with these claims."""
+    ends_at = str(call.received_at // MICROSECONDS + life_s)
+    whole = {"t": ends_at, "site": str(site.data["site"]), **claims}
+    return jwt.encode(whole, call.hub.cipher.decrypt(site.secret), algorithm=_ALGORITHM)
+
+
+async def verified(call: Call, token: str) -> list[tuple[Credential, dict[str, Any], int]]:
+    """(site, claims, seconds left) for each site that an unexpired token is signed by."""
+    found = []
+    for site in await _sites_of_token(call, token):
+        secret = call.hub.cipher.decrypt(site.secret)
+        try:
+            claims = jwt.decode(token, secret, algorithms=[_ALGORITHM])
+        except (jwt.PyJWTError, ValueError, TypeError):
+            continue
+        left_s = _number(claims.get("t")) - call.hub.now_us() // MICROSECONDS
+        if left_s > 0:
+            found.append((site, claims, left_s))
+    return found
 
 
 async def _by_token(call: Call, token: str) -> Visitor | None:
-    for site in await _sites_of_token(call, token):
-        visitor = await _signed_by(call, site, token)
-        if visitor is not None:
-            return visitor
+    for site, claims, left_s in await verified(call, token):
+        user_id = _number(claims.get("userId"))
+        record = await call.hub.recent(site.tenant_id, "user", user_id) if user_id else None
+        user: User | None = None if record is None else record.doc
+        if user is None or user.is_locked_out or _number(claims.get("sessions")) != user.sessions:
+            continue
+        return Visitor(
+            caller=_caller(site, str(user_id), f"{site.id}:{user_id}"),
+            site=site,
+            user_id=user_id,
+            renewal=issue(call, site, user, _RENEWED_LIFE_S) if left_s < _RENEW_BELOW_S else "",
+        )
     return None
-
-
-async def _signed_by(call: Call, site: Credential, token: str) -> Visitor | None:
-    try:
-        claims = jwt.decode(token, call.hub.cipher.decrypt(site.secret), algorithms=[_ALGORITHM])
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return None
-    user_id, ends_at = _number(claims.get("userId")), _number(claims.get("t"))
-    left_s = ends_at - call.hub.now_us() // MICROSECONDS
-    if not user_id or left_s <= 0:
-        return None
-    record = await call.hub.recent(site.tenant_id, "user", user_id)
-    user: User | None = None if record is None else record.doc
-    if user is None or user.is_locked_out or _number(claims.get("sessions")) != user.sessions:
-        return None
-    return Visitor(
-        caller=_caller(site, str(user_id), f"{site.id}:{user_id}"),
-        site=site,
-        user_id=user_id,
-        renewal=issue(call, site, user, _RENEWED_LIFE_S) if left_s < _RENEW_BELOW_S else "",
-    )
 
 
 async def _sites_of_token(call: Call, token: str) -> list[Credential]:
@@ -296,6 +314,8 @@ def cart_token_of(call: Call) -> str:
 
 
 _NUMBER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_NO_NUMBER = re.compile(r"-[0-9]+|0+")  # to the vendor, 0 and what is below it
 
 _NUMBERED = re.compile(rf"site:({_NUMBER.pattern})")
 

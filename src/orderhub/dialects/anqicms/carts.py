@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from orderhub.core.carts import CartItem, keys_of, row_name
@@ -15,7 +14,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, cart_token_of, holders_of, login_required
 from orderhub.dialects.anqicms.goods import docs_by_id, goods_object, percent_for, stock_of
-from orderhub.dialects.anqicms.mapping import fen, seconds
+from orderhub.dialects.anqicms.mapping import fen, seconds, written
 from orderhub.dialects.anqicms.wire import MAX_ROWS
 from orderhub.dialects.contract import Answer, Call, CommandRejected
 
@@ -59,8 +58,10 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
         }
         shown = []
         for item in items:
-            price = _price(products.get(item.product_id), variants.get(item.variant_id))
-            row = _row(item, fen(price), goods.get(item.product_id))
+            sold = _sold(products.get(item.product_id), variants.get(item.variant_id), item)
+            # What `create` will ask for it: the unit is truncated before it is multiplied.
+            price = 0 if sold is None else fen(sold.price or ZERO) * percent // 100
+            row = _row(item, price, goods.get(item.product_id), is_sold=sold is not None)
             is_own = bool(visitor.user_id) and item.holder == holders[0]
             whose = {"user_id": visitor.user_id} if is_own else {"token": token}
             shown.append({**row, **whose})
@@ -70,7 +71,9 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
     return words.listed(rows, total)
 
 
-def _row(item: CartItem, price: int, goods: dict[str, Any] | None) -> dict[str, Any]:
+def _row(
+    item: CartItem, price: int, goods: dict[str, Any] | None, *, is_sold: bool
+) -> dict[str, Any]:
     added = fen(item.added_price)
     return {
         "id": item.id,
@@ -91,14 +94,20 @@ def _row(item: CartItem, price: int, goods: dict[str, Any] | None) -> dict[str, 
         "updated_time": seconds(item.updated_at),
         "order_extra": item.data.get("order_extra"),
         "is_wholesale": False,
+        "available": is_sold,
         "title": "" if goods is None else goods["title"],
         "archive": goods,
     }
 
 
-def _price(product: Product | None, variant: Variant | None) -> Decimal:
-    """Today's; what is not sold any more is shown at 0."""
-    return ZERO if product is None else Sellable(product, variant).price or ZERO
+def _sold(product: Product | None, variant: Variant | None, item: CartItem) -> Sellable | None:
+    """What the row is for; None when it is not sold any more, so that it cannot be ordered."""
+    if product is None or not product.active or product.kind != "good":
+        return None
+    if item.variant_id and (variant is None or not variant.active):
+        return None
+    found = Sellable(product, variant if item.variant_id else None)
+    return None if isinstance(price_of(found), Rejected) else found
 
 
 async def put(call: Call, visitor: Visitor) -> Answer:
@@ -194,10 +203,7 @@ def _item(
         value = getattr(given, name)
         if value:
             data[name] = value
-    if given.order_extra is not None:
-        data["order_extra"] = given.order_extra
-    if given.sku_values:
-        data["sku_values"] = list(given.sku_values)
+    data |= written(given)
     return CartItem(
         id=0 if stored is None else stored.id,
         holder=holder if stored is None else stored.holder,

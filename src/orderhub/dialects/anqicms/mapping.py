@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import UNSET
 
@@ -38,11 +38,31 @@ ADDRESS_MEMBERS = {
 }
 
 
+class _Written(Protocol):
+    @property
+    def sku_values(self) -> list[Any]: ...
+    @property
+    def order_extra(self) -> dict[str, Any] | None: ...
+
+
+class _Ordered(_Written, Protocol):
+    @property
+    def goods_id(self) -> int: ...
+    @property
+    def goods_sku_id(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+
+
 def place_order(
     given: wire.CreateOrder, origin: Origin, user_id: int, cart_holders: tuple[str, ...]
 ) -> PlaceOrder:
     """The command that a `create` body stands for."""
     address = given.address
+    members = None if address is None else address_members(address)
+    # Clients that send every member of a form: an address without a letter is none, or the stored one.
+    if members is not None and not any(members.values()):
+        members = None
     return PlaceOrder(
         origin=origin,
         terms=GoodsBasket(
@@ -53,7 +73,7 @@ def place_order(
             membership=given.type == VIP,
             coupon=_coupon(given),
             address_id=0 if address is None else address.id,
-            address=None if address is None else address_members(address),
+            address=members,
             label=given.type or DEFAULT_TYPE,
         ),
         numbering=Numbering.TIME4,
@@ -62,25 +82,28 @@ def place_order(
 
 
 def _items(given: wire.CreateOrder) -> tuple[BasketItem, ...]:
-    if given.details:
-        return tuple(
-            _item(each.goods_id, each.goods_sku_id, each.quantity, each.sku_values)
-            for each in given.details
+    lines: tuple[_Ordered, ...] = given.details
+    if not lines and given.goods_id:
+        lines = (given,)
+    return tuple(
+        BasketItem(
+            product_id=each.goods_id,
+            variant_id=each.goods_sku_id,
+            quantity=each.quantity or 1,
+            data=written(each),
         )
-    if given.goods_id:
-        return (_item(given.goods_id, given.goods_sku_id, given.quantity, given.sku_values),)
-    return ()
-
-
-def _item(
-    goods_id: int, sku_id: int, quantity: int, sku_values: tuple[dict[str, Any], ...]
-) -> BasketItem:
-    return BasketItem(
-        product_id=goods_id,
-        variant_id=sku_id,
-        quantity=quantity or 1,
-        data={"sku_values": list(sku_values)} if sku_values else {},
+        for each in lines
     )
+
+
+def written(line: _Written) -> dict[str, Any]:
+    """What is kept with a line or a row of a cart as it came, for people to read."""
+    data: dict[str, Any] = {}
+    if line.sku_values:
+        data["sku_values"] = line.sku_values
+    if line.order_extra is not None:
+        data["order_extra"] = line.order_extra
+    return data
 
 
 def _coupon(given: wire.CreateOrder) -> CouponChoice | None:

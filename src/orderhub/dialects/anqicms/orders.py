@@ -20,7 +20,6 @@ from orderhub.dialects.anqicms.access import (
     look,
     not_anonymous,
     owner_of,
-    user_in,
 )
 from orderhub.dialects.anqicms.show import shown_orders
 from orderhub.dialects.contract import Answer, Call, CommandRejected
@@ -111,19 +110,16 @@ async def orders(call: Call, visitor: Visitor) -> Answer:
 
 
 async def detail(call: Call, visitor: Visitor) -> Answer:
-    """One order. There is no login guard: an anonymous visitor may simply see nothing."""
+    """One order, for who may see it."""
+    not_anonymous(visitor)
     settings = await call.hub.settings(visitor.tenant_id)
     order_id = wire.QUERY.read(wire.OrderId, call.query).order_id
 
     def ask(reads: Reads) -> dict[str, Any] | None:
         order = find_order(reads, visitor, settings, order_id)
-        if visitor.is_anonymous or not may_see(visitor, order):
-            return None
-        if not visitor.is_wide and user_in(reads, visitor) is None:
-            return None
-        return shown_orders(reads, (order,), settings)[0]
+        return shown_orders(reads, (order,), settings)[0] if may_see(visitor, order) else None
 
-    members = await call.hub.read(ask)
+    members = await look(call, visitor, ask)
     if members is None:
         cause = Rejected(Reason.NOT_OWNER, "order", "the order is not the caller's")
         return words.turned_down(call, "forbidden", cause)

@@ -35,7 +35,9 @@ from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, Fau
 
 LOGIN_KIND = "anqicms.login"
 _DEFAULT_GROUP = 1
-_MAX_TEXT = 250
+# Where the original asks somebody else who calls, whatever name and password are sent with it.
+_ELSEWHERE = frozenset({"weapp", "wechat", "google", "tt", "swan", "alipay", "qq"})
+MAX_TEXT = 250
 # Wrong passwords in a minute: at one account from wherever, and from one address at whatever accounts. A shop
 # whose own server logs its users in is one address for all of them, unless it is a trusted proxy.
 _GUESSES = 10
@@ -134,24 +136,26 @@ async def captcha(_call: Call, _visitor: Visitor) -> Answer:
 async def login(call: Call, visitor: Visitor) -> Answer:
     """A token for 30 days. Unknown users and wrong passwords are told alike, in the same time."""
     given = wire.read(wire.Login, call)
+    if given.platform in _ELSEWHERE:
+        cause = Fault(FaultKind.UNAUTHENTICATED, f"nobody logs in through {given.platform} here")
+        return words.turned_down(call, "login_failed", cause)
     name = given.phone.strip() or given.email.strip() or given.user_name.strip()
     password = passwords.read(given.password)
     if not name:
-        return words.turned_down(call, "account_missing", _invalid("user_name", "account_missing"))
+        return words.turned_down(
+            call, "account_missing", invalid_field("user_name", "account_missing")
+        )
     if len(password.encode()) < passwords.MIN_BYTES:
-        return words.turned_down(call, "password_short", _invalid("password", "password_short"))
+        return words.turned_down(
+            call, "password_short", invalid_field("password", "password_short")
+        )
     site = await login_site(call, visitor)
     found = await call.hub.read(lambda reads: _account(reads, site.tenant_id, name))
     user, hashed = found if found is not None else (None, "")
     # By the account, however it was called: name, e-mail and phone are guesses at one password.
     account = digest("|".join(_login_name(name))) if user is None else str(user.id)
-    tried = f"{LOGIN_KIND}:{site.tenant_id}"
-    windows = (
-        _Window(f"{tried}:account:{account}", _GUESSES, 1),
-        _Window(f"{tried}:address:{call.client}", _GUESSES_FROM_ONE, 2),
-    )
     may = user is not None and not user.is_locked_out
-    refused = await _guess(call, windows, hashed if may else "", password)
+    refused = await guess(call, site.tenant_id, account, hashed if may else "", password)
     if refused is not None:
         return refused
     assert user is not None
@@ -170,13 +174,25 @@ class _Window(NamedTuple):
     at_once: int
 
 
-async def _guess(
-    call: Call, windows: tuple[_Window, ...], hashed: str, password: str
+async def guess(
+    call: Call,
+    tenant_id: int,
+    account: str,
+    hashed: str,
+    password: str,
+    *,
+    wrong: str = "login_failed",
 ) -> Answer | None:
     """None when the password is the one that was hashed; refused unheard when too many were wrong of late.
 
-    `hashed` is empty for an account that nobody can log in to: that takes the same time.
+    `hashed` is empty for an account that nobody can log in to: that takes the same time. `wrong` is what a wrong
+    one is told.
     """
+    tried = f"{LOGIN_KIND}:{tenant_id}"
+    windows = (
+        _Window(f"{tried}:account:{account}", _GUESSES, 1),
+        _Window(f"{tried}:address:{call.client}", _GUESSES_FROM_ONE, 2),
+    )
     hub = call.hub
     async with AsyncExitStack() as turns:
         # Always in this order, so that no two guesses wait for each other.
@@ -198,7 +214,7 @@ async def _guess(
         for each in windows:
             hub.windows.allow(each.name, each.most, _GUESS_WINDOW_S)
         cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
-        return words.turned_down(call, "login_failed", cause)
+        return words.turned_down(call, wrong, cause)
 
 
 def _account(reads: Reads, tenant_id: int, name: str) -> tuple[User, str] | None:
@@ -236,20 +252,20 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     invited_by = int(inviter) if inviter.isdecimal() and len(inviter) <= 18 else given.invite_id
     if not name or not password or len(name) > MAX_NAME:
         field = "password" if name and len(name) <= MAX_NAME else "user_name"
-        cause = _invalid(field, "register_incomplete")
+        cause = invalid_field(field, "register_incomplete")
         return words.turned_down(call, "register_incomplete", cause)
     if not passwords.is_usable(password):
-        cause = _invalid("password", "register_password_short")
+        cause = invalid_field("password", "register_password_short")
         return words.turned_down(call, "register_password_short", cause)
     names = User(id=0, user_name=name, email=email, phone=phone).names
     taken, inviter_id, group = await call.hub.read(
         lambda reads: _standing(reads, site.tenant_id, names, invited_by)
     )
-    wrong = _wrong(taken, phone, email)
+    wrong = wrong_name(taken, phone, email) or ("" if phone or email else "contact_missing")
     if wrong:
-        return words.turned_down(call, wrong, _invalid(_FIELD_OF[wrong], wrong))
+        return words.turned_down(call, wrong, invalid_field(FIELD_OF[wrong], wrong))
     for column, text in (("real_name", given.real_name), ("avatar_url", given.avatar_url)):
-        if len(text) > _MAX_TEXT:
+        if len(text) > MAX_TEXT:
             raise CommandRejected(Rejected(Reason.CONTACT_INVALID, column, "too long"))
     hashed = await call.hub.blocking(passwords.hashed, password)
     settings = await call.hub.settings(site.tenant_id)
@@ -277,7 +293,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
     command = _put_user(call, visitor, user, hashed)
     # The names were looked at before; another registration may have come between.
     return await call.respond(
-        command, answer, lambda rejected: _clash(call, rejected), secret_answer=True
+        command, answer, lambda rejected: clash(call, rejected), secret_answer=True
     )
 
 
@@ -293,7 +309,7 @@ def _standing(
     return taken, 0 if inviter is None else inviter.id, None if group is None else group.doc
 
 
-def _wrong(taken: tuple[str, ...], phone: str, email: str) -> str:
+def wrong_name(taken: tuple[str, ...], phone: str, email: str) -> str:
     """What is wrong with the names, in the vendor's order; empty = nothing."""
     if "user_name" in taken:
         return "user_name_taken"
@@ -307,10 +323,10 @@ def _wrong(taken: tuple[str, ...], phone: str, email: str) -> str:
             return "email_wrong"
         if "email" in taken:
             return "email_taken"
-    return "" if phone or email else "contact_missing"
+    return ""
 
 
-_FIELD_OF = {
+FIELD_OF = {
     "user_name_taken": "user_name",
     "phone_wrong": "phone",
     "phone_taken": "phone",
@@ -320,7 +336,7 @@ _FIELD_OF = {
 }
 
 
-def _invalid(field: str, key: str) -> Fault:
+def invalid_field(field: str, key: str) -> Fault:
     """What is wrong with a field of the form, as the vendor's English says it."""
     return Fault(FaultKind.INVALID, faults=(WireFault(field, "value", words.TEXTS[key][1]),))
 
@@ -338,7 +354,7 @@ def _put_user(call: Call, visitor: Visitor, user: User, hashed: str) -> PutRecor
     )
 
 
-def _clash(call: Call, rejected: Rejected) -> Answer:
+def clash(call: Call, rejected: Rejected) -> Answer:
     taken = f"{rejected.field}_taken"
     if rejected.reason is Reason.ALREADY_EXISTS and taken in words.TEXTS:
         return words.failure(words.say(call, taken))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from orderhub.dialects.anqicms import (
+    account,
     addresses,
     carts,
     coupons,
@@ -69,6 +70,28 @@ ROUTES: tuple[Route, ...] = (
     _get("/api/user/groups", goods.user_groups, "The user groups"),
     _get("/api/user/group/detail", goods.user_group, "One user group", wire.Id),
     _get("/api/user/detail", people.user_detail, "The caller himself"),
+    _post("/api/user/detail", account.change_detail, "Change one's details", wire.ChangeUser),
+    _post(
+        "/api/user/password",
+        account.change_password,
+        "Change one's password",
+        wire.ChangePassword,
+        **_FRESH,
+    ),
+    _post(
+        "/api/verify/email",
+        account.verify_email,
+        "What a shop mails to a user who forgot a password",
+        wire.VerifyEmail,
+        **_FRESH,
+    ),
+    _post(
+        "/api/password/reset",
+        account.reset_password,
+        "A new password by what was mailed",
+        wire.ResetPassword,
+        **_FRESH,
+    ),
     _get("/api/captcha", people.captcha, "Whether a captcha is asked for"),
     _post("/api/login", people.login, "Log in", wire.Login, **_FRESH),
     _post("/api/register", people.register, "Register", wire.Register, **_FRESH),

@@ -198,10 +198,26 @@ def _detail(
         "status": 1,
         "sku_values": kept.get("sku_values", []),
         "order_extra": kept.get("order_extra"),
+        "order_fields": order_fields(kept.get("order_extra")),
         "goods": None if membership else goods.get(line.product_id) or _goods_of(line, list_price),
         "goods_sku": skus.get(line.variant_id) if line.variant_id else None,
         "group": groups.get(line.product_id) or _group_of(line, list_price) if membership else None,
     }
+
+
+def order_fields(extra: Any) -> list[dict[str, str]] | None:
+    """How the vendor's order form shows what a buyer wrote for an article: a field for each member of it."""
+    if not isinstance(extra, dict):
+        return None
+    return [{"name": name, "field_name": name, "type": _form_of(extra[name])} for name in extra]
+
+
+def _form_of(value: Any) -> str:
+    """The form's own words: it lists pairs and pictures, and prints anything else."""
+    if not isinstance(value, list):
+        return "text"
+    pairs = all(isinstance(each, dict) and {"key", "value"} <= each.keys() for each in value)
+    return "texts" if pairs else "images"
 
 
 def _goods_of(line: Line, price: int) -> dict[str, Any]:

@@ -57,6 +57,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请输入6位以上的密码",
         "Please enter a password of more than 6 digits",
     ),
+    "new_password_short": (
+        "请填写6位以上的密码",
+        "Please fill in a password of more than 6 digits",
+    ),
+    "old_password_wrong": ("原密码错误", "Old password is wrong"),
+    "password_changed": ("密码修改成功", "Password changed successfully"),
+    "password_reset": ("密码重置成功", "Password reset successfully"),
+    "token_invalid": ("无效的令牌", "Invalid Token"),
+    "verify_email": ("请验证您的邮箱", "Please Verify Your Email"),
+    "no_mail": ("邮件发送功能未开启", "Mail is not sent from here"),
     "user_name_taken": ("该用户名已被注册", "The username has been registered"),
     "phone_wrong": ("手机号不正确", "Incorrect mobile phone number"),
     "phone_taken": ("该手机号已被注册", "The mobile phone number has been registered"),
@@ -211,17 +221,19 @@ FIELDS: Mapping[str, str] = {
 # These two answer an anonymous caller with a key that no catalogue of the vendor holds.
 _RAW_LOGIN_PATHS = ("/api/order/create", "/api/order/payment")
 _CORS_METHODS = "GET, POST, OPTIONS"
+# The original's, then what its mini-program sends with every call, then ours.
 _CORS_HEADERS = (
-    "Content-Type, Accept, Authorization, Admin, Token, Key, Site-Id, Sub-Site-Id, Cart, "
-    "Idempotency-Key"
+    "Content-Type, Api, Accept, Authorization, Version, Admin, Token, Key, Site-Id, Sub-Site-Id, X-Pjax, "
+    "X-Pjax-Container, X-Requested-With, Cart, Idempotency-Key"
 )
 _LOCAL_ORIGIN = re.compile(r"http://(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 
 
 def is_english(call: Call) -> bool:
-    """The language of `msg`: the `lang` cookie, else Accept-Language, else zh-CN."""
+    """The language of `msg`: `lang` in the query, else the cookie of that name, else Accept-Language, else zh-CN."""
+    asked = call.query.get("lang", "") if call.query_string else ""
     cookie = call.cookies.get("lang", "") if call.header("cookie") else ""
-    chosen = cookie or _preferred(call.header("accept-language"))
+    chosen = asked or cookie or _preferred(call.header("accept-language"))
     return chosen.lower().startswith("en")
 
 
@@ -270,9 +282,9 @@ def success(data: Any, msg: str | None = "", headers: tuple[tuple[str, str], ...
     return Answer(200, _bytes({"code": OK, "msg": msg, "data": data}), headers, MEDIA_TYPE)
 
 
-def done(msg: str) -> Answer:
+def done(msg: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """The answer of an action that has no data."""
-    return Answer(200, _bytes({"code": OK, "msg": msg}), (), MEDIA_TYPE)
+    return Answer(200, _bytes({"code": OK, "msg": msg}), headers, MEDIA_TYPE)
 
 
 def listed(items: Any, total: int) -> Answer:
@@ -302,7 +314,7 @@ def fault(call: Call, given: Fault) -> Answer:
     if given.kind is FaultKind.METHOD_NOT_ALLOWED and call.method == "OPTIONS":
         return Answer(204, b"", cors(call))
     status, code, key = FAULTS[given.kind]
-    if given.kind is FaultKind.UNAUTHENTICATED and call.path in _RAW_LOGIN_PATHS:
+    if given.kind is FaultKind.UNAUTHENTICATED and call.path.rstrip("/") in _RAW_LOGIN_PATHS:
         key = "PleaseLogin"
     retry = (("Retry-After", str(given.retry_after_s)),) if given.retry_after_s else ()
     text = say(call, key) if key else _decoder_text(call, given)
@@ -328,7 +340,7 @@ def refusal_code(rejected: Rejected) -> int:
 
 def refusal_text(call: Call, rejected: Rejected) -> str:
     key = REFUSALS[rejected.reason]
-    if key == "PleaseLogin" and call.path not in _RAW_LOGIN_PATHS:
+    if key == "PleaseLogin" and call.path.rstrip("/") not in _RAW_LOGIN_PATHS:
         key = "login_required"
     text = say(call, key)
     if "{column}" in text:
