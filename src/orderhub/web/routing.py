@@ -84,7 +84,8 @@ class Router:
                     break
         if methods is None:
             owner = self._owner(path)
-            if owner is not None and owner.takes_slash and path.endswith("/"):
+            is_one = path.endswith("/") and not path.endswith("//")
+            if is_one and owner is not None and owner.takes_slash:
                 found = self.find(method, path[:-1])
                 return found if found.dialect is owner else Match(owner, None, {})
             return Match(owner, None, {})

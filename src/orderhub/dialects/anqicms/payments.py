@@ -20,6 +20,7 @@ from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, Fau
 
 OFFLINE = "offline"
 _PENDING = (Status.PENDING,)
+_ASK_AGAIN_S = "1"
 _PAID = (
     Status.PAID,
     Status.SHIPPED,
@@ -154,4 +155,4 @@ async def check(call: Call, visitor: Visitor) -> Answer:
     if not _payment_id(order):
         raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "payment", "no payment was begun"))
     cause = Rejected(Reason.RECORD_UNKNOWN, "payment", "the payment has not come in")
-    return words.turned_down(call, "unpaid", cause)
+    return words.turned_down(call, "unpaid", cause, headers=(("Retry-After", _ASK_AGAIN_S),))
