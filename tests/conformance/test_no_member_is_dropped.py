@@ -1,11 +1,14 @@
 """Whatever member of an order a door takes is found again: in its answer, its own view of the order, or the hub's.
 
-`samples/<dialect>.json` has requests that send every member together, each with a value that nothing else has:
+`tests/dialects/<name>/every_member.json` has requests that send every member together, each with a value that nothing
+else has:
 
     place      method and path of the call that places an order; its wire model says which members there are
     calls[]    requests as in golden pairs; the last that places an order is looked at, with its answer
     lost       member -> why its value is not shown again, although the call succeeds
     unsent     member -> why no sample has it
+    text       a member of the dialect's first golden pair whose text its order keeps, as compact JSON
+    mends      whether what is no Unicode becomes U+FFFD there, as in the vendor's decoder, or is refused
 
 A member that is documented, taken, and shown nowhere fails here: refuse it, keep it, or say in `lost` why not.
 """
@@ -28,13 +31,13 @@ from orderhub.dialects.members import declared, is_declared
 from tests.support.calls import Caller
 from tests.support.golden import sent
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "dialects"
 _LONG_AGO = 10**14
 DIALECTS = {dialect.name: dialect for dialect in find_dialects()}
 
 
 def sample_of(name: str) -> dict[str, Any]:
-    sample: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))
+    sample: dict[str, Any] = json.loads((SAMPLES / name / "every_member.json").read_text("utf-8"))
     return sample
 
 

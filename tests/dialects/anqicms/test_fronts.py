@@ -1,5 +1,6 @@
 """What real fronts send and do: carts, coupons, guests, paths and languages, each as somebody stumbled over it."""
 
+import asyncio
 import time
 from decimal import Decimal
 
@@ -422,3 +423,55 @@ async def test_whether_an_order_is_paid_is_told_at_once(hub):
     assert (told(unpaid.json()), unpaid.headers["retry-after"]) == ((-1, "未支付"), "1")
     await hub.pay(await uid_of(hub, order))
     assert (await call(hub, path))["code"] == 0
+
+
+# --- what held when others stumbled
+
+
+async def test_a_coupon_above_the_total_leaves_nothing_to_pay(hub):
+    assert (await catalogue(hub, "coupons", 70, code="HUGE", money="1000")).is_success
+    order = await create(hub, goods_id=188, coupon_code="huge")
+    assert (order["amount"], order["discount_amount"], order["origin_amount"]) == (0, 9900, 9900)
+
+
+async def test_of_forty_orders_at_once_as_many_redeem_a_coupon_as_may(hub):
+    await catalogue(hub, "coupons", 71, code="FEW", money="1", limited=True)
+    await hub.adjust("shop", "coupon", "coupon:71", "", 3)
+    body = {"goods_id": 188, "coupon_code": "few"}
+    answers = await asyncio.gather(*(call(hub, CREATE, body) for _ in range(40)))
+    assert sorted(each["code"] for each in answers).count(0) == 3
+    assert {each["msg"] for each in answers if each["code"]} == {"优惠券已用完"}
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "<script>alert(1)</script>",
+        "\u202eabc\u202c",
+        "a\u2028b",
+        "👍" * 250,
+        "  two  ",
+        "٣",
+    ],
+)
+async def test_a_text_is_kept_letter_for_letter(hub, remark):
+    assert (await create(hub, goods_id=188, remark=remark))["remark"] == remark
+    too_long = {"goods_id": 188, "remark": "👍" * 251}
+    assert "remark" in told(await call(hub, CREATE, too_long))[1]
+
+
+async def test_an_order_is_paid_for_once(hub):
+    order = await create(hub, goods_id=188)
+    body = {"order_id": order["order_id"], "pay_way": "balance"}
+    before = await hub.pool("shop", "balance", "user:1000")
+    answers = await asyncio.gather(*(call(hub, PAY, body) for _ in range(5)))
+    assert sorted(each["code"] for each in answers) == [-1, -1, -1, -1, 0]
+    assert before - await hub.pool("shop", "balance", "user:1000") == 99
+
+
+async def test_a_payment_that_comes_after_an_order_was_closed_is_refused(hub):
+    order = await create(hub, goods_id=188)
+    uid = await uid_of(hub, order)
+    await hub.cancel(uid)
+    late = await hub.post(f"/hub/v1/orders/{uid}/pay", {}, headers=operator_headers())
+    assert late.status_code == 409
