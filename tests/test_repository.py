@@ -29,7 +29,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.\-/])/" + "work" + "/")
 # What a dialect's folder holds; beside it stand files named for the vendor's own things.
 FOLDER_PLAN = (
     *("__init__.py", "routes.py", "wire.py", "mapping.py", "words.py", "show.py", "access.py"),
-    *("data.py", "demo.py", "conform.py", "README.md", "golden"),
+    *("data.py", "demo.py", "conform.py", "README.md", "golden", "every_member.json"),
 )
 ONE_WORD_FOR_IT = {
     "auth.py": "access.py",

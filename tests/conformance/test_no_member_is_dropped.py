@@ -1,7 +1,7 @@
 """Whatever member of an order a door takes is found again: in its answer, its own view of the order, or the hub's.
 
-`tests/dialects/<name>/every_member.json` has requests that send every member together, each with a value that nothing
-else has:
+`every_member.json` of a dialect's folder has requests that send every member together, each with a value that
+nothing else has:
 
     place      method and path of the call that places an order; its wire model says which members there are
     calls[]    requests as in golden pairs; the last that places an order is looked at, with its answer
@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 import msgspec
@@ -31,13 +31,13 @@ from orderhub.dialects.members import declared, is_declared
 from tests.support.calls import Caller
 from tests.support.golden import sent
 
-SAMPLES = Path(__file__).parents[1] / "dialects"
 _LONG_AGO = 10**14
 DIALECTS = {dialect.name: dialect for dialect in find_dialects()}
 
 
 def sample_of(name: str) -> dict[str, Any]:
-    sample: dict[str, Any] = json.loads((SAMPLES / name / "every_member.json").read_text("utf-8"))
+    text = (resources.files(f"orderhub.dialects.{name}") / "every_member.json").read_text("utf-8")
+    sample: dict[str, Any] = json.loads(text)
     return sample
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
+from importlib import resources
 
 import pytest
 from hypothesis import given
@@ -96,7 +96,7 @@ def test_half_of_a_character_and_a_byte_that_is_none_are_mended(text, text_mende
 # .NET's do, PHP's and Java's refuse it.
 SAMPLES = {
     dialect.name: json.loads(
-        (Path(__file__).parent / dialect.name / "every_member.json").read_text("utf-8")
+        (resources.files(f"orderhub.dialects.{dialect.name}") / "every_member.json").read_text()
     )
     for dialect in find_dialects()
 }

@@ -233,12 +233,13 @@ async def test_the_query_may_say_the_language(hub):
 
 async def test_every_order_of_a_long_page_is_on_it(hub):
     me = {"Token": (await registered(hub, "pager"))["token"]}
-    for _ in range(3):
-        await create(hub, me, goods_id=10)
+    await asyncio.gather(*(create(hub, me, goods_id=10) for _ in range(120)))
     whole = await call(hub, "/api/orders?pageSize=150&current=1", None, me)
-    assert (whole["total"], len(whole["data"])) == (3, 3)
+    assert (whole["total"], len({each["order_id"] for each in whole["data"]})) == (120, 120)
     behind = await call(hub, "/api/orders?pageSize=150&current=2", None, me)
-    assert (behind["total"], behind["data"]) == (3, [])
+    assert (behind["total"], behind["data"]) == (120, [])
+    second = await call(hub, "/api/orders?pageSize=110&current=2", None, me)
+    assert [each["id"] for each in second["data"]] == [each["id"] for each in whole["data"][110:]]
 
 
 @pytest.mark.parametrize("platform", ["weapp", "wechat", "google", "tt", "swan", "alipay", "qq"])

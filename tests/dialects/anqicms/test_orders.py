@@ -544,4 +544,4 @@ async def test_moves_are_for_the_owner_of_an_order_that_exists(hub, path):
 
 def test_the_dialect_names_its_routes_once():
     names = [(route.method, route.path) for route in DIALECT.routes]
-    assert len(names) == len(set(names)) == 26
+    assert len(names) == len(set(names)) == 30
