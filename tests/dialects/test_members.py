@@ -56,8 +56,9 @@ def test_a_request_is_read_as_it_is_declared():
         ({"items": {}}, [("items", "type array")]),
         ({"items": [1]}, [("items[0]", "type object")]),
         ({"items": [{"sku": "a"}] * 3}, [("items", "length 2")]),
+        ({"items": [{"sku": 12345}]}, [("items[0].sku", "length 4")]),
         (
-            {"items": [{"qty": 0}, {"sku": " ", "qty": Decimal("1.5")}], "note": 1},
+            {"items": [{"qty": 0}, {"sku": " ", "qty": Decimal("1.5")}], "note": True},
             [
                 ("items[0].sku", "missing"),
                 ("items[0].qty", "value 1 to 99"),
@@ -97,7 +98,7 @@ def test_an_exact_spelling_counts_before_another_and_both_before_another_case(se
 
 def test_where_any_case_will_do_faults_bear_the_name_that_was_declared():
     style = Style(say=STYLE.say, any_case=True)
-    assert faults(style, {**FULL, "remark": None, "REMARK": 1}) == [("note", "type string")]
+    assert faults(style, {**FULL, "remark": None, "REMARK": True}) == [("note", "type string")]
     assert faults(style, {"Items": None, "mail": "m"}) == [("items", "missing")]
     assert style.changes(Item, {"QTY": None}) == {"units": None}
     assert style.changes(Item, {"QTY": None, "Qty": 2}) == {"units": 2}

@@ -7,6 +7,11 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+# Where text is meant a number is read, and the other way round: see scalars.py.
+TEXT = ["string", "number"]
+INTEGER = ["integer", "string"]
+NUMBER = ["number", "string"]
+
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _OFFSET = "(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
 _SECOND = "(?::[0-5][0-9](?:\\.[0-9]{1,6})?)?"
@@ -44,13 +49,13 @@ BIRTHDAY: Schema = {
 
 
 def text(most: int, about: str = "") -> Schema:
-    schema: Schema = {"type": "string", "maxLength": most}
+    schema: Schema = {"type": TEXT, "maxLength": most}
     return {**schema, "description": about} if about else schema
 
 
 def needed(most: int) -> Schema:
     """A text with something else than blanks in it."""
-    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": _NOT_BLANK}
+    return {"type": TEXT, "minLength": 1, "maxLength": most, "pattern": _NOT_BLANK}
 
 
 def maybe(schema: Schema) -> Schema:

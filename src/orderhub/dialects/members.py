@@ -17,13 +17,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
 
 from orderhub.dialects.contract import WireFault, invalid
-from orderhub.dialects.describing import Schema, any_of, listed, maybe, members, needed
+from orderhub.dialects.describing import (
+    INTEGER,
+    Schema,
+    any_of,
+    listed,
+    maybe,
+    members,
+    needed,
+)
+from orderhub.dialects.describing import text as text_schema
+from orderhub.dialects.scalars import as_integer, as_text
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -116,31 +125,18 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
     """A text of at most so many characters. Not `blank`: one of blanks alone counts as missing."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, str):
+        found = value if value.__class__ is str else as_text(value)
+        if found is None:
             raise Bad("type", "string")
         if strip:
-            value = value.strip()
-        if len(value) > most:
+            found = found.strip()
+        if len(found) > most:
             raise Bad("length", most)
-        if not blank and not value.strip():
+        if not blank and not found.strip():
             raise Bad("missing")
-        return str(value)
+        return str(found)
 
-    return kind(check, {"type": "string", "maxLength": most} if blank else needed(most))
-
-
-def as_integer(value: Any, digits: int = 19) -> int | None:
-    """1, 1.0 and "1" are the integer 1; 1.5, "x", true and what has more digits are none."""
-    if value.__class__ is int:
-        return int(value)
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) <= digits else None
-    if isinstance(value, Decimal):
-        # Bounded before it is converted: 1E+9999999 would be a mile of digits.
-        if value.is_finite() and abs(value) <= 10**digits and value == value.to_integral_value():
-            return int(value)
-        return None
-    return None
+    return kind(check, text_schema(most) if blank else needed(most))
 
 
 def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
@@ -160,10 +156,8 @@ def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
     # A number of fewer digits than the largest is surely not beyond it.
     many = max(1, len(str(most)) - 1)
     pattern = f"^[1-9][0-9]{{0,{many - 1}}}$" if least else f"^[0-9]{{1,{many}}}$"
-    return kind(
-        check,
-        {"type": ["integer", "string"], "minimum": least, "maximum": most, "pattern": pattern},
-    )
+    schema: Schema = {"type": INTEGER, "minimum": least, "maximum": most, "pattern": pattern}
+    return kind(check, schema)
 
 
 def flag() -> Kind:

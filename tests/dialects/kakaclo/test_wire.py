@@ -17,7 +17,7 @@ from orderhub.dialects.kakaclo import wire
 from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
 from orderhub.dialects.kakaclo.states import STATES, V2_STATES
-from orderhub.dialects.members import as_integer
+from orderhub.dialects.scalars import as_integer
 from tests.support.documents import doc
 from tests.support.examples import examples
 

@@ -177,7 +177,7 @@ async def test_guest_rows(cdp):
         (row([]), 400, "Validation error: value: must be an object."),
         (row({}), 400, "Validation error: referenceId: may not be null. orderedAt: may not"),
         (row({**ORDER, "orderItems": [{}]}), 400, "Validation error: orderItems[0].price: may"),
-        (row({**ORDER, "price": "1"}), 400, "Validation error: price: must be a number."),
+        (row({**ORDER, "price": "x"}), 400, "Validation error: price: must be a number."),
         (row({**ORDER, "price": 1e15}), 400, "price: numeric value out of bounds"),
         (row({**ORDER, "contact": {"firstName": "x"}}), 400, "Identity information missing"),
         (row({**ORDER, "extensions": [{"a": []}]}), 400, "Validation error: a: must be"),
@@ -353,7 +353,7 @@ async def nothing_done(*_given, **_more):
         ({"size": 52428801}, "size: must be between 1 and 52428800."),
         ({"size": 1.5}, "size: must be between 1 and 52428800."),
         ({"checksum": "xyz"}, "checksum: must be a hex-encoded MD5."),
-        ({"checksum": None, "size": "1"}, "checksum: may not be null. size: must be a number."),
+        ({"checksum": None, "size": "x"}, "checksum: may not be null. size: must be a number."),
     ],
 )
 async def test_a_bad_announcement_is_refused(cdp, members, message):

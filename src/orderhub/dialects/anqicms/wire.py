@@ -7,7 +7,6 @@ decoder words it.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cache, partial
 from operator import not_
 from typing import Annotated, Any, TypeVar
@@ -23,13 +22,13 @@ from orderhub.dialects.members import (
     Kind,
     Style,
     also,
-    as_integer,
     declared,
     flag,
     kind,
     many,
     shaped,
 )
+from orderhub.dialects.scalars import as_integer, as_text
 
 S = TypeVar("S", bound=Struct)
 
@@ -124,11 +123,10 @@ def _whole(go: str) -> Kind:
 
 def _text(value: Any) -> str:
     """A text; a number is read as its digits: a phone or a postcode may come as one."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return str(value)
-    raise Bad("type", "string")
+    found = as_text(value)
+    if found is None:
+        raise Bad("type", "string")
+    return found
 
 
 def _any_list(value: Any) -> list[Any]:

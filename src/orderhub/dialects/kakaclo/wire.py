@@ -21,13 +21,13 @@ from orderhub.dialects.members import (
     Kind,
     Style,
     also,
-    as_integer,
     kind,
     many,
     shaped,
     text,
     whole,
 )
+from orderhub.dialects.scalars import as_integer
 
 MAX_ITEMS = 1_000
 MAX_UNITS = 1_000_000_000

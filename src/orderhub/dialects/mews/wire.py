@@ -12,25 +12,34 @@ import msgspec
 from msgspec import Meta, Struct
 
 from orderhub.dialects.contract import WireFault, invalid
+from orderhub.dialects.describing import INTEGER, NUMBER, TEXT
+from orderhub.dialects.scalars import as_meant
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
+_TEXT = {"type": TEXT}
+Id = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_TEXT)]
 Ids = Annotated[list[Id], Meta(max_length=1000)]
 Hundred = Annotated[list[Id], Meta(max_length=100)]
-Text = Annotated[str, Meta(max_length=255)]
-Name = Annotated[str, Meta(min_length=1, max_length=255)]
-LongText = Annotated[str, Meta(max_length=10_000)]
+Text = Annotated[str, Meta(max_length=255, extra_json_schema=_TEXT)]
+Name = Annotated[str, Meta(min_length=1, max_length=255, extra_json_schema=_TEXT)]
+LongText = Annotated[str, Meta(max_length=10_000, extra_json_schema=_TEXT)]
+Plain = Annotated[str, Meta(extra_json_schema=_TEXT)]
 Texts = Annotated[list[Text], Meta(max_length=1000)]
 Codes = Annotated[list[Text], Meta(max_length=32)]
 Instant = Annotated[str, Meta(max_length=40)]
 # An amount may come as a text too.
 Number = Annotated[
     Decimal,
-    Meta(extra_json_schema={"type": ["number", "string"], "pattern": r"^-?[0-9]+(?:\.[0-9]+)?$"}),
+    Meta(extra_json_schema={"type": NUMBER, "pattern": r"^-?[0-9]+(?:\.[0-9]+)?$"}),
 ]
 # JSON `2` and `2.0` are the same whole number; what is not whole is refused by the mapping.
 Whole = int | Number
 
-Token = Annotated[str, Meta(description="required, unless the hub's own bearer token is shown")]
+Token = Annotated[
+    str,
+    Meta(
+        description="required, unless the hub's own bearer token is shown", extra_json_schema=_TEXT
+    ),
+]
 
 T = TypeVar("T")
 
@@ -41,13 +50,13 @@ class Request(Struct, kw_only=True):
     ClientToken: Token = ""
     AccessToken: Token = ""
     Client: Token = ""
-    LanguageCode: Annotated[str | None, Meta(description="accepted; texts are English")] = None
-    CultureCode: Annotated[str | None, Meta(description="accepted; texts are English")] = None
+    LanguageCode: Annotated[Plain | None, Meta(description="accepted; texts are English")] = None
+    CultureCode: Annotated[Plain | None, Meta(description="accepted; texts are English")] = None
 
 
 class EnterpriseRequest(Request, kw_only=True):
     EnterpriseId: Annotated[
-        str | None, Meta(description="chooses the tenant of a portfolio token, else ignored")
+        Plain | None, Meta(description="chooses the tenant of a portfolio token, else ignored")
     ] = None
 
 
@@ -65,8 +74,11 @@ class Failure(Struct):
 
 
 class Limitation(Struct, kw_only=True):
-    Count: Annotated[int, Meta(ge=1, le=1000)] = 100
-    Cursor: str | None = None
+    Count: Annotated[
+        int,
+        Meta(ge=1, le=1000, extra_json_schema={"type": INTEGER, "pattern": "^[1-9][0-9]{0,2}$"}),
+    ] = 100
+    Cursor: Plain | None = None
 
 
 class ListRequest(Request, kw_only=True):
@@ -93,7 +105,7 @@ class BoolUpdate(Struct, kw_only=True):
 
 
 class AmountParameters(Struct, kw_only=True):
-    Currency: Annotated[str, Meta(min_length=1, max_length=16)]
+    Currency: Annotated[str, Meta(min_length=1, max_length=16, extra_json_schema=_TEXT)]
     TaxCodes: Codes | None = None
     NetValue: Number | None = None
     GrossValue: Number | None = None
@@ -255,7 +267,7 @@ class AddCustomer(Request, kw_only=True):
 
     LastName: Name
     OverwriteExisting: bool
-    ChainId: str | None = None
+    ChainId: Plain | None = None
     Title: Text | None = None
     FirstName: Text | None = None
     SecondLastName: Text | None = None
@@ -283,7 +295,9 @@ class AddCustomer(Request, kw_only=True):
     Options: Texts | None = None
     ItalianDestinationCode: Text | None = None
     ItalianFiscalCode: Text | None = None
-    ItalianLotteryCode: Annotated[str, Meta(min_length=2, max_length=15)] | None = None
+    ItalianLotteryCode: (
+        Annotated[str, Meta(min_length=2, max_length=15, extra_json_schema=_TEXT)] | None
+    ) = None
     IdentityCard: dict[str, Any] | None = None
     Passport: dict[str, Any] | None = None
     Visa: dict[str, Any] | None = None
@@ -319,7 +333,7 @@ class CreditRating(Struct, kw_only=True):
 class AddCompany(Request, kw_only=True):
     Name: Name
     Options: CompanyOptions | None = None
-    ChainId: str | None = None
+    ChainId: Plain | None = None
     MotherCompanyId: Id | None = None
     Identifier: Text | None = None
     TaxIdentifier: Text | None = None
@@ -477,6 +491,13 @@ class GetEnterprises(ListRequest, kw_only=True):
 
 def convert(members: dict[str, Any], model: type[T]) -> T:
     """The decoded object as its model. Raises HTTPFault(INVALID) with the path of the first fault."""
+    try:
+        return msgspec.convert(members, model)
+    except msgspec.ValidationError:
+        # Most clients send what is meant: the others cost a second look.
+        members = as_meant(members, model)
+    except (ArithmeticError, ValueError, OverflowError) as problem:
+        raise invalid(_fault(str(problem))) from None
     try:
         return msgspec.convert(members, model)
     except (msgspec.ValidationError, ArithmeticError, ValueError, OverflowError) as problem:

@@ -11,13 +11,17 @@ import msgspec
 from orderhub.dialects.describing import (
     BIRTHDAY,
     DAY_OR_INSTANT,
+    INTEGER,
     LOOSE_INSTANT,
+    Schema,
     needed,
     or_empty,
 )
+from orderhub.dialects.describing import NUMBER as NUMERIC
 from orderhub.dialects.describing import members as an_object
 from orderhub.dialects.describing import whole as between
-from orderhub.dialects.members import Bad, Kind, Reading, as_integer, kind, many, text
+from orderhub.dialects.members import Bad, Kind, Reading, kind, many, text
+from orderhub.dialects.scalars import as_integer, as_number
 from orderhub.dialects.sitecore_cdp.batch_file import MAX_PACKED_BYTES
 from orderhub.dialects.sitecore_cdp.times import micros_of
 
@@ -51,14 +55,13 @@ def _not_blank(value: str) -> str:
 
 
 def number(value: Any) -> Decimal:
-    """A JSON number, exactly. What is longer than any arithmetic here is exact for is refused."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = Decimal(value)
-    if not isinstance(value, Decimal):
+    """A number, exactly. What is longer than any arithmetic here is exact for is refused."""
+    found = as_number(value)
+    if found is None:
         raise Bad("type", "number")
-    if value and (abs(value.adjusted()) > MAX_DIGITS or _has_many_digits(value)):
+    if found and (abs(found.adjusted()) > MAX_DIGITS or _has_many_digits(found)):
         raise Bad("value", message="numeric value out of bounds.")
-    return value
+    return found
 
 
 def _has_many_digits(value: Decimal) -> bool:
@@ -74,9 +77,13 @@ def _positive(amount: Decimal) -> Decimal:
 
 # Twelve digits before the point and six behind it are kept: core refuses what is beyond.
 _MOST = 10**12 - 1
-NUMBER = kind(number, {"type": "number"})  # kept as it is, and never computed with
-AMOUNT = kind(number, {"type": "number", "minimum": -_MOST, "maximum": _MOST})
-QUANTITY = NUMBER.then(_positive, {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST})
+_WRITTEN: Schema = {"type": NUMERIC, "pattern": r"^-?[0-9]{1,11}(?:\.[0-9]{1,6})?$"}
+NUMBER = kind(number, _WRITTEN)  # kept as it is, and never computed with
+AMOUNT = kind(number, {**_WRITTEN, "minimum": -_MOST, "maximum": _MOST})
+QUANTITY = NUMBER.then(
+    _positive,
+    {"type": NUMERIC, "exclusiveMinimum": 0, "maximum": _MOST, "pattern": "^[1-9][0-9]{0,10}$"},
+)
 _ISO_4217 = re.compile("[A-Z]{3}")
 
 
@@ -186,7 +193,9 @@ def _size(size: Decimal) -> int:
 NEEDED = text(MAX_TEXT).then(_not_blank, needed(MAX_TEXT))
 KEPT_TIME = kind(_kept_time, DAY_OR_INSTANT)
 CHECKSUM = NEEDED.then(_checksum, {"type": "string", "pattern": "^[0-9A-Fa-f]{32}$"})
-SIZE = NUMBER.then(_size, between(1, MAX_PACKED_BYTES))
+SIZE = NUMBER.then(
+    _size, {**between(1, MAX_PACKED_BYTES), "type": INTEGER, "pattern": "^[1-9][0-9]{0,6}$"}
+)
 TIME = kind(_micros, LOOSE_INSTANT)
 CURRENCY = kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
 

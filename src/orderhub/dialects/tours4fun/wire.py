@@ -28,13 +28,13 @@ from orderhub.dialects.members import (
     Reading,
     Style,
     also,
-    as_integer,
     kind,
     many,
     shaped,
     text,
 )
 from orderhub.dialects.members import whole as between
+from orderhub.dialects.scalars import as_integer
 from orderhub.dialects.tours4fun.words import ORDER_STATUSES
 
 S = TypeVar("S", bound=Struct)
@@ -91,7 +91,7 @@ def read(model: type[S], body: bytes) -> S:
 def _integer(value: Any, least: int = 0, most: int = MAX_ID) -> int:
     number: int | None = value
     if value.__class__ is not int:
-        number = as_integer(value.strip() if isinstance(value, str) else value, _DIGITS)
+        number = as_integer(value, _DIGITS)
     if number is None:
         raise Bad("type")
     if not least <= number <= most:
@@ -139,19 +139,6 @@ def _is_time(clock: str) -> bool:
     return True
 
 
-def _scalar(value: Any) -> str:
-    """Text, or a number written as text: PHP clients mix them freely."""
-    if not isinstance(value, str):
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise Bad("type")
-        value = str(value)
-    written: str = value.strip()
-    if len(written) > MAX_TEXT:
-        raise Bad("length")
-    return written
-
-
-_SCALAR = kind(_scalar, {"type": ["string", "number"], "maxLength": MAX_TEXT})
 _FLAGS = {0: False, 1: True, "0": False, "1": True, "no": False, "yes": True, "": False}
 _FLAGS |= {"false": False, "true": True}
 
@@ -261,7 +248,6 @@ def _status(code: int) -> tuple[Status, ...]:
 Id = Annotated[int, whole()]
 Count = Annotated[int, whole(0, MAX_COUNT)]
 Text = Annotated[str, text(MAX_TEXT, strip=True)]
-Scalar = Annotated[str, _SCALAR]
 
 
 # --- ordering
@@ -297,10 +283,10 @@ def _tickets(value: Any) -> Any:
 class Contact(Struct, frozen=True, kw_only=True):
     """Under the request's names or those of the answers."""
 
-    first_name: Annotated[Scalar, also("firstname")] = ""
-    last_name: Annotated[Scalar, also("lastname")] = ""
-    mobile: Annotated[Scalar, also("telephone")] = ""
-    email: Scalar = ""
+    first_name: Annotated[Text, also("firstname")] = ""
+    last_name: Annotated[Text, also("lastname")] = ""
+    mobile: Annotated[Text, also("telephone")] = ""
+    email: Text = ""
 
 
 def _only(value: Any) -> Any:
