@@ -41,7 +41,7 @@ async def test_unpaid_parcels_are_closed_and_paid_ones_are_not(hub):
     await hub.pay((await seller.uids(paid))[0])
     await hub.advance("dropship", 601)
     await state_becomes(seller, unpaid, "cancel")
-    assert (await seller.shown(paid))["status"] == "waiting_to_ship"
+    assert (await seller.shown(paid))["status"] == "waiting_toship"
     left = await seller.stock("TS_RED_M")
     assert sum(before[0].values()) - sum(left.values()) == 1
 

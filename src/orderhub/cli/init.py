@@ -183,18 +183,18 @@ def _doors(text: str) -> tuple[str, ...]:
 
 
 def _warehouses(text: str) -> tuple[tuple[str, str], ...]:
-    from orderhub.core.countries import ISO_COUNTRIES
+    from orderhub.core.countries import country_code
 
     found = [tuple(each.strip() for each in item.partition(":")[::2]) for item in _listed(text)]
     codes = [code for code, _ in found]
     if not codes or not all(codes) or len(set(codes)) < len(codes):
         raise _refused("--warehouses", "one code or several, such as EU01,US01", text)
     for _, country in found:
-        if country and country not in ISO_COUNTRIES:
+        if country and not country_code(country):
             raise _refused(
                 "--warehouses", "codes with a country of ISO 3166-1 or none, such as EU01:DE", text
             )
-    return tuple((code, country) for code, country in found)
+    return tuple((code, country_code(country)) for code, country in found)
 
 
 def _listed(text: str) -> list[str]:

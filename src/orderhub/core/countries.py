@@ -13,6 +13,16 @@ ISO_COUNTRIES = frozenset(
     """.split()  # noqa: SIM905 - a list of 249 quoted codes would be 249 lines
 )
 
+# Reserved in ISO 3166-1 for a country that has another code: what shops and tax offices write all the same.
+ALIASES = {"UK": "GB", "EL": "GR"}
+
 EU_COUNTRIES = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MC MT NL PL PT RO SE SI SK".split()  # noqa: SIM905 - as above
 )
+
+
+def country_code(text: str) -> str:
+    """The ISO 3166-1 alpha-2 code that is meant, in any case; empty = no country's."""
+    code = text.strip().upper()
+    code = ALIASES.get(code, code)
+    return code if code in ISO_COUNTRIES else ""

@@ -58,11 +58,12 @@ class TicketCount(msgspec.Struct, frozen=True):
     count: int
 
 
-class Traveller(msgspec.Struct, frozen=True):
-    """`kind` and `answers` as they were sent."""
+class Traveller(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`kind` and `answers` as they were sent. `id`: the tenant's own; 0 = of an order that an older hub took."""
 
     kind: str
     answers: dict[str, Any]
+    id: int = 0
 
 
 class TakenUpgrade(msgspec.Struct, frozen=True):

@@ -78,7 +78,10 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one accepted command changes. Nothing else may change."""
+    """Everything that one accepted command changes. Nothing else may change.
+
+    numbered  (kind, how many of the ids set aside for it are used) of what is numbered and is no record
+    """
 
     placed: tuple[Order, ...] = ()
     changed: tuple[Order, ...] = ()
@@ -95,6 +98,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     orders_used: int = (
         0  # order ids used up, where that is more than orders placed (a group's own number)
     )
+    numbered: tuple[tuple[str, int], ...] = ()
     group_number: str = ""
     result: Any = None  # what the dialect's wording may need beside the orders
 

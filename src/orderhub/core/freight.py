@@ -104,10 +104,12 @@ def chosen(offered: Sequence[FreightRate], asked: str) -> FreightRate | None:
     """The channel asked for by code or kind; else the standard one, else the slowest."""
     if not offered:
         return None
+    asked = asked.strip()
     if asked:
-        for rate in offered:
-            if asked in (rate.code, rate.channel):
-                return rate
+        for spelled in (str, str.lower):  # as it stands before any case
+            for rate in offered:
+                if spelled(asked) in (spelled(rate.code), spelled(rate.channel)):
+                    return rate
     for rate in offered:
         if rate.channel == STANDARD:
             return rate

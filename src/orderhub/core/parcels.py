@@ -7,7 +7,7 @@ that of the first id set aside: N parcels use N + 1 ids then, one parcel uses on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -180,7 +180,7 @@ def goods_of(facts: Facts, tenant_id: int, items: tuple[Item, ...]) -> tuple[Goo
     merged: dict[tuple[str, str], Good] = {}
     for index, item in enumerate(items):
         # A warehouse that does not exist is no wish: the plan chooses, as if none had been named.
-        pin = item.warehouse if item.warehouse in warehouses else ""
+        pin = known_as(item.warehouse, warehouses)
         found = merged.get((item.sku, pin))
         if found is not None:
             more = found.quantity + item.quantity
@@ -198,6 +198,14 @@ def goods_of(facts: Facts, tenant_id: int, items: tuple[Item, ...]) -> tuple[Goo
         counted = is_counted_now(facts, tenant_id, sellable)
         merged[item.sku, pin] = Good(index, sellable, item.quantity, pin, counted)
     return tuple(merged.values())
+
+
+def known_as(asked: str, codes: Collection[str]) -> str:
+    """The code that is asked for, else one that differs by case or blanks around it alone; empty = none."""
+    if asked in codes:
+        return asked
+    lower = asked.strip().lower()
+    return min((code for code in codes if code.lower() == lower), default="")
 
 
 def _unsold(facts: Facts, tenant_id: int, sellable: Sellable, field: str) -> Rejected | None:

@@ -15,10 +15,10 @@ from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import Text, about
 
-# `<country code>-<number>` is what the trade sends; a bare number with spaces or dashes passes too.
-_PHONE = re.compile(r"\+?[0-9]{1,4}(?:[ -]?[0-9]){2,24}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MAX_NUMBER_LENGTH = 40
+# The vendor's name of the field that tells when a traveller was born.
+BIRTHDAY = "dob"
 
 
 class FieldKind(StrEnum):
@@ -90,9 +90,8 @@ def problem_of(field: FormField, answer: Any) -> str:
             return "" if not allowed or text in allowed else "is not one of the choices"
         case FieldKind.DATE:
             return "" if parse_date(text) else "is not a date YYYY-MM-DD"
-        case FieldKind.PHONE:
-            return "" if _PHONE.fullmatch(text) else "is not a phone number"
-        case FieldKind.TEXT:
+        # A phone number is for people to dial: no form of it is asked for, as of the contact's.
+        case FieldKind.PHONE | FieldKind.TEXT:
             return ""
 
 
@@ -129,16 +128,35 @@ def age_on(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
+def birthday_refusal(
+    form: Iterable[FormField], guests: tuple[Guest, ...], day: date
+) -> Rejected | None:
+    """A traveller who is not born by the day of departure; asked only where the form has a birthday."""
+    if not any(field.name == BIRTHDAY for field in form):
+        return None
+    for index, guest in enumerate(guests):
+        born = parse_date(str(guest.answers.get(BIRTHDAY, "")).strip())
+        if born is not None and born > day:
+            return Rejected(
+                Reason.GUEST_FORM_INVALID,
+                f"guests[{index}].{BIRTHDAY}",
+                f"{BIRTHDAY} is after the departure on {day}",
+            )
+    return None
+
+
 def child_refusal(
     form: Iterable[FormField], guests: tuple[Guest, ...], day: date, max_age: int
 ) -> Rejected | None:
     """A child too old on the day of departure; asked only where the form has a birthday."""
-    if not max_age or not any(field.name == "dob" for field in form):
+    if not max_age or not any(field.name == BIRTHDAY for field in form):
         return None
     for index, guest in enumerate(guests):
-        born = parse_date(str(guest.answers.get("dob", "")).strip()) if guest.is_child else None
+        born = parse_date(str(guest.answers.get(BIRTHDAY, "")).strip()) if guest.is_child else None
         if born is not None and age_on(born, day) > max_age:
             return Rejected(
-                Reason.CHILD_TOO_OLD, f"guests[{index}].dob", f"older than {max_age} on {day}"
+                Reason.CHILD_TOO_OLD,
+                f"guests[{index}].{BIRTHDAY}",
+                f"older than {max_age} on {day}",
             )
     return None

@@ -11,10 +11,10 @@ from orderhub.core.business import Business
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.details import TakenUpgrade, TicketCount, TourDetails, Traveller
 from orderhub.core.exchange import RateTable
-from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
+from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, PoolLoad, RecordKey
 from orderhub.core.money import EXACT, plain
 from orderhub.core.ordering import Draft, compose, untaxed_line
-from orderhub.core.passengers import child_refusal, form_refusal
+from orderhub.core.passengers import birthday_refusal, child_refusal, form_refusal
 from orderhub.core.pools import shortage
 from orderhub.core.quotes import (
     RULE,
@@ -40,6 +40,9 @@ from orderhub.core.values import Contact, Line, Move, PoolKey, Settings
 from orderhub.core.zones import day_start, local_day
 
 _RATES_ID = "1"
+# Travellers are numbered through all orders of a tenant: a number of its own stays small, one made of the order's
+# would not fit the 32 bits that clients have for it.
+_GUEST = "guest"
 
 
 class TourBooking(Terms, frozen=True, kw_only=True):
@@ -106,6 +109,13 @@ def _pools(command: PlaceOrder, facts: Facts) -> list[PoolLoad]:
     ]
 
 
+def _id_quota(command: PlaceOrder, _facts: Facts) -> IdQuota:
+    terms = command.terms
+    assert isinstance(terms, TourBooking)
+    guests = len(terms.booking.guests)
+    return IdQuota(orders=1, records=((_GUEST, guests),) if guests else ())
+
+
 def contact_refusal(contact: Contact | None) -> Rejected | None:
     """Somebody to reach: both names, a phone number, an e-mail with text on each side of its @."""
     if contact is None:
@@ -141,7 +151,9 @@ def guests_refusal(tour: Tour, booking: Booking, party: Party) -> Rejected | Non
 def _pickup_refusal(tour: Tour, booking: Booking) -> Rejected | None:
     if not tour.pickups_only or not tour.pickups:
         return None
-    if any(booking.pickup in (pickup.location, pickup.address) for pickup in tour.pickups):
+    # By one of its texts, or by its id as the list of pickups shows it.
+    names = {text for each in tour.pickups for text in (each.location, each.address, str(each.id))}
+    if booking.pickup in names:
         return None
     return Rejected(Reason.REFERENCE_UNKNOWN, "pickup", "not one of the product's places")
 
@@ -172,8 +184,10 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     taken = chosen(tour.upgrades, booking.upgrades)
     if isinstance(taken, Rejected):
         return taken
-    refusal = form_refusal(tour.form, booking.guests) or child_refusal(
-        tour.form, booking.guests, booking.day, tour.max_child_age
+    refusal = (
+        form_refusal(tour.form, booking.guests)
+        or birthday_refusal(tour.form, booking.guests, booking.day)
+        or child_refusal(tour.form, booking.guests, booking.day, tour.max_child_age)
     )
     if refusal is not None:
         return refusal
@@ -199,7 +213,7 @@ def _accepted(
             currency=quote.currency,
             pricing=_pricing(quote),
             settlement=_settlement(quote),
-            business=_details(booking, quote),
+            business=_details(booking, quote, ids.records.get(_GUEST, ())),
             service_at=day_start(settings.time_zone, booking.day),
         ),
     )
@@ -209,7 +223,13 @@ def _accepted(
     if refusal is not None:
         return refusal
     order, event = composed
-    return Accepted(placed=(order,), events=(event,), moves=moves)
+    guests = len(booking.guests)
+    return Accepted(
+        placed=(order,),
+        events=(event,),
+        moves=moves,
+        numbered=((_GUEST, guests),) if guests else (),
+    )
 
 
 def _draws(tenant_id: int, order_id: int, booking: Booking, quote: Quote) -> Iterator[Move]:
@@ -289,8 +309,9 @@ def _settlement(quote: Quote) -> dict[str, Any]:
     }
 
 
-def _details(booking: Booking, quote: Quote) -> TourDetails:
+def _details(booking: Booking, quote: Quote, guest_ids: tuple[int, ...]) -> TourDetails:
     """Everything that a reading call shows of the booking, so that it needs no look-up."""
+    assert len(guest_ids) >= len(booking.guests), "fewer ids than travellers were set aside"
     product = quote.product
     return TourDetails(
         product_id=product.id,
@@ -304,7 +325,10 @@ def _details(booking: Booking, quote: Quote) -> TourDetails:
         discount=plain(quote.list_total - quote.net),
         rooms=booking.rooms,
         tickets=tuple(TicketCount(sku_id, count) for sku_id, count in booking.tickets),
-        guests=tuple(Traveller(guest.kind, guest.answers) for guest in booking.guests),
+        guests=tuple(
+            Traveller(guest.kind, guest.answers, guest_id)
+            for guest, guest_id in zip(booking.guests, guest_ids, strict=False)
+        ),
         upgrades=tuple(
             TakenUpgrade(
                 id=each.group.id,
@@ -327,5 +351,6 @@ BUSINESS = Business(
     place=place,
     loads=_loads,
     pools=_pools,
+    id_quota=_id_quota,
     records={"tour": Tour, "exchange_rates": RateTable, "reseller": Reseller},
 )

@@ -46,7 +46,7 @@ class WireFault(msgspec.Struct, frozen=True):
     """One fault in the shape of a request. `path` is in the vendor's spelling, such as `rooms[0].adult`."""
 
     path: str
-    problem: str  # `missing`, `type`, `value`, `length`
+    problem: str  # `missing`, `type`, `value`, `length`, `unknown`
     message: str = ""
 
     @property

@@ -7,9 +7,9 @@ A request is a msgspec Struct whose members are annotated with a Kind, and perha
         quantity: Annotated[int, whole(1, 1_000)]
         remark: Annotated[str, text(2_000)] = ""
 
-A member without a default is required. A vendor's Style says what counts as absent, how members may be spelled and in
-which words faults are told; `Style.read` makes the Struct, `schema_of` the JSON Schema, member_tables.py the rows of a
-README's table.
+A member without a default is required; a Struct with `forbid_unknown_fields` takes no others. A vendor's Style says
+what counts as absent, how members may be spelled and in which words faults are told; `Style.read` makes the Struct,
+`schema_of` the JSON Schema, `member_tables.py` a README's rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from orderhub.dialects.describing import (
     needed,
 )
 from orderhub.dialects.describing import text as text_schema
-from orderhub.dialects.scalars import as_integer, as_text
+from orderhub.dialects.scalars import as_integer, as_text, fitted
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -42,7 +42,7 @@ _REQUIRED = msgspec.NODEFAULT
 class Bad(Exception):
     """A value that cannot be taken.
 
-    problem   `missing`, `type`, `value` or `length`, as in WireFault
+    problem   `missing`, `type`, `value`, `length` or `unknown`, as in WireFault
     expected  the JSON type that was expected, where that is the problem, or the limit that was passed; of what is
               missing the members of which one has to be there
     message   the vendor's words, where the kind knows them better than the style
@@ -113,6 +113,13 @@ def also(*names: str, first: bool = False) -> Spellings:
     return Spellings(names, first)
 
 
+@dataclass(frozen=True, slots=True)
+class NotEmpty:
+    """Of a member that may be left out, but not be sent empty, null or an empty list. `words`: the vendor's."""
+
+    words: str
+
+
 # --- kinds
 
 
@@ -130,6 +137,7 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
             raise Bad("type", "string")
         if strip:
             found = found.strip()
+        found = fitted(found, most)
         if len(found) > most:
             raise Bad("length", most)
         if not blank and not found.strip():
@@ -264,6 +272,7 @@ class Member:
     kind: Kind
     required: bool
     about: str
+    unless_empty: str = ""
 
 
 @functools.cache
@@ -285,7 +294,8 @@ def declared(model: type[msgspec.Struct]) -> tuple[Member, ...]:
         required = each.default is _REQUIRED and each.default_factory is _REQUIRED
         name = each.encode_name
         names = (*before, name, *after)
-        found.append(Member(each.name, name, names, kinds[0], required, " ".join(about)))
+        words = "".join(extra.words for extra in extras if isinstance(extra, NotEmpty))
+        found.append(Member(each.name, name, names, kinds[0], required, " ".join(about), words))
     first = getattr(model, "FIRST", ())
     return tuple(sorted(found, key=lambda member: member.attribute not in first))
 
@@ -411,7 +421,8 @@ _NULL = 1_000_000
 
 
 # Plain tuples, since unpacking them is what reading is made of.
-# (attribute, its own name, its other spellings, the kind's check, its read, whether it is required)
+# (attribute, its own name, its other spellings, the kind's check, its read, whether it is required, the words for one
+# that is sent empty where that is not to be left out)
 _Step = tuple[
     str,
     str,
@@ -419,18 +430,22 @@ _Step = tuple[
     Callable[[Any], Any] | None,
     Callable[[Any, str, "Reading"], Any],
     bool,
+    str,
 ]
 # (its first spelling, whether there is no more to it where that is not sent, the step)
 _Steps = tuple[tuple[str, bool, _Step], ...]
-# (how each member is read, groups of which one has to be there, the names where any case will do)
-_Plan = tuple[_Steps, tuple[tuple[str, ...], ...], _AnyCase | None]
+# (how each member is read, groups of which one has to be there, the names where any case will do, all names where no
+# others are taken)
+_Plan = tuple[_Steps, tuple[tuple[str, ...], ...], _AnyCase | None, frozenset[str] | None]
 
 
 def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
     steps = []
+    names: set[str] = set()
     any_case = _AnyCase({}, {}, {}) if style.any_case else None
     for each in declared(model):
         first, *others = [way for name in each.names for way in style.spelled(name)]
+        names |= {first, *others}
         if any_case is not None:
             for rank, way in enumerate((first, *others)):
                 if way == each.name:
@@ -439,9 +454,11 @@ def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
                 any_case.lower.setdefault(way.lower(), (each.name, rank + len(others) + 1))
             first, others = each.name, []
         check, read = each.kind.check, each.kind.within or each.kind.read
-        step = each.attribute, each.name, tuple(others), check, read, each.required
-        steps.append((first, not others and not each.required, step))
-    return tuple(steps), alternatives(model), any_case
+        words = each.unless_empty
+        step = each.attribute, each.name, tuple(others), check, read, each.required, words
+        steps.append((first, not (others or each.required or words), step))
+    closed = model.__struct_config__.forbid_unknown_fields
+    return tuple(steps), alternatives(model), any_case, frozenset(names) if closed else None
 
 
 class Reading:
@@ -479,7 +496,7 @@ class Reading:
         """The members that were sent, read."""
         style = self.style
         is_absent = style.is_absent
-        steps, groups, any_case = style.plans.get(model) or style.plan(model)
+        steps, groups, any_case, names = style.plans.get(model) or style.plan(model)
         if any_case is not None:
             holder = any_case.named(holder)
         get = holder.get
@@ -488,7 +505,9 @@ class Reading:
             value = get(name)
             if value is None and may_lack and not partial:
                 continue
-            way, (attribute, own, others, check, read, required) = name, step
+            way, (attribute, own, others, check, read, required, words) = name, step
+            if words and self.is_sent_empty(holder, (name, *others), path, words):
+                continue
             if value is None or (is_absent and value.__class__ is str and is_absent(value)):
                 for way in others:
                     value = get(way)
@@ -513,7 +532,18 @@ class Reading:
         for group in groups:
             if not partial and not any(found.get(name) for name in group):
                 self.fault(f"{path}{group[0]}", Bad("missing", ", ".join(group)))
+        for other in () if names is None else holder.keys() - names:
+            self.fault(f"{path}{other[:40]}", Bad("unknown"))
         return found
+
+    def is_sent_empty(
+        self, holder: Mapping[str, Any], ways: tuple[str, ...], path: str, words: str
+    ) -> bool:
+        """Whether one of these is there and says nothing: then that is told."""
+        empty = [way for way in ways if way in holder and not holder[way]]
+        if empty:
+            self.fault(f"{path}{empty[0]}", Bad("missing", message=words))
+        return bool(empty)
 
 
 # --- what is said of them
@@ -543,7 +573,7 @@ def schema_of(
         elif each.attribute in grouped:
             continue
         schema = told[each.attribute]
-        if nullable and not each.required:
+        if nullable and not (each.required or each.unless_empty):
             schema = maybe(schema)
         properties.update(dict.fromkeys(each.names, schema))
     by_attribute = {each.attribute: each for each in declared(model)}
@@ -552,6 +582,10 @@ def schema_of(
         for group in groups
     ]
     more: dict[str, Any] = {}
+    if model.__struct_config__.forbid_unknown_fields:
+        more["additionalProperties"] = False
+        known: dict[str, Schema] = {name: {} for each in declared(model) for name in each.names}
+        properties = known | properties
     if len(choices) == 1:
         more["anyOf"] = choices[0]
     elif choices:

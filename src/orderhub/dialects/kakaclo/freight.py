@@ -85,7 +85,10 @@ async def logistics_channel(call: Call) -> Answer:
     caller, settings = await caller_of(call)
     question = BODY.read(DraftFreightQuestion, decode_object(call.body))
     call.spelling = partial(spelled, V1_QUOTE_FIELDS)
-    quotes = await _quotes(call, caller, settings, question, question.warehouseCode)
+    warehouse = await call.hub.read(
+        lambda reads: parcels.known_as(question.warehouseCode, _codes(reads, caller.tenant_id))
+    )
+    quotes = await _quotes(call, caller, settings, question, warehouse or question.warehouseCode)
     listing = [
         {
             "deliveryTime": each.rate.delivery,
@@ -121,12 +124,14 @@ async def channel(call: Call) -> Answer:
     )
 
 
-def _warehouse(reads: Reads, tenant_id: int, settings: Settings, asked: str) -> str:
+def _codes(reads: Reads, tenant_id: int) -> list[str]:
     query = RecordQuery(tenant_id=tenant_id, kind="warehouse", limit=_MAX_RECORDS)
-    codes = sorted(record.doc.code for record in reads.records(query) if record.doc.active)
-    if asked in codes:
-        return asked
-    return settings.default_warehouse or (codes[0] if codes else "")
+    return sorted(record.doc.code for record in reads.records(query) if record.doc.active)
+
+
+def _warehouse(reads: Reads, tenant_id: int, settings: Settings, asked: str) -> str:
+    codes = _codes(reads, tenant_id)
+    return parcels.known_as(asked, codes) or settings.default_warehouse or next(iter(codes), "")
 
 
 async def automation_split(call: Call) -> Answer:

@@ -11,6 +11,7 @@ from orderhub.core.commands import (
     Origin,
     PlaceOrder,
 )
+from orderhub.core.countries import country_code
 from orderhub.core.parcels import Dropship, Item
 from orderhub.core.steps import Refund
 from orderhub.core.values import Address, Order, Settings
@@ -38,7 +39,7 @@ def place_order(order: CreateOrder, origin: Origin, settings: Settings) -> Place
                 for each in order.orderItemsList
             ),
             channel=_channel(order),
-            denied=tuple(ours.denied_countries),
+            denied=tuple(country_code(each) or each for each in ours.denied_countries),
             ioss_required=ours.ioss_required,
             prepaid=ours.prepaid,
         ),

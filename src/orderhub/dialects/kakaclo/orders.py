@@ -157,7 +157,7 @@ def _named(
     return sorted(every, key=lambda g: (g[0].recorded_at, g[0].id, -len(g)), reverse=True)
 
 
-async def _list(call: Call, version: int) -> Answer:
+async def _list(call: Call, version: int, *, draft: bool = False) -> Answer:
     caller, settings = await caller_of(call)
     query = QUERY.read(OrdersV2, call.query) if version == 2 else QUERY.read(Orders, call.query)
     asked = _Asked(query)
@@ -165,7 +165,7 @@ async def _list(call: Call, version: int) -> Answer:
     return success(
         {
             "vo": None,
-            "list": [show(group, settings, version) for group in groups],
+            "list": [show(group, settings, version, draft=draft) for group in groups],
             "total": total,
             "pageNumber": asked.page,
             "pageSize": asked.size,
@@ -179,6 +179,11 @@ async def _list(call: Call, version: int) -> Answer:
 async def list_v1(call: Call) -> Answer:
     """Orders newest first; a group is one entry, its parent, unless `split=1` is asked for."""
     return await _list(call, 1)
+
+
+async def list_draft(call: Call) -> Answer:
+    """The same at the path of the first pages, in their words for statuses."""
+    return await _list(call, 1, draft=True)
 
 
 async def list_v2(call: Call) -> Answer:
@@ -237,7 +242,7 @@ async def refund_old(call: Call) -> Answer:
     """The first draft's call: `{OrderNo, Reason, Remark, Contacts, Phone}`, a list back."""
     await caller_of(call)
     asked = BODY.read(RefundByNumber, decode_object(call.body))
-    refund = RefundOrder(remark=asked.remark, refundReason=asked.refundReason)
+    refund = RefundOrder(remark=asked.remark, refundReason=asked.Reason)
     return await _cancel(call, refund, asked.OrderNo, 0)
 
 

@@ -49,7 +49,8 @@ _ORDERS = (
         answers={200: Created},
         mutates=True,
     ),
-    *_at("GET", _V1, orders.list_v1, "Query orders", query=Orders),
+    *_at("GET", _V1[:1], orders.list_draft, "Query orders (draft)", query=Orders),
+    *_at("GET", _V1[1:], orders.list_v1, "Query orders", query=Orders),
     *_at("GET", _V2, orders.list_v2, "Query orders (V2)", query=OrdersV2),
     *_at(
         "POST",

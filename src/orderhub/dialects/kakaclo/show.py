@@ -5,7 +5,7 @@ What is shown is always a group: an order on its own is a group of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from orderhub.core.steps import Refund
 from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.core.zones import local_time
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
-from orderhub.dialects.kakaclo.states import STATES, V2_STATES
+from orderhub.dialects.kakaclo.states import DRAFT_WORDS, STATES, V2_STATES
 
 _FOUR = Decimal("0.0001")
 _LATEST = 253_402_300_799  # the last second of the year 9999
@@ -52,11 +52,17 @@ def moment(at_us: Any) -> str | None:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dict[str, Any]:
-    """One object of the order list. Several orders are shown as their parent, with `subOrders`."""
+def show(
+    orders: tuple[Order, ...], settings: Settings, version: int = 1, *, draft: bool = False
+) -> dict[str, Any]:
+    """One object of the order list. Several orders are shown as their parent, with `subOrders`.
+
+    draft: V1 as its first pages have it: a status by another word, and more names for some members.
+    """
     first = orders[0]
     is_parent = len(orders) > 1
     state = state_of(orders)
+    words = DRAFT_WORDS if draft else {}
     goods = [(order, line) for order in orders for line in order.kept_lines if _is_item(line)]
     item = _item_v1 if version == 1 else _item_v2
     shown: dict[str, Any] = {
@@ -65,7 +71,7 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
         "remark": first.doc.notes or None,
     }
     if version == 1:
-        shown |= {"CustomOrderNumber": shown["customOrderId"], "status": state}
+        shown |= {"CustomOrderNumber": shown["customOrderId"], "status": words.get(state, state)}
     else:
         status, financial, fulfillment = V2_STATES[state]
         if any(order.status is Status.PENDING for order in orders):
@@ -95,13 +101,14 @@ def show(orders: tuple[Order, ...], settings: Settings, version: int = 1) -> dic
     }
     shown |= _amounts_v1(orders) if version == 1 else _amounts_v2(orders)
     shown["orderItems"] = [item(order, line) for order, line in goods]
-    shown["fulfillments"] = _packages(orders, settings, item) or None
+    packages = _packages(orders, settings, item)
+    shown["fulfillments"] = ([_drafted(each) for each in packages] if draft else packages) or None
     shown["createDate"] = moment(min(order.occurred_at for order in orders))
     shown["modifyDate"] = moment(max(order.updated_at for order in orders))
-    if version != 1:
+    if draft or version != 1:
         shown["updateDate"] = shown["modifyDate"]
     shown["parentId"] = first.group_number or None if not is_parent else None
-    shown["subOrders"] = [_sub_order(order) for order in orders] if is_parent else []
+    shown["subOrders"] = [_sub_order(order, words) for order in orders] if is_parent else []
     return shown
 
 
@@ -111,13 +118,13 @@ def parcel_of(order: Order) -> ParcelDetails | None:
     return details if isinstance(details, ParcelDetails) else None
 
 
-def _sub_order(order: Order) -> dict[str, Any]:
-    parcel = parcel_of(order)
+def _sub_order(order: Order, words: Mapping[str, str]) -> dict[str, Any]:
+    parcel, state = parcel_of(order), state_of((order,))
     return {
         "id": number_of(order),
         "warehouseCode": None if parcel is None else parcel.warehouse,
         "warehouseId": None if parcel is None else parcel.warehouse_id,
-        "status": state_of((order,)),
+        "status": words.get(state, state),
         "skuCodes": [line.sku for line in order.kept_lines if _is_item(line)],
     }
 
@@ -285,6 +292,11 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
                 }
             )
     return packages
+
+
+def _drafted(package: dict[str, Any]) -> dict[str, Any]:
+    """A package with the names that the first pages have for two of its members beside those of the later ones."""
+    return {**package, "logisticsProviders": package["carrier"], "orderItems": package["items"]}
 
 
 def _contents(order: Order) -> list[list[tuple[Line, int]]]:

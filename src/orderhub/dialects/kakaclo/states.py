@@ -36,6 +36,7 @@ V2_STATES: dict[str, tuple[str, str, str]] = {
 }
 # Names of seed-time pages for the statuses of today.
 _OLD_STATES = {"waiting_toship": "waiting_to_ship"}
+DRAFT_WORDS = {new: old for old, new in _OLD_STATES.items()}
 # Statuses that no order of ours ever has, yet may be asked for.
 _EMPTY_STATES = frozenset({"refund_fail"})
 _V2_ONLY = frozenset({"abnormal_order", "processing", "completed"})

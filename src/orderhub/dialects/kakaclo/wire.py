@@ -1,7 +1,7 @@
 """The vendor's requests in the vendor's spelling, each member declared once.
 
 Both spellings of a member are taken, its first letter in either case; `""` and null count as
-absent; lengths are characters. Members that are not known are ignored: the raw request is kept.
+absent; lengths are characters. Members that are not known are ignored, but in refunds: the raw request is kept.
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
 
-from orderhub.core.countries import ISO_COUNTRIES
+from orderhub.core.countries import ALIASES, ISO_COUNTRIES, country_code
 from orderhub.dialects.describing import Schema, or_empty
 from orderhub.dialects.describing import whole as between
 from orderhub.dialects.kakaclo.states import V1_WORDS, V2_WORDS, states_of
 from orderhub.dialects.members import (
     Bad,
     Kind,
+    NotEmpty,
     Style,
     also,
+    anything,
     kind,
     many,
     shaped,
     text,
     whole,
 )
-from orderhub.dialects.scalars import as_integer
+from orderhub.dialects.scalars import as_integer, as_list
 
 MAX_ITEMS = 1_000
 MAX_UNITS = 1_000_000_000
@@ -48,6 +50,8 @@ _TYPES = {
 def _say(bad: Bad, value: Any, _path: str) -> str:
     if bad.problem == "length":
         return f"at most {bad.expected} {'characters' if isinstance(value, str) else 'items'}"
+    if bad.problem == "unknown":
+        return "is not known here"
     return "is required" if bad.problem == "missing" else _TYPES[str(bad.expected)]
 
 
@@ -61,19 +65,29 @@ QUERY = Style(say=_say, is_absent=lambda value: not value.strip())
 
 # --- kinds
 
-_CODES = sorted(ISO_COUNTRIES)
+_CODES = sorted(ISO_COUNTRIES | ALIASES.keys())
+# Where goods leave from, as stock and warehouses said it before 2023: north and south.
+_PARTS = {"CN_N": "CN", "CN_S": "CN"}
 
 
 def _iso(value: str) -> str:
-    code = value.strip().upper()
-    if code and code not in ISO_COUNTRIES:
+    code = country_code(value)
+    if value.strip() and not code:
         raise Bad("value", message="must be an ISO 3166-1 alpha-2 country code")
     return code
 
 
-def _country(*, blank: bool = False) -> Kind:
-    codes = {"enum": [*_CODES, *map(str.lower, _CODES)]}
-    return text(32, blank=blank).then(_iso, {"type": "string", **codes})
+def _from(value: str) -> str:
+    code = value.strip().upper()
+    return _iso(_PARTS.get(code, code))
+
+
+_COUNTRY = text(32, blank=False).then(
+    _iso, {"type": "string", "enum": [*_CODES, *map(str.lower, _CODES)]}
+)
+_FROM = text(32).then(
+    _from, {"type": "string", "enum": [*_CODES, *map(str.lower, _CODES), *_PARTS]}
+)
 
 
 _QUANTITY = whole(
@@ -91,6 +105,11 @@ def _number(message: str, least: int) -> Kind:
         return str(number) if number >= least else ""
 
     return kind(check, whole(least, 10**_DIGITS, digits=_DIGITS).schema)
+
+
+def _items(each: type[Struct], least: int = 1) -> Kind:
+    """A list of objects, also as PHP writes one with gaps: `{"0": ..., "2": ...}`."""
+    return many(shaped(each), MAX_ITEMS, least=least).taking(as_list)
 
 
 def _only(value: Any) -> Any:
@@ -209,7 +228,7 @@ _WHEN = Meta(description="ISO 8601, UTC unless it says otherwise")
 Text16 = Annotated[str, text(16)]
 Text32 = Annotated[str, text(32)]
 Text64 = Annotated[str, text(64)]
-Code = Annotated[str, text(64, blank=False)]
+Code = Annotated[str, text(64, blank=False, strip=True)]
 Quantity = Annotated[int, _QUANTITY, Meta(description='`1.0` and `"1"` are 1')]
 Page = Annotated[int, _page(MAX_PAGE, "from 1 on")]
 Codes = Annotated[tuple[str, ...], _listed(MAX_CODES)]
@@ -223,11 +242,15 @@ class OrderAddress(Struct, frozen=True, kw_only=True):
 
     country: Annotated[
         str,
-        _country(),
+        _COUNTRY,
         also("countryCode"),
         Meta(description="ISO 3166-1 alpha-2, any case: decides freight and the nearest warehouse"),
     ]
-    phone: Annotated[Code, Meta(description="kept as sent, blanks too, like the next two")]
+    phone: Annotated[
+        str,
+        text(64, blank=False),
+        Meta(description="kept as sent, blanks too, like the next two"),
+    ]
     recipient: Annotated[str, text(32, blank=False)]
     province: Annotated[str, text(32, blank=False)]
     street1: Text64 = ""
@@ -263,7 +286,7 @@ class CreateOrder(Struct, frozen=True, kw_only=True):
     ]
     orderItemsList: Annotated[
         tuple[OrderItem, ...],
-        many(shaped(OrderItem), MAX_ITEMS, least=1),
+        _items(OrderItem),
         Meta(description="lines; repeats of a SKU are merged"),
     ]
     customOrderId: Annotated[Text64, Meta(description="V1's name for the order's reference")] = ""
@@ -303,32 +326,46 @@ class RefundItem(Struct, frozen=True, kw_only=True):
     quantity: Quantity
     itemId: Annotated[str, _number("must be an item id of the order query", 1)] = ""
     skuCode: Annotated[Code, also("sku")] = ""
-    countryCode: Annotated[str, _country(blank=True)] = ""
+    countryCode: Annotated[str, _FROM] = ""
 
     ONE_OF: ClassVar = (("itemId", "skuCode"),)
 
 
-class RefundOrder(Struct, frozen=True, kw_only=True):
+class _Refund(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where money moves, a member that is not known is no trifle: it may be a list of items, misspelt."""
+
+    Contacts: Annotated[
+        Any, anything(), Meta(description="of the first draft; kept in the raw request")
+    ] = None
+    Phone: Annotated[Any, anything(), Meta(description="like `Contacts`")] = None
+
+
+class RefundOrder(_Refund, frozen=True, kw_only=True):
     """The order as a whole, or some units of some items."""
 
     remark: Annotated[str, text(2_000)] = ""
     refundReason: Annotated[str, text(200), also("reason")] = ""
-    orderItems: Annotated[tuple[RefundItem, ...], many(shaped(RefundItem), MAX_ITEMS)] = ()
+    orderItems: Annotated[
+        tuple[RefundItem, ...],
+        _items(RefundItem),
+        NotEmpty("has no item: leave it out to refund the whole order"),
+        Meta(description="left out, the whole order"),
+    ] = ()
 
 
-class RefundWhole(Struct, frozen=True, kw_only=True):
-    """V1 refunds whole orders only; members that it does not know are ignored, as everywhere."""
+class RefundWhole(_Refund, frozen=True, kw_only=True):
+    """V1 refunds whole orders only."""
 
     remark: Annotated[str, text(2_000, blank=False), also("Remark")]
     refundReason: Annotated[str, text(200), also("reason")] = ""
 
 
-class RefundByNumber(Struct, frozen=True, kw_only=True):
-    """The first draft's call, which had `Contacts` and `Phone` besides."""
+class RefundByNumber(_Refund, frozen=True, kw_only=True):
+    """The first draft's call: whole orders only, too."""
 
     OrderNo: Annotated[str, _number("must be an order number", 0)]
+    Reason: Annotated[str, text(200, blank=False), also("refundReason")]
     remark: Annotated[str, text(2_000)] = ""
-    refundReason: Annotated[str, text(200), also("reason")] = ""
 
 
 # --- freight
@@ -342,10 +379,8 @@ class FreightProduct(Struct, frozen=True, kw_only=True):
 class FreightQuestion(Struct, frozen=True, kw_only=True):
     """`orders/channel` and `automationSplit`."""
 
-    products: Annotated[
-        tuple[FreightProduct, ...], many(shaped(FreightProduct), MAX_ITEMS, least=1)
-    ]
-    shipToCountry: Annotated[str, _country()]
+    products: Annotated[tuple[FreightProduct, ...], _items(FreightProduct)]
+    shipToCountry: Annotated[str, _COUNTRY]
     warehouseCode: Text32 = ""
 
 
@@ -356,10 +391,8 @@ class DraftFreightProduct(FreightProduct, frozen=True, kw_only=True):
 class DraftFreightQuestion(FreightQuestion, frozen=True, kw_only=True):
     """`logisticsChannel`: the oldest call names SKU and destination in other words."""
 
-    products: Annotated[
-        tuple[FreightProduct, ...], many(shaped(DraftFreightProduct), MAX_ITEMS, least=1)
-    ]
-    shipToCountry: Annotated[str, _country()] = field(name="termini")
+    products: Annotated[tuple[FreightProduct, ...], _items(DraftFreightProduct)]
+    shipToCountry: Annotated[str, _COUNTRY] = field(name="termini")
     warehouseCode: Annotated[str, text(32, blank=False)]
 
 

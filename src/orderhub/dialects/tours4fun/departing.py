@@ -15,6 +15,7 @@ from orderhub.core.upgrades import UpgradeGroup, UpgradeOption
 from orderhub.dialects.contract import Answer, Call, Caller
 from orderhub.dialects.tours4fun import wire, words
 from orderhub.dialects.tours4fun.access import authenticate
+from orderhub.dialects.tours4fun.reading import read
 from orderhub.dialects.tours4fun.sold import (
     SIZES,
     Days,
@@ -34,8 +35,8 @@ _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CNY": "¥", "JPY": "¥", "KR
 
 async def availabilities(call: Call) -> Answer:
     """The days that can be booked from today on, at list prices."""
-    await authenticate(call)
-    product_id = wire.read(wire.ProductId, call.body).product_id
+    caller = await authenticate(call)
+    product_id = (await read(wire.ProductId, call, caller)).product_id
 
     def ask(reads: Reads, caller: Caller) -> tuple[Tour, Days, str]:
         tenant_id = caller.tenant_id
@@ -88,8 +89,8 @@ def _prices(tour: Tour) -> dict[str, Any]:
 
 async def upgrades(call: Call) -> Answer:
     """The groups to choose from, in the currency asked for, by the rates of the purchase."""
-    await authenticate(call)
-    asked = wire.read(wire.Upgrades, call.body)
+    caller = await authenticate(call)
+    asked = await read(wire.Upgrades, call, caller)
     currency = asked.currency.upper() or "USD"
 
     def ask(reads: Reads, caller: Caller) -> tuple[Product, Tour, Exchange | None]:
@@ -140,8 +141,8 @@ def _option(option: UpgradeOption, convert: Exchange) -> dict[str, Any]:
 
 async def departure(call: Call) -> Answer:
     """Where and when travellers are met."""
-    await authenticate(call)
-    asked = wire.read(wire.Departure, call.body)
+    caller = await authenticate(call)
+    asked = await read(wire.Departure, call, caller)
 
     def ask(reads: Reads, caller: Caller) -> Tour:
         product_id, day = asked.product_id, asked.departure_date
@@ -165,8 +166,8 @@ async def departure(call: Call) -> Answer:
 
 async def rate(call: Call) -> Answer:
     """Units of each currency per base unit, on a day of the tenant or now."""
-    await authenticate(call)
-    asked = wire.read(wire.RateDay, call.body).date
+    caller = await authenticate(call)
+    asked = (await read(wire.RateDay, call, caller)).date
 
     def ask(reads: Reads, caller: Caller) -> dict[str, Decimal]:
         table = rates_of_tenant(reads, caller.tenant_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName
@@ -13,12 +11,11 @@ from orderhub.core.quotes import Booking, Offer, quote
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.tours import offer_keys, today
 from orderhub.core.values import Order, Settings
-from orderhub.dialects.codec import switches
-from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, HTTPFault
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected
 from orderhub.dialects.tours4fun import mapping, wire, words
-from orderhub.dialects.tours4fun.access import KIND, authenticate
-from orderhub.dialects.tours4fun.data import Switches
+from orderhub.dialects.tours4fun.access import authenticate
 from orderhub.dialects.tours4fun.prices import calculation
+from orderhub.dialects.tours4fun.reading import body_of, read
 from orderhub.dialects.tours4fun.show import in_full, listed
 
 
@@ -27,27 +24,16 @@ def _added(accepted: Accepted) -> Answer:
     return Answer(200, b'{"code":0,"msg":"","data":{"order_id":%d}}' % accepted.order.id)
 
 
-async def _read(call: Call, caller: Caller) -> dict[str, Any]:
-    """The body. Comments are no JSON, unless the tenant's switch `strip_comments` forgives them."""
-    try:
-        return wire.decode(call.body)
-    except HTTPFault:
-        settings = await call.hub.settings(caller.tenant_id)
-        if not switches(settings, KIND, Switches).strip_comments:
-            raise
-        return wire.decode_commented(call.body)
-
-
 async def add(call: Call) -> Answer:
     caller = await authenticate(call)
-    asked = wire.read_booking(wire.AddOrder, await _read(call, caller))
+    asked = wire.read_booking(wire.AddOrder, await body_of(call, caller))
     return await call.respond(mapping.place_order(asked, call.origin(caller, call.body)), _added)
 
 
 async def calculate(call: Call) -> Answer:
     """The price of a booking, by the function that prices orders. Seats are not looked at."""
     caller = await authenticate(call)
-    asked = wire.read_booking(wire.CalculateOrder, await _read(call, caller))
+    asked = wire.read_booking(wire.CalculateOrder, await body_of(call, caller))
     booking = mapping.booking(asked)
     owner = caller.owner or caller.acts_as
     offer = await call.hub.read(
@@ -80,7 +66,7 @@ def read_offer(
 
 async def detail(call: Call) -> Answer:
     caller = await authenticate(call)
-    order_id = wire.read(wire.OrderId, call.body).order_id
+    order_id = (await read(wire.OrderId, call, caller)).order_id
 
     def ask(reads: Reads) -> tuple[Order | None, Settings]:
         name = OrderName("id", str(order_id))
@@ -99,7 +85,7 @@ async def detail(call: Call) -> Answer:
 async def list_orders(call: Call) -> Answer:
     """Newest first."""
     caller = await authenticate(call)
-    asked = wire.read(wire.OrderList, call.body)
+    asked = await read(wire.OrderList, call, caller)
     page, size = asked.page, asked.page_size
     if page * size > wire.DEEPEST:
         raise wire.fault("page", "value")
@@ -129,7 +115,7 @@ async def list_orders(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     """An unpaid order ends and gives its seats back; any other is left as it is."""
     caller = await authenticate(call)
-    asked = wire.read(wire.CancelOrder, call.body)
+    asked = await read(wire.CancelOrder, call, caller)
 
     def answer(_accepted: Accepted) -> Answer:
         data = {"order_id": asked.order_id, "cancel_reason": asked.cancel_reason}

@@ -14,6 +14,7 @@ from orderhub.core.quotes import Tour
 from orderhub.dialects.contract import Answer, Call, Caller
 from orderhub.dialects.tours4fun import wire, words
 from orderhub.dialects.tours4fun.access import authenticate
+from orderhub.dialects.tours4fun.reading import read
 from orderhub.dialects.tours4fun.sold import (
     ask_as_caller,
     bookable_days,
@@ -34,8 +35,8 @@ _CITIES = ("departure_city", "return_city", "visited_city")
 
 async def detail(call: Call) -> Answer:
     """One product as one object, several as an object by id; unknown ones are left out."""
-    await authenticate(call)
-    numbers = wire.read(wire.ProductIds, call.body).product_ids
+    caller = await authenticate(call)
+    numbers = (await read(wire.ProductIds, call, caller)).product_ids
 
     def ask(reads: Reads, caller: Caller) -> dict[str, dict[str, Any]]:
         tenant_id = caller.tenant_id
@@ -118,7 +119,7 @@ def _field(field: FormField) -> dict[str, Any]:
 async def list_products(call: Call) -> Answer:
     """Products by region, line or keyword, at least one of them. Numbers leave as text."""
     caller = await authenticate(call)
-    asked = wire.read(wire.ProductList, call.body)
+    asked = await read(wire.ProductList, call, caller)
     region, keyword, line = asked.region, asked.keyword.lower(), asked.product_line
     page, size = asked.page, asked.page_size
     lines = _LINES.get(line, (line,)) if line else ()

@@ -16,7 +16,7 @@ from orderhub.core.zones import local_time
 from orderhub.dialects.tours4fun.words import STATUS_CODES
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Guests are numbered within their order: at most 999 of them.
+# Of an order that an older hub took: guests were numbered within it, at most 999 of them.
 _GUESTS_A_ORDER = 1_000
 _ZONELESS = "%Y-%m-%d %H:%M:%S"
 
@@ -171,14 +171,14 @@ def _foreign(order: Order, line: Line, settings: Settings) -> dict[str, Any]:
 
 
 def _guests(order: Order) -> list[dict[str, Any]]:
-    """The form's answers as they were sent, under ids that count within the order."""
+    """The form's answers as they were sent."""
     booked = _tour_of(order)
     if booked is None:
         return []
     shown = []
     for number, guest in enumerate(booked.guests, 1):
         ids = {
-            "order_product_guest_id": order.id * _GUESTS_A_ORDER + number,
+            "order_product_guest_id": guest.id or order.id * _GUESTS_A_ORDER + number,
             "order_product_id": order.id,
         }
         unless_told = {"telephone": None, "email": None, "type": guest.kind}

@@ -80,11 +80,6 @@ def decode_commented(body: bytes) -> dict[str, Any]:
     return decode(_COMMENT.sub(lambda found: found[1] or b"", body))
 
 
-def read(model: type[S], body: bytes) -> S:
-    """The body as its Struct. Raises HTTPFault."""
-    return BODY.read(model, decode(body))
-
-
 # --- kinds
 
 
