@@ -5,11 +5,12 @@ The writer decides orders one after another, so this time is one that all others
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from orderhub.core.splitting import MAX_WORK, Place, Plan, Want, split
+from orderhub.core.splitting import MANY_PLACES, MAX_WORK, MAX_WORK_BEYOND, Place, Plan, Want, split
 
 _RUNS = 200
 _PLACES = [Place(f"W{i}", "CN" if i % 2 else "US") for i in range(10)]
@@ -52,8 +53,55 @@ CASES: dict[str, tuple[Callable[[], Task], int]] = {
 }
 
 
+SIZES = ((11, 8), (13, 8), (13, 20), (13, 60), (16, 8), (16, 60), (20, 8), (20, 20), (30, 20))
+_ORDERS = 60
+
+
+def _random_orders(count: int, lines: int) -> Iterator[tuple[list[Place], Task]]:
+    """Orders over so many places, each of which has half of the lines; half of the lines may have to be cut."""
+    chance = random.Random(1_000 * count + lines)
+    for _ in range(_ORDERS):
+        places = [Place(f"W{i:02}", chance.choice(["CN", "US", "DE"])) for i in range(count)]
+        wants, stock = [], {}
+        for line in range(lines):
+            held = {place.code: chance.randint(1, 9) for place in places if chance.random() < 0.5}
+            held = held or {places[0].code: 5}
+            most = max(held.values()) + (9 if chance.random() < 0.5 else 0)
+            stock[f"s{line}"] = held
+            wants.append(Want(f"s{line}", chance.randint(1, min(sum(held.values()), most))))
+        yield places, (wants, stock)
+
+
+def _measured(count: int, lines: int, most_work: int | None) -> tuple[int, int, float, float]:
+    """Of the random orders: plans that are proven best, parcels, and the mean and the longest time in ms."""
+    exact = parcels = 0
+    times = []
+    for places, (wants, stock) in _random_orders(count, lines):
+        started = time.perf_counter()
+        plan = split(places, wants, stock, country="US", default="W01", most_work=most_work)
+        times.append(1000 * (time.perf_counter() - started))
+        assert isinstance(plan, Plan)
+        exact += plan.exact
+        parcels += len(plan.parcels)
+    return exact, parcels, statistics.mean(times), max(times)
+
+
+def _table() -> None:
+    """Step by step beside what the bound on work allows."""
+    print(f"{_ORDERS} random orders each: exact, parcels, mean and longest time")
+    for count, lines in SIZES:
+        steps, now = _measured(count, lines, 0), _measured(count, lines, None)
+        print(
+            f"  {count:>2} places x {lines:>2} lines   step by step {steps[0]:>2}, {steps[1]:>3}   "
+            f"now {now[0]:>2}, {now[1]:>3}, {now[2]:5.1f} ms, {now[3]:5.1f} ms"
+        )
+
+
 def main() -> None:
-    print(f"at most {MAX_WORK:,} questions asked of sets of places for one order")
+    print(
+        f"at most {MAX_WORK:,} questions asked of sets of places for one order, {MAX_WORK_BEYOND:,} "
+        f"where there are more than {MANY_PLACES} to choose from"
+    )
     for name, (build, runs) in CASES.items():
         wants, stock = build()
         times = []
@@ -68,6 +116,7 @@ def main() -> None:
             f"  {name:<30} {statistics.median(times):8.3f} ms median, {max(times):8.3f} ms longest, "
             f"{len(plan.parcels)} parcels, the {kind} plan"
         )
+    _table()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orderhub.core.splitting import (
     FEWEST_PARCELS,
+    MANY_PLACES,
     MAX_WORK,
     NEAREST_FIRST,
     Parcel,
@@ -112,14 +113,15 @@ def test_the_plan_is_exactly_the_best_one(case, country, default, strategy):
 
 @examples(100, shrink=True)
 @given(st.data())
-def test_beyond_ten_places_the_plan_is_complete_and_marked(data):
+def test_of_many_places_the_plan_is_complete_however_it_was_found(data):
     places = [Place(f"W{i:02}", data.draw(st.sampled_from(["CN", "US"]))) for i in range(14)]
+    most_work = data.draw(st.sampled_from([None, 0, 1, 20, 200]))
     wants, stock = [], {}
     for i in range(data.draw(st.integers(1, 8))):
         row = {place.code: data.draw(st.integers(0, 6)) for place in places}
         stock[f"s{i}"] = row
         wants.append(Want(f"s{i}", data.draw(st.integers(1, max(1, sum(row.values()))))))
-    plan = split(places, wants, stock, country="US", default="W03")
+    plan = split(places, wants, stock, country="US", default="W03", most_work=most_work)
     short = [i for i, w in enumerate(wants) if sum(stock[w.subject].values()) < w.units]
     if short:
         assert isinstance(plan, Short)
@@ -134,13 +136,74 @@ def test_beyond_ten_places_the_plan_is_complete_and_marked(data):
             assert len(parts) == 1
 
 
-def test_more_than_ten_places_to_choose_from_are_marked_as_not_proven_best():
-    places = [Place(f"W{i:02}") for i in range(12)]
-    stock = {"s": {place.code: 2 for place in places}}
-    plan = split(places, [Want("s", 3)], stock)
+def worth(plan, wants, places, country, default):
+    """What a plan is worth by the order of wishes, less is better."""
+    near = {place.code for place in places if place.country == country}
+    lines, shipped = {}, {}
+    for parcel in plan.parcels:
+        for index, units in parcel.units:
+            lines[index] = lines.get(index, 0) + 1
+            shipped[parcel.place] = shipped.get(parcel.place, 0) + units
+    local = sum(units for code, units in shipped.items() if code in near)
+    by_code = [-shipped.get(code, 0) for code in sorted(place.code for place in places)]
+    cut = sum(parts > 1 for parts in lines.values())
+    return [cut, len(plan.parcels), -local, -shipped.get(default, 0), *by_code]
+
+
+def best_worth(places, wants, stock, country, default):
+    """The worth of the best plan, by looking at every set of places: each line from the most preferred of a set."""
+    ranked = sorted(places, key=lambda p: (p.country != country, p.code != default, p.code))
+    best = None
+    for mask in range(1, 1 << len(places)):
+        chosen = [place.code for rank, place in enumerate(ranked) if mask >> rank & 1]
+        parcels = {code: [] for code in chosen}
+        for index, want in enumerate(wants):
+            held = stock[want.subject]
+            may_be_whole = max(held.values()) >= want.units
+            whole = [code for code in chosen if held.get(code, 0) >= want.units]
+            if whole:
+                parcels[whole[0]].append((index, want.units))
+                continue
+            left = want.units
+            for code in chosen:
+                units = min(left, held.get(code, 0))
+                if units:
+                    parcels[code].append((index, units))
+                    left -= units
+            if may_be_whole or left:
+                break
+        else:
+            used = tuple(Parcel(code, tuple(units)) for code, units in parcels.items() if units)
+            found = worth(Plan(used), wants, places, country, default)
+            best = found if best is None else min(best, found)
+    return best
+
+
+@examples(25)
+@given(st.data())
+def test_up_to_thirteen_places_the_plan_is_exactly_the_best_one(data):
+    count = data.draw(st.integers(11, MANY_PLACES))
+    places = [Place(f"W{i:02}", data.draw(st.sampled_from(["CN", "US"]))) for i in range(count)]
+    wants, stock = [], {}
+    for i in range(data.draw(st.integers(3, 7))):
+        row = {place.code: data.draw(st.integers(0, 6)) for place in places}
+        row[places[0].code] = max(row[places[0].code], 1)
+        stock[f"s{i}"] = row
+        wants.append(Want(f"s{i}", data.draw(st.integers(1, sum(row.values())))))
+    plan = split(places, wants, stock, country="US", default="W03")
+    assert isinstance(plan, Plan)
+    assert plan.exact
+    found = worth(plan, wants, places, "US", "W03")
+    assert found == best_worth(places, wants, stock, "US", "W03")
+
+
+def test_what_is_past_the_bound_on_work_is_marked_as_not_proven_best():
+    places = [Place(f"W{i:02}") for i in range(30)]
+    stock = {f"s{n}": {p.code: 1 for p in places[n:] + places[:n]} for n in range(10)}
+    plan = split(places, [Want(subject, 15) for subject in stock], stock)
     assert isinstance(plan, Plan)
     assert not plan.exact
-    assert sum(units for parcel in plan.parcels for _, units in parcel.units) == 3
+    assert sum(units for parcel in plan.parcels for _, units in parcel.units) == 150
 
 
 TABLE = [

@@ -183,7 +183,7 @@ def test_the_schema_of_a_change_requires_nothing():
     schema = members.schema_of(Order, partial=True)
     assert schema.keys().isdisjoint({"required", "anyOf", "allOf"})
     assert schema["properties"]["items"]["type"] == "array"
-    assert schema["properties"]["phone"]["type"] == ["string", "null"]
+    assert schema["properties"]["phone"]["type"] == ["string", "number", "null"]
 
 
 def test_a_parameter_is_never_null():
@@ -194,7 +194,7 @@ def test_a_parameter_is_never_null():
 def test_a_table_says_member_rule_and_meaning():
     assert table_of(Order)[:3] == [
         "| `items` | required, array, 1 to 2 entries |  |",
-        "| `items[].sku` | required, string, ≤ 4 characters |  |",
+        "| `items[].sku` | required, string or number, ≤ 4 characters |  |",
         "| `items[].qty` | integer or string, 1 to 99 |  |",
     ]
 

@@ -19,10 +19,12 @@ import msgspec
 FEWEST_PARCELS = "fewest-parcels"
 NEAREST_FIRST = "nearest-first"
 
-# Beyond this many places to choose from, the set is found step by step and the plan says so.
-MAX_EXACT_PLACES = 10
-# Questions asked of sets of places, at most. Ten places and 90 lines to be cut stay within it.
+# Questions asked of sets of places, at most; past it the set is found step by step, and the plan says so. Of so many
+# places to choose from there are 8,192 sets, which the bound nearly always allows; beyond, a search that will not end
+# is given up sooner, since every order of the batch waits for it.
+MANY_PLACES = 13
 MAX_WORK = 100_000
+MAX_WORK_BEYOND = 25_000
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -72,13 +74,17 @@ def split(
     country: str = "",
     default: str = "",
     strategy: str = FEWEST_PARCELS,
+    most_work: int | None = None,
 ) -> Plan | Short:
-    """The best plan. `stock` is subject -> place code -> units; only `places` ship."""
+    """The best plan. `stock` is subject -> place code -> units; only `places` ship.
+
+    most_work  questions asked at most; 0 = step by step at once. As a rule the module's own bound.
+    """
     ranked = sorted(
         places, key=lambda place: (place.country != country, place.code != default, place.code)
     )
     near = sum(1 for place in ranked if place.country == country)
-    task = _Task(ranked, near, default)
+    task = _Task(ranked, near, default, most_work)
     short = task.take_in(wants, stock, nearest_first=strategy == NEAREST_FIRST)
     if short is not None:
         return short
@@ -97,7 +103,9 @@ class _Cut(msgspec.Struct):
 class _Task:
     """One split being worked out. Places are bits by rank: the lowest bit is the most preferred."""
 
-    def __init__(self, ranked: Sequence[Place], near: int, default: str) -> None:
+    def __init__(
+        self, ranked: Sequence[Place], near: int, default: str, most_work: int | None
+    ) -> None:
         self.codes = [place.code for place in ranked]
         self.rank = {code: rank for rank, code in enumerate(self.codes)}
         self.by_code = sorted(range(len(self.codes)), key=self.codes.__getitem__)
@@ -110,6 +118,7 @@ class _Task:
         self.needs: list[tuple[list[int], int]] = []
         self.forced = 0  # places that every plan uses
         self.work = 0
+        self.most_work = most_work
 
     def take_in(
         self,
@@ -191,15 +200,16 @@ class _Task:
         for mask in open_masks:
             useful |= mask
         free = list(_bits(useful & ~self.forced))
-        if len(free) > MAX_EXACT_PLACES:
-            return self._greedy(open_masks, open_needs, free), False
+        most_work = self.most_work
+        if most_work is None:
+            most_work = MAX_WORK if len(free) <= MANY_PLACES else MAX_WORK_BEYOND
         units_of: dict[int, int] = {}
         for _, mask, units in self.whole:
             units_of[mask] = units_of.get(mask, 0) + units
         for size in range(len(free) + 1):
             best: tuple[list[int], int] | None = None
             for extra in combinations(free, size):
-                if self.work > MAX_WORK:
+                if self.work >= most_work:
                     greedy = self._greedy(open_masks, open_needs, free)
                     return (best[1] if best is not None else greedy), False
                 if not self._serves(extra, open_masks, open_needs):
