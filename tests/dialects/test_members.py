@@ -10,7 +10,18 @@ from orderhub.dialects import members
 from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.member_tables import readmes, table_of, written
-from orderhub.dialects.members import Bad, Kind, Reading, Style, also, many, shaped, text, whole
+from orderhub.dialects.members import (
+    Bad,
+    Kind,
+    NotEmpty,
+    Reading,
+    Style,
+    also,
+    many,
+    shaped,
+    text,
+    whole,
+)
 from orderhub.web.docs.schemas import members as parameters
 
 
@@ -259,3 +270,26 @@ def test_the_limit_that_openapi_tells_is_the_one_that_refuses(model, member):
 def test_the_tables_of_a_readme_are_what_the_requests_say(package, path):
     text = path.read_text()
     assert written(text, package) == text, "python -m orderhub.dialects.member_tables"
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    remark: Annotated[str, text(9), also("note")]
+    items: Annotated[
+        tuple[Item, ...], many(shaped(Item), 2), also("lines"), NotEmpty("name one")
+    ] = ()
+
+
+@pytest.mark.parametrize("empty", [[], {}, None, "", 0, False])
+@pytest.mark.parametrize("name", ["items", "lines"])
+def test_what_may_be_left_out_need_not_take_what_is_empty(name, empty):
+    assert STYLE.read(Refund, {"remark": "x"}) == Refund(remark="x")
+    for style in (STYLE, Style(say=STYLE.say, any_case=True)):
+        assert faults(style, {"remark": "x", name: empty}, Refund)[0][1] == "name one"
+
+
+def test_a_request_may_take_no_members_but_its_own():
+    assert faults(STYLE, {"remark": "x", "itemz": [1]}, Refund) == [("itemz", "unknown")]
+    schema = members.schema_of(Refund)
+    assert schema["additionalProperties"] is False
+    assert schema["properties"].keys() == {"remark", "note", "items", "lines"}
+    assert schema["properties"]["items"]["type"] == "array"

@@ -352,6 +352,114 @@ async def test_a_bad_refund_is_a_bad_request(seller, body):
     assert (answer.status_code, answer.json()["code"]) == (400, 400)
 
 
+WIDER = [
+    {"orderItems": []},
+    {"orderItems": None},
+    {"orderItems": ""},
+    {"OrderItems": {}},
+    {"orderitems": [{"skuCode": "MUG_WHT", "quantity": 1}]},
+    {"items": [{"skuCode": "MUG_WHT", "quantity": 1}]},
+    {"skuCode": "MUG_WHT", "quantity": 1},
+    {"remark": "x", "id": "1000000371651"},
+]
+
+
+@pytest.mark.parametrize("body", WIDER)
+@pytest.mark.parametrize(
+    "path", [f"{V1}/{{}}/refund", f"{V2}/{{}}/refund", "/openapi/AddRefundOrder"]
+)
+async def test_what_may_have_meant_less_never_refunds_the_whole(seller, path, body):
+    number = await seller.create(("MUG_WHT", 2))
+    before = await seller.balance(), await seller.stock("MUG_WHT")
+    told = {"remark": "x", **body}
+    if path.endswith("Order"):
+        told |= {"OrderNo": number, "Reason": "other"}
+    answer = await seller.post(path.format(number), told)
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+    assert (await seller.balance(), await seller.stock("MUG_WHT")) == before
+    whole = await seller.post(f"{V2}/{number}/refund", {"remark": "x"})
+    assert whole.json()["code"] == 10000
+
+
+@pytest.mark.parametrize("country", ["CN_S", "cn_n", "CN"])
+async def test_a_refund_names_a_country_as_any_page_wrote_it(seller, country):
+    number = await seller.create(*TWO_PARCELS)
+    row = next(each for each in (await seller.shown(number, V2))["orderItems"])
+    assert row["countryCode"] == "CN"
+    item = {"skuCode": row["skuCode"], "quantity": 1, "countryCode": country}
+    answer = await seller.post(f"{V2}/{number}/refund", {"remark": "x", "orderItems": [item]})
+    assert answer.json()["code"] == 10000, answer.text
+
+
+@pytest.mark.parametrize(("written", "meant"), [("UK", "GB"), ("uk", "GB"), ("EL", "GR")])
+async def test_a_country_may_be_written_as_shops_and_tax_offices_do(seller, written, meant):
+    body = order_of(("TS_RED_M", 1), orderAddresses={**ADDRESS, "country": written})
+    number = (await seller.post(V1, body)).json()["data"]
+    assert (await seller.shown(number))["shippingAddress"]["country"] == meant
+    asked = {"products": [{"sku": "TS_RED_M", "quantity": 1}], "shipToCountry": written}
+    freight = await seller.post("/openapi/v2/order/orders/channel", asked)
+    assert freight.json()["code"] == 10000
+
+
+async def test_a_country_that_is_denied_is_denied_by_any_of_its_codes(hub):
+    await hub.settings("dropship", dialects={"kakaclo": {"denied_countries": ["UK"]}})
+    seller = Seller(hub)
+    for written in ("UK", "GB"):
+        body = order_of(("TS_RED_M", 1), orderAddresses={**ADDRESS, "country": written})
+        assert (await seller.post(V1, body)).json()["code"] == 10003
+    await hub.settings("dropship", dialects={"kakaclo": {}})
+
+
+LENIENT = [
+    {"orderAddresses": {**ADDRESS, "recipient": f"  {'x' * 32}  "}},  # blanks are no letters
+    {"orderAddresses": {**ADDRESS, "recipient": "e\u0301" * 32}},  # 64 code points, 32 letters
+    {"orderItemsList": {"0": {"sku": "TS_RED_M", "quantity": 1}}},  # PHP's forced object
+    {"orderItemsList": [{"sku": " TS_RED_M\n", "quantity": 1}]},
+    {"orderItemsList": [{"sku": "TS_RED_M", "quantity": "1.00"}]},
+    {"orderAddresses": {**ADDRESS, "zip": 75001, "phone": 33782246793}, "remark": 7},
+]
+
+
+@pytest.mark.parametrize("change", LENIENT)
+async def test_what_is_meant_is_taken(seller, change):
+    answer = await seller.post(V1, {**order_of(("TS_RED_M", 1)), **change})
+    assert answer.json()["code"] == 10000, answer.text
+
+
+STRICT = [
+    ({"orderAddresses": [], "orderAddress": ADDRESS}, 400),  # sent and empty is not absent
+    ({"orderAddresses": {**ADDRESS, "recipient": "x" * 33}}, 400),
+    ({"orderItemsList": {"a": {"sku": "TS_RED_M", "quantity": 1}}}, 400),
+    ({"orderItemsList": [{"sku": "ts_red_m", "quantity": 1}]}, 10001),  # case counts in a SKU
+]
+
+
+@pytest.mark.parametrize(("change", "code"), STRICT)
+async def test_what_is_not_meant_is_not(seller, change, code):
+    answer = await seller.post(V1, {**order_of(("TS_RED_M", 1)), **change})
+    assert answer.json()["code"] == code, answer.text
+
+
+@pytest.mark.parametrize("pin", ["us01", " US01 ", "US01"])
+async def test_a_warehouse_is_named_in_any_case(seller, pin):
+    items = [{"sku": "MUG_WHT", "quantity": 1, "warehouseCode": pin}]
+    answer = await seller.post(V1, {**order_of(), "orderItemsList": items})
+    shown = await seller.shown(answer.json()["data"])
+    assert shown["warehouseCode"] == "US01"
+    asked = {"products": [{"skuCode": "MUG_WHT", "quantity": 1}], "termini": "FR"}
+    path = "/openapi/v1/order/logisticsChannel"
+    freight = await seller.post(path, {**asked, "warehouseCode": pin})
+    assert freight.json()["code"] == 10000, freight.text
+
+
+async def test_a_warehouse_that_is_pinned_ships_or_nobody_does(seller):
+    """A wish that costs other freight is not set aside behind the buyer's back."""
+    items = [{"sku": "TS_RED_M", "quantity": 1, "warehouseCode": "US01"}]
+    assert (await seller.stock("TS_RED_M")).get("US01", 0) == 0
+    answer = await seller.post(V1, {**order_of(), "orderItemsList": items})
+    assert answer.json()["code"] == 10002
+
+
 @pytest.mark.parametrize("number", ["1", "abc", "1000000000001", "%F0%9F%98%80"])
 async def test_an_unknown_order_is_not_found(seller, number):
     answer = await seller.post(f"{V1}/{number}/refund", {"remark": "x"})
