@@ -13,6 +13,7 @@ from tests.dialects.tours4fun.shop import (
     HUB_TOKEN,
     ORDER,
     TICKETS,
+    TOUR,
     add,
     call,
     code,
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.anyio
 ADD, CAL, DETAIL = "/v2/order/add", "/v2/order/cal", "/v2/order/detail"
 LIST, CANCEL = "/v2/order/list", "/v2/order/cancel"
 GUEST = ORDER["guest_info"][0]
+PICKUP = TOUR.pickups[0]
 
 
 @pytest.fixture(scope="module")
@@ -340,6 +342,95 @@ async def test_comments_are_forgiven_where_the_tenant_says_so(hub):
         await hub.settings("tours", dialects={"tours4fun": {}})
     shown = (await detail(hub, order_id))["product_list"][0]
     assert shown["departure_address"] == "see http://a.b // gate 3"
+
+
+# Of every call a body that is answered; each is sent with a comment in it.
+COMMENTED = {
+    ADD: ORDER,
+    CAL: ORDER,
+    DETAIL: {"order_id": 10004000},
+    LIST: {"page": 1},
+    CANCEL: {"order_id": 10004000},
+    "/v2/product/detail": {"product_ids": [102202692]},
+    "/v2/product/list": {"product_line": "tour"},
+    "/v2/product/availabilities": {"product_id": 102202692},
+    "/v2/product/upgrades": {"product_id": 102202692, "departure_date": DAY},
+    "/v2/product/departure": {"product_id": 102202692, "departure_date": DAY},
+    "/ttd/rate": {"date": DAY},
+}
+
+
+async def test_comments_are_forgiven_in_every_call(hub):
+    assert COMMENTED.keys() == {route.path for route in DIALECT.routes}
+    await add(hub)
+    plain = {path: await code(hub, path, body) for path, body in COMMENTED.items()}
+    commented = {
+        path: json.dumps(body, indent=1).replace("{", "{ // note\n", 1).encode()
+        for path, body in COMMENTED.items()
+    }
+    assert {await code(hub, path, body) for path, body in commented.items()} == {20007}
+    await hub.settings("tours", dialects={"tours4fun": {"strip_comments": True}})
+    try:
+        forgiven = {path: await code(hub, path, body) for path, body in commented.items()}
+    finally:
+        await hub.settings("tours", dialects={"tours4fun": {}})
+    # The order that the plain calls cancelled is not cancelled twice.
+    assert forgiven == {**plain, CANCEL: 30007}
+
+
+async def test_ids_of_guests_are_small_and_nobody_elses(hub):
+    numbers = []
+    for _ in range(2):
+        order_id = await add(hub, departure_date="2019-02-03")
+        guests = (await detail(hub, order_id))["product_list"][0]["guest"]
+        assert [each["order_product_id"] for each in guests] == [order_id] * 2
+        numbers += [each["order_product_guest_id"] for each in guests]
+    assert len(set(numbers)) == 4
+    assert numbers == list(range(numbers[0], numbers[0] + 4))
+    assert 0 < numbers[0] < 2**31 - 1
+
+
+async def test_a_refused_order_and_a_dry_run_use_up_no_ids_of_guests(hub):
+    async def of_guests():
+        order_id = await add(hub, departure_date="2019-02-04")
+        guests = (await detail(hub, order_id))["product_list"][0]["guest"]
+        return [each["order_product_guest_id"] for each in guests]
+
+    before = await of_guests()
+    assert await code(hub, ADD, {**ORDER, "contact": {}}) == 30006
+    body = {**ORDER, "departure_date": "2019-02-04"}
+    dry = await hub.post(ADD, json=body, headers={**HUB_TOKEN, "Hub-Dry-Run": "true"})
+    assert dry.json()["code"] == 0
+    assert await of_guests() == [each + 2 for each in before]
+
+
+PHONES = ["+1 (212) 555-0100", "1.212.555.0100", "86 - 138", "86-6767 ext 2", "1", 1]
+
+
+@pytest.mark.parametrize("phone", PHONES)
+async def test_a_phone_number_is_asked_no_form(hub, phone):
+    guests = [{**GUEST, "mobile": phone}, GUEST]
+    order_id = await add(hub, departure_date="2019-02-05", guest_info=guests)
+    shown = (await detail(hub, order_id))["product_list"][0]["guest"]
+    assert shown[0]["mobile"] == phone
+    assert await code(hub, CANCEL, {"order_id": order_id}) == 0
+
+
+@pytest.mark.parametrize("born", ["2030-01-01", "2019-01-17"])
+async def test_nobody_travels_before_they_are_born(hub, born):
+    guests = [{**GUEST, "dob": "1980-01-01"}, {**GUEST, "type": "child", "dob": born}]
+    asked = {**ORDER, "product_id": 503, "guest_info": guests}
+    assert await code(hub, ADD, asked) == 20007
+
+
+@pytest.mark.parametrize("place", [PICKUP.id, str(PICKUP.id), PICKUP.location, PICKUP.address])
+async def test_a_meeting_point_is_named_by_its_id_or_by_either_text(hub, place):
+    assert await code(hub, ADD, {**ORDER, "product_id": 505}) == 20005
+    named = {**ORDER, "product_id": 505, "departure_address": place}
+    order_id = (await call(hub, ADD, named))["data"]["order_id"]
+    shown = (await detail(hub, order_id))["product_list"][0]
+    assert shown["departure_address"] == str(place)
+    assert await code(hub, CANCEL, {"order_id": order_id}) == 0
 
 
 async def test_guests_are_echoed_as_they_were_sent(hub):
