@@ -70,14 +70,14 @@ def test_a_number_may_come_as_its_text(hub, name):
         assert order["total"] == placed(hub, name, body)["total"]
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", [name for name in DIALECTS if name in TEXTS])
 def test_a_text_may_come_as_a_number_and_is_kept_as_its_text(hub, name):
     order = placed(hub, name, with_member(name, 75001))
     assert order is not None
     assert '"75001"' in msgspec.json.encode(order).decode()
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", [name for name in DIALECTS if name in TEXTS])
 @pytest.mark.parametrize("value", [True, {}, [7]])
 def test_what_is_neither_text_nor_number_is_refused(hub, name, value):
     assert placed(hub, name, with_member(name, value)) is None
