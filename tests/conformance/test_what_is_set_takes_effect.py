@@ -53,7 +53,6 @@ UNREAD = {
 # Figures and switches that only an answer shows, since that is what they are for.
 SHOWN = {
     (Departures, "display_price"): "what a calendar shows",
-    (Pickup, "id"): "its number in the vendor's list; a booking names its words",
     (Service, "ordering"): "its place in the vendor's list",
     (Service, "created_at"): "a time that the vendor shows and filters by",
     (Service, "updated_at"): "a time that the vendor shows and filters by",

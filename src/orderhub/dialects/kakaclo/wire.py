@@ -343,7 +343,7 @@ class _Refund(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RefundOrder(_Refund, frozen=True, kw_only=True):
     """The order as a whole, or some units of some items."""
 
-    remark: Annotated[str, text(2_000)] = ""
+    remark: Annotated[str, text(2_000), also("Remark")] = ""
     refundReason: Annotated[str, text(200), also("reason")] = ""
     orderItems: Annotated[
         tuple[RefundItem, ...],
@@ -365,7 +365,7 @@ class RefundByNumber(_Refund, frozen=True, kw_only=True):
 
     OrderNo: Annotated[str, _number("must be an order number", 0)]
     Reason: Annotated[str, text(200, blank=False), also("refundReason")]
-    remark: Annotated[str, text(2_000)] = ""
+    remark: Annotated[str, text(2_000), also("Remark")] = ""
 
 
 # --- freight

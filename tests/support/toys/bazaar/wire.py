@@ -8,6 +8,7 @@ import msgspec
 
 from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import WireFault, invalid
+from orderhub.dialects.scalars import as_meant
 
 
 class Sale(msgspec.Struct, forbid_unknown_fields=False):
@@ -17,10 +18,10 @@ class Sale(msgspec.Struct, forbid_unknown_fields=False):
 
 
 def read_sale(body: bytes, longest_item: int) -> Sale:
-    """The sale that was sent. Raises HTTPFault: no JSON object, or no sale."""
+    """The sale that was sent, its scalars by the rule of all doors. Raises HTTPFault: no JSON object, or no sale."""
     members = decode_object(body)
     try:
-        sale = msgspec.convert(members, Sale)
+        sale = msgspec.convert(as_meant(members, Sale), Sale)
     except msgspec.ValidationError as error:
         raise invalid(WireFault("", "type", str(error))) from None
     if len(sale.item) > longest_item:
