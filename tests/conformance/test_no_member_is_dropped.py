@@ -8,7 +8,6 @@ nothing else has:
     lost       member -> why its value is not shown again, although the call succeeds
     unsent     member -> why no sample has it
     text       a member of the dialect's first golden pair whose text its order keeps, as compact JSON
-    mends      whether what is no Unicode becomes U+FFFD there, as in the vendor's decoder, or is refused
 
 A member that is documented, taken, and shown nowhere fails here: refuse it, keep it, or say in `lost` why not.
 """

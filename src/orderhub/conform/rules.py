@@ -162,7 +162,6 @@ class _Maker:
             "empty body": "",
             "a text": '"order"',
             "a list": "[1]",
-            "not UTF-8": f'{whole},"x":"\udcff"}}',
             "nested deeply": f'{whole},"x":{"[" * _DEPTH}{"]" * _DEPTH}}}',
             "U+0000": f'{whole},"x":"\\u0000"}}',
             "a number without measure": f'{whole},"x":1e999999999}}',
@@ -175,6 +174,12 @@ class _Maker:
                 replace(order, body=None, text=body),
                 of_hub=name in ("U+0000", "a number without measure"),
             )
+        yield self._case(
+            "malformed: not UTF-8",
+            "What is no Unicode is mended where the vendor's decoder does so, else refused",
+            self._taken if self._vendor.mends else self._says(Kind.MALFORMED),
+            replace(order, body=None, text=f'{whole},"x":"\udcff"}}'),
+        )
         yield self._case(
             "too large",
             "A body beyond the limit is refused",

@@ -219,6 +219,7 @@ class Conformance:
     open       paths that anybody may call
     unique     a member that must differ between two orders; empty = none
     no_put     methods other than the documented ones are refused at every path
+    mends      whether what is no Unicode becomes U+FFFD, as in the vendor's decoder, or is refused
     """
 
     errors: Mapping[Kind, Envelope]
@@ -230,6 +231,7 @@ class Conformance:
     open: frozenset[str] = frozenset()
     unique: str = ""
     no_put: bool = True
+    mends: bool = False
 
     def create(self, sample: Request, mark: str) -> Request:
         """The sample of a create as an order that nobody made before."""

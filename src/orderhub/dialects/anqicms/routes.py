@@ -78,12 +78,13 @@ ROUTES: tuple[Route, ...] = (
         wire.ChangePassword,
         **_FRESH,
     ),
-    _post(
+    # It changes nothing: what it answers is bound to the password that stands.
+    Route(
+        "POST",
         "/api/verify/email",
-        account.verify_email,
+        endpoint(account.verify_email),
         "What a shop mails to a user who forgot a password",
         wire.VerifyEmail,
-        **_FRESH,
     ),
     _post(
         "/api/password/reset",

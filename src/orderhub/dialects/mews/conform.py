@@ -87,4 +87,5 @@ CONFORMANCE = Conformance(
     ),
     other=("Client", "Another Client 1.0.0"),
     client=TokensClient(),
+    mends=True,
 )
