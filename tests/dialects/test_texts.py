@@ -92,7 +92,7 @@ def test_half_of_a_character_and_a_byte_that_is_none_are_mended(text, text_mende
     assert unicode_fault(text) == told
 
 
-# A text that each door keeps. Decoders of Go and .NET put U+FFFD where there is no Unicode, those of PHP and Java refuse it.
+# A text that each door keeps. Go and .NET decode what is no Unicode as U+FFFD, PHP and Java refuse it.
 SAMPLES = {
     dialect.name: json.loads(
         (resources.files(f"orderhub.dialects.{dialect.name}") / "every_member.json").read_text()
