@@ -353,7 +353,7 @@ REFUSALS = [
     (basket((188, 1000), label="x" * 21), Reason.CONTACT_INVALID),
     (basket((188, 1), address={"recipient": "x" * 65}), Reason.CONTACT_INVALID),
     (basket((188, 1000)), Reason.OUT_OF_STOCK),
-    (basket((6, 2_000_000_000)), Reason.AMOUNT_OUT_OF_RANGE),
+    (basket((6, 3_000_000_000)), Reason.AMOUNT_OUT_OF_RANGE),
 ]
 
 

@@ -192,10 +192,18 @@ def test_shares_of_a_line_add_up_to_it_once_all_are_given_back() -> None:
     assert (desk.order.refunded, desk.order.status) == (Decimal(10), Status.PAID)
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "40.01", "1.001", "1e30"])
+@pytest.mark.parametrize("amount", ["0", "-1", "40.01", "0.004", "1e30"])
 def test_an_amount_that_cannot_be_handed_out_is_refused(amount: str) -> None:
     desk = Desk(paid(line(1, 4, "40")))
     assert refused(desk.refund(amount=amount)) == (Reason.AMOUNT_OUT_OF_RANGE, "amount")
+
+
+@pytest.mark.parametrize(("amount", "given"), [("1.001", "1"), ("0.005", "0.01"), ("39.999999", "40")])
+def test_an_amount_is_rounded_to_what_can_be_handed_out(amount: str, given: str) -> None:
+    desk = Desk(paid(line(1, 4, "40")))
+    decision = desk.refund(amount=amount)
+    assert isinstance(decision, Accepted)
+    assert decision.order.refunded == Decimal(given)
 
 
 def test_the_whole_amount_or_the_last_units_refund_the_order() -> None:

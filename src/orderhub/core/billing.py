@@ -24,7 +24,7 @@ from orderhub.core.accounts import (
 from orderhub.core.business import Business, Loads, LockKey
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, OrderLoad, Record, RecordKey
-from orderhub.core.money import ZERO, is_storable
+from orderhub.core.money import ZERO, is_storable, kept
 from orderhub.core.queries import cancelled_at
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
@@ -168,7 +168,7 @@ def take(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
         account_kind=account.kind,
         bill=terms.bill,
         currency=terms.currency,
-        amount=terms.amount,
+        amount=kept(terms.amount),
         category=terms.category,
         reservation=terms.reservation,
         reference=terms.reference,
@@ -204,11 +204,11 @@ def _refused_payment(terms: TakePayment, facts: Facts, tenant: int) -> Rejected 
         return Rejected(Reason.CURRENCY_NOT_ENABLED, "currency", f"{terms.currency} is not enabled")
     if terms.amount < ZERO and not terms.may_refund:
         return Rejected(Reason.REBATE_NOT_PERMITTED, "amount", "a negative payment")
-    if not is_storable(terms.amount):
+    if not is_storable(kept(terms.amount)):
         return Rejected(
             Reason.AMOUNT_OUT_OF_RANGE,
             "amount",
-            "at most 12 digits before the point and 6 behind it",
+            "at most 12 digits before the point",
         )
     return None
 

@@ -10,7 +10,7 @@ from orderhub.core import cancellation, fulfilment
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.facts import Accepted, Facts, Timer
 from orderhub.core.life import EVENT_OF, next_status
-from orderhub.core.money import ZERO, is_storable
+from orderhub.core.money import ZERO, is_storable, kept
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Shipment, Units
@@ -198,9 +198,10 @@ def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str
         if stated is not None:
             if not order.recorded:
                 return Rejected(Reason.TRANSITION_NOT_ALLOWED, "total", "the total is computed")
+            stated = kept(stated)
             if not is_storable(stated):
                 return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total", "the amount cannot be kept")
-            members["net"], members["tax"] = stated, ZERO
+            members["net"], members["tax"], members["total"] = stated, ZERO, stated
     return members
 
 

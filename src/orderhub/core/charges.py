@@ -18,7 +18,7 @@ from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.currencies import currency_digits
 from orderhub.core.details import ChargeDetails
 from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
-from orderhub.core.money import EXACT, ZERO, is_storable
+from orderhub.core.money import EXACT, is_storable, kept
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.stock import is_counted_now, stock_loads
@@ -169,7 +169,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     lines = _lines(terms, facts, tenant, context)
     if isinstance(lines, Rejected):
         return lines
-    moves = _draws(terms, facts, tenant, ids.orders[0][0], settings)
+    moves = _draws(command, lines, facts, ids.orders[0][0], settings)
     if isinstance(moves, Rejected):
         return moves
     account: Account = facts.doc(tenant, "account", "uid", terms.account)
@@ -401,7 +401,7 @@ def _line(
     if isinstance(rates, UnusableCode):
         reason = Reason.TAX_CODES_CONFLICT if rates.conflict else Reason.TAX_CODE_UNKNOWN
         return Rejected(reason, field, rates.detail)
-    if charge.price is not None and price.gross is not None and len(rates) > 1:
+    if charge.price is not None and pricing is Pricing.GROSS and len(rates) > 1:
         return Rejected(Reason.TAX_CODES_CONFLICT, field, "one tax at most with a gross amount")
     if unit < 0 and not may_rebate:
         return Rejected(
@@ -412,17 +412,16 @@ def _line(
     if not is_storable(unit):
         return Rejected(
             Reason.AMOUNT_OUT_OF_RANGE,
-            _FIELD.format(index, "price"),
-            "at most 12 digits before the point and 6 behind it",
+            _FIELD.format(index, f"price.{pricing.value}"),
+            "at most 12 digits before the point",
         )
-    return _taxed_line(index, charge, product, price, (unit, pricing), rates, context)
+    return _taxed_line(index, charge, product, (unit, pricing), rates, context)
 
 
 def _taxed_line(
     index: int,
     charge: Charge,
     product: Product | None,
-    price: StatedPrice,
     amount: tuple[Decimal, Pricing],
     rates: tuple[TaxRate, ...],
     context: _Context,
@@ -441,13 +440,6 @@ def _taxed_line(
         if pricing is Pricing.NET
         else (EXACT.subtract(unit, one.tax), unit)
     )
-    stated = price.gross if pricing is Pricing.NET else price.net
-    if stated is not None and stated != (unit_gross if pricing is Pricing.NET else unit_net):
-        return Rejected(
-            Reason.PRICE_MISSING,
-            _FIELD.format(index, "price.gross" if pricing is Pricing.NET else "price.net"),
-            "net and gross do not agree",
-        )
     data = dict(charge.data)
     if product is not None:
         data["product"] = product.uid
@@ -487,28 +479,39 @@ def _own_price(product: Product | None, context: _Context) -> StatedPrice:
 
 
 def _unit(index: int, price: StatedPrice, context: _Context) -> tuple[Decimal, Pricing] | Rejected:
-    """The stated unit amount and its side of the tax: the tenant's, or any when it is not taxed."""
-    pricing = context.settings.pricing
-    net_first = pricing is Pricing.NET
-    amount, other = (price.net, price.gross) if net_first else (price.gross, price.net)
-    if amount is not None:
-        return amount, pricing
-    if other is not None and not price.tax_codes:
-        return other, Pricing.GROSS if net_first else Pricing.NET
-    member = "net" if net_first else "gross"
-    return Rejected(
-        Reason.PRICE_MISSING,
-        _FIELD.format(index, f"price.{member}"),
-        f"the {member} amount is needed",
-    )
+    """The unit amount that counts, and its side of the tax.
+
+    The tenant's side counts, and what is stated beside it is not looked at: nobody said that both must agree. The
+    other one counts where nothing is taxed, and where a net amount bears several taxes, which no gross one may. A
+    nought beside an amount is how some programs leave a member out.
+    """
+    own = context.settings.pricing
+    other = Pricing.GROSS if own is Pricing.NET else Pricing.NET
+    stated = {Pricing.NET: price.net, Pricing.GROSS: price.gross}
+    if stated[own] is None or (not stated[own] and stated[other]):
+        is_free = not price.tax_codes or (other is Pricing.NET and len(price.tax_codes) > 1)
+        own = other if is_free and stated[other] is not None else own
+    amount = stated[own]
+    if amount is None or (not amount and stated[other]):
+        member = own.value
+        field = _FIELD.format(index, f"price.{member}")
+        return Rejected(Reason.PRICE_MISSING, field, f"the {member} amount is needed")
+    return kept(amount), own
 
 
 # --- what it uses up
 
 
 def _draws(
-    terms: AccountCharge, facts: Facts, tenant: int, order_id: int, settings: Settings
+    command: PlaceOrder,
+    lines: tuple[Line, ...],
+    facts: Facts,
+    order_id: int,
+    settings: Settings,
 ) -> tuple[Move, ...] | Rejected:
+    terms = command.terms
+    assert isinstance(terms, AccountCharge)
+    tenant = command.origin.tenant_id
     moves: list[Move] = []
     taken: dict[PoolKey, int] = {}
     for index, charge in enumerate(terms.charges):
@@ -516,7 +519,7 @@ def _draws(
             facts.doc(tenant, "product", "uid", charge.product) if charge.product else None
         )
         # A rebate gives money back, not goods.
-        if product is None or _is_rebate(charge):
+        if product is None or (charge.price is not None and lines[index].gross < 0):
             continue
         if not is_counted_now(facts, tenant, Sellable(product)):
             continue
@@ -531,14 +534,6 @@ def _draws(
             )
         moves.extend(Move(key, "draw", units, order_id, index + 1) for key, units in found)
     return tuple(moves)
-
-
-def _is_rebate(charge: Charge) -> bool:
-    price = charge.price
-    if price is None:
-        return False
-    amount = price.net if price.net is not None else price.gross
-    return amount is not None and amount < ZERO
 
 
 BUSINESS = Business(

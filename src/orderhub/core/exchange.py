@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ class RateSheet(msgspec.Struct, frozen=True, kw_only=True):
 
     since: Annotated[date, about("the first day it holds", "tours4fun")]
     rates: Annotated[dict[CurrencyName, Rate], about("currency -> its rate", "tours4fun")]
+
+    DECIMALS: ClassVar = 12  # a rate is no amount: a third of it is lost behind six
 
 
 class RateTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

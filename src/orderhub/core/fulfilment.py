@@ -19,6 +19,7 @@ from orderhub.core.money import (
     Rounding,
     divided,
     is_storable,
+    kept,
     plain,
     rounded,
     times,
@@ -111,22 +112,26 @@ def _refund(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
     if not refund.lines and refund.amount is None:
         return Rejected(Reason.QUANTITY_INVALID, "lines", "no units and no amount are named")
     if refund.amount is not None:
-        refusal = _refused_amount(refund.amount, order)
+        amount = _in_money(refund.amount, order)
+        refusal = _refused_amount(amount, order)
         if refusal is not None:
             return refusal
+        refund = msgspec.structs.replace(refund, amount=amount)
     return in_part(command, order, refund)
+
+
+def _in_money(amount: Decimal, order: Order) -> Decimal:
+    """The amount as it can be handed out: in cents, or as finely as the order was paid."""
+    amount = kept(amount)
+    digits = max(currency_digits(order.currency), _decimals(order.paid))
+    return rounded(amount, digits) if is_storable(amount) else amount
 
 
 def _refused_amount(amount: Decimal, order: Order) -> Rejected | None:
     most = refundable(order)
-    if not is_storable(amount) or not ZERO < amount <= most:
-        return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", f"{plain(most)} is left to refund")
-    digits = max(currency_digits(order.currency), _decimals(order.paid))
-    if _decimals(amount) <= digits:
+    if is_storable(amount) and ZERO < amount <= most:
         return None
-    # Nobody can hand out a fraction of a cent, and rounding would refund what nobody said.
-    why = f"amounts of this order have at most {digits} decimals"
-    return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", why)
+    return Rejected(Reason.AMOUNT_OUT_OF_RANGE, "amount", f"{plain(most)} is left to refund")
 
 
 def in_part(command: ChangeOrder, order: Order, refund: Refund) -> ChangeOrder:

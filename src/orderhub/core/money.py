@@ -69,6 +69,18 @@ def is_storable(amount: Decimal) -> bool:
     return amount.quantize(_QUANTUM, None, EXACT) == amount
 
 
+def kept(amount: Decimal, digits: int = STORED_DECIMALS) -> Decimal:
+    """What is kept of a stated amount: six decimals, as in the ledger, half away from zero.
+
+    Programs that reckon in doubles send 0.30000000000000004, and what storage holds is no limit of what may be said.
+    What is too large, or no number, is left as it is, for `is_storable` to refuse.
+    """
+    if not amount.is_finite() or not -_LIMIT < amount < _LIMIT:
+        return amount
+    near = amount.quantize(_QUANTA[digits], ROUND_HALF_UP, EXACT)
+    return amount if near == amount else plain(near)
+
+
 def to_micros(amount: Decimal) -> int:
     """The amount in millionths. It must be storable: anything else is a bug of the caller."""
     # Exact in any context: what is storable has no more than 18 digits that count.

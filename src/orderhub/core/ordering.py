@@ -17,7 +17,7 @@ from orderhub.core.values import Event, Line, LineKind, Order, OrderDoc, Status
 
 # Enough for any basket seen in the wild, and a line number fits in a line's uid.
 MAX_LINES = 4_000
-MAX_QUANTITY = 1_000_000_000
+MAX_QUANTITY = 2_147_483_647  # the vendors' integers have 32 bits
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +158,7 @@ def _out_of_range(draft: Draft, sums: tuple[Decimal, ...]) -> Rejected | None:
             return Rejected(
                 Reason.AMOUNT_OUT_OF_RANGE,
                 f"lines[{line.line_no - 1}].amount",
-                "at most 12 digits before the point and 6 behind it",
+                "at most 12 digits before the point",
             )
         assert line.net + line.tax == line.gross, f"line {line.line_no}: net + tax is not gross"
     stated = () if draft.stated_total is None else (draft.stated_total,)
@@ -167,7 +167,7 @@ def _out_of_range(draft: Draft, sums: tuple[Decimal, ...]) -> Rejected | None:
             return Rejected(
                 Reason.AMOUNT_OUT_OF_RANGE,
                 "total",
-                "at most 12 digits before the point and 6 behind it",
+                "at most 12 digits before the point",
             )
     return None
 

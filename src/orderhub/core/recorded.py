@@ -11,7 +11,7 @@ from orderhub.core.business import Business
 from orderhub.core.commands import ChangeOrder, LineChange, PlaceOrder, StatedLine, Terms
 from orderhub.core.details import RecordedDetails
 from orderhub.core.facts import Accepted, Facts, NewIds, RecordKey
-from orderhub.core.money import is_storable, times
+from orderhub.core.money import is_storable, kept, times
 from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, LineKind, Order
@@ -55,7 +55,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
             currency=terms.currency,
             account=terms.account,
             occurred_at=terms.occurred_at,
-            stated_total=terms.total,
+            stated_total=kept(terms.total),
             # `occurred_at` is what the caller stated; this is when the hub's tenant learned of it.
             business=RecordedDetails(
                 stated_at=facts.settings(tenant).clock.at(command.origin.recorded_at)
@@ -106,7 +106,8 @@ def _stated(items: tuple[StatedLine, ...], first_no: int) -> tuple[Line, ...] | 
         return Rejected(Reason.QUANTITY_INVALID, "lines", f"at most {MAX_LINES} lines an order")
     lines = []
     for number, item in enumerate(items, first_no):
-        refusal = _refusal(item.quantity, item.price, f"lines[{number - first_no}]")
+        price = kept(item.price)
+        refusal = _refusal(item.quantity, price, f"lines[{number - first_no}]")
         if refusal is not None:
             return refusal
         lines.append(
@@ -115,7 +116,7 @@ def _stated(items: tuple[StatedLine, ...], first_no: int) -> tuple[Line, ...] | 
                 LineKind.RECORDED_ITEM,
                 item.title,
                 item.quantity,
-                item.price,
+                price,
                 sku=item.sku,
                 data=item.data,
             )
@@ -134,7 +135,7 @@ def _changed_lines(
             return Rejected(Reason.RECORD_UNKNOWN, "line", f"no line {change.line_no}")
         line = result.get(change.line_no, line)
         quantity = line.quantity if change.quantity is None else change.quantity
-        price = line.unit_net if change.price is None else change.price
+        price = line.unit_net if change.price is None else kept(change.price)
         refusal = _refusal(quantity, price, f"lines[{index}]")
         if refusal is not None:
             return refusal
@@ -168,7 +169,7 @@ def _refusal(quantity: int, price: Decimal, field: str) -> Rejected | None:
         return Rejected(
             Reason.AMOUNT_OUT_OF_RANGE,
             f"{field}.price",
-            "at most 12 digits before the point and 6 behind it",
+            "at most 12 digits before the point",
         )
     return None
 

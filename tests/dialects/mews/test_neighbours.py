@@ -140,7 +140,7 @@ BAD = [
     ),
     (
         "payments/addExternal",
-        {"AccountId": ACCOUNT, "Amount": {"Currency": "USD", "GrossValue": 1e-7}},
+        {"AccountId": ACCOUNT, "Amount": {"Currency": "USD", "GrossValue": 1e12}},
         "Invalid GrossValue",
     ),
     ("products/getAll", PAGE, "Invalid ServiceIds"),

@@ -75,7 +75,7 @@ def _positive(amount: Decimal) -> Decimal:
     return amount
 
 
-# Twelve digits before the point and six behind it are kept: core refuses what is beyond.
+# Twelve digits before the point are kept: core refuses what is beyond. Behind it core rounds.
 _MOST = 10**12 - 1
 _WRITTEN: Schema = {"type": NUMERIC, "pattern": r"^-?[0-9]{1,11}(?:\.[0-9]{1,6})?$"}
 NUMBER = kind(number, _WRITTEN)  # kept as it is, and never computed with

@@ -102,7 +102,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     price: Annotated[
         Decimal,
         AMOUNT,
-        Meta(description="the stated total, kept exactly: 12 digits before and 6 behind the point"),
+        Meta(description="the stated total, up to 12 digits before the point; six behind it are kept, half away from zero"),
     ]
     referenceId: Annotated[
         Needed,
@@ -139,7 +139,7 @@ class OrderItemRequest(Struct, frozen=True, kw_only=True):
     ] = None
     type: Annotated[Text, Meta(description="free text in v2.1")] = None
     productId: Annotated[Text, Meta(description="the line's SKU")] = None
-    price: Annotated[Decimal, AMOUNT, Meta(description="per unit, may be negative, kept exactly")]
+    price: Annotated[Decimal, AMOUNT, Meta(description="per unit, may be negative; kept like the order's")]
     currencyCode: Annotated[Currency, Meta(description="the order's when absent")] = None
     originalPrice: Annotated[Decimal | None, NUMBER] = None
     originalCurrencyCode: Currency = None

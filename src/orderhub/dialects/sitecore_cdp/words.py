@@ -112,10 +112,7 @@ _REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.COUPON_NOT_VALID: (400, _INVALID),
     Reason.AMOUNT_OUT_OF_RANGE: (
         400,
-        (
-            "{field}: numeric value out of bounds "
-            "(at most 12 digits before and 6 behind the decimal point are kept)."
-        ),
+        "{field}: numeric value out of bounds (at most 12 digits before the decimal point are kept).",
     ),
     Reason.COUPON_USED_UP: (400, _INVALID),
     Reason.OUT_OF_STOCK: (400, _INVALID),

@@ -10,7 +10,7 @@ import msgspec
 
 from orderhub.core.commands import MOST_BY_HAND, RecordChange
 from orderhub.core.facts import Record
-from orderhub.core.money import is_storable
+from orderhub.core.money import STORED_DECIMALS, is_storable, kept
 from orderhub.core.ranges import NEEDED, breaches, strangers, type_of
 from orderhub.web.hub_api.bodies import Body, converted, instant, refuse
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
@@ -164,7 +164,7 @@ def _known_members(kind: Kind, row: Row, record_id: int) -> dict[str, Any]:
 
 def _typed(kind: Kind, given: dict[str, Any], own: tuple[str, ...] = ()) -> Any:
     """The document. A view answers for its `own` members: what else an older hub let into the item, it leaves."""
-    doc = converted(given, kind.model, "doc")
+    doc = _in_keeping(converted(given, kind.model, "doc"))
     _refuse_amounts(msgspec.to_builtins(doc, builtin_types=(Decimal,)), "doc")
     for path, says in breaches(doc):
         member = path.partition(".")[0].partition("[")[0]
@@ -183,9 +183,28 @@ def _read(value: Any, path: str, none: Any) -> Any:
     return instant(value, path)
 
 
+def _in_keeping(value: Any, digits: int = STORED_DECIMALS) -> Any:
+    """The document with its amounts as the ledger will keep them; free `data` stays as it was sent."""
+    if isinstance(value, Decimal):
+        return kept(value, digits)
+    if isinstance(value, msgspec.Struct):
+        digits = getattr(value, "DECIMALS", digits)
+        members = {
+            name: _in_keeping(getattr(value, name), digits)
+            for name in value.__struct_fields__
+            if name != "data"
+        }
+        return msgspec.structs.replace(value, **members)
+    if isinstance(value, dict):
+        return {name: _in_keeping(each, digits) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_in_keeping(each, digits) for each in value)
+    return value
+
+
 def _refuse_amounts(value: Any, path: str) -> None:
-    if isinstance(value, Decimal) and not is_storable(value):
-        raise refuse(path, f"{path}: at most 12 digits before the point and 6 behind it")
+    if isinstance(value, Decimal) and not is_storable(kept(value)):
+        raise refuse(path, f"{path}: at most 12 digits before the point")
     if isinstance(value, dict):
         for name, each in value.items():
             _refuse_amounts(each, f"{path}.{name}")

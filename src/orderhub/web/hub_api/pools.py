@@ -12,7 +12,7 @@ import msgspec
 from orderhub.core.adjustments import MOST_UNITS
 from orderhub.core.commands import AdjustPool, Origin
 from orderhub.core.facts import Accepted
-from orderhub.core.money import to_micros
+from orderhub.core.money import kept, to_micros
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery
 from orderhub.core.values import PoolKey
@@ -52,7 +52,7 @@ from orderhub.web.hub_api.shaping import Page, Shape, Units
 MAX_PAGE = 200
 # So many digits as `MOST_UNITS` has noughts, or as an amount may have.
 _WHOLE = "[0-9]{1,15}|10{15}"
-_AMOUNT = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
+_AMOUNT = r"[0-9]{1,12}(?:\.[0-9]{1,40})?"
 _MOST_MONEY = 10**12 - 1
 _CURSOR = "is a next_cursor of an earlier page"
 _ABOUT_CURSOR = "`next_cursor` of the page before"
@@ -226,7 +226,7 @@ def _units(kind: str, said: int | str, name: str) -> int:
     if re.fullmatch(f"{sign}(?:{_AMOUNT if is_money else _WHOLE})", text) is None:
         what = "an amount such as 1000.00" if is_money else f"a whole number, at most {MOST_UNITS}"
         raise refuse(name, f"{name} is {what}{', not below 0' if name == 'count' else ''}")
-    return to_micros(Decimal(text)) if is_money else int(text)
+    return to_micros(kept(Decimal(text))) if is_money else int(text)
 
 
 @guarded("pools")
