@@ -195,7 +195,11 @@ REFUSED = [
     ),
     (order(item(price=price("-7"))), Reason.REBATE_NOT_PERMITTED, "lines[0].price"),
     (order(item(price=price("1e12"))), Reason.AMOUNT_OUT_OF_RANGE, "lines[0].price.net"),
-    (order(item(price=price("999999999999.9999995"))), Reason.AMOUNT_OUT_OF_RANGE, "lines[0].price.net"),
+    (
+        order(item(price=price("999999999999.9999995"))),
+        Reason.AMOUNT_OUT_OF_RANGE,
+        "lines[0].price.net",
+    ),
     (
         order(item(price=price("999999999999"), quantity=10**9)),
         Reason.AMOUNT_OUT_OF_RANGE,

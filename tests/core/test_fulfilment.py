@@ -198,7 +198,9 @@ def test_an_amount_that_cannot_be_handed_out_is_refused(amount: str) -> None:
     assert refused(desk.refund(amount=amount)) == (Reason.AMOUNT_OUT_OF_RANGE, "amount")
 
 
-@pytest.mark.parametrize(("amount", "given"), [("1.001", "1"), ("0.005", "0.01"), ("39.999999", "40")])
+@pytest.mark.parametrize(
+    ("amount", "given"), [("1.001", "1"), ("0.005", "0.01"), ("39.999999", "40")]
+)
 def test_an_amount_is_rounded_to_what_can_be_handed_out(amount: str, given: str) -> None:
     desk = Desk(paid(line(1, 4, "40")))
     decision = desk.refund(amount=amount)

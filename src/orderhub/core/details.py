@@ -48,9 +48,14 @@ class Details(
 
 
 class RecordedDetails(Details, frozen=True, tag="RecordedSale"):
-    """A sale that happened elsewhere. `stated_at`: when the hub learned of it."""
+    """A sale that happened elsewhere.
+
+    stated_at  when the hub learned of it
+    accounts   whose it is besides the order's own account
+    """
 
     stated_at: int
+    accounts: tuple[str, ...] = ()
 
 
 class TicketCount(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What an order can be found by besides its columns: e-mail, phone, SKU and the words of names and notes.
+"""What an order can be found by besides its columns: e-mail, phone, SKU, further accounts, words of names and notes.
 
 A word is found by any beginning of it. So that a beginning is answered by an index in order of time,
 a word is kept under its first 3, 6 and 12 letters, each length as a kind of its own: a beginning of
@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+from orderhub.core.details import RecordedDetails
 from orderhub.core.values import Order, OrderDoc
 
-EMAIL, PHONE, SKU = "email", "phone", "sku"
+EMAIL, PHONE, SKU, ACCOUNT = "email", "phone", "sku", "account"
 # The newest entries win no place: an order keeps the first so many.
 MAX_TERMS = 40
 _LENGTHS = (3, 6, 12)
@@ -84,6 +85,8 @@ def terms_in(doc: OrderDoc, skus: Iterable[str]) -> list[tuple[str, str]]:
     """As `terms_of`, from an order's document and the SKUs of its lines."""
     contact, ship_to = doc.contact, doc.ship_to
     found: dict[tuple[str, str], None] = {}
+    if isinstance(doc.business, RecordedDetails):
+        found.update(((ACCOUNT, uid), None) for uid in doc.business.accounts)
     for party in (contact, ship_to):
         if party is not None:
             if party.email:

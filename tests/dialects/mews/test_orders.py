@@ -196,7 +196,10 @@ async def test_several_taxes_are_taken_from_a_net_amount_on_a_gross_enterprise_t
         await furnish(client)
         await client.settings(pricing="gross")
         codes = ["US-DC-G", "US-DC-X"]
-        both = {"TaxCodes": codes, "GrossValue": 0}  # what a Go client sends of a member it leaves out
+        both = {
+            "TaxCodes": codes,
+            "GrossValue": 0,
+        }  # what a Go client sends of a member it leaves out
         for beer in (with_price(TaxCodes=codes), with_price(**both)):
             uid = await client.order(ProductOrders=None, Items=[{**beer, "UnitCount": 1}])
             (item,) = await client.items(ServiceOrderIds=[uid])

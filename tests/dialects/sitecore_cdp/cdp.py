@@ -33,6 +33,11 @@ def an_order(**changes):
     return {name: value for name, value in order.items() if value is not None}
 
 
+def row(shown):
+    """What a list has of a thing that it does not expand."""
+    return {"href": shown["href"], "ref": shown["ref"]}
+
+
 class Cdp:
     """Calls as one client; `hub` is the world around it."""
 

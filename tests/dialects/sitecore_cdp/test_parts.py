@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.dialects.sitecore_cdp.cdp import UNKNOWN, an_order, open_cdp
+from tests.dialects.sitecore_cdp.cdp import UNKNOWN, an_order, open_cdp, row
 
 pytestmark = pytest.mark.anyio
 ITEM = {
@@ -134,9 +134,9 @@ async def test_a_contact_links_the_order_to_a_guest_it_makes(cdp):
     after = await cdp.made("GET", order["href"])
     assert after["contacts"]["items"] == [{"href": guest["href"]}]
     found = await cdp.made("GET", "/v2.1/orders", params={"guestRef": guest["ref"]})
-    assert found["items"] == [{"href": order["href"]}]
+    assert found["items"] == [row(order)]
     listed = await cdp.made("GET", parts(order, "contacts"))
-    assert listed["items"] == [{"href": contact["href"]}]
+    assert listed["items"] == [row(contact)]
     assert await cdp.made("GET", contact["href"]) == contact
 
 

@@ -78,7 +78,7 @@ FAULTY = [
     ({**FULL, "orderedAt": "2024-01-01"}, "orderedAt: must be an ISO 8601"),
     ({**FULL, "orderedAt": "0001-01-01T00:00:00+14:00"}, "orderedAt: must be an ISO 8601"),
     ({**FULL, "orderedAt": 1704125836000}, "orderedAt: must be a string."),
-    ({**FULL, "createdAt": "now"}, "createdAt: must be an ISO 8601"),
+    ({**FULL, "currencyCode": "ZZZ"}, "currencyCode: must be an upper case ISO 4217"),
     ({**FULL, "paymentType": {}}, "paymentType: must be a string."),
     ({**FULL, "price": 10**12}, "price: numeric value out of bounds"),
 ]  # fmt: skip

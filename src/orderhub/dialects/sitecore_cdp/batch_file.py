@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from codecs import BOM_UTF8
 from typing import IO
 
 MAX_PACKED_BYTES = 50 * 1024 * 1024
@@ -36,6 +37,7 @@ class Lines:
         self._lines = 0
         self._ended = False
         self._bad: BadFile | None = None
+        self._begun = False
 
     def take(self, count: int) -> list[bytes | None]:
         """The next `count` lines, fewer at the end of the file.
@@ -96,5 +98,8 @@ class Lines:
         if self._overlong:
             self._ready.append(None)
         elif self._rest.strip():
-            self._ready.append(self._rest)
+            # Programs on Windows begin a file with a byte order mark.
+            line = self._rest if self._begun else self._rest.removeprefix(BOM_UTF8)
+            self._begun = True
+            self._ready.append(line)
         self._rest, self._overlong = b"", False

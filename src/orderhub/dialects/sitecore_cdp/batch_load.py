@@ -14,6 +14,7 @@ from orderhub.core.commands import (
     Command,
     LineChange,
     OrderName,
+    PlaceOrder,
     PutRecords,
     RecordChange,
 )
@@ -163,14 +164,14 @@ class Load:
 
         return await self._call.hub.read(look)
 
-    def _placing(self, row: Row, guest: str) -> Command:
+    def _placing(self, row: Row, guest: str) -> PlaceOrder:
         return mapping.to_place(
             self._stated(row),
             self._call.origin(self._caller, row.line),
             self._key,
             account=guest,
             items=tuple(mapping.to_item(item, self._now) for item in row.items),
-            parts={_PLACED: self._mark(row), **self._parts(row, guest)},
+            parts={_PLACED: self._mark(row), **self._parts(row, guest, _numbers(row))},
         )
 
     def _stated(self, row: Row) -> wire.OrderRequest:
@@ -178,11 +179,14 @@ class Load:
         sent = {name: value for name, value in row.members.items() if value is not None}
         return wire.OrderRequest(**sent)
 
-    def _parts(self, row: Row, guest: str) -> dict[str, Any]:
+    def _parts(self, row: Row, guest: str, numbers: Mapping[str, list[int]]) -> dict[str, Any]:
+        """What a row says beside the order and its items, whose `numbers` it goes by."""
         parts: dict[str, Any] = {}
         if guest and row.contact is not None:
             contact = people.entry(row.contact, guest, self._now)
             parts["contacts"] = {str(mapping.FIRST_CONTACT): contact}
+        if row.consumers is not None:
+            parts["consumers"] = mapping.to_consumers(row.consumers, numbers, self._now)
         if row.extension is not None:
             parts["ext"] = self._dated(row.extension)
         if row.item_extensions:
@@ -225,7 +229,13 @@ class Load:
                 missing = ", ".join(n for n in REQUIRED if row.members.get(n) is None)
                 if missing:
                     return Result(row.name, 400, f"Validation error: {missing}: may not be null.")
-                return Result(row.name, 409, "The order existed and was deleted.")
+                again = await orders.named_again(self._placing(row, guest), self._call)
+                if again is None:
+                    continue
+                outcome = await self._submit(again)
+                if _is_refused(outcome, Reason.ALREADY_EXISTS):
+                    continue
+                return _result(row, outcome)
             if row.mode == "create":
                 return Result(row.name, 409, "The order already exists.")
             if row.mode != "insert" and row.items:
@@ -263,7 +273,16 @@ class Load:
         """insert: the order as the row says. upsert, merge: only what the row says."""
         whole = row.mode == "insert"
         kept = show.parts_of(order)
-        parts = self._parts(row, guest)
+        # Items of the row follow the ones they replace, and so do their extensions.
+        shift = len(order.lines) if whole else 0
+        numbers = (
+            _numbers(row, shift)
+            if whole
+            else mapping.numbers_of(
+                (line.line_no, line.data.get("referenceId")) for line in order.kept_lines
+            )
+        )
+        parts = self._parts(row, guest, numbers)
         if _PLACED in kept:
             parts[_PLACED] = kept[_PLACED]
         if not whole:
@@ -274,14 +293,12 @@ class Load:
             parts = {**kept, **parts, **({"contacts": contacts} if contacts else {})}
         members = msgspec.structs.asdict(self._stated(row)) if whole else row.members
         change = orders.amendment(members, order, self._call, self._caller, row.line)
-        changes = {**change.changes, **({"account": guest} if guest or whole else {})}
+        changes = {**change.changes, **(people.belonging(parts) if guest or whole else {})}
         gone: tuple[LineChange, ...] = ()
         if whole:
             gone = tuple(
                 LineChange(line_no=line.line_no, cancelled=True) for line in order.kept_lines
             )
-            # Items of the row follow the ones they replace, and so do their extensions.
-            shift = len(order.lines)
             parts["item_ext"] = {
                 str(int(number) + shift): each for number, each in parts.get("item_ext", {}).items()
             }
@@ -349,6 +366,13 @@ class Load:
         change = guests.guest_change(members, self._now, stored=stored)
         unique = () if stored is not None else tuple((GUEST, by, value) for by, value in keys)
         return PutRecords(origin=origin, changes=(change,), unique=unique)
+
+
+def _numbers(row: Row, shift: int = 0) -> dict[str, list[int]]:
+    """The numbers that the row's items get, by their references."""
+    return mapping.numbers_of(
+        (number, item.referenceId) for number, item in enumerate(row.items, 1 + shift)
+    )
 
 
 async def side_by_side(*work: Awaitable[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import HTTPFault, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import guests, wire
-from orderhub.dialects.sitecore_cdp.kinds import MAX_LONG_TEXT, MAX_TEXT
+from orderhub.dialects.sitecore_cdp.kinds import MAX_LIST, MAX_LONG_TEXT, MAX_TEXT
 from orderhub.dialects.sitecore_cdp.pairs import MAX_PAIRS, read_pairs
 
 SCHEMAS = ("order", "guest")
@@ -40,6 +40,7 @@ class Row(NamedTuple):
     contact: dict[str, Any] | None = None
     extension: dict[str, Any] | None = None
     item_extensions: Mapping[str, dict[str, Any]] = {}
+    consumers: tuple[wire.RowConsumer, ...] | None = None
     order_ref: str = ""
     number: int = 0
 
@@ -96,7 +97,26 @@ def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | R
     if contact is not None and not guests.identity_keys(contact):
         return Result(name, 400, "Identity information missing")
     extension = _extension(value.get("extensions"), "extensions")
-    return Row(name, schema, mode, line, members, items, contact, extension, item_extensions)
+    consumers = wire.CDP.read(wire.Consumers, value).consumers
+    row = Row(name, schema, mode, line, members, items, contact, extension, item_extensions)
+    if consumers is not None and (items or mode not in {"upsert", "merge"}):
+        _must_be_known(consumers, {item.referenceId for item in items})
+    return row._replace(consumers=consumers)
+
+
+def _must_be_known(consumers: tuple[wire.RowConsumer, ...], items: set[str | None]) -> None:
+    faults = [
+        WireFault(
+            f"consumers[{number}].orderItems[{index}].referenceId",
+            "value",
+            "is no item of this order.",
+        )
+        for number, consumer in enumerate(consumers)
+        for index, item in enumerate(consumer.orderItems or ())
+        if item.referenceId not in items
+    ]
+    if faults:
+        raise invalid(*faults[:MAX_LIST])
 
 
 def _must_have(members: Mapping[str, Any], *names: str) -> None:

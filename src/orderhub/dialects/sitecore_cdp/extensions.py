@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from uuid import UUID, uuid5
 
+from orderhub.core.ids import line_uid
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
@@ -44,6 +47,15 @@ class Place(NamedTuple):
             return f"{show.order_href(base, self.order.uid)}/extensions/ext"
         return f"{show.item_href(self.order, base, self.line)}/extensions/ext"
 
+    @property
+    def ref(self) -> str:
+        """Of the extension: there is one of a name in a place, so its ref follows from both."""
+        of = self.order.uid if self.line is None else line_uid(self.order.uid, self.line.line_no)
+        return str(uuid5(UUID(of), "ext"))
+
+    def shown(self, extension: Mapping[str, Any], base: str) -> bytes:
+        return encode(show.to_extension(extension, self.href(base), self.ref))
+
     def put(self, parts: dict[str, Any], extension: dict[str, Any] | None) -> None:
         if self.line is None:
             parts["ext"] = extension or {}
@@ -80,8 +92,7 @@ def read(*, on_item: bool) -> Handler:
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
         place = await _place(call, caller, on_item=on_item)
-        shown = show.to_extension(_found(place), place.href(call.base_url))
-        return Answer(200, encode(shown))
+        return Answer(200, place.shown(_found(place), call.base_url))
 
     return handler
 
@@ -95,15 +106,48 @@ def write(method: str, *, on_item: bool) -> Handler:
         partial = method == "PATCH"
         pairs = read_pairs(body, partial=partial) if method != "DELETE" else {}
         now = await tenant_now(call, caller)
-        for _ in range(ATTEMPTS):
-            place = await _place(call, caller, on_item=on_item)
-            extension = _next(method, place, pairs, now)
-            answer = await _put(method, place, extension, call, caller)
-            if answer is not None:
-                return answer
-        raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
+        return await _changed(
+            call, caller, lambda place: _next(method, place, pairs, now), on_item=on_item
+        )
 
     return replayable(handler)
+
+
+def delete_fields(*, on_item: bool) -> Handler:
+    """Take the named pairs away, without names all of them; the extension stays, and is answered."""
+
+    async def handler(call: Call) -> Answer:
+        caller = await caller_of(call)
+        names = wire.QUERY.read(wire.Fields, call.query).name.split("|")
+        now = await tenant_now(call, caller)
+
+        def without(place: Place) -> dict[str, Any]:
+            stored = _found(place)
+            kept = {
+                name: value
+                for name, value in stored["pairs"].items()
+                if names != [""] and name not in names
+            }
+            return {**stored, "modified_at": now, "pairs": kept}
+
+        return await _changed(call, caller, without, on_item=on_item)
+
+    return replayable(handler)
+
+
+async def _changed(
+    call: Call,
+    caller: Caller,
+    change: Callable[[Place], dict[str, Any] | None],
+    *,
+    on_item: bool,
+) -> Answer:
+    for _ in range(ATTEMPTS):
+        place = await _place(call, caller, on_item=on_item)
+        answer = await _put(place, change(place), call, caller)
+        if answer is not None:
+            return answer
+    raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
 
 def _next(method: str, place: Place, pairs: dict[str, Any], now: int) -> dict[str, Any] | None:
@@ -121,15 +165,15 @@ def _next(method: str, place: Place, pairs: dict[str, Any], now: int) -> dict[st
 
 
 async def _put(
-    method: str, place: Place, extension: dict[str, Any] | None, call: Call, caller: Caller
+    place: Place, extension: dict[str, Any] | None, call: Call, caller: Caller
 ) -> Answer | None:
     base = call.base_url
 
     def answer(_after: Order) -> Answer:
         if extension is None:
             return Answer(204, b"")
-        status = 201 if method == "POST" else 200
-        return Answer(status, encode(show.to_extension(extension, place.href(base))))
+        status = 201 if call.method == "POST" else 200
+        return Answer(status, place.shown(extension, base))
 
     return await change_parts(
         call, caller, place.order, lambda parts: place.put(parts, extension), answer

@@ -14,7 +14,7 @@ from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Wi
 from orderhub.dialects.sitecore_cdp import wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
-from orderhub.dialects.sitecore_cdp.paging import collection
+from orderhub.dialects.sitecore_cdp.paging import collection, row
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp.show import guest_href
 from orderhub.dialects.sitecore_cdp.times import second_text
@@ -155,6 +155,7 @@ async def find_guests(call: Call) -> Answer:
         kind=GUEST,
         by=by,
         values=(value,),
+        newest_first=not asked.sort[1],
         offset=asked.offset,
         limit=asked.limit,
     )
@@ -163,7 +164,7 @@ async def find_guests(call: Call) -> Answer:
     items: list[Any] = (
         [to_guest(record, base) for record in found]
         if asked.expand
-        else [{"href": guest_href(base, record.uid)} for record in found]
+        else [row(guest_href(base, record.uid)) for record in found]
     )
     return Answer(200, encode(collection(call, asked, items)))
 

@@ -14,7 +14,7 @@ from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, tenant_wide
-from orderhub.dialects.sitecore_cdp.paging import page_of
+from orderhub.dialects.sitecore_cdp.paging import page_of, row
 from orderhub.dialects.sitecore_cdp.refs import part_of
 
 
@@ -65,7 +65,7 @@ async def list_items(call: Call) -> Answer:
     if asked.expand:
         items: list[Any] = [show.to_wire_item(order, line, base) for line in lines]
     else:
-        items = [{"href": show.item_href(order, base, line)} for line in lines]
+        items = [row(show.item_href(order, base, line)) for line in lines]
     return Answer(200, encode(page_of(call, asked, items)))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from orderhub.core.currencies import known_currencies
 from orderhub.dialects.describing import (
     BIRTHDAY,
     DAY_OR_INSTANT,
@@ -23,7 +25,7 @@ from orderhub.dialects.describing import whole as between
 from orderhub.dialects.members import Bad, Kind, Reading, kind, many, text
 from orderhub.dialects.scalars import as_integer, as_number
 from orderhub.dialects.sitecore_cdp.batch_file import MAX_PACKED_BYTES
-from orderhub.dialects.sitecore_cdp.times import micros_of
+from orderhub.dialects.sitecore_cdp.times import is_time, micros_of
 
 CHANNELS = (
     "WEB", "MOBILE_WEB", "MOBILE_APP", "CALL_CENTER", "AIRPORT_KIOSK", "BRANCH",
@@ -42,6 +44,7 @@ MAX_TEXT = 255
 MAX_NAME = 128  # the vendor's batch documents cap an item's name here
 MAX_LONG_TEXT = 4_000
 MAX_LIST = 50
+MAX_CONSUMERS = 64  # so many numbers are theirs among the parts of an order
 MAX_DIGITS = 40  # of a number, and how many places it may stand away from the decimal point
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
@@ -84,13 +87,12 @@ QUANTITY = NUMBER.then(
     _positive,
     {"type": NUMERIC, "exclusiveMinimum": 0, "maximum": _MOST, "pattern": "^[1-9][0-9]{0,10}$"},
 )
-_ISO_4217 = re.compile("[A-Z]{3}")
 
 
 def _currency(value: Any) -> str:
     if not isinstance(value, str):
         raise Bad("type", "string")
-    if _ISO_4217.fullmatch(value) is None:
+    if value not in known_currencies():
         raise Bad("value", message="must be an upper case ISO 4217 currency code.")
     return value
 
@@ -104,17 +106,24 @@ def _micros(value: Any, *, needs_time: bool = True) -> int:
         raise Bad("value", message="must be an ISO 8601 date and time.") from None
 
 
-def _kept_time(value: Any) -> str:
-    """A time that is echoed as it was sent."""
-    _micros(value, needs_time=False)
-    return str(value)
+def _kept_time(value: Any) -> str | None:
+    """A time that is echoed as it was sent, and used for nothing: an empty one counts as absent."""
+    if value == "":
+        return None
+    if not isinstance(value, str):
+        raise Bad("type", "string")
+    if not is_time(value):
+        raise Bad("value", message="must be an ISO 8601 date and time.")
+    return value
 
 
-def _birthday(value: Any, _path: str, reading: Reading) -> str:
+def _birthday(value: Any, _path: str, reading: Reading) -> str | None:
     """A date before now, the reading's context, in microseconds."""
-    if _micros(value, needs_time=False) >= reading.context:
+    found = _kept_time(value)
+    # What lies before the years that can be reckoned with is in the past as well.
+    if found and found[:4] >= "1000" and _micros(found, needs_time=False) >= reading.context:
         raise Bad("value", message="must be in the past.")
-    return str(value)
+    return found
 
 
 def _address(value: str) -> str:
@@ -197,7 +206,7 @@ SIZE = NUMBER.then(
     _size, {**between(1, MAX_PACKED_BYTES), "type": INTEGER, "pattern": "^[1-9][0-9]{0,6}$"}
 )
 TIME = kind(_micros, LOOSE_INSTANT)
-CURRENCY = kind(_currency, {"type": "string", "pattern": "^[A-Z]{3}$"})
+CURRENCY = kind(_currency, {"type": "string", "enum": sorted(known_currencies())})
 
 # --- kinds of query parameters
 
@@ -229,18 +238,24 @@ def _expanded(value: str) -> frozenset[str]:
     return names
 
 
-def _sorting(value: str) -> tuple[str, bool]:
-    """(`created` or `orderedAt`, oldest first). A leading minus means newest first."""
-    asked = value.strip()
-    name = asked.lstrip("+-")
-    if not asked:
-        return NEWEST_FIRST
-    if name not in {"created", "createdAt", "orderedAt"}:
-        raise Bad("value", message="must be created or orderedAt.")
-    return "orderedAt" if name == "orderedAt" else "created", not asked.startswith("-")
+def _sorting(names: tuple[str, ...], unless: tuple[str, bool]) -> Callable[[str], tuple[str, bool]]:
+    """(`created` or `orderedAt`, oldest first). A leading minus or `::DESC` behind it means newest first."""
+
+    def read(value: str) -> tuple[str, bool]:
+        asked, _, way = value.strip().partition("::")
+        name = asked.lstrip("+-")
+        if not asked:
+            return unless
+        if name not in names or way not in {"", "ASC", "DESC"}:
+            said = " or ".join(each for each in names if each != "createdAt")
+            raise Bad("value", message=f"must be {said}.")
+        is_descending = way == "DESC" or (not way and asked.startswith("-"))
+        return "orderedAt" if name == "orderedAt" else "created", not is_descending
+
+    return read
 
 
-NEWEST_FIRST = ("created", False)
+NEWEST_FIRST, OLDEST_FIRST = ("created", False), ("created", True)
 STRING = kind(str, {"type": "string"})
 REF = kind(str.lower, STRING.schema)
 _PART = f"(?:{'|'.join(PARTS)})"
@@ -251,4 +266,13 @@ EXPAND = kind(
         "pattern": f"^(?:[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|{_PART}(?:,{_PART})*)?$",
     },
 )
-SORT = kind(_sorting, {"type": "string", "pattern": "^(?:[+-]?(?:created|createdAt|orderedAt))?$"})
+_CREATED = ("created", "createdAt")
+
+
+def _sort(names: tuple[str, ...], unless: tuple[str, bool]) -> Kind:
+    pattern = f"^(?:[+-]?(?:{'|'.join(names)})(?:::(?:ASC|DESC))?)?$"
+    return kind(_sorting(names, unless), {"type": "string", "pattern": pattern})
+
+
+SORT = _sort((*_CREATED, "orderedAt"), NEWEST_FIRST)
+GUEST_SORT = _sort(_CREATED, OLDEST_FIRST)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from orderhub.core.commands import LineChange, Numbering, Origin, PlaceOrder, StatedLine
 from orderhub.core.recorded import RecordedSale
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.contract import CommandRejected
 from orderhub.dialects.sitecore_cdp.access import NAME
-from orderhub.dialects.sitecore_cdp.wire import OrderItemRequest, OrderRequest
+from orderhub.dialects.sitecore_cdp.wire import OrderItemRequest, OrderRequest, RowConsumer
 from orderhub.dialects.sitecore_cdp.words import natural_key
 
 GUEST = "sitecore_cdp.guest"
@@ -29,7 +31,8 @@ ECHOED = ("paymentType", "cardType", "pointOfSale", "channel")
 # Members of an item that are no column of a line; prices and times stay as they were stated.
 ITEM_DATA = (
     "description", "type", "currencyCode", "originalPrice", "originalCurrencyCode",
-    "referenceId", "vendor", "status", "language", "channel", "orderedAt",
+    "referenceId", "vendor", "status", "language", "channel", "orderedAt", "consumerTypeCode",
+    "flightSegments",
 )  # fmt: skip
 
 
@@ -73,6 +76,39 @@ def to_place(
 def _stated(request: OrderRequest | OrderItemRequest, names: tuple[str, ...]) -> dict[str, Any]:
     """Those of the members that were sent."""
     return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def to_consumers(
+    consumers: tuple[RowConsumer, ...], numbers: Mapping[str, list[int]], now: int
+) -> dict[str, Any]:
+    """Consumers of a row of a batch as they are kept. `numbers`: referenceId -> numbers of the items.
+
+    Raises CommandRejected for one that names an item which the order has not.
+    """
+    kept: dict[str, Any] = {}
+    for number, consumer in enumerate(consumers, FIRST_CONSUMER):
+        named = [item.referenceId for item in consumer.orderItems or ()]
+        if not set(named) <= numbers.keys():
+            raise CommandRejected(Rejected(Reason.REFERENCE_UNKNOWN, "consumers"))
+        names = {"firstName": consumer.firstName, "lastName": consumer.lastName}
+        kept[str(number)] = {
+            "guest": "",
+            "created_at": now,
+            "modified_at": now,
+            "members": {name: value for name, value in names.items() if value is not None},
+            "items": [],
+            "lines": sorted({line for reference in named for line in numbers[reference]}),
+        }
+    return kept
+
+
+def numbers_of(references: Iterable[tuple[int, str | None]]) -> dict[str, list[int]]:
+    """referenceId -> the numbers of the items that bear it."""
+    found: dict[str, list[int]] = {}
+    for number, reference in references:
+        if reference:
+            found.setdefault(reference, []).append(number)
+    return found
 
 
 def to_item(item: OrderItemRequest, now: int) -> StatedLine:

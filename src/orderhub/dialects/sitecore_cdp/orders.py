@@ -8,20 +8,25 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
+from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
 from orderhub.core.facts import Accepted
-from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.queries import OrderQuery, OrderSearch, Reads
+from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.search_terms import ACCOUNT
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
 from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
-from orderhub.dialects.sitecore_cdp.paging import collection
+from orderhub.dialects.sitecore_cdp.paging import collection, row
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
+from orderhub.dialects.sitecore_cdp.words import is_duplicate, key_after, name_in
 
 # Orders that share a reference are read so many at a time.
 _STRIDE = 200
+# An update may say the order's time so far off, as the vendor's pages have it: two days.
+_SAME_WITHIN = 2 * 86_400_000_000
 # Creating is the hot path: a query that is not there is not read.
 _NO_GUEST = wire.CreateQuery()
 
@@ -37,7 +42,40 @@ async def create_order(call: Call) -> Answer:
     asked = wire.QUERY.read(wire.CreateQuery, call.query) if call.query_string else _NO_GUEST
     command = mapping.to_place(order, origin, client_key(caller), guest=asked.guestRef)
     base = call.base_url
-    return await call.respond(command, lambda accepted: order_answer(accepted.order, base, 201))
+    for _ in range(ATTEMPTS):
+        outcome = await call.submit(
+            command, lambda accepted: order_answer(accepted.order, base, 201)
+        )
+        if outcome.rejected is None or not is_duplicate(outcome.rejected):
+            return outcome.answer
+        again = await named_again(command, call)
+        if again is None:
+            return outcome.answer
+        command = again
+        first_attempt(call)
+    raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
+
+
+async def named_again(command: PlaceOrder, call: Call) -> PlaceOrder | None:
+    """The command under the name of an order that was deleted; None where there is one of that name."""
+    terms = command.terms
+    assert isinstance(terms, RecordedSale)
+    query = OrderQuery(
+        tenant_id=command.origin.tenant_id,
+        channel=NAME,
+        reference=command.reference,
+        occurred_from=terms.occurred_at,
+        occurred_to=terms.occurred_at + 1,
+        limit=_STRIDE,
+        with_lines=False,
+    )
+    found = await call.hub.read(lambda reads: reads.orders(query).items)
+    name = name_in(command.natural_key)
+    named = [order for order in found if name_in(order.natural_key) == name]
+    if not named or not all(map(show.is_deleted, named)):
+        return None
+    key = key_after(command.natural_key, named[0].uid)
+    return msgspec.structs.replace(command, natural_key=key)
 
 
 def order_answer(order: Order, base: str, status: int = 200) -> Answer:
@@ -126,11 +164,16 @@ async def _update(call: Call, *, partial: bool) -> Answer:
 
 def _must_keep_names(members: dict[str, Any], order: Order) -> None:
     """referenceId and orderedAt are the order's name to the client: they cannot change."""
-    kept = {"orderedAt": order.occurred_at, "referenceId": order.reference}
+    at = members.get("orderedAt", order.occurred_at)
+    changes = {
+        # The vendor tells orders apart by days: a client that lost the fraction means this one.
+        "orderedAt": abs(at - order.occurred_at) >= _SAME_WITHIN,
+        "referenceId": members.get("referenceId", order.reference) != order.reference,
+    }
     faults = [
         WireFault(name, "value", "cannot be changed.")
-        for name, value in kept.items()
-        if name in members and members[name] != value
+        for name, is_other in changes.items()
+        if is_other
     ]
     if faults:
         raise invalid(*faults)
@@ -195,7 +238,7 @@ def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = N
         action=Action.CANCEL if order.status is Status.PENDING else Action.AMEND,
         reason="deleted by the client",
         vendor={mapping.DELETED: True},
-        changes={"account": ""},
+        changes={"account": "", "accounts": ()},
     )
 
 
@@ -250,7 +293,7 @@ async def find_orders(call: Call) -> Answer:
             offset=asked.offset,
             limit=asked.limit,
         )
-        page = await call.hub.read(lambda reads: reads.orders(query).items)
+        page = await call.hub.read(lambda reads: _of_guest(reads, query, asked))
     else:
         query = OrderQuery(
             tenant_id=caller.tenant_id, channel=NAME, reference=reference, oldest_first=oldest_first
@@ -260,9 +303,58 @@ async def find_orders(call: Call) -> Answer:
     items: list[Any] = (
         [expanded(order, base, asked.expand) for order in page]
         if asked.expand
-        else [{"href": show.order_href(base, order.uid)} for order in page]
+        else [row(show.order_href(base, order.uid)) for order in page]
     )
     return Answer(200, encode(collection(call, asked, items)))
+
+
+def _of_guest(reads: Reads, query: OrderQuery, paging: wire.Page) -> tuple[Order, ...]:
+    """Orders of a guest: those whose latest contact it is, and those on which others came after it."""
+    others = _shared(reads, query)
+    if not others:
+        return reads.orders(query).items
+    assert query.tenant_id is not None
+    first = msgspec.structs.replace(query, offset=0, limit=paging.end, with_lines=False)
+    found = [*reads.orders(first).items, *others]
+    found.sort(
+        key=lambda order: (order.occurred_at if query.by_occurred else order.recorded_at, order.id),
+        reverse=not query.oldest_first,
+    )
+    return _whole(reads, query.tenant_id, found[paging.offset : paging.end])
+
+
+def _shared(reads: Reads, query: OrderQuery) -> list[Order]:
+    found: list[Order] = []
+    after: tuple[int, ...] = ()
+    while True:
+        page = reads.search(
+            OrderSearch(
+                tenant_id=query.tenant_id,
+                terms=((ACCOUNT, query.account),),
+                after=after,
+                limit=_STRIDE,
+            )
+        )
+        # An order goes on to be found by somebody who was taken off it, or for whom it was deleted.
+        found += [
+            order
+            for order in page
+            if order.account != query.account
+            and show.belongs_to(order, query.account)
+            and not show.is_deleted(order)
+        ]
+        if len(page) < _STRIDE:
+            return found
+        after = (page[-1].recorded_at, page[-1].id)
+
+
+def _whole(reads: Reads, tenant_id: int, page: list[Order]) -> tuple[Order, ...]:
+    """The same orders with their lines."""
+    whole = {
+        order.id: order
+        for order in reads.orders_among(tenant_id, tuple(order.id for order in page))
+    }
+    return tuple(whole[order.id] for order in page)
 
 
 def _by_reference(reads: Reads, query: OrderQuery, paging: wire.Page) -> tuple[Order, ...]:
@@ -273,9 +365,7 @@ def _by_reference(reads: Reads, query: OrderQuery, paging: wire.Page) -> tuple[O
     if other is not None and not show.is_ours(other):
         found.append(other)
         found.sort(key=lambda order: (order.recorded_at, order.id), reverse=not query.oldest_first)
-    page = [order.id for order in found[paging.offset : paging.end]]
-    whole = {order.id: order for order in reads.orders_among(query.tenant_id, tuple(page))}
-    return tuple(whole[order_id] for order_id in page)
+    return _whole(reads, query.tenant_id, found[paging.offset : paging.end])
 
 
 def all_live(reads: Reads, query: OrderQuery) -> Iterator[Order]:

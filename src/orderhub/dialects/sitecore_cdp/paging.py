@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from orderhub.dialects.contract import Call
-from orderhub.dialects.sitecore_cdp.wire import Page
+from orderhub.dialects.sitecore_cdp.wire import Page, Row
 
 
 def collection(call: Call, page: Page, items: list[Any]) -> dict[str, Any]:
@@ -15,6 +15,11 @@ def collection(call: Call, page: Page, items: list[Any]) -> dict[str, Any]:
     query = urlencode({"offset": page.offset, "limit": page.limit, **rest})
     href = f"{call.base_url}{call.path}?{query}"
     return {"href": href, "offset": page.offset, "limit": page.limit, "items": items}
+
+
+def row(href: str) -> Row:
+    """Of a list that was not expanded: the ref is the link's last segment."""
+    return Row(href=href, ref=href.rpartition("/")[2])
 
 
 def page_of(call: Call, page: Page, items: list[Any]) -> dict[str, Any]:

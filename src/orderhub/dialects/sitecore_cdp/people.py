@@ -27,7 +27,7 @@ from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
-from orderhub.dialects.sitecore_cdp.paging import page_of
+from orderhub.dialects.sitecore_cdp.paging import page_of, row
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, replayable
 
@@ -155,10 +155,17 @@ def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, 
     """
     if role is not CONTACT or not show.is_ours(order):
         return {}
-    contacts = parts.get(role.part, {})
-    latest = max(contacts, key=int, default=None)
+    return belonging(parts)
+
+
+def belonging(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose an order is: its account, and everybody else by whom it is found too."""
+    contacts = parts.get("contacts", {})
     linked = parts.get("guest", {}).get("ref", "")
-    return {"account": linked if latest is None else contacts[latest]["guest"]}
+    latest = max(contacts, key=int, default=None)
+    account = linked if latest is None else contacts[latest]["guest"]
+    everybody = dict.fromkeys((*(each["guest"] for each in contacts.values()), linked))
+    return {"account": account, "accounts": tuple(e for e in everybody if e and e != account)}
 
 
 async def _guest_for(
@@ -214,7 +221,7 @@ def list_all(role: Role) -> Handler:
             role.shown(order, int(number), each, base) for number, each in kept.items()
         ]
         if not asked.expand:
-            items = [{"href": each["href"]} for each in items]
+            items = [row(each["href"]) for each in items]
         return Answer(200, encode(page_of(call, asked, items)))
 
     return handler
@@ -276,7 +283,7 @@ def _changed(
     if role is CONSUMER and partial:
         # An item that was removed meanwhile is no fault of this call.
         own = item_refs(order)
-        before["orderItems"] = [ref for ref in found["items"] if ref in own]
+        before["orderItems"] = [ref for ref in show.items_of(order, found) if ref in own]
     after = _kept(role, {**before, **sent}, guest or found["guest"], order, now)
     if role is CONSUMER and "guest" in sent and sent["guest"] is None:
         after["guest"] = ""

@@ -203,6 +203,16 @@ def _extensions(path: str, what: str, *, on_item: bool) -> tuple[Route, ...]:
             answers={200: shown, **errors},
             params=wire.ExtensionPath,
         ),
+        Route(
+            "DELETE",
+            f"{path}/fields",
+            extensions.delete_fields(on_item=on_item),
+            f"Delete fields of the data extension of an {what}",
+            answers={200: shown, **errors},
+            mutates=True,
+            params=wire.ExtensionPath,
+            query=wire.Fields,
+        ),
         *(
             Route(
                 method,

@@ -32,7 +32,7 @@ _STATUSES = frozenset(STATUSES)
 _ITEM_SHOWN = (
     "name", "description", "type", "productId", "price", "currencyCode", "originalPrice",
     "originalCurrencyCode", "referenceId", "vendor", "status", "language", "quantity",
-    "channel", "orderedAt",
+    "channel", "orderedAt", "consumerTypeCode", "flightSegments",
 )  # fmt: skip
 
 
@@ -74,12 +74,17 @@ def created_at(order: Order) -> int:
 
 
 def guests_of(order: Order) -> list[str]:
-    """The guests an order belongs to, each once."""
+    """The guests that are an order's contacts, or the one that it belongs to, each once."""
     contacts = parts_of(order).get("contacts", {})
     found = dict.fromkeys(each["guest"] for each in contacts.values())
     if is_ours(order) and order.account:
         found.setdefault(order.account)
     return list(found)
+
+
+def belongs_to(order: Order, guest: str) -> bool:
+    """Whether it is an order of the guest's: as a contact, or as the one that it was created with."""
+    return guest in (*guests_of(order), parts_of(order).get("guest", {}).get("ref"))
 
 
 def to_order(
@@ -173,15 +178,22 @@ def to_consumer(
     }
     if consumer["guest"]:
         result["guest"] = {"href": guest_href(base, consumer["guest"])}
-    items = [{"href": f"{base}/v2.1/orderItems/{item}"} for item in consumer["items"]]
+    items = [{"href": f"{base}/v2.1/orderItems/{item}"} for item in items_of(order, consumer)]
     result["orderItems"] = {"items": items}
     result["order"] = {"href": order_href(base, order.uid)}
     return result
 
 
-def to_extension(extension: Mapping[str, Any], href: str) -> dict[str, Any]:
+def items_of(order: Order, consumer: Mapping[str, Any]) -> list[str]:
+    """The refs of a consumer's items; a row of a batch knew them by their numbers in the order."""
+    numbered = [line_uid(order.uid, number) for number in consumer.get("lines", ())]
+    return [*consumer["items"], *numbered]
+
+
+def to_extension(extension: Mapping[str, Any], href: str, ref: str) -> dict[str, Any]:
     return {
         "href": href,
+        "ref": ref,
         "name": "ext",
         "key": "default",
         "createdAt": second_text(extension["created_at"]),

@@ -27,6 +27,17 @@ def micros_of(text: str, *, needs_time: bool) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def is_time(text: str) -> bool:
+    """Whether it is a date or a time of any year; .NET has 0001-01-01T00:00:00 for none."""
+    if _INSTANT.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def time_text(micros: int) -> str:
     """As the vendor writes times: UTC with Z, no fraction unless there is one."""
     seconds, rest = divmod(micros, 1_000_000)

@@ -13,7 +13,17 @@ from msgspec import Meta, Struct, field
 
 from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Call, Fault, FaultKind, HTTPFault
-from orderhub.dialects.members import Bad, Style, declared, many, one_of, shaped, text
+from orderhub.dialects.members import (
+    Bad,
+    Style,
+    anything,
+    declared,
+    free_object,
+    many,
+    one_of,
+    shaped,
+    text,
+)
 from orderhub.dialects.sitecore_cdp.kinds import (
     AMOUNT,
     CHANNELS,
@@ -23,12 +33,14 @@ from orderhub.dialects.sitecore_cdp.kinds import (
     EMAIL,
     EXPAND,
     GENDERS,
+    GUEST_SORT,
     GUEST_TYPES,
     IN_THE_PAST,
     KEPT_TIME,
     LIMIT,
     LINK,
     LINKS,
+    MAX_CONSUMERS,
     MAX_LIST,
     MAX_LONG_TEXT,
     MAX_NAME,
@@ -37,6 +49,7 @@ from orderhub.dialects.sitecore_cdp.kinds import (
     NEWEST_FIRST,
     NUMBER,
     OFFSET,
+    OLDEST_FIRST,
     PARTS,
     QUANTITY,
     REF,
@@ -102,17 +115,19 @@ class OrderRequest(Struct, frozen=True, kw_only=True):
     price: Annotated[
         Decimal,
         AMOUNT,
-        Meta(description="the stated total, up to 12 digits before the point; six behind it are kept, half away from zero"),
+        Meta(
+            description="the stated total: 12 digits before the point, and six behind it that are kept"
+        ),
     ]
     referenceId: Annotated[
         Needed,
         Meta(description="the order's `reference`. Half of the order's name; cannot change"),
     ]
     createdAt: Annotated[
-        int | None, TIME, Meta(description="a time, then ignored: it is the server's")
+        Any, anything(), Meta(description="ignored, whatever it is: it is the server's")
     ] = None
     modifiedAt: Annotated[
-        int | None, TIME, Meta(description="a time, then ignored: it is the server's")
+        Any, anything(), Meta(description="ignored, whatever it is: it is the server's")
     ] = None
     paymentType: Annotated[Text, Meta(description="echoed, like the next two")] = None
     cardType: Text = None
@@ -139,7 +154,9 @@ class OrderItemRequest(Struct, frozen=True, kw_only=True):
     ] = None
     type: Annotated[Text, Meta(description="free text in v2.1")] = None
     productId: Annotated[Text, Meta(description="the line's SKU")] = None
-    price: Annotated[Decimal, AMOUNT, Meta(description="per unit, may be negative; kept like the order's")]
+    price: Annotated[
+        Decimal, AMOUNT, Meta(description="per unit, may be negative; kept like the order's")
+    ]
     currencyCode: Annotated[Currency, Meta(description="the order's when absent")] = None
     originalPrice: Annotated[Decimal | None, NUMBER] = None
     originalCurrencyCode: Currency = None
@@ -157,6 +174,12 @@ class OrderItemRequest(Struct, frozen=True, kw_only=True):
     ] = None
     channel: Text = None
     orderedAt: KeptTime = None
+    consumerTypeCode: Annotated[Text, Meta(description="as in a batch: `ADT`, `CHD`, ...")] = None
+    flightSegments: Annotated[
+        tuple[dict[str, Any], ...] | None,
+        as_sent(many(free_object(), MAX_LIST)),
+        Meta(description="as in a batch, each an object that is kept as it was sent"),
+    ] = None
 
 
 class Identifier(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -210,6 +233,26 @@ class ConsumerRequest(Struct, frozen=True, kw_only=True):
         tuple[str, ...] | None,
         LINKS,
         Meta(description="links to items of the same order"),
+    ] = None
+
+
+class ItemReference(Struct, frozen=True, kw_only=True):
+    referenceId: Needed
+
+
+class RowConsumer(Struct, frozen=True, kw_only=True):
+    """Of a row of a batch, which names items as the row itself does."""
+
+    firstName: Text = None
+    lastName: Text = None
+    orderItems: Annotated[
+        tuple[ItemReference, ...] | None, many(shaped(ItemReference), MAX_LIST)
+    ] = None
+
+
+class Consumers(Struct, frozen=True, kw_only=True):
+    consumers: Annotated[
+        tuple[RowConsumer, ...] | None, many(shaped(RowConsumer), MAX_CONSUMERS)
     ] = None
 
 
@@ -292,11 +335,18 @@ class FindOrders(Listing, frozen=True, kw_only=True):
 
 
 class FindGuests(Listing, frozen=True, kw_only=True):
+    sort: Annotated[
+        tuple[str, bool], GUEST_SORT, Meta(description="a leading minus: newest first")
+    ] = OLDEST_FIRST
     email: Annotated[Word, Meta(description="this, or both of the others")] = ""
     provider: Word = field(name="identifiers.provider", default="")
     id: Word = field(name="identifiers.id", default="")
 
     FIRST: ClassVar = ("email", "provider", "id")
+
+
+class Fields(Struct, frozen=True, kw_only=True):
+    name: Annotated[Word, Meta(description="keys, with a `|` between them; none = all")] = ""
 
 
 class SignedAddress(Struct, frozen=True, kw_only=True):
@@ -309,6 +359,12 @@ class SignedAddress(Struct, frozen=True, kw_only=True):
 
 class Link(Struct, frozen=True):
     href: str
+
+
+class Row(Link, frozen=True):
+    """Of a collection that was not expanded."""
+
+    ref: str
 
 
 class Items(Struct, frozen=True):

@@ -27,6 +27,7 @@ FIELDS = {
     "lines[].quantity": "orderItems[].quantity",
     "lines[].price": "orderItems[].price",
     "lines[].amount": "orderItems[].price",
+    "consumers": "consumers[].orderItems[].referenceId",
     "sitecore_cdp.guest": "guestRef",
     "sitecore_cdp.batch": "batchRef",
     "status": "status",
@@ -171,8 +172,19 @@ def natural_key(client_key: str, occurred_at: int, reference: str) -> str:
     return f"cdp:{client_key}:{occurred_at}:{reference}"
 
 
+def key_after(key: str, uid: str) -> str:
+    """The same name once more, for an order that follows a deleted one. Of several at once one gets it."""
+    return f"cdp/{uid}:{name_in(key)}"
+
+
+def name_in(key: str) -> str:
+    """Client key, instant and reference of a natural key."""
+    return key.partition(":")[2]
+
+
 def is_duplicate(rejected: Rejected) -> bool:
-    return rejected.reason is Reason.ALREADY_EXISTS and rejected.detail.startswith("cdp:")
+    is_ours = rejected.detail.startswith(("cdp:", "cdp/"))
+    return rejected.reason is Reason.ALREADY_EXISTS and is_ours
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -184,7 +196,7 @@ def duplicate_words(key: str) -> str:
 
     Names of days and months are spelled out here because strftime follows the machine's locale.
     """
-    _, client_key, occurred_at, reference = key.split(":", 3)
+    client_key, occurred_at, reference = name_in(key).split(":", 2)
     at = datetime.fromtimestamp(int(occurred_at) // 1_000_000, UTC)
     shown = f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at:%d %H:%M:%S} UTC {at.year}"
     order = f"Order with ref {reference} and orderedAt {shown}"

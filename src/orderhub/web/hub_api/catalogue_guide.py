@@ -28,8 +28,9 @@ What the `doc` of each kind of item holds: `PUT /hub/v1/tenants/{tenant}/catalog
 
 - A member that is missing has its default; **needed** ones have none. Unknown members are refused, at any depth.
 - Amounts are texts (`"12.50"`) or numbers, of at most 12 digits before the point; 6 behind it are kept (of an
-  exchange rate 12), half away from zero. Instants are ISO 8601 with an offset, days `YYYY-MM-DD`. Money is never below 0: what gives money back is a coupon, a
-  refund, or a rebate that a caller with the permission posts (Mews), never a price.
+  exchange rate 12), half away from zero. Instants are ISO 8601 with an offset, days `YYYY-MM-DD`. Money is never
+  below 0: what gives money back is a coupon, a refund, or a rebate that a caller with the permission posts
+  (Mews), never a price.
 - **No price is not a price of 0**: without one a thing is not for sale through any door; 0 is free on purpose. In
   the room, adult and child prices of a tour 0 is "not sold".
 - **A product that has active variants is bought by variant**, through every door and every cart. Mews names no
