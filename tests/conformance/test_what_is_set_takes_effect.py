@@ -40,6 +40,7 @@ SERVICE = "00000000-0000-4000-8000-000000000901"
 ACCOUNT = "00000000-0000-4000-8000-000000000902"
 SEGMENT = "00000000-0000-4000-8000-000000005203"
 MASSAGE = "00000000-0000-4000-8000-000000005204"
+STAY = "00000000-0000-4000-8000-000000005206"
 
 # Whoever writes, checks or names a document reads it all: that is no effect.
 WRITERS = {"orderhub.core.ranges", "orderhub.core.admin"}
@@ -66,6 +67,7 @@ SHOWING = (
     "goods",
     "people",
     "products",
+    "reservations",
     "catalogue",
     "coupons",
     "show",
@@ -195,6 +197,8 @@ CATALOGUE: dict[str, dict[str, Any]] = {
                          "price": "10", "expire_days": 30},
     "shops/1": {"seller_percent": 80, "everyone_distributes": True},
     "segments/5203": {"name": "Leisure"},
+    "reservations/5206": {"number": "52", "account": ACCOUNT, "service": SERVICE, "state": "started",
+                          "starts_at": "2024-05-01T13:00:00Z", "ends_at": "2024-05-03T09:00:00Z"},
     "taxations/5201": {"code": "VAT", "name": "VAT"},
     "taxations/5202": {"code": "CITY", "name": "City tax"},
     "taxes/5201": {"code": "A", "taxation": "VAT", "value": "0.1",
@@ -222,7 +226,8 @@ CATALOGUE: dict[str, dict[str, Any]] = {
 
 async def what_the_pairs_leave_out(hub: HubUnderTest) -> None:
     for path, doc in CATALOGUE.items():
-        uid = {"segments/5203": SEGMENT, "products/5204": MASSAGE}.get(path)
+        uids = {"segments/5203": SEGMENT, "products/5204": MASSAGE, "reservations/5206": STAY}
+        uid = uids.get(path)
         body = {"doc": doc} if uid is None else {"uid": uid, "doc": doc}
         answer = await hub.request(
             "PUT", f"{OMNI}/catalogue/{path}", json=body, headers=operator_headers()
@@ -283,9 +288,12 @@ async def on_a_bill(hub: HubUnderTest) -> None:
         "ServiceId": SERVICE,
         "AccountId": ACCOUNT,
         "BusinessSegmentId": SEGMENT,
+        "LinkedReservationId": STAY,
         "ProductOrders": [{"ProductId": MASSAGE, "Count": 1}],
     }
     await asked(hub, "/api/connector/v1/orders/add", body, None)
+    stays = "/api/connector/v1/reservations/getAll/2023-06-06"
+    await asked(hub, stays, {"Limitation": {"Count": 1}, "Numbers": ["52"]}, None)
 
 
 async def on_tours(hub: HubUnderTest) -> None:

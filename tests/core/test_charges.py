@@ -13,6 +13,8 @@ from orderhub.core.accounts import (
     BillState,
     Enterprise,
     Named,
+    Reservation,
+    ReservationState,
     Service,
 )
 from orderhub.core.catalogue import Product, Variant
@@ -81,8 +83,8 @@ RECORDS = [
     ("accounting_category", "food", AccountingCategory(id=1, uid="food")),
     ("accounting_category", "past", AccountingCategory(id=2, uid="past", active=False)),
     ("business_segment", "leisure", Named(id=1, uid="leisure")),
-    ("reservation", "stay", Named(id=1, uid="stay")),
-    ("reservation", "over", Named(id=2, uid="over", active=False)),
+    ("reservation", "stay", Reservation(id=1, uid="stay")),
+    ("reservation", "over", Reservation(id=2, uid="over", state=ReservationState.CANCELED)),
 ]
 
 

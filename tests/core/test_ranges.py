@@ -81,6 +81,8 @@ CASES = [
     ("service", {"uid": "", "name": "Spa", "kind": "free"}, "kind"),
     ("accounting_category", {"uid": ""}, "name"),
     ("business_segment", {"uid": ""}, "name"),
+    ("reservation", {"uid": "", "starts_at": 2}, "ends_at"),
+    ("reservation", {"uid": "", "account": "Smith"}, "account"),
     ("reseller", {"discount_ratio": "90"}, "discount_ratio"),
     ("reseller", {"product_ratios": {"1": "-1"}}, "product_ratios.1"),
     ("reseller", {"settlement": "EURO"}, "settlement"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
 
 from orderhub.core.money import ZERO
+from orderhub.core.ranges import Rule
 from orderhub.core.units import Instant, ItemId, Text, Uid, about
 
 ServiceKind = Annotated[str, Meta(extra_json_schema={"enum": ["additional", "bookable"]})]
@@ -128,8 +129,40 @@ def payment_keys(payment: Payment) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+class ReservationState(StrEnum):
+    CONFIRMED = "confirmed"
+    STARTED = "started"
+    PROCESSED = "processed"
+    CANCELED = "canceled"
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stay that charges and payments may name. It was made elsewhere: the hub neither sells nor checks it."""
+
+    id: ItemId
+    uid: Annotated[Uid, about("what vendors name it by", "mews")]
+    number: Annotated[str, about("its confirmation number", "mews")] = ""
+    state: Annotated[ReservationState, about("a canceled one is not charged", "mews")] = (
+        ReservationState.CONFIRMED
+    )
+    account: Annotated[Uid, about("uid of the account whose it is", "mews")] = ""
+    service: Annotated[Uid, about("uid of the bookable service", "mews")] = ""
+    starts_at: Annotated[Instant, about("when the stay begins", "mews")] = 0
+    ends_at: Annotated[Instant, about("when it ends", "mews")] = 0
+    data: Annotated[dict[str, Any], about("what the vendor shows besides", "mews")] = {}
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule("ends_at", "is not before starts_at", lambda stay: stay.starts_at <= stay.ends_at),
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether it may be named."""
+        return self.state is not ReservationState.CANCELED
+
+
 class Named(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Another thing that a charge may refer to: a business segment, a reservation."""
+    """Another thing that a charge may refer to: a business segment."""
 
     id: ItemId
     uid: Annotated[Uid, about("what vendors name it by", "mews")]
@@ -146,5 +179,5 @@ RECORDS: dict[str, type] = {
     "accounting_category": AccountingCategory,
     "account_payment": Payment,
     "business_segment": Named,
-    "reservation": Named,
+    "reservation": Reservation,
 }

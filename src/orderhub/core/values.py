@@ -76,7 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tax_precision: Digits | None = None  # None = the currency's
     # Of the tenant's days, and of local times in order numbers and vendor fields: see core/zones.py.
     time_zone: TimeZone = "UTC"
-    editable_history_s: Seconds = 0
+    # How far back charges may be consumed: the usual week of hotels.
+    editable_history_s: Seconds = 7 * 86_400
     sandbox: bool = False
     clock: Clock = Clock()
     first_order_id: Annotated[int, msgspec.Meta(ge=1, le=10**12)] = 1

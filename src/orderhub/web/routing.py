@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from orderhub.dialects.contract import Dialect, Route
 
+_SLASHES = re.compile("/{2,}")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -97,6 +98,8 @@ class Router:
         return Match(chosen[0], chosen[1], params)
 
     def _owner(self, path: str) -> Dialect | None:
+        # Two slashes where one is meant find nothing, and are told so in the words of whoever was meant.
+        path = _SLASHES.sub("/", path)
         for prefix, dialect in self._prefixes:
             if path.startswith(prefix):
                 return dialect

@@ -60,7 +60,9 @@ async def test_another_path_or_method_is_not_found(shared, method, path):
     "text", ["", "{", "[]", "null", '{"a": 1,}', '{"a": "\\u0000"}', "[" * 5000, '{"a": 1e999}']
 )
 async def test_what_is_no_json_object_is_invalid_json(shared, text):
-    answer = await shared.hub.request("POST", ADD, content=text)
+    answer = await shared.hub.request(
+        "POST", ADD, content=text, headers={"content-type": "application/json"}
+    )
     assert (answer.status_code, answer.json()["Message"]) == (400, "Invalid JSON")
 
 

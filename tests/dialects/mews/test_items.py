@@ -2,7 +2,7 @@
 
 import pytest
 
-from orderhub.core.accounts import Named
+from orderhub.core.accounts import Reservation
 from tests.dialects.mews.hotel import ACCOUNT, BEER, BILL, NOBODY, PAGE, SERVICE, hotel, with_price
 from tests.support.hub import operator_headers
 
@@ -132,7 +132,7 @@ async def test_an_empty_page_may_be_no_content(tmp_path):
         ({**PAGE, "ServiceIds": []}, "Invalid OrderItemIds"),
         ({"ServiceIds": [SERVICE], "Limitation": {"Count": 0}}, "Invalid Count"),
         ({"ServiceIds": [SERVICE], "Limitation": {"Count": 1001}}, "Invalid Count"),
-        ({"ServiceIds": [SERVICE], "Limitation": {"Cursor": NOBODY}}, "Invalid Cursor"),
+        ({"ServiceIds": [SERVICE], "Limitation": {"Count": 9, "Cursor": NOBODY}}, "Invalid Cursor"),
         ({**PAGE, "ServiceIds": [SERVICE] * 1001}, "Invalid ServiceIds"),
         ({**PAGE, "AccountIds": [SERVICE] * 101}, "Invalid AccountIds"),
         ({**PAGE, "ServiceIds": [SERVICE], "AccountingStates": ["X"]}, "Invalid AccountingStates"),
@@ -189,7 +189,7 @@ async def test_items_are_cancelled_across_orders_all_or_none(tmp_path):
 
 async def test_orders_of_a_service_are_found_by_each_filter(tmp_path):
     async with hotel(tmp_path) as client:
-        await client.put("reservation", 1, Named(id=1, uid=NOBODY), NOBODY)
+        await client.put("reservation", 1, Reservation(id=1, uid=NOBODY), NOBODY)
         first = await client.order()
         guest = {"LastName": "Doe", "OverwriteExisting": False}
         other = (await client.made("customers/add", guest))["Id"]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from orderhub.core.accounts import Named, Service
+from orderhub.core.accounts import Reservation, Service
 from orderhub.core.tax import Interval, Strategy, TaxRate
 from orderhub.dialects.contract import Call
 from tests.dialects.mews.hotel import (
@@ -414,7 +414,7 @@ async def test_bills_are_found_by_each_filter(tmp_path):
 
 async def test_payments_are_found_by_each_filter_page_by_page(tmp_path):
     async with hotel(tmp_path) as client:
-        await client.put("reservation", 1, Named(id=1, uid=NOBODY), NOBODY)
+        await client.put("reservation", 1, Reservation(id=1, uid=NOBODY), NOBODY)
         one = {"Currency": "USD", "GrossValue": 1}
         made = {}
         for name, more in (

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from orderhub.core.accounts import Named, Service
+from orderhub.core.accounts import Named, Reservation, Service
 from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.tax import Strategy, TaxEnvironment, TaxRate
 from tests.dialects.mews.hotel import (
@@ -45,7 +45,7 @@ async def furnish(client):
     classic = Product(id=4, uid=CLASSIC, service=ROOMS)
     await client.put("product", 4, classic, CLASSIC)
     await client.put("business_segment", 1, Named(id=1, uid=SEGMENT), SEGMENT)
-    await client.put("reservation", 1, Named(id=1, uid=STAY), STAY)
+    await client.put("reservation", 1, Reservation(id=1, uid=STAY), STAY)
     excise = TaxRate(code="US-DC-X", taxation="US-DC", value=Decimal("0.01"))
     await client.put("tax_rate", 2, excise, code="US-DC-X")
     await client.put("warehouse", 1, Warehouse(id=1, code="BAR"), code="BAR")

@@ -38,6 +38,7 @@ SECRETS = ("ClientToken", "AccessToken")
 # The vendor's limit: requests per access token, in a sliding window.
 RATE_LIMIT = 200
 RATE_WINDOW_S = 30.0
+MOST_ROWS = 1000  # of a page
 _TOKENS = ("ClientToken", "AccessToken", "Client")
 _EMPTY = b"{}"
 
@@ -95,11 +96,16 @@ def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awai
     is_write = "EnterpriseId" in model.__struct_fields__
     by_chain = "ChainId" in model.__struct_fields__
 
+    is_list = "Limitation" in model.__struct_fields__
+
     async def handle(call: Call) -> Answer:
         if call.hub.is_crowded:
             await _let_in(call)
+        _must_be_json(call)
         members = decode_object(call.body, mends=True)  # as .NET reads texts
         session = await open_session(call, members)
+        if is_list:
+            members = await _with_limitation(session)
         body = convert(members, model)
         await _choose_enterprise(session, is_write=is_write, by_chain=by_chain)
         try:
@@ -109,6 +115,23 @@ def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awai
 
     handle.__doc__ = operation.__doc__
     return handle
+
+
+def _must_be_json(call: Call) -> None:
+    media = call.header("content-type").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise HTTPFault(Fault(FaultKind.UNSUPPORTED_MEDIA, media[:64]))
+
+
+async def _with_limitation(session: Session) -> dict[str, Any]:
+    """The body. Where a tenant has old clients that limit nothing, they get what a page holds at most."""
+    given = session.members.get("Limitation")
+    limits = given if isinstance(given, dict) else {}
+    if limits.get("Count") is not None or not (given is None or isinstance(given, dict)):
+        return session.members
+    if not switches(await session.settings(), NAME, Switches).limitation_optional:
+        return session.members
+    return {**session.members, "Limitation": {**limits, "Count": MOST_ROWS}}
 
 
 async def open_session(call: Call, members: dict[str, Any]) -> Session:

@@ -409,10 +409,7 @@ async def get_companies(session: Session, body: GetCompanies) -> Answer:
     limitation = body.Limitation
 
     def look(reads: Reads) -> list[dict[str, Any]]:
-        # Older clients send no Limitation: they get the first thousand.
-        count = 1000 if limitation is None else limitation.Count
-        cursor = "" if limitation is None else cursor_of(limitation)
-        found = listed.page(reads, session.tenants, count, cursor)
+        found = listed.page(reads, session.tenants, limitation.Count, cursor_of(limitation))
         properties = Properties(reads)
         return [
             shown_company(record, chain_of(properties.of(record.tenant_id))) for record in found

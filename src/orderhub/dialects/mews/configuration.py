@@ -179,10 +179,10 @@ async def get_enterprises(session: Session, body: GetEnterprises) -> Answer:
         return {**row, "LinkedUtc": row["CreatedUtc"]}
 
     listed = RecordList("enterprise", keep=keep)
-    return await _listed(session, listed, body.Limitation, "Enterprises", show)
+    return await listed_page(session, listed, body.Limitation, "Enterprises", show)
 
 
-async def _listed(
+async def listed_page(
     session: Session,
     listed: RecordList,
     limitation: Limitation,
@@ -221,8 +221,7 @@ async def get_services(session: Session, body: GetServices) -> Answer:
         return shown_service(record.doc, properties.of(record.tenant_id))
 
     listed = RecordList.named("service", uids, keep=keep)
-    limitation = body.Limitation or Limitation(Count=1000)
-    return await _listed(session, listed, limitation, "Services", show)
+    return await listed_page(session, listed, body.Limitation, "Services", show)
 
 
 def shown_service(service: Service, enterprise: Enterprise) -> dict[str, Any]:
@@ -288,7 +287,7 @@ async def get_products(session: Session, body: GetProducts) -> Answer:
     )
 
 
-def _times(data: dict[str, Any], enterprise: Enterprise) -> tuple[int, int]:
+def times_of(data: dict[str, Any], enterprise: Enterprise) -> tuple[int, int]:
     """When a thing was made and last changed; one that does not say is as old as the enterprise."""
     created = int(data.get("created_at", enterprise.created_at))
     return created, int(data.get("updated_at", created))
@@ -303,7 +302,7 @@ def _updated_within(updated: Window | None) -> Sift | None:
         return [
             record
             for record in records
-            if is_within(_times(record.doc.data, properties.of(record.tenant_id))[1], updated)
+            if is_within(times_of(record.doc.data, properties.of(record.tenant_id))[1], updated)
         ]
 
     return sift
@@ -342,7 +341,7 @@ def shown_product(
     )
     charging, posting = data.get("ChargingMode", "Once"), data.get("PostingMode", "Once")
     price = shown_price(product, settings, rates)
-    created, updated = _times(data, enterprise)
+    created, updated = times_of(data, enterprise)
     return {
         "Id": product.uid,
         "ServiceId": product.service,
@@ -423,7 +422,7 @@ async def get_accounting_categories(session: Session, body: GetAccountingCategor
         category: AccountingCategory = record.doc
         data = category.data
         enterprise = properties.of(record.tenant_id)
-        created_at, updated_at = _times(data, enterprise)
+        created_at, updated_at = times_of(data, enterprise)
         return {
             "Id": category.uid,
             "EnterpriseId": enterprise.uid or None,
@@ -440,7 +439,7 @@ async def get_accounting_categories(session: Session, body: GetAccountingCategor
         }
 
     listed = RecordList.named("accounting_category", uids, keep=keep, sift=_updated_within(updated))
-    return await _listed(session, listed, body.Limitation, "AccountingCategories", show)
+    return await listed_page(session, listed, body.Limitation, "AccountingCategories", show)
 
 
 # --- taxes and currencies: tokens only

@@ -48,9 +48,14 @@ class ProductData(_OfferData):
 
 
 class Switches(msgspec.Struct, forbid_unknown_fields=True):
-    """Of a tenant: whether its enterprise is closed."""
+    """Of a tenant.
+
+    disabled             its enterprise is closed
+    limitation_optional  lists without `Limitation`, or without its `Count`, have up to 1,000 rows
+    """
 
     disabled: bool = False
+    limitation_optional: bool = False
 
 
 class TokenData(msgspec.Struct):

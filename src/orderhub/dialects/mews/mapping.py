@@ -37,7 +37,7 @@ def place_order(session: Session, body: AddOrder) -> PlaceOrder:
     if options is not None and options.DisableItemGrouping is not None:
         vendor["disable_item_grouping"] = options.DisableItemGrouping
     consumed_at = None
-    if body.ConsumptionUtc is not None:
+    if body.ConsumptionUtc:
         consumed_at = parse_instant(body.ConsumptionUtc, "ConsumptionUtc")
     charges = [
         *(_product(each, index) for index, each in enumerate(body.ProductOrders or ())),
@@ -110,7 +110,7 @@ def _price(stated: AmountParameters, path: str) -> StatedPrice:
         currency=stated.Currency,
         net=finite(stated.NetValue, f"{path}.UnitAmount.NetValue"),
         gross=finite(stated.GrossValue, f"{path}.UnitAmount.GrossValue"),
-        tax_codes=tuple(stated.TaxCodes or ()),
+        tax_codes=tuple(code for code in stated.TaxCodes or () if code),
     )
 
 

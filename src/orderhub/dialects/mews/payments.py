@@ -225,14 +225,14 @@ async def add_external_payment(session: Session, body: AddExternalPayment) -> An
 
 
 def _payment_amount(body: AddExternalPayment) -> Decimal:
-    """A payment is not taxed: net and gross are the same, either will do."""
+    """A payment is not taxed: net and gross are the same, either will do. A 0 beside an amount is none."""
     given = body.Amount
     net = finite(given.NetValue, "Amount.NetValue")
     gross = finite(given.GrossValue, "Amount.GrossValue")
-    value = net if gross is None else gross
+    value = gross or (gross if net is None else net)
     if value is None:
         raise invalid(WireFault("Amount.GrossValue", "missing", "GrossValue is required"))
-    if net is not None and net != value:
+    if net and net != value:
         raise invalid(WireFault("Amount.NetValue", "value", "a payment is not taxed"))
     return value
 

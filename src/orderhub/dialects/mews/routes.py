@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from orderhub.dialects.contract import Route
-from orderhub.dialects.mews import accounts, bills, configuration, orders, payments, wire
+from orderhub.dialects.mews import (
+    accounts,
+    bills,
+    configuration,
+    orders,
+    payments,
+    reservations,
+    wire,
+)
 from orderhub.dialects.mews.access import Operation, handler
 
 PREFIX = "/api/connector/"
@@ -67,6 +75,12 @@ ROUTES = (
         wire.GetEnterprises,
         configuration.get_enterprises,
         "Enterprises in scope",
+    ),
+    _operation(
+        "reservations/getAll/2023-06-06",
+        wire.GetReservations,
+        reservations.get_reservations,
+        "Reservations",
     ),
     _operation("services/getAll", wire.GetServices, configuration.get_services, "Services"),
     _operation(

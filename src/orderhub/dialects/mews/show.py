@@ -64,6 +64,12 @@ SERVICE_ORDER_STATES: dict[Status, str] = {
     Status.REFUNDED: "Canceled",
 }
 ACCOUNT_TYPES = {"customer": "Customer", "company": "Company"}
+NO_CHECK_IN = {
+    "OwnerCheckedIn": False,
+    "AllCompanionsCheckedIn": False,
+    "AnyCompanionCheckedIn": False,
+    "ConnectorCheckIn": False,
+}
 NOT_CANCELED_WITH_RESERVATION = {"CanceledWithReservation": False}
 # When a bill was closed, by its id.
 ClosedBills = Mapping[str, int]
@@ -255,12 +261,7 @@ def service_order(order: Order) -> dict[str, Any]:
         "VoucherId": None,
         "BusinessSegmentId": charged.segment or None if charged else None,
         "LinkedReservationId": charged.reservation or None if charged else None,
-        "Options": {
-            "OwnerCheckedIn": False,
-            "AllCompanionsCheckedIn": False,
-            "AnyCompanionCheckedIn": False,
-            "ConnectorCheckIn": False,
-        },
+        "Options": NO_CHECK_IN,
     }
 
 

@@ -10,7 +10,7 @@ from orderhub.dialects.contract import WireFault, invalid
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
+    r"\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
 _DURATION = re.compile(
     r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,6})D)?"
@@ -24,7 +24,7 @@ _FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
 
 
 def parse_instant(text: str, name: str) -> int:
-    """Microseconds of a time with `Z`, an offset or neither (UTC). Raises HTTPFault(INVALID)."""
+    """Microseconds of a time with `Z`, an offset or neither (UTC); a day is its first. Raises HTTPFault(INVALID)."""
     if _INSTANT.fullmatch(text):
         try:
             moment = datetime.fromisoformat(text.upper())

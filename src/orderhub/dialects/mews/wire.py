@@ -17,6 +17,8 @@ from orderhub.dialects.scalars import as_meant
 
 _TEXT = {"type": TEXT}
 Id = Annotated[str, Meta(min_length=1, max_length=64, extra_json_schema=_TEXT)]
+# Go writes what it leaves out as an empty text: of an optional id that is none.
+MaybeId = Annotated[str, Meta(max_length=64, extra_json_schema=_TEXT)] | None
 Ids = Annotated[list[Id], Meta(max_length=1000)]
 Hundred = Annotated[list[Id], Meta(max_length=100)]
 Text = Annotated[str, Meta(max_length=255, extra_json_schema=_TEXT)]
@@ -24,7 +26,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=255, extra_json_schema=_TEXT
 LongText = Annotated[str, Meta(max_length=10_000, extra_json_schema=_TEXT)]
 Plain = Annotated[str, Meta(extra_json_schema=_TEXT)]
 Texts = Annotated[list[Text], Meta(max_length=1000)]
-Codes = Annotated[list[Text], Meta(max_length=32)]
+# Some clients send [null] of what is exempt.
+Codes = Annotated[list[Text | None], Meta(max_length=32)]
 Instant = Annotated[str, Meta(max_length=40)]
 # An amount may come as a text too.
 Number = Annotated[
@@ -77,7 +80,7 @@ class Limitation(Struct, kw_only=True):
     Count: Annotated[
         int,
         Meta(ge=1, le=1000, extra_json_schema={"type": INTEGER, "pattern": "^[1-9][0-9]{0,2}$"}),
-    ] = 100
+    ]
     Cursor: Plain | None = None
 
 
@@ -140,7 +143,7 @@ class ItemParameters(Struct, kw_only=True):
     UnitCount: Annotated[Whole, Meta(description="units")]
     UnitAmount: Annotated[AmountParameters, Meta(description="price of a unit")]
     AccountingCategoryId: Annotated[
-        Id | None, Meta(description="must exist and be active; shown")
+        MaybeId, Meta(description="must exist and be active; shown")
     ] = None
     Category: Annotated[ItemCategory | None, Meta(description="deprecated; kept on the line")] = (
         None
@@ -160,24 +163,24 @@ class AddOrder(EnterpriseRequest, kw_only=True):
     ServiceId: Annotated[
         Id, Meta(description="the order's service; must be active and `Additional`")
     ]
-    AccountId: Annotated[Id | None, Meta(description="the account")] = None
+    AccountId: Annotated[MaybeId, Meta(description="the account")] = None
     CustomerId: Annotated[
-        Id | None,
+        MaybeId,
         Meta(description="deprecated; counts when `AccountId` is missing, both must agree"),
     ] = None
     BillId: Annotated[
-        Id | None, Meta(description="the order's bill; must be open and of the account")
+        MaybeId, Meta(description="the order's bill; must be open and of the account")
     ] = None
     ConsumptionUtc: Annotated[Instant | None, Meta(description="time of service; default now")] = (
         None
     )
     Notes: Annotated[LongText | None, Meta(description="the order's notes")] = None
     BusinessSegmentId: Annotated[
-        Id | None,
+        MaybeId,
         Meta(description="must exist (a record `business_segment`); kept and shown"),
     ] = None
     LinkedReservationId: Annotated[
-        Id | None, Meta(description="must exist (a record `reservation`); kept and shown")
+        MaybeId, Meta(description="must exist (a record `reservation`); kept and shown")
     ] = None
     Options: OrderOptions | None = None
     ProductOrders: list[ProductOrderParameters] | None = None
@@ -258,7 +261,7 @@ class GetCustomers(Request, kw_only=True):
 
 class SearchCustomers(EnterpriseRequest, kw_only=True):
     Name: Text | None = None
-    ResourceId: Id | None = None
+    ResourceId: MaybeId = None
     Extent: CustomerExtent | None = None
 
 
@@ -289,7 +292,7 @@ class AddCustomer(Request, kw_only=True):
     TaxIdentificationNumber: Text | None = None
     AccountingCode: Text | None = None
     BillingCode: Text | None = None
-    CompanyId: Id | None = None
+    CompanyId: MaybeId = None
     Address: AddressParameters | None = None
     Classifications: Texts | None = None
     Options: Texts | None = None
@@ -317,7 +320,7 @@ class GetCompanies(Request, kw_only=True):
     TimeFilter: Text | None = None
     StartUtc: Instant | None = None
     EndUtc: Instant | None = None
-    Limitation: Limitation | None = None
+    Limitation: Limitation
 
 
 class CompanyOptions(Struct, kw_only=True):
@@ -334,7 +337,7 @@ class AddCompany(Request, kw_only=True):
     Name: Name
     Options: CompanyOptions | None = None
     ChainId: Plain | None = None
-    MotherCompanyId: Id | None = None
+    MotherCompanyId: MaybeId = None
     Identifier: Text | None = None
     TaxIdentifier: Text | None = None
     AdditionalTaxIdentifier: Text | None = None
@@ -363,7 +366,7 @@ class AddCompany(Request, kw_only=True):
 
 class BillParameters(Struct, kw_only=True):
     AccountId: Id
-    AssociatedAccountId: Id | None = None
+    AssociatedAccountId: MaybeId = None
     Name: Text | None = None
 
 
@@ -407,8 +410,8 @@ class CloseBill(EnterpriseRequest, kw_only=True):
 
     BillId: Id
     Type: Text
-    BillCounterId: Id | None = None
-    FiscalMachineId: Id | None = None
+    BillCounterId: MaybeId = None
+    FiscalMachineId: MaybeId = None
     Options: BillOptions | None = None
     TaxedDate: StringUpdate | None = None
     DueDate: StringUpdate | None = None
@@ -428,14 +431,14 @@ class DeleteBills(EnterpriseRequest, kw_only=True):
 
 
 class AddExternalPayment(EnterpriseRequest, kw_only=True):
-    CustomerId: Id | None = None
-    AccountId: Id | None = None
-    BillId: Id | None = None
-    ReservationId: Id | None = None
+    CustomerId: MaybeId = None
+    AccountId: MaybeId = None
+    BillId: MaybeId = None
+    ReservationId: MaybeId = None
     Amount: AmountParameters
     ExternalIdentifier: Text | None = None
     Type: Text | None = None
-    AccountingCategoryId: Id | None = None
+    AccountingCategoryId: MaybeId = None
     Notes: LongText | None = None
 
 
@@ -456,18 +459,32 @@ class GetPayments(ListRequest, kw_only=True):
     Currency: Text | None = None
 
 
+# --- reservations
+
+
+class GetReservations(ListRequest, kw_only=True):
+    ReservationIds: Ids | None = None
+    ServiceIds: Ids | None = None
+    AccountIds: Ids | None = None
+    Numbers: Texts | None = None
+    States: Texts | None = None
+    CreatedUtc: Interval | None = None
+    UpdatedUtc: Interval | None = None
+    CollidingUtc: Interval | None = None
+    ScheduledStartUtc: Interval | None = None
+    ScheduledEndUtc: Interval | None = None
+
+
 # --- configuration
 
 
 class GetServices(Request, kw_only=True):
-    """Old clients send no Limitation here: the vendor added it later."""
-
     EnterpriseIds: Ids | None = None
     ServiceIds: Ids | None = None
     ServiceType: Text | None = None
     CreatedUtc: Interval | None = None
     UpdatedUtc: Interval | None = None
-    Limitation: Limitation | None = None
+    Limitation: Limitation
 
 
 class GetProducts(ListRequest, kw_only=True):

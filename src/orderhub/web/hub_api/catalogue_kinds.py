@@ -260,6 +260,21 @@ _KINDS = (
         example={"id": 101, "doc": {"name": "Leisure"}},
     ),
     Kind(
+        "reservations",
+        "reservation",
+        "stays that charges and payments may name",
+        example={
+            "id": 101,
+            "uid": "00000000-0000-4000-8000-000000005102",
+            "doc": {
+                "number": "52",
+                "state": "started",
+                "starts_at": "2024-05-01T13:00:00Z",
+                "ends_at": "2024-05-03T09:00:00Z",
+            },
+        },
+    ),
+    Kind(
         "resellers",
         "reseller",
         "what a reseller pays; its code is the app key",

@@ -1,0 +1,123 @@
+"""Reservations: stays that were made elsewhere, so that a point of sale finds whom it charges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderhub.core.accounts import Enterprise, Reservation, ReservationState
+from orderhub.core.facts import Record
+from orderhub.core.queries import Reads
+from orderhub.dialects.contract import Answer
+from orderhub.dialects.mews.access import Properties, Session
+from orderhub.dialects.mews.configuration import listed_page, times_of
+from orderhub.dialects.mews.paging import RecordList, Window, choices, is_within, lowered, window
+from orderhub.dialects.mews.show import NO_CHECK_IN
+from orderhub.dialects.mews.times import utc
+from orderhub.dialects.mews.wire import GetReservations
+
+STATES = {state.value.capitalize(): state for state in ReservationState}
+# Those that the vendor has besides, of which there are none here.
+_OTHER_STATES = ("Inquired", "Enquired", "Requested", "Optional")
+# What nobody says of a stay that was made elsewhere.
+_UNSAID = (
+    "CreatorProfileId",
+    "UpdaterProfileId",
+    "CommanderOrigin",
+    "OriginDetails",
+    "VoucherId",
+    "BusinessSegmentId",
+    "CreditCardId",
+    "AssignedResourceId",
+    "AvailabilityBlockId",
+    "PartnerCompanyId",
+    "TravelAgencyId",
+    "ChannelNumber",
+    "ChannelManagerNumber",
+    "ChannelManagerGroupNumber",
+    "ChannelManager",
+    "CancellationReason",
+    "CancelledUtc",
+    "ReleasedUtc",
+    "Purpose",
+    "QrCodeData",
+)
+
+
+async def get_reservations(session: Session, body: GetReservations) -> Answer:
+    services = frozenset(lowered(body.ServiceIds))
+    accounts = frozenset(lowered(body.AccountIds))
+    numbers = frozenset(body.Numbers or ())
+    chosen = choices(body.States, "States", (*STATES, *_OTHER_STATES))
+    states = {STATES[name] for name in chosen if name in STATES}
+    starts = window(body.ScheduledStartUtc, "ScheduledStartUtc")
+    ends = window(body.ScheduledEndUtc, "ScheduledEndUtc")
+    colliding = window(body.CollidingUtc, "CollidingUtc")
+    created = window(body.CreatedUtc, "CreatedUtc")
+    updated = window(body.UpdatedUtc, "UpdatedUtc")
+
+    def keep(stay: Reservation) -> bool:
+        return (
+            (not services or stay.service in services)
+            and (not accounts or stay.account in accounts)
+            and (not numbers or stay.number in numbers)
+            and (not chosen or stay.state in states)
+            and is_within(stay.starts_at, starts)
+            and is_within(stay.ends_at, ends)
+            and _collides(stay, colliding)
+        )
+
+    def sift(reads: Reads, records: Any) -> list[Record]:
+        properties = Properties(reads)
+        found = []
+        for record in records:
+            times = times_of(record.doc.data, properties.of(record.tenant_id))
+            if is_within(times[0], created) and is_within(times[1], updated):
+                found.append(record)
+        return found
+
+    def show(_reads: Reads, properties: Properties, record: Record) -> dict[str, Any]:
+        return shown_reservation(record.doc, properties.of(record.tenant_id))
+
+    listed = RecordList.named("reservation", lowered(body.ReservationIds), keep=keep, sift=sift)
+    return await listed_page(session, listed, body.Limitation, "Reservations", show)
+
+
+def _collides(stay: Reservation, within: Window | None) -> bool:
+    return within is None or (stay.starts_at < within[1] and stay.ends_at > within[0])
+
+
+def shown_reservation(stay: Reservation, enterprise: Enterprise) -> dict[str, Any]:
+    """A stay as the vendor has it. `data` says what else is known: `RateId`, `AssignedResourceId` ..."""
+    created, updated = times_of(stay.data, enterprise)
+    start, end = utc(stay.starts_at), utc(stay.ends_at)
+    has_begun = stay.state in (ReservationState.STARTED, ReservationState.PROCESSED)
+    has_ended = stay.state is ReservationState.PROCESSED
+    return {
+        "Id": stay.uid,
+        "ServiceId": stay.service or None,
+        "AccountId": stay.account or None,
+        "AccountType": "Customer",
+        **dict.fromkeys(_UNSAID),
+        "BookerId": stay.account or None,
+        "Number": stay.number,
+        "State": stay.state.value.capitalize(),
+        "Origin": "Connector",
+        "CreatedUtc": utc(created),
+        "UpdatedUtc": utc(updated),
+        "Options": NO_CHECK_IN,
+        "RateId": None,
+        "GroupId": stay.uid,
+        "RequestedResourceCategoryId": None,
+        "AssignedResourceLocked": False,
+        "StartUtc": start,
+        "EndUtc": end,
+        "ScheduledStartUtc": start,
+        "ScheduledEndUtc": end,
+        "ActualStartUtc": start if has_begun else None,
+        "ActualEndUtc": end if has_ended else None,
+        "PersonCounts": [],
+        **{name: value for name, value in stay.data.items() if name in _SAID},
+    }
+
+
+_SAID = frozenset((*_UNSAID, "RateId", "GroupId", "RequestedResourceCategoryId", "PersonCounts"))
