@@ -18,6 +18,11 @@ from tests.support.hub import operator_headers
 pytestmark = pytest.mark.anyio
 STAY = "0f515589-99b4-423d-b83a-b237009f0509"
 CATALOGUE = "/hub/v1/tenants/hotel/catalogue"
+REQUIRED = (
+    "AccountId", "AccountType", "CreatedUtc", "CreatorProfileId", "EndUtc", "GroupId", "Id", "Number", "Options",
+    "Origin", "PersonCounts", "RateId", "RequestedResourceCategoryId", "ScheduledEndUtc", "ScheduledStartUtc",
+    "ServiceId", "StartUtc", "State", "UpdatedUtc", "UpdaterProfileId",
+)  # fmt: skip
 LISTS = {
     "orderItems/getAll": {"ServiceIds": [SERVICE]},
     "productServiceOrders/getAll": {"ServiceIds": [SERVICE]},
@@ -138,6 +143,9 @@ async def test_a_reservation_that_was_entered_can_be_charged_and_read(client):
     assert (shown["StartUtc"], shown["EndUtc"]) == ("2020-01-31T14:00:00Z", "2020-02-03T10:00:00Z")
     assert (shown["ActualStartUtc"], shown["ActualEndUtc"]) == (shown["StartUtc"], None)
     assert (shown["RateId"], "Secret" in shown) == (NOBODY, False)
+    # What the vendor's published schema requires, none of it null, also of a stay of which nothing was said.
+    for each in (await client.made(listed, page))["Reservations"]:
+        assert [name for name in REQUIRED if each[name] is None] == []
     within = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-02-02T00:00:00Z"}
     later = {"StartUtc": "2020-02-03T10:00:00Z", "EndUtc": "2020-02-04T00:00:00Z"}
     for filters, count in (

@@ -11,7 +11,7 @@ from orderhub.dialects.contract import Answer
 from orderhub.dialects.mews.access import Properties, Session
 from orderhub.dialects.mews.configuration import listed_page, times_of
 from orderhub.dialects.mews.paging import RecordList, Window, choices, is_within, lowered, window
-from orderhub.dialects.mews.show import NO_CHECK_IN
+from orderhub.dialects.mews.show import NO_CHECK_IN, profile
 from orderhub.dialects.mews.times import utc
 from orderhub.dialects.mews.wire import GetReservations
 
@@ -20,8 +20,6 @@ STATES = {state.value.capitalize(): state for state in ReservationState}
 _OTHER_STATES = ("Inquired", "Enquired", "Requested", "Optional")
 # What nobody says of a stay that was made elsewhere.
 _UNSAID = (
-    "CreatorProfileId",
-    "UpdaterProfileId",
     "CommanderOrigin",
     "OriginDetails",
     "VoucherId",
@@ -94,20 +92,23 @@ def shown_reservation(stay: Reservation, enterprise: Enterprise) -> dict[str, An
     has_ended = stay.state is ReservationState.PROCESSED
     return {
         "Id": stay.uid,
-        "ServiceId": stay.service or None,
-        "AccountId": stay.account or None,
+        # The vendor's clients break without these: what nobody said has an id that no other list has.
+        "ServiceId": stay.service or profile("reservation service"),
+        "AccountId": stay.account or profile("reservation account"),
+        "CreatorProfileId": profile("operator"),
+        "UpdaterProfileId": profile("operator"),
         "AccountType": "Customer",
         **dict.fromkeys(_UNSAID),
         "BookerId": stay.account or None,
-        "Number": stay.number,
+        "Number": stay.number or str(stay.id),
         "State": stay.state.value.capitalize(),
         "Origin": "Connector",
         "CreatedUtc": utc(created),
         "UpdatedUtc": utc(updated),
         "Options": NO_CHECK_IN,
-        "RateId": None,
+        "RateId": profile("reservation rate"),
         "GroupId": stay.uid,
-        "RequestedResourceCategoryId": None,
+        "RequestedResourceCategoryId": profile("reservation category"),
         "AssignedResourceLocked": False,
         "StartUtc": start,
         "EndUtc": end,
