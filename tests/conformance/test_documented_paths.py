@@ -86,7 +86,6 @@ def test_the_table_of_documented_paths_is_true_of_the_routes(name: str) -> None:
     assert wrong(DIALECTS[name], readme(name)) == []
 
 
-@pytest.mark.xfail(reason="the other tables are being written", strict=True)
 def test_every_dialect_has_the_table() -> None:
     assert [name for name in DIALECTS if name not in WITH_TABLE] == []
 
