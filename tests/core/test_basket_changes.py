@@ -243,7 +243,7 @@ def test_a_percentage_is_truncated_to_the_cent() -> None:
         (Coupon(id=1, code="TEN", active=False), None, Reason.COUPON_NOT_VALID),
         (Coupon(id=1, code="TEN", min_amount=D("99.01")), None, Reason.COUPON_NOT_VALID),
         (Coupon(id=1, code="TEN", products=(5,)), None, Reason.COUPON_NOT_VALID),
-        (Coupon(id=1, code="TEN", limited=True), None, Reason.COUPON_USED_UP),
+        (Coupon(id=1, code="TEN", money=D(10), limited=True), None, Reason.COUPON_USED_UP),
     ],
 )
 def test_a_coupon_that_does_not_hold_refuses_the_order(

@@ -263,7 +263,7 @@ REFUSALS = [
         "lines[0].quantity",
     ),
     (
-        place_command(("MADE_TO_ORDER", 1_000_000_001)),
+        place_command(("MADE_TO_ORDER", 2**31)),
         {},
         Reason.AMOUNT_OUT_OF_RANGE,
         "lines[0].quantity",

@@ -110,15 +110,16 @@ def test_registering_sets_the_same_cookie(trusting: Served) -> None:
 
 
 def test_the_site_is_found_by_the_host_that_the_client_called(trusting: Served) -> None:
-    """The shop's own site is `shop.example`; site 2 is another's."""
-    site = {"kind": "anqicms.site", "name": "shop.example", "data": {"site": "1"}}
+    """`shop.example` is another merchant's site: the shop's users are nobody there."""
+    site = {"kind": "anqicms.site", "name": "shop.example", "data": {"site": "7"}}
     operator = {"Authorization": "Bearer hub-demo-operator"}
-    path = f"{trusting.url}/hub/v1/tenants/shop/credentials"
+    path = f"{trusting.url}/hub/v1/tenants/omni/credentials"
     made = httpx.post(path, json=site, headers=operator)
     assert made.status_code == 201, made.text
-    path = f"{trusting.url}/api/login?site_id=2"
-    assert httpx.post(path, json=LOGIN).json()["code"] == -1
-    assert httpx.post(path, json=LOGIN, headers=HOST).json()["code"] == 0
+    path = f"{trusting.url}/api/login"
+    assert httpx.post(path, json=LOGIN).json()["code"] == 0
+    assert httpx.post(path, json=LOGIN, headers=HOST).json()["code"] == -1
+    assert httpx.post(f"{path}?site_id=1", json=LOGIN, headers=HOST).json()["code"] == 0
 
 
 def test_guesses_from_many_addresses_count_by_account(trusting: Served) -> None:

@@ -93,6 +93,7 @@ BESIDES = {
     (f"put {CATALOGUE}/coupons/{{id}}", "doc.percent"),
     (f"put {CATALOGUE}/tours/{{id}}", "doc.pickups[0].end_time"),
     (f"put {CATALOGUE}/services/{{id}}", "doc.uid"),
+    (f"put {CATALOGUE}/reservations/{{id}}", "doc.uid"),
     (f"put {CATALOGUE}/memberships/{{id}}", "doc.expire_days"),
 }
 # An item that a view finds, and one that it makes.

@@ -15,7 +15,7 @@ _FOUND = sa.text(
 )
 _NAMED = sa.text(
     "INSERT INTO record_key (tenant_id, kind, name, value, id) "
-    "VALUES (:tenant_id, 'coupon', 'typed', :value, :id)"
+    "VALUES (:tenant_id, 'coupon', 'typed', :value, :id) ON CONFLICT DO NOTHING"
 )
 _TOLD = sa.text(
     "UPDATE record SET names = :names WHERE tenant_id = :tenant_id AND kind = 'coupon' AND id = :id"
@@ -29,7 +29,9 @@ def upgrade() -> None:
         # In here, since a database's own lower() knows other letters than Python's.
         code = row.code.strip().lower()
         if code:
-            names = [*(json.loads(row.names) if row.names else ()), ["typed", code]]
+            names = json.loads(row.names) if row.names else []
+            if ["typed", code] not in names:
+                names.append(["typed", code])
             text = json.dumps(names, ensure_ascii=False, separators=(",", ":"))
             changed.append({"tenant_id": row.tenant_id, "id": row.id, "value": code, "names": text})
     if changed:
