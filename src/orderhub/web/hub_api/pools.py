@@ -108,6 +108,7 @@ def _together() -> list[dict[str, Any]]:
         {
             "properties": {
                 "kind": {"enum": kinds},
+                name: {"type": "string"},
                 figure: _figure(most, text, is_signed=figure == "by"),
                 **{n: _NULL for n in ("subject", "code", "by", "count") if n not in (name, figure)},
             },
