@@ -30,12 +30,7 @@ def _day(year: str) -> str:
 
 
 _DAY = _day("(?:19|20)[0-9]{2}")
-# With an offset, perhaps without one, and perhaps without a time at all.
-INSTANT: Schema = {"type": "string", "pattern": f"^{_DAY}T{_CLOCK}{_SECOND}{_OFFSET}$"}
-INSTANT_SINCE_1970: Schema = {
-    "type": "string",
-    "pattern": f"^{_day('(?:19[789]|20[0-9])[0-9]')}T{_CLOCK}{_SECOND}{_OFFSET}$",
-}
+# Perhaps without an offset, and perhaps without a time at all.
 LOOSE_INSTANT: Schema = {"type": "string", "pattern": f"^{_DAY}T{_CLOCK}{_SECOND}{_OFFSET}?$"}
 DAY_OR_INSTANT: Schema = {
     "type": "string",
