@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import _config, migrate, open_engine, writing
 from orderhub.ledger.files import make_file
-from orderhub.ledger.tables import metadata
+from orderhub.ledger.tables import BESIDE_THE_BOOKS, metadata
 from orderhub.ledger.urls import file_of, parse_url
 from tests.ledger.doors import sell
 from tests.support.calls import copied
@@ -24,7 +24,7 @@ def new_rows(demo_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
     url = copied(demo_file, tmp_path_factory.mktemp("new"))
     sell(url)
     engine = open_engine(url)
-    rows = rows_of_all(engine)
+    rows = rows_of_all(engine) | {table.name: [] for table in BESIDE_THE_BOOKS}
     engine.dispose()
     return rows
 
@@ -36,12 +36,13 @@ def fill_old(engine: Engine, rows: Rows) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for table in metadata.sorted_tables:
+            if not rows[table.name]:  # such as a table that there was not yet
+                continue
             known = {column["name"] for column in inspect(connection).get_columns(table.name)}
             old = [{key: row[key] for key in row if key in known} for row in rows[table.name]]
-            if old:
-                kept = [column for column in table.columns if column.name in known]
-                insert = table.insert().values({column.name: None for column in kept})
-                connection.execute(insert, old)
+            kept = [column for column in table.columns if column.name in known]
+            insert = table.insert().values({column.name: None for column in kept})
+            connection.execute(insert, old)
         connection.commit()
 
 

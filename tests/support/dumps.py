@@ -5,8 +5,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-# Blocks of ids are set aside in steps, and when a credential was used is noted whatever it did.
-_PASSED_OVER = {"counter": None, "credential": "last_used_at", "alembic_version": None}
+# Blocks of ids are set aside in steps, when a credential was used is noted whatever it did, and so is the call itself.
+_PASSED_OVER = {
+    "counter": None,
+    "credential": "last_used_at",
+    "alembic_version": None,
+    "request_log": None,
+}
 
 
 def dump(database: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,8 +15,9 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.facts import Timer
+from orderhub.core.request_log import Exchange, LoggedRequest
 from orderhub.core.values import Settings
-from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger import bulk, request_log, rows, tables
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
@@ -340,3 +341,13 @@ class Ledger:
                 for row in connection.execute(old)
             ]
             return bulk.delete(Driver(connection), claim, gone) if gone else 0
+
+    def keep_requests(self, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int) -> None:
+        """Add to the request log; of each tenant no more than so many are kept."""
+        with self._write.begin() as connection:
+            request_log.write(connection, calls, most)
+
+    def purge_requests(self, older_than_us: int, at_most: int = 500) -> int:
+        """Remove what is old in the request log, a small step at a time; answers how many went."""
+        with self._write.begin() as connection:
+            return request_log.purge(connection, older_than_us, at_most)

@@ -31,8 +31,9 @@ from orderhub.core.queries import (
     PastMove,
     RecordQuery,
 )
+from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
-from orderhub.ledger import listing, rows
+from orderhub.ledger import listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
@@ -318,6 +319,17 @@ class LedgerReads:
         )
         row = self._connection.execute(found).first()
         return None if row is None else rows.to_kept_answer(row)
+
+    # --- the request log
+
+    def requests(self, search: RequestSearch) -> tuple[LoggedRequest, ...]:
+        return request_log.page(self._connection, search)
+
+    def request(
+        self, tenant_id: int | None, request_id: str
+    ) -> tuple[LoggedRequest, Exchange] | None:
+        """By its id, in full; `tenant_id` None: any tenant's."""
+        return request_log.one(self._connection, tenant_id, request_id)
 
 
 def _is_named(name: OrderName) -> ColumnElement[bool]:

@@ -332,4 +332,30 @@ tally = Table(
     sqlite_with_rowid=False,
 )
 
+# Calls as they came and were answered, for a while: see core/request_log.py.
+request_log = Table(
+    "request_log",
+    metadata,
+    _key("tenant_id", BigInteger),  # 0 = the operators' own
+    _key("id", Text),
+    _number("recorded_at"),
+    _text("channel"),
+    _text("method"),
+    _text("path"),
+    Column("status", Integer, nullable=False, server_default=text("0")),
+    _text("reason"),
+    _text("credential"),
+    _text("summary"),  # the rest of what a list shows
+    _text("exchange"),
+    Index("request_log_by_arrival", "tenant_id", "recorded_at", "id"),
+    Index("request_log_by_channel", "tenant_id", "channel", "recorded_at", "id"),
+    Index("request_log_by_path", "tenant_id", "path", "recorded_at", "id"),
+    Index("request_log_by_status", "tenant_id", "status", "recorded_at", "id"),
+    Index("request_log_by_reason", "tenant_id", "reason", "recorded_at", "id"),
+    Index("request_log_by_credential", "tenant_id", "credential", "recorded_at", "id"),
+    Index("request_log_of_all_tenants", "recorded_at", "tenant_id", "id"),
+)
+
 DIRECTORY = (tenant, credential)
+# What may be lost or cut short without anything being wrong: nobody checks it, and no answer depends on it.
+BESIDE_THE_BOOKS = (request_log,)

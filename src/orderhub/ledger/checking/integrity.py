@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orderhub.ledger.database import DatabaseRefused
-from orderhub.ledger.tables import metadata
+from orderhub.ledger.tables import BESIDE_THE_BOOKS, metadata
 
 _AMCHECK = """
     SELECT n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -35,7 +35,7 @@ def _check_indexes(connection: Connection) -> None:
     if schema is None:
         return
     look = text(f'SELECT "{schema}".bt_index_check(CAST(:index AS oid))')
-    names = [table.name for table in metadata.sorted_tables]
+    names = [table.name for table in _books()]
     for name, oid in connection.execute(text(_INDEXES), {"tables": names}).all():
         try:
             connection.execute(look, {"index": oid})
@@ -45,10 +45,14 @@ def _check_indexes(connection: Connection) -> None:
             ) from error
 
 
+def _books() -> list[Table]:
+    return [table for table in metadata.sorted_tables if table not in BESIDE_THE_BOOKS]
+
+
 def _refuse_other_shape(connection: Connection) -> None:
     found = inspect(connection)
     tables = set(found.get_table_names())
-    for table in metadata.sorted_tables:
+    for table in _books():
         if table.name not in tables:
             raise DatabaseRefused(f"The database lacks the table {table.name}: restore a backup.")
         stands = {column["name"] for column in found.get_columns(table.name)}

@@ -1,0 +1,143 @@
+"""The request log at rest: written beside the orders, cut short, and read along its indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, delete, func, literal, select, tuple_
+
+from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
+from orderhub.ledger import bulk
+from orderhub.ledger.driver import Driver
+from orderhub.ledger.tables import request_log as log
+from orderhub.ledger.tables import tenant
+
+OPERATORS = 0  # whose calls belong to no tenant
+
+
+class _Summary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a list shows besides the columns that it is filtered by."""
+
+    field: str = ""
+    detail: str = ""
+    label: str = ""
+    orders: tuple[str, ...] = ()
+    duration_us: int = 0
+
+
+_ENCODE = msgspec.json.Encoder().encode
+_SUMMARY = msgspec.json.Decoder(_Summary).decode
+_EXCHANGE = msgspec.json.Decoder(Exchange).decode
+_LISTED = tuple(column for column in log.columns if column.name != "exchange")
+_COLUMNS = [each.name for each in _LISTED if each.name in LoggedRequest.__struct_fields__]
+
+
+def write(
+    connection: Connection, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int
+) -> None:
+    """Keep these calls, and of each of their tenants no more than so many, the newest."""
+    if connection.dialect.name == "postgresql":
+        # What a crash takes of the log costs nobody an order, and nobody waits for this commit.
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+    there = _there(connection, {call.tenant_id for call, _ in calls})
+    rows = [_row(call, exchange) for call, exchange in calls if call.tenant_id in there]
+    if rows:
+        bulk.insert(Driver(connection), log, rows, "DO NOTHING")
+    for tenant_id in sorted(there):
+        _cut(connection, tenant_id, most)
+
+
+def _there(connection: Connection, tenant_ids: Collection[int]) -> set[int]:
+    """Those of the tenants that were not removed since their calls."""
+    found = connection.execute(select(tenant.c.id).where(tenant.c.id.in_(sorted(tenant_ids))))
+    return {*found.scalars(), *({OPERATORS} & set(tenant_ids))}
+
+
+def _cut(connection: Connection, tenant_id: int, most: int) -> None:
+    sort = (log.c.recorded_at, log.c.id)
+    beyond = (
+        select(*sort)
+        .where(log.c.tenant_id == tenant_id)
+        .order_by(*(each.desc() for each in sort))
+        .offset(most)
+        .limit(1)
+    )
+    first = connection.execute(beyond).first()
+    if first is not None:
+        old = tuple_(*sort) <= tuple_(*map(literal, first))
+        connection.execute(delete(log).where(log.c.tenant_id == tenant_id, old))
+
+
+def purge(connection: Connection, older_than_us: int, at_most: int) -> int:
+    """Remove some of what is older; answers how many went."""
+    old = (
+        select(log.c.tenant_id, log.c.id)
+        .where(log.c.recorded_at < older_than_us)
+        .order_by(log.c.recorded_at)
+        .limit(at_most)
+    )
+    gone: list[dict[str, Any]] = [
+        {"tenant_id": row.tenant_id, "id": row.id} for row in connection.execute(old)
+    ]
+    return bulk.delete(Driver(connection), log, gone) if gone else 0
+
+
+def page(connection: Connection, search: RequestSearch) -> tuple[LoggedRequest, ...]:
+    """Newest first."""
+    return tuple(_to_logged(row) for row in connection.execute(page_query(search)))
+
+
+def page_query(search: RequestSearch) -> Select[Any]:
+    """A walk along one index, of which each row is looked at: of one tenant there are only so many."""
+    chosen = select(*_LISTED)
+    sort = [log.c.recorded_at, log.c.id]
+    if search.tenant_id is None:
+        sort.insert(1, log.c.tenant_id)
+    else:
+        chosen = chosen.where(log.c.tenant_id == search.tenant_id)
+    for name, value in search.equal:
+        chosen = chosen.where(log.c[name] == value)
+    if search.since is not None:
+        chosen = chosen.where(log.c.recorded_at >= search.since)
+    if search.until is not None:
+        chosen = chosen.where(log.c.recorded_at < search.until)
+    if search.after:
+        chosen = chosen.where(tuple_(*sort) < tuple_(*map(literal, search.after)))
+    return chosen.order_by(*(each.desc() for each in sort)).limit(search.limit)
+
+
+def one(
+    connection: Connection, tenant_id: int | None, request_id: str
+) -> tuple[LoggedRequest, Exchange] | None:
+    """One call in full; None = every tenant's."""
+    query = select(log).where(log.c.id == request_id)
+    if tenant_id is not None:
+        query = query.where(log.c.tenant_id == tenant_id)
+    else:
+        # The key begins with the tenant: a look-up across tenants is one look in each.
+        ids = connection.execute(select(tenant.c.id)).scalars().all()
+        query = query.where(log.c.tenant_id.in_([OPERATORS, *ids]))
+    row = connection.execute(query).first()
+    return None if row is None else (_to_logged(row), _EXCHANGE(row.exchange))
+
+
+def count(connection: Connection, tenant_id: int) -> int:
+    """How many are kept."""
+    query = select(func.count()).select_from(log).where(log.c.tenant_id == tenant_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def _row(call: LoggedRequest, exchange: Exchange) -> dict[str, Any]:
+    summary = {name: getattr(call, name) for name in _Summary.__struct_fields__}
+    return {
+        **{name: getattr(call, name) for name in _COLUMNS},
+        "summary": _ENCODE(_Summary(**summary)).decode(),
+        "exchange": _ENCODE(exchange).decode(),
+    }
+
+
+def _to_logged(row: Row[Any]) -> LoggedRequest:
+    summary = msgspec.structs.asdict(_SUMMARY(row.summary))
+    return LoggedRequest(**{name: getattr(row, name) for name in _COLUMNS}, **summary)
