@@ -25,6 +25,7 @@ from orderhub.web.cipher import Cipher, SecretKeyMissing
 from orderhub.web.hub_api import hub_api
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
+from orderhub.web.request_log import KEPT_DAYS
 from orderhub.web.timers import Timers
 
 _USED_EVERY_S = 30.0
@@ -84,6 +85,7 @@ def build(
     async def start() -> None:
         await _look_around(port)
         intake.start()
+        port.request_log.start()
         timers = Timers(
             ledger, intake, port.clock_changed, port.offload.housekeep, port.is_outage, clock.now_us
         )
@@ -134,6 +136,7 @@ async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) ->
         await loop.run_in_executor(None, intake.stop)
         # A cancelled call's thread runs on: its connection must be back before the pool is closed.
         await loop.run_in_executor(None, port.close)
+        await loop.run_in_executor(None, port.request_log.stop)
         try:
             await loop.run_in_executor(None, ledger.mark_used, port.lookups.used)
         except Exception as error:
@@ -167,7 +170,7 @@ async def _keep_time(port: HubPort) -> None:
 
 
 async def _purge(port: HubPort, days: int) -> None:
-    """Old header keys go in small steps, so that no create waits behind a long delete.
+    """Old header keys and kept calls go in small steps, so that no create waits behind a long delete.
 
     A key's age is counted in time that is known to have passed: a clock that jumps ahead purges nothing.
     """
@@ -175,15 +178,25 @@ async def _purge(port: HubPort, days: int) -> None:
         await asyncio.sleep(_PURGE_EVERY_S)
         while await purge_step(port, days):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
+        while await purge_requests(port):  # noqa: ASYNC110
+            await asyncio.sleep(_PURGE_PAUSE_S)
 
 
 async def purge_step(port: HubPort, days: int) -> int:
     """Remove some of the keys that are older than so many days; answers how many went."""
+    return await _purged(port, port.ledger.purge_claims, days)
+
+
+async def purge_requests(port: HubPort) -> int:
+    """Remove some of the request log that is past its time; answers how many went."""
+    return await _purged(port, port.ledger.purge_requests, KEPT_DAYS)
+
+
+async def _purged(port: HubPort, purge: Callable[[int], int], days: int) -> int:
     proven_us = port.clock.proven_us()
     if proven_us is None:
         return 0
-    older_than = proven_us - days * DAY_S * 1_000_000
-    return await _quietly(port, port.ledger.purge_claims, older_than) or 0
+    return await _quietly(port, purge, proven_us - days * DAY_S * 1_000_000) or 0
 
 
 async def _quietly(port: HubPort, work: Callable[..., Any], *args: Any) -> Any:

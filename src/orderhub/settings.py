@@ -29,7 +29,8 @@ def _within(least: int, most: int) -> Callable[[int], str]:
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
-    return lambda value: "" if value.lower() in words else f"one of {', '.join(words)}"
+    said = ", ".join(filter(None, words))
+    return lambda value: "" if value.lower() in words else f"one of {said}"
 
 
 def _web_address(value: str) -> str:
@@ -113,6 +114,12 @@ class ProgramSettings:
     errors_in_detail: bool = _setting(
         False,
         "whether refusals of every tenant say why in Hub-Reason and Hub-Detail, as those of sandboxes do",
+    )
+    request_log: str = _setting(
+        "",
+        "which calls of a tenant that says nothing itself are kept for a while: all, failed or none; "
+        "empty = all of a sandbox, failed ones of others",
+        _one_of("", "all", "failed", "none"),
     )
     log_level: str = _setting(
         "info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error")

@@ -57,7 +57,7 @@ class Collecting(Intake):
 
 @contextmanager
 def counting(ledger: Ledger) -> Iterator[list[str]]:
-    """All that this thread sends to the database meanwhile; the hub's timers have threads of their own."""
+    """All that this thread sends to the database meanwhile; the hub's timers and its request log have their own."""
     seen: list[str] = []
     here = threading.get_ident()
 
@@ -66,7 +66,8 @@ def counting(ledger: Ledger) -> Iterator[list[str]]:
             seen.append(statement)
 
     def is_told(connection: Any) -> bool:
-        return connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
+        is_plain = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        return threading.get_ident() == here and not is_plain
 
     def begun(connection: Any) -> None:
         if ledger.is_postgres and is_told(connection):  # SQLite's BEGIN is a statement of our own

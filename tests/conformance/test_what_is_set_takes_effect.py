@@ -50,6 +50,7 @@ UNREAD = {
     (Named, "name"): "the vendor has no call that lists segments: the guide says so",
     (Settings, "name"): "the tenant's, for the hub's own paths",
     (Settings, "first_order_id"): "read where ids are set aside, in the intake",
+    (Settings, "request_log"): "read where calls are kept, in the web",
 }
 # Figures and switches that only an answer shows, since that is what they are for.
 SHOWN = {

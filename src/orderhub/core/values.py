@@ -86,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auto_close_s: Seconds = 0  # 0 = never
     auto_pay_s: Seconds | None = None  # None = never, 0 = at once
     auto_finish_s: Seconds = 0
+    # Which calls are kept for a while; None = as the program is set: see core/request_log.py.
+    request_log: Literal["all", "failed", "none"] | None = None
     dialects: dict[str, dict[str, Any]] = {}
     # What was said before there was `time_zone`: read still, and kept as the zone of that offset.
     utc_offset_minutes: OffsetMinutes | msgspec.UnsetType = msgspec.UNSET

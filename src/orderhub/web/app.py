@@ -127,12 +127,15 @@ class HubApp:
         except Disconnected:
             return
         except Dropped:
+            self.port.request_log.offer(call, match.route, None, time.perf_counter() - started)
             self._log.info("dropped", request_id=request_id, path=path, **call.notes)
             await _hang_up(receive, send)
             return
         answer = _marked(call, match.route, answer)
-        if call.why is not None and answer.body and await self.port.explains(call):
-            answer = _explained(call.why, answer)
+        if call.cause is not None and await self.port.explains(call) and answer.body:
+            answer = _explained(call.why or Why(""), answer)
+        # Before the answer leaves, so that its caller finds it in the log.
+        self.port.request_log.offer(call, match.route, answer, time.perf_counter() - started)
         await _send(send, answer, request_id, head=method == "HEAD")
         seconds = time.perf_counter() - started
         if match.route is None or not match.route.probe or answer.status >= 400:

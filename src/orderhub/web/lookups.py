@@ -48,6 +48,10 @@ class Lookups:
     async def settings(self, tenant_id: int) -> Settings:
         return await self._settings.get(tenant_id)
 
+    def known_settings(self, tenant_id: int) -> Settings | None:
+        """As `settings`, where that asks nobody."""
+        return self._settings.known(tenant_id)
+
     async def record(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
         return await self._records.get((tenant_id, kind, record_id))
 

@@ -61,6 +61,14 @@ class Metrics:
         self.queue_depth = Gauge(
             "orderhub_queue_depth", "Commands that wait", registry=self.registry
         )
+        self.requests_kept = Counter(
+            "orderhub_request_log_kept", "Calls kept in the request log", registry=self.registry
+        )
+        self.requests_dropped = Counter(
+            "orderhub_request_log_dropped",
+            "Calls that came too fast for the request log, or while it could not be written",
+            registry=self.registry,
+        )
         self._answers: dict[str, Histogram] = {}
 
     # --- what the intake tells

@@ -36,6 +36,11 @@ class Recent(Generic[K, V]):
             self._found[key] = (asked_s, value)
         return value
 
+    def known(self, key: K) -> V | None:
+        """What `get` would answer at once; None where it would read."""
+        found = self._found.get(key)
+        return found[1] if found is not None and self._now_s() < found[0] + _OLDEST_S else None
+
     def forget(self) -> None:
         """Something was changed here: what is being read now may be older than that, and is not kept."""
         self._found.clear()
