@@ -67,6 +67,7 @@ HEADINGS = {
     **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),
     "credentials": "## Credentials",
     "plans": "## Plans",
+    "requests": "## Requests",
 }
 WHOLE: Mapping[str, Callable[[], str]] = {"catalogue.md": catalogue_guide.guide}
 TABLES: Mapping[str, tuple[Callable[[], str], ...]] = {

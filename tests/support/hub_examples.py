@@ -27,6 +27,7 @@ _MADE_UP = re.compile(
     r"|[0-9]{16}\.[0-9]+"  # the same in a cursor
     r"|hub_[A-Za-z0-9_-]{20,}|(?<=\"secret\":\")[A-Za-z0-9_-]{20,}"  # what is shown once
     r"|(?:hub|anqicms\.site|sandbox|site:|plan)-?[0-9a-f]{12,}"  # a drawn name
+    r"|(?<=\"duration_ms\":)[0-9.]+"
     r"|\"request_id\":\"[0-9a-f]{32}\"|(?<=\"id\":\")[A-Za-z0-9_-]{16,}(?=\")"
 )
 

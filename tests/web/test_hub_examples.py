@@ -43,5 +43,5 @@ def test_the_tags_are_declared() -> None:
     document = document_of(HUB)[0]
     assert [tag["name"] for tag in document["tags"]] == [
         *("orders", "catalogue", "pools", "tenants", "credentials", "sandboxes", "plans"),
-        "operations",
+        *("requests", "operations"),
     ]

@@ -17,6 +17,7 @@ from orderhub.web.hub_api import (
     people,
     plans,
     pools,
+    requests,
     sandboxes,
     secrets,
     tenants,
@@ -33,6 +34,7 @@ _TAGS = {
     "credentials": (credentials, faults, secrets),
     "sandboxes": (sandboxes,),
     "plans": (plans,),
+    "requests": (requests,),
     "operations": (docs, health),
 }
 

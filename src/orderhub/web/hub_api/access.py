@@ -46,6 +46,7 @@ SCOPES = (
     "catalogue",
     "credentials",
     "faults",
+    "requests",
     DIALECTS,
 )
 
