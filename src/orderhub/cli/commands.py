@@ -11,7 +11,9 @@ import typer
 from orderhub.cli import clocks, importing, secrets, tenants, tokens
 from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.init import init
+from orderhub.cli.options import taking
 from orderhub.cli.session import one_sentence
+from orderhub.cli.tail import TailOptions, tail
 
 app = typer.Typer(
     help="Five vendors' order APIs in, one durable ledger out.",
@@ -28,6 +30,7 @@ app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
 app.command(cls=ConformCommand)(conform)
+app.command()(taking(TailOptions)(tail))
 
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
 _PORT = "Port to listen on; 0 = any that is free."
