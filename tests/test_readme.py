@@ -27,7 +27,12 @@ DIALECTS = sorted(
     str(path.relative_to(ROOT)) for path in ROOT.glob("src/orderhub/dialects/*/README.md")
 )
 # Document -> how many commands it has at least.
-RUN = {"README.md": 5, "docs/integrators.md": 5, **dict.fromkeys(DIALECTS, 1)}
+RUN = {
+    "README.md": 5,
+    "docs/integrators.md": 5,
+    "docs/requests.md": 5,
+    **dict.fromkeys(DIALECTS, 1),
+}
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _ANYTHING = "…"
 _LOGGED = re.compile(r".*\[(info|warning|error) +\]")
