@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,10 +105,13 @@ def test_headers_that_only_sound_like_secrets_stay():
     [
         f'{{"password": "{KEY}"',  # breaks off
         f'{{"password": "{KEY}',
+        f'{{"a": {{"b": [{{"password": "{KEY}"}}',
+        f'{{"password": {{"b": "{KEY}", "c": ["{KEY}"]}}, "d": 1',
         f'{{"a": 1}}\n{{"password": "{KEY}"}}\n',  # NDJSON
         f'{{"password": "{KEY}", "password": ""}}',  # the last one says nothing
         f'{{"option": "{{\\"token\\": \\"{KEY}\\"}}"}}',  # JSON in a text
         f"password={KEY}&a=b",
+        f'password="and then {KEY}"',
         f'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n{KEY}\r\n--x--',
         f'{{"pass\\u0077ord": "{KEY}"',
         f'{{"pass\\u0077ord": "{KEY}"}}',
@@ -117,6 +121,17 @@ def test_what_is_no_json_keeps_no_secret_either(text):
     told = body(mask_of(), text.encode(), "text/plain")
     assert KEY not in told
     assert MASKED in told or told in (UNREADABLE, '{"password":""}')
+
+
+def test_a_status_that_is_called_as_a_secret_is_told_in_an_answer_and_no_text_is():
+    dialect = replace(HUB, secrets=("code",))
+    for end in ("", "\n", " x"):
+        mask = mask_of(dialect)
+        told = mask.answer(
+            b'{"code":-1,"data":{"code":"31415926"}}' + end.encode(), JSON, is_whole=True
+        )
+        assert told.startswith('{"code":-1,"data":{"code":"[secret]"}}')
+        assert body(mask, {"code": 31415926}) == f'{{"code":"{MASKED}"}}'
 
 
 def test_a_form_is_cut_member_by_member():

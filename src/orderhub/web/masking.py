@@ -170,8 +170,10 @@ _PLAIN_HEADERS = frozenset(
         "www-authenticate",
     ]
 )
-_PAIR = re.compile(r'("(?P<name>[^"\\]{1,100})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)')
-_FIELD = re.compile(r"((?P<name>[\w.\[\]-]{1,100})=)([^&\s\"',;]+)")
+_PAIR = re.compile(r'("(?P<name>[^"\\]{1,100})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,{}\[\]"]+)')
+# What is within a secret object or list ends where nobody can tell.
+_OPENED = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*[{\[]')
+_FIELD = re.compile(r"((?P<name>[\w.\[\]-]{1,100})=)(\"[^\"]*\"?|[^&\s\"',;]+)")
 _PART = re.compile(r'(name="(?P<name>[^"]{1,100})"[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)')
 # A name may be spelled so that it is not seen as text.
 _SPELLED = re.compile(r"\\u00[2-7]", re.IGNORECASE)
@@ -203,6 +205,7 @@ class Mask:
     def __init__(self, secrets: frozenset[str], *, is_sandbox: bool) -> None:
         self._secrets = secrets
         self._is_sandbox = is_sandbox
+        self._is_answer = False
         self._found: set[str] = set()
         self._people: set[str] = (
             set()
@@ -236,9 +239,9 @@ class Mask:
 
     def answer(self, raw: bytes, media_type: str, *, is_whole: bool) -> str:
         """The text of an answer. Its words are the hub's own, which other texts may use too."""
-        said = set(self._people)
+        said, self._is_answer = set(self._people), True
         text = self.body(raw, media_type, is_whole=is_whole)
-        self._people = said
+        self._people, self._is_answer = said, False
         return text
 
     def body(self, raw: bytes, media_type: str, *, is_whole: bool) -> str:
@@ -265,11 +268,15 @@ class Mask:
             return UNREADABLE
 
         def shown(match: re.Match[str]) -> str:
-            if not self._is_secret(match["name"]):
+            if not self._is_secret(match["name"], is_text=match[3].startswith('"')):
                 return match[0]
             self._keep(match[3].strip('"'))
             return f'{match[1]}"{MASKED}"' if match[3].startswith('"') else f"{match[1]}{MASKED}"
 
+        for opened in _OPENED.finditer(text):
+            if self._is_secret(opened["name"], is_text=True):
+                text = f"{text[: opened.end() - 1]}{MASKED}"
+                break
         for pattern in (_PAIR, _FIELD, _PART):
             text = pattern.sub(shown, text)
         return text
@@ -277,7 +284,7 @@ class Mask:
     def _value(self, name: str, value: Any, depth: int) -> Any:
         if depth > _MOST_DEPTH:
             return UNREADABLE
-        if name and self._is_secret(name):
+        if name and self._is_secret(name, is_text=not isinstance(value, int | Decimal)):
             self._keep_all(value, depth)
             return value if _says_nothing(value) else MASKED
         if isinstance(value, dict):
@@ -299,7 +306,7 @@ class Mask:
     def _member(self, name: str, value: Any) -> Any:
         if _says_nothing(value):
             return value
-        if name and self._is_secret(name):
+        if name and self._is_secret(name, is_text=isinstance(value, str)):
             self._keep(str(value))
             return MASKED
         if self._is_sandbox or _is_harmless(name, value):
@@ -308,11 +315,12 @@ class Mask:
             self._people.add(str(value))
         return PERSONAL
 
-    def _is_secret(self, name: str) -> bool:
+    def _is_secret(self, name: str, *, is_text: bool) -> bool:
         plain = _plain(name.rpartition(".")[2])
-        return (
-            plain in self._secrets or plain in _SECRETS or any(each in plain for each in _TELLING)
-        )
+        if plain in _SECRETS or any(each in plain for each in _TELLING):
+            return True
+        # A dialect names what callers show. Its answers may call a status so: `code` of AnQiCMS.
+        return plain in self._secrets and (is_text or not self._is_answer)
 
     def _keep_all(self, value: Any, depth: int) -> None:
         if depth > _MOST_DEPTH:
