@@ -105,7 +105,7 @@ def adjust(command: AdjustPool, facts: Facts, _ids: NewIds) -> Accepted | Reject
     """The pool counts more or fewer units, or as many as are said; it never goes below zero.
 
     It is opened when it does not exist, also by a count of 0: then nothing is left. A count that is
-    right already changes nothing.
+    right already changes nothing. `low_at` alone opens nothing: what was never counted has no end.
     """
     if command.kind not in POOL_KINDS:
         return Rejected(Reason.REFERENCE_UNKNOWN, "kind", f"one of {', '.join(POOL_KINDS)}")
@@ -129,14 +129,19 @@ def adjust(command: AdjustPool, facts: Facts, _ids: NewIds) -> Accepted | Reject
     if held + by > most:
         detail = f"a pool holds at most {stated(command.kind, most)}"
         return Rejected(Reason.AMOUNT_OUT_OF_RANGE, member, detail)
+    low_at = (0 if pool is None else pool.low_at) if command.low_at is None else command.low_at
     if pool is None:
-        opened = Pool(key=key, opening=by)
+        if command.low_at is not None and not by and command.count is None:
+            return Rejected(Reason.REFERENCE_UNKNOWN, "low_at", "there is no such pool: count it")
+        opened = Pool(key=key, opening=by, low_at=low_at)
         move = Move(key, "opening", by, reason=command.reason)
         return Accepted(opened=(opened,), moves=(move,), result=opened)
-    if not by and command.count is not None:
-        return Accepted(result=pool)
-    after = msgspec.structs.replace(pool, adjusted=pool.adjusted + by)
-    return Accepted(moves=(Move(key, "adjustment", by, reason=command.reason),), result=after)
+    marks = () if low_at == pool.low_at else ((key, low_at),)
+    after = msgspec.structs.replace(pool, adjusted=pool.adjusted + by, low_at=low_at)
+    if not by:
+        return Accepted(low_marks=marks, result=after)
+    move = Move(key, "adjustment", by, reason=command.reason)
+    return Accepted(moves=(move,), low_marks=marks, result=after)
 
 
 def _subject(command: AdjustPool, facts: Facts) -> str | Rejected:

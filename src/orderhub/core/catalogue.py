@@ -64,6 +64,12 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             "anqicms kakaclo mews",
         ),
     ] = None
+    low_at: Annotated[
+        Number,
+        about(
+            "so many left, at each place, is little: `pool.low` is told; 0 = nothing is little",
+        ),
+    ] = 0
     seller_id: Annotated[
         Number, about("the user who sells it and earns from it, 0 = the house", "anqicms")
     ] = 0
@@ -97,6 +103,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stocked: Annotated[
         bool | None, about("as of the product; none = the product's", "anqicms kakaclo")
     ] = None
+    low_at: Annotated[Number, about("as of the product; 0 = the product's")] = 0
     weight_g: Annotated[Grams | None, about("in grams; none = the product's", "kakaclo")] = None
     data: Annotated[dict[str, Any], about("what a vendor shows besides", "anqicms kakaclo")] = {}
 

@@ -141,6 +141,7 @@ class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
 
     A pool that does not exist is opened, when its kind, subject and place do. `code` names an item of
     the catalogue instead of `subject`. Units are the pool's own: millionths of a balance.
+    With `low_at` it is said from when on little is left; 0 = what its item says. That opens no pool.
     """
 
     origin: Origin
@@ -150,6 +151,7 @@ class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     by: int = 0
     count: int | None = None  # before `by`
+    low_at: int | None = None
     reason: str = ""
 
 

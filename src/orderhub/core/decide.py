@@ -11,6 +11,7 @@ import msgspec
 from orderhub.core import (
     adjustments,
     admin,
+    alerts,
     baskets,
     billing,
     changes,
@@ -120,6 +121,7 @@ def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
     decision = HANDLERS[type(command)].decide(command, facts, ids)
     if isinstance(decision, Accepted):
         _assert_sound(decision)
+        return alerts.told(decision, command.origin, facts)
     return decision
 
 

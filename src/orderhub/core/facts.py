@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import OrderName
-from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings
+from orderhub.core.values import Event, Line, Move, Notice, Order, Pool, PoolKey, Settings
 
 
 class RecordKey(msgspec.Struct, frozen=True, order=True):
@@ -88,8 +88,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     changed_lines: tuple[tuple[Order, Line], ...] = ()
     added_lines: tuple[tuple[Order, Line], ...] = ()
     events: tuple[Event, ...] = ()
+    notices: tuple[Notice, ...] = ()
     opened: tuple[Pool, ...] = ()
     moves: tuple[Move, ...] = ()
+    low_marks: tuple[tuple[PoolKey, int], ...] = ()  # pools whose `low_at` is set
     records: tuple[Record, ...] = ()
     removed: tuple[Record, ...] = ()
     timers: tuple[Timer, ...] = ()
@@ -178,6 +180,11 @@ class Facts:
     ) -> tuple[Record, ...]:
         return self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)), ())
 
+    def known_doc(self, tenant_id: int, kind: str, record_id: int) -> Any:
+        """The document of a record that was loaded, whichever name it was loaded by; else None."""
+        found = self._by_id.get((tenant_id, kind, record_id))
+        return None if found is None else found.doc
+
     def doc(self, tenant_id: int, kind: str, by: str, value: str | int) -> Any:
         found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
         return found[0].doc if found else None
@@ -230,6 +237,10 @@ class Facts:
             if move.order_id and move.kind in ("draw", "return"):
                 self._see_move(move)
             assert pool.available >= 0, f"pool below zero: {move.key}"
+        for key, low_at in accepted.low_marks:
+            pool = self.pool(key)
+            assert pool is not None, f"a mark on a pool nobody loaded: {key}"
+            pool.low_at = low_at
         for record in accepted.removed:
             self._see_record(record, removed=True)
         for record in accepted.records:

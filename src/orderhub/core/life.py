@@ -49,6 +49,13 @@ EVENT_OF = {
     Action.AMEND: "amended",
 }
 
+# Every kind of event that an order can have; the feed says `order.` before it. CALL_OFF is told as what it becomes.
+EVENT_KINDS = (
+    "placed",
+    *(kind for action, kind in EVENT_OF.items() if action is not Action.CALL_OFF),
+    "lines_cancelled",
+)
+
 
 def next_status(action: Action, status: Status) -> Status | None:
     """Where `action` leads from `status`, or None when it is not allowed there."""

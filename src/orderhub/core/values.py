@@ -215,6 +215,7 @@ class Pool(msgspec.Struct):
     adjusted: int = 0
     drawn: int = 0
     returned: int = 0
+    low_at: int = 0  # what is little here; 0 = what the item says: see core/alerts.py
 
     @property
     def available(self) -> int:
@@ -308,3 +309,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
     request_id: str = ""
     request: str = ""  # the raw request with its secrets cut out
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of no order: a pool that ran low. `kind` as the feed names it, such as `pool.low`."""
+
+    tenant_id: int
+    kind: str
+    occurred_at: int
+    recorded_at: int
+    actor: str
+    data: dict[str, Any]
+    request_id: str = ""

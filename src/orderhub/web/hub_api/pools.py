@@ -81,6 +81,8 @@ class Adjustment(Body, frozen=True, kw_only=True):
 
     subject, code  what is counted: by its name in pools, or by the code of an item
     by, count      so many more (signed), or how many are left: whole units, of a balance an amount
+    low_at         from when on little is left, for `pool.low` among the events; 0 = what its item says. It
+                   may come alone, for a pool that is there
     """
 
     kind: Annotated[Short, one_of(POOL_KINDS)] = "stock"
@@ -89,6 +91,7 @@ class Adjustment(Body, frozen=True, kw_only=True):
     place: Place = ""
     by: int | str | None = None
     count: int | str | None = None
+    low_at: int | str | None = None
     reason: Short
 
 
@@ -102,13 +105,16 @@ def _figure(most: int, text: str, *, is_signed: bool) -> dict[str, Any]:
 
 
 def _together() -> list[dict[str, Any]]:
-    """What is counted, by its subject or code, and how: by so many, or as so many."""
+    """What is counted, by its subject or code, and how: by so many, as so many, or little from so many on."""
     counted = [kind for kind in POOL_KINDS if kind not in MONEY_KINDS]
     return [
         {
             "properties": {
                 "kind": {"enum": kinds},
                 name: {"type": "string"},
+                "low_at": {
+                    "anyOf": [*_figure(most, text, is_signed=False)["anyOf"], _NULL],
+                },
                 figure: _figure(most, text, is_signed=figure == "by"),
                 **{n: _NULL for n in ("subject", "code", "by", "count") if n not in (name, figure)},
             },
@@ -119,7 +125,7 @@ def _together() -> list[dict[str, Any]]:
             ([*MONEY_KINDS], _MOST_MONEY, _AMOUNT, ("subject",)),
         )
         for name in names
-        for figure in ("by", "count")
+        for figure in ("by", "count", "low_at")
     ]
 
 
@@ -198,7 +204,7 @@ def _command(origin: Origin, given: Adjustment) -> AdjustPool:
         ("subject", "code", (given.subject, given.code)),
         ("by", "count", (given.by, given.count)),
     ):
-        if said.count(None) == 2:
+        if said.count(None) == 2 and (one == "subject" or given.low_at is None):
             raise refuse(one, f"{one} or {other} is required", "missing")
         if None not in said:
             raise refuse(other, f"either {one} or {other}, not both")
@@ -215,6 +221,7 @@ def _command(origin: Origin, given: Adjustment) -> AdjustPool:
         place=given.place,
         by=by,
         count=None if given.count is None else _units(kind, given.count, "count"),
+        low_at=None if given.low_at is None else _units(kind, given.low_at, "low_at"),
         reason=given.reason,
     )
 
@@ -226,7 +233,7 @@ def _units(kind: str, said: int | str, name: str) -> int:
     sign = "-?" if name == "by" else ""
     if re.fullmatch(f"{sign}(?:{_AMOUNT if is_money else _WHOLE})", text) is None:
         what = "an amount such as 1000.00" if is_money else f"a whole number, at most {MOST_UNITS}"
-        raise refuse(name, f"{name} is {what}{', not below 0' if name == 'count' else ''}")
+        raise refuse(name, f"{name} is {what}{'' if sign else ', not below 0'}")
     return to_micros(kept(Decimal(text))) if is_money else int(text)
 
 
@@ -268,7 +275,8 @@ async def _write_one(call: Call, row: AdjustPool | WireFault, number: int) -> by
 
     def told(accepted: Accepted) -> Counted:
         shown = pool_shape(accepted.result)
-        status = "opened" if accepted.opened else "adjusted" if accepted.moves else "unchanged"
+        is_changed = accepted.moves or accepted.low_marks
+        status = "opened" if accepted.opened else "adjusted" if is_changed else "unchanged"
         return Counted.of(shown, line=number, status=status)
 
     return await write_row(call, number, row, told)
