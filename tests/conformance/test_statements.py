@@ -1,4 +1,4 @@
-"""A batch costs a handful of statements, however many commands are in it: 16 for creates of one door, 32 for any mix.
+"""A batch costs a handful of statements, however many commands are in it: 18 for creates of one door, 32 for any mix.
 
 Everything that goes to the database counts: BEGIN, COMMIT, and the reservation of ids.
 """
@@ -159,14 +159,14 @@ FIRSTS = [goldens(dialect.name)[0] for dialect in DIALECTS]
 
 
 @pytest.mark.parametrize("case", FIRSTS, ids=lambda case: case.dialect)
-def test_creates_of_one_door_cost_at_most_16_statements(demo_url: str, case: Golden) -> None:
+def test_creates_of_one_door_cost_at_most_18_statements(demo_url: str, case: Golden) -> None:
     prepare(demo_url)
     with collecting(demo_url) as (hub, intake):
         counts = {size: make(hub, intake, [case] * size) for size in SIZES}
         assert set(intake.kinds) == {"accepted"}
         again = {size: make(hub, intake, [case] * size) for size in SIZES}
-    assert max(counts.values()) <= 16, counts
-    assert max(again.values()) <= 16, again
+    assert max(counts.values()) <= 18, counts
+    assert max(again.values()) <= 18, again
     assert again[100] <= again[1] + GROWTH, f"statements grow with the batch: {again}"
 
 

@@ -55,11 +55,17 @@ def shown(outcomes: list[Settled]) -> list[tuple[Any, ...]]:
 def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
     """Which batch took a natural key is nobody's business, 9.50 is 9.500000, and a tally of 0 is as good as none.
 
-    An order that is paid and shipped in one batch never was a paid one to its tally.
+    An order that is paid and shipped in one batch never was a paid one to its tally. How many batches there were,
+    the feed's stamps tell; a notice is named by chance.
     """
     keys = [(row[0], row[1], row[3]) for row in rows["natural_key"]]
     tallies = [row for row in rows["tally"] if row[-1]]
-    rows = {**rows, "natural_key": keys, "tally": tallies}
+    fed = {
+        "feed": [(*row[:3], *row[4:]) for row in rows["feed"]],
+        "feed_lane": [row[:3] for row in rows["feed_lane"]],
+        "notice": [(*row[:3], *row[4:]) for row in rows["notice"]],
+    }
+    rows = {**rows, "natural_key": keys, "tally": tallies, **fed}
     return {name: [tuple(map(read, row)) for row in each] for name, each in rows.items()}
 
 

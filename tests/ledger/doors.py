@@ -19,7 +19,10 @@ def place(hub: Caller, door: str, number: str, **headers: str) -> None:
 
 
 def sell(url: str) -> None:
-    """Eight orders, two of them parcels of one: paid, shipped and refunded in part, waiting for their timers."""
+    """Eight orders, two of them parcels of one: paid, shipped and refunded in part, waiting for their timers.
+
+    And something that is told of no order: a pool that ran out.
+    """
     with calling(url) as hub:
         for tenant in ("shop", "tours", "dropship"):
             settings = {"auto_close_s": 3_600, "auto_finish_s": 86_400}
@@ -35,6 +38,8 @@ def sell(url: str) -> None:
         sent = _newest(hub, "shop")
         _step(hub, sent, "pay")
         _step(hub, sent, "ship")
+        emptied = {"subject": "product:188", "place": "MAIN", "count": 0, "reason": "lost"}
+        hub.operate("POST", "/hub/v1/tenants/shop/pools/adjust", emptied)
 
 
 def _newest(hub: Caller, tenant: str) -> str:

@@ -249,6 +249,28 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
         ],
         Law.RECORD_NAMES,
     ),
+    ("a place in the feed is gone", [f"DELETE FROM feed {of(TOUR)}"], Law.FED_ONCE),
+    (
+        "an event is told twice",
+        [
+            f"INSERT INTO feed SELECT tenant_id, lane, position + 1000, stamp, order_id, version FROM feed {of(TOUR)}"
+        ],
+        Law.FED_ONCE,
+    ),
+    ("an old event that has a place", [f"UPDATE order_event SET fed = 0 {of(TOUR)}"], Law.FED_ONCE),
+    ("a notice has no place", ["UPDATE notice SET position = 1000"], Law.FED_ONCE),
+    ("a place of nothing", [f"UPDATE feed SET version = 9 {of(TOUR)}"], Law.PLACE_HAS_EVENT),
+    ("a place of no order", [f"UPDATE feed SET order_id = 1000 {of(TOUR)}"], Law.PLACE_HAS_EVENT),
+    ("a place of a notice that is gone", ["DELETE FROM notice"], Law.PLACE_HAS_EVENT),
+    (
+        "a later event is told before",
+        [f"UPDATE feed SET version = 4 - version {of(PARTS)}"],
+        Law.FED_IN_ORDER,
+    ),
+    ("a gap in a lane", [f"UPDATE feed SET position = position + 1000 {of(TOUR)}"], Law.LANE),
+    ("a lane that says less", ["UPDATE feed_lane SET next = next - 1"], Law.LANE),
+    ("a lane with another stamp", ["UPDATE feed_lane SET stamp = stamp + 1"], Law.LANE),
+    ("a lane is gone", ["DELETE FROM feed_lane"], Law.LANE),
     ("a document that is none", [order(TOUR, "doc = 'x'")], Law.READABLE),
     ("an event that is none", [f"UPDATE order_event SET data = '[]' {of(TOUR)}"], Law.READABLE),
     (
@@ -271,6 +293,8 @@ OUT_OF_REACH = {
     "when it is consumed": order(TOUR, "service_at = 1"),
     "who moved a pool, when and why": "UPDATE pool_move SET actor = 'x', reason = 'x', recorded_at = 1",
     "a taxed unit's other side": line(CHARGE, 2, "unit_gross = unit_gross + 1"),
+    "when little is left of a pool": "UPDATE pool SET low_at = 7",
+    "what was told of a pool": "UPDATE notice SET kind = 'pool.back', data = '{}'",
     "what stock there was, its pool in step": (
         "UPDATE pool_move SET units = units + 1 WHERE order_id = 0 AND subject = 'variant:1'; "
         "UPDATE pool SET opening = opening + 1, available = available + 1 WHERE subject = 'variant:1'"

@@ -68,6 +68,7 @@ class CommandBatch:
                 moves = ids.of_moves(decisions.accepted)
                 batch.write(facts, decisions.accepted, moves, self._slot)
             keys.settle()
+            batch.feed(decisions.accepted, ids.of_notices(decisions.accepted), self._slot)
         self.has_written = bool(decisions.accepted)
         return outcomes
 
@@ -140,6 +141,7 @@ class Decisions:
             accepted,
             placed=tuple(replace(order, recorded_at=at) for order in accepted.placed),
             events=tuple(replace(event, recorded_at=at) for event in accepted.events),
+            notices=tuple(replace(notice, recorded_at=at) for notice in accepted.notices),
         )
 
     def _apply(self, origin: Origin, accepted: Accepted, given: NewIds) -> None:

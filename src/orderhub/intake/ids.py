@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import uuid4
 
 from orderhub.core import decide as core
 from orderhub.core.commands import MOST_BY_HAND, NUMBERED_BY_BOTH, Command, Origin
@@ -99,6 +100,10 @@ class Ids:
             for tenant_id, count in counts.items()
         }
         return [next(following[origin.tenant_id]) for origin, each in accepted for _ in each.moves]
+
+    def of_notices(self, accepted: Sequence[tuple[Origin, Accepted]]) -> list[str]:
+        """Uids in the order in which the notices will be written. Nothing is sorted or paged by them."""
+        return [str(uuid4()) for _, each in accepted for _ in each.notices]
 
     def _take_moves(self, tenant_id: int, count: int) -> Iterable[int]:
         ids = self._counters.peek(tenant_id, "move", count)

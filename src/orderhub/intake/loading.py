@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from orderhub.core import alerts
 from orderhub.core import decide as core
 from orderhub.core.commands import NUMBERED_BY_BOTH, Command, RecordChange
 from orderhub.core.decide import HANDLERS
@@ -41,7 +42,16 @@ class Loader:
         for command in commands:
             pools += core.pool_loads(command, self._facts)
         if pools:
+            self._load_items(pools)
             self._batch.load_pools(self._facts, _distinct(pools))
+
+    def _load_items(self, pools: list[PoolLoad]) -> None:
+        """What the items of these pools say of them, before their locks are taken. Mostly it is known."""
+        for _ in range(2):  # a variant, and its product
+            keys = [key for load in pools for key in alerts.item_loads(load, self._facts)]
+            if not keys:
+                return
+            self._batch.load_records(self._facts, sorted(set(keys)))
 
     def lacks(self, command: Command, *, is_record_changed: bool) -> bool:
         """Whether the command needs more than what was loaded, now that others were decided before it."""

@@ -1,7 +1,7 @@
 """One writing transaction: claim, load, and write a whole batch in a handful of statements.
 
-Locks are taken in one order by every process (claims, natural keys, orders, pools, each sorted by
-key), so that two processes wait for each other but do not deadlock.
+Locks are taken in one order by every process (claims, natural keys, orders, pools, lanes of the feed, each
+sorted by key), so that two processes wait for each other but do not deadlock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orderhub.core.facts import (
     RecordKey,
 )
 from orderhub.core.values import Order, Pool
-from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger import bulk, feed, rows, tables
 from orderhub.ledger.changeset import ChangeSet
 from orderhub.ledger.driver import Driver
 
@@ -222,6 +222,12 @@ class Batch:
         """Everything that the accepted commands changed: one statement per table. Raises Stale."""
         if accepted:
             ChangeSet(facts, accepted, move_ids, slot).write(self._driver)
+
+    def feed(
+        self, accepted: Sequence[tuple[Origin, Accepted]], notice_uids: Sequence[str], slot: int
+    ) -> None:
+        """Their events' places in the feed: asked last, since its lock is the last in the order of locks."""
+        feed.write(self._driver, [each for _, each in accepted], notice_uids, slot)
 
     def settle_claims(self, kept: dict[ClaimName, KeptAnswer], freed: Iterable[ClaimName]) -> None:
         """Bind the answers of accepted commands; free the keys of refused ones."""

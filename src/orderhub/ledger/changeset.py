@@ -123,6 +123,7 @@ class ChangeSet:
         for move in accepted.moves:
             self._touched.add(move.key)
             self._moves.append(rows.move_row(move, next(ids), origin.actor, origin.recorded_at))
+        self._touched.update(key for key, _ in accepted.low_marks)
 
     def _collect_records(self, accepted: Accepted) -> None:
         """Each record with its base: the version that stands in the database, 0 = none does."""

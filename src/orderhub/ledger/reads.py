@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +20,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
 from orderhub.core.facts import Record
+from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.queries import (
     EntryPage,
     EntryQuery,
@@ -33,7 +34,7 @@ from orderhub.core.queries import (
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
-from orderhub.ledger import listing, request_log, rows
+from orderhub.ledger import feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
@@ -63,6 +64,25 @@ class LedgerReads:
 
     def _all(self, query: Select[Any]) -> Sequence[Any]:
         return self._connection.execute(query).all()
+
+    # --- the feed
+
+    def feed_look(
+        self, tenant_id: int, place: FeedPlace, limit: int, kinds: Collection[str] = ()
+    ) -> FeedLook:
+        """What the feed holds behind a place. Raises PlaceAhead."""
+        return feed_reads.look(self._connection, tenant_id, place, limit, kinds)
+
+    def feed_end(self, tenant_id: int) -> FeedPlace:
+        return feed_reads.end(self._connection, tenant_id)
+
+    def feed_event(self, tenant_id: int, uid: str, version: int) -> FedEvent | None:
+        """The event of an order, or with version 0 a notice."""
+        return feed_reads.one(self._connection, tenant_id, uid, version)
+
+    def feed_progress(self, tenant_ids: Collection[int]) -> dict[int, int]:
+        """How many positions each of these tenants has given out: more, once more is in its feed."""
+        return feed_reads.progress(self._connection, tenant_ids)
 
     # --- directory
 

@@ -18,6 +18,7 @@ from orderhub.core.values import (
     Line,
     LineKind,
     Move,
+    Notice,
     Order,
     OrderDoc,
     Pool,
@@ -143,6 +144,21 @@ def event_row(event: Event) -> dict[str, Any]:
         "data": json_text(event.data),
         "request_id": event.request_id,
         "request": event.request,
+        "fed": 1,
+    }
+
+
+def notice_row(notice: Notice, uid: str) -> dict[str, Any]:
+    """All but its place in the feed."""
+    return {
+        "tenant_id": notice.tenant_id,
+        "uid": uid,
+        "kind": notice.kind,
+        "occurred_at": notice.occurred_at,
+        "recorded_at": notice.recorded_at,
+        "actor": notice.actor,
+        "data": json_text(notice.data),
+        "request_id": notice.request_id,
     }
 
 
@@ -175,6 +191,7 @@ def pool_row(pool: Pool) -> dict[str, Any]:
         "drawn": pool.drawn,
         "returned": pool.returned,
         "available": pool.available,
+        "low_at": pool.low_at,
     }
 
 
@@ -295,6 +312,7 @@ def to_pool(row: Any) -> Pool:
         adjusted=row.adjusted,
         drawn=row.drawn,
         returned=row.returned,
+        low_at=row.low_at,
     )
 
 

@@ -94,6 +94,7 @@ pool = Table(
     _number("drawn"),
     _number("returned"),
     _number("available"),
+    _number("low_at"),
     sqlite_with_rowid=False,
 )
 
@@ -276,6 +277,59 @@ order_event = Table(
     _text("data"),
     _text("request_id"),
     _text("request"),
+    _number("fed"),  # 1 = it has a place in the feed; 0 = it was written before there was one
+    sqlite_with_rowid=False,
+)
+# Events from before the feed are read by this; new ones are not in it.
+Index(
+    "order_event_of_old",
+    order_event.c.tenant_id,
+    order_event.c.recorded_at,
+    order_event.c.order_id,
+    order_event.c.version,
+    sqlite_where=order_event.c.fed == 0,
+    postgresql_where=order_event.c.fed == 0,
+)
+
+# How far the lanes of a tenant's feed are: see docs/decisions/0020.
+feed_lane = Table(
+    "feed_lane",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("lane", BigInteger),
+    _number("next"),  # the position that nobody has yet
+    _number("stamp"),  # of the newest batch in it
+    sqlite_with_rowid=False,
+)
+
+# Every event in its place. Positions of a lane have no gap and are seen in their order.
+feed = Table(
+    "feed",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("lane", BigInteger),
+    _key("position", BigInteger),
+    _number("stamp"),  # greater than that of everything its batch could see: lanes are merged by it
+    _number("order_id"),  # 0 = of no order: it is a notice
+    _number("version"),
+    sqlite_with_rowid=False,
+)
+
+# Events of no order, by their place in the feed.
+notice = Table(
+    "notice",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("lane", BigInteger),
+    _key("position", BigInteger),
+    _text("uid"),
+    _text("kind"),
+    _number("occurred_at"),
+    _number("recorded_at"),
+    _text("actor"),
+    _text("data"),
+    _text("request_id"),
+    Index("notice_by_uid", "tenant_id", "uid"),
     sqlite_with_rowid=False,
 )
 

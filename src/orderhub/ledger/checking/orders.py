@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from orderhub.core.search_terms import terms_in
 from orderhub.core.timers import TIMER_KINDS
-from orderhub.ledger.checking import history, holdings, lines
+from orderhub.ledger.checking import feed, history, holdings, lines
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.checking.standing import UNREADABLE, Standing, walk, words
@@ -35,6 +35,7 @@ def _broken(standing: Standing) -> Found:
     yield from lines.breaches(standing)
     yield from holdings.breaches(standing)
     yield from _finding(standing)
+    yield from feed.breaches_of(standing)
     order = standing.order
     if order.natural_key and order.key_holder != order.uid:
         yield Law.ORDER_HAS_KEY, f"key {order.natural_key} names {order.key_holder or 'nobody'}"

@@ -32,11 +32,14 @@ _LINES = """
            unit_gross, net, tax, gross, cancelled, shipped, refunded, counted, taxes
     FROM order_line ORDER BY tenant_id, order_id, line_no"""
 _EVENTS = """
-    SELECT tenant_id, order_id, version, kind, occurred_at, recorded_at, actor, data
+    SELECT tenant_id, order_id, version, kind, occurred_at, recorded_at, actor, data, fed
     FROM order_event ORDER BY tenant_id, order_id, version"""
 _MOVES = """
     SELECT tenant_id, order_id, id, kind, pool_kind, subject, place, units, line_no
     FROM pool_move WHERE order_id <> 0 ORDER BY tenant_id, order_id, id"""
+_FED = """
+    SELECT tenant_id, order_id, version, stamp, lane, position
+    FROM feed WHERE order_id <> 0 ORDER BY tenant_id, order_id, version, stamp, lane, position"""
 _TERM = "recorded_at || ' ' || kind || ' ' || term"
 _TERMS = """
     SELECT tenant_id, order_id, {} AS terms FROM order_term
@@ -65,6 +68,7 @@ class Standing:
     events: list[tuple[Any, dict[str, Any]]]  # each with its data
     moves: list[Any]
     terms: frozenset[str]
+    fed: list[Any]  # its places in the feed, by version
 
     @property
     def has_ended(self) -> bool:
@@ -89,6 +93,7 @@ def walk(connection: Connection, report: Report) -> Iterator[Standing]:
         Law.EVENT_HAS_ORDER: Stream(rows_of(connection, _EVENTS)),
         Law.MOVE_HAS_ORDER: Stream(rows_of(connection, _MOVES)),
         Law.TERM_HAS_ORDER: Stream(rows_of(connection, _TERMS_OF[connection.dialect.name])),
+        Law.PLACE_HAS_EVENT: Stream(rows_of(connection, _FED)),
     }
     orders = 0
     for order in rows_of(connection, _ORDERS_OF[connection.dialect.name]):
@@ -114,7 +119,12 @@ def walk(connection: Connection, report: Report) -> Iterator[Standing]:
 
 
 def _standing(
-    order: Any, lines: list[Any], events: list[Any], moves: list[Any], terms: list[Any]
+    order: Any,
+    lines: list[Any],
+    events: list[Any],
+    moves: list[Any],
+    terms: list[Any],
+    fed: list[Any],
 ) -> Standing:
     return Standing(
         order,
@@ -123,6 +133,7 @@ def _standing(
         [(event, rows.event_data(event.data)) for event in events],
         moves,
         frozenset(_TEXTS(terms[0].terms)) if terms else frozenset(),
+        fed,
     )
 
 
@@ -133,6 +144,7 @@ def _lonely(law: Law, row: Any) -> Breach:
         Law.EVENT_HAS_ORDER: ("event", "version"),
         Law.MOVE_HAS_ORDER: ("move", "id"),
         Law.TERM_HAS_ORDER: ("terms", "terms"),
+        Law.PLACE_HAS_EVENT: ("place of version", "version"),
     }
     what, column = names[law]
     return Breach(law, row.tenant_id, f"order {row.order_id}", f"{what} {getattr(row, column)}")

@@ -1,0 +1,200 @@
+"""The feed, read on from any place, in one consistent look.
+
+What was written before there was a feed is a lane of its own, read straight from the events by recorded time; all
+else follows it. The other lanes are merged by the stamps of their batches: what one batch saw of another comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from heapq import merge
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from orderhub.core.feed import FedEvent, FeedLook, FeedPlace, PlaceAhead, event_id, notice_id
+from orderhub.ledger import rows
+
+OLD = -1  # the lane of old events
+_EVENT = "e.kind, e.occurred_at, e.recorded_at, e.actor, e.request_id, e.data, o.uid, o.door"
+# The condition must be literal: the index is a partial one.
+_OLD = f"""
+    SELECT e.order_id, e.version, {_EVENT} FROM order_event e
+    JOIN orders o ON o.tenant_id = e.tenant_id AND o.id = e.order_id
+    WHERE e.fed = 0 AND e.tenant_id = :tenant_id
+      AND (e.recorded_at, e.order_id, e.version) > (:at, :order_id, :version)
+    ORDER BY e.recorded_at, e.order_id, e.version LIMIT :limit"""
+_LAST_OLD = """
+    SELECT recorded_at, order_id, version FROM order_event WHERE fed = 0 AND tenant_id = :tenant_id
+    ORDER BY recorded_at DESC, order_id DESC, version DESC LIMIT 1"""
+_LANES = "SELECT lane, next FROM feed_lane WHERE tenant_id = :tenant_id ORDER BY lane"
+_STAMPS = """
+    SELECT stamp, lane FROM feed WHERE tenant_id = :tenant_id AND lane = :lane
+      AND position >= :first ORDER BY position LIMIT :limit"""
+_FED = f"""
+    SELECT f.stamp, f.lane, f.position, f.order_id, f.version, {_EVENT} FROM feed f
+    LEFT JOIN order_event e ON e.tenant_id = f.tenant_id AND e.order_id = f.order_id
+      AND e.version = f.version
+    LEFT JOIN orders o ON o.tenant_id = f.tenant_id AND o.id = f.order_id
+    WHERE f.tenant_id = :tenant_id AND f.lane = :lane
+      AND f.position >= :first AND f.position < :until ORDER BY f.position"""
+_NOTICE = "uid, kind, occurred_at, recorded_at, actor, request_id, data"
+_NOTICES = f"""
+    SELECT position, {_NOTICE} FROM notice
+    WHERE tenant_id = :tenant_id AND lane = :lane AND position >= :first AND position < :until"""
+_ONE_NOTICE = f"SELECT {_NOTICE} FROM notice WHERE tenant_id = :tenant_id AND uid = :uid"
+_ONE_EVENT = f"""
+    SELECT e.version, {_EVENT} FROM orders o
+    JOIN order_event e ON e.tenant_id = o.tenant_id AND e.order_id = o.id
+    WHERE o.tenant_id = :tenant_id AND o.uid = :uid AND e.version = :version"""
+# A page takes in no more places than this, however few of them are of a kind that is wanted.
+_MOST_LOOKED_AT = 500
+
+
+def look(
+    connection: Connection,
+    tenant_id: int,
+    place: FeedPlace,
+    limit: int,
+    kinds: Collection[str] = (),
+) -> FeedLook:
+    """At most `limit` events of these kinds (none = all) behind a place. Raises PlaceAhead."""
+    lanes = _lanes(connection, tenant_id)
+    if any(lanes.get(lane, 0) < position for lane, position in place.lanes.items()):
+        raise PlaceAhead
+    wanted, most = frozenset(kinds), _MOST_LOOKED_AT if kinds else limit
+    old, positions = place.old, dict(place.lanes)
+    found: list[tuple[FedEvent, FeedPlace]] = []
+    looked_at, is_cut = 0, False
+    for lane, behind, event in _from(connection, tenant_id, place, lanes, most):
+        if lane == OLD:
+            old = behind
+        else:
+            positions[lane] = behind[0]
+        looked_at += 1
+        if not wanted or event.kind in wanted:
+            found.append((event, FeedPlace(old, dict(positions))))
+            if len(found) == limit:
+                is_cut = True
+                break
+    at = FeedPlace(old, positions)
+    is_end = not is_cut and looked_at < most
+    return FeedLook(tuple(found), at, is_end, sum(lanes.values()))
+
+
+def end(connection: Connection, tenant_id: int) -> FeedPlace:
+    """The place behind everything that there is."""
+    last = connection.execute(text(_LAST_OLD), {"tenant_id": tenant_id}).first()
+    return FeedPlace(() if last is None else tuple(last), _lanes(connection, tenant_id))
+
+
+def one(connection: Connection, tenant_id: int, uid: str, version: int) -> FedEvent | None:
+    """An order's event, or with version 0 a notice."""
+    given = {"tenant_id": tenant_id, "uid": uid, "version": version}
+    if version:
+        row = connection.execute(text(_ONE_EVENT), given).first()
+        return None if row is None else _event(tenant_id, row)
+    row = connection.execute(text(_ONE_NOTICE), given).first()
+    return None if row is None else _notice(tenant_id, row)
+
+
+def progress(connection: Connection, tenant_ids: Collection[int]) -> dict[int, int]:
+    """How many positions each tenant has given out."""
+    return {each: sum(_lanes(connection, each).values()) for each in tenant_ids}
+
+
+def _lanes(connection: Connection, tenant_id: int) -> dict[int, int]:
+    return dict(tuple(row) for row in connection.execute(text(_LANES), {"tenant_id": tenant_id}))
+
+
+Found = tuple[int, tuple[int, ...], FedEvent]  # lane, where it goes on behind it, event
+
+
+def _from(
+    connection: Connection, tenant_id: int, place: FeedPlace, lanes: dict[int, int], most: int
+) -> Iterator[Found]:
+    """At most so many, in order."""
+    at, order_id, version = place.old or (-(1 << 62), 0, 0)
+    given = {"tenant_id": tenant_id, "at": at, "order_id": order_id, "version": version}
+    found = 0
+    for row in connection.execute(text(_OLD), {**given, "limit": most}).all():
+        found += 1
+        yield OLD, (row.recorded_at, row.order_id, row.version), _event(tenant_id, row)
+    if found < most:
+        yield from _merged(connection, tenant_id, place, lanes, most - found)
+
+
+def _merged(
+    connection: Connection, tenant_id: int, place: FeedPlace, lanes: dict[int, int], most: int
+) -> Iterator[Found]:
+    first = {lane: place.lanes.get(lane, 0) for lane in lanes}
+    until = {lane: min(lanes[lane], first[lane] + most) for lane in lanes}
+    open_ = [lane for lane in lanes if first[lane] < until[lane]]
+    if len(open_) > 1:  # how many of each are among the first
+        stamps = [_stamps(connection, tenant_id, lane, first[lane], most) for lane in open_]
+        until = dict(first)
+        for _, lane in islice(merge(*stamps), most):
+            until[lane] += 1
+    fed = [
+        _fed(connection, tenant_id, lane, first[lane], until[lane])
+        for lane in open_
+        if first[lane] < until[lane]
+    ]
+    for _, lane, position, event in merge(*fed, key=lambda each: each[:3]):
+        yield lane, (position + 1,), event
+
+
+def _stamps(
+    connection: Connection, tenant_id: int, lane: int, first: int, most: int
+) -> list[tuple[int, int]]:
+    given = {"tenant_id": tenant_id, "lane": lane, "first": first, "limit": most}
+    return [(row.stamp, row.lane) for row in connection.execute(text(_STAMPS), given)]
+
+
+def _fed(
+    connection: Connection, tenant_id: int, lane: int, first: int, until: int
+) -> list[tuple[int, int, int, FedEvent]]:
+    given = {"tenant_id": tenant_id, "lane": lane, "first": first, "until": until}
+    found = connection.execute(text(_FED), given).all()
+    notices: dict[int, Any] = {}
+    if any(not row.order_id for row in found):
+        notices = {row.position: row for row in connection.execute(text(_NOTICES), given)}
+    return [
+        (
+            row.stamp,
+            row.lane,
+            row.position,
+            _event(tenant_id, row) if row.order_id else _notice(tenant_id, notices[row.position]),
+        )
+        for row in found
+    ]
+
+
+def _event(tenant_id: int, row: Any) -> FedEvent:
+    return FedEvent(
+        tenant_id=tenant_id,
+        id=event_id(row.uid, row.version),
+        kind=f"order.{row.kind}",
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        actor=row.actor,
+        request_id=row.request_id,
+        data=rows.event_data(row.data),
+        order_uid=row.uid,
+        version=row.version,
+        channel=row.door,
+    )
+
+
+def _notice(tenant_id: int, row: Any) -> FedEvent:
+    return FedEvent(
+        tenant_id=tenant_id,
+        id=notice_id(row.uid),
+        kind=row.kind,
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+        actor=row.actor,
+        request_id=row.request_id,
+        data=rows.event_data(row.data),
+    )
