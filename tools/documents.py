@@ -62,6 +62,7 @@ def calls_tables() -> dict[str, str]:
 # Tag of a route -> the heading that it is told under.
 HEADINGS = {
     "orders": "## Orders",
+    "events": "## Events",
     "catalogue": "## Catalogue",
     "pools": "## Pools",
     **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),

@@ -99,6 +99,7 @@ def build(
 
     async def stop() -> None:
         port.is_ready = False
+        port.watch.close()
         for task in tasks:
             task.cancel()
         for task in tasks:

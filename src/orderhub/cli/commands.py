@@ -10,6 +10,7 @@ import typer
 
 from orderhub.cli import clocks, importing, secrets, tenants, tokens
 from orderhub.cli.conform import ConformCommand, conform
+from orderhub.cli.events import events
 from orderhub.cli.init import init
 from orderhub.cli.options import taking
 from orderhub.cli.session import one_sentence
@@ -29,6 +30,7 @@ app.add_typer(importing.pool, name="pool")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
+app.command()(events)
 app.command(cls=ConformCommand)(conform)
 app.command()(taking(TailOptions)(tail))
 

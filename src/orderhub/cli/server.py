@@ -102,7 +102,7 @@ def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvico
         port=settings.port,
         loop="uvloop",
         # uvicorn only ever calls it to make a protocol.
-        http=cast(type[asyncio.Protocol], Edge(limits, hub.metrics)),
+        http=cast(type[asyncio.Protocol], Edge(limits, hub.metrics, hub.port.watch.close)),
         ws="none",
         proxy_headers=False,  # whom to believe is ORDERHUB_TRUSTED_PROXIES: see web/proxies.py
         workers=1,

@@ -30,10 +30,9 @@ from orderhub.web.faults import Dropped
 from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Router
+from orderhub.web.streaming import Receive, Send, Streamed, send_pieces
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _JSON = "application/json"
 _LONGEST_DETAIL = 1_000
@@ -136,9 +135,10 @@ class HubApp:
             answer = _explained(call.why or Why(""), answer)
         # Before the answer leaves, so that its caller finds it in the log.
         self.port.request_log.offer(call, match.route, answer, time.perf_counter() - started)
-        await _send(send, answer, request_id, head=method == "HEAD")
+        await self._sent(call, answer, receive, send)
         seconds = time.perf_counter() - started
-        if match.route is None or not match.route.probe or answer.status >= 400:
+        is_measured = match.route is None or not match.route.probe or answer.status >= 400
+        if is_measured and "waits" not in call.notes:
             self.port.metrics.answered(dialect.name, seconds)
         self._log.info(
             "answered",
@@ -151,6 +151,17 @@ class HubApp:
             tenant=call.caller.tenant_id if call.caller else None,
             **call.notes,
         )
+
+    async def _sent(self, call: Call, answer: Answer, receive: Receive, send: Send) -> None:
+        is_head = call.method == "HEAD"
+        await _send(send, answer, call.request_id, head=is_head)
+        if not isinstance(answer, Streamed) or is_head:
+            return
+        try:
+            await send_pieces(receive, send, answer.pieces)
+        except Exception as error:  # noqa: BLE001 - half an answer is out: its client comes back
+            if not isinstance(error, HTTPFault) and not self.port.is_outage(error):
+                self._log.error("broken", request_id=call.request_id, exc_info=error)
 
     async def _answer(
         self, call: Call, route: Route | None, allowed: tuple[str, ...], receive: Receive
@@ -340,7 +351,8 @@ def _with_allow(answer: Answer, allowed: tuple[str, ...]) -> Answer:
 
 async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> None:
     headers = [(b"request-id", request_id.encode()), *_SECURITY]
-    if answer.body or answer.status not in (204, 304):
+    is_stream = isinstance(answer, Streamed)
+    if not is_stream and (answer.body or answer.status not in (204, 304)):
         headers.append((b"content-length", str(len(answer.body)).encode()))
     # An empty JSON body is no JSON; an empty list of lines is one.
     if answer.body or answer.media_type != _JSON:
@@ -351,4 +363,5 @@ async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> N
     ]
     with suppress(OSError):
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if head else answer.body})
+        if head or not is_stream:
+            await send({"type": "http.response.body", "body": b"" if head else answer.body})

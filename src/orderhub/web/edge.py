@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -105,8 +106,11 @@ def raise_file_limit() -> int:
 class Edge:
     """All connections of one server. What uvicorn calls to get a protocol for a new one."""
 
-    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, limits: Limits, metrics: Metrics, leave: Callable[[], None] | None = None
+    ) -> None:
         self.limits = limits
+        self._leave = leave
         self.lingering = 0  # refused, and still there to hear why
         self._connections: set[Any] = set()
         self._refusals = metrics.edge_refusals
@@ -121,6 +125,11 @@ class Edge:
             self._connections = protocol.connections
             self._sweep(protocol.loop)
         return protocol
+
+    def leave(self) -> None:
+        """The server begins to leave: answers that would go on for long are asked to end."""
+        if self._leave is not None:
+            self._leave()
 
     @property
     def is_full(self) -> bool:
@@ -199,6 +208,10 @@ class EdgeProtocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        self._edge.leave()
+        super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:  # what still comes is dropped

@@ -15,6 +15,7 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Settings
+from orderhub.delivery.watch import Watch
 from orderhub.dialects.auth import hub_caller
 from orderhub.dialects.contract import (
     Call,
@@ -98,6 +99,7 @@ class HubPort:
             ledger, metrics, settings.request_log, self.lookups.known_settings, self.now_us
         )
         self.hands = Hands(settings.tenant_calls)
+        self.watch = Watch(lambda tenants: self.read(lambda reads: reads.feed_progress(tenants)))
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
     def close(self) -> None:
@@ -280,6 +282,8 @@ class HubPort:
                 notes["detail"] = decision.detail
             self.metrics.refusals.labels(name, decision.reason.value).inc()
         elif not dry_run:
+            if decision.events or decision.notices:
+                self.watch.grew(command.origin.tenant_id)
             orders = decision.placed or decision.changed
             if orders:
                 notes["orders"] = tuple(order.uid for order in orders)

@@ -220,6 +220,11 @@ class _Writer:
             schema = _of_media(model, self._schemas)
             answer["content"] = {model.type: {"schema": schema, **_if_any("examples", texts)}}
             return answer
+        others: tuple[Media, ...] = ()
+        if isinstance(model, tuple):
+            others = tuple(each for each in model if isinstance(each, Media))
+            model = tuple(each for each in model if not isinstance(each, Media))
+            model = model[0] if len(model) == 1 else model
         answers = [pair.answer for pair in pairs if pair.answer is not msgspec.UNSET]
         schema = inferred(answers) if model is ... else self._schemas.of(model)
         if errors and model is ... and "code" in schema.get("properties", {}):
@@ -235,6 +240,8 @@ class _Writer:
             schema = either(schema, self._error_schema(route, status, errors))
             examples |= _shown(errors)
         answer["content"] = {JSON: {"schema": schema, **_if_any("examples", examples)}}
+        for each in others:
+            answer["content"][each.type] = {"schema": _of_media(each, self._schemas)}
         return answer
 
     def _failure(self, route: Route, status: int, errors: list[Wording]) -> Json:
@@ -281,9 +288,10 @@ def _tags(routes: Iterable[Route]) -> list[str]:
 def _models(routes: Iterable[Route]) -> Iterator[Any]:
     for route in routes:
         for model in (route.request, *route.answers.values()):
-            found = model.model if isinstance(model, Media) else model
-            if found is not None and found is not ... and found is not bytes and found is not str:
-                yield from found if isinstance(found, tuple) else (found,)
+            for each in model if isinstance(model, tuple) else (model,):
+                found = each.model if isinstance(each, Media) else each
+                if found not in (None, ..., bytes, str):
+                    yield from found if isinstance(found, tuple) else (found,)
 
 
 def _of_media(media: Media, schemas: Schemas) -> Schema:

@@ -11,6 +11,7 @@ from orderhub.web.hub_api import (
     commands,
     credentials,
     docs,
+    events,
     faults,
     health,
     orders,
@@ -27,6 +28,7 @@ from orderhub.web.hub_api.bodies import DIALECT_NAME
 
 _TAGS = {
     "orders": (orders, commands),
+    "events": (events,),
     # Before the plain list: a kind's name takes in everything up to the next slash.
     "catalogue": (catalogue_bulk, catalogue, people),
     "pools": (pools,),

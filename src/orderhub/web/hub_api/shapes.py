@@ -162,6 +162,7 @@ class PoolFigures(PoolName, frozen=True, kw_only=True):
     drawn: Units
     returned: Units
     available: Units
+    low_at: Units
 
 
 class PoolMove(Shape, frozen=True, kw_only=True):
@@ -251,8 +252,12 @@ _AMOUNTS = ("net", "tax", "total", "paid", "refunded", "amount")
 
 
 def event_shape(event: Event) -> OrderEvent:
-    data = {name: _told(name, each) for name, each in plain_values(event.data).items()}
-    return OrderEvent.of(event, data=data)
+    return OrderEvent.of(event, data=told_data(event.data))
+
+
+def told_data(data: dict[str, Any]) -> dict[str, Any]:
+    """What an event tells, as it is shown."""
+    return {name: _told(name, each) for name, each in plain_values(data).items()}
 
 
 def _told(name: str, value: Any) -> Any:

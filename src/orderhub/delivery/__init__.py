@@ -1,0 +1,1 @@
+"""Events out: the feed, read on from any place."""

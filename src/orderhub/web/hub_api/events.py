@@ -1,0 +1,213 @@
+"""/hub/v1/events: everything that happened to a tenant's orders and pools, in order, from any cursor on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Annotated
+
+import msgspec
+
+from orderhub.core.feed import KINDS, FedEvent
+from orderhub.delivery.feed import CursorUnknown, FeedPage, KindUnknown, page
+from orderhub.dialects.auth import bearer, digest
+from orderhub.dialects.codec import encode
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    Fault,
+    FaultKind,
+    HTTPFault,
+    Media,
+    Route,
+)
+from orderhub.web.hub_api.access import guarded, holds, tenant_of
+from orderhub.web.hub_api.bodies import Query, query_of, refuse, up_to
+from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.shapes import told_data
+from orderhub.web.hub_api.shaping import Data, Instant, Shape
+from orderhub.web.patience import begin
+from orderhub.web.streaming import Streamed
+
+MAX_PAGE = 1_000
+MAX_WAIT_S = 60
+HEARTBEAT_S = 15.0
+# Who waits costs a connection and little more; a tenant that wants more of them has a leak.
+MOST_WAITING = 100
+_SCOPE = "orders:read"
+_STREAM = "text/event-stream"
+_STREAM_PAGE = 100
+
+Read = Callable[[str], Awaitable[FeedPage]]
+
+
+class ListEvents(Query, frozen=True, kw_only=True):
+    tenant: Annotated[str, msgspec.Meta(description="an operator says whose events")] = ""
+    after: Annotated[
+        str,
+        msgspec.Meta(
+            description="a `next_cursor`, good for ever; empty = from the beginning, `end` = from now on"
+        ),
+    ] = ""
+    kinds: Annotated[
+        str,
+        msgspec.Meta(
+            description=f"with commas, some of {', '.join(KINDS)}; empty = all",
+        ),
+    ] = ""
+    limit: Annotated[int, up_to(MAX_PAGE)] = 100
+    wait: Annotated[
+        int,
+        msgspec.Meta(
+            description="so many seconds an empty answer waits for the next event",
+            extra_json_schema={"minimum": 0, "maximum": MAX_WAIT_S},
+            extra={"says": f"is 0 to {MAX_WAIT_S}"},
+        ),
+    ] = 0
+
+
+class StreamHeaders(msgspec.Struct, frozen=True, kw_only=True):
+    last_event_id: Annotated[
+        str, msgspec.Meta(description="of a stream: the `id` of the last event that was seen")
+    ] = msgspec.field(default="", name="Last-Event-ID")
+
+
+class FeedEvent(Shape, frozen=True, kw_only=True):
+    """An event. `id` never changes; what is of no order has no order, version and dialect."""
+
+    id: str
+    kind: str
+    occurred_at: Instant
+    recorded_at: Instant
+    actor: str
+    request_id: str | None
+    order: str | None
+    version: int | None
+    dialect: str | None
+    data: Data
+
+
+class Events(Shape, frozen=True, kw_only=True):
+    """Events in their order. `next_cursor` is always there: with no items it is where to ask again."""
+
+    items: tuple[FeedEvent, ...]
+    next_cursor: str
+
+
+def fed_event_shape(event: FedEvent) -> FeedEvent:
+    return FeedEvent.of(
+        event,
+        order=event.order_uid or None,
+        dialect=event.channel or None,
+        data=told_data(event.data),
+    )
+
+
+@guarded(_SCOPE)
+async def list_events(call: Call, who: Caller) -> Answer:
+    """Every event once, in the order of commits; as a stream (SSE) with `Accept: text/event-stream`."""
+    given = query_of(call, ListEvents)
+    tenant_id = await _tenant_id(call, who, given.tenant)
+    kinds = tuple(given.kinds.split(",")) if given.kinds else ()
+    is_stream = _STREAM in call.header("accept").lower()
+    last = call.header("last-event-id") if is_stream else ""
+    limit = min(given.limit, _STREAM_PAGE) if is_stream else given.limit
+    begin(None)  # each look has a budget of its own, since a waiting call takes many
+
+    async def read(after: str) -> FeedPage:
+        return await call.hub.read(lambda reads: page(reads, tenant_id, after, limit, kinds))
+
+    try:
+        first = await read(last or given.after)
+    except CursorUnknown as unknown:
+        member = "Last-Event-ID" if last else "after"
+        raise refuse(member, f"{member} {unknown}") from None
+    except KindUnknown as unknown:
+        raise refuse("kinds", f"kinds: {unknown}") from None
+    if is_stream or given.wait:
+        _let_wait(call, tenant_id)
+    if is_stream:
+        pieces = stream(call, tenant_id, first, read)
+        return Streamed(200, b"", (("Cache-Control", "no-store"),), _STREAM, pieces=pieces)
+    found = await _waited(call, tenant_id, first, read, given.wait)
+    items = tuple(fed_event_shape(each.event) for each in found.items)
+    return Answer(200, encode(Events(items=items, next_cursor=found.next_cursor)))
+
+
+async def _tenant_id(call: Call, who: Caller, name: str) -> int:
+    if name:
+        return (await tenant_of(call, who, name)).id
+    if not who.tenant_id:
+        raise refuse("tenant", "tenant is required: whose events?", "missing")
+    return who.tenant_id
+
+
+def _let_wait(call: Call, tenant_id: int) -> None:
+    """A call that waits is no call in hand: it costs the hub nothing. Raises HTTPFault(BUSY) for one too many."""
+    hub = port(call)
+    if hub.watch.count(tenant_id) >= MOST_WAITING:
+        message = f"at most {MOST_WAITING} calls wait for a tenant's events"
+        raise HTTPFault(Fault(FaultKind.BUSY, message, retry_after_s=5))
+    hub.hands.put_down(call.request_id)
+    call.notes["waits"] = True
+
+
+async def _waited(call: Call, tenant_id: int, found: FeedPage, read: Read, wait_s: int) -> FeedPage:
+    """The first page that holds anything; an empty one at the end of the feed, once the time is up."""
+    watch, now = port(call).watch, asyncio.get_running_loop().time
+    until = now() + wait_s
+    while not found.items:
+        if found.is_end:
+            left_s = until - now()
+            if left_s <= 0 or watch.is_closed:
+                break
+            await watch.wait(tenant_id, found.progress, left_s)
+        found = await read(found.next_cursor)
+    return found
+
+
+async def stream(
+    call: Call, tenant_id: int, found: FeedPage, read: Read, *, heartbeat_s: float = HEARTBEAT_S
+) -> AsyncGenerator[bytes, None]:
+    """Server-Sent Events, whose ids are cursors; without events a heartbeat now and then.
+
+    It ends when the hub leaves or the token may read no more: clients come back by themselves.
+    """
+    watch, now = port(call).watch, asyncio.get_running_loop().time
+    yield b"retry: 2000\n: OrderHub events\n\n"
+    beats_at = now() + heartbeat_s
+    while True:
+        for each in found.items:
+            shown = encode(fed_event_shape(each.event))
+            head = f"id: {each.cursor}\nevent: {each.event.kind}\ndata: "
+            yield head.encode() + shown + b"\n\n"
+        if found.items:
+            beats_at = now() + heartbeat_s
+        if found.is_end:
+            if now() >= beats_at:
+                # An id alone is remembered, too: of events that were passed over nothing is read again.
+                yield f"id: {found.next_cursor}\n: heartbeat\n\n".encode()
+                beats_at = now() + heartbeat_s
+            await watch.wait(tenant_id, found.progress, max(0.0, beats_at - now()))
+        if watch.is_closed or not await _may_read(call):
+            return
+        found = await read(found.next_cursor)
+
+
+async def _may_read(call: Call) -> bool:
+    credential = await call.hub.credential("hub", digest(bearer(call)))
+    return credential is not None and holds(credential, _SCOPE)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/hub/v1/events",
+        list_events,
+        "Everything that happened, in order",
+        query=ListEvents,
+        headers=StreamHeaders,
+        answers={200: (Events, Media(_STREAM, str))},
+    ),
+)

@@ -1,0 +1,82 @@
+"""The feed of a real server: a stream over the wire, the command that follows it, and a stop that ends both."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+
+from tests.support.serving import PATIENCE_S, serving
+
+CDP = {"Authorization": "Bearer hub-demo-cdp"}
+_PROGRAM = "from orderhub.cli import main; main()"
+
+
+def record(url: str, number: int) -> None:
+    body = {
+        "referenceId": f"R{number}",
+        "orderedAt": "2024-01-01T16:17:16Z",
+        "price": 1.5,
+        "currencyCode": "EUR",
+    }
+    answer = httpx.post(f"{url}/v2.1/orders", json=body, headers=CDP)
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_stream_goes_on_until_the_server_leaves(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        record(served.url, 1)
+        headers = {**CDP, "Accept": "text/event-stream"}
+        with httpx.stream(
+            "GET", f"{served.url}/hub/v1/events", headers=headers, timeout=PATIENCE_S
+        ) as stream:
+            assert stream.headers["content-type"] == "text/event-stream"
+            lines = stream.iter_lines()
+            told = [next(line for line in lines if line.startswith("data: "))]
+            record(served.url, 2)
+            told.append(next(line for line in lines if line.startswith("data: ")))
+            references = [
+                json.loads(each.removeprefix("data: "))["data"]["reference"] for each in told
+            ]
+            assert references == ["R1", "R2"]
+            served.process.send_signal(signal.SIGTERM)
+            assert [line for line in lines if line.startswith("data")] == []
+        assert served.process.wait(PATIENCE_S) == 0
+
+
+def test_the_command_prints_events_and_follows_those_that_come(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        record(served.url, 1)
+        words = ["events", "--url", served.url, "--token", "hub-demo-cdp"]
+        run = [sys.executable, "-c", _PROGRAM, *words]
+        environment = {n: v for n, v in os.environ.items() if not n.startswith("ORDERHUB_")}
+        done = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+        (line,) = done.stdout.splitlines()
+        assert json.loads(line)["kind"] == "order.placed"
+        cursor = done.stderr.strip().removeprefix("next: --after ")
+        with subprocess.Popen(
+            [*run, "--follow", "--after", cursor],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as following:
+            overdue = threading.Timer(PATIENCE_S, following.kill)
+            overdue.start()
+            record(served.url, 2)
+            assert following.stdout is not None
+            assert json.loads(following.stdout.readline())["data"]["reference"] == "R2"
+            following.send_signal(signal.SIGINT)
+            assert following.wait(PATIENCE_S) == 0
+            overdue.cancel()
+        wrong = subprocess.run(
+            [*run, "--after", "x"], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (wrong.returncode, wrong.stderr) == (
+            2,
+            "orderhub: --after: after is no cursor of the feed.\n",
+        )
