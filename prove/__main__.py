@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prove.feed import prove_feed
 from prove.kill import prove_kill
 from prove.race import prove_race
 from prove.servers import described, seed_database
@@ -19,9 +20,10 @@ from prove.twins import prove_twins
 from prove.verdict import ProofStopped, Verdict
 from tests.support.postgres import fresh_database, running_server
 
-_PROOFS = ("race", "twins", "kill", "term")
+_PROOFS = ("race", "twins", "kill", "term", "feed")
 _ROUNDS = {"race": 50, "twins": 50, "term": 20}
 _KILLS = 100
+_KILLING = {"kill": prove_kill, "feed": prove_feed}
 
 
 def main() -> int:
@@ -53,7 +55,9 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "proofs", nargs="*", type=_proof, metavar=shown, help="which (default: all of them)"
     )
     parser.add_argument("--rounds", type=int, help=f"rounds of race, twins and term {_ROUNDS}")
-    parser.add_argument("--kills", type=int, default=_KILLS, help=f"kills of kill ({_KILLS})")
+    parser.add_argument(
+        "--kills", type=int, default=_KILLS, help=f"kills of kill and feed ({_KILLS})"
+    )
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--seed", type=int, help="of a run to repeat (default: a new one)")
     return parser.parse_args(given)
@@ -77,8 +81,8 @@ def _run(proof: str, database: str, given: argparse.Namespace, seed: int) -> Ver
         seed_database(url)
         started = time.monotonic()
         logs = Path(name)
-        if proof == "kill":
-            work = prove_kill(url, kills=given.kills, seed=seed, logs=logs)
+        if proof in _KILLING:
+            work = _KILLING[proof](url, kills=given.kills, seed=seed, logs=logs)
         else:
             prove = {"race": prove_race, "twins": prove_twins, "term": prove_term}[proof]
             work = prove(url, rounds=given.rounds or _ROUNDS[proof], seed=seed, logs=logs)

@@ -178,10 +178,10 @@ def is_postgres(url: str) -> bool:
     return url.startswith("postgresql")
 
 
-def processes(url: str) -> int:
+def processes(url: str, most: int = 2) -> int:
     """How many hub processes may share the database: a SQLite file has one writer."""
-    return 2 if is_postgres(url) else 1
+    return most if is_postgres(url) else 1
 
 
-def described(url: str) -> str:
-    return "PostgreSQL, 2 processes" if is_postgres(url) else "SQLite, 1 process"
+def described(url: str, most: int = 2) -> str:
+    return f"PostgreSQL, {most} processes" if is_postgres(url) else "SQLite, 1 process"

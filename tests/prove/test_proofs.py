@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from prove.__main__ import arguments
+from prove.feed import prove_feed
 from prove.kill import prove_kill
 from prove.race import prove_race
 from prove.servers import seed_database
@@ -40,6 +41,14 @@ def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
 ) -> None:
     seed_database(sqlite_url)
     must_hold(prove_kill(sqlite_url, kills=5, seed=SEED, logs=tmp_path, answers=50))
+
+
+@pytest.mark.slow
+def test_readers_of_the_feed_miss_nothing_and_see_nothing_twice(
+    database_url: str, tmp_path: Path
+) -> None:
+    seed_database(database_url)
+    must_hold(prove_feed(database_url, kills=3, seed=SEED, logs=tmp_path, answers=40))
 
 
 def test_sigterm_answers_what_it_placed(sqlite_url: str, tmp_path: Path) -> None:
