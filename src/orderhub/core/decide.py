@@ -22,6 +22,7 @@ from orderhub.core import (
     parcels,
     recorded,
     tours,
+    webhooks,
 )
 from orderhub.core.business import Business, Loads, LockKey
 from orderhub.core.catalogue import RECORDS as CATALOGUE_RECORDS
@@ -72,7 +73,10 @@ assert {kept.__struct_config__.tag: kept for kept in get_args(AnyDetails)} == {
 }, "what a business keeps on an order goes by the name of the business"
 
 # Every typed document that decisions read: kind -> Struct. Other kinds are plain JSON values.
-RECORD_TYPES: dict[str, type] = {"settings": Settings}
+RECORD_TYPES: dict[str, type] = {
+    "settings": Settings,
+    webhooks.RECORD_KIND: webhooks.Webhook,
+}
 for _records in (CATALOGUE_RECORDS, *(each.records for each in _BUSINESSES)):
     for _kind, _struct in _records.items():
         # Two businesses may share a kind of record, but not mean different things by it.
