@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ import msgspec
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Settings
+from orderhub.core.values import MICROSECONDS, Clock, ClockMode, Notice, Settings
+from orderhub.core.webhooks import OFF, off_notice
 
 # What every channel can word as a date.
 _FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
@@ -49,6 +51,7 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     written: list[Record] = []
     standing: list[Record] = []
     removed: list[Record] = []
+    notices: list[Notice] = []
     fresh = {kind: iter(each) for kind, each in ids.records.items()}
     uids = iter(ids.uids)
     for change in command.changes:
@@ -68,7 +71,30 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
         else:
             written.append(after)
             standing.append(after)
-    return Accepted(records=tuple(written), removed=tuple(removed), result=tuple(standing))
+            notices += _notices(command, current, after, facts)
+    return Accepted(
+        records=tuple(written),
+        removed=tuple(removed),
+        notices=tuple(notices),
+        result=tuple(standing),
+    )
+
+
+def _notices(
+    command: PutRecords, before: Record | None, after: Record, facts: Facts
+) -> Iterator[Notice]:
+    data = off_notice(None if before is None else before.doc, after.doc)
+    if data is not None:
+        origin = command.origin
+        yield Notice(
+            tenant_id=origin.tenant_id,
+            kind=OFF,
+            occurred_at=facts.settings(origin.tenant_id).clock.at(origin.recorded_at),
+            recorded_at=origin.recorded_at,
+            actor=origin.actor,
+            data=data,
+            request_id=origin.request_id,
+        )
 
 
 def _is_same(before: Record, after: Record) -> bool:

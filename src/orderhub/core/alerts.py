@@ -15,9 +15,10 @@ from orderhub.core.commands import Origin
 from orderhub.core.facts import Accepted, Facts, PoolLoad, RecordKey
 from orderhub.core.pools import MONEY_KINDS, stated
 from orderhub.core.values import Notice, Pool, PoolKey
+from orderhub.core.webhooks import OFF
 
 LOW, OUT, BACK = "pool.low", "pool.out", "pool.back"
-NOTICE_KINDS = (LOW, OUT, BACK)
+NOTICE_KINDS = (LOW, OUT, BACK, OFF)
 # Goods and places are watched always. Redemptions and balances run out by nature: only where a pool says `low_at`.
 _OF_ITEMS = frozenset(("stock", "seats", "rooms"))
 _SIGNS = {"draw": -1, "return": 1, "adjustment": 1}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 RECORD_KIND = "webhook"
 
 # Standard Webhooks, see delivery/; another format is a dialect's own and bears the dialect's name.
 HUB_FORMAT = "hub"
+
+# Told when the hub switches one off; `off_why` says why.
+OFF = "webhook.off"
+GONE, FAILING = "gone", "failing"
 
 
 class WebhookSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +53,12 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int = 0
     off_why: str = ""
     off_at: int = 0
+
+
+def off_notice(before: Any, after: Any) -> dict[str, Any] | None:
+    """What is told when a webhook is written: that it was switched off by the hub, or nothing."""
+    if not isinstance(after, Webhook) or not after.off_why:
+        return None
+    if isinstance(before, Webhook) and before.off_why == after.off_why:
+        return None
+    return {"webhook": after.uid, "title": after.title, "reason": after.off_why}

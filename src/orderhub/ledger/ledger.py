@@ -30,6 +30,7 @@ from orderhub.ledger.database import (
     refuse_weak_commits,
     writing,
 )
+from orderhub.ledger.deliveries import Deliveries
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.files import DatabaseGone
@@ -58,6 +59,7 @@ class Ledger:
         self._kept: list[Connection] = []
         self._codec = rows.RecordCodec(record_types)
         self.counters = Counters(self._write)
+        self.deliveries = Deliveries(self._write)
 
     @classmethod
     def open(

@@ -19,6 +19,13 @@ from sqlalchemy import (
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
+from orderhub.core.deliveries import (
+    Delivery,
+    Stretch,
+    WebhookLook,
+    WebhookStanding,
+    WebhookState,
+)
 from orderhub.core.facts import Record
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.queries import (
@@ -34,7 +41,7 @@ from orderhub.core.queries import (
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
-from orderhub.ledger import feed_reads, listing, request_log, rows
+from orderhub.ledger import deliveries, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
@@ -83,6 +90,44 @@ class LedgerReads:
     def feed_progress(self, tenant_ids: Collection[int]) -> dict[int, int]:
         """How many positions each of these tenants has given out: more, once more is in its feed."""
         return feed_reads.progress(self._connection, tenant_ids)
+
+    # --- webhooks
+
+    def webhooks_look(self) -> list[WebhookLook]:
+        return deliveries.look(self._connection)
+
+    def webhook_state(self, tenant_id: int, webhook_id: int) -> WebhookState | None:
+        return deliveries.state(self._connection, tenant_id, webhook_id)
+
+    def webhook_standing(self, tenant_id: int, webhook_id: int) -> WebhookStanding:
+        return deliveries.standing(self._connection, tenant_id, webhook_id)
+
+    def deliveries(
+        self, tenant_id: int, webhook_id: int, state: str = "", after: int = 0, limit: int = 100
+    ) -> tuple[Delivery, ...]:
+        """Newest first, below the id `after`; of one state, empty = of all."""
+        return deliveries.page(self._connection, tenant_id, webhook_id, state, after, limit)
+
+    def delivery(self, tenant_id: int, webhook_id: int, delivery_id: int) -> Delivery | None:
+        return deliveries.one(self._connection, tenant_id, webhook_id, delivery_id)
+
+    def due_deliveries(
+        self, tenant_id: int, webhook_id: int, now_us: int, limit: int
+    ) -> tuple[Delivery, ...]:
+        return deliveries.due(self._connection, tenant_id, webhook_id, now_us, limit)
+
+    def waiting_deliveries(
+        self, tenant_id: int, webhook_id: int, about: Collection[str], limit: int
+    ) -> tuple[Delivery, ...]:
+        """What waits of these orders, in order."""
+        return deliveries.waiting_about(self._connection, tenant_id, webhook_id, about, limit)
+
+    def held_up(self, tenant_id: int, webhook_id: int, about: Collection[str]) -> set[str]:
+        """Those of these orders of which anything waits."""
+        return deliveries.held_up(self._connection, tenant_id, webhook_id, about)
+
+    def stretches(self, tenant_id: int, webhook_id: int) -> tuple[Stretch, ...]:
+        return deliveries.stretches(self._connection, tenant_id, webhook_id)
 
     # --- directory
 
@@ -264,6 +309,12 @@ class LedgerReads:
             for row in self._all(select(orders).where(orders.c.tenant_id == tenant_id, condition))
         }
         return self._whole([found[order_id] for order_id in sorted(found)])
+
+    def orders_of_uids(self, tenant_id: int, uids: Collection[str]) -> tuple[Order, ...]:
+        if not uids:
+            return ()
+        named = orders.c.uid.in_(sorted(uids))
+        return self._whole(self._all(select(orders).where(orders.c.tenant_id == tenant_id, named)))
 
     def events(self, order: Order) -> tuple[Event, ...]:
         query = (

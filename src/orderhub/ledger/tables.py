@@ -5,7 +5,18 @@ Instants are BIGINT microseconds since 1970 UTC, amounts BIGINT millionths, docu
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    literal_column,
+    text,
+)
 
 metadata = MetaData()
 
@@ -68,6 +79,14 @@ record = Table(
     _text("names"),
     Index("record_by_uid", "tenant_id", "kind", "uid"),
     Index("record_by_code", "tenant_id", "kind", "code"),
+)
+# Webhooks of all tenants are looked for now and then: nobody else asks across them.
+Index(
+    "record_of_webhooks",
+    record.c.tenant_id,
+    record.c.id,
+    sqlite_where=record.c.kind == literal_column("'webhook'"),
+    postgresql_where=record.c.kind == literal_column("'webhook'"),
 )
 
 record_key = Table(
@@ -408,6 +427,75 @@ request_log = Table(
     Index("request_log_by_reason", "tenant_id", "reason", "recorded_at", "id"),
     Index("request_log_by_credential", "tenant_id", "credential", "recorded_at", "id"),
     Index("request_log_of_all_tenants", "recorded_at", "tenant_id", "id"),
+)
+
+# How far each webhook is, and who serves it: see docs/decisions/0021.
+webhook_state = Table(
+    "webhook_state",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("webhook_id", BigInteger),
+    _text("cursor"),
+    _number("passed"),
+    _number("failing_since"),
+    _number("misses"),
+    _number("resume_at"),
+    _number("due_at"),
+    _number("version"),
+    _text("owner"),
+    _number("leased_until"),
+    _number("next_delivery"),  # the id that no delivery has yet
+    sqlite_with_rowid=False,
+)
+
+# One event for one webhook: written once it was tried, or behind one of the same order that waits.
+delivery = Table(
+    "delivery",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("webhook_id", BigInteger),
+    _key("id", BigInteger),
+    _text("event_id"),
+    _text("kind"),
+    _text("about"),
+    _text("cause"),
+    _text("state"),
+    _number("attempts"),
+    _number("next_at"),
+    _number("first_at"),
+    _number("last_at"),
+    _text("log"),
+    Index("delivery_by_age", "last_at"),
+    sqlite_with_rowid=False,
+)
+_waits = delivery.c.state == literal_column("'waiting'")
+_is_unsent = delivery.c.state != literal_column("'sent'")
+for _name, _columns, _where in (
+    ("delivery_due", ("next_at",), _waits),
+    ("delivery_behind", ("about", "id"), _waits),
+    ("delivery_unsent", ("state", "id"), _is_unsent),
+):
+    Index(
+        _name,
+        delivery.c.tenant_id,
+        delivery.c.webhook_id,
+        *(delivery.c[column] for column in _columns),
+        sqlite_where=_where,
+        postgresql_where=_where,
+    )
+
+# Stretches of time that a webhook is sent again; gone once they are.
+webhook_replay = Table(
+    "webhook_replay",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("webhook_id", BigInteger),
+    _key("id", BigInteger),
+    _number("from_at"),
+    _number("to_at"),
+    _text("cursor"),
+    _text("until"),
+    sqlite_with_rowid=False,
 )
 
 DIRECTORY = (tenant, credential)
