@@ -219,7 +219,7 @@ class Deliveries:
                 .order_by(delivery.c.last_at)
                 .limit(at_most)
             )
-            found = [dict(row._mapping) for row in connection.execute(old)]
+            found = [dict(row) for row in connection.execute(old).mappings()]
             return gone + (bulk.delete(Driver(connection), delivery, found) if found else 0)
 
 
@@ -331,7 +331,7 @@ def stretches(connection: Connection, tenant_id: int, webhook_id: int) -> tuple[
     """What is still to be sent again, in the order in which it was asked for."""
     table = webhook_replay
     query = select(table).where(_named(table, tenant_id, webhook_id)).order_by(table.c.id)
-    return tuple(Stretch(**row._mapping) for row in connection.execute(query))
+    return tuple(Stretch(**row) for row in connection.execute(query).mappings())
 
 
 # --- the parts of a transaction
@@ -448,7 +448,8 @@ def _changed_row(each: Delivery) -> dict[str, Any]:
 
 
 def _to_delivery(row: Any) -> Delivery:
-    return Delivery(**{**row._mapping, "log": _LOG(row.log) if row.log else ()})
+    values = {name: getattr(row, name) for name in Delivery.__struct_fields__}
+    return Delivery(**{**values, "log": _LOG(row.log) if row.log else ()})
 
 
 def _to_state(row: Any) -> WebhookState:

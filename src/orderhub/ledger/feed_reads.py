@@ -6,7 +6,9 @@ else follows it. The other lanes are merged by the stamps of their batches: what
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
+from functools import partial
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -48,6 +50,13 @@ _ONE_EVENT = f"""
     SELECT e.version, {_EVENT} FROM orders o
     JOIN order_event e ON e.tenant_id = o.tenant_id AND e.order_id = o.id
     WHERE o.tenant_id = :tenant_id AND o.uid = :uid AND e.version = :version"""
+_RECORDED = """
+    SELECT coalesce(e.recorded_at, n.recorded_at) FROM feed f
+    LEFT JOIN order_event e ON e.tenant_id = f.tenant_id AND e.order_id = f.order_id
+      AND e.version = f.version
+    LEFT JOIN notice n ON n.tenant_id = f.tenant_id AND n.lane = f.lane AND n.position = f.position
+    WHERE f.tenant_id = :tenant_id AND f.lane = :lane AND f.position = :position"""
+_LAST_ID = (1 << 62) - 1  # no order has a greater one
 # A page takes in no more places than this, however few of them are of a kind that is wanted.
 _MOST_LOOKED_AT = 500
 
@@ -87,6 +96,20 @@ def end(connection: Connection, tenant_id: int) -> FeedPlace:
     """The place behind everything that there is."""
     last = connection.execute(text(_LAST_OLD), {"tenant_id": tenant_id}).first()
     return FeedPlace(() if last is None else tuple(last), _lanes(connection, tenant_id))
+
+
+def place_at(connection: Connection, tenant_id: int, at_us: int) -> FeedPlace:
+    """About where what was recorded from then on begins: exact as far as the clocks of all writers agree."""
+
+    def recorded_at(lane: int, position: int) -> int:
+        given = {"tenant_id": tenant_id, "lane": lane, "position": position}
+        return int(connection.execute(text(_RECORDED), given).scalar_one())
+
+    lanes = {
+        lane: bisect_left(range(following), at_us, key=partial(recorded_at, lane))
+        for lane, following in _lanes(connection, tenant_id).items()
+    }
+    return FeedPlace((at_us - 1, _LAST_ID, _LAST_ID), lanes)
 
 
 def one(connection: Connection, tenant_id: int, uid: str, version: int) -> FedEvent | None:

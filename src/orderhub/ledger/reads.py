@@ -83,6 +83,10 @@ class LedgerReads:
     def feed_end(self, tenant_id: int) -> FeedPlace:
         return feed_reads.end(self._connection, tenant_id)
 
+    def feed_place_at(self, tenant_id: int, at_us: int) -> FeedPlace:
+        """About where what was recorded from then on begins: as exact as the clocks of all writers are."""
+        return feed_reads.place_at(self._connection, tenant_id, at_us)
+
     def feed_event(self, tenant_id: int, uid: str, version: int) -> FedEvent | None:
         """The event of an order, or with version 0 a notice."""
         return feed_reads.one(self._connection, tenant_id, uid, version)

@@ -1,0 +1,122 @@
+"""What was sent once is sent again: single events, or all of a stretch of time. It goes under the same ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from orderhub.core.deliveries import BEHIND, REPLAY, Delivery, Stretch, WebhookState
+from orderhub.core.facts import Record
+from orderhub.core.feed import FedEvent, FeedPlace
+from orderhub.core.queries import Reads
+from orderhub.delivery.feed import Item, cursor_of, event_named, page, place_of
+from orderhub.ledger.ledger import Ledger
+
+MOST_EVENTS = 1_000
+# The clocks of those who write may differ by this.
+_SKEW_US = 3_600_000_000
+
+
+class EventUnknown(Exception):
+    """The message is the id of which the tenant has no event."""
+
+
+def about(event: FedEvent) -> str:
+    """Whose order of events counts: an order's, or a pool's."""
+    if event.order_uid:
+        return event.order_uid
+    data = event.data
+    if "subject" in data:
+        return f"{data.get('kind')}|{data['subject']}|{data.get('place')}"
+    return event.id
+
+
+def beginning(webhook: Record) -> WebhookState:
+    """How far a webhook is that was never served."""
+    return WebhookState(
+        tenant_id=webhook.tenant_id, webhook_id=webhook.id, cursor=webhook.doc.begins
+    )
+
+
+def send_events_again(
+    ledger: Ledger, webhook: Record, event_ids: Sequence[str], now_us: int
+) -> tuple[Delivery, ...]:
+    """Have these events sent to a webhook, of whatever kind they are. At most MOST_EVENTS.
+
+    Raises EventUnknown; then none is.
+    """
+
+    def found(reads: Reads) -> list[FedEvent]:
+        events = []
+        for event_id in dict.fromkeys(event_ids):
+            event = event_named(reads, webhook.tenant_id, event_id)
+            if event is None:
+                raise EventUnknown(event_id)
+            events.append(event)
+        return events
+
+    wanted = [_again(webhook, event, now_us) for event in ledger.read(found)]
+    if not wanted:
+        return ()
+    ids = ledger.deliveries.keep(beginning(webhook), wanted, now_us)
+    replace = msgspec.structs.replace
+    return tuple(replace(each, id=number) for each, number in zip(wanted, ids, strict=True))
+
+
+def _again(webhook: Record, event: FedEvent, now_us: int) -> Delivery:
+    return Delivery(
+        tenant_id=webhook.tenant_id,
+        webhook_id=webhook.id,
+        event_id=event.id,
+        kind=event.kind,
+        about=about(event),
+        cause=REPLAY,
+        next_at=BEHIND,  # the first of each order is given its turn when they are kept
+        last_at=now_us,
+    )
+
+
+def send_stretch_again(ledger: Ledger, webhook: Record, from_us: int, to_us: int) -> int:
+    """Have all that is for a webhook and was recorded in [from, to) sent again, in the background. Answers its id."""
+    tenant_id = webhook.tenant_id
+
+    def ends(reads: Reads) -> tuple[FeedPlace, FeedPlace]:
+        return (
+            reads.feed_place_at(tenant_id, from_us - _SKEW_US),
+            reads.feed_place_at(tenant_id, to_us + _SKEW_US),
+        )
+
+    first, until = ledger.read(ends)
+    stretch = Stretch(
+        tenant_id=tenant_id,
+        webhook_id=webhook.id,
+        id=0,
+        from_at=from_us,
+        to_at=to_us,
+        cursor=cursor_of(tenant_id, first),
+        until=cursor_of(tenant_id, until),
+    )
+    return ledger.deliveries.send_again(beginning(webhook), stretch)
+
+
+def stretch_page(
+    reads: Reads, stretch: Stretch, limit: int, kinds: Sequence[str] = ()
+) -> tuple[tuple[Item, ...], Stretch]:
+    """What comes next of a stretch, and what is left of it behind that; with `cursor` empty: nothing is."""
+    tenant_id = stretch.tenant_id
+    found = page(reads, tenant_id, stretch.cursor, limit, kinds)
+    items = tuple(
+        each for each in found.items if stretch.from_at <= each.event.recorded_at < stretch.to_at
+    )
+    at, until = place_of(found.next_cursor, tenant_id), place_of(stretch.until, tenant_id)
+    old_end = reads.feed_end(tenant_id).old
+    is_old_done = at.old >= min(until.old, old_end)
+    if is_old_done:  # the rest of what is old is not of the stretch
+        at = FeedPlace(max(at.old, old_end), at.lanes)
+    is_done = found.is_end or (
+        is_old_done
+        and all(at.lanes.get(lane, 0) >= position for lane, position in until.lanes.items())
+    )
+    cursor = "" if is_done else cursor_of(tenant_id, at)
+    return items, msgspec.structs.replace(stretch, cursor=cursor)
