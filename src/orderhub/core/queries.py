@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -267,8 +267,13 @@ class Reads(Protocol):
     ) -> tuple[Delivery, ...]: ...
     def delivery(self, tenant_id: int, webhook_id: int, delivery_id: int) -> Delivery | None: ...
     def due_deliveries(
-        self, tenant_id: int, webhook_id: int, now_us: int, limit: int
-    ) -> tuple[Delivery, ...]: ...
+        self,
+        tenant_id: int,
+        webhook_id: int,
+        now_us: int,
+        limit: int,
+        in_hand: Callable[[str], bool],
+    ) -> tuple[tuple[Delivery, ...], int]: ...
     def waiting_deliveries(
         self, tenant_id: int, webhook_id: int, about: Collection[str], limit: int
     ) -> tuple[Delivery, ...]: ...

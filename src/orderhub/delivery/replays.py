@@ -16,6 +16,8 @@ from orderhub.ledger.ledger import Ledger
 MOST_EVENTS = 1_000
 # The clocks of those who write may differ by this.
 _SKEW_US = 3_600_000_000
+# That one look takes in while nothing of them is of the stretch.
+_MOST_PAGES = 8
 
 
 class EventUnknown(Exception):
@@ -104,6 +106,17 @@ def stretch_page(
     reads: Reads, stretch: Stretch, limit: int, kinds: Sequence[str] = ()
 ) -> tuple[tuple[Item, ...], Stretch]:
     """What comes next of a stretch, and what is left of it behind that; with `cursor` empty: nothing is."""
+    items: tuple[Item, ...] = ()
+    for _ in range(_MOST_PAGES):
+        items, stretch = _page(reads, stretch, limit, kinds)
+        if items or not stretch.cursor:
+            break
+    return items, stretch
+
+
+def _page(
+    reads: Reads, stretch: Stretch, limit: int, kinds: Sequence[str]
+) -> tuple[tuple[Item, ...], Stretch]:
     tenant_id = stretch.tenant_id
     found = page(reads, tenant_id, stretch.cursor, limit, kinds)
     items = tuple(

@@ -6,7 +6,7 @@ first takes the lock of the webhook's row: who lost it writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -286,16 +286,35 @@ def one(
 
 
 def due(
-    connection: Connection, tenant_id: int, webhook_id: int, now_us: int, limit: int
-) -> tuple[Delivery, ...]:
-    """What waits and whose time has come, the first of each order only: the longest due first."""
+    connection: Connection,
+    tenant_id: int,
+    webhook_id: int,
+    now_us: int,
+    limit: int,
+    in_hand: Callable[[str], bool],
+) -> tuple[tuple[Delivery, ...], int]:
+    """What waits and whose time has come, the longest due first, and when more does; BEHIND = nothing more.
+
+    Nothing about what is `in_hand`.
+    """
     query = (
-        select(delivery)
-        .where(_named(delivery, tenant_id, webhook_id), _WAITS, delivery.c.next_at <= now_us)
+        select(delivery.c.id, delivery.c.about, delivery.c.next_at)
+        .where(_named(delivery, tenant_id, webhook_id), _WAITS, delivery.c.next_at < BEHIND)
         .order_by(delivery.c.next_at, delivery.c.id)
-        .limit(limit)
     )
-    return tuple(map(_to_delivery, connection.execute(query)))
+    ids: list[int] = []
+    due_at = BEHIND
+    with connection.execute(query, execution_options={"yield_per": 200}) as rows:
+        for row in rows:
+            if in_hand(row.about):
+                continue
+            if row.next_at > now_us or len(ids) == limit:
+                due_at = row.next_at
+                break
+            ids.append(row.id)
+    chosen = select(delivery).where(_named(delivery, tenant_id, webhook_id), delivery.c.id.in_(ids))
+    found = connection.execute(chosen.order_by(delivery.c.id)) if ids else ()
+    return tuple(map(_to_delivery, found)), due_at
 
 
 def waiting_about(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -116,9 +116,15 @@ class LedgerReads:
         return deliveries.one(self._connection, tenant_id, webhook_id, delivery_id)
 
     def due_deliveries(
-        self, tenant_id: int, webhook_id: int, now_us: int, limit: int
-    ) -> tuple[Delivery, ...]:
-        return deliveries.due(self._connection, tenant_id, webhook_id, now_us, limit)
+        self,
+        tenant_id: int,
+        webhook_id: int,
+        now_us: int,
+        limit: int,
+        in_hand: Callable[[str], bool],
+    ) -> tuple[tuple[Delivery, ...], int]:
+        """What is due, and when more is; nothing about what is in hand."""
+        return deliveries.due(self._connection, tenant_id, webhook_id, now_us, limit, in_hand)
 
     def waiting_deliveries(
         self, tenant_id: int, webhook_id: int, about: Collection[str], limit: int

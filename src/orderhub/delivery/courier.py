@@ -1,0 +1,663 @@
+"""Serves one webhook, while this process has its lease: reads on, sends, and writes down what came of it.
+
+Orders are sent side by side, the events of one order one after another. What failed, and what waits behind it, gets a
+row and is left there until it is due; then the cursor moves over it. Nothing is open in the database while anything
+is on its way, and all of a round is written in one short transaction that is void without the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from orderhub.core.deliveries import (
+    BEHIND,
+    DROPPED,
+    EVENT,
+    MOST_ANSWER_BYTES,
+    MOST_ATTEMPTS,
+    REPLAY,
+    SENT,
+    WAITING,
+    Attempt,
+    Delivery,
+    Stretch,
+    WebhookLook,
+    WebhookState,
+)
+from orderhub.core.facts import Record
+from orderhub.core.webhooks import RECORD_KIND, Webhook
+from orderhub.delivery import retries
+from orderhub.delivery.feed import Item, place_of
+from orderhub.delivery.formats import Format, Message, Terms, Told
+from orderhub.delivery.looking import Found, Wants, is_for, look
+from orderhub.delivery.pieces import Lines, Piece, Reading
+from orderhub.delivery.replays import about, beginning
+from orderhub.ledger.deliveries import LeaseLost, Settling
+from orderhub.ledger.ledger import Ledger
+
+T = TypeVar("T")
+
+LEASE_US = 30_000_000
+# Sent at once to one receiver.
+MOST_FLYING = 16
+_PAGE = 64
+_MOST_IN_HAND = 128
+# A cursor behind which so much is settled but for one slow answer gets a move on.
+_MOST_MARKS = 512
+# Results are written together: so many, or what there is after so long.
+_FLUSH = 64
+_FLUSH_EVERY_S = 0.1
+# So often at most it reads and writes: whatever is committed meanwhile is one page.
+_ROUND_S = 0.02
+# A cursor that only passed by what is not for the webhook is written now and then.
+_PASSED_BY = 1_000
+_TRIES = 4
+_SAFE_US = 1_000_000
+_MOST_PAUSE_S = 86_400.0
+
+
+class Reply(Protocol):
+    """What came of a call. `status` 0: there was no answer, and `error` says why."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def retry_after_s(self) -> float: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def duration_us(self) -> int: ...
+
+
+class Meter(Protocol):
+    """What a courier tells the metrics. `outcome`: sent, failed (it is tried again) or dropped."""
+
+    def delivered(self, outcome: str, count: int) -> None: ...
+    def lagged(self, seconds: float) -> None: ...
+
+
+# Signs a message for a webhook of a tenant and posts it.
+Post = Callable[[int, Webhook, Message, Terms], Awaitable[Reply]]
+# Has the record say that the hub switched the webhook off, and why; somebody who changed it meanwhile was first.
+SwitchOff = Callable[[Record, str], Awaitable[None]]
+
+
+class Means(Protocol):
+    """What couriers work with: the engine. `may_send`: 0.0 = now; else ask again in so many seconds."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def formats(self) -> Mapping[str, Format]: ...
+    @property
+    def meter(self) -> Meter: ...
+    def now_us(self) -> int: ...
+    def may_send(self) -> float: ...
+    def in_thread(self, work: Callable[[], T]) -> Awaitable[T]: ...
+    @property
+    def post(self) -> Post: ...
+    @property
+    def switch_off(self) -> SwitchOff: ...
+
+
+def attempt_of(at_us: int, reply: Reply) -> Attempt:
+    """What is kept of a call."""
+    answer = reply.body[:MOST_ANSWER_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
+    return Attempt(at_us, reply.status, reply.duration_us, answer, reply.error)
+
+
+class Courier:
+    """One webhook. `run` returns when there is nothing more to do for now; one at a time. For the event loop alone."""
+
+    def __init__(self, means: Means, tenant_id: int, webhook_id: int) -> None:
+        self._means = means
+        self._name = (tenant_id, webhook_id)
+        self.state = WebhookState(tenant_id=tenant_id, webhook_id=webhook_id)
+        self._webhook: Record | None = None
+        self._format: Format | None = None
+        self._terms = Terms()
+        self._log = structlog.get_logger("orderhub.webhooks")
+        self._chance = random.Random()  # noqa: S311 - jitter
+        self._event = asyncio.Event()
+        self._round_at = 0.0
+        self._flights: set[asyncio.Task[None]] = set()
+        self.is_leaving = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is in hand. What is still on its way comes back to nobody."""
+        for flight in self._flights:
+            flight.cancel()
+        self._flights = set()
+        self._live = Reading(self.state.cursor)
+        self._replay: tuple[Stretch, Reading] | None = None
+        self._may_replay = True
+        self._due_at = self.state.due_at
+        self._lines = Lines()
+        self._stuck: set[str] = set()
+        self._outcomes: dict[Piece, Delivery] = {}
+        self._outcomes_since = 0.0
+        self._pull_since: int | None = None
+        self._is_woken = True
+        self._off = ""
+
+    # --- seen from outside
+
+    def wake(self) -> None:
+        """The feed may have gone on."""
+        self._is_woken = True
+        self._event.set()
+
+    def told(self, seen: WebhookLook) -> None:
+        """What a look at all webhooks saw of this one."""
+        if seen.state is not None and seen.state.due_at <= self._means.now_us():
+            self._due_at = min(self._due_at, seen.state.due_at)
+        self._may_replay = self._may_replay or seen.has_replays
+        if seen.version != self.state.version:
+            self.state = msgspec.structs.replace(self.state, resume_at=0)
+        self.wake()
+
+    def leave(self) -> None:
+        """Nothing more is sent; `run` returns once what is on its way is back."""
+        self.is_leaving = True
+        self._event.set()
+
+    def has_read(self, progress: int) -> bool:
+        """Whether it has the webhook and has read all that there is in the feed."""
+        return self._has_lease() and self._live.is_end and self._live.progress == progress
+
+    def oldest_us(self) -> int | None:
+        """When the first was recorded of what is read and not settled; None: there is nothing of the kind."""
+        return next((each.event.recorded_at for each in self._live.unsettled()), None)
+
+    async def run(self) -> None:
+        """Serve it. What could not be written is read and sent again later, under the same ids."""
+        try:
+            while await self._round():
+                pass
+            await self._rest()
+        except LeaseLost:
+            self._give_up()
+        except BaseException:
+            self._forget()
+            raise
+
+    async def abandon(self) -> None:
+        """What is on its way is not waited for any longer: it is tried again by whoever has the webhook next."""
+        flights, self._flights = self._flights, set()
+        for flight in flights:
+            flight.cancel()
+        for flight in flights:
+            with suppress(asyncio.CancelledError):
+                await flight
+        self._event.set()
+
+    async def give_back(self) -> None:
+        """Let others have the webhook; what is known was written by the end of `run`."""
+        state = self.state
+        if state.owner:
+            await self._means.in_thread(lambda: self._means.ledger.deliveries.release(state))
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.state = msgspec.structs.replace(self.state, owner="", leased_until=0)
+        self._forget()
+
+    # --- a round
+
+    async def _round(self) -> bool:
+        """Write, read, send, wait. False: nothing is left to do for now."""
+        loop = asyncio.get_running_loop()
+        early_s = self._round_at + _ROUND_S - loop.time()
+        if early_s > 0:
+            await asyncio.sleep(early_s)
+        self._round_at = loop.time()
+        if not self._has_lease() and not await self._take():
+            return False
+        wants = self._wants()
+        if wants is not None and wants.live is not None:
+            self._is_woken = False
+        settling = self._settling() if self._must_write() else None
+        if (settling or wants) and not await self._turn(settling, wants):
+            return False
+        pause_s = self._send()
+        if self._off and not self._flights:
+            await self._switch_off()
+            return False
+        if self._flights or (pause_s and not self.is_leaving):
+            await self._wait(pause_s)
+            return True
+        return self._wants() is not None
+
+    async def _wait(self, pause_s: float) -> None:
+        """Until there is something to read or to write; what may leave meanwhile does."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + (5.0 if self._flights else pause_s)
+        while True:
+            if self.is_leaving and not self._flights:
+                return
+            now = loop.time()
+            until = min(ends_at, now + pause_s) if pause_s else ends_at
+            if self._outcomes:
+                until = min(until, self._outcomes_since + _FLUSH_EVERY_S)
+            if self._wants() is not None:
+                until = min(until, self._round_at + _ROUND_S)
+            if until <= now:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._event.wait()
+            self._event.clear()
+            pause_s = self._send()
+            if not self._flights or len(self._outcomes) >= _FLUSH or loop.time() >= ends_at:
+                return
+            if not self._has_lease() or self._off:
+                return
+
+    async def _turn(self, settling: _Settled | None, wants: Wants | None) -> bool:
+        """Write and read, in a thread. False: the webhook is not to be served any more."""
+        means, name = self._means, self._name
+
+        def work() -> tuple[tuple[list[int], WebhookState] | None, Found | None]:
+            now, written = means.now_us(), None
+            if settling is not None:
+                written = _patiently(
+                    means.ledger, lambda: means.ledger.deliveries.settle(settling.what, now)
+                )
+            if wants is None:
+                return written, None
+            return written, means.ledger.read(lambda reads: look(reads, *name, wants, now))
+
+        written, found = await means.in_thread(work)
+        if settling is not None and written is not None:
+            self._note(settling, *written)
+        return found is None or self._take_in(found)
+
+    async def _rest(self) -> None:
+        """Nothing is in hand any more: what was read and did not leave waits in rows."""
+        now = self._means.now_us()
+        for line in self._lines.drop_all():
+            for nth, piece in enumerate(line):
+                if piece not in self._outcomes:
+                    self._waits(piece, BEHIND if nth else max(now, self.state.resume_at))
+        passed = sum(place_of(self._live.at, self._name[0]).lanes.values()) - self.state.passed
+        if self.state.owner and (self._must_write() or passed >= _PASSED_BY):
+            await self._turn(self._settling(), None)
+
+    async def _switch_off(self) -> None:
+        why, self._off = self._off, ""
+        await self._rest()
+        assert self._webhook is not None
+        await self._means.switch_off(self._webhook, why)
+
+    # --- the lease
+
+    def _has_lease(self) -> bool:
+        """Whether nobody else can have the webhook for as long as a call takes."""
+        left_us = self.state.leased_until - self._means.now_us()
+        return bool(self.state.owner) and left_us > self._timeout_us() + _SAFE_US
+
+    def _timeout_us(self) -> int:
+        return round(self._terms.timeout_s * 1_000_000)
+
+    async def _take(self) -> bool:
+        """Take the lease, or renew it. What is in hand is good only where it never ended."""
+        if self.is_leaving:
+            return False
+        now = self._means.now_us()
+        is_ours = bool(self.state.owner) and now < self.state.leased_until
+        if is_ours and (self._flights or self._outcomes or self._lines.count):
+            return await self._turn(self._settling(), None)
+        self._forget()
+        ledger, (tenant_id, webhook_id) = self._means.ledger, self._name
+
+        def taken() -> tuple[Record, WebhookState] | None:
+            webhook = ledger.read(
+                lambda reads: reads.record(tenant_id, RECORD_KIND, "id", webhook_id)
+            )
+            if webhook is None or not webhook.doc.is_enabled:
+                return None
+            begins = beginning(webhook)
+            owner = self.state.owner or uuid4().hex
+            mine = msgspec.structs.replace(begins, owner=owner, leased_until=now + LEASE_US)
+            state = ledger.deliveries.lease(mine, now, LEASE_US, webhook.version)
+            return None if state is None else (webhook, state)
+
+        found = await self._means.in_thread(taken)
+        if found is None:
+            self._give_up()
+            return False
+        webhook, self.state = found
+        self._forget()
+        return self._serves(webhook)
+
+    def _serves(self, webhook: Record) -> bool:
+        self._webhook = webhook
+        name = webhook.doc.format
+        self._format = self._means.formats.get(name)
+        if self._format is None:
+            self._log.error("a webhook has a format that nobody knows", format=name)
+            return False
+        self._terms = self._format.terms
+        return True
+
+    # --- reading
+
+    def _is_resting(self) -> bool:
+        return self._means.now_us() < self.state.resume_at
+
+    def _wants(self) -> Wants | None:
+        """What is read next; None: there is no room, or nothing to read."""
+        if self.is_leaving or self._off or self._is_resting():
+            return None
+        count, is_due = self._lines.count, self._due_at <= self._means.now_us()
+        has_live = not self._live.is_end or self._is_woken
+        if retries.is_down(self.state):  # one thing at a time, and what waits first
+            limit, has_live = 1, has_live and not is_due
+            if count:
+                return None
+        else:
+            limit = _PAGE
+            if count > _MOST_IN_HAND - limit:
+                return None
+        has_live = has_live and len(self._live) < 2 * _MOST_MARKS
+        again = self._may_replay and self._replay is None and limit > 1
+        if not (has_live or is_due or again):
+            return None
+        return Wants(
+            limit=limit,
+            live=self._live.at if has_live else None,
+            due=is_due,
+            again=again,
+            in_hand=frozenset(self._lines.abouts()).__contains__,
+        )
+
+    def _take_in(self, found: Found) -> bool:
+        """Put what a look brought into lines. False: the webhook is not to be served any more."""
+        webhook = found.webhook
+        if webhook is None:
+            return False
+        if webhook.version != self.state.version:
+            # Whoever changed it has a reason to believe that it works now.
+            self.state = retries.anew(self.state, webhook.version)
+            self._pull_since = 0
+        self._may_replay = found.stretch is not None
+        if not self._serves(webhook):
+            return False
+        if found.due_at is not None:
+            self._due_at = found.due_at
+        for row, event in found.due:
+            order = None if event is None else found.orders.get(event.order_uid)
+            piece = Piece(event, row.about, order, row.cause, row)
+            if event is None:  # the ledger was restored from before it
+                self._keep(piece, msgspec.structs.replace(row, state=DROPPED))
+            else:
+                self._lines.put(piece)
+        if found.live is not None:
+            self._live.read(self._marked(found.live.items, found, EVENT), found.live.next_cursor)
+            self._live.is_end, self._live.progress = found.live.is_end, found.live.progress
+        if found.stretch is not None:
+            items, left = found.stretch
+            reading = Reading(left.cursor)
+            reading.read(self._marked(items, found, REPLAY), left.cursor)
+            self._replay = (left, reading)
+        return True
+
+    def _marked(
+        self, items: Sequence[Item], found: Found, cause: str
+    ) -> list[tuple[Piece | None, str]]:
+        """Pieces in their lines, or behind what waits, each with the cursor behind it."""
+        assert self._webhook is not None
+        marks: list[tuple[Piece | None, str]] = []
+        for item in items:
+            event = item.event
+            if not is_for(self._webhook.doc, event):
+                marks.append((None, item.cursor))
+                continue
+            piece = Piece(event, about(event), found.orders.get(event.order_uid), cause)
+            is_held_up = piece.about in found.held_up or piece.about in self._stuck
+            if is_held_up and not self._lines.goes_on(piece.about):
+                self._waits(piece, BEHIND)
+            else:
+                self._lines.put(piece)
+            marks.append((piece, item.cursor))
+        return marks
+
+    # --- sending
+
+    def _send(self) -> float:
+        """Let leave what may; more may in so many seconds (0.0: only once something is back)."""
+        while self._lines.has_ready and not self.is_leaving and not self._off:
+            if self._is_resting() or not self._has_lease():
+                break
+            if len(self._flights) >= (1 if retries.is_down(self.state) else MOST_FLYING):
+                break
+            pause_s = self._means.may_send()
+            if pause_s:
+                return pause_s
+            self._launch(self._lines.take(self._terms.most_events))
+        return 0.0
+
+    def _launch(self, pieces: list[Piece]) -> None:
+        assert self._webhook is not None
+        assert self._format is not None
+        told = [Told(each.event, each.order) for each in pieces if each.event is not None]
+        try:
+            message = self._format.message(self._webhook.doc, told)
+        except Exception as error:  # noqa: BLE001
+            # A bug of ours says nothing of the receiver: it is tried again as if it had failed.
+            self._log.exception("an event cannot be worded", event_id=told[0].event.id)
+            attempt = Attempt(self._means.now_us(), 0, 0, error=f"not worded: {error}")
+            self._wait_for_it(pieces, attempt, 0.0)
+            return
+        if message is None:
+            for each in pieces:
+                each.is_settled = True
+                if each.row is not None:
+                    self._keep(each, msgspec.structs.replace(each.row, state=DROPPED))
+            self._lines.done(pieces)
+            return
+        flight = self._fly(self._webhook.doc, message, pieces)
+        self._flights.add(asyncio.create_task(flight))
+
+    async def _fly(self, webhook: Webhook, message: Message, pieces: list[Piece]) -> None:
+        at, retry_after_s = self._means.now_us(), 0.0
+        try:
+            reply = await self._means.post(self._name[0], webhook, message, self._terms)
+            attempt, retry_after_s = attempt_of(at, reply), reply.retry_after_s
+        except Exception as broken:  # noqa: BLE001 - as above
+            self._log.exception("a message could not be posted", event_id=message.id)
+            error = f"not posted: {type(broken).__name__}"
+            attempt = Attempt(at, 0, self._means.now_us() - at, error=error)
+        me = asyncio.current_task()
+        if me not in self._flights:  # nobody waits for it any more
+            return
+        self._flights.discard(me)
+        if 200 <= attempt.status < 300:
+            self._arrived(pieces, attempt)
+        else:
+            self._failed(pieces, attempt, retry_after_s)
+        self._event.set()
+
+    def _arrived(self, pieces: list[Piece], attempt: Attempt) -> None:
+        if retries.is_down(self.state):
+            # It is back: what failed only since it was down need not wait any longer.
+            self._pull_since = self.state.failing_since
+        self.state = retries.after_success(self.state)
+        for each in pieces:
+            self._settle(each, attempt, SENT, 0)
+            if each.event is not None and each.cause == EVENT:
+                self._means.meter.lagged(max(0, attempt.at - each.event.recorded_at) / 1e6)
+        self._means.meter.delivered("sent", len(pieces))
+        self._lines.done(pieces)
+
+    def _failed(self, pieces: list[Piece], attempt: Attempt, retry_after_s: float) -> None:
+        now = self._means.now_us()
+        self.state = retries.after_failure(
+            self.state, now, attempt.status, retry_after_s, self._chance.random()
+        )
+        self._off = self._off or retries.off_why(self.state, now, attempt.status)
+        self._wait_for_it(pieces, attempt, retry_after_s)
+
+    def _wait_for_it(self, pieces: list[Piece], attempt: Attempt, retry_after_s: float) -> None:
+        """The first of each line is tried again later, and all else of it goes behind; or it is given up."""
+        now, row = self._means.now_us(), pieces[0].row
+        pause_s = retries.pause_s(
+            self._terms, 1 + (row.attempts if row else 0), self._chance.random()
+        )
+        first_at = (row.first_at if row else 0) or attempt.at
+        if pause_s is None or (now - first_at >= retries.MOST_WAITING_US and not self._off):
+            for each in pieces:
+                self._settle(each, attempt, DROPPED, 0)
+            self._means.meter.delivered("dropped", len(pieces))
+            self._lines.done(pieces)
+            return
+        next_at = now + round(max(pause_s, min(retry_after_s, _MOST_PAUSE_S)) * 1_000_000)
+        tried: set[str] = set()
+        for each in pieces:
+            self._settle(each, attempt, WAITING, BEHIND if each.about in tried else next_at)
+            tried.add(each.about)
+        for line in tried:
+            for each in self._lines.drop(line):
+                if each.row is None and each not in self._outcomes:
+                    self._waits(each, BEHIND)
+        self._stuck |= tried
+        self._due_at = min(self._due_at, next_at)
+        self._means.meter.delivered("failed", len(pieces))
+
+    # --- writing
+
+    def _settle(self, piece: Piece, attempt: Attempt, state: str, next_at: int) -> None:
+        """What became of a piece that was tried."""
+        row = self._row_of(piece)
+        row = msgspec.structs.replace(
+            row,
+            state=state,
+            attempts=row.attempts + 1,
+            next_at=next_at,
+            first_at=row.first_at or attempt.at,
+            last_at=attempt.at,
+            log=(*row.log, attempt)[-MOST_ATTEMPTS:],
+        )
+        self._keep(piece, row)
+
+    def _waits(self, piece: Piece, next_at: int) -> None:
+        """A piece that was not tried gets a row, so that the cursor may move over it."""
+        self._keep(piece, msgspec.structs.replace(self._row_of(piece), next_at=next_at))
+
+    def _keep(self, piece: Piece, row: Delivery) -> None:
+        if not self._outcomes:
+            self._outcomes_since = asyncio.get_running_loop().time()
+        self._outcomes[piece] = row
+        piece.is_settled = True
+
+    def _row_of(self, piece: Piece) -> Delivery:
+        row = self._outcomes.get(piece) or piece.row
+        if row is not None:
+            return row
+        assert piece.event is not None
+        tenant_id, webhook_id = self._name
+        return Delivery(
+            tenant_id=tenant_id,
+            webhook_id=webhook_id,
+            event_id=piece.event.id,
+            kind=piece.event.kind,
+            about=piece.about,
+            cause=piece.cause,
+            last_at=self._means.now_us(),
+        )
+
+    def _must_write(self) -> bool:
+        """Whether there is enough, or anything and nothing better to do."""
+        if self._outcomes or self._pull_since is not None:
+            since_s = asyncio.get_running_loop().time() - self._outcomes_since
+            if len(self._outcomes) >= _FLUSH or since_s >= _FLUSH_EVERY_S or not self._flights:
+                return True
+        if self._replay is not None and self._replay[1].is_settled:
+            return True
+        if len(self._live) > _MOST_MARKS:
+            return True
+        return self.state.leased_until - self._means.now_us() < LEASE_US // 2
+
+    def _overtake(self) -> None:
+        """One slow answer does not hold the cursor for ever: what is before it gets rows, too."""
+        if len(self._live) <= _MOST_MARKS:
+            return
+        due_at = self._means.now_us() + self._timeout_us()
+        seen: set[str] = set()
+        for each in self._live.unsettled():
+            self._waits(each, BEHIND if each.about in seen else due_at)
+            seen.add(each.about)
+
+    def _settling(self) -> _Settled:
+        """What is to be written now. Whatever comes back from here on is written by the next."""
+        self._overtake()
+        pieces, self._outcomes = self._outcomes, {}
+        self._stuck = set()
+        stretches: tuple[Stretch, ...] = ()
+        if self._replay is not None and self._replay[1].is_settled:
+            stretches, self._replay = (self._replay[0],), None
+        pull_since, self._pull_since = self._pull_since, None
+        state, cursor = self.state, self._live.settled()
+        if cursor is not None:
+            passed = sum(place_of(cursor, self._name[0]).lanes.values())
+            state = msgspec.structs.replace(state, cursor=cursor, passed=passed)
+        until = self._means.now_us() + LEASE_US
+        self.state = msgspec.structs.replace(state, leased_until=until)
+        added, changed = [], []
+        for piece, row in pieces.items():
+            if piece.row is None:
+                added.append((piece, row))
+            else:
+                changed.append((piece, msgspec.structs.replace(row, id=piece.row.id)))
+        what = Settling(
+            state=self.state,
+            added=[row for _, row in added],
+            changed=[row for _, row in changed],
+            stretches=stretches,
+            pull_since=pull_since,
+        )
+        return _Settled(what, added, changed)
+
+    def _note(self, settled: _Settled, ids: list[int], state: WebhookState) -> None:
+        """It is written: pieces know their rows."""
+        for (piece, row), number in zip(settled.added, ids, strict=True):
+            piece.row = msgspec.structs.replace(row, id=number)
+        for piece, row in settled.changed:
+            piece.row = row
+        if settled.what.added or settled.what.changed or settled.what.pull_since is not None:
+            self._due_at = state.due_at
+        self.state = msgspec.structs.replace(self.state, due_at=state.due_at)
+
+
+class _Settled(msgspec.Struct):
+    """What is being written, and of which pieces."""
+
+    what: Settling
+    added: list[tuple[Any, Delivery]]
+    changed: list[tuple[Any, Delivery]]
+
+
+def _patiently(ledger: Ledger, work: Callable[[], T]) -> T:
+    """In a thread: a database that is in trouble for a moment costs nobody a second message."""
+    for attempt in range(_TRIES - 1):
+        try:
+            return work()
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if not (ledger.is_passing(error, attempt) or ledger.is_outage(error)):
+                raise
+            time.sleep(0.1 * 2**attempt)
+    return work()
