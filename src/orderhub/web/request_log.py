@@ -197,7 +197,10 @@ class RequestLog:
                     self._metrics.requests_kept.inc(len(kept))
             except Exception as error:  # noqa: BLE001 - nobody's answer depends on it
                 self._metrics.requests_dropped.inc(len(entries))
-                self._log.warning("request log not written", calls=len(entries), why=str(error))
+                # Only what kind of fault it was: its words are the intake's and the readiness' to say, once.
+                self._log.warning(
+                    "request log not written", calls=len(entries), why=type(error).__name__
+                )
             return len(entries)
 
     def _taken(self) -> list[_Entry]:
