@@ -29,6 +29,7 @@ _CALLS: dict[str, str] = {
     "catalogue": "/tenants/{tenant}/catalogue/products",
     "clock": "/tenants/{tenant}/clock",
     "credentials": "/tenants/{tenant}/credentials",
+    "requests": "/requests",
 }
 
 
