@@ -20,6 +20,7 @@ from tests.support.dialects import HUB
 DIALECTS = {each.name: each for each in (*find_dialects(), HUB)}
 ROUTER = Router((*DIALECTS.values(),))
 METHODS = {"get", "put", "post", "patch", "delete"}
+JSON = "application/json"
 
 
 @pytest.fixture(params=DIALECTS)
@@ -158,7 +159,10 @@ def test_all_golden_pairs_are_what_the_document_says(dialect, document):
             if answer is None:
                 wrong.append(f"{pair.name}: {pair.status} is not documented")
                 continue
-            for _, body in content(document, answer):
+            offered = dict(content(document, answer))
+            if not isinstance(pair.answer, str) and JSON in offered:
+                offered = {JSON: offered[JSON]}  # what else it may be asked for is no example of it
+            for body in offered.values():
                 value = json.loads(json.dumps(pair.answer, default=float))
                 wrong += [f"{pair.name}: {e}" for e in why_not(document, body["schema"], value)]
     assert not wrong, "\n".join(wrong)
