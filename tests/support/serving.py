@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ class Served:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    start: Callable[[], subprocess.Popen[bytes]]
 
     @property
     def url(self) -> str:
@@ -50,6 +51,15 @@ class Served:
             for piece in pieces:
                 wire.write(piece)
             return wire.reply()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def start_again(self) -> None:
+        """On the same ledger, at the same address."""
+        self.process = self.start()
+        _wait_ready(self)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.log.read_text().splitlines()]
@@ -147,26 +157,28 @@ def serving(folder: Path, *, files: int = 0, **settings: Any) -> Iterator[Served
         resource.setrlimit(resource.RLIMIT_NOFILE, (files // 2, files))
 
     log = folder / "server.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, "serve", "--database", url, "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=stream,
-            env=environment,
-            preexec_fn=limit_files if files else None,  # noqa: PLW1509 - before any thread of ours matters
-        )
-    served = Served(process, port, log)
+
+    def start() -> subprocess.Popen[bytes]:
+        with log.open("ab") as stream:
+            return subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, "serve", "--database", url, "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                env=environment,
+                preexec_fn=limit_files if files else None,  # noqa: PLW1509 - before any thread of ours matters
+            )
+
+    served = Served(start(), port, log, start)
     try:
         _wait_ready(served)
         yield served
     finally:
-        process.send_signal(signal.SIGTERM)
+        served.process.send_signal(signal.SIGTERM)
         try:
-            process.wait(PATIENCE_S)
+            served.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            served.kill()
 
 
 def _wait_ready(served: Served) -> None:

@@ -32,18 +32,24 @@ def events(
     token: Token = None,
 ) -> None:
     """Print events as JSON, one a line; the cursor to go on from goes to the standard error."""
-    from orderhub.cli.session import answer_of, given, one_sentence, reached
+    from orderhub.cli.session import answer_of, given, one_sentence, patiently, reached
 
     cursor = after if after is not None else "end" if follow else ""
     typed = {"tenant": "--tenant", "after": "--after", "kinds": "--kinds"}
     asked = given(tenant=tenant, kinds=kinds)
     with one_sentence(), reached(database=database, url=url, token=token) as send:
+
+        def ask() -> Any:
+            query = {**asked, "after": cursor, "limit": _PAGE}
+            if follow and cursor != "end":
+                query["wait"] = _WAIT_S
+            return answer_of(send("GET", "/hub/v1/events", params=query), typed)
+
+        page = None
         try:
             while True:
-                query = {**asked, "after": cursor, "limit": _PAGE}
-                if follow and cursor != "end":
-                    query["wait"] = _WAIT_S
-                page = answer_of(send("GET", "/hub/v1/events", params=query), typed)
+                # A hub that was there is waited for: the cursor knows what was printed.
+                page = patiently(ask) if follow and page is not None else ask()
                 _print(page["items"])
                 is_over = not page["items"] and not follow
                 cursor = page["next_cursor"]

@@ -11,9 +11,10 @@ import dataclasses
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -23,14 +24,22 @@ from orderhub.settings import ProgramSettings
 
 _TIMEOUT_S = 60.0
 _NOTE = "a command"
+# What a hub says that will take calls again, and a proxy in front of one that is restarted.
+_AWAY = frozenset({429, 502, 503, 504})
+_ASK_AGAIN_S = 1.0
 _URL, _TOKEN = "ORDERHUB_URL", "ORDERHUB_TOKEN"
 
 # A request's method and path, and what httpx takes besides.
 Send = Callable[..., httpx.Response]
+T = TypeVar("T")
 
 
 class CommandRefused(Exception):
     """The hub said no; the message is one clear sentence."""
+
+
+class HubAway(CommandRefused):
+    """The hub cannot answer now: it restarts, is busy or is out of reach."""
 
 
 def ask(
@@ -120,10 +129,10 @@ def _over_http(where: str, token: str, say: str) -> Iterator[Send]:
             answer = client.request(method, f"{where}{path}", **more)
         except httpx.HTTPError as error:
             said = str(error) or type(error).__name__
-            raise CommandRefused(f"The hub at {where} does not answer: {said}.") from None
+            raise HubAway(f"The hub at {where} does not answer: {said}.") from None
         kind = answer.headers.get("content-type", "")
         if answer.content and "json" not in kind:
-            raise CommandRefused(
+            raise _refusal(answer.status_code)(
                 f"What answers at {where} is no OrderHub: status {answer.status_code}, {kind or 'no type'}."
             )
         return answer
@@ -190,7 +199,24 @@ def answer_of(answer: httpx.Response, typed: Mapping[str, str] | None = None) ->
         said = f"{option}: {said.removeprefix(f'{field}: ')}"
     if len(errors) > 1:
         said = f"{said.rstrip('.')} (and {len(errors) - 1} more)"
-    raise CommandRefused(f"{said[0].upper()}{said[1:]}.".replace("..", "."))
+    raise _refusal(answer.status_code)(f"{said[0].upper()}{said[1:]}.".replace("..", "."))
+
+
+def _refusal(status: int) -> type[CommandRefused]:
+    return HubAway if status in _AWAY else CommandRefused
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """What `ask` answers; while the hub is away it is asked again, which is said once. For commands that go on."""
+    is_told = False
+    while True:
+        try:
+            return ask()
+        except HubAway as away:
+            if not is_told:
+                typer.echo(f"orderhub: {away} Waiting for it.", err=True)
+                is_told = True
+        time.sleep(_ASK_AGAIN_S)
 
 
 def option_of(field: str, typed: Mapping[str, str]) -> str:

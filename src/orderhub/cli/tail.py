@@ -77,6 +77,7 @@ def tail(options: TailOptions, _late: dict[str, str]) -> None:
         answer_of,
         one_sentence,
         path_of,
+        patiently,
         reached,
     )
 
@@ -92,8 +93,9 @@ def tail(options: TailOptions, _late: dict[str, str]) -> None:
             if not options.as_json:
                 typer.echo(line_of(item))
                 return
+            path = path_of("requests", item["id"])
             with suppress(CommandRefused):  # it went out of the log meanwhile
-                item = answer_of(send("GET", path_of("requests", item["id"])))
+                item = patiently(lambda: answer_of(send("GET", path)))
             typer.echo(json.dumps(item, ensure_ascii=False))
 
         seen = _Seen(ask, filters)
@@ -102,7 +104,7 @@ def tail(options: TailOptions, _late: dict[str, str]) -> None:
         try:
             while options.follow:
                 time.sleep(_EVERY_S)
-                for item in seen.more():
+                for item in patiently(seen.more):
                     show(item)
         except KeyboardInterrupt:
             return
