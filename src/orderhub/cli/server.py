@@ -96,13 +96,14 @@ def _serve(
 
 def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvicorn.Config:
     """How uvicorn serves the hub: none of its defaults that would undo a setting of ours."""
+    edge = Edge(limits, hub.metrics, hub.port.watch.close, hub.app.turned_away)
     return uvicorn.Config(
         hub.app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
         # uvicorn only ever calls it to make a protocol.
-        http=cast(type[asyncio.Protocol], Edge(limits, hub.metrics, hub.port.watch.close)),
+        http=cast(type[asyncio.Protocol], edge),
         ws="none",
         proxy_headers=False,  # whom to believe is ORDERHUB_TRUSTED_PROXIES: see web/proxies.py
         workers=1,

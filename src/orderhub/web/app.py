@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
@@ -29,13 +30,17 @@ from orderhub.settings import ProgramSettings
 from orderhub.web.faults import Dropped
 from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
-from orderhub.web.routing import Router
+from orderhub.web.routing import Match, Router
 from orderhub.web.streaming import Receive, Send, Streamed, send_pieces
+from orderhub.web.turned_away import TURNED_AWAY, TurnedAway
 
 Scope = MutableMapping[str, Any]
 
 _JSON = "application/json"
+_PROBLEM = "application/problem+json"
 _LONGEST_DETAIL = 1_000
+_LEFT = Why("client_left", "", "the client left before its request was complete")
+_MOST_AWAY = 16
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -71,6 +76,7 @@ class HubApp:
         self._settings = settings
         self._start = start
         self._stop = stop
+        self._away: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("orderhub.web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,31 +105,16 @@ class HubApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        method, path = scope["method"], scope["path"]
-        headers, twice = _headers(scope["headers"])
-        client, called = self.port.proxies.behind(_client(scope), headers)
         request_id = uuid4().hex
-        match = self.router.find(method, _raw_path(scope))
-        dialect = match.dialect or self._fallback
-        call = Call(
-            hub=self.port,
-            dialect=dialect,
-            method=method,
-            path=path,
-            query_string=scope.get("query_string", b"").decode("latin-1"),
-            headers=headers,
-            params=match.params,
-            client=client,
-            called=called,
-            request_id=request_id,
-            received_at=self.port.clock.now_us(),
-        )
+        call, match, twice = self._call(scope, request_id)
+        dialect, method, path = call.dialect, call.method, call.path
         try:
             if twice:
                 answer = self._refuse_twice(call, twice)
             else:
                 answer = await self._answer(call, match.route, match.allowed, receive)
         except Disconnected:
+            await self._keep_left(call, match.route, scope, time.perf_counter() - started)
             return
         except Dropped:
             self.port.request_log.offer(call, match.route, None, time.perf_counter() - started)
@@ -151,6 +142,59 @@ class HubApp:
             tenant=call.caller.tenant_id if call.caller else None,
             **call.notes,
         )
+
+    def _call(self, scope: Scope, request_id: str) -> tuple[Call, Match, str]:
+        """The call that a request is, where it leads, and the name of a header that is there twice."""
+        headers, twice = _headers(scope["headers"])
+        client, called = self.port.proxies.behind(_client(scope), headers)
+        match = self.router.find(scope["method"], _raw_path(scope))
+        call = Call(
+            hub=self.port,
+            dialect=match.dialect or self._fallback,
+            method=scope["method"],
+            path=scope["path"],
+            query_string=scope.get("query_string", b"").decode("latin-1"),
+            headers=headers,
+            params=match.params,
+            client=client,
+            called=called,
+            request_id=request_id,
+            received_at=self.port.clock.now_us(),
+        )
+        return call, match, twice
+
+    # --- calls that get no answer of the app's, for the request log
+
+    def turned_away(self, away: TurnedAway) -> None:
+        """The edge refused a request. Whose it was is found out later, and by few at a time."""
+        if len(self._away) < _MOST_AWAY:
+            task = asyncio.create_task(self._keep_away(away))
+            self._away.add(task)
+            task.add_done_callback(self._away.discard)
+
+    async def _keep_away(self, away: TurnedAway) -> None:
+        call, match, _ = self._call(away.scope, away.request_id)
+        await self._keep(call, match.route, away, 0.0)
+
+    async def _keep_left(
+        self, call: Call, route: Route | None, scope: Scope, seconds: float
+    ) -> None:
+        """The client left before its request was complete, or the edge sent it home."""
+        await self._keep(call, route, scope.get(TURNED_AWAY), seconds)
+
+    async def _keep(
+        self, call: Call, route: Route | None, away: TurnedAway | None, seconds: float
+    ) -> None:
+        with suppress(Exception):  # an outage has its own log
+            await self.port.identify(call)
+        answer, why = None, _LEFT
+        if away is not None:
+            call.request_id = away.request_id
+            answer = Answer(away.why.status, away.body, media_type=_PROBLEM)
+            why = Why(away.why.kind, "", away.why.title)
+        self.port.request_log.offer(call, route, answer, seconds, why)
+
+    # --- answers
 
     async def _sent(self, call: Call, answer: Answer, receive: Receive, send: Send) -> None:
         is_head = call.method == "HEAD"

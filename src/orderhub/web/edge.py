@@ -13,6 +13,7 @@ import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httptools
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from orderhub.dialects.codec import encode
 from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web.metrics import Metrics
+from orderhub.web.turned_away import TURNED_AWAY, Refusal, TurnedAway
 
 HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
@@ -36,15 +38,6 @@ _OTHER_FILES = 128
 _MOST_FILES = 1 << 20
 # Each connection may hold a head and a body in memory; who has that memory sets a higher limit.
 _MOST_BY_DEFAULT = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a connection ends: what is counted, and what its client is told (status 0: nothing)."""
-
-    kind: str
-    status: int = 0
-    title: str = ""
 
 
 MALFORMED = Refusal("malformed", 400, "The request is no valid HTTP")
@@ -107,10 +100,15 @@ class Edge:
     """All connections of one server. What uvicorn calls to get a protocol for a new one."""
 
     def __init__(
-        self, limits: Limits, metrics: Metrics, leave: Callable[[], None] | None = None
+        self,
+        limits: Limits,
+        metrics: Metrics,
+        leave: Callable[[], None] | None = None,
+        tell: Callable[[TurnedAway], None] | None = None,
     ) -> None:
         self.limits = limits
         self._leave = leave
+        self._tell = tell
         self.lingering = 0  # refused, and still there to hear why
         self._connections: set[Any] = set()
         self._refusals = metrics.edge_refusals
@@ -130,6 +128,11 @@ class Edge:
         """The server begins to leave: answers that would go on for long are asked to end."""
         if self._leave is not None:
             self._leave()
+
+    def tell(self, away: TurnedAway) -> None:
+        """Whoever keeps the calls hears of one that never became one."""
+        if self._tell is not None:
+            self._tell(away)
 
     @property
     def is_full(self) -> bool:
@@ -181,6 +184,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._message = _NOTHING
         self._running: Any = None  # the request in hand; uvicorn's `cycle` is the newest one
         self._refusal: Refusal | None = None
+        self._method = ""  # of the head that was refused
         self._deaf = False
         self._lingers = False
         self._size = 0  # of the head so far, complete fields only
@@ -398,6 +402,8 @@ class EdgeProtocol(HttpToolsProtocol):
             self._speak(why)
 
     def _close_ears(self) -> None:
+        if self._message == _HEAD and not self._deaf:
+            self._method = self.parser.get_method().decode("ascii")
         self._deaf = True
         self.parser = None  # type: ignore[assignment] # with all that it had gathered
 
@@ -419,7 +425,10 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._message == _BODY and running is self.cycle and running.response_complete:
             self._give_up(why)  # has been answered already
             return
-        self.transport.write(_words(why, self._edge.refused(why, self._client)))
+        request_id = self._edge.refused(why, self._client)
+        body = _problem(why, request_id)
+        self.transport.write(_words(why, request_id, body))
+        self._tell(why, request_id, body)
         if not self._edge.may_linger:
             self.transport.close()
             return
@@ -430,14 +439,32 @@ class EdgeProtocol(HttpToolsProtocol):
         self._edge.lingering += 1
         self._arm(_LINGER_S)
 
+    def _tell(self, why: Refusal, request_id: str, body: bytes) -> None:
+        """Of whom the request was is found out from its head; a handler that waits for its body does so itself."""
+        if self._message == _NOTHING or not self.headers:
+            return
+        away = TurnedAway(self.scope, why, request_id, body)  # type: ignore[arg-type]
+        if self._message == _BODY and self._running is self.cycle:
+            self.cycle.scope[TURNED_AWAY] = away  # type: ignore[typeddict-unknown-key]
+            return
+        if self._message == _HEAD:
+            path, _, query = self.url.partition(b"?")
+            away.scope.update(
+                method=self._method,
+                path=unquote(path.decode("latin-1")),
+                raw_path=path,
+                query_string=query,
+            )
+        self._edge.tell(away)
+
     def _give_up(self, why: Refusal) -> None:
         self._edge.refused(why, self._client)
         self.transport.abort()
 
 
-def _words(why: Refusal, request_id: str) -> bytes:
-    """The whole answer, as a problem of the hub: no dialect is known yet, or none will be asked."""
-    body = encode(
+def _problem(why: Refusal, request_id: str) -> bytes:
+    """A problem of the hub: no dialect is known yet, or none will be asked."""
+    return encode(
         {
             "type": f"/docs/problems#{why.kind}",
             "title": why.title,
@@ -445,6 +472,10 @@ def _words(why: Refusal, request_id: str) -> bytes:
             "request_id": request_id,
         }
     )
+
+
+def _words(why: Refusal, request_id: str, body: bytes) -> bytes:
+    """The whole answer."""
     retry = b"retry-after: 1\r\n" if why.status == 503 else b""
     return (
         b"%scontent-type: application/problem+json\r\ncontent-length: %d\r\nrequest-id: %s\r\n%s%s%s"

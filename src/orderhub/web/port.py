@@ -161,15 +161,16 @@ class HubPort:
         It is rendered by now, so nothing that goes wrong here may cost the caller their answer.
         """
         try:
-            if call.caller is None and not call.tenant_id:
-                await self._who(call)
+            await self.identify(call)
             tenant_id = call.caller.tenant_id if call.caller is not None else call.tenant_id
             return self._explains_all or await self.is_sandbox(tenant_id)
         except Exception:  # noqa: BLE001 - an outage has its own log
             return self._explains_all
 
-    async def _who(self, call: Call) -> None:
-        """Find out who calls, for a refusal before any handler asked: an unknown path, a body too large."""
+    async def identify(self, call: Call) -> None:
+        """Find out who calls where no handler asked: an unknown path, a body too large, one that never came."""
+        if call.caller is not None or call.tenant_id:
+            return
         named = call.dialect.caller or hub_caller
         if not (call.why and call.why.reason in _NOT_ASKED):
             try:

@@ -137,14 +137,24 @@ class RequestLog:
 
     # --- in
 
-    def offer(self, call: Call, route: Route | None, answer: Answer | None, seconds: float) -> None:
-        """Queue an answered call if it is to be kept. No answer: the connection is closed without one."""
+    def offer(
+        self,
+        call: Call,
+        route: Route | None,
+        answer: Answer | None,
+        seconds: float,
+        why: Why | None = None,
+    ) -> None:
+        """Queue a call that is over, if it is to be kept. No answer: the connection is closed without one.
+
+        why   where the call itself does not say it
+        """
         caller = call.caller
         tenant_id = call.tenant_id if caller is None else caller.tenant_id
         if self._thread is None or (caller is None and not tenant_id):
             return  # a call that is nobody's
         status = 0 if answer is None else answer.status
-        has_failed = call.cause is not None or not 200 <= status < 400
+        has_failed = call.cause is not None or why is not None or not 200 <= status < 400
         if not has_failed and route is not None and route.probe:
             return
         settings = self._known(tenant_id) if tenant_id else _OPERATORS
@@ -155,8 +165,8 @@ class RequestLog:
             self._metrics.requests_dropped.inc()
             return
         answer = answer or Answer(0, b"")
-        why = call.why
-        if call.cause is None and status == 0:
+        why = why or call.why
+        if why is None and status == 0:
             why = Why("dropped", "", "the connection was closed without an answer, on purpose")
         entry = _Entry(
             tenant_id=tenant_id,
