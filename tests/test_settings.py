@@ -33,6 +33,7 @@ def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:
         ("ORDERHUB_KEY_RETENTION_DAYS", "0", "ORDERHUB_KEY_RETENTION_DAYS must be 1 to"),
         ("ORDERHUB_LOG_LEVEL", "loud", "ORDERHUB_LOG_LEVEL must be one of debug, info"),
         ("ORDERHUB_PUBLIC_URL", "hub.example", "ORDERHUB_PUBLIC_URL must be a URL"),
+        ("ORDERHUB_WEBHOOK_ALLOW", "10.0.0.1/8", "ORDERHUB_WEBHOOK_ALLOW must be IP"),
         ("ORDERHUB_TRUSTED_PROXIES", "10.0.0.1, proxy", "ORDERHUB_TRUSTED_PROXIES must be IP"),
     ],
 )

@@ -121,6 +121,12 @@ class ProgramSettings:
         "empty = all of a sandbox, failed ones of others",
         _one_of("", "all", "failed", "none"),
     )
+    webhook_allow: str = _setting(
+        "",
+        "comma-separated addresses or networks that webhooks may go to though they are not of the public "
+        "internet; plain http is for these alone",
+        _addresses,
+    )
     log_level: str = _setting(
         "info", "debug, info, warning or error", _one_of("debug", "info", "warning", "error")
     )
