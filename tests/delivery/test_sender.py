@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from orderhub.delivery.sender import Reply, Sender
 from orderhub.delivery.targets import Targets
-from tests.support.receivers import Received, Receiver, always, answer, receiving
+from tests.support.rough_receivers import Received, Receiver, always, answer, receiving
 
 pytestmark = pytest.mark.anyio
 LOOPBACK = Targets.of("127.0.0.0/8", "127.0.0.1")
