@@ -95,7 +95,9 @@ def told(accepted: Accepted, origin: Origin, facts: Facts) -> Accepted:
         data = _data(pool, by, low_at, after)
         data |= {"code": items[0].code} if items and items[0].code else {}
         notices.append(_notice(kind, data, accepted, origin, facts))
-    return msgspec.structs.replace(accepted, notices=tuple(notices)) if notices else accepted
+    if not notices:
+        return accepted
+    return msgspec.structs.replace(accepted, notices=(*accepted.notices, *notices))
 
 
 def _data(pool: Pool, by: int, low_at: int, level: int) -> dict[str, Any]:

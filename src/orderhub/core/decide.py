@@ -18,6 +18,7 @@ from orderhub.core import (
     charge_changes,
     charges,
     marks,
+    news,
     numbering,
     parcels,
     recorded,
@@ -125,7 +126,7 @@ def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
     decision = HANDLERS[type(command)].decide(command, facts, ids)
     if isinstance(decision, Accepted):
         _assert_sound(decision)
-        return alerts.told(decision, command.origin, facts)
+        return news.told(alerts.told(decision, command.origin, facts), command.origin, facts)
     return decision
 
 

@@ -19,6 +19,7 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
+from orderhub.core.webhook_formats import Format
 from orderhub.dialects.spelling import spelled
 
 T = TypeVar("T")
@@ -565,6 +566,8 @@ class Dialect:
     security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
                OpenAPI security schemes that go together, empty where OpenAPI has no word for it
     shapes     JSON Schemas by name that its wire models refer to, for OpenAPI
+    webhooks   its own form of messages about events; None = the vendor documents none
+    webhook_options  what that form reads of a webhook's `options`, a Struct; they are checked when they are written
     takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
     """
@@ -586,5 +589,7 @@ class Dialect:
     kinds: tuple[CredentialKind, ...] = ()
     security: tuple[Mapping[str, Mapping[str, Any]], ...] = ()
     shapes: Mapping[str, Any] = field(default_factory=dict)
+    webhooks: Format | None = None
+    webhook_options: type[msgspec.Struct] | None = None
     takes_slash: bool = False
     about: str = ""

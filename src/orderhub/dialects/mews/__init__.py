@@ -6,6 +6,7 @@ from orderhub.dialects.mews.access import KINDS, NAME, SECRETS
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.routes import PREFIX, ROUTES
 from orderhub.dialects.mews.show import render
+from orderhub.dialects.mews.webhooks import GeneralWebhooks, WebhookOptions
 from orderhub.dialects.mews.words import FIELDS, fault, refusal
 
 DIALECT = Dialect(
@@ -29,5 +30,7 @@ DIALECT = Dialect(
         "settings": Switches,
     },
     kinds=KINDS,
+    webhooks=GeneralWebhooks(),
+    webhook_options=WebhookOptions,
     security=({},),  # the vendor's own tokens are members of the body
 )
