@@ -1,0 +1,626 @@
+"""Webhooks: each event at least once under one id, an order's in their order, whatever a receiver or a hub does."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from orderhub.core.commands import Action, RecordChange
+from orderhub.core.deliveries import BEHIND, DROPPED, SENT, WAITING
+from orderhub.core.feed import event_id
+from orderhub.core.values import Order
+from orderhub.core.webhooks import RECORD_KIND
+from orderhub.delivery import courier
+from orderhub.ledger.ledger import Ledger
+from tests.delivery.rig import (
+    DAY,
+    HOUR,
+    SECOND,
+    Clock,
+    Rig,
+    assert_sound,
+    change_webhook,
+    deliveries,
+    put_webhook,
+    rigged,
+    state,
+    webhook,
+)
+from tests.support import world
+from tests.support.receivers import Came, Receiver, receiver
+from tests.support.world import SHOP
+
+
+@pytest.fixture
+def sink() -> Iterator[Receiver]:
+    with receiver() as opened:
+        yield opened
+
+
+def events_of(*orders: tuple[Order, int]) -> list[str]:
+    """The ids of the first so many events of each order."""
+    return [event_id(order.uid, nth) for order, count in orders for nth in range(1, count + 1)]
+
+
+def ids(calls: list[Came]) -> list[str]:
+    return [each.id for each in calls]
+
+
+def assert_all_came(sink: Receiver, wanted: list[str]) -> None:
+    """Each at least once, under its id, and those of an order in their order, repeats left out."""
+    assert set(wanted) <= set(ids(sink.taken)), "not all came"
+    assert set(ids(sink.calls)) <= set(wanted), "something came that never happened"
+    assert sink.most_of_an_order == 1
+    seen: dict[str, int] = {}
+    for each in dict.fromkeys(ids(sink.taken)):
+        order, _, version = each.rpartition("_")
+        assert int(version) == seen.get(order, 0) + 1, f"{each} came after {seen.get(order, 0)}"
+        seen[order] = int(version)
+
+
+def amend(ledger: Ledger, order: Order, times: int = 1) -> None:
+    for _ in range(times):
+        world.run_all(ledger, world.change(order, Action.AMEND))
+
+
+# --- all goes well
+
+
+def test_every_event_comes_once_in_order_and_is_listed(ledger: Ledger, sink: Receiver) -> None:
+    first, second = world.place(ledger), world.place(ledger)
+    amend(ledger, first, 2)
+    put_webhook(ledger, sink.url)
+    rigged(ledger, Rig.pass_once)
+    wanted = events_of((first, 3), (second, 1))
+    assert_all_came(sink, wanted)
+    assert len(sink.calls) == 4
+    body = sink.calls[0].json
+    assert body["type"] == "order.placed"
+    assert body["data"]["order"]["uid"] == body["data"]["event"]["order_uid"]
+    rows = deliveries(ledger)
+    assert sorted(each.event_id for each in rows) == sorted(wanted)
+    assert {(each.state, each.attempts) for each in rows} == {(SENT, 1)}
+    assert [each.id for each in rows] == [1, 2, 3, 4]
+    attempt = rows[0].log[0]
+    assert (attempt.status, attempt.error) == (204, "")
+    assert attempt.duration_us > 0
+    assert_sound(ledger)
+
+
+def test_what_is_settled_is_not_sent_again_by_the_next_hub(ledger: Ledger, sink: Receiver) -> None:
+    order = world.place(ledger)
+    put_webhook(ledger, sink.url)
+    rigged(ledger, Rig.pass_once)
+    amend(ledger, order)
+    rigged(ledger, Rig.pass_once)
+    assert ids(sink.calls) == events_of((order, 2))
+
+
+def test_only_what_a_webhook_wants_comes(ledger: Ledger, sink: Receiver) -> None:
+    order = world.place(ledger)
+    amend(ledger, order)
+    put_webhook(ledger, sink.url, 1, kinds=("order.amended",))
+    put_webhook(ledger, sink.url + "/x", 2, channels=("elsewhere",))
+    put_webhook(ledger, sink.url + "/y", 3, channels=("test",), kinds=("order.placed",))
+    rigged(ledger, Rig.pass_once)
+    assert sorted((each.path, each.json["type"]) for each in sink.calls) == [
+        ("/hook", "order.amended"),
+        ("/hook/y", "order.placed"),
+    ]
+    assert deliveries(ledger, number=2) == []
+
+
+def test_what_was_rolled_back_never_comes(ledger: Ledger, sink: Receiver) -> None:
+    order = world.place(ledger)
+    refused = world.run(ledger, world.change(order, Action.COMPLETE))
+    assert refused[0].kind == "rejected"
+    dry = world.waiting(world.sale(), dry_run=True)
+    world.run(ledger, dry)
+    put_webhook(ledger, sink.url)
+    rigged(ledger, Rig.pass_once)
+    assert ids(sink.calls) == events_of((order, 1))
+
+
+def test_own_commits_wake_the_engine_at_once(ledger: Ledger, sink: Receiver) -> None:
+    put_webhook(ledger, sink.url)
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        order = world.place(ledger)
+        rig.engine.wake(SHOP)
+        await rig.engine.idle()
+        assert ids(sink.calls) == events_of((order, 1))
+
+    rigged(ledger, work)
+
+
+# --- receivers fail
+
+
+def test_a_failing_order_holds_up_its_own_events_and_no_others(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    bad, good = world.place(ledger), world.place(ledger)
+    bad_id = event_id(bad.uid, 1)
+    sink.answer = lambda came: 500 if came.id == bad_id else 204
+    amend(ledger, bad, 2)
+    amend(ledger, good, 2)
+    put_webhook(ledger, sink.url)
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        assert ids(sink.taken) == events_of((good, 3))
+        assert [(each.state, each.attempts) for each in deliveries(ledger, WAITING)] == [
+            (WAITING, 1),
+            (WAITING, 0),
+            (WAITING, 0),
+        ]
+        amend(ledger, bad)
+        amend(ledger, good)
+        await rig.pass_once()
+        assert ids(sink.taken)[3:] == [event_id(good.uid, 4)]
+        assert_sound(ledger)
+        sink.answer = lambda _: 204
+        await rig.later(7 * SECOND)
+        await rig.pass_once()
+        assert_all_came(sink, events_of((bad, 4), (good, 4)))
+        assert deliveries(ledger, WAITING) == []
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
+def test_what_fails_is_tried_again_after_longer_and_longer_pauses(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    sink.answer = lambda _: (500, {}, "é".encode() * 3_000)
+    put_webhook(ledger, sink.url)
+    order = world.place(ledger)
+
+    async def work(rig: Rig) -> list[float]:
+        await rig.pass_once()
+        pauses = []
+        for _ in range(9):
+            (row,) = deliveries(ledger)
+            pauses.append((row.next_at - row.last_at) / SECOND)
+            before = len(sink.calls)
+            await rig.later(row.next_at - rig.clock() - 1)
+            assert len(sink.calls) == before, "too early"
+            await rig.later(1)
+            assert len(sink.calls) == before + 1
+        return pauses
+
+    pauses = rigged(ledger, work)
+    wanted = [5, 30, 120, 600, 3_600, 14_400, 43_200, 86_400, 86_400]
+    for pause, least in zip(pauses, wanted, strict=True):
+        assert least <= pause <= least * 1.2
+    (row,) = deliveries(ledger)
+    assert row.event_id == event_id(order.uid, 1)
+    assert set(ids(sink.calls)) == {row.event_id}
+    assert [each.status for each in row.log] == [500] * 10
+    assert len(row.log[0].answer.encode()) == 2_048
+    assert sink.calls[0].body == sink.calls[-1].body
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_asks_for_time_is_given_it(ledger: Ledger, sink: Receiver, status: int) -> None:
+    sink.answer = lambda _: (status, {"Retry-After": "3000"}, b"")
+    put_webhook(ledger, sink.url)
+    orders = [world.place(ledger)]
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        assert len(sink.calls) == 1
+        orders.append(world.place(ledger))
+        sink.answer = lambda _: 204
+        await rig.later(2_999 * SECOND)
+        assert len(sink.calls) == 1, "it asked to be left alone"
+        await rig.later(2 * SECOND)
+        assert_all_came(sink, events_of(*((each, 1) for each in orders)))
+
+    rigged(ledger, work)
+
+
+def test_410_switches_a_webhook_off_and_says_so(ledger: Ledger, sink: Receiver) -> None:
+    sink.answer = lambda _: 410
+    put_webhook(ledger, sink.url)
+    put_webhook(ledger, sink.url + "/other", 2)
+    order = world.place(ledger)
+    sink.answer = lambda came: 204 if came.path.endswith("other") else 410
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        assert rig.offs == ["gone"]
+        doc = webhook(ledger).doc
+        assert (doc.is_enabled, doc.off_why) == (False, "gone")
+        amend(ledger, order)
+        await rig.later(DAY)
+        told = [each for each in sink.taken if each.json["type"] == "webhook.off"]
+        assert [each.json["data"]["event"]["data"] for each in told] == [
+            {"webhook": "hook-1", "title": "", "reason": "gone"}
+        ]
+        before = len([each for each in sink.calls if each.path == "/hook"])
+        assert before == 1
+        # switched on again it catches up by itself, at once
+        sink.answer = lambda _: 204
+        change_webhook(ledger, is_enabled=True, off_why="")
+        await rig.pass_once()
+        await rig.pass_once()
+        mine = [
+            each.id for each in sink.taken if each.path == "/hook" and "order" in each.json["type"]
+        ]
+        assert mine == events_of((order, 2))
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
+def test_after_three_days_of_nothing_but_failure_it_is_switched_off_and_catches_up_once_on(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    sink.answer = lambda _: 500
+    put_webhook(ledger, sink.url)
+    orders = [world.place(ledger) for _ in range(40)]
+
+    async def work(rig: Rig) -> None:
+        for _ in range(71):
+            await rig.later(HOUR)
+        assert rig.offs == []
+        assert rig.engine.failing == 1
+        asked = len(sink.calls)
+        assert asked < 40 + 71 * 40, "a receiver that is down is not asked about everything"
+        for _ in range(30):
+            await rig.later(HOUR)
+        assert rig.offs == ["failing"]
+        await rig.later(HOUR)
+        assert rig.engine.failing == 0
+        orders.append(world.place(ledger))
+        asked = len(sink.calls)
+        await rig.later(DAY)
+        assert len(sink.calls) == asked
+        sink.answer = lambda _: 204
+        change_webhook(ledger, is_enabled=True, off_why="")
+        for _ in range(4):
+            await rig.later(SECOND)
+        wanted = events_of(*((each, 1) for each in orders))
+        assert set(wanted) <= set(ids(sink.taken))
+        assert deliveries(ledger, WAITING) == []
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
+def test_a_success_in_between_keeps_it_switched_on(ledger: Ledger, sink: Receiver) -> None:
+    bad = world.place(ledger)
+    bad_id = event_id(bad.uid, 1)
+    sink.answer = lambda came: 500 if came.id == bad_id else 204
+    put_webhook(ledger, sink.url)
+
+    async def work(rig: Rig) -> None:
+        for _ in range(8):
+            await rig.later(DAY)
+            world.place(ledger)
+            await rig.pass_once()
+        assert rig.offs == []
+        for _ in range(30):
+            await rig.later(DAY)
+        assert rig.offs == ["failing"] or deliveries(ledger, DROPPED)
+
+    rigged(ledger, work)
+
+
+def test_an_outage_leaves_few_rows_and_ends_at_once_in_order(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    put_webhook(ledger, sink.url)
+    orders = [world.place(ledger) for _ in range(60)]
+    for each in orders[:20]:
+        amend(ledger, each, 2)
+    sink.answer = lambda _: 503
+
+    async def work(rig: Rig) -> None:
+        for _ in range(20):
+            await rig.later(60 * SECOND)
+        assert len(deliveries(ledger)) <= 100
+        sink.answer = lambda _: 204
+        for _ in range(3):
+            await rig.later(40 * SECOND)
+        counts = [(each, 3 if each in orders[:20] else 1) for each in orders]
+        assert_all_came(sink, events_of(*counts))
+        assert deliveries(ledger, WAITING) == []
+        assert state(ledger).failing_since == 0
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
+def test_receivers_that_fail_at_random_get_everything_in_order(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    chance = random.Random(7)
+    gate = threading.Lock()
+
+    def answer(_: Came) -> int:
+        with gate:
+            return 500 if chance.random() < 0.3 else 200
+
+    sink.answer = answer
+    put_webhook(ledger, sink.url)
+    orders = [world.place(ledger) for _ in range(40)]
+    for _ in range(3):
+        for each in orders:
+            amend(ledger, each)
+
+    async def work(rig: Rig) -> None:
+        for _ in range(60):
+            await rig.later(HOUR)
+            if not deliveries(ledger, WAITING):
+                break
+        assert_all_came(sink, events_of(*((each, 4) for each in orders)))
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
+def test_a_dead_endpoint_holds_up_no_other(ledger: Ledger, sink: Receiver) -> None:
+    stalled = threading.Event()
+
+    def answer(came: Came) -> int:
+        if came.path.endswith("dead"):
+            stalled.wait(20)
+        return 204
+
+    sink.answer = answer
+    put_webhook(ledger, sink.url + "/dead", 1)
+    put_webhook(ledger, sink.url, 2)
+    orders = [world.place(ledger) for _ in range(100)]
+
+    async def work(rig: Rig) -> None:
+        await rig.engine.look()
+        async with asyncio.timeout(20):
+            while len([each for each in sink.taken if each.path == "/hook"]) < 100:
+                await asyncio.sleep(0.02)
+        stalled.set()
+        await rig.engine.idle()
+        await rig.pass_once()
+        dead = [each.id for each in sink.taken if each.path.endswith("dead")]
+        assert set(dead) >= set(events_of(*((each, 1) for each in orders)))
+
+    rigged(ledger, work)
+
+
+def test_one_slow_answer_holds_up_its_own_order_alone(
+    ledger: Ledger, sink: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "_MOST_MARKS", 64)
+    slow = world.place(ledger)
+    slow_id, go = event_id(slow.uid, 1), threading.Event()
+
+    def answer(came: Came) -> int:
+        if came.id == slow_id:
+            go.wait(20)
+        return 204
+
+    sink.answer = answer
+    put_webhook(ledger, sink.url)
+    amend(ledger, slow)
+    others = [each.order for each in world.run_all(ledger, *[world.sale() for _ in range(200)])]
+
+    async def work(rig: Rig) -> None:
+        await rig.engine.look()
+        async with asyncio.timeout(30):
+            while len(sink.taken) < 200:
+                await asyncio.sleep(0.02)
+            while len(deliveries(ledger, SENT)) < 200:
+                await asyncio.sleep(0.02)
+        assert slow_id not in ids(sink.taken)
+        # It has a row by now, so that the cursor is behind it.
+        assert state(ledger).passed > 60
+        go.set()
+        await rig.engine.idle()
+        assert_all_came(sink, events_of((slow, 2), *((each, 1) for each in others)))
+        assert len(sink.calls) == 202
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
+# --- several hubs
+
+
+def test_two_hubs_share_webhooks_and_send_everything_once(
+    world_url: str, ledger: Ledger, sink: Receiver
+) -> None:
+    orders = [world.place(ledger) for _ in range(30)]
+    for number in range(1, 7):
+        put_webhook(ledger, f"{sink.url}/{number}", number)
+
+    async def work(first: Rig) -> None:
+        with world.second_process(world_url) as other:
+            second = Rig(other, first.clock)
+            try:
+                for _ in range(3):
+                    await asyncio.gather(first.pass_once(), second.pass_once())
+                    for each in orders:
+                        await asyncio.to_thread(amend, ledger, each)
+                await asyncio.gather(first.pass_once(), second.pass_once())
+            finally:
+                await second.close()
+
+    rigged(ledger, work)
+    for number in range(1, 7):
+        mine = [each.id for each in sink.calls if each.path.endswith(f"/{number}")]
+        assert len(mine) == len(set(mine)) == 120
+    assert_sound(ledger)
+
+
+def test_what_a_hub_had_that_died_is_sent_by_another_once_the_lease_has_ended(
+    world_url: str, ledger: Ledger, sink: Receiver
+) -> None:
+    go = threading.Event()
+    sink.answer = lambda _: 204 if go.wait(20) else 500
+    put_webhook(ledger, sink.url)
+    orders = [world.place(ledger) for _ in range(5)]
+    for each in orders:
+        amend(ledger, each, 2)
+
+    async def work(first: Rig) -> None:
+        await first.engine.look()
+        async with asyncio.timeout(20):
+            while len(sink.calls) < 5:
+                await asyncio.sleep(0.01)
+        # It dies: nobody hears what is answered, and nothing is written.
+        for task in first.engine._tasks.values():
+            task.cancel()
+        await asyncio.gather(*first.engine._tasks.values(), return_exceptions=True)
+        go.set()
+        with world.second_process(world_url) as other:
+            second = Rig(other, first.clock)
+            try:
+                await second.later(20 * SECOND)
+                assert deliveries(ledger) == [], "somebody has it still"
+                await second.later(11 * SECOND)
+            finally:
+                await second.close()
+
+    rigged(ledger, work)
+    wanted = events_of(*((each, 3) for each in orders))
+    assert set(ids(sink.taken)) == set(wanted)
+    assert len(deliveries(ledger, SENT)) == 15
+    assert_sound(ledger)
+
+
+def test_who_lost_the_lease_writes_nothing(world_url: str, ledger: Ledger, sink: Receiver) -> None:
+    go = threading.Event()
+    sink.answer = lambda _: 204 if go.wait(20) else 500
+    put_webhook(ledger, sink.url)
+    world.place(ledger)
+
+    async def work(first: Rig) -> None:
+        await first.engine.look()
+        async with asyncio.timeout(20):
+            while not sink.calls:
+                await asyncio.sleep(0.01)
+        with world.second_process(world_url) as other:
+            # The second hub's clock says that the lease has ended.
+            second = Rig(other)
+            second.clock.now_us = first.clock.now_us + 31 * SECOND
+            taken = asyncio.create_task(second.pass_once())
+            while len(sink.calls) < 2:
+                await asyncio.sleep(0.01)
+            go.set()
+            await taken
+            await first.engine.idle()
+            await second.close()
+
+    rigged(ledger, work)
+    assert len(sink.calls) == 2
+    assert [(each.state, each.attempts) for each in deliveries(ledger)] == [(SENT, 1)]
+    assert_sound(ledger)
+
+
+def test_a_hub_that_leaves_lets_the_attempt_in_flight_end_and_others_go_on_at_once(
+    world_url: str, ledger: Ledger, sink: Receiver
+) -> None:
+    go = threading.Event()
+    sink.answer = lambda _: 204 if go.wait(20) else 500
+    put_webhook(ledger, sink.url)
+    orders = [world.place(ledger) for _ in range(30)]
+
+    async def work(first: Rig) -> None:
+        await first.engine.look()
+        async with asyncio.timeout(20):
+            while len(sink.calls) < 16:
+                await asyncio.sleep(0.01)
+        leaving = asyncio.create_task(first.engine.stop(10))
+        await asyncio.sleep(0.1)
+        go.set()
+        await leaving
+        assert len(sink.calls) == 16
+        assert len(deliveries(ledger, SENT)) == 16
+        with world.second_process(world_url) as other:
+            second = Rig(other, first.clock)
+            await second.pass_once()
+            await second.close()
+
+    rigged(ledger, work)
+    assert_all_came(sink, events_of(*((each, 1) for each in orders)))
+    assert len(sink.calls) == 30
+    assert_sound(ledger)
+
+
+def test_a_hub_that_may_not_wait_leaves_what_is_in_flight_to_the_next(
+    world_url: str, ledger: Ledger, sink: Receiver
+) -> None:
+    go = threading.Event()
+    sink.answer = lambda _: 204 if go.wait(20) else 500
+    put_webhook(ledger, sink.url)
+    order = world.place(ledger)
+    amend(ledger, order)
+
+    async def work(first: Rig) -> None:
+        await first.engine.look()
+        async with asyncio.timeout(20):
+            while not sink.calls:
+                await asyncio.sleep(0.01)
+        await first.engine.stop(0.1)
+        go.set()
+        with world.second_process(world_url) as other:
+            second = Rig(other, first.clock)
+            await second.pass_once()
+            await second.close()
+
+    rigged(ledger, work)
+    assert list(dict.fromkeys(ids(sink.taken))) == events_of((order, 2))
+    assert_sound(ledger)
+
+
+def test_a_changed_webhook_is_tried_anew_at_once(ledger: Ledger, sink: Receiver) -> None:
+    put_webhook(ledger, "http://127.0.0.1:9/")
+    order = world.place(ledger)
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        (row,) = deliveries(ledger)
+        assert (row.state, row.log[0].status) == (WAITING, 0)
+        assert row.log[0].error
+        change_webhook(ledger, url=sink.url)
+        await rig.pass_once()
+        await rig.pass_once()
+        assert ids(sink.taken) == events_of((order, 1))
+
+    rigged(ledger, work)
+
+
+def test_what_is_left_of_a_webhook_that_was_removed_goes(ledger: Ledger, sink: Receiver) -> None:
+    sink.answer = lambda _: 500
+    put_webhook(ledger, sink.url)
+    for _ in range(3):
+        world.place(ledger)
+    rigged(ledger, Rig.pass_once)
+    world.run_all(ledger, world.put(RecordChange(kind=RECORD_KIND, id=1)))
+    rigged(ledger, Rig.pass_once)
+    while ledger.deliveries.purge(0, 2):
+        pass
+    assert deliveries(ledger) == []
+    assert ledger.read(lambda reads: reads.webhook_state(SHOP, 1)) is None
+    assert_sound(ledger)
+
+
+def test_old_deliveries_go_but_for_those_that_wait(ledger: Ledger, sink: Receiver) -> None:
+    bad = world.place(ledger)
+    bad_id = event_id(bad.uid, 1)
+    sink.answer = lambda came: 500 if came.id == bad_id else 204
+    amend(ledger, bad)
+    world.place(ledger)
+    put_webhook(ledger, sink.url)
+    rigged(ledger, Rig.pass_once)
+    while ledger.deliveries.purge(world.NOON + 2 * HOUR):
+        pass
+    assert [(each.state, each.next_at == BEHIND) for each in deliveries(ledger)] == [
+        (WAITING, False),
+        (WAITING, True),
+    ]
+    assert Clock() is not None
