@@ -22,6 +22,7 @@ from orderhub.sandboxes import open_sandbox
 from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
 from orderhub.web.cipher import Cipher, SecretKeyMissing
+from orderhub.web.deliverer import deliverer
 from orderhub.web.hub_api import hub_api
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
@@ -32,6 +33,9 @@ _USED_EVERY_S = 30.0
 _LOOK_EVERY_S = 60.0
 _PURGE_EVERY_S = 600.0
 _PURGE_PAUSE_S = 0.05
+_DELIVERIES_DAYS = 30
+# A call of a receiver takes ten seconds at most: whoever leaves lets it end.
+_LAST_CALLS_S = 11.0
 
 
 @dataclass
@@ -77,6 +81,9 @@ def build(
     )
     dialects = find_dialects()
     port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock, open_sandbox)
+    port.deliverer = deliverer(port)
+    metrics.webhook_lag.set_function(lambda: port.deliverer.lag_s)
+    metrics.webhooks_failing.set_function(lambda: port.deliverer.failing)
     # A command that neither keeps nor reads a secret needs no key; whoever gives one gives the right one.
     if is_serving or settings.secret_key:
         _check_key(ledger, port.cipher)
@@ -91,6 +98,7 @@ def build(
         )
         tasks[:] = [
             asyncio.create_task(timers.run()),
+            asyncio.create_task(port.deliverer.run()),
             asyncio.create_task(_note_use(port)),
             asyncio.create_task(_keep_time(port)),
             asyncio.create_task(_purge(port, settings.key_retention_days)),
@@ -100,6 +108,8 @@ def build(
     async def stop() -> None:
         port.is_ready = False
         port.watch.close()
+        await port.deliverer.stop(_LAST_CALLS_S)
+        await port.sender.close()
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -181,6 +191,8 @@ async def _purge(port: HubPort, days: int) -> None:
             await asyncio.sleep(_PURGE_PAUSE_S)
         while await purge_requests(port):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
+        while await purge_deliveries(port):  # noqa: ASYNC110
+            await asyncio.sleep(_PURGE_PAUSE_S)
 
 
 async def purge_step(port: HubPort, days: int) -> int:
@@ -191,6 +203,11 @@ async def purge_step(port: HubPort, days: int) -> int:
 async def purge_requests(port: HubPort) -> int:
     """Remove some of the request log that is past its time; answers how many went."""
     return await _purged(port, port.ledger.purge_requests, KEPT_DAYS)
+
+
+async def purge_deliveries(port: HubPort) -> int:
+    """Remove some of the deliveries that are past their time, or of webhooks that are no more; answers how many went."""
+    return await _purged(port, port.ledger.deliveries.purge, _DELIVERIES_DAYS)
 
 
 async def _purged(port: HubPort, purge: Callable[[int], int], days: int) -> int:

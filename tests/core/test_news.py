@@ -19,7 +19,9 @@ PAID = Payment(account="a", currency="EUR", amount=Decimal(1), notes="by card 41
 
 def told(*docs, version=1):
     facts = Facts()
-    settings = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=Settings(name="shop"))
+    settings = Record(
+        tenant_id=1, kind="settings", id=0, uid="", code="", doc=Settings(name="shop")
+    )
     facts.learn_records(RecordKey(1, "settings", "id", "0"), [settings])
     records = tuple(
         Record(tenant_id=1, kind="x", id=nth, uid=f"u{nth}", code="", doc=doc, version=version)

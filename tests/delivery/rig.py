@@ -13,9 +13,9 @@ import msgspec
 from orderhub.core.commands import RecordChange
 from orderhub.core.deliveries import Delivery, WebhookState
 from orderhub.core.facts import Record
+from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.engine import Engine
-from orderhub.delivery.formats import Format, Message, Terms
 from orderhub.delivery.hub_format import HubFormat
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
@@ -56,7 +56,7 @@ class Clock:
 
 HUB = HubFormat(
     msgspec.structs.asdict,
-    lambda order: {"uid": order.uid, "version": order.version},
+    lambda order, tenant: {"tenant": tenant, "uid": order.uid, "version": order.version},
     str,
 )
 

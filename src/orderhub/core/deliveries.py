@@ -108,11 +108,13 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 class WebhookLook(msgspec.Struct, frozen=True):
     """A webhook as one small look for all of them sees it; `state` None: it was never served.
 
+    tenant    by name
     version   of its record
     progress  how many positions its tenant's feed has given out
     """
 
     tenant_id: int
+    tenant: str
     webhook_id: int
     version: int
     progress: int

@@ -13,10 +13,11 @@ from orderhub.core.webhooks import Webhook
 
 
 class Told(msgspec.Struct, frozen=True):
-    """An event that leaves, with its order as it stands now; None = it is of no order."""
+    """An event that leaves, with its order as it stands now; None = it is of no order. `tenant` is whose, by name."""
 
     event: FedEvent
     order: Order | None
+    tenant: str = ""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -52,6 +53,6 @@ class Format(Protocol):
     @property
     def terms(self) -> Terms: ...
 
-    def message(self, webhook: Webhook, told: Sequence[Told]) -> Message | None:
+    def message(self, webhook: Webhook, told: Sequence[Told], /) -> Message | None:
         """At most `terms.most_events`, in their order; None = nothing of these is said in this form."""
         ...

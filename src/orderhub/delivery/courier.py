@@ -34,10 +34,10 @@ from orderhub.core.deliveries import (
     WebhookState,
 )
 from orderhub.core.facts import Record
+from orderhub.core.webhook_formats import Format, Message, Terms, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery import retries
 from orderhub.delivery.feed import Item, place_of
-from orderhub.delivery.formats import Format, Message, Terms, Told
 from orderhub.delivery.looking import Found, Wants, is_for, look
 from orderhub.delivery.pieces import Lines, Piece, Reading
 from orderhub.delivery.replays import about, beginning
@@ -120,9 +120,10 @@ def attempt_of(at_us: int, reply: Reply) -> Attempt:
 class Courier:
     """One webhook. `run` returns when there is nothing more to do for now; one at a time. For the event loop alone."""
 
-    def __init__(self, means: Means, tenant_id: int, webhook_id: int) -> None:
+    def __init__(self, means: Means, tenant_id: int, webhook_id: int, tenant: str) -> None:
         self._means = means
         self._name = (tenant_id, webhook_id)
+        self._tenant = tenant
         self.state = WebhookState(tenant_id=tenant_id, webhook_id=webhook_id)
         self._webhook: Record | None = None
         self._format: Format | None = None
@@ -179,7 +180,8 @@ class Courier:
 
     def oldest_us(self) -> int | None:
         """When the first was recorded of what is read and not settled; None: there is nothing of the kind."""
-        return next((each.event.recorded_at for each in self._live.unsettled()), None)
+        events = (each.event for each in self._live.unsettled())
+        return next((each.recorded_at for each in events if each is not None), None)
 
     async def run(self) -> None:
         """Serve it. What could not be written is read and sent again later, under the same ids."""
@@ -452,7 +454,9 @@ class Courier:
     def _launch(self, pieces: list[Piece]) -> None:
         assert self._webhook is not None
         assert self._format is not None
-        told = [Told(each.event, each.order) for each in pieces if each.event is not None]
+        told = [
+            Told(each.event, each.order, self._tenant) for each in pieces if each.event is not None
+        ]
         try:
             message = self._format.message(self._webhook.doc, told)
         except Exception as error:  # noqa: BLE001

@@ -28,9 +28,9 @@ from orderhub.core.deliveries import (
 from orderhub.core.facts import Record
 from orderhub.core.feed import FedEvent, notice_id
 from orderhub.core.queries import Reads
+from orderhub.core.webhook_formats import Format, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.courier import Courier, Meter, Post, SwitchOff, attempt_of
-from orderhub.delivery.formats import Format, Told
 from orderhub.delivery.replays import beginning
 from orderhub.ledger.ledger import Ledger
 
@@ -234,7 +234,7 @@ class Engine:
     def _courier(self, name: tuple[int, int]) -> Courier:
         courier = self._couriers.get(name)
         if courier is None:
-            courier = self._couriers[name] = Courier(self, *name)
+            courier = self._couriers[name] = Courier(self, *name, self._seen[name].tenant)
         return courier
 
     def _start(self, name: tuple[int, int]) -> None:

@@ -9,8 +9,8 @@ import msgspec
 
 from orderhub.core.feed import FedEvent
 from orderhub.core.values import Order
+from orderhub.core.webhook_formats import Message, Terms, Told
 from orderhub.core.webhooks import Webhook
-from orderhub.delivery.formats import Message, Terms, Told
 
 _HEADERS = (("content-type", "application/json"),)
 
@@ -21,7 +21,7 @@ class HubFormat:
     def __init__(
         self,
         event_shape: Callable[[FedEvent], Any],
-        order_shape: Callable[[Order], Any],
+        order_shape: Callable[[Order, str], Any],
         instant: Callable[[int], Any],
         encode: Callable[[Any], bytes] = msgspec.json.encode,
     ) -> None:
@@ -35,7 +35,7 @@ class HubFormat:
     def terms(self) -> Terms:
         return self._terms
 
-    def message(self, webhook: Webhook, told: Sequence[Told]) -> Message | None:
+    def message(self, _webhook: Webhook, told: Sequence[Told]) -> Message | None:
         (each,) = told
         event, order = each.event, each.order
         body = {
@@ -43,7 +43,7 @@ class HubFormat:
             "timestamp": self._instant(event.recorded_at),
             "data": {
                 "event": self._event_shape(event),
-                "order": None if order is None else self._order_shape(order),
+                "order": None if order is None else self._order_shape(order, each.tenant),
             },
         }
         return Message(event.id, self._encode(body), _HEADERS)

@@ -25,12 +25,15 @@ class EventUnknown(Exception):
 
 
 def about(event: FedEvent) -> str:
-    """Whose order of events counts: an order's, or a pool's."""
+    """Whose order of events counts: an order's, or that of a pool, an account, a webhook."""
     if event.order_uid:
         return event.order_uid
     data = event.data
     if "subject" in data:
         return f"{data.get('kind')}|{data['subject']}|{data.get('place')}"
+    for name in ("account", "webhook"):
+        if name in data:
+            return f"{name}|{data[name]}"
     return event.id
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from orderhub.core.deliveries import WebhookState
+from orderhub.core.webhook_formats import Terms
 from orderhub.core.webhooks import FAILING, GONE
-from orderhub.delivery.formats import Terms
 
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US

@@ -48,9 +48,9 @@ _STATE_COLUMNS = WebhookState.__struct_fields__
 _PROGRESS = "(SELECT coalesce(sum(l.next), 0) FROM feed_lane l WHERE l.tenant_id = r.tenant_id)"
 _REPLAYS = "EXISTS (SELECT 1 FROM webhook_replay p WHERE p.tenant_id = r.tenant_id AND p.webhook_id = r.id)"
 _LOOK = f"""
-    SELECT r.tenant_id AS of_tenant, r.id AS id, r.version AS current,
+    SELECT r.tenant_id AS of_tenant, t.name AS tenant, r.id AS id, r.version AS current,
         {_PROGRESS} AS progress, {_REPLAYS} AS has_replays, s.*
-    FROM record r LEFT JOIN webhook_state s ON s.tenant_id = r.tenant_id AND s.webhook_id = r.id
+    FROM record r JOIN tenant t ON t.id = r.tenant_id LEFT JOIN webhook_state s ON s.tenant_id = r.tenant_id AND s.webhook_id = r.id
     WHERE r.kind = 'webhook' ORDER BY r.tenant_id, r.id"""
 
 
@@ -231,6 +231,7 @@ def look(connection: Connection) -> list[WebhookLook]:
     return [
         WebhookLook(
             row.of_tenant,
+            row.tenant,
             row.id,
             row.current,
             int(row.progress),

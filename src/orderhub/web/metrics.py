@@ -5,12 +5,14 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.writing_s = 0.0  # of all batches so far
         self.orders = Counter(
             "orderhub_orders", "Orders placed", ["dialect"], registry=self.registry
         )
@@ -69,6 +71,34 @@ class Metrics:
             "Calls that came too fast for the request log, or while it could not be written",
             registry=self.registry,
         )
+        self.deliveries = Counter(
+            "orderhub_deliveries",
+            "Attempts to send an event to a webhook: sent, failed (tried again later) or dropped",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.delivery_lag = Histogram(
+            "orderhub_delivery_lag_seconds",
+            "Time from an event to the attempt that a webhook took it by",
+            buckets=_LAGS,
+            registry=self.registry,
+        )
+        self.webhook_lag = Gauge(
+            "orderhub_webhook_lag_seconds",
+            "Age of the oldest event that some webhook has not been sent, nor put aside as failed",
+            registry=self.registry,
+        )
+        self.webhooks_failing = Gauge(
+            "orderhub_webhooks_failing",
+            "Webhooks, switched on, of which nothing but failures came of late",
+            registry=self.registry,
+        )
+        self.webhooks_off = Counter(
+            "orderhub_webhooks_switched_off",
+            "Webhooks that the hub switched off",
+            ["reason"],
+            registry=self.registry,
+        )
         self._answers: dict[str, Histogram] = {}
 
     # --- what the intake tells
@@ -76,9 +106,18 @@ class Metrics:
     def batch(self, size: int, seconds: float) -> None:
         self.batch_sizes.observe(size)
         self.commits.observe(seconds)
+        self.writing_s += seconds
 
     def retried(self) -> None:
         self.retries.inc()
+
+    # --- what the deliveries tell
+
+    def delivered(self, outcome: str, count: int) -> None:
+        self.deliveries.labels(outcome).inc(count)
+
+    def lagged(self, seconds: float) -> None:
+        self.delivery_lag.observe(seconds)
 
     # --- what the web tells
 

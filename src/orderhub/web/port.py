@@ -15,6 +15,9 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Settings
+from orderhub.core.webhook_formats import Format
+from orderhub.delivery.sender import Sender
+from orderhub.delivery.targets import Targets
 from orderhub.delivery.watch import Watch
 from orderhub.dialects.auth import hub_caller
 from orderhub.dialects.contract import (
@@ -100,6 +103,9 @@ class HubPort:
         )
         self.hands = Hands(settings.tenant_calls)
         self.watch = Watch(lambda tenants: self.read(lambda reads: reads.feed_progress(tenants)))
+        self.targets = Targets.of(settings.webhook_allow, settings.host)
+        self.sender = Sender(self.targets)
+        self.formats: dict[str, Format] = {}  # handed in by who knows them
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
     def close(self) -> None:
@@ -181,6 +187,10 @@ class HubPort:
 
     async def is_sandbox(self, tenant_id: int) -> bool:
         return bool(tenant_id) and (await self.settings(tenant_id)).sandbox
+
+    async def refusal_of_target(self, tenant_id: int, url: str) -> str:
+        """What is wrong with where a tenant's webhook is to go, in words behind its name; empty = nothing."""
+        return await self.sender.refusal_of(url, may_loopback=await self.is_sandbox(tenant_id))
 
     async def _take_fault(self, credential_id: str, path: str) -> Step | None:
         step = await self.write(take_step, self.ledger, credential_id, path)

@@ -129,12 +129,11 @@ OrderShipment = _step("OrderShipment", steps.Shipment)
 OrderRefund = _step("OrderRefund", steps.Refund, amount=Amount)
 
 
-class OrderInFull(OrderSummary, frozen=True, kw_only=True):
-    """An order with all that is known of it."""
+class OrderTold(OrderSummary, frozen=True, kw_only=True):
+    """An order as it leaves with an event: as it stands, without its history."""
 
     lines: tuple[OrderLine, ...]
     taxes: tuple[TaxAmount, ...]
-    draws: tuple[Draw, ...]
     contact: Contact | None
     ship_to: Address | None
     notes: str | None
@@ -145,6 +144,12 @@ class OrderInFull(OrderSummary, frozen=True, kw_only=True):
     shipments: tuple[OrderShipment, ...]  # type: ignore[valid-type]
     payments: tuple[OrderPayment, ...]  # type: ignore[valid-type]
     refunds: tuple[OrderRefund, ...]  # type: ignore[valid-type]
+
+
+class OrderInFull(OrderTold, frozen=True, kw_only=True):
+    """An order with all that is known of it."""
+
+    draws: tuple[Draw, ...]
     events: tuple[OrderEvent, ...]
     request: Annotated[
         Any, msgspec.Meta(description="The raw request without its secrets: JSON, else text.")
@@ -199,9 +204,24 @@ def order_summary(order: Order, tenant: str) -> OrderSummary:
     return OrderSummary.of(order, tenant=tenant, dialect=order.channel)
 
 
+def order_told(order: Order, tenant: str) -> OrderTold:
+    return OrderTold.of(order, **_own(order, tenant))
+
+
 def order_in_full(
     order: Order, tenant: str, events: tuple[Event, ...], moves: tuple[Move, ...]
 ) -> OrderInFull:
+    return OrderInFull.of(
+        order,
+        **_own(order, tenant),
+        draws=tuple(map(move_shape, moves)),
+        events=tuple(map(event_shape, events)),
+        request=_request(events[0].request) if events else None,
+    )
+
+
+def _own(order: Order, tenant: str) -> dict[str, Any]:
+    """The members of OrderTold that an order has under another name, or in another form."""
     taxes: dict[str, list[Decimal]] = {}
     for line in order.lines:
         for part in line.taxes:
@@ -209,27 +229,23 @@ def order_in_full(
             base_and_amount[0] += part.base
             base_and_amount[1] += part.amount
     doc = plain_values(order.doc)
-    return OrderInFull.of(
-        order,
-        tenant=tenant,
-        dialect=order.channel,
-        lines=tuple(line_shape(order, line) for line in order.lines),
-        taxes=tuple(
+    return {
+        "tenant": tenant,
+        "dialect": order.channel,
+        "lines": tuple(line_shape(order, line) for line in order.lines),
+        "taxes": tuple(
             TaxAmount(code=code, base=amount(base), amount=amount(tax))
             for code, (base, tax) in taxes.items()
         ),
-        draws=tuple(map(move_shape, moves)),
-        contact=order.doc.contact,
-        ship_to=order.doc.ship_to,
+        "contact": order.doc.contact,
+        "ship_to": order.doc.ship_to,
         **{name: doc.get(name) for name in ("notes", "pricing", "settlement")},
-        business=doc.get("business", {}),
-        vendor=doc.get("vendor", {}),
-        shipments=_shown(OrderShipment, order.doc.shipments),
-        payments=_shown(OrderPayment, order.doc.payments),
-        refunds=_shown(OrderRefund, order.doc.refunds),
-        events=tuple(map(event_shape, events)),
-        request=_request(events[0].request) if events else None,
-    )
+        "business": doc.get("business", {}),
+        "vendor": doc.get("vendor", {}),
+        "shipments": _shown(OrderShipment, order.doc.shipments),
+        "payments": _shown(OrderPayment, order.doc.payments),
+        "refunds": _shown(OrderRefund, order.doc.refunds),
+    }
 
 
 def _shown(shape: type[msgspec.Struct], taken: Iterable[Any]) -> tuple[msgspec.Struct, ...]:
