@@ -10,25 +10,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, text
 
 from orderhub.ledger import bulk, tables
-from orderhub.ledger.checking import orders, sums
+from orderhub.ledger.checking import feed_repair, orders, sums
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.records import misnamed
 from orderhub.ledger.checking.report import Breach, Report
+from orderhub.ledger.checking.rewriting import Rows, write
 from orderhub.ledger.checking.standing import walk
 from orderhub.ledger.driver import Driver
 
 _TOLD = 1_000
-_WRITTEN = 500
-_FORBIDDEN = frozenset({"orders", "order_line", "order_event", "pool_move", "claim", "record"})
 _TERM = ("tenant_id", "kind", "term", "recorded_at", "order_id")
 _MOVES = (Law.READABLE, Law.MOVE_KIND, Law.MOVE_HAS_ORDER, Law.DRAWN, Law.HELD, Law.RETURNS)
 # The order in which a batch comes to these tables: see docs/decisions/0002.
 _LOCKED = (
     *("claim", "natural_key", "counter", "record", "orders", "pool", "order_line", "order_event"),
     *("order_term", "pool_move", "order_group", "record_key", "timer", "tally"),
+    *("feed_lane", "feed", "notice"),
 )
 
 
@@ -77,7 +77,7 @@ def _counters(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
     for row in connection.execute(text(sums.COUNTERS)).all():
         if row.tenant_id in tenants:
             following = row.greatest + 1
-            _write(connection, tables.counter, [(row.tenant_id, row.name, following)])
+            write(connection, tables.counter, [(row.tenant_id, row.name, following)])
             yield f"counter {row.name} of tenant {row.tenant_id}: {row.next} -> {following}"
 
 
@@ -101,7 +101,7 @@ def _pools(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
     for row in connection.execute(text(_WRONG_POOLS)).all():
         left = row.opening + row.adjusted - row.drawn + row.returned
         if row.tenant_id in tenants and left >= 0:
-            _write(connection, tables.pool, [(*row[:8], left)])
+            write(connection, tables.pool, [(*row[:8], left)])
             name = f"{row.kind} {row.subject} {row.place}".rstrip()
             yield f"pool {name} of tenant {row.tenant_id}: available {row.available} -> {left}"
 
@@ -135,7 +135,7 @@ def _tallies(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         name = dict(zip(("tenant_id", "owner", "door", "status"), row, strict=False))
         bulk.delete(Driver(connection), tables.tally, [name])
         if row.counted:
-            _write(connection, tables.tally, [(*row[:4], 0, row.counted)])
+            write(connection, tables.tally, [(*row[:4], 0, row.counted)])
         said = f"{row.door} {row.status} of {row.owner}"
         yield f"tally {said} of tenant {row.tenant_id}: {row.tallied} -> {row.counted}"
 
@@ -145,7 +145,7 @@ def _tallies(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
 
 def _terms(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
     nobody = Report()  # what cannot be read was reported
-    new, gone = _Rows(connection, tables.order_term), _Rows(connection, tables.order_term)
+    new, gone = Rows(connection, tables.order_term), Rows(connection, tables.order_term)
     for standing in walk(connection, nobody):
         order = standing.order
         if order.tenant_id not in tenants:
@@ -172,7 +172,7 @@ def _lonely_terms(connection: Connection, tenants: frozenset[int]) -> Iterator[s
         FROM order_term t LEFT JOIN orders o ON o.tenant_id = t.tenant_id AND o.id = t.order_id
         WHERE o.id IS NULL"""
     columns = ", ".join(f"t.{each}" for each in _TERM)
-    gone = _Rows(connection, tables.order_term)
+    gone = Rows(connection, tables.order_term)
     for row in connection.execute(text(f"SELECT {columns} {lonely}")).all():
         if row.tenant_id in tenants:
             gone.delete(tuple(row))
@@ -194,7 +194,7 @@ def _timers(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         if standing.timers.get(kind) != due_at
     ]
     for order, kind, due_at in missing:
-        _write(connection, tables.timer, [(order.tenant_id, kind, order.id, due_at, 0)])
+        write(connection, tables.timer, [(order.tenant_id, kind, order.id, due_at, 0)])
         yield f"order {order.uid} of tenant {order.tenant_id}: {kind} at {due_at}"
 
 
@@ -206,7 +206,7 @@ def _keys(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         WHERE o.natural_key <> '' AND (n.key IS NULL OR n.order_uid <> o.uid)"""
     for tenant_id, key, uid in connection.execute(text(query)).all():
         if tenant_id in tenants:
-            _write(connection, tables.natural_key, [(tenant_id, key, "", uid)])
+            write(connection, tables.natural_key, [(tenant_id, key, "", uid)])
             yield f"natural key {key} of tenant {tenant_id}: order {uid}"
 
 
@@ -227,7 +227,7 @@ def _record_keys(connection: Connection, tenants: frozenset[int]) -> Iterator[st
             (tenant_id, kind, record_id), lacks, strange = found
             new += [(tenant_id, kind, *each, record_id) for each in sorted(lacks)]
             gone += [(tenant_id, kind, *each, record_id) for each in sorted(strange)]
-    changes = _Rows(connection, tables.record_key)
+    changes = Rows(connection, tables.record_key)
     for row in gone:
         changes.delete(row)
         yield f"key {row[2]} {row[3]} of {row[1]} {row[4]} of tenant {row[0]}: gone"
@@ -248,48 +248,9 @@ _MENDS = (
     Mend((Law.ORDER_HAS_TIMER, Law.TIMER_HAS_ORDER), (Law.WAITS_IN_VAIN, Law.READABLE), _timers),
     Mend((Law.ORDER_HAS_KEY, Law.KEY_HAS_ORDER), (), _keys),
     Mend((Law.RECORD_KEY, Law.RECORD_NAMES), (Law.READABLE,), _record_keys),
+    Mend(
+        (Law.FED_ONCE, Law.FED_IN_ORDER, Law.PLACE_HAS_EVENT, Law.LANE),
+        (Law.READABLE, Law.EVENT_HAS_ORDER, Law.FOLD),
+        feed_repair.mended,
+    ),
 )
-
-
-class _Rows:
-    """Rows to insert into or to delete from one table, written some at a time."""
-
-    def __init__(self, connection: Connection, table: Table) -> None:
-        assert table.name not in _FORBIDDEN
-        self._connection, self._table = connection, table
-        self._new: list[tuple[Any, ...]] = []
-        self._gone: list[tuple[Any, ...]] = []
-
-    def insert(self, row: tuple[Any, ...]) -> None:
-        self._new.append(row)
-        if len(self._new) >= _WRITTEN:
-            self.write()
-
-    def delete(self, row: tuple[Any, ...]) -> None:
-        self._gone.append(row)
-        if len(self._gone) >= _WRITTEN:
-            self.write()
-
-    def write(self) -> None:
-        if self._gone:
-            bulk.delete(
-                Driver(self._connection), self._table, [_named(self._table, r) for r in self._gone]
-            )
-        if self._new:
-            _write(self._connection, self._table, self._new)
-        self._new, self._gone = [], []
-
-
-def _write(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    """Rows in the order of their columns; the one of the same key is replaced."""
-    assert table.name not in _FORBIDDEN
-    keys = {column.name for column in table.primary_key.columns}
-    others = [column.name for column in table.columns if column.name not in keys]
-    replaced = ", ".join(f"{name} = excluded.{name}" for name in others)
-    then = f"DO UPDATE SET {replaced}" if replaced else "DO NOTHING"
-    bulk.insert(Driver(connection), table, [_named(table, row) for row in rows], then)
-
-
-def _named(table: Table, row: tuple[Any, ...]) -> dict[str, Any]:
-    """A row, or the beginning of one, by the names of its columns."""
-    return dict(zip((column.name for column in table.columns), row, strict=False))
