@@ -206,7 +206,7 @@ async def purge_requests(port: HubPort) -> int:
 
 
 async def purge_deliveries(port: HubPort) -> int:
-    """Remove some of the deliveries that are past their time, or of webhooks that are no more; answers how many went."""
+    """Remove some deliveries that are past their time, or of webhooks that are no more; answers how many went."""
     return await _purged(port, port.ledger.deliveries.purge, _DELIVERIES_DAYS)
 
 

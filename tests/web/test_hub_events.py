@@ -291,6 +291,26 @@ async def test_a_stream_tells_what_was_and_what_comes(tmp_path: Path) -> None:
         assert hub.hub.port.watch.count(cdp) == 0
 
 
+async def test_an_operator_sees_who_reads_the_feed_and_how_far_behind(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        told = hub.hub.metrics.registry.get_sample_value
+        await record(hub, 1)
+        cdp = await tenant_id(hub, "cdp")
+        await ask(hub, AS_CDP)
+        await ask(hub, AS_CDP, after="end")
+        assert told("orderhub_feed_events_total", {"way": "page"}) == 1
+        stream = asyncio.create_task(pieces_of(hub, 3, AS_CDP))
+        await waits(hub, cdp)
+        assert (told("orderhub_feed_streams"), told("orderhub_feed_waiting")) == (1, 1)
+        await record(hub, 2)
+        await stream
+        assert (told("orderhub_feed_streams"), told("orderhub_feed_waiting")) == (0, 0)
+        assert told("orderhub_feed_events_total", {"way": "stream"}) == 2
+        # Each time what was last was a moment old.
+        assert told("orderhub_feed_age_seconds_count") == 3
+        assert told("orderhub_feed_age_seconds_bucket", {"le": "3600.0"}) == 3
+
+
 async def test_an_unknown_last_event_id_is_named(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         headers = {**AS_CDP, "Accept": "text/event-stream", "Last-Event-ID": "x"}

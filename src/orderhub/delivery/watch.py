@@ -34,6 +34,10 @@ class Watch:
         """How many wait for the tenant's feed."""
         return len(self._waiting.get(tenant_id, ()))
 
+    def total(self) -> int:
+        """How many wait, of all tenants."""
+        return sum(map(len, self._waiting.values()))
+
     def grew(self, tenant_id: int) -> None:
         """Something was committed for the tenant."""
         for each in self._waiting.pop(tenant_id, {}):

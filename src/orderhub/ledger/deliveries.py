@@ -50,7 +50,8 @@ _REPLAYS = "EXISTS (SELECT 1 FROM webhook_replay p WHERE p.tenant_id = r.tenant_
 _LOOK = f"""
     SELECT r.tenant_id AS of_tenant, t.name AS tenant, r.id AS id, r.version AS current,
         {_PROGRESS} AS progress, {_REPLAYS} AS has_replays, s.*
-    FROM record r JOIN tenant t ON t.id = r.tenant_id LEFT JOIN webhook_state s ON s.tenant_id = r.tenant_id AND s.webhook_id = r.id
+    FROM record r JOIN tenant t ON t.id = r.tenant_id
+    LEFT JOIN webhook_state s ON s.tenant_id = r.tenant_id AND s.webhook_id = r.id
     WHERE r.kind = 'webhook' ORDER BY r.tenant_id, r.id"""
 
 

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
+_AGES = (0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -99,6 +100,21 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.feed_events = Counter(
+            "orderhub_feed_events", "Events given out by the feed", ["way"], registry=self.registry
+        )
+        self.feed_age = Histogram(
+            "orderhub_feed_age_seconds",
+            "How old the last event of an answer was: how far behind those are who read the feed",
+            buckets=_AGES,
+            registry=self.registry,
+        )
+        self.feed_streams = Gauge(
+            "orderhub_feed_streams", "Streams of events that are open", registry=self.registry
+        )
+        self.feed_waiting = Gauge(
+            "orderhub_feed_waiting", "Calls that wait for events", registry=self.registry
+        )
         self._answers: dict[str, Histogram] = {}
 
     # --- what the intake tells
@@ -126,6 +142,11 @@ class Metrics:
         if child is None:
             child = self._answers[dialect] = self.answers.labels(dialect)
         child.observe(seconds)
+
+    def fed(self, way: str, count: int, age_us: int) -> None:
+        """So many events left, the last of which was recorded so long ago."""
+        self.feed_events.labels(way).inc(count)
+        self.feed_age.observe(max(0, age_us) / 1_000_000)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -106,6 +106,7 @@ class HubPort:
         self.targets = Targets.of(settings.webhook_allow, settings.host)
         self.sender = Sender(self.targets)
         self.formats: dict[str, Format] = {}  # handed in by who knows them
+        metrics.feed_waiting.set_function(self.watch.total)
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
     def close(self) -> None:

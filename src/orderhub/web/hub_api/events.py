@@ -131,6 +131,7 @@ async def list_events(call: Call, who: Caller) -> Answer:
         pieces = stream(call, tenant_id, first, read)
         return Streamed(200, b"", (("Cache-Control", "no-store"),), _STREAM, pieces=pieces)
     found = await _waited(call, tenant_id, first, read, given.wait)
+    _count(call, "page", found)
     items = tuple(fed_event_shape(each.event) for each in found.items)
     return Answer(200, encode(Events(items=items, next_cursor=found.next_cursor)))
 
@@ -175,24 +176,32 @@ async def stream(
     It ends when the hub leaves or the token may read no more: clients come back by themselves.
     """
     watch, now = port(call).watch, asyncio.get_running_loop().time
-    yield b"retry: 2000\n: OrderHub events\n\n"
-    beats_at = now() + heartbeat_s
-    while True:
-        for each in found.items:
-            shown = encode(fed_event_shape(each.event))
-            head = f"id: {each.cursor}\nevent: {each.event.kind}\ndata: "
-            yield head.encode() + shown + b"\n\n"
-        if found.items:
-            beats_at = now() + heartbeat_s
-        if found.is_end:
-            if now() >= beats_at:
-                # An id alone is remembered, too: of events that were passed over nothing is read again.
-                yield f"id: {found.next_cursor}\n: heartbeat\n\n".encode()
+    with port(call).metrics.feed_streams.track_inprogress():
+        yield b"retry: 2000\n: OrderHub events\n\n"
+        beats_at = now() + heartbeat_s
+        while True:
+            _count(call, "stream", found)
+            for each in found.items:
+                shown = encode(fed_event_shape(each.event))
+                head = f"id: {each.cursor}\nevent: {each.event.kind}\ndata: "
+                yield head.encode() + shown + b"\n\n"
+            if found.items:
                 beats_at = now() + heartbeat_s
-            await watch.wait(tenant_id, found.progress, max(0.0, beats_at - now()))
-        if watch.is_closed or not await _may_read(call):
-            return
-        found = await read(found.next_cursor)
+            if found.is_end:
+                if now() >= beats_at:
+                    # An id alone is remembered, too: of events that were passed over nothing is read again.
+                    yield f"id: {found.next_cursor}\n: heartbeat\n\n".encode()
+                    beats_at = now() + heartbeat_s
+                await watch.wait(tenant_id, found.progress, max(0.0, beats_at - now()))
+            if watch.is_closed or not await _may_read(call):
+                return
+            found = await read(found.next_cursor)
+
+
+def _count(call: Call, way: str, found: FeedPage) -> None:
+    if found.items:
+        hub, last = port(call), found.items[-1].event
+        hub.metrics.fed(way, len(found.items), hub.now_us() - last.recorded_at)
 
 
 async def _may_read(call: Call) -> bool:
