@@ -1,4 +1,4 @@
-"""python -m bench [scale|imports|planner|fair|writer|requests] [--case NAME ...] [--database …] [--seconds S]"""
+"""python -m bench [scale|imports|planner|fair|writer|requests|edge] [--case NAME ...] [--database …] [--seconds S]"""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def run_cases(arguments: list[str]) -> None:
 def main() -> None:
     """Some words name benchmarks of their own; without one of them the table is made."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
-    if first in ("scale", "imports", "planner", "fair", "writer", "requests"):
+    if first in ("scale", "imports", "planner", "fair", "writer", "requests", "edge"):
         del sys.argv[1]
         importlib.import_module(f"bench.{first}").main()
     else:

@@ -409,11 +409,65 @@ def test_what_was_being_read_while_it_was_changed_is_not_kept() -> None:
 
         recent = Recent(read)
         asked = asyncio.create_task(recent.get("k"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it asks
+        await asyncio.sleep(0)  # and is read
         values[0] = "new"
         recent.forget()
         gate.set()
         assert await asked == "old"
         assert await recent.get("k") == "new"
+
+    asyncio.run(ask())
+
+
+def test_what_many_ask_for_at_once_is_read_once_and_before_it_is_too_old() -> None:
+    now, gates = [100.0], []
+
+    async def read(_: str) -> int:
+        gate = asyncio.Event()
+        gates.append(gate)
+        mine = len(gates)
+        await gate.wait()
+        return mine
+
+    async def ask() -> None:
+        recent = Recent(read, lambda: now[0])
+        crowd = [asyncio.create_task(recent.get("k")) for _ in range(50)]
+        await asyncio.sleep(0)
+        crowd.pop().cancel()  # whoever leaves takes the answer from nobody else
+        await asyncio.sleep(0)
+        assert len(gates) == 1
+        gates[0].set()
+        assert await asyncio.gather(*crowd) == [1] * 49
+        now[0] += 0.6
+        assert [await recent.get("k") for _ in range(3)] == [1, 1, 1], "nobody waits for the second"
+        await asyncio.sleep(0)
+        assert len(gates) == 2
+        gates[1].set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        now[0] += 0.6
+        assert await recent.get("k") == 2
+
+    asyncio.run(ask())
+
+
+def test_a_reading_that_fails_is_told_to_all_who_wait_and_begun_anew_for_the_next() -> None:
+    failing = [True]
+
+    async def read(_: str) -> str:
+        await asyncio.sleep(0)
+        if failing[0]:
+            raise ConnectionError
+        return "there"
+
+    async def ask() -> None:
+        recent = Recent(read)
+        told = await asyncio.gather(
+            *(recent.get("k") for _ in range(3)), return_exceptions=True
+        )
+        assert [type(each) for each in told] == [ConnectionError] * 3
+        failing[0] = False
+        assert await recent.get("k") == "there"
 
     asyncio.run(ask())
