@@ -35,7 +35,8 @@ async def app(scope, receive, send):
         await receive()
         await send({"type": "http.response.start", "status": 200, "headers": HEAD})
         await send({"type": "http.response.body", "body": BODY})
-uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="error")
+uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", lifespan="off",
+    access_log=False, log_level="error")
 """
 
 
@@ -169,9 +170,7 @@ def _print(name: str, connections: int, costs: dict[str, list[Cost]]) -> None:
             mine.result.per_second / bare.result.per_second
             for mine, bare in zip(each, costs["bare"], strict=True)
         ]
-        cpu = [
-            mine.cpu_us / bare.cpu_us for mine, bare in zip(each, costs["bare"], strict=True)
-        ]
+        cpu = [mine.cpu_us / bare.cpu_us for mine, bare in zip(each, costs["bare"], strict=True)]
         print(
             f"{name:<16} {connections:>4} {way:<8} "
             f"{statistics.median(c.result.per_second for c in each):>8.0f}/s "

@@ -463,9 +463,7 @@ def test_a_reading_that_fails_is_told_to_all_who_wait_and_begun_anew_for_the_nex
 
     async def ask() -> None:
         recent = Recent(read)
-        told = await asyncio.gather(
-            *(recent.get("k") for _ in range(3)), return_exceptions=True
-        )
+        told = await asyncio.gather(*(recent.get("k") for _ in range(3)), return_exceptions=True)
         assert [type(each) for each in told] == [ConnectionError] * 3
         failing[0] = False
         assert await recent.get("k") == "there"

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -32,6 +32,7 @@ from orderhub.dialects.describing import (
     needed,
 )
 from orderhub.dialects.describing import text as text_schema
+from orderhub.dialects.member_plans import Plan, plan_of
 from orderhub.dialects.scalars import as_integer, as_text, fitted
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -132,7 +133,10 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
     """A text of at most so many characters. Not `blank`: one of blanks alone counts as missing."""
 
     def check(value: Any) -> str:
-        found = value if value.__class__ is str else as_text(value)
+        is_text = value.__class__ is str
+        if is_text and not strip and len(value) <= most and (blank or value.strip()):
+            return str(value)  # as most texts are
+        found = as_text(value)
         if found is None:
             raise Bad("type", "string")
         if strip:
@@ -350,19 +354,19 @@ class Style:
     any_case: bool = False
     place: Callable[[str, int], str] = _index
     gathers: bool = True
-    plans: dict[type[msgspec.Struct], _Plan] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    plans: dict[type[msgspec.Struct], Plan] = field(default_factory=dict, repr=False, compare=False)
 
     def read(
         self, model: type[S], body: Mapping[str, Any], path: str = "", context: Any = None
     ) -> S:
         """The body as its Struct; `path` goes before those of faults. Raises HTTPFault(INVALID) with all faults."""
-        reading = Reading(self, context)
-        found = reading.values(model, body, path)
-        if reading.faults:
+        try:
+            return model(**Reading(self, context, plainly=True).values(model, body, path))
+        except NotPlain:
+            reading = Reading(self, context)
+            found = reading.values(model, body, path)
             reading.finish()
-        return model(**found)
+            return model(**found)
 
     def changes(
         self, model: type[msgspec.Struct], body: Mapping[str, Any], context: Any = None
@@ -376,103 +380,43 @@ class Style:
         reading.finish()
         return found
 
-    def plan(self, model: type[msgspec.Struct]) -> _Plan:
+    def plan(self, model: type[msgspec.Struct]) -> Plan:
         """What reading the model takes, worked out once."""
-        found = self.plans[model] = _plan(self, model)
+        found = self.plans[model] = plan_of(
+            declared(model),
+            self.spelled,
+            alternatives(model),
+            takes_any_case=self.any_case,
+            is_closed=bool(model.__struct_config__.forbid_unknown_fields),
+        )
         return found
 
 
-class _AnyCase(NamedTuple):
-    """Where any case will do: a spelling -> (the name that was declared, its rank: the lowest one sent counts).
-
-    own  the declared names -> their ranks
-    """
-
-    own: dict[str, int]
-    exact: dict[str, tuple[str, int]]
-    lower: dict[str, tuple[str, int]]
-
-    def named(self, holder: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What was sent, by the names that were declared."""
-        if holder.keys() <= self.own.keys():
-            return holder
-        found: dict[str, Any] = {}
-        ranks: dict[str, int] = {}
-        for way, value in holder.items():
-            if way in self.own:
-                continue
-            place = self.exact.get(way) or self.lower.get(way.lower())
-            if place is None:
-                continue
-            name, rank = place
-            # One that is null counts only where there is no other.
-            rank += _NULL if value is None else 0
-            best = ranks.get(name)
-            if best is None:
-                best = _NULL + _NULL
-                if name in holder:
-                    best = self.own[name] + (_NULL if holder[name] is None else 0)
-            if rank < best:
-                found[name], ranks[name] = value, rank
-        return {**holder, **found} if found else holder
-
-
-_NULL = 1_000_000
-
-
-# Plain tuples, since unpacking them is what reading is made of.
-# (attribute, its own name, its other spellings, the kind's check, its read, whether it is required, the words for one
-# that is sent empty where that is not to be left out)
-_Step = tuple[
-    str,
-    str,
-    tuple[str, ...],
-    Callable[[Any], Any] | None,
-    Callable[[Any, str, "Reading"], Any],
-    bool,
-    str,
-]
-# (its first spelling, whether there is no more to it where that is not sent, the step)
-_Steps = tuple[tuple[str, bool, _Step], ...]
-# (how each member is read, groups of which one has to be there, the names where any case will do, all names where no
-# others are taken)
-_Plan = tuple[_Steps, tuple[tuple[str, ...], ...], _AnyCase | None, frozenset[str] | None]
-
-
-def _plan(style: Style, model: type[msgspec.Struct]) -> _Plan:
-    steps = []
-    names: set[str] = set()
-    any_case = _AnyCase({}, {}, {}) if style.any_case else None
-    for each in declared(model):
-        first, *others = [way for name in each.names for way in style.spelled(name)]
-        names |= {first, *others}
-        if any_case is not None:
-            for rank, way in enumerate((first, *others)):
-                if way == each.name:
-                    any_case.own[way] = rank
-                any_case.exact.setdefault(way, (each.name, rank))
-                any_case.lower.setdefault(way.lower(), (each.name, rank + len(others) + 1))
-            first, others = each.name, []
-        check, read = each.kind.check, each.kind.within or each.kind.read
-        words = each.unless_empty
-        step = each.attribute, each.name, tuple(others), check, read, each.required, words
-        steps.append((first, not (others or each.required or words), step))
-    closed = model.__struct_config__.forbid_unknown_fields
-    return tuple(steps), alternatives(model), any_case, frozenset(names) if closed else None
+class NotPlain(Exception):
+    """A body is not plainly right: what is wrong with it, or what is meant, takes a careful reading."""
 
 
 class Reading:
-    """One reading of a body: what was wrong so far, and what kinds have to know of the call (its time)."""
+    """One reading of a body: what was wrong so far, and what kinds have to know of the call (its time).
 
-    __slots__ = ("context", "faults", "style")
+    Most bodies are plainly right: each member is sent once, in a spelling of its own, and holds what it may. That is
+    found out by one look at each member that was sent. Anything else is read again, member by member as declared.
 
-    def __init__(self, style: Style, context: Any = None) -> None:
+    plainly  for that one look: whatever is not plain raises NotPlain
+    """
+
+    __slots__ = ("context", "faults", "plainly", "style")
+
+    def __init__(self, style: Style, context: Any = None, *, plainly: bool = False) -> None:
         self.style = style
         self.context = context
+        self.plainly = plainly
         self.faults: list[WireFault] = []
 
     def fault(self, path: str, bad: Bad, value: Any = None) -> None:
         """Note what is wrong. Raises HTTPFault(INVALID) at once where the vendor tells the first fault alone."""
+        if self.plainly:
+            raise NotPlain
         path += bad.path
         self.faults.append(
             WireFault(path, bad.problem, bad.message or self.style.say(bad, value, path))
@@ -494,14 +438,15 @@ class Reading:
         partial: bool = False,
     ) -> dict[str, Any]:
         """The members that were sent, read."""
-        style = self.style
-        is_absent = style.is_absent
-        steps, groups, any_case, names = style.plans.get(model) or style.plan(model)
-        if any_case is not None:
-            holder = any_case.named(holder)
+        plan = self.style.plans.get(model) or self.style.plan(model)
+        if self.plainly:
+            return self._plain(plan, holder)
+        is_absent = self.style.is_absent
+        if plan.any_case is not None:
+            holder = plan.any_case.named(holder)
         get = holder.get
         found: dict[str, Any] = {}
-        for name, may_lack, step in steps:
+        for name, may_lack, step in plan.steps:
             value = get(name)
             if value is None and may_lack and not partial:
                 continue
@@ -529,11 +474,46 @@ class Reading:
                 )
             except Bad as bad:
                 self.fault(f"{path}{way}", bad, value)
-        for group in groups:
-            if not partial and not any(found.get(name) for name in group):
+        self._rest(plan, holder, path, None if partial else found)
+        return found
+
+    def _rest(
+        self, plan: Plan, holder: Mapping[str, Any], path: str, found: dict[str, Any] | None
+    ) -> None:
+        """What is wrong with the members together: one of several lacks in all that were `found`, or is not known."""
+        for group in () if found is None else plan.groups:
+            if not any(map(found.get, group)):  # type: ignore[union-attr]
                 self.fault(f"{path}{group[0]}", Bad("missing", ", ".join(group)))
-        for other in () if names is None else holder.keys() - names:
+        for other in () if plan.names is None else holder.keys() - plan.names:
             self.fault(f"{path}{other[:40]}", Bad("unknown"))
+
+    def _plain(self, plan: Plan, holder: Mapping[str, Any]) -> dict[str, Any]:
+        """The members that were sent, where that is plain. Raises NotPlain."""
+        is_absent, plain = self.style.is_absent, plan.plain
+        is_open = plan.any_case is None and plan.names is None
+        found: dict[str, Any] = {}
+        try:
+            for name, value in holder.items():
+                step = plain.get(name)
+                if step is None:
+                    if is_open:
+                        continue
+                    raise NotPlain
+                attribute, check, read, is_never_empty = step
+                if is_never_empty and not value:
+                    raise NotPlain
+                if value is None or (is_absent and value.__class__ is str and is_absent(value)):
+                    continue
+                if attribute in found:
+                    raise NotPlain
+                found[attribute] = check(value) if check is not None else read(value, "", self)
+        except Bad:
+            raise NotPlain from None
+        if not plan.required <= found.keys():
+            raise NotPlain
+        for group in plan.groups:
+            if not any(map(found.get, group)):
+                raise NotPlain
         return found
 
     def is_sent_empty(
