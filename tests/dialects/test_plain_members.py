@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orderhub.dialects.contract import HTTPFault
@@ -84,6 +84,9 @@ def _told(read: Any) -> Any:
 
 @pytest.mark.parametrize("model", [Body, Closed])
 @pytest.mark.parametrize("style", STYLES)
+@example(body={"name": "a", "Name": "b"})
+@example(body={"name": "a", "entry": {"sku": "a", "skuCode": "b", "count": 2}})
+@example(body={"name": "a", "entry": {"SKU": "b", "count": 2}, "entries": []})
 @given(body=bodies)
 def test_a_plain_look_finds_what_a_careful_reading_finds(
     style: Style, model: Any, body: dict[str, Any]
