@@ -196,6 +196,22 @@ def test_old_events_come_first_by_their_recorded_time(ledger: Ledger, limit: int
     assert_each_once_in_order(ledger, items)
 
 
+def test_who_reads_an_old_ledger_while_it_is_written_to_misses_nothing(ledger: Ledger) -> None:
+    """Each page is asked for after another batch, which changes orders that are told of before and after it."""
+    orders = [world.place(ledger) for _ in range(6)]
+    made_old(ledger)
+    feed, items, cursor = Feed(ledger), list[Item](), ""
+    for number in range(12):
+        page = feed.read(SHOP, cursor, 2)
+        items += page.items
+        cursor = page.next_cursor
+        changed = orders[number % len(orders)]
+        world.run_all(ledger, world.change(changed, Action.AMEND), world.sale(), slot=number)
+    items += read_on(feed, cursor, limit=3)
+    assert len(items) == 6 + 12 * 2
+    assert_each_once_in_order(ledger, items)
+
+
 def test_the_end_of_an_old_ledger_is_behind_its_old_events(ledger: Ledger) -> None:
     world.place(ledger)
     made_old(ledger)

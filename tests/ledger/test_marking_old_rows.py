@@ -6,12 +6,16 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, inspect
 
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.delivery.feed import Feed
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import _config, migrate, open_engine, writing
 from orderhub.ledger.files import make_file
+from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.tables import BESIDE_THE_BOOKS, metadata
 from orderhub.ledger.urls import file_of, parse_url
 from tests.ledger.doors import sell
+from tests.support import world
 from tests.support.calls import copied
 from tests.support.world import Rows, rows_of_all
 
@@ -48,6 +52,23 @@ def fill_old(engine: Engine, rows: Rows) -> None:
         connection.commit()
 
 
+def told_by_feed(ledger: Ledger) -> set[tuple[int, int, int]]:
+    """Every event that the feeds tell, in small pages: (tenant, order, version)."""
+    feed, found = Feed(ledger), []
+    orders = {each.uid: each for each in world.all_orders(ledger)}
+    for tenant_id in {each.tenant_id for each in orders.values()}:
+        cursor, is_end = "", False
+        while not is_end:
+            page = feed.read(tenant_id, cursor, 2)
+            found += [
+                (tenant_id, orders[each.event.order_uid].id, each.event.version)
+                for each in page.items
+            ]
+            cursor, is_end = page.next_cursor, page.is_end
+    assert len(found) == len(set(found))
+    return set(found)
+
+
 def test_old_orders_are_marked_by_their_draws_keys_and_timers(
     database_url: str, new_rows: Rows
 ) -> None:
@@ -56,6 +77,11 @@ def test_old_orders_are_marked_by_their_draws_keys_and_timers(
     engine = open_engine(database_url)
     fill_old(engine, new_rows)
     migrate(engine)
+    ledger = Ledger.open(database_url, RECORD_TYPES)
+    assert told_by_feed(ledger) == {
+        (row["tenant_id"], row["order_id"], row["version"]) for row in new_rows["order_event"]
+    }
+    ledger.close()
     assert [str(breach) for breach in check_ledger(engine).breaches] == []
     for name, rows in rows_of_all(engine).items():
         if name in _NEWER:
