@@ -116,6 +116,13 @@ class Rig:
         await self._client.aclose()
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Looked at again and again, for a while."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in other threads
+            await asyncio.sleep(0.01)
+
+
 def rigged(ledger: Ledger, work: Callable[[Rig], Awaitable[Any]], **more: Any) -> Any:
     """Have `work` done with a rig."""
 

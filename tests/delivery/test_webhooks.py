@@ -18,7 +18,6 @@ from tests.delivery.rig import (
     DAY,
     HOUR,
     SECOND,
-    Clock,
     Rig,
     assert_sound,
     change_webhook,
@@ -26,6 +25,7 @@ from tests.delivery.rig import (
     put_webhook,
     rigged,
     state,
+    until,
     webhook,
 )
 from tests.support import world
@@ -379,9 +379,7 @@ def test_a_dead_endpoint_holds_up_no_other(ledger: Ledger, sink: Receiver) -> No
 
     async def work(rig: Rig) -> None:
         await rig.engine.look()
-        async with asyncio.timeout(20):
-            while len([each for each in sink.taken if each.path == "/hook"]) < 100:
-                await asyncio.sleep(0.02)
+        await until(lambda: len([each for each in sink.taken if each.path == "/hook"]) == 100)
         stalled.set()
         await rig.engine.idle()
         await rig.pass_once()
@@ -410,11 +408,8 @@ def test_one_slow_answer_holds_up_its_own_order_alone(
 
     async def work(rig: Rig) -> None:
         await rig.engine.look()
-        async with asyncio.timeout(30):
-            while len(sink.taken) < 200:
-                await asyncio.sleep(0.02)
-            while len(deliveries(ledger, SENT)) < 200:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(sink.taken) >= 200)
+        await until(lambda: len(deliveries(ledger, SENT)) >= 200)
         assert slow_id not in ids(sink.taken)
         # It has a row by now, so that the cursor is behind it.
         assert state(ledger).passed > 60
@@ -468,9 +463,7 @@ def test_what_a_hub_had_that_died_is_sent_by_another_once_the_lease_has_ended(
 
     async def work(first: Rig) -> None:
         await first.engine.look()
-        async with asyncio.timeout(20):
-            while len(sink.calls) < 5:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(sink.calls) >= 5)
         # It dies: nobody hears what is answered, and nothing is written.
         for task in first.engine._tasks.values():
             task.cancel()
@@ -500,16 +493,13 @@ def test_who_lost_the_lease_writes_nothing(world_url: str, ledger: Ledger, sink:
 
     async def work(first: Rig) -> None:
         await first.engine.look()
-        async with asyncio.timeout(20):
-            while not sink.calls:
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(sink.calls))
         with world.second_process(world_url) as other:
             # The second hub's clock says that the lease has ended.
             second = Rig(other)
             second.clock.now_us = first.clock.now_us + 31 * SECOND
             taken = asyncio.create_task(second.pass_once())
-            while len(sink.calls) < 2:
-                await asyncio.sleep(0.01)
+            await until(lambda: len(sink.calls) >= 2)
             go.set()
             await taken
             await first.engine.idle()
@@ -531,9 +521,7 @@ def test_a_hub_that_leaves_lets_the_attempt_in_flight_end_and_others_go_on_at_on
 
     async def work(first: Rig) -> None:
         await first.engine.look()
-        async with asyncio.timeout(20):
-            while len(sink.calls) < 16:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(sink.calls) >= 16)
         leaving = asyncio.create_task(first.engine.stop(10))
         await asyncio.sleep(0.1)
         go.set()
@@ -562,9 +550,7 @@ def test_a_hub_that_may_not_wait_leaves_what_is_in_flight_to_the_next(
 
     async def work(first: Rig) -> None:
         await first.engine.look()
-        async with asyncio.timeout(20):
-            while not sink.calls:
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(sink.calls))
         await first.engine.stop(0.1)
         go.set()
         with world.second_process(world_url) as other:
@@ -623,4 +609,3 @@ def test_old_deliveries_go_but_for_those_that_wait(ledger: Ledger, sink: Receive
         (WAITING, False),
         (WAITING, True),
     ]
-    assert Clock() is not None

@@ -284,7 +284,7 @@ class Courier:
         written, found = await means.in_thread(work)
         if settling is not None and written is not None:
             self._note(settling, *written)
-        return found is None or self._take_in(found)
+        return wants is None or found is None or self._take_in(wants, found)
 
     async def _rest(self) -> None:
         """Nothing is in hand any more: what was read and did not leave waits in rows."""
@@ -385,7 +385,7 @@ class Courier:
             in_hand=frozenset(self._lines.abouts()).__contains__,
         )
 
-    def _take_in(self, found: Found) -> bool:
+    def _take_in(self, wants: Wants, found: Found) -> bool:
         """Put what a look brought into lines. False: the webhook is not to be served any more."""
         webhook = found.webhook
         if webhook is None:
@@ -394,7 +394,8 @@ class Courier:
             # Whoever changed it has a reason to believe that it works now.
             self.state = retries.anew(self.state, webhook.version)
             self._pull_since = 0
-        self._may_replay = found.stretch is not None
+        if wants.again:
+            self._may_replay = found.stretch is not None
         if not self._serves(webhook):
             return False
         if found.due_at is not None:
@@ -428,6 +429,9 @@ class Courier:
                 marks.append((None, item.cursor))
                 continue
             piece = Piece(event, about(event), found.orders.get(event.order_uid), cause)
+            if self._is_silent(piece):
+                marks.append((None, item.cursor))
+                continue
             is_held_up = piece.about in found.held_up or piece.about in self._stuck
             if is_held_up and not self._lines.goes_on(piece.about):
                 self._waits(piece, BEHIND)
@@ -453,15 +457,13 @@ class Courier:
 
     def _launch(self, pieces: list[Piece]) -> None:
         assert self._webhook is not None
-        assert self._format is not None
-        told = [
-            Told(each.event, each.order, self._tenant) for each in pieces if each.event is not None
-        ]
         try:
-            message = self._format.message(self._webhook.doc, told)
+            message = self._message(pieces)
         except Exception as error:  # noqa: BLE001
             # A bug of ours says nothing of the receiver: it is tried again as if it had failed.
-            self._log.exception("an event cannot be worded", event_id=told[0].event.id)
+            self._log.exception(
+                "an event cannot be worded", event_id=self._row_of(pieces[0]).event_id
+            )
             attempt = Attempt(self._means.now_us(), 0, 0, error=f"not worded: {error}")
             self._wait_for_it(pieces, attempt, 0.0)
             return
@@ -474,6 +476,20 @@ class Courier:
             return
         flight = self._fly(self._webhook.doc, message, pieces)
         self._flights.add(asyncio.create_task(flight))
+
+    def _message(self, pieces: Sequence[Piece]) -> Message | None:
+        assert self._webhook is not None
+        assert self._format is not None
+        told = [Told(each.event, each.order, self._tenant) for each in pieces if each.event]
+        return self._format.message(self._webhook.doc, told)
+
+    def _is_silent(self, piece: Piece) -> bool:
+        """Of many events in one message each is asked about by itself: only what is said counts as sent."""
+        if self._terms.most_events == 1:
+            return False
+        with suppress(Exception):  # it is seen again when the message is made
+            return self._message([piece]) is None
+        return False
 
     async def _fly(self, webhook: Webhook, message: Message, pieces: list[Piece]) -> None:
         at, retry_after_s = self._means.now_us(), 0.0

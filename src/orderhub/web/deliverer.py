@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -106,7 +107,7 @@ class _Switch:
             command=command,
             render=_accepted,
             render_refusal=_rejected,
-            deliver=lambda settled: done.done() or done.set_result(settled),
+            deliver=partial(_tell, done),
             loop=loop,
         )
         self._port.intake.put(waiting, bulk=True)
@@ -119,6 +120,11 @@ class _Switch:
         )
         self._port.watch.grew(webhook.tenant_id)
         self._port.deliverer.wake(webhook.tenant_id, is_changed=True)
+
+
+def _tell(done: asyncio.Future[Settled], settled: Settled) -> None:
+    if not done.done():
+        done.set_result(settled)
 
 
 def _accepted(_accepted: Accepted) -> Answer:

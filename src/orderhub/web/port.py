@@ -107,6 +107,7 @@ class HubPort:
         self.sender = Sender(self.targets)
         self.formats: dict[str, Format] = {}  # handed in by who knows them
         metrics.feed_waiting.set_function(self.watch.total)
+        self.deliverer: Any = None
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
     def close(self) -> None:
@@ -296,6 +297,11 @@ class HubPort:
         elif not dry_run:
             if decision.events or decision.notices:
                 self.watch.grew(command.origin.tenant_id)
+            if decision.events or decision.notices or decision.records or decision.removed:
+                is_changed = any(
+                    each.kind == "webhook" for each in (*decision.records, *decision.removed)
+                )
+                self.deliverer.wake(command.origin.tenant_id, is_changed=is_changed)
             orders = decision.placed or decision.changed
             if orders:
                 notes["orders"] = tuple(order.uid for order in orders)
