@@ -445,7 +445,7 @@ class EdgeProtocol(HttpToolsProtocol):
             return
         away = TurnedAway(self.scope, why, request_id, body)  # type: ignore[arg-type]
         if self._message == _BODY and self._running is self.cycle:
-            self.cycle.scope[TURNED_AWAY] = away  # type: ignore[typeddict-unknown-key]
+            self.cycle.scope[TURNED_AWAY] = away
             return
         if self._message == _HEAD:
             path, _, query = self.url.partition(b"?")
