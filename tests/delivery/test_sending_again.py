@@ -24,6 +24,7 @@ from tests.delivery.rig import (
     deliveries,
     put_webhook,
     rigged,
+    until,
     webhook,
 )
 from tests.support import world
@@ -132,8 +133,7 @@ def test_a_long_stretch_is_sent_in_bounded_steps_and_goes_on_with_the_next_hub(
         replays.send_stretch_again(ledger, webhook(ledger), 0, rig.clock() + HOUR)
         assert deliveries(ledger, WAITING) == []
         await rig.engine.look()
-        while len(sink.calls) < 400:
-            await rig.engine.in_thread(lambda: None)
+        await until(lambda: len(sink.calls) >= 400)
         await rig.engine.stop(5)
 
     rigged(ledger, first)

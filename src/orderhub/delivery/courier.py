@@ -56,8 +56,9 @@ _MOST_MARKS = 512
 # Results are written together: so many, or what there is after so long.
 _FLUSH = 64
 _FLUSH_EVERY_S = 0.1
-# So often at most it reads and writes: whatever is committed meanwhile is one page.
+# So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
 _ROUND_S = 0.02
+_BUSY_ROUND_S = 0.25
 # A cursor that only passed by what is not for the webhook is written now and then.
 _PASSED_BY = 1_000
 _TRIES = 4
@@ -131,7 +132,7 @@ class Courier:
         self._log = structlog.get_logger("orderhub.webhooks")
         self._chance = random.Random()  # noqa: S311 - jitter
         self._event = asyncio.Event()
-        self._round_at = 0.0
+        self._round_at, self._round_s = 0.0, _ROUND_S
         self._flights: set[asyncio.Task[None]] = set()
         self.is_leaving = False
         self._forget()
@@ -221,7 +222,7 @@ class Courier:
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
-        early_s = self._round_at + _ROUND_S - loop.time()
+        early_s = self._round_at + self._round_s - loop.time()
         if early_s > 0:
             await asyncio.sleep(early_s)
         self._round_at = loop.time()
@@ -240,7 +241,8 @@ class Courier:
         if self._flights or (pause_s and not self.is_leaving):
             await self._wait(pause_s)
             return True
-        return self._wants() is not None
+        # What came back while it wrote is written first: only then there may be more of a stretch.
+        return self._wants() is not None or self._must_write()
 
     async def _wait(self, pause_s: float) -> None:
         """Until there is something to read or to write; what may leave meanwhile does."""
@@ -252,9 +254,9 @@ class Courier:
             now = loop.time()
             until = min(ends_at, now + pause_s) if pause_s else ends_at
             if self._outcomes:
-                until = min(until, self._outcomes_since + _FLUSH_EVERY_S)
+                until = min(until, self._outcomes_since + max(_FLUSH_EVERY_S, self._round_s))
             if self._wants() is not None:
-                until = min(until, self._round_at + _ROUND_S)
+                until = min(until, self._round_at + self._round_s)
             if until <= now:
                 return
             with suppress(TimeoutError):
@@ -282,9 +284,13 @@ class Courier:
             return written, means.ledger.read(lambda reads: look(reads, *name, wants, now))
 
         written, found = await means.in_thread(work)
+        due_at = BEHIND
         if settling is not None and written is not None:
-            self._note(settling, *written)
-        return wants is None or found is None or self._take_in(wants, found)
+            due_at = self._note(settling, *written)
+        is_served = wants is None or found is None or self._take_in(wants, found)
+        # What was given its turn just now was passed over by the look if the one before it was in hand still.
+        self._due_at = min(self._due_at, due_at)
+        return is_served
 
     async def _rest(self) -> None:
         """Nothing is in hand any more: what was read and did not leave waits in rows."""
@@ -382,8 +388,12 @@ class Courier:
             live=self._live.at if has_live else None,
             due=is_due,
             again=again,
-            in_hand=frozenset(self._lines.abouts()).__contains__,
+            in_hand=self._abouts_in_hand().__contains__,
         )
+
+    def _abouts_in_hand(self) -> set[str]:
+        """Also of what is back: until that is written, its row says that it waits."""
+        return {*self._lines.abouts(), *(piece.about for piece in self._outcomes)}
 
     def _take_in(self, wants: Wants, found: Found) -> bool:
         """Put what a look brought into lines. False: the webhook is not to be served any more."""
@@ -450,6 +460,7 @@ class Courier:
             if len(self._flights) >= (1 if retries.is_down(self.state) else MOST_FLYING):
                 break
             pause_s = self._means.may_send()
+            self._round_s = _BUSY_ROUND_S if pause_s else _ROUND_S
             if pause_s:
                 return pause_s
             self._launch(self._lines.take(self._terms.most_events))
@@ -602,7 +613,8 @@ class Courier:
         """Whether there is enough, or anything and nothing better to do."""
         if self._outcomes or self._pull_since is not None:
             since_s = asyncio.get_running_loop().time() - self._outcomes_since
-            if len(self._outcomes) >= _FLUSH or since_s >= _FLUSH_EVERY_S or not self._flights:
+            is_late = since_s >= max(_FLUSH_EVERY_S, self._round_s)
+            if len(self._outcomes) >= _FLUSH or is_late or not self._flights:
                 return True
         if self._replay is not None and self._replay[1].is_settled:
             return True
@@ -650,15 +662,15 @@ class Courier:
         )
         return _Settled(what, added, changed)
 
-    def _note(self, settled: _Settled, ids: list[int], state: WebhookState) -> None:
-        """It is written: pieces know their rows."""
+    def _note(self, settled: _Settled, ids: list[int], state: WebhookState) -> int:
+        """It is written: pieces know their rows. Answers when what waits is due, if that may be another time now."""
         for (piece, row), number in zip(settled.added, ids, strict=True):
             piece.row = msgspec.structs.replace(row, id=number)
         for piece, row in settled.changed:
             piece.row = row
-        if settled.what.added or settled.what.changed or settled.what.pull_since is not None:
-            self._due_at = state.due_at
         self.state = msgspec.structs.replace(self.state, due_at=state.due_at)
+        what = settled.what
+        return state.due_at if what.added or what.changed or what.pull_since is not None else BEHIND
 
 
 class _Settled(msgspec.Struct):
