@@ -271,6 +271,19 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
     ("a lane that says less", ["UPDATE feed_lane SET next = next - 1"], Law.LANE),
     ("a lane with another stamp", ["UPDATE feed_lane SET stamp = stamp + 1"], Law.LANE),
     ("a lane is gone", ["DELETE FROM feed_lane"], Law.LANE),
+    (
+        "deliveries that are never due",
+        [
+            "INSERT INTO delivery (tenant_id, webhook_id, id, about, state, next_at) "
+            "VALUES (1, 1, 1, 'order', 'waiting', 4611686018427387904)"
+        ],
+        Law.WEBHOOK_TURN,
+    ),
+    (
+        "a webhook ahead of the feed",
+        ["INSERT INTO webhook_state (tenant_id, webhook_id, passed) VALUES (1, 1, 1000)"],
+        Law.WEBHOOK_PLACE,
+    ),
     ("a document that is none", [order(TOUR, "doc = 'x'")], Law.READABLE),
     ("an event that is none", [f"UPDATE order_event SET data = '[]' {of(TOUR)}"], Law.READABLE),
     (

@@ -429,7 +429,7 @@ request_log = Table(
     Index("request_log_of_all_tenants", "recorded_at", "tenant_id", "id"),
 )
 
-# How far each webhook is, and who serves it: see docs/decisions/0021.
+# How far each webhook is, and who serves it: see docs/decisions/0023.
 webhook_state = Table(
     "webhook_state",
     metadata,

@@ -37,6 +37,9 @@ class Law(StrEnum):
     FED_IN_ORDER = "an order's events stand in the feed in their order"
     PLACE_HAS_EVENT = "a place in the feed has its event"
     LANE = "a lane of the feed has no gap, and ends where it says"
+    # webhooks
+    WEBHOOK_TURN = "of what waits for a webhook, something of each order has its turn"
+    WEBHOOK_PLACE = "a webhook is no further than its tenant's feed"
     # names and repeats
     KEY_HAS_ORDER = "a natural key that is taken has its order, which took it"
     ORDER_HAS_KEY = "an order that took a natural key still has it"
