@@ -274,8 +274,10 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
     (
         "deliveries that are never due",
         [
-            "INSERT INTO delivery (tenant_id, webhook_id, id, about, state, next_at) "
-            "VALUES (1, 1, 1, 'order', 'waiting', 4611686018427387904)"
+            (
+                "INSERT INTO delivery (tenant_id, webhook_id, id, about, state, next_at) "
+                "VALUES (1, 1, 1, 'order', 'waiting', 4611686018427387904)"
+            )
         ],
         Law.WEBHOOK_TURN,
     ),

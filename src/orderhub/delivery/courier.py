@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -22,13 +22,10 @@ from orderhub.core.deliveries import (
     BEHIND,
     DROPPED,
     EVENT,
-    MOST_ANSWER_BYTES,
-    MOST_ATTEMPTS,
     REPLAY,
     SENT,
     WAITING,
     Attempt,
-    Delivery,
     Stretch,
     WebhookLook,
     WebhookState,
@@ -39,6 +36,8 @@ from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery import retries
 from orderhub.delivery.feed import Item, place_of
 from orderhub.delivery.looking import Found, Wants, is_for, look
+from orderhub.delivery.means import Means, attempt_of
+from orderhub.delivery.outcomes import Outcomes, Rows
 from orderhub.delivery.pieces import Lines, Piece, Reading
 from orderhub.delivery.replays import about, beginning
 from orderhub.ledger.deliveries import LeaseLost, Settling
@@ -64,58 +63,6 @@ _PASSED_BY = 1_000
 _TRIES = 4
 _SAFE_US = 1_000_000
 _MOST_PAUSE_S = 86_400.0
-
-
-class Reply(Protocol):
-    """What came of a call. `status` 0: there was no answer, and `error` says why."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def retry_after_s(self) -> float: ...
-    @property
-    def error(self) -> str: ...
-    @property
-    def duration_us(self) -> int: ...
-
-
-class Meter(Protocol):
-    """What a courier tells the metrics. `outcome`: sent, failed (it is tried again) or dropped."""
-
-    def delivered(self, outcome: str, count: int) -> None: ...
-    def lagged(self, seconds: float) -> None: ...
-
-
-# Signs a message for a webhook of a tenant and posts it.
-Post = Callable[[int, Webhook, Message, Terms], Awaitable[Reply]]
-# Has the record say that the hub switched the webhook off, and why; somebody who changed it meanwhile was first.
-SwitchOff = Callable[[Record, str], Awaitable[None]]
-
-
-class Means(Protocol):
-    """What couriers work with: the engine. `may_send`: 0.0 = now; else ask again in so many seconds."""
-
-    @property
-    def ledger(self) -> Ledger: ...
-    @property
-    def formats(self) -> Mapping[str, Format]: ...
-    @property
-    def meter(self) -> Meter: ...
-    def now_us(self) -> int: ...
-    def may_send(self) -> float: ...
-    def in_thread(self, work: Callable[[], T]) -> Awaitable[T]: ...
-    @property
-    def post(self) -> Post: ...
-    @property
-    def switch_off(self) -> SwitchOff: ...
-
-
-def attempt_of(at_us: int, reply: Reply) -> Attempt:
-    """What is kept of a call."""
-    answer = reply.body[:MOST_ANSWER_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
-    return Attempt(at_us, reply.status, reply.duration_us, answer, reply.error)
 
 
 class Courier:
@@ -148,8 +95,7 @@ class Courier:
         self._due_at = self.state.due_at
         self._lines = Lines()
         self._stuck: set[str] = set()
-        self._outcomes: dict[Piece, Delivery] = {}
-        self._outcomes_since = 0.0
+        self._outcomes = Outcomes(*self._name)
         self._pull_since: int | None = None
         self._is_woken = True
         self._off = ""
@@ -254,7 +200,7 @@ class Courier:
             now = loop.time()
             until = min(ends_at, now + pause_s) if pause_s else ends_at
             if self._outcomes:
-                until = min(until, self._outcomes_since + max(_FLUSH_EVERY_S, self._round_s))
+                until = min(until, self._outcomes.began_s + max(_FLUSH_EVERY_S, self._round_s))
             if self._wants() is not None:
                 until = min(until, self._round_at + self._round_s)
             if until <= now:
@@ -298,7 +244,9 @@ class Courier:
         for line in self._lines.drop_all():
             for nth, piece in enumerate(line):
                 if piece not in self._outcomes:
-                    self._waits(piece, BEHIND if nth else max(now, self.state.resume_at))
+                    self._outcomes.waits(
+                        piece, BEHIND if nth else max(now, self.state.resume_at), now
+                    )
         passed = sum(place_of(self._live.at, self._name[0]).lanes.values()) - self.state.passed
         if self.state.owner and (self._must_write() or passed >= _PASSED_BY):
             await self._turn(self._settling(), None)
@@ -393,7 +341,7 @@ class Courier:
 
     def _abouts_in_hand(self) -> set[str]:
         """Also of what is back: until that is written, its row says that it waits."""
-        return {*self._lines.abouts(), *(piece.about for piece in self._outcomes)}
+        return {*self._lines.abouts(), *self._outcomes.abouts()}
 
     def _take_in(self, wants: Wants, found: Found) -> bool:
         """Put what a look brought into lines. False: the webhook is not to be served any more."""
@@ -414,7 +362,7 @@ class Courier:
             order = None if event is None else found.orders.get(event.order_uid)
             piece = Piece(event, row.about, order, row.cause, row)
             if event is None:  # the ledger was restored from before it
-                self._keep(piece, msgspec.structs.replace(row, state=DROPPED))
+                self._outcomes.keep(piece, msgspec.structs.replace(row, state=DROPPED))
             else:
                 self._lines.put(piece)
         if found.live is not None:
@@ -444,7 +392,7 @@ class Courier:
                 continue
             is_held_up = piece.about in found.held_up or piece.about in self._stuck
             if is_held_up and not self._lines.goes_on(piece.about):
-                self._waits(piece, BEHIND)
+                self._outcomes.waits(piece, BEHIND, self._means.now_us())
             else:
                 self._lines.put(piece)
             marks.append((piece, item.cursor))
@@ -472,9 +420,7 @@ class Courier:
             message = self._message(pieces)
         except Exception as error:  # noqa: BLE001
             # A bug of ours says nothing of the receiver: it is tried again as if it had failed.
-            self._log.exception(
-                "an event cannot be worded", event_id=self._row_of(pieces[0]).event_id
-            )
+            self._log.exception("an event cannot be worded", about=pieces[0].about)
             attempt = Attempt(self._means.now_us(), 0, 0, error=f"not worded: {error}")
             self._wait_for_it(pieces, attempt, 0.0)
             return
@@ -482,7 +428,7 @@ class Courier:
             for each in pieces:
                 each.is_settled = True
                 if each.row is not None:
-                    self._keep(each, msgspec.structs.replace(each.row, state=DROPPED))
+                    self._outcomes.keep(each, msgspec.structs.replace(each.row, state=DROPPED))
             self._lines.done(pieces)
             return
         flight = self._fly(self._webhook.doc, message, pieces)
@@ -527,7 +473,7 @@ class Courier:
             self._pull_since = self.state.failing_since
         self.state = retries.after_success(self.state)
         for each in pieces:
-            self._settle(each, attempt, SENT, 0)
+            self._outcomes.tried(each, attempt, SENT)
             if each.event is not None and each.cause == EVENT:
                 self._means.meter.lagged(max(0, attempt.at - each.event.recorded_at) / 1e6)
         self._means.meter.delivered("sent", len(pieces))
@@ -550,69 +496,29 @@ class Courier:
         first_at = (row.first_at if row else 0) or attempt.at
         if pause_s is None or (now - first_at >= retries.MOST_WAITING_US and not self._off):
             for each in pieces:
-                self._settle(each, attempt, DROPPED, 0)
+                self._outcomes.tried(each, attempt, DROPPED)
             self._means.meter.delivered("dropped", len(pieces))
             self._lines.done(pieces)
             return
         next_at = now + round(max(pause_s, min(retry_after_s, _MOST_PAUSE_S)) * 1_000_000)
         tried: set[str] = set()
         for each in pieces:
-            self._settle(each, attempt, WAITING, BEHIND if each.about in tried else next_at)
+            self._outcomes.tried(each, attempt, WAITING, BEHIND if each.about in tried else next_at)
             tried.add(each.about)
         for line in tried:
             for each in self._lines.drop(line):
                 if each.row is None and each not in self._outcomes:
-                    self._waits(each, BEHIND)
+                    self._outcomes.waits(each, BEHIND, now)
         self._stuck |= tried
         self._due_at = min(self._due_at, next_at)
         self._means.meter.delivered("failed", len(pieces))
 
     # --- writing
 
-    def _settle(self, piece: Piece, attempt: Attempt, state: str, next_at: int) -> None:
-        """What became of a piece that was tried."""
-        row = self._row_of(piece)
-        row = msgspec.structs.replace(
-            row,
-            state=state,
-            attempts=row.attempts + 1,
-            next_at=next_at,
-            first_at=row.first_at or attempt.at,
-            last_at=attempt.at,
-            log=(*row.log, attempt)[-MOST_ATTEMPTS:],
-        )
-        self._keep(piece, row)
-
-    def _waits(self, piece: Piece, next_at: int) -> None:
-        """A piece that was not tried gets a row, so that the cursor may move over it."""
-        self._keep(piece, msgspec.structs.replace(self._row_of(piece), next_at=next_at))
-
-    def _keep(self, piece: Piece, row: Delivery) -> None:
-        if not self._outcomes:
-            self._outcomes_since = asyncio.get_running_loop().time()
-        self._outcomes[piece] = row
-        piece.is_settled = True
-
-    def _row_of(self, piece: Piece) -> Delivery:
-        row = self._outcomes.get(piece) or piece.row
-        if row is not None:
-            return row
-        assert piece.event is not None
-        tenant_id, webhook_id = self._name
-        return Delivery(
-            tenant_id=tenant_id,
-            webhook_id=webhook_id,
-            event_id=piece.event.id,
-            kind=piece.event.kind,
-            about=piece.about,
-            cause=piece.cause,
-            last_at=self._means.now_us(),
-        )
-
     def _must_write(self) -> bool:
         """Whether there is enough, or anything and nothing better to do."""
         if self._outcomes or self._pull_since is not None:
-            since_s = asyncio.get_running_loop().time() - self._outcomes_since
+            since_s = asyncio.get_running_loop().time() - self._outcomes.began_s
             is_late = since_s >= max(_FLUSH_EVERY_S, self._round_s)
             if len(self._outcomes) >= _FLUSH or is_late or not self._flights:
                 return True
@@ -626,16 +532,17 @@ class Courier:
         """One slow answer does not hold the cursor for ever: what is before it gets rows, too."""
         if len(self._live) <= _MOST_MARKS:
             return
-        due_at = self._means.now_us() + self._timeout_us()
+        now = self._means.now_us()
+        due_at = now + self._timeout_us()
         seen: set[str] = set()
         for each in self._live.unsettled():
-            self._waits(each, BEHIND if each.about in seen else due_at)
+            self._outcomes.waits(each, BEHIND if each.about in seen else due_at, now)
             seen.add(each.about)
 
     def _settling(self) -> _Settled:
         """What is to be written now. Whatever comes back from here on is written by the next."""
         self._overtake()
-        pieces, self._outcomes = self._outcomes, {}
+        added, changed = self._outcomes.taken()
         self._stuck = set()
         stretches: tuple[Stretch, ...] = ()
         if self._replay is not None and self._replay[1].is_settled:
@@ -647,12 +554,6 @@ class Courier:
             state = msgspec.structs.replace(state, cursor=cursor, passed=passed)
         until = self._means.now_us() + LEASE_US
         self.state = msgspec.structs.replace(state, leased_until=until)
-        added, changed = [], []
-        for piece, row in pieces.items():
-            if piece.row is None:
-                added.append((piece, row))
-            else:
-                changed.append((piece, msgspec.structs.replace(row, id=piece.row.id)))
         what = Settling(
             state=self.state,
             added=[row for _, row in added],
@@ -677,8 +578,8 @@ class _Settled(msgspec.Struct):
     """What is being written, and of which pieces."""
 
     what: Settling
-    added: list[tuple[Any, Delivery]]
-    changed: list[tuple[Any, Delivery]]
+    added: Rows
+    changed: Rows
 
 
 def _patiently(ledger: Ledger, work: Callable[[], T]) -> T:

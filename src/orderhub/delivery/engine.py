@@ -30,7 +30,8 @@ from orderhub.core.feed import FedEvent, notice_id
 from orderhub.core.queries import Reads
 from orderhub.core.webhook_formats import Format, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
-from orderhub.delivery.courier import Courier, Meter, Post, SwitchOff, attempt_of
+from orderhub.delivery.courier import Courier
+from orderhub.delivery.means import Meter, Post, SwitchOff, attempt_of
 from orderhub.delivery.replays import beginning
 from orderhub.ledger.ledger import Ledger
 
@@ -41,7 +42,7 @@ _THREADS = 2
 
 
 class Engine:
-    """Implements courier.Means. For the event loop of its process alone, but for `lag_s` and `failing`.
+    """Implements Means. For the event loop of its process alone, but for `lag_s` and `failing`.
 
     may_send   asked before each message: 0.0, or in how many seconds it may be asked again
     is_outage  whether an error is the database's: that has a log of its own

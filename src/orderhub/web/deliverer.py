@@ -13,9 +13,9 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.refusals import Rejected
 from orderhub.core.webhook_formats import Message, Terms
 from orderhub.core.webhooks import HUB_FORMAT, RECORD_KIND, Webhook
-from orderhub.delivery.courier import Reply
 from orderhub.delivery.engine import Engine
 from orderhub.delivery.hub_format import HubFormat
+from orderhub.delivery.means import Reply
 from orderhub.delivery.pace import Pace
 from orderhub.delivery.sender import Reply as Came
 from orderhub.delivery.signing import headers

@@ -1,0 +1,66 @@
+"""What couriers work with, and what they are told: handed in from above."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+
+from orderhub.core.deliveries import MOST_ANSWER_BYTES, Attempt
+from orderhub.core.facts import Record
+from orderhub.core.webhook_formats import Format, Message, Terms
+from orderhub.core.webhooks import Webhook
+from orderhub.ledger.ledger import Ledger
+
+T = TypeVar("T")
+
+
+class Reply(Protocol):
+    """What came of a call. `status` 0: there was no answer, and `error` says why."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def retry_after_s(self) -> float: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def duration_us(self) -> int: ...
+
+
+class Meter(Protocol):
+    """What a courier tells the metrics. `outcome`: sent, failed (it is tried again) or dropped."""
+
+    def delivered(self, outcome: str, count: int) -> None: ...
+    def lagged(self, seconds: float) -> None: ...
+
+
+# Signs a message for a webhook of a tenant and posts it.
+Post = Callable[[int, Webhook, Message, Terms], Awaitable[Reply]]
+# Has the record say that the hub switched the webhook off, and why; somebody who changed it meanwhile was first.
+SwitchOff = Callable[[Record, str], Awaitable[None]]
+
+
+class Means(Protocol):
+    """What couriers work with: the engine. `may_send`: 0.0 = now; else ask again in so many seconds."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def formats(self) -> Mapping[str, Format]: ...
+    @property
+    def meter(self) -> Meter: ...
+    def now_us(self) -> int: ...
+    def may_send(self) -> float: ...
+    def in_thread(self, work: Callable[[], T]) -> Awaitable[T]: ...
+    @property
+    def post(self) -> Post: ...
+    @property
+    def switch_off(self) -> SwitchOff: ...
+
+
+def attempt_of(at_us: int, reply: Reply) -> Attempt:
+    """What is kept of a call."""
+    answer = reply.body[:MOST_ANSWER_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
+    return Attempt(at_us, reply.status, reply.duration_us, answer, reply.error)
