@@ -146,6 +146,7 @@ async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) ->
     try:
         await loop.run_in_executor(None, intake.stop)
         # A cancelled call's thread runs on: its connection must be back before the pool is closed.
+        await loop.run_in_executor(None, port.deliverer.close)
         await loop.run_in_executor(None, port.close)
         await loop.run_in_executor(None, port.request_log.stop)
         try:

@@ -113,6 +113,7 @@ class Rig:
 
     async def close(self) -> None:
         await self.engine.stop(5)
+        self.engine.close()
         await self._client.aclose()
 
 

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 LOOK_EVERY_S = 0.5
 _THREADS = 2
+_LAST_WRITES_S = 3.0
 
 
 class Engine:
@@ -257,7 +258,10 @@ class Engine:
             await asyncio.gather(*self._tasks.values())
 
     async def stop(self, within_s: float) -> None:
-        """What is on its way may end, for so long; then all that is known is written down and others may go on."""
+        """What is on its way may end, for so long; then all that is known is written down and others may go on.
+
+        A database that does not answer is not waited for: then the leases end by themselves.
+        """
         self._is_leaving = True
         self._woken.set()
         for courier in self._couriers.values():
@@ -268,10 +272,17 @@ class Engine:
             for courier in self._couriers.values():
                 await courier.abandon()
             if late:
-                await asyncio.wait(late, timeout=within_s)
-        for courier in self._couriers.values():
-            await self._quietly(courier.give_back())
-        self._threads.shutdown(wait=False, cancel_futures=True)
+                _, late = await asyncio.wait(late, timeout=_LAST_WRITES_S)
+                for task in late:
+                    task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WRITES_S):
+                for courier in self._couriers.values():
+                    await self._quietly(courier.give_back())
+
+    def close(self) -> None:
+        """Once it has stopped: waits for what runs in threads."""
+        self._threads.shutdown(cancel_futures=True)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
