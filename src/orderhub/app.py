@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 
 from orderhub.core.decide import RECORD_TYPES
+from orderhub.core.queries import Reads
+from orderhub.core.webhooks import RECORD_KIND
 from orderhub.dialects.finding import find_dialects
 from orderhub.intake.clock import Clock
 from orderhub.intake.intake import Intake
@@ -130,11 +132,19 @@ def build(
 
 def _check_key(ledger: Ledger, cipher: Cipher) -> None:
     try:
-        found = ledger.read(lambda reads: reads.credentials(None))
-        cipher.check(each.secret for each in found if each.secret)
+        cipher.check(ledger.read(_secrets_kept))
     except SecretKeyMissing:
         ledger.close()
         raise
+
+
+def _secrets_kept(reads: Reads) -> list[str]:
+    """Everything that is kept encrypted."""
+    found = [each.secret for each in reads.credentials(None) if each.secret]
+    for seen in reads.webhooks_look():
+        webhook = reads.record(seen.tenant_id, RECORD_KIND, "id", seen.webhook_id)
+        found += [] if webhook is None else [each.text for each in webhook.doc.secrets]
+    return found
 
 
 async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) -> None:

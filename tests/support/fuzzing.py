@@ -69,6 +69,15 @@ _MAY_BE_400 = {
         "GET /hub/v1/requests",  # filters go with a tenant
         "POST /hub/v1/orders/{uid}/ship",
         "POST /hub/v1/orders/{uid}/refund",
+        # An operator says which tenant's; where to send and what a format reads is for more than a schema.
+        "GET /hub/v1/events",
+        "GET /hub/v1/webhooks",
+        "POST /hub/v1/webhooks",
+        "GET /hub/v1/webhooks/{id}",
+        "PATCH /hub/v1/webhooks/{id}",
+        "DELETE /hub/v1/webhooks/{id}",
+        *(f"POST /hub/v1/webhooks/{{id}}/{name}" for name in ("rotate", "test", "replay")),
+        "GET /hub/v1/webhooks/{id}/deliveries",
         "POST /hub/v1/plans",
         "POST /hub/v1/tenants",
         "PATCH /hub/v1/tenants/{tenant}/settings",
@@ -169,6 +178,9 @@ def made_names(url: str) -> Names:
             sent(case.request, hub.send, {})
             order = hub.orders(tenant)[0]
             known["hub"]["uid"].append(order["uid"])
+            webhook = {"url": "https://hooks.shop.example/", "enabled": False}
+            made = hub.ask("POST", f"/hub/v1/webhooks?tenant={tenant}", webhook).json()
+            known["hub"]["id"].append(made["id"])
             credentials = hub.operate("GET", f"/hub/v1/tenants/{tenant}/credentials")["items"]
             known["hub"]["id"] += [each["id"] for each in credentials if each["kind"] != "hub"]
             known[name] = {"ref": [order["uid"]], "id": [order["number"]]}
@@ -177,11 +189,12 @@ def made_names(url: str) -> Names:
 
 
 def with_known_names(told: dict[str, Any], known: dict[str, list[str]]) -> dict[str, Any]:
-    """`told`, the names that are there now among those its path parameters may be."""
+    """`told`, the names that are there now among those its path parameters, and a tenant in the query, may be."""
     for operations in told["paths"].values():
         for operation in operations.values():
             for each in operation.get("parameters", ()):
-                if each.get("in") == "path" and known.get(each["name"]):
+                is_name = each.get("in") == "path" or each.get("name") == "tenant"
+                if is_name and known.get(each["name"]):
                     each["schema"] = {"anyOf": [{"enum": known[each["name"]]}, each["schema"]]}
     return told
 

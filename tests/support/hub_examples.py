@@ -22,12 +22,14 @@ from tests.support.golden import by, sent
 FOLDER = Path(orderhub.web.hub_api.__file__).parent / "golden"
 NOON = "2024-01-02T12:00:00Z"
 _MADE_UP = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a uid
+    r"whsec_[A-Za-z0-9+/=]+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a uid
     r"|20(?:2[5-9]|[3-9][0-9])-[0-9T:.-]+Z"  # a wall time: the story plays in 2024
     r"|[0-9]{16}\.[0-9]+"  # the same in a cursor
     r"|hub_[A-Za-z0-9_-]{20,}|(?<=\"secret\":\")[A-Za-z0-9_-]{20,}"  # what is shown once
     r"|(?:hub|anqicms\.site|sandbox|site:|plan)-?[0-9a-f]{12,}"  # a drawn name
-    r"|(?<=\"duration_ms\":)[0-9.]+"
+    r"|(?<=\"duration_ms\":)[0-9.]+|(?<=\"behind\":)[0-9]+|(?<=\"cursor\":\")[^\"]+"
+    r"|evt_[0-9a-f]{32}(?:_[0-9]+)?"
+    r"|(?<=\"error\":\")[^\"]+"  # what a resolver says
     r"|\"request_id\":\"[0-9a-f]{32}\"|(?<=\"id\":\")[A-Za-z0-9_-]{16,}(?=\")"
 )
 

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from standardwebhooks import Webhook
+
+PATIENCE_S = 20.0  # however slow the machine
+
 
 @dataclass
 class Came:
@@ -29,6 +33,10 @@ class Came:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def verified(self, secret: str) -> Any:
+        """The message, checked by the library that receivers use. Raises WebhookVerificationError."""
+        return Webhook(secret).verify(self.body, self.headers)
 
     @property
     def about(self) -> tuple[str, int]:
@@ -99,6 +107,14 @@ class Receiver:
             handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
         handler.wfile.write(text)
+
+    def wait_for(self, count: int) -> list[Came]:
+        """The first so many calls, once they came. Fails when they do not."""
+        until = time.monotonic() + PATIENCE_S
+        while len(self.calls) < count:
+            assert time.monotonic() < until, f"{len(self.calls)} of {count} came"
+            time.sleep(0.01)
+        return self.calls[:count]
 
     @property
     def taken(self) -> list[Came]:

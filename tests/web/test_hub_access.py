@@ -113,6 +113,8 @@ async def test_what_is_anothers_answers_like_what_is_not_there(tmp_path: Path) -
     async with running_hub(tmp_path) as hub:
         order = await sell(hub, 1)
         theirs = (await new_token(hub, "shop", "orders:read"))["id"]
+        sent = {"url": "https://hooks.shop.example/orders", "enabled": False}
+        webhook = (await hub.post("/hub/v1/webhooks", sent, headers=AS_SHOP)).json()["id"]
         unknown = "01900000-0000-7000-8000-000000000000"
         walked = 0
         for route in ROUTES:
@@ -124,6 +126,8 @@ async def test_what_is_anothers_answers_like_what_is_not_there(tmp_path: Path) -
                 if "{id}" in route.path and "credentials" in route.path:
                     pairs.append(({"tenant": "cdp", "id": theirs}, {"tenant": "cdp", "id": "x"}))
                 pairs.append(({"tenant": OPERATOR, "id": theirs}, {"tenant": "nowhere"}))
+            if route.path.startswith("/hub/v1/webhooks/"):
+                pairs.append(({"id": webhook}, {"id": unknown}))
             if "{uid}" in route.path:
                 pairs.append(({"uid": order["uid"]}, {"uid": unknown}))
             for others, nothing in pairs:

@@ -28,6 +28,7 @@ DOCUMENT: Any = json.loads(document_of(HUB)[1], parse_float=Decimal)
 NULL = {"type": "null"}
 CREDENTIALS = "/hub/v1/tenants/{tenant}/credentials"
 CATALOGUE = "/hub/v1/tenants/{tenant}/catalogue"
+WEBHOOKS = "/hub/v1/webhooks"
 ITEM = f"{CATALOGUE}/{{kind}}/{{id}}"
 # Texts of all sorts: those that fit a pattern are taken, all others are refused.
 TEXTS = (
@@ -88,6 +89,9 @@ BESIDES = {
     ("post /hub/v1/tenants/{tenant}/clock", "at"),
     ("post /hub/v1/tenants/{tenant}/pools/adjust", "code"),
     ("delete /hub/v1/tenants/{tenant}/catalogue/{kind}/{id}", "kind"),
+    *((f"post {WEBHOOKS}", name) for name in ("format", "after", "options.EUR")),
+    (f"patch {WEBHOOKS}/{{id}}", "options.EUR"),
+    *((f"post {WEBHOOKS}/{{id}}/replay", name) for name in ("events", "from", "to")),
     *((f"post {CREDENTIALS}", name) for name in ("kind", "token", "expires_at", "digests.EUR")),
     *((f"post {CREDENTIALS}/{{id}}/rotate", name) for name in ("token", "secret", "digests.EUR")),
     (f"put {CATALOGUE}/coupons/{{id}}", "doc.percent"),
@@ -303,12 +307,16 @@ class Sender:
         hub.freeze("shop", case.clock)
         sent(case.request, hub.send, {})
         self._order = hub.orders("shop")[0]["uid"]
+        made = {"url": "https://hooks.shop.example/", "enabled": False}
+        self._webhook = hub.ask("POST", f"{WEBHOOKS}?tenant=shop", made).json()["id"]
         self._tour = hub.operate("GET", "/hub/v1/tenants/tours/catalogue/tours")["items"][0]["id"]
 
     def send(self, operation: Operation, limit: Limit, value: Any) -> Reply:
         given = {"tenant": "shop", "uid": self._order, "kind": "products", "id": "1"}
         if "/credentials/" in operation.path:
             given["id"] = self._credential
+        if operation.path.startswith(WEBHOOKS):
+            given["id"] = self._webhook
         for kind in KINDS.values():
             if f"/{kind.name}/" in operation.path:
                 given["id"] = str(kind.example["id"])
@@ -317,6 +325,8 @@ class Sender:
                     given |= {"tenant": "tours", "id": str(self._tour)}
         headers, body = {"hub_dry_run": "true"}, operation.base
         query = dict(NEEDED.get(operation.name, {}))
+        if operation.path.startswith(WEBHOOKS):
+            query["tenant"] = "shop"
         match limit.where:
             case "path":
                 given[str(limit.path[0])] = str(value)

@@ -568,6 +568,7 @@ class Dialect:
     shapes     JSON Schemas by name that its wire models refer to, for OpenAPI
     webhooks   its own form of messages about events; None = the vendor documents none
     webhook_options  what that form reads of a webhook's `options`, a Struct; they are checked when they are written
+    sends      what is posted to webhooks, by the kind of event: its wire model, for OpenAPI
     takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
     """
@@ -591,5 +592,6 @@ class Dialect:
     shapes: Mapping[str, Any] = field(default_factory=dict)
     webhooks: Format | None = None
     webhook_options: type[msgspec.Struct] | None = None
+    sends: Mapping[str, Any] = field(default_factory=dict)
     takes_slash: bool = False
     about: str = ""

@@ -69,6 +69,22 @@ _PARAMETERS: Json = {
     },
 }
 
+# The headers of Standard Webhooks.
+_SIGNED: list[Json] = [
+    {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": about,
+        "schema": {"type": "string"},
+    }
+    for name, about in (
+        ("webhook-id", "The event's id, the same whenever it is sent again."),
+        ("webhook-timestamp", "When it was sent, in seconds since 1970 UTC."),
+        ("webhook-signature", "One or more `v1,…`, with spaces between; any that fits will do."),
+    )
+]
+
 
 def document(dialect: Dialect) -> Json:
     """The dialect's OpenAPI document, as JSON values."""
@@ -81,7 +97,7 @@ class _Writer:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._goldens = by_route(dialect.routes, goldens_of(dialect))
-        self._schemas = Schemas(_models(dialect.routes))
+        self._schemas = Schemas((*_models(dialect.routes), *dialect.sends.values()))
         self._components: dict[str, Json] = {"schemas": {}, "responses": {}}
         self._failing = _failing_codes(dialect)
 
@@ -102,6 +118,7 @@ class _Writer:
             "servers": [{"url": "/"}],
             **_if_any("tags", [{"name": tag} for tag in _tags(self._dialect.routes)]),
             "paths": paths,
+            **_if_any("webhooks", {name: self._sent(name) for name in self._dialect.sends}),
             "components": {
                 "schemas": {
                     **self._schemas.components,
@@ -143,6 +160,20 @@ class _Writer:
         operation["responses"] = self._responses(route, pairs)
         operation["security"] = _security(self._dialect, route)
         return operation
+
+    def _sent(self, name: str) -> Json:
+        """What is posted to a webhook."""
+        message = {"schema": self._schemas.of(self._dialect.sends[name])}
+        return {
+            "post": {
+                "operationId": _NOT_WORD.sub("_", f"sent {name}"),
+                "summary": name,
+                "parameters": _SIGNED,
+                "requestBody": {"content": {JSON: message}, "required": True},
+                "responses": {"2XX": {"description": "Taken; whatever else is sent again."}},
+                "security": [],
+            }
+        }
 
     def _with_examples(self, parameter: Json, pairs: list[Golden]) -> Json:
         """The parameter with what the golden pairs have in its place."""

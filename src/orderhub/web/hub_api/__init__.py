@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from orderhub.core.feed import KINDS
 from orderhub.dialects.contract import Dialect
 from orderhub.web.docs.schemas import Schemas
 from orderhub.web.hub_api import (
@@ -22,6 +23,8 @@ from orderhub.web.hub_api import (
     sandboxes,
     secrets,
     tenants,
+    webhook_deliveries,
+    webhooks,
     wording,
 )
 from orderhub.web.hub_api.bodies import DIALECT_NAME
@@ -29,6 +32,7 @@ from orderhub.web.hub_api.bodies import DIALECT_NAME
 _TAGS = {
     "orders": (orders, commands),
     "events": (events,),
+    "webhooks": (webhooks, webhook_deliveries),
     # Before the plain list: a kind's name takes in everything up to the next slash.
     "catalogue": (catalogue_bulk, catalogue, people),
     "pools": (pools,),
@@ -63,4 +67,5 @@ def hub_api(dialects: Iterable[Dialect]) -> Dialect:
             DIALECT_NAME: names,
             **Schemas(tenants.settings_models(dialects)).components,
         },
+        sends=dict.fromkeys(KINDS, webhooks.WebhookMessage),
     )

@@ -18,6 +18,8 @@ from orderhub.dialects.contract import (
     Fault,
     FaultKind,
     HTTPFault,
+    WireFault,
+    invalid,
 )
 from orderhub.web.hub_api import limits
 
@@ -31,6 +33,7 @@ __all__ = [
     "is_operator",
     "lacking",
     "origin_in",
+    "tenant_id_asked",
     "tenant_in_path",
     "tenant_of",
     "unknown_tenant",
@@ -47,6 +50,7 @@ SCOPES = (
     "credentials",
     "faults",
     "requests",
+    "webhooks",
     DIALECTS,
 )
 
@@ -103,6 +107,16 @@ async def tenant_of(call: Call, who: Caller, name: str) -> Tenant:
     if tenant is None or (who.tenant_id and who.tenant_id != tenant.id):
         raise unknown_tenant(name)
     return tenant
+
+
+async def tenant_id_asked(call: Call, who: Caller, name: str, what: str) -> int:
+    """Whose `what` is meant: an operator says it with the parameter `tenant`, a tenant's token knows it."""
+    if name:
+        return (await tenant_of(call, who, name)).id
+    if not who.tenant_id:
+        message = f"tenant is required: whose {what}?"
+        raise invalid(WireFault("tenant", "missing", message))
+    return who.tenant_id
 
 
 async def tenant_in_path(call: Call, who: Caller) -> Tenant:

@@ -22,7 +22,7 @@ from orderhub.dialects.contract import (
     Media,
     Route,
 )
-from orderhub.web.hub_api.access import guarded, holds, tenant_of
+from orderhub.web.hub_api.access import guarded, holds, tenant_id_asked
 from orderhub.web.hub_api.bodies import Query, query_of, refuse, up_to
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shapes import told_data
@@ -108,7 +108,7 @@ def fed_event_shape(event: FedEvent) -> FeedEvent:
 async def list_events(call: Call, who: Caller) -> Answer:
     """Every event once, in the order of commits; as a stream (SSE) with `Accept: text/event-stream`."""
     given = query_of(call, ListEvents)
-    tenant_id = await _tenant_id(call, who, given.tenant)
+    tenant_id = await tenant_id_asked(call, who, given.tenant, "events")
     kinds = tuple(given.kinds.split(",")) if given.kinds else ()
     is_stream = _STREAM in call.header("accept").lower()
     last = call.header("last-event-id") if is_stream else ""
@@ -134,14 +134,6 @@ async def list_events(call: Call, who: Caller) -> Answer:
     _count(call, "page", found)
     items = tuple(fed_event_shape(each.event) for each in found.items)
     return Answer(200, encode(Events(items=items, next_cursor=found.next_cursor)))
-
-
-async def _tenant_id(call: Call, who: Caller, name: str) -> int:
-    if name:
-        return (await tenant_of(call, who, name)).id
-    if not who.tenant_id:
-        raise refuse("tenant", "tenant is required: whose events?", "missing")
-    return who.tenant_id
 
 
 def _let_wait(call: Call, tenant_id: int) -> None:

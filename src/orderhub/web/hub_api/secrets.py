@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.facts import Record
+from orderhub.core.queries import Reads
+from orderhub.core.webhooks import RECORD_KIND, Webhook, WebhookSecret
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, Route
-from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator
+from orderhub.web.cipher import Cipher
+from orderhub.web.hub_api.access import OPERATOR, guarded, is_operator, origin_in
 from orderhub.web.hub_api.bodies import refuse
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shaping import Shape
@@ -31,7 +38,7 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
         raise refuse(
             "", "set ORDERHUB_SECRET_KEY, and the key before it as ORDERHUB_SECRET_KEY_OLD"
         )
-    found = await hub.read(lambda reads: reads.credentials(None))
+    found, webhooks = await hub.read(lambda reads: (reads.credentials(None), _webhooks(reads)))
     kept = [each for each in found if each.secret]
     old = sorted(each.id for each in kept if not hub.cipher.is_current(each.secret))
 
@@ -48,13 +55,56 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
                     moved += 1
         return moved
 
-    rotated = len(old)
+    of_webhooks = [each for webhook in webhooks for each in webhook.doc.secrets]
+    stale = [each for each in webhooks if _is_stale(hub.cipher, each.doc)]
+    rotated = len(old) + _count_old(hub.cipher, of_webhooks)
     if not call.is_dry_run:
         rotated = 0
         for start in range(0, len(old), _STEP):
             rotated += await hub.write(move, old[start : start + _STEP])
         hub.forget()
-    return Answer(200, encode(Rotated(secrets=len(kept), rotated=rotated)))
+        for webhook in stale:
+            rotated += await _move_webhook(call, who, webhook)
+    return Answer(200, encode(Rotated(secrets=len(kept) + len(of_webhooks), rotated=rotated)))
+
+
+def _webhooks(reads: Reads) -> list[Record]:
+    found = (
+        reads.record(each.tenant_id, RECORD_KIND, "id", each.webhook_id)
+        for each in reads.webhooks_look()
+    )
+    return [each for each in found if each is not None]
+
+
+def _is_stale(cipher: Cipher, webhook: Webhook) -> bool:
+    return _count_old(cipher, webhook.secrets) > 0
+
+
+def _count_old(cipher: Cipher, secrets: Iterable[WebhookSecret]) -> int:
+    return sum(not cipher.is_current(each.text) for each in secrets)
+
+
+async def _move_webhook(call: Call, who: Caller, webhook: Record) -> int:
+    """How many of its secrets were moved: none where it was changed meanwhile, which the next call finds."""
+    cipher, doc = port(call).cipher, webhook.doc
+    moved = [
+        msgspec.structs.replace(each, text=cipher.encrypt(cipher.decrypt(each.text)))
+        for each in doc.secrets
+    ]
+    command = PutRecords(
+        origin=origin_in(call, who, webhook.tenant_id),
+        changes=(
+            RecordChange(
+                kind=RECORD_KIND,
+                id=webhook.id,
+                if_version=webhook.version,
+                members={"secrets": msgspec.to_builtins(moved)},
+            ),
+        ),
+        exists=((RECORD_KIND, "id", str(webhook.id)),),
+    )
+    outcome = await call.submit(command, lambda _accepted: Answer(204, b""), secret_answer=True)
+    return 0 if outcome.rejected else _count_old(cipher, doc.secrets)
 
 
 ROUTES = (
