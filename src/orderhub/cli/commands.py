@@ -12,9 +12,11 @@ from orderhub.cli import clocks, importing, secrets, tenants, tokens
 from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.events import events
 from orderhub.cli.init import init
+from orderhub.cli.listen import listen
 from orderhub.cli.options import taking
 from orderhub.cli.session import one_sentence
 from orderhub.cli.tail import TailOptions, tail
+from orderhub.cli.trigger import trigger
 
 app = typer.Typer(
     help="Five vendors' order APIs in, one durable ledger out.",
@@ -31,6 +33,8 @@ app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
 app.command()(events)
+app.command()(listen)
+app.command()(trigger)
 app.command(cls=ConformCommand)(conform)
 app.command()(taking(TailOptions)(tail))
 
