@@ -148,7 +148,7 @@ def serving(folder: Path, *, files: int = 0, **settings: Any) -> Iterator[Served
     """`orderhub serve` with the demo businesses in a new database; `files` = how many it may open, half at first."""
     url = f"sqlite:///{folder / 'hub.sqlite'}"
     seed_demo(url)
-    port = _free_port()
+    port = free_port()
     given = {"secret_key": SECRET_KEY, "rate_limits": "false", "log_level": "info", **settings}
     environment = {n: value for n, value in os.environ.items() if not n.startswith("ORDERHUB_")}
     environment |= {f"ORDERHUB_{name.upper()}": str(value) for name, value in given.items()}
@@ -194,7 +194,7 @@ def _wait_ready(served: Served) -> None:
     raise AssertionError(served.log.read_text())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     chance = random.SystemRandom()
     for _ in range(200):
         port = chance.choice(_PORTS)
