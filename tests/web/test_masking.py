@@ -139,6 +139,16 @@ def test_a_form_is_cut_member_by_member():
     assert told == f"user=ann&password={MASKED}"
 
 
+def test_a_token_in_the_address_of_a_receiver_is_cut_and_the_address_stays():
+    mask = mask_of()
+    told = body(mask, {"url": f"https://pms.example/hook?token={KEY}&a=b%20c", "note": KEY})
+    message = mask.message({"location": f"/x?token={KEY}"}, told, is_cut=False)
+    assert KEY not in message.body + str(message.headers)
+    assert "https://pms.example/hook?token=[secret]&a=b%20c" in message.body
+    plain = {"url": "https://pms.example/hook?page=1 2"}
+    assert json.loads(body(mask_of(), plain)) == plain
+
+
 def test_a_body_without_secrets_stays_as_it_was_sent():
     text = b'{ "a":1.50,  "b": "caf\\u00e9\\/x" }'
     assert body(mask_of(), text) == text.decode()

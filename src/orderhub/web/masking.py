@@ -177,6 +177,7 @@ _FIELD = re.compile(r"((?P<name>[\w.\[\]-]{1,100})=)(\"[^\"]*\"?|[^&\s\"',;]+)")
 _PART = re.compile(r'(name="(?P<name>[^"]{1,100})"[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)')
 # A name may be spelled so that it is not seen as text.
 _SPELLED = re.compile(r"\\u00[2-7]", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s?]+\?[^\s]+$", re.IGNORECASE)  # its query may hold a token
 _FORM = "application/x-www-form-urlencoded"
 
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -309,6 +310,10 @@ class Mask:
         if name and self._is_secret(name, is_text=isinstance(value, str)):
             self._keep(str(value))
             return MASKED
+        if self._is_sandbox and isinstance(value, str) and _URL.match(value):
+            address, _, query = value.partition("?")
+            shown = self.query(query)
+            return f"{address}?{shown}" if MASKED in shown else value
         if self._is_sandbox or _is_harmless(name, value):
             return value
         if len(str(value)) >= _LEAST_PERSONAL:
