@@ -1,6 +1,7 @@
 """What every test may ask for: an empty database of either kind, and the size of a fuzz run."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import settings
 
 from tests.support.postgres import fresh_database, make_home, shared_server, stop_server
+
+# Where writing bytecode is forbidden, each of the many hubs that tests start would compile the whole program again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 POSTGRES_HOME = pytest.StashKey[Path]()
 OWNER_PID = pytest.StashKey[int]()
