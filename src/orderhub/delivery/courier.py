@@ -46,8 +46,7 @@ from orderhub.ledger.ledger import Ledger
 T = TypeVar("T")
 
 LEASE_US = 30_000_000
-# Sent at once to one receiver.
-MOST_FLYING = 16
+MOST_FLYING = 16  # sent at once to one receiver
 _PAGE = 64
 _MOST_IN_HAND = 128
 # A cursor behind which so much is settled but for one slow answer gets a move on.
@@ -58,8 +57,9 @@ _FLUSH_EVERY_S = 0.1
 # So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
 _ROUND_S = 0.02
 _BUSY_ROUND_S = 0.25
-# A cursor that only passed by what is not for the webhook is written now and then.
-_PASSED_BY = 1_000
+_PASSED_BY = (
+    1_000  # a cursor that only passed by what is not for the webhook is written now and then
+)
 _TRIES = 4
 _SAFE_US = 1_000_000
 _MOST_PAUSE_S = 86_400.0
@@ -79,7 +79,7 @@ class Courier:
         self._log = structlog.get_logger("orderhub.webhooks")
         self._chance = random.Random()  # noqa: S311 - jitter
         self._event = asyncio.Event()
-        self._round_at, self._round_s = 0.0, _ROUND_S
+        self._round_at = 0.0
         self._flights: set[asyncio.Task[None]] = set()
         self.is_leaving = False
         self._forget()
@@ -164,6 +164,10 @@ class Courier:
         self._forget()
 
     # --- a round
+
+    @property
+    def _round_s(self) -> float:
+        return _BUSY_ROUND_S if self._means.pace.is_busy else _ROUND_S
 
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
@@ -310,12 +314,14 @@ class Courier:
 
     # --- reading
 
-    def _is_resting(self) -> bool:
+    @property
+    def is_resting(self) -> bool:
+        """Whether the receiver is left alone for now."""
         return self._means.now_us() < self.state.resume_at
 
     def _wants(self) -> Wants | None:
         """What is read next; None: there is no room, or nothing to read."""
-        if self.is_leaving or self._off or self._is_resting():
+        if self.is_leaving or self._off or self.is_resting:
             return None
         count, is_due = self._lines.count, self._due_at <= self._means.now_us()
         has_live = not self._live.is_end or self._is_woken
@@ -403,12 +409,11 @@ class Courier:
     def _send(self) -> float:
         """Let leave what may; more may in so many seconds (0.0: only once something is back)."""
         while self._lines.has_ready and not self.is_leaving and not self._off:
-            if self._is_resting() or not self._has_lease():
+            if self.is_resting or not self._has_lease():
                 break
             if len(self._flights) >= (1 if retries.is_down(self.state) else MOST_FLYING):
                 break
-            pause_s = self._means.may_send()
-            self._round_s = _BUSY_ROUND_S if pause_s else _ROUND_S
+            pause_s = self._means.pace.may_send()
             if pause_s:
                 return pause_s
             self._launch(self._lines.take(self._terms.most_events))

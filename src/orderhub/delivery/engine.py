@@ -32,6 +32,7 @@ from orderhub.core.webhook_formats import Format, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.courier import Courier
 from orderhub.delivery.means import Meter, Post, SwitchOff, attempt_of
+from orderhub.delivery.pace import Pace
 from orderhub.delivery.replays import beginning
 from orderhub.ledger.ledger import Ledger
 
@@ -45,7 +46,7 @@ _LAST_WRITES_S = 3.0
 class Engine:
     """Implements Means. For the event loop of its process alone, but for `lag_s` and `failing`.
 
-    may_send   asked before each message: 0.0, or in how many seconds it may be asked again
+    pace       how much of the hub's time sending may take; None = all that it wants
     is_outage  whether an error is the database's: that has a log of its own
     is_alone   nobody else serves this ledger: leases that are there are of a program that died
     """
@@ -59,7 +60,7 @@ class Engine:
         switch_off: SwitchOff,
         meter: Meter,
         now_us: Callable[[], int],
-        may_send: Callable[[], float] = lambda: 0.0,
+        pace: Pace | None = None,
         is_outage: Callable[[Exception], bool] = Ledger.is_outage,
         is_alone: bool = False,
     ) -> None:
@@ -69,7 +70,7 @@ class Engine:
         self.post = post
         self.switch_off = switch_off
         self.now_us = now_us
-        self.may_send = may_send
+        self.pace = pace or Pace(lambda: 0.0)
         self._is_outage = is_outage
         self._is_alone = is_alone
         self._threads = ThreadPoolExecutor(_THREADS, "orderhub-delivery")
@@ -242,6 +243,8 @@ class Engine:
     def _start(self, name: tuple[int, int]) -> None:
         courier = self._courier(name)
         courier.wake()
+        if courier.is_resting:  # the look that finds it rested starts it
+            return
         if self._is_leaving or name in self._tasks or not self._is_free(self._seen[name]):
             return
         self._tasks[name] = asyncio.create_task(self._serve(name, courier))

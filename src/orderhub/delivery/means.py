@@ -9,6 +9,7 @@ from orderhub.core.deliveries import MOST_ANSWER_BYTES, Attempt
 from orderhub.core.facts import Record
 from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import Webhook
+from orderhub.delivery.pace import Pace
 from orderhub.ledger.ledger import Ledger
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ SwitchOff = Callable[[Record, str], Awaitable[None]]
 
 
 class Means(Protocol):
-    """What couriers work with: the engine. `may_send`: 0.0 = now; else ask again in so many seconds."""
+    """What couriers work with: the engine."""
 
     @property
     def ledger(self) -> Ledger: ...
@@ -52,7 +53,8 @@ class Means(Protocol):
     @property
     def meter(self) -> Meter: ...
     def now_us(self) -> int: ...
-    def may_send(self) -> float: ...
+    @property
+    def pace(self) -> Pace: ...
     def in_thread(self, work: Callable[[], T]) -> Awaitable[T]: ...
     @property
     def post(self) -> Post: ...

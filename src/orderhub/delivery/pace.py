@@ -31,15 +31,20 @@ class Pace:
         self._is_busy = False
         self._next_s = 0.0  # when, in processor time, the next message is paid for
 
-    def may_send(self) -> float:
-        """0.0: a message may leave; else ask again in so many seconds."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether the writer has been of late."""
         now = self._now_s()
         at, writing = self._seen
         if now - at >= _LOOK_EVERY_S:
             current = self._writing_s()
             self._is_busy = current - writing > _BUSY * (now - at)
             self._seen = (now, current)
-        if not self._is_busy:
+        return self._is_busy
+
+    def may_send(self) -> float:
+        """0.0: a message may leave; else ask again in so many seconds."""
+        if not self.is_busy:
             return 0.0
         every_s, spent = _COST_S / _SHARE, self._spent_s()
         self._next_s = max(self._next_s, spent - _MOST_AT_ONCE * every_s)

@@ -37,7 +37,6 @@ def deliverer(port: HubPort) -> Engine:
     for dialect in port.dialects:
         if dialect.webhooks is not None:
             port.formats[dialect.name] = dialect.webhooks
-    pace = Pace(lambda: port.metrics.writing_s)
     return Engine(
         port.ledger,
         port.formats,
@@ -45,7 +44,7 @@ def deliverer(port: HubPort) -> Engine:
         switch_off=_Switch(port),
         meter=port.metrics,
         now_us=port.now_us,
-        may_send=pace.may_send,
+        pace=Pace(lambda: port.metrics.writing_s),
         is_outage=port.is_outage,
         is_alone=not port.ledger.is_postgres,  # a SQLite file is served by one process
     )
