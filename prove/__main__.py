@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
 from prove.race import prove_race
@@ -20,10 +21,10 @@ from prove.twins import prove_twins
 from prove.verdict import ProofStopped, Verdict
 from tests.support.postgres import fresh_database, running_server
 
-_PROOFS = ("race", "twins", "kill", "term", "feed")
+_PROOFS = ("race", "twins", "kill", "term", "feed", "deliver")
 _ROUNDS = {"race": 50, "twins": 50, "term": 20}
 _KILLS = 100
-_KILLING = {"kill": prove_kill, "feed": prove_feed}
+_KILLING = {"kill": prove_kill, "feed": prove_feed, "deliver": prove_deliver}
 
 
 def main() -> int:
@@ -56,7 +57,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help=f"rounds of race, twins and term {_ROUNDS}")
     parser.add_argument(
-        "--kills", type=int, default=_KILLS, help=f"kills of kill and feed ({_KILLS})"
+        "--kills", type=int, default=_KILLS, help=f"kills of kill, feed and deliver ({_KILLS})"
     )
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--seed", type=int, help="of a run to repeat (default: a new one)")

@@ -106,7 +106,7 @@ class Reader:
         return answer.json()
 
 
-async def _move_on(
+async def move_on(
     verdict: Verdict, reader: Reader, servers: Sequence[Server], chance: random.Random
 ) -> None:
     """Pay and ship what the reader is told of. What is refused or cut off is nobody's business here."""
@@ -149,7 +149,7 @@ async def prove_feed(
         steps = Reader(verdict, servers, f"{seed} steps", limit=50)
         stepping = asyncio.create_task(steps.run())
         moving = asyncio.create_task(
-            _move_on(verdict, steps, servers, random.Random(f"{seed} moves"))
+            move_on(verdict, steps, servers, random.Random(f"{seed} moves"))
         )
         reading = [asyncio.create_task(each.run()) for each in readers]
         try:
@@ -164,12 +164,12 @@ async def prove_feed(
                     load.interrupted()
                     victim.spawn()
                     await victim.wait_ready()
-            await _until(verdict, "orders to move on", lambda: _has_moved(verdict))
+            await until(verdict, "orders to move on", lambda: _has_moved(verdict))
             steps.has_done = True
             await moving
             for each in readers:
                 each.is_at_end = False
-            await _until(
+            await until(
                 verdict, "readers at the end", lambda: all(each.is_at_end for each in readers)
             )
         finally:
@@ -181,7 +181,7 @@ async def prove_feed(
             verdict.demand(not server.log(), f"the server complained: {server.log()}")
     compare(verdict, found, [attempt.marker for attempt in load.acknowledged()])
     finish(verdict, load, found)
-    _judge(verdict, readers, await asyncio.to_thread(_stored, url))
+    _judge(verdict, readers, await asyncio.to_thread(stored, url))
     return verdict
 
 
@@ -189,7 +189,7 @@ def _has_moved(verdict: Verdict) -> bool:
     return verdict.counts["steps of orders"] >= _LEAST_STEPS
 
 
-async def _until(verdict: Verdict, what: str, holds: Callable[[], bool]) -> None:
+async def until(verdict: Verdict, what: str, holds: Callable[[], bool]) -> None:
     """Looks now and then: what is waited for happens in other processes."""
     deadline = asyncio.get_running_loop().time() + _WAITS_S
     while not holds():
@@ -199,7 +199,7 @@ async def _until(verdict: Verdict, what: str, holds: Callable[[], bool]) -> None
         await asyncio.sleep(_POLL_S)
 
 
-def _stored(url: str) -> list[tuple[str, str]]:
+def stored(url: str) -> list[tuple[str, str]]:
     """(kind, id) of every event of an order of the proof's tenant, from the database itself."""
     engine = open_engine(url)
     try:

@@ -64,7 +64,7 @@ class Server:
 
     def spawn(self) -> None:
         assert self._process is None, "it runs already"
-        self.port = _free_port()
+        self.port = free_port()
         self.life += 1
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("ORDERHUB_")
@@ -72,6 +72,7 @@ class Server:
         environment |= {
             "ORDERHUB_SECRET_KEY": SECRET_KEY,
             "ORDERHUB_RATE_LIMITS": "false",
+            "ORDERHUB_WEBHOOK_ALLOW": "127.0.0.1",
             # Errors alone: whatever is logged then is a violation.
             "ORDERHUB_LOG_LEVEL": "error",
         }
@@ -145,7 +146,7 @@ class Server:
                 self.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     chance = random.SystemRandom()  # not the proof's seed: two proofs may run at once
     for _ in range(200):
         port = chance.choice(_PORTS)
