@@ -1,4 +1,4 @@
-"""python -m bench [scale|imports|planner|fair|writer|requests|edge] [--case NAME ...] [--database …] [--seconds S]"""
+"""python -m bench [scale|imports|planner|fair|writer|requests|edge|delivery] [--case NAME ...] [--database …] [--seconds S]"""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _call(base_url: str, method: str, path: str, token: str, body: Any) -> Any:
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+        return json.loads(answer.read() or b"null")
 
 
 @contextmanager
@@ -60,6 +60,7 @@ def _server(url: str, mode: str) -> Iterator[tuple[str, int]]:
     environment = {
         **os.environ,
         "ORDERHUB_SECRET_KEY": _KEY,
+        "ORDERHUB_WEBHOOK_ALLOW": "127.0.0.1",
         "ORDERHUB_LOG_LEVEL": "info",
         **_MODES.get(mode, {}),
     }
@@ -213,7 +214,7 @@ def run_cases(arguments: list[str]) -> None:
 def main() -> None:
     """Some words name benchmarks of their own; without one of them the table is made."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
-    if first in ("scale", "imports", "planner", "fair", "writer", "requests", "edge"):
+    if first in ("scale", "imports", "planner", "fair", "writer", "requests", "edge", "delivery"):
         del sys.argv[1]
         importlib.import_module(f"bench.{first}").main()
     else:
