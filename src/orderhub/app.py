@@ -104,6 +104,7 @@ def build(
             asyncio.create_task(_note_use(port)),
             asyncio.create_task(_keep_time(port)),
             asyncio.create_task(_purge(port, settings.key_retention_days)),
+            asyncio.create_task(_count_old_events(port)),
         ]
         port.is_ready = True
 
@@ -204,6 +205,17 @@ async def _purge(port: HubPort, days: int) -> None:
             await asyncio.sleep(_PURGE_PAUSE_S)
         while await purge_deliveries(port):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
+
+
+async def _count_old_events(port: HubPort) -> None:
+    """What was recorded before there was a daily roll-up, in small steps from the start on: it ends by itself.
+
+    A process of before that still serves the same database writes more of them: they are looked for now and then.
+    """
+    while True:
+        while await _quietly(port, port.ledger.count_old_events):  # noqa: ASYNC110
+            await asyncio.sleep(_PURGE_PAUSE_S)
+        await asyncio.sleep(_PURGE_EVERY_S)
 
 
 async def purge_step(port: HubPort, days: int) -> int:

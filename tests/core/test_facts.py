@@ -140,7 +140,7 @@ def test_a_changed_order_is_seen_changed_and_its_first_status_is_remembered() ->
     known.apply(Accepted(changed=(order(46, status=Status.PAID),)))
     (seen,) = known.orders(1, name)
     assert seen.status is Status.PAID
-    assert known.status_when_loaded(seen) == "pending"
+    assert known.when_loaded(seen).status == "pending"
 
 
 def test_what_an_order_holds_is_what_it_drew_less_what_came_back() -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from orderhub.core import cancellation, fulfilment
 from orderhub.core.commands import Action, ChangeOrder
+from orderhub.core.daily import day_of
 from orderhub.core.facts import Accepted, Facts, Timer
 from orderhub.core.life import EVENT_OF, next_status
 from orderhub.core.money import ZERO, is_storable, kept
@@ -144,7 +145,8 @@ def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Eve
     """The order once the step is taken, and what is told of it."""
     status = _status_after(command, order)
     origin = command.origin
-    now = facts.settings(order.tenant_id).clock.at(origin.recorded_at)
+    settings = facts.settings(order.tenant_id)
+    now = settings.clock.at(origin.recorded_at)
     data = _new_members(command, order, status)
     if isinstance(data, Rejected):
         return data
@@ -169,6 +171,7 @@ def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Eve
             **fulfilment.told(command),
             **({"reason": command.reason} if command.reason else {}),
         },
+        day=day_of(settings, now),
         request_id=origin.request_id,
         request=origin.request,
     )

@@ -9,6 +9,7 @@ import msgspec
 from orderhub.core.billing import refused_on_closed_bill
 from orderhub.core.business import Business, Loads
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
+from orderhub.core.daily import day_of
 from orderhub.core.details import ChargeDetails
 from orderhub.core.facts import (
     Accepted,
@@ -123,7 +124,8 @@ def _refused(found: tuple[Order, ...], uid: str, numbers: set[int], owner: str) 
 def _cancelled(
     command: PlaceOrder, order: Order, numbers: set[int], facts: Facts
 ) -> tuple[Order, Event]:
-    now = facts.settings(order.tenant_id).clock.at(command.origin.recorded_at)
+    settings = facts.settings(order.tenant_id)
+    now = settings.clock.at(command.origin.recorded_at)
     lines = tuple(
         msgspec.structs.replace(line, cancelled=True, data={**line.data, "cancelled_at": now})
         if line.line_no in numbers
@@ -151,6 +153,7 @@ def _cancelled(
             **({"status": status} if whole else {}),
             "cancelled_lines": sorted(numbers),
         },
+        day=day_of(settings, now),
         request_id=command.origin.request_id,
         request=command.origin.request,
     )

@@ -124,7 +124,7 @@ class Facts:
         self._orders: dict[OrderLoad, tuple[Order, ...]] = {}
         self._order_by_id: dict[tuple[int, int], Order] = {}
         self._taken: set[tuple[int, str]] = set()
-        self._status_when_loaded: dict[tuple[int, int], str] = {}
+        self._when_loaded: dict[tuple[int, int], Order] = {}
         self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
         self.loaded_records: set[RecordKey] = set()
         self.loaded_pools: set[PoolLoad] = set()
@@ -156,7 +156,7 @@ class Facts:
         )
         for order in found:
             name = (order.tenant_id, order.id)
-            self._status_when_loaded.setdefault(name, order.status.value)
+            self._when_loaded.setdefault(name, order)
         self._orders[load] = found
 
     def learn_draws(self, tenant_id: int, order_id: int, draws: Iterable[Move]) -> None:
@@ -204,9 +204,9 @@ class Facts:
         """What the order still holds, as `draw` moves with positive units."""
         return self._draws.get((order.tenant_id, order.id), ())
 
-    def status_when_loaded(self, order: Order) -> str:
-        """The status that the order had before this batch."""
-        return self._status_when_loaded[(order.tenant_id, order.id)]
+    def when_loaded(self, order: Order) -> Order:
+        """The order as it was before this batch."""
+        return self._when_loaded[(order.tenant_id, order.id)]
 
     def is_number_taken(self, tenant_id: int, number: str) -> bool:
         name = OrderLoad(tenant_id, OrderName("number", number))

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.commands import PlaceOrder
+from orderhub.core.daily import day_of
 from orderhub.core.details import AnyDetails
 from orderhub.core.facts import Facts
 from orderhub.core.money import ZERO, is_storable, times, total
@@ -111,7 +112,7 @@ def compose(
         ),
         lines=draft.lines,
     )
-    return order, placed_event(order, command)
+    return order, placed_event(order, command, day_of(settings, now))
 
 
 def _sums(lines: tuple[Line, ...]) -> tuple[Decimal, Decimal, Decimal]:
@@ -122,7 +123,7 @@ def _sums(lines: tuple[Line, ...]) -> tuple[Decimal, Decimal, Decimal]:
     return total([line.net for line in lines]), total([line.tax for line in lines]), gross
 
 
-def placed_event(order: Order, command: PlaceOrder) -> Event:
+def placed_event(order: Order, command: PlaceOrder, day: str) -> Event:
     """The event that the order's row can be rebuilt from."""
     return Event(
         tenant_id=order.tenant_id,
@@ -141,6 +142,7 @@ def placed_event(order: Order, command: PlaceOrder) -> Event:
             "total": order.total,
             "lines": len(order.lines),
         },
+        day=day,
         request_id=command.origin.request_id,
         request=command.origin.request,
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from orderhub.core.business import Business
 from orderhub.core.commands import ChangeOrder, LineChange, PlaceOrder, StatedLine, Terms
+from orderhub.core.daily import UNITS_CHANGED, units_in
 from orderhub.core.details import RecordedDetails
 from orderhub.core.facts import Accepted, Facts, NewIds, RecordKey
 from orderhub.core.money import is_storable, kept, times
@@ -85,6 +86,7 @@ def amend(
         return added
     kept = tuple(changed.get(line.line_no, line) for line in before.lines)
     after = msgspec.structs.replace(accepted.order, lines=(*kept, *added))
+    units = units_in(after) - units_in(before)
     event = msgspec.structs.replace(
         accepted.events[0],
         data={
@@ -92,6 +94,7 @@ def amend(
             "lines": len(after.lines),
             "added_lines": [line.line_no for line in added],
             "changed_lines": sorted(changed),
+            **({UNITS_CHANGED: units} if units else {}),
         },
     )
     return msgspec.structs.replace(

@@ -307,6 +307,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: int
     actor: str
     data: dict[str, Any]
+    day: str = ""  # of the tenant's calendar, by its clock: that on which it counts (core/daily.py)
     request_id: str = ""
     request: str = ""  # the raw request with its secrets cut out
 

@@ -10,6 +10,7 @@ from orderhub.core.facts import Accepted, Facts, Record
 from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
 from orderhub.ledger import bulk, groups, rows, tables
+from orderhub.ledger.daily import ADDED, NO_SUMS, Days
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
 
@@ -47,6 +48,7 @@ class ChangeSet:
         self._timers_done: set[tuple[int, str, int]] = set()
         self._tallies: dict[tuple[int, str, str, str], int] = {}
         self._statuses: dict[tuple[int, int], str] = {}
+        self._days = Days(facts)
         ids = iter(move_ids)
         for origin, each in accepted:
             self._collect_orders(each)
@@ -54,6 +56,7 @@ class ChangeSet:
             self._collect_records(each)
 
     def _collect_orders(self, accepted: Accepted) -> None:
+        self._days.count(accepted)
         for order in accepted.placed:
             name = (order.tenant_id, order.id)
             self._placed[name] = order
@@ -113,7 +116,7 @@ class ChangeSet:
 
     def _recount(self, order: Order) -> None:
         name = (order.tenant_id, order.id)
-        before = self._statuses.get(name) or self._facts.status_when_loaded(order)
+        before = self._statuses.get(name) or self._facts.when_loaded(order).status.value
         if before != order.status.value:
             self._count(order, -1, before)
             self._count(order, 1)
@@ -251,6 +254,7 @@ class ChangeSet:
             bulk.insert(driver, tables.record_key, names)
 
     def _write_tallies(self, driver: Driver) -> None:
+        """How many orders there are, and what the days add up to."""
         counted = [
             {
                 "tenant_id": tenant_id,
@@ -258,10 +262,12 @@ class ChangeSet:
                 "door": channel,
                 "status": status,
                 "slot": self._slot,
+                **NO_SUMS,
                 "n": by,
             }
             for (tenant_id, owner, channel, status), by in self._tallies.items()
             if by
         ]
+        counted += self._days.sums.rows(self._slot)
         if counted:
-            bulk.insert(driver, tables.tally, counted, "DO UPDATE SET n = tally.n + excluded.n")
+            bulk.insert(driver, tables.tally, counted, ADDED)

@@ -17,7 +17,7 @@ from orderhub.core.answer import KeptAnswer
 from orderhub.core.facts import Timer
 from orderhub.core.request_log import Exchange, LoggedRequest
 from orderhub.core.values import Settings
-from orderhub.ledger import bulk, request_log, rows, tables
+from orderhub.ledger import bulk, daily, request_log, rows, tables
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
@@ -343,6 +343,12 @@ class Ledger:
                 for row in connection.execute(old)
             ]
             return bulk.delete(Driver(connection), claim, gone) if gone else 0
+
+    def count_old_events(self, at_most: int = 200) -> int:
+        """Count events of so many orders from before there was a daily roll-up; answers of how many it did."""
+        with self._write.begin() as connection:
+            reads = LedgerReads(connection, self._codec)
+            return daily.fill(connection, reads.settings, at_most)
 
     def keep_requests(self, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int) -> None:
         """Add to the request log; of each tenant no more than so many are kept."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
+from orderhub.core.daily import DayFigures
 from orderhub.core.deliveries import (
     Delivery,
     Stretch,
@@ -41,7 +42,7 @@ from orderhub.core.queries import (
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
-from orderhub.ledger import deliveries, feed_reads, listing, request_log, rows
+from orderhub.ledger import daily, deliveries, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
@@ -138,6 +139,16 @@ class LedgerReads:
 
     def stretches(self, tenant_id: int, webhook_id: int) -> tuple[Stretch, ...]:
         return deliveries.stretches(self._connection, tenant_id, webhook_id)
+
+    # --- the daily roll-up
+
+    def days(self, tenant_id: int, first: str, last: str) -> tuple[DayFigures, ...]:
+        """Days such as 2026-11-28 from the first to the last, newest first, by channel and currency."""
+        return daily.days(self._connection, tenant_id, first, last)
+
+    def are_days_whole(self, tenant_id: int) -> bool:
+        """Whether every event is counted; else some from before there was a roll-up still wait."""
+        return daily.is_whole(self._connection, tenant_id)
 
     # --- directory
 

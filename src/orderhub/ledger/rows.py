@@ -145,6 +145,7 @@ def event_row(event: Event) -> dict[str, Any]:
         "request_id": event.request_id,
         "request": event.request,
         "fed": 1,
+        "day": event.day,
     }
 
 
@@ -280,6 +281,7 @@ def to_event(row: Any) -> Event:
         recorded_at=row.recorded_at,
         actor=row.actor,
         data=_ANY(row.data),
+        day=row.day,
         request_id=row.request_id,
         request=row.request,
     )

@@ -297,6 +297,9 @@ order_event = Table(
     _text("request_id"),
     _text("request"),
     _number("fed"),  # 1 = it has a place in the feed; 0 = it was written before there was one
+    _text(
+        "day"
+    ),  # of the tenant's, on which it counts in the daily roll-up; empty = it does not yet
     sqlite_with_rowid=False,
 )
 # Events from before the feed are read by this; new ones are not in it.
@@ -308,6 +311,14 @@ Index(
     order_event.c.version,
     sqlite_where=order_event.c.fed == 0,
     postgresql_where=order_event.c.fed == 0,
+)
+# Events that no day counts yet are found by this: those from before there was a roll-up.
+Index(
+    "order_event_uncounted",
+    order_event.c.tenant_id,
+    order_event.c.order_id,
+    sqlite_where=order_event.c.day == "",
+    postgresql_where=order_event.c.day == "",
 )
 
 # How far the lanes of a tenant's feed are: see docs/decisions/0020.
@@ -393,15 +404,28 @@ timer = Table(
 
 # How many orders there are, kept with every batch, so that no list ever counts them. `slot` spreads
 # the writers of several processes over rows of their own; a count is the sum over slots.
+# The daily roll-up is rows of it as well, written by the same statement: see ledger/daily.py. Its amounts are whole
+# units and millionths, since ten of the greatest in one number would be too much for BIGINT.
 tally = Table(
     "tally",
     metadata,
     _key("tenant_id", BigInteger),
-    _key("owner", Text),  # '*' = all owners together
+    _key(
+        "owner", Text
+    ),  # '*' = all owners together; '(day) 2026-11-28' = what was recorded that day
     _key("door", Text),
-    _key("status", Text),
+    _key("status", Text),  # of a day, the currency
     _key("slot", BigInteger),
     _number("n"),
+    _number("units"),
+    _number("revenue"),
+    _number("revenue_millionths"),
+    _number("refunds"),
+    _number("refunded"),
+    _number("refunded_millionths"),
+    _number("cancellations"),
+    _number("cancelled"),
+    _number("cancelled_millionths"),
     sqlite_with_rowid=False,
 )
 

@@ -58,3 +58,4 @@ class Law(StrEnum):
     RECORD_NAMES = "a record is found by its names, and by no other"
     GROUP = "a group is what its orders add up to"
     TALLY = "a tally is the number of orders it counts"
+    DAILY = "a day of the roll-up is what its events add up to"

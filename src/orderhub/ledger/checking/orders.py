@@ -9,20 +9,27 @@ from sqlalchemy import Connection
 from orderhub.core.search_terms import terms_in
 from orderhub.core.timers import TIMER_KINDS
 from orderhub.ledger.checking import feed, history, holdings, lines
+from orderhub.ledger.checking.days import DaysChecked, breaches
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach, Report
-from orderhub.ledger.checking.standing import UNREADABLE, Standing, walk, words
+from orderhub.ledger.checking.standing import Standing, walk, words
+from orderhub.ledger.daily import UNREADABLE
 
 Found = Iterator[tuple[Law, str]]
 
 
 def check(connection: Connection, report: Report) -> None:
+    days = DaysChecked(connection)
     for standing in walk(connection, report):
+        for breach in breaches(days.wrong_before(standing)):
+            report.add(breach)
         try:
             for law, detail in _broken(standing):
                 report.add(_breach(standing, law, detail))
         except UNREADABLE as error:
             report.add(_breach(standing, Law.READABLE, words(error)))
+    for breach in breaches(days.wrong_at_last()):
+        report.add(breach)
 
 
 def _breach(standing: Standing, law: Law, detail: str) -> Breach:

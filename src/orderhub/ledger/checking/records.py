@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from orderhub.ledger import rows
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach
-from orderhub.ledger.checking.standing import UNREADABLE, words
+from orderhub.ledger.checking.standing import words
 from orderhub.ledger.checking.streams import rows_of
+from orderhub.ledger.daily import UNREADABLE
 
 _NAMED = """
     SELECT r.tenant_id, r.kind, r.id, r.names, k.name, k.value

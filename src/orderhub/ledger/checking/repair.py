@@ -14,11 +14,13 @@ from sqlalchemy import Connection, text
 
 from orderhub.ledger import bulk, tables
 from orderhub.ledger.checking import feed_repair, orders, sums
+from orderhub.ledger.checking.days import DaysChecked
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.records import misnamed
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.checking.rewriting import Rows, write
 from orderhub.ledger.checking.standing import walk
+from orderhub.ledger.daily import Sums, row_name
 from orderhub.ledger.driver import Driver
 
 _TOLD = 1_000
@@ -140,6 +142,25 @@ def _tallies(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         yield f"tally {said} of tenant {row.tenant_id}: {row.tallied} -> {row.counted}"
 
 
+def _days(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
+    checked = DaysChecked(connection)
+    found = [
+        each for standing in walk(connection, Report()) for each in checked.wrong_before(standing)
+    ]
+    found += checked.wrong_at_last()
+    for name, says, should in found:
+        if name[0] not in tenants:
+            continue
+        bulk.delete(Driver(connection), tables.tally, [row_name(name)])
+        sums = Sums()
+        sums.figures[name] = should
+        sums.write(Driver(connection), 0)
+        yield (
+            f"{' '.join(name[1:])} of tenant {name[0]}: orders {says.orders} -> {should.orders}, "
+            f"revenue {says.revenue} -> {should.revenue}"
+        )
+
+
 # --- what single orders determine: terms, timers, natural keys
 
 
@@ -243,6 +264,7 @@ _MENDS = (
     Mend((Law.POOL_SUM, Law.AVAILABLE, Law.MOVE_HAS_POOL), _MOVES, _pools),
     Mend((Law.GROUP,), (Law.FOLD,), _groups),
     Mend((Law.TALLY, Law.GROUP), (Law.FOLD,), _tallies),
+    Mend((Law.DAILY,), (Law.READABLE, Law.FOLD, Law.EVENT_HAS_ORDER), _days),
     Mend((Law.FOUND_BY_TERMS, Law.TERM_IS_RIGHT), (Law.READABLE,), _terms),
     Mend((Law.TERM_HAS_ORDER,), (), _lonely_terms),
     Mend((Law.ORDER_HAS_TIMER, Law.TIMER_HAS_ORDER), (Law.WAITS_IN_VAIN, Law.READABLE), _timers),

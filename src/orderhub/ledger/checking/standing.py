@@ -15,6 +15,7 @@ from orderhub.ledger import rows
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.checking.streams import Stream, rows_of
+from orderhub.ledger.daily import UNREADABLE
 
 _ORDERS = """
     SELECT o.tenant_id, o.id, o.uid, o.door, o.number, o.group_number, o.owner, o.account, o.service,
@@ -32,7 +33,7 @@ _LINES = """
            unit_gross, net, tax, gross, cancelled, shipped, refunded, counted, taxes
     FROM order_line ORDER BY tenant_id, order_id, line_no"""
 _EVENTS = """
-    SELECT tenant_id, order_id, version, kind, occurred_at, recorded_at, actor, data, fed
+    SELECT tenant_id, order_id, version, kind, occurred_at, recorded_at, actor, data, fed, day
     FROM order_event ORDER BY tenant_id, order_id, version"""
 _MOVES = """
     SELECT tenant_id, order_id, id, kind, pool_kind, subject, place, units, line_no
@@ -54,8 +55,6 @@ _TERMS_OF = {
     "postgresql": _TERMS.format(f"CAST(json_agg({_TERM}) AS TEXT)"),
 }
 _TEXTS = msgspec.json.Decoder(list[str]).decode
-# What is wrong with a stored document, or with an amount that an event tells.
-UNREADABLE = (ArithmeticError, AttributeError, KeyError, LookupError, TypeError, ValueError)
 
 
 @dataclass(slots=True)

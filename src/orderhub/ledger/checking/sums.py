@@ -10,6 +10,7 @@ from orderhub.core.values import Status
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach
 from orderhub.ledger.checking.streams import rows_of
+from orderhub.ledger.daily import DAY
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED, GROUPS
 
 # What a pool's columns must say.
@@ -41,7 +42,7 @@ TALLIES = f"""
            CAST(sum(counted) AS BIGINT) AS counted
     FROM (
         SELECT tenant_id, owner, door, status, sum(n) AS tallied, 0 AS counted
-        FROM tally GROUP BY tenant_id, owner, door, status
+        FROM tally WHERE owner NOT LIKE '{DAY}%' GROUP BY tenant_id, owner, door, status
         UNION ALL
         SELECT tenant_id, '{ALL_OWNERS}', door, status, 0, count(*)
         FROM orders GROUP BY tenant_id, door, status
