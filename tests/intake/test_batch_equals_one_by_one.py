@@ -59,7 +59,7 @@ def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tupl
     the feed's stamps tell; a notice is named by chance.
     """
     keys = [(row[0], row[1], row[3]) for row in rows["natural_key"]]
-    tallies = [row for row in rows["tally"] if row[-1]]
+    tallies = [row for row in rows["tally"] if any(row[5:])]
     fed = {
         "feed": [(*row[:3], *row[4:]) for row in rows["feed"]],
         "feed_lane": [row[:3] for row in rows["feed_lane"]],

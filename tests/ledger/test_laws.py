@@ -64,6 +64,9 @@ def drawn(which: str, line_no: int) -> list[str]:
 TERM = "INSERT INTO order_term (tenant_id, kind, term, recorded_at, order_id) "
 LINE = "INSERT INTO order_line (tenant_id, order_id, line_no, kind, cancelled)"
 KEY = "INSERT INTO record_key (tenant_id, kind, name, value, id)"
+DAYS = "WHERE substr(owner, 1, 5) = '(day)'"
+DAYS_MOVED = f"UPDATE tally SET owner = '(day) 2001-01-01' {DAYS}"
+EVENT_DAY = "UPDATE order_event SET day"
 TIMER = "INSERT INTO timer (tenant_id, kind, order_id, due_at) "
 
 # What is done behind the hub's back, in words and in SQL, and the law that names it.
@@ -286,6 +289,12 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
         ["INSERT INTO webhook_state (tenant_id, webhook_id, passed) VALUES (1, 1, 1000)"],
         Law.WEBHOOK_PLACE,
     ),
+    ("a day has an order more", [f"UPDATE tally SET n = n + 1 {DAYS}"], Law.DAILY),
+    ("a day took in more", [f"UPDATE tally SET revenue_millionths = 1 {DAYS}"], Law.DAILY),
+    ("a refund is another day's", [f"{DAYS_MOVED} AND refunds > 0"], Law.DAILY),
+    ("a day is gone", [f"DELETE FROM tally {DAYS}"], Law.DAILY),
+    ("an event counts on another day", [f"{EVENT_DAY} = '2001-01-01' {of(TOUR)}"], Law.DAILY),
+    ("an event counts no longer", [f"{EVENT_DAY} = '' {of(TOUR)}"], Law.DAILY),
     ("a document that is none", [order(TOUR, "doc = 'x'")], Law.READABLE),
     ("an event that is none", [f"UPDATE order_event SET data = '[]' {of(TOUR)}"], Law.READABLE),
     (
@@ -428,6 +437,9 @@ REPAIRABLE = [
         "INSERT INTO tally (tenant_id, owner, door, status, slot, n) VALUES (1, '*', 'x', 'paid', 0, 1)",
         "mended: tally x paid of * of tenant 1: 1 -> 0",
     ),
+    (f"UPDATE tally SET units = units + 1, revenue = 7 {DAYS}", "mended: day 2"),
+    (f"DELETE FROM tally {DAYS}", "mended: day 2"),
+    (DAYS_MOVED, "mended: day 2001-01-01 "),
     ("DELETE FROM order_term", "mended: order "),
     (
         "UPDATE order_term SET term = 'other' WHERE kind = 'email' AND tenant_id = 5",

@@ -33,8 +33,18 @@ _AMOUNTS = ("revenue", "refunded", "cancelled")
 _COUNTS = {"orders": "n", **{each: each for each in ("units", "refunds", "cancellations")}}
 SUMS = (*_COUNTS.values(), *_AMOUNTS, *(f"{each}_millionths" for each in _AMOUNTS))
 NO_SUMS = dict.fromkeys(SUMS, 0)
-# Whatever is counted is added to what is there.
-ADDED = "DO UPDATE SET " + ", ".join(f"{name} = tally.{name} + excluded.{name}" for name in SUMS)
+# Whatever is counted is added to what is there; the millionths that make a whole are carried.
+ADDED = "DO UPDATE SET " + ", ".join(
+    (
+        *(f"{name} = tally.{name} + excluded.{name}" for name in _COUNTS.values()),
+        *(
+            f"{name} = tally.{name} + excluded.{name} + ({rest}) / {_MILLION}, "
+            f"{name}_millionths = {rest} - ({rest}) / {_MILLION} * {_MILLION}"
+            for name in _AMOUNTS
+            for rest in (f"tally.{name}_millionths + excluded.{name}_millionths",)
+        ),
+    )
+)
 
 
 class Sums:

@@ -67,4 +67,4 @@ def breaches(wrong: Wrong) -> Iterator[Breach]:
             for each in Figures.__struct_fields__
             if getattr(says, each) != getattr(should, each)
         )
-        yield Breach(Law.DAILY, tenant_id, f"{day} {channel} {currency}", differ)
+        yield Breach(Law.DAILY, tenant_id, f"day {day} {channel} {currency}", differ)

@@ -156,7 +156,7 @@ def _days(connection: Connection, tenants: frozenset[int]) -> Iterator[str]:
         sums.figures[name] = should
         sums.write(Driver(connection), 0)
         yield (
-            f"{' '.join(name[1:])} of tenant {name[0]}: orders {says.orders} -> {should.orders}, "
+            f"day {' '.join(name[1:])} of tenant {name[0]}: orders {says.orders} -> {should.orders}, "
             f"revenue {says.revenue} -> {should.revenue}"
         )
 
