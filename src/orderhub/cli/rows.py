@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from orderhub.cli.session import CommandRefused
+from orderhub.web.hub_api.tables import text_of
 
 _DELIMITERS = ",;\t"
 Convert = Callable[[str], Any]
@@ -102,7 +103,9 @@ def _header(file: Path, cells: list[str]) -> tuple[str, ...]:
 def _row(line: int, columns: tuple[str, ...], cells: list[str]) -> FileRow:
     if len(cells) != len(columns):
         return FileRow(line, fault=f"{len(cells)} cells, but {len(columns)} columns")
-    values = {name: cell.strip() or None for name, cell in zip(columns, cells, strict=True)}
+    values = {
+        name: text_of(cell.strip()) or None for name, cell in zip(columns, cells, strict=True)
+    }
     return FileRow(line, values)
 
 

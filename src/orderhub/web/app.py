@@ -203,9 +203,10 @@ class HubApp:
             return
         try:
             await send_pieces(receive, send, answer.pieces)
-        except Exception as error:  # noqa: BLE001 - half an answer is out: its client comes back
+        except Exception as error:  # noqa: BLE001 - half an answer is out: whoever reads it must see that
             if not isinstance(error, HTTPFault) and not self.port.is_outage(error):
                 self._log.error("broken", request_id=call.request_id, exc_info=error)
+            await _hang_up(receive, send)
 
     async def _answer(
         self, call: Call, route: Route | None, allowed: tuple[str, ...], receive: Receive

@@ -20,7 +20,7 @@ class Streamed(Answer, frozen=True, kw_only=True):
 
 
 async def send_pieces(receive: Receive, send: Send, pieces: AsyncGenerator[bytes, None]) -> None:
-    """Behind the head of the answer. What `pieces` raises ends it, and is raised."""
+    """Behind the head of the answer, to its end. What `pieces` raises is raised, and the answer has no end then."""
     gone = asyncio.ensure_future(_until_gone(receive))
     try:
         while True:
@@ -33,16 +33,16 @@ async def send_pieces(receive: Receive, send: Send, pieces: AsyncGenerator[bytes
                     with suppress(asyncio.CancelledError):
                         await following
             if gone.done() or following.cancelled():
-                return
+                break
             piece = following.result()
             if piece is None:
-                return
+                break
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     finally:
         gone.cancel()
         await pieces.aclose()
-        with suppress(OSError):
-            await send({"type": "http.response.body", "body": b""})
+    with suppress(OSError):
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -35,9 +35,17 @@ from orderhub.web.hub_api.bodies import (
     up_to,
 )
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
-from orderhub.web.hub_api.catalogue_rows import Item, Row, change_of, item_shape, row_of
+from orderhub.web.hub_api.catalogue_rows import (
+    Item,
+    Row,
+    change_of,
+    columns_of_items,
+    item_shape,
+    row_of,
+)
 from orderhub.web.hub_api.catalogue_shapes import EXAMPLES_OF_KINDS, ITEM_WRITTEN
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shaping import Page
 
 MAX_PAGE = 500
@@ -87,19 +95,26 @@ async def list_items(call: Call, who: Caller) -> Answer:
     tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
     given = query_of(call, ListItems)
     by = "uid" if given.uid else "code" if given.code else "all"
-    limit, name = given.limit, given.uid or given.code
-    sought = RecordQuery(
-        tenant_id=tenant.id,
-        kind=kind.record,
-        by=by,
-        values=(name,) if name else (),
-        after_id=int(given.cursor or 0),
-        limit=limit + 1,
+    name = given.uid or given.code
+
+    async def ask(cursor: str, limit: int) -> Page[Item]:
+        sought = RecordQuery(
+            tenant_id=tenant.id,
+            kind=kind.record,
+            by=by,
+            values=(name,) if name else (),
+            after_id=int(cursor or 0),
+            limit=limit + 1,
+        )
+        found = await call.hub.read(lambda reads: reads.records(sought))
+        more = str(found[limit - 1].id) if len(found) > limit else None
+        return Page(
+            items=tuple(item_shape(kind, record) for record in found[:limit]), next_cursor=more
+        )
+
+    return await listed(
+        call, kind.name, ask, columns_of_items(kind), cursor=given.cursor, limit=given.limit
     )
-    found = await call.hub.read(lambda reads: reads.records(sought))
-    more = str(found[limit - 1].id) if len(found) > limit else None
-    items = tuple(item_shape(kind, record) for record in found[:limit])
-    return Answer(200, encode(Page(items=items, next_cursor=more)))
 
 
 @guarded("catalogue")
@@ -192,7 +207,7 @@ ROUTES = (
         "Items of a kind",
         params=InKind,
         query=ListItems,
-        answers={200: Page[Item]},
+        answers={200: (Page[Item], *exports(Item))},
     ),
     Route("GET", _ITEM, get_item, "One item", params=OneItem, answers={200: Item}),
     Route(

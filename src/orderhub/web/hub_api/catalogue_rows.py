@@ -16,6 +16,7 @@ from orderhub.web.hub_api.bodies import Body, converted, instant, refuse
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
 from orderhub.web.hub_api.instants import with_instants
 from orderhub.web.hub_api.shaping import Shape, exact_instant, plain_values
+from orderhub.web.hub_api.tables import columns_of
 
 UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _IS_UUID = re.compile(UUID)
@@ -219,6 +220,18 @@ def item_shape(kind: Kind, record: Record) -> Item:
     if kind.members:
         doc = {name: doc[name] for name in kind.members if name in doc}
     return Item.of(record, doc=with_instants(doc, type_of(kind.model), "doc", _written))
+
+
+def columns_of_items(kind: Kind) -> tuple[str, ...]:
+    """What a table of the kind's items has, as `orderhub catalogue import` reads it."""
+    names = ("id", "uid", "code")
+    members = kind.members or kind.model.__struct_fields__
+    within = (
+        each
+        for each in columns_of(kind.model)
+        if each.partition(".")[0] in members and each not in names
+    )
+    return (*names, *within)
 
 
 def _written(value: Any, _path: str, _none: Any) -> Any:

@@ -66,8 +66,10 @@ from orderhub.web.hub_api.credential_kinds import (
 )
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.limits import RateLimit
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.orders import tenant_names
 from orderhub.web.hub_api.shaping import Data, Instant, Page, Shape, exact_instant, plain_values
+from orderhub.web.hub_api.tables import columns_of
 from orderhub.web.port import MOST_WINDOW_S
 
 MAX_PAGE = 200
@@ -179,14 +181,18 @@ async def list_credentials(call: Call, who: Caller) -> Answer:
     """Every credential of the tenant with its last use, never with what it shows; by id."""
     tenant = await _tenant(call, who)
     given = query_of(call, ListCredentials)
-    limit = given.limit
-    found = await call.hub.read(
-        lambda reads: reads.credentials(tenant.id, given.kind, given.cursor, limit + 1)
-    )
-    more = found[limit - 1].id if len(found) > limit else None
     names = await _names(call, who, tenant)
-    items = tuple(_shape(call, each, names) for each in found[:limit])
-    return Answer(200, encode(Page(items=items, next_cursor=more)))
+
+    async def ask(cursor: str, limit: int) -> Page[CredentialShown]:
+        found = await call.hub.read(
+            lambda reads: reads.credentials(tenant.id, given.kind, cursor, limit + 1)
+        )
+        more = found[limit - 1].id if len(found) > limit else None
+        items = tuple(_shape(call, each, names) for each in found[:limit])
+        return Page(items=items, next_cursor=more)
+
+    columns = columns_of(CredentialShown)
+    return await listed(call, "credentials", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded("credentials")
@@ -517,7 +523,7 @@ ROUTES = (
         list_credentials,
         "Credentials and when they were last used",
         query=ListCredentials,
-        answers={200: Page[CredentialShown]},
+        answers={200: (Page[CredentialShown], *exports(CredentialShown))},
     ),
     Route(
         "POST",

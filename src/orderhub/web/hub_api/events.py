@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -25,8 +25,10 @@ from orderhub.dialects.contract import (
 from orderhub.web.hub_api.access import guarded, holds, tenant_id_asked
 from orderhub.web.hub_api.bodies import Query, query_of, refuse, up_to
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import JSON, exports, media_of, streamed
 from orderhub.web.hub_api.shapes import told_data
 from orderhub.web.hub_api.shaping import Data, Instant, Shape
+from orderhub.web.hub_api.tables import columns_of
 from orderhub.web.patience import begin
 from orderhub.web.streaming import Streamed
 
@@ -110,6 +112,7 @@ async def list_events(call: Call, who: Caller) -> Answer:
     given = query_of(call, ListEvents)
     tenant_id = await tenant_id_asked(call, who, given.tenant, "events")
     kinds = tuple(given.kinds.split(",")) if given.kinds else ()
+    media = media_of(call.header("accept"))
     is_stream = _STREAM in call.header("accept").lower()
     last = call.header("last-event-id") if is_stream else ""
     limit = min(given.limit, _STREAM_PAGE) if is_stream else given.limit
@@ -125,6 +128,9 @@ async def list_events(call: Call, who: Caller) -> Answer:
         raise refuse(member, f"{member} {unknown}") from None
     except KindUnknown as unknown:
         raise refuse("kinds", f"kinds: {unknown}") from None
+    if not is_stream and media != JSON:
+        most = given.limit if "limit" in call.query else None
+        return streamed("events", media, _up_to_the_end(read, first, most), columns_of(FeedEvent))
     if is_stream or given.wait:
         _let_wait(call, tenant_id)
     if is_stream:
@@ -196,6 +202,20 @@ def _count(call: Call, way: str, found: FeedPage) -> None:
         hub.metrics.fed(way, len(found.items), hub.now_us() - last.recorded_at)
 
 
+async def _up_to_the_end(
+    read: Read, found: FeedPage, left: int | None
+) -> AsyncGenerator[Sequence[FeedEvent], None]:
+    """All that there is, or so many: in pages, none of which waits for more."""
+    while True:
+        items = found.items[:left]
+        yield [fed_event_shape(each.event) for each in items]
+        if left is not None:
+            left -= len(items)
+        if found.is_end or left == 0:
+            return
+        found = await read(found.next_cursor)
+
+
 async def _may_read(call: Call) -> bool:
     credential = await call.hub.credential("hub", digest(bearer(call)))
     return credential is not None and holds(credential, _SCOPE)
@@ -209,6 +229,6 @@ ROUTES = (
         "Everything that happened, in order",
         query=ListEvents,
         headers=StreamHeaders,
-        answers={200: (Events, Media(_STREAM, str))},
+        answers={200: (Events, Media(_STREAM, str), *exports(FeedEvent))},
     ),
 )

@@ -43,6 +43,11 @@ def picker(text: str, shape: type[Shape]) -> Pick:
     return pick
 
 
+def named(text: str) -> tuple[str, ...]:
+    """The members that are asked for, as columns: as they were named, each once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+
+
 def _plain(item: Shape, name: str) -> Any:
     return msgspec.to_builtins(getattr(item, name))
 

@@ -14,8 +14,9 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.web.hub_api.access import guarded, tenant_of
 from orderhub.web.hub_api.bodies import Query, any_dialect, query_of, refuse
-from orderhub.web.hub_api.fields import picker, some_of
+from orderhub.web.hub_api.fields import named, picker, some_of
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed, whole
 from orderhub.web.hub_api.order_filters import ListOrders, page, wanted
 from orderhub.web.hub_api.shapes import (
     OrderEvent,
@@ -28,6 +29,7 @@ from orderhub.web.hub_api.shapes import (
     order_summary,
 )
 from orderhub.web.hub_api.shaping import Page, Whole
+from orderhub.web.hub_api.tables import columns_of
 
 
 class OneOrder(Query, frozen=True, kw_only=True):
@@ -51,13 +53,19 @@ async def list_orders(call: Call, who: Caller) -> Answer:
     given = query_of(call, ListOrders)
     if given.tenant:
         tenant_id = (await tenant_of(call, who, given.tenant)).id
-    asked = wanted(call, given, tenant_id)
     pick = picker(given.fields, OrderSummary)
-    (found, cursor), names = await call.hub.read(
-        lambda reads: (page(reads, asked), tenant_names(reads))
-    )
-    items = tuple(pick(order_summary(order, names[order.tenant_id])) for order in found)
-    return Answer(200, encode(Page(items=items, next_cursor=cursor)))
+
+    async def ask(cursor: str, limit: int) -> Page[Any]:
+        behind = msgspec.structs.replace(given, cursor=cursor, limit=limit)
+        asked = wanted(call, behind, tenant_id)
+        (found, following), names = await call.hub.read(
+            lambda reads: (page(reads, asked), tenant_names(reads))
+        )
+        items = tuple(pick(order_summary(order, names[order.tenant_id])) for order in found)
+        return Page(items=items, next_cursor=following)
+
+    columns = named(given.fields) or columns_of(OrderSummary)
+    return await listed(call, "orders", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 def tenant_names(reads: Reads) -> dict[int, str]:
@@ -82,8 +90,8 @@ async def one_order(call: Call, who: Caller) -> Answer:
         name = tenant_names(reads)[order.tenant_id]
         return order, name, reads.events(order), reads.moves(order)
 
-    whole = await _found(call, who, in_full)
-    return Answer(200, encode(pick(order_in_full(*whole))), (_etag(whole[0]),))
+    found = await _found(call, who, in_full)
+    return Answer(200, encode(pick(order_in_full(*found))), (_etag(found[0]),))
 
 
 async def _found(call: Call, who: Caller, ask: Any) -> Any:
@@ -119,7 +127,7 @@ async def _through_another_channel(call: Call, who: Caller, given: OneOrder) -> 
 async def order_events(call: Call, who: Caller) -> Answer:
     """The history of one order, oldest first."""
     events = await _found(call, who, lambda reads, order: reads.events(order))
-    return Answer(200, encode(Whole(items=tuple(map(event_shape, events)))))
+    return whole(call, "events", tuple(map(event_shape, events)), OrderEvent)
 
 
 def _etag(order: Order) -> tuple[str, str]:
@@ -135,7 +143,7 @@ ROUTES = (
         list_orders,
         "Orders of every door, newest first",
         query=ListOrders,
-        answers={200: Page[SparseSummary]},  # type: ignore[valid-type]
+        answers={200: (Page[SparseSummary], *exports(SparseSummary))},  # type: ignore[valid-type]
     ),
     Route(
         "GET",
@@ -150,6 +158,6 @@ ROUTES = (
         f"{_ORDERS}/{{uid}}/events",
         order_events,
         "The history of one order",
-        answers={200: Whole[OrderEvent]},
+        answers={200: (Whole[OrderEvent], *exports(OrderEvent))},
     ),
 )

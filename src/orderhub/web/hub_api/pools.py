@@ -41,6 +41,7 @@ from orderhub.web.hub_api.bulk import (
     refused_row,
     write_row,
 )
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shapes import (
     PoolFigures,
     PoolMove,
@@ -48,6 +49,7 @@ from orderhub.web.hub_api.shapes import (
     pool_shape,
 )
 from orderhub.web.hub_api.shaping import Page, Shape, Units
+from orderhub.web.hub_api.tables import columns_of
 
 MAX_PAGE = 200
 # So many digits as `MOST_UNITS` has noughts, or as an amount may have.
@@ -151,15 +153,19 @@ async def list_pools(call: Call, who: Caller) -> Answer:
     tenant = await tenant_in_path(call, who)
     given = query_of(call, ListPools)
     subjects = (given.subject,) if given.subject else ()
-    limit, kind, after = given.limit, given.kind or "stock", _pool_after(given.cursor)
-    found = await call.hub.read(
-        lambda reads: reads.pools_page(tenant.id, kind, subjects, after, limit + 1)
-    )
-    last = found[limit - 1].key if len(found) > limit else None
-    cursor = None if last is None else f"{len(last.subject)}.{last.subject}{last.place}"
-    return Answer(
-        200, encode(Page(items=tuple(map(pool_shape, found[:limit])), next_cursor=cursor))
-    )
+    kind = given.kind or "stock"
+
+    async def ask(cursor: str, limit: int) -> Page[PoolFigures]:
+        after = _pool_after(cursor)
+        found = await call.hub.read(
+            lambda reads: reads.pools_page(tenant.id, kind, subjects, after, limit + 1)
+        )
+        last = found[limit - 1].key if len(found) > limit else None
+        following = None if last is None else f"{len(last.subject)}.{last.subject}{last.place}"
+        return Page(items=tuple(map(pool_shape, found[:limit])), next_cursor=following)
+
+    columns = columns_of(PoolFigures)
+    return await listed(call, "pools", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 def _pool_after(cursor: str) -> tuple[str, str]:
@@ -174,15 +180,17 @@ async def pool_history(call: Call, who: Caller) -> Answer:
     tenant = await tenant_in_path(call, who)
     given = query_of(call, PoolHistory)
     key = PoolKey(tenant.id, given.kind, given.subject, given.place)
-    at, _, move_id = given.cursor.partition(".")
-    after = (int(at), int(move_id)) if at else None
-    page = await call.hub.read(
-        lambda reads: reads.past_moves(MoveQuery(key=key, after=after, limit=given.limit + 1))
-    )
-    last = page[given.limit - 1] if len(page) > given.limit else None
-    cursor = None if last is None else f"{last.recorded_at}.{last.id}"
-    items = tuple(map(past_move_shape, page[: given.limit]))
-    return Answer(200, encode(Page(items=items, next_cursor=cursor)))
+
+    async def ask(cursor: str, limit: int) -> Page[PoolMove]:
+        at, _, move_id = cursor.partition(".")
+        query = MoveQuery(key=key, after=(int(at), int(move_id)) if at else None, limit=limit + 1)
+        found = await call.hub.read(lambda reads: reads.past_moves(query))
+        last = found[limit - 1] if len(found) > limit else None
+        following = None if last is None else f"{last.recorded_at}.{last.id}"
+        return Page(items=tuple(map(past_move_shape, found[:limit])), next_cursor=following)
+
+    columns = columns_of(PoolMove)
+    return await listed(call, "pool-history", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded("pools")
@@ -304,7 +312,7 @@ ROUTES = (
         list_pools,
         "Stock, seats, coupons, balances",
         query=ListPools,
-        answers={200: Page[PoolFigures]},
+        answers={200: (Page[PoolFigures], *exports(PoolFigures))},
     ),
     Route(
         "GET",
@@ -312,7 +320,7 @@ ROUTES = (
         pool_history,
         "Why a pool holds what it holds",
         query=PoolHistory,
-        answers={200: Page[PoolMove]},
+        answers={200: (Page[PoolMove], *exports(PoolMove))},
     ),
     Route(
         "POST",

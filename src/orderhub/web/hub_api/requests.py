@@ -25,8 +25,10 @@ from orderhub.web.hub_api.bodies import (
     up_to,
 )
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.orders import tenant_names
 from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant
+from orderhub.web.hub_api.tables import columns_of
 from orderhub.web.request_log import LONGEST_PATH
 
 MAX_PAGE = 200
@@ -107,15 +109,20 @@ async def list_requests(call: Call, who: Caller) -> Answer:
     """Newest first. Calls of this process are in it from the moment they were answered."""
     given = query_of(call, ListRequests)
     tenant_id = await _tenant_id(call, who, given.tenant)
-    search = _search(given, tenant_id)
     await _write_down(call)
-    found, names = await call.hub.read(
-        lambda reads: (_found(reads, search, given.request_id), tenant_names(reads))
-    )
-    shown = found[: given.limit]
-    cursor = _cursor(shown[-1], tenant_id) if len(found) > given.limit else None
-    items = tuple(_summary(each, names) for each in shown)
-    return Answer(200, encode(Page(items=items, next_cursor=cursor)))
+
+    async def ask(cursor: str, limit: int) -> Page[RequestSummary]:
+        behind = msgspec.structs.replace(given, cursor=cursor, limit=limit)
+        search = _search(behind, tenant_id)
+        found, names = await call.hub.read(
+            lambda reads: (_found(reads, search, given.request_id), tenant_names(reads))
+        )
+        shown = found[:limit]
+        following = _cursor(shown[-1], tenant_id) if len(found) > limit else None
+        return Page(items=tuple(_summary(each, names) for each in shown), next_cursor=following)
+
+    columns = columns_of(RequestSummary)
+    return await listed(call, "requests", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded("requests")
@@ -225,7 +232,7 @@ ROUTES = (
         list_requests,
         "Calls and how they were answered, newest first",
         query=ListRequests,
-        answers={200: Page[RequestSummary]},
+        answers={200: (Page[RequestSummary], *exports(RequestSummary))},
         probe=True,
     ),
     Route(

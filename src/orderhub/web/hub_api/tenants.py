@@ -54,6 +54,7 @@ from orderhub.web.hub_api.bodies import (
     up_to,
 )
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shapes import (
     TenantClock,
     TenantSettings,
@@ -61,6 +62,7 @@ from orderhub.web.hub_api.shapes import (
     settings_shape,
 )
 from orderhub.web.hub_api.shaping import Page, Shape, in_part
+from orderhub.web.hub_api.tables import columns_of
 
 MAX_PAGE = 200
 TENANT_NAME = "1 to 63 of a-z, 0-9, - and _, begins with a letter or digit, and is not operator"
@@ -135,14 +137,17 @@ def is_tenant_name(name: str) -> bool:
 async def list_tenants(call: Call, who: Caller) -> Answer:
     """The tenants that the token reaches, oldest first."""
     given, own = query_of(call, ListTenants), who.tenant_id
-    limit = given.limit
-    # A tenant's own token reaches that one alone.
-    after = max(int(given.cursor or 0), own - 1)
-    found = await call.hub.read(lambda reads: reads.tenants(after, limit + 1))
-    reached = [tenant for tenant in found if own in (0, tenant.id)]
-    more = str(reached[limit - 1].id) if len(reached) > limit else None
-    items = tuple(map(TenantInList.of, reached[:limit]))
-    return Answer(200, encode(Page(items=items, next_cursor=more)))
+
+    async def ask(cursor: str, limit: int) -> Page[TenantInList]:
+        # A tenant's own token reaches that one alone.
+        after = max(int(cursor or 0), own - 1)
+        found = await call.hub.read(lambda reads: reads.tenants(after, limit + 1))
+        reached = [tenant for tenant in found if own in (0, tenant.id)]
+        more = str(reached[limit - 1].id) if len(reached) > limit else None
+        return Page(items=tuple(map(TenantInList.of, reached[:limit])), next_cursor=more)
+
+    columns = columns_of(TenantInList)
+    return await listed(call, "tenants", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded(OPERATOR)
@@ -300,7 +305,7 @@ ROUTES = (
         list_tenants,
         "Tenants within reach",
         query=ListTenants,
-        answers={200: Page[TenantInList]},
+        answers={200: (Page[TenantInList], *exports(TenantInList))},
     ),
     Route(
         "POST",
