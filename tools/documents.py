@@ -69,6 +69,7 @@ HEADINGS = {
     "credentials": "## Credentials",
     "plans": "## Plans",
     "requests": "## Requests",
+    "reports": "## Reports",
 }
 WHOLE: Mapping[str, Callable[[], str]] = {"catalogue.md": catalogue_guide.guide}
 TABLES: Mapping[str, tuple[Callable[[], str], ...]] = {

@@ -54,4 +54,6 @@ def test_the_tags_are_declared() -> None:
             "plans",
         ),
         *("requests", "operations"),
+        *("orders", "events", "catalogue", "pools", "tenants", "credentials", "sandboxes", "plans"),
+        *("requests", "reports", "operations"),
     ]

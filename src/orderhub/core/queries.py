@@ -20,7 +20,7 @@ from orderhub.core.deliveries import (
 )
 from orderhub.core.facts import Record
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
-from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
+from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
 
 T = TypeVar("T")
@@ -285,6 +285,7 @@ class Reads(Protocol):
     def are_days_whole(self, tenant_id: int) -> bool: ...
     def kept_answer(self, tenant_id: int, scope: str, key: str) -> KeptAnswer | None: ...
     def requests(self, search: RequestSearch) -> tuple[LoggedRequest, ...]: ...
+    def refusals(self, tenant_id: int) -> tuple[tuple[Refusals, ...], int | None]: ...
     def request(
         self, tenant_id: int | None, request_id: str
     ) -> tuple[LoggedRequest, Exchange] | None: ...

@@ -49,6 +49,15 @@ class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True):
     duration_us: int = 0
 
 
+class Refusals(msgspec.Struct, frozen=True):
+    """How many calls of a channel were refused for a reason, and when the last one was."""
+
+    channel: str
+    reason: str
+    count: int
+    last_at: int
+
+
 class RequestSearch(msgspec.Struct, frozen=True, kw_only=True):
     """One page of the log, newest first.
 

@@ -40,7 +40,7 @@ from orderhub.core.queries import (
     PastMove,
     RecordQuery,
 )
-from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
+from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
 from orderhub.ledger import daily, deliveries, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
@@ -416,6 +416,10 @@ class LedgerReads:
 
     def requests(self, search: RequestSearch) -> tuple[LoggedRequest, ...]:
         return request_log.page(self._connection, search)
+
+    def refusals(self, tenant_id: int) -> tuple[tuple[Refusals, ...], int | None]:
+        """Why calls that are still kept were refused, the most frequent first; since when they are, None = none is."""
+        return request_log.refusals(self._connection, tenant_id)
 
     def request(
         self, tenant_id: int | None, request_id: str

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, Select, delete, func, literal, select, tuple_
 
-from orderhub.core.request_log import Exchange, LoggedRequest, RequestSearch
+from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.tables import request_log as log
@@ -127,6 +127,20 @@ def count(connection: Connection, tenant_id: int) -> int:
     """How many are kept."""
     query = select(func.count()).select_from(log).where(log.c.tenant_id == tenant_id)
     return int(connection.execute(query).scalar_one())
+
+
+def refusals(connection: Connection, tenant_id: int) -> tuple[tuple[Refusals, ...], int | None]:
+    """Of the calls of a tenant that are kept, of which there are only so many: the most frequent first; since when."""
+    count = func.count().label("count")
+    counted = (
+        select(log.c.channel, log.c.reason, count, func.max(log.c.recorded_at).label("last_at"))
+        .where(log.c.tenant_id == tenant_id, log.c.reason > "")
+        .group_by(log.c.channel, log.c.reason)
+        .order_by(count.desc(), log.c.channel, log.c.reason)
+    )
+    found = tuple(Refusals(*row) for row in connection.execute(counted))
+    first = select(func.min(log.c.recorded_at)).where(log.c.tenant_id == tenant_id)
+    return found, connection.execute(first).scalar_one()
 
 
 def _row(call: LoggedRequest, exchange: Exchange) -> dict[str, Any]:

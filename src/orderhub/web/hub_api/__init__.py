@@ -19,6 +19,7 @@ from orderhub.web.hub_api import (
     people,
     plans,
     pools,
+    reports,
     requests,
     sandboxes,
     secrets,
@@ -41,6 +42,7 @@ _TAGS = {
     "sandboxes": (sandboxes,),
     "plans": (plans,),
     "requests": (requests,),
+    "reports": (reports,),
     "operations": (docs, health),
 }
 

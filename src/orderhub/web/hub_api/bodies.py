@@ -86,6 +86,7 @@ Moment = Annotated[
     form(_MOMENT, about="ISO 8601 with an offset, from 1970 on"),  # see `instant`
 ]
 AnyMoment = Annotated[str, form(f"(?:{_MOMENT})?", about="ISO 8601 with an offset")]
+AnyDay = Annotated[str, form(f"(?:{_DAY})?", "is a day such as 2026-11-28")]
 # A name in a path: what does not fit names nothing.
 ITEM_ID = re.compile("(?!0*$)[0-9]{1,15}")
 ItemId = Annotated[str, form(ITEM_ID.pattern)]

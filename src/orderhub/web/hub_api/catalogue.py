@@ -42,6 +42,7 @@ from orderhub.web.hub_api.catalogue_rows import (
     columns_of_items,
     item_shape,
     row_of,
+    table_row,
 )
 from orderhub.web.hub_api.catalogue_shapes import EXAMPLES_OF_KINDS, ITEM_WRITTEN
 from orderhub.web.hub_api.inner import port
@@ -108,12 +109,12 @@ async def list_items(call: Call, who: Caller) -> Answer:
         )
         found = await call.hub.read(lambda reads: reads.records(sought))
         more = str(found[limit - 1].id) if len(found) > limit else None
-        return Page(
-            items=tuple(item_shape(kind, record) for record in found[:limit]), next_cursor=more
-        )
+        items = tuple(item_shape(kind, record) for record in found[:limit])
+        return Page(items=items, next_cursor=more)
 
+    columns = columns_of_items(kind)
     return await listed(
-        call, kind.name, ask, columns_of_items(kind), cursor=given.cursor, limit=given.limit
+        call, kind.name, ask, columns, cursor=given.cursor, limit=given.limit, row=table_row
     )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, inspect
 
 from orderhub.core.access import Tenant
 from orderhub.core.facts import Accepted, Record
@@ -40,6 +40,7 @@ from orderhub.web.hub_api.catalogue_kinds import Kind
 from orderhub.web.hub_api.catalogue_rows import Row, item_shape, row_of
 from orderhub.web.hub_api.catalogue_shapes import ROW_WRITTEN
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.instants import is_instant
 from orderhub.web.hub_api.shaping import Shape
 
 # So often a row is tried whose item somebody else has just written.
@@ -285,7 +286,7 @@ async def _try_one(
 def _merged(kind: Kind, row: Row, current: Record | None) -> Row:
     """The row with all of its item, by JSON Merge Patch (RFC 7396): what is not said stays, null removes."""
     if kind.members:
-        return row  # a view writes what is said, and nothing else
+        return _with_defaults(kind, row)  # a view writes what is said, and nothing else
     stands: dict[str, Any] = {}
     if current is not None:
         stands = item_shape(kind, current).doc
@@ -296,6 +297,22 @@ def _merged(kind: Kind, row: Row, current: Record | None) -> Row:
             if (said := getattr(row, name)) and name in stands
         }
     return msgspec.structs.replace(row, doc=_patched(stands, row.doc or {}))
+
+
+def _with_defaults(kind: Kind, row: Row) -> Row:
+    """Null removes what a view says of a member: it is then as of an item that never said anything of it."""
+    defaults = {
+        each.name: msgspec.to_builtins(_default(each))
+        for each in kind.fields
+        if not (each.required or is_instant(each.type))  # an instant may be null
+    }
+    doc = row.doc or {}
+    removed = {name: defaults[name] for name in doc if doc[name] is None and name in defaults}
+    return msgspec.structs.replace(row, doc=doc | removed)
+
+
+def _default(field: inspect.Field) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _patched(stands: Any, patch: Any) -> Any:

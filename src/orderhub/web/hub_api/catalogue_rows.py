@@ -234,5 +234,10 @@ def columns_of_items(kind: Kind) -> tuple[str, ...]:
     return (*names, *within)
 
 
+def table_row(item: Item) -> dict[str, Any]:
+    """The item as a row of such a table."""
+    return {**item.doc, "id": item.id, "uid": item.uid, "code": item.code}
+
+
 def _written(value: Any, _path: str, _none: Any) -> Any:
     return exact_instant(value) if type(value) is int else value

@@ -5,7 +5,7 @@ Whatever the number of rows, one page of them is in memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 from orderhub.dialects.codec import encode
@@ -25,7 +25,11 @@ _AT_ONCE = 100
 Ask = Callable[
     [str, int], Awaitable[Page[Any]]
 ]  # the page behind a cursor, of at most so many items
-Lines = Callable[[Iterable[Any]], bytes]
+Row = Callable[[Any], Any]
+
+
+def _itself(item: Any) -> Any:
+    return item
 
 
 def exports(item: Any) -> tuple[Media, Media]:
@@ -34,9 +38,19 @@ def exports(item: Any) -> tuple[Media, Media]:
 
 
 async def listed(
-    call: Call, name: str, ask: Ask, columns: Sequence[str], *, cursor: str, limit: int
+    call: Call,
+    name: str,
+    ask: Ask,
+    columns: Sequence[str],
+    *,
+    cursor: str,
+    limit: int,
+    row: Row = _itself,
 ) -> Answer:
-    """The page that is asked for, or the file `name` of all rows; with a `limit` in the query of so many at most."""
+    """The page that is asked for, or the file `name` of all rows; with a `limit` in the query of so many at most.
+
+    `row`: what of an item the columns of CSV name, if not the item itself.
+    """
     media = media_of(call.header("accept"))
     if media == JSON:
         return Answer(200, encode(await ask(cursor, limit)))
@@ -44,7 +58,7 @@ async def listed(
     most = limit if "limit" in call.query else None
     # What is wrong with the question is answered as such: the first rows are read before anything is sent.
     first = await ask(cursor, _next(most))
-    return streamed(name, media, _pages(ask, first, most), columns)
+    return streamed(name, media, _pages(ask, first, most), columns, row)
 
 
 def whole(call: Call, name: str, items: Sequence[Any], shape: type[Shape]) -> Answer:
@@ -60,7 +74,11 @@ def whole(call: Call, name: str, items: Sequence[Any], shape: type[Shape]) -> An
 
 
 def streamed(
-    name: str, media: str, pages: AsyncGenerator[Sequence[Any], None], columns: Sequence[str]
+    name: str,
+    media: str,
+    pages: AsyncGenerator[Sequence[Any], None],
+    columns: Sequence[str],
+    row: Row = _itself,
 ) -> Streamed:
     """A file of these rows."""
     is_csv = media == CSV
@@ -70,7 +88,7 @@ def streamed(
         ("Content-Disposition", f'attachment; filename="{name}.{extension}"'),
         ("Vary", "Accept"),
     )
-    pieces = _as_csv(pages, columns) if is_csv else _as_ndjson(pages)
+    pieces = _as_csv(pages, columns, row) if is_csv else _as_ndjson(pages)
     return Streamed(200, b"", headers, f"{CSV}; charset=utf-8" if is_csv else NDJSON, pieces=pieces)
 
 
@@ -110,12 +128,12 @@ async def _pages(
 
 
 async def _as_csv(
-    pages: AsyncGenerator[Sequence[Any], None], columns: Sequence[str]
+    pages: AsyncGenerator[Sequence[Any], None], columns: Sequence[str], row: Row
 ) -> AsyncGenerator[bytes, None]:
     yield tables.head(columns)
     async for items in pages:
         if items:
-            yield tables.lines(items, columns)
+            yield tables.lines(map(row, items), columns)
 
 
 async def _as_ndjson(

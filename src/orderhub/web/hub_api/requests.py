@@ -109,7 +109,7 @@ async def list_requests(call: Call, who: Caller) -> Answer:
     """Newest first. Calls of this process are in it from the moment they were answered."""
     given = query_of(call, ListRequests)
     tenant_id = await _tenant_id(call, who, given.tenant)
-    await _write_down(call)
+    await write_down(call)
 
     async def ask(cursor: str, limit: int) -> Page[RequestSummary]:
         behind = msgspec.structs.replace(given, cursor=cursor, limit=limit)
@@ -129,7 +129,7 @@ async def list_requests(call: Call, who: Caller) -> Answer:
 async def one_request(call: Call, who: Caller) -> Answer:
     """What was sent and answered, without its secrets; of a tenant that is no sandbox without personal data either."""
     request_id = call.params["id"].lower()
-    await _write_down(call)
+    await write_down(call)
     found, names = await call.hub.read(
         lambda reads: (
             reads.request(who.tenant_id or None, request_id)
@@ -153,7 +153,7 @@ async def _tenant_id(call: Call, who: Caller, name: str) -> int | None:
     return who.tenant_id or None
 
 
-async def _write_down(call: Call) -> None:
+async def write_down(call: Call) -> None:
     """What waits here to be kept; if that takes long, the list goes without."""
     with suppress(HTTPFault):
         await port(call).write(port(call).request_log.flush, limit_s=_FLUSH_WITHIN_S)
