@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from orderhub.web.hub_api.access import Guard
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.streaming import send_pieces
 from tests.support.dialects import HUB
-from tests.support.hub import running_hub
+from tests.support.hub import HubUnderTest, running_hub
+from tests.support.many import multiply, take_back
 from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, BASE, problem_of, record, sell
 
 CSV, NDJSON = {"Accept": "text/csv"}, {"Accept": "application/x-ndjson"}
@@ -321,3 +323,47 @@ def test_an_answer_that_breaks_off_has_no_end() -> None:
     more = {"type": "http.response.body", "body": b"a", "more_body": True}
     assert asyncio.run(sent(breaks=True)) == [more]
     assert asyncio.run(sent(breaks=False)) == [more, {"type": "http.response.body", "body": b""}]
+
+
+@pytest.mark.anyio
+async def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    """What Python holds: the database has a cache of its own, which is as large as it is set."""
+    file = tmp_path / "hub.sqlite"
+
+    async def most_held(hub: HubUnderTest) -> tuple[int, int]:
+        lines = 0
+
+        messages = [{"type": "http.request", "body": b""}]
+
+        async def receive() -> dict[str, Any]:
+            if not messages:
+                await asyncio.Event().wait()
+            return messages.pop()
+
+        async def send(message: Any) -> None:
+            nonlocal lines
+            lines += message.get("body", b"").count(b"\n")
+
+        headers = [(b"authorization", b"Bearer hub-demo-cdp"), (b"accept", b"text/csv")]
+        scope = {"type": "http", "method": "GET", "path": "/hub/v1/orders", "query_string": b""}
+        scope |= {"headers": headers, "client": ("127.0.0.1", 1), "scheme": "http"}
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        await hub.hub.app(scope, receive, send)
+        return lines, tracemalloc.get_traced_memory()[1] - before
+
+    async with running_hub(tmp_path) as hub:
+        await record(hub, 1)
+        multiply(file, "cdp", 300)
+        tracemalloc.start()
+        try:
+            await most_held(hub)  # what is made once is made
+            short = await most_held(hub)
+            take_back(file)
+            multiply(file, "cdp", 3_000)
+            long = await most_held(hub)
+        finally:
+            tracemalloc.stop()
+        take_back(file)
+    assert (short[0], long[0]) == (301, 3_001)
+    assert long[1] < short[1] + 100_000, f"{short[1]} bytes for 300 rows, {long[1]} for 3,000"
