@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import AdjustPool, Command, Origin, PutRecords
+from orderhub.core.facts import Accepted
 from orderhub.core.money import STORED_DECIMALS
 from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
@@ -29,14 +30,43 @@ class SeedRefused(Exception):
     """A seed that the hub's own rules refuse: a bug in the seed."""
 
 
+class Commands:
+    """Real commands, for a ledger that nobody serves yet: all are accepted, or the seed is wrong."""
+
+    def __init__(self, ledger: Ledger, now_us: int | None = None) -> None:
+        self._ledger = ledger
+        self._uids = Uids()
+        self._wall_us = wall_us() if now_us is None else now_us
+
+    def run(self, commands: Sequence[Command]) -> list[Accepted]:
+        """What came of each. Raises SeedRefused."""
+        waiting = [
+            Waiting(
+                command=command,
+                render=lambda _: _EMPTY,
+                render_refusal=lambda _: _EMPTY,
+                deliver=lambda _: None,
+            )
+            for command in commands
+        ]
+        found = []
+        for outcome in execute(self._ledger, self._uids, 0, waiting, self._wall_us):
+            if not isinstance(outcome, Outcome) or outcome.accepted is None:
+                raise SeedRefused(
+                    str(outcome.rejected if isinstance(outcome, Outcome) else outcome)
+                )
+            found.append(outcome.accepted)
+        return found
+
+
 class Seeder:
     """Writes through the same rules as everybody; for a ledger that nobody serves yet."""
 
     def __init__(self, ledger: Ledger, cipher: Cipher, now_us: int | None = None) -> None:
         self._ledger = ledger
         self._cipher = cipher
-        self._uids = Uids()
         self._wall_us = wall_us() if now_us is None else now_us
+        self._commands = Commands(ledger, self._wall_us)
 
     def tenant(self, tenant_id: int, name: str, title: str, settings: Settings) -> None:
         self._ledger.add_tenant(Tenant(tenant_id, name, title), settings)
@@ -62,25 +92,7 @@ class Seeder:
             )
             for pool in part.pools
         ]
-        self._run(commands)
-
-    def _run(self, commands: Sequence[Command]) -> None:
-        if not commands:
-            return
-        waiting = [
-            Waiting(
-                command=command,
-                render=lambda _: _EMPTY,
-                render_refusal=lambda _: _EMPTY,
-                deliver=lambda _: None,
-            )
-            for command in commands
-        ]
-        for outcome in execute(self._ledger, self._uids, 0, waiting, self._wall_us):
-            if outcome.kind != "accepted":
-                raise SeedRefused(
-                    str(outcome.rejected if isinstance(outcome, Outcome) else outcome)
-                )
+        self._commands.run(commands)
 
     def credential(self, tenant_id: int, given: DemoCredential) -> None:
         name = digest(given.token) if given.token else given.name

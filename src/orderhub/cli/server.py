@@ -21,7 +21,7 @@ import uvicorn
 
 from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.demo import curl_commands, seed
+from orderhub.demo import curl_commands, live_a_month, seed
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
@@ -185,6 +185,7 @@ def _demo_files(url: str, data: Path, *, keep: bool) -> str:
     if not database.stat().st_size:
         ledger = Ledger.open(url, RECORD_TYPES)
         seed(ledger, Cipher(secret_key), find_dialects())
+        live_a_month(ledger, find_dialects())
         ledger.close()
     return secret_key
 

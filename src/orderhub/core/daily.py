@@ -20,7 +20,7 @@ from orderhub.core.zones import local_day
 # How far the units of an order went up or down is told under this name by the event that amended them.
 UNITS_CHANGED = "units_changed"
 # What is no unit of anything.
-_EXTRAS = (LineKind.DISCOUNT, LineKind.FREIGHT)
+_EXTRAS = frozenset((LineKind.DISCOUNT, LineKind.FREIGHT))
 
 
 class Figures(msgspec.Struct):

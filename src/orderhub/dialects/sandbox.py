@@ -1,11 +1,14 @@
-"""What a demo business consists of: each dialect's `demo.py` has its `DEMO`, and its part of `OMNI`."""
+"""What a demo business consists of: each dialect's `demo.py` has its `DEMO`, its part of `OMNI` and its `PAST`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
-from orderhub.core.commands import RecordChange
+from orderhub.core.catalogue import Product
+from orderhub.core.commands import Origin, PlaceOrder, RecordChange
 from orderhub.core.values import Settings
 
 SANDBOX = (
@@ -40,6 +43,44 @@ class DemoPool:
     subject: str
     place: str
     units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Someone who bought in the past."""
+
+    first_name: str
+    last_name: str
+    country: str
+    province: str
+    city: str
+    street: str
+    postcode: str
+    phone: str
+
+    @property
+    def email(self) -> str:
+        return f"buyer{self.phone[-3:]}@example.com"
+
+
+PastOrder = Callable[[Origin, Random, Buyer, Sequence[Product], Settings], PlaceOrder]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What came through one door in the month that the demo has behind it: see demo/month.py.
+
+    order    one order of a buyer, of some of the goods, by chance
+    records  what such orders need besides the goods
+    omni     how many came for the tenant that has all doors
+    own      how many came for the dialect's own business, at most as many as there are ids below its first;
+             0 = its first example takes the first id there is
+    """
+
+    order: PastOrder
+    records: tuple[RecordChange, ...] = ()
+    omni: int = 0
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Select, func, literal_column, select
 from orderhub.core import daily
 from orderhub.core.daily import Counted, DayFigures, Figures, Worth
 from orderhub.core.facts import Accepted, Facts
-from orderhub.core.values import Settings
+from orderhub.core.money import to_micros
+from orderhub.core.values import Event, Order, Settings
 from orderhub.ledger import bulk, rows
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.tables import order_event, order_line, orders, tally
@@ -53,13 +54,16 @@ class Sums:
     def __init__(self) -> None:
         self.figures: dict[DayName, Figures] = {}
 
+    def of(self, name: DayName) -> Figures:
+        """To be added to."""
+        found = self.figures.get(name)
+        if found is None:
+            found = self.figures[name] = Figures()
+        return found
+
     def add(self, tenant_id: int, day: str, channel: str, counted: Counted) -> None:
         for currency, figures in counted:
-            name = (tenant_id, day, channel, currency)
-            sums = self.figures.get(name)
-            if sums is None:
-                sums = self.figures[name] = Figures()
-            sums.add(figures)
+            self.of((tenant_id, day, channel, currency)).add(figures)
 
     def rows(self, slot: int) -> list[dict[str, Any]]:
         """As tallies, to be added to what is there."""
@@ -80,24 +84,44 @@ class Days:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
+        self._placed: dict[tuple[int, int], tuple[Event, Order]] = {}
         self._worth: dict[tuple[int, int], Worth] = {}
         self.sums = Sums()
 
     def count(self, accepted: Accepted) -> None:
+        if len(accepted.events) == 1 and accepted.placed:  # as with most of them
+            self._count_placed(accepted.events[0], accepted.placed[0])
+            return
         touched = {each.id: each for each in (*accepted.changed, *accepted.placed)}
         for event in accepted.events:
             order = touched[event.order_id]
-            name = (event.tenant_id, event.order_id)
-            before = self._worth.get(name)
             if event.version == 1:
-                after, counted = daily.first(event.data, daily.units_in(order))
+                self._count_placed(event, order)
             else:
-                if before is None:
-                    before = Worth.of(self._facts.when_loaded(order))
-                after, counted = daily.later(before, event.data)
-            self._worth[name] = after
-            if event.day:
-                self.sums.add(event.tenant_id, event.day, order.channel, counted)
+                self._count_later(event, order)
+
+    def _count_placed(self, event: Event, order: Order) -> None:
+        """As `daily.first` says, which is not asked until the order is changed in the same batch."""
+        self._placed[(order.tenant_id, order.id)] = (event, order)
+        if event.day:
+            name = (order.tenant_id, event.day, order.channel, order.currency)
+            figures = self.sums.of(name)
+            figures.orders += 1
+            figures.units += daily.units_in(order)
+            figures.revenue += to_micros(event.data["total"])
+
+    def _count_later(self, event: Event, order: Order) -> None:
+        name = (order.tenant_id, order.id)
+        before = self._worth.get(name) or self._before(name, order)
+        self._worth[name], counted = daily.later(before, event.data)
+        if event.day:
+            self.sums.add(order.tenant_id, event.day, order.channel, counted)
+
+    def _before(self, name: tuple[int, int], order: Order) -> Worth:
+        if name not in self._placed:
+            return Worth.of(self._facts.when_loaded(order))
+        event, placed = self._placed[name]
+        return daily.first(event.data, daily.units_in(placed))[0]
 
 
 def _row_of(name: DayName, slot: int, figures: Figures) -> dict[str, Any]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from decimal import Decimal
+from random import Random
 from uuid import uuid4
 
+import msgspec
+
+from orderhub.core.basket_prices import BasketItem
+from orderhub.core.baskets import GoodsBasket
 from orderhub.core.catalogue import Product, Variant, Warehouse, keys_of_variant
-from orderhub.core.commands import RecordChange
+from orderhub.core.commands import Numbering, Origin, PlaceOrder, RecordChange
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, keys_of_coupon
 from orderhub.core.memberships import User, UserGroup
@@ -19,7 +25,7 @@ from orderhub.dialects.auth import curl
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
+from orderhub.dialects.sandbox import Buyer, DemoBusiness, DemoCredential, DemoPool, Past
 
 _SHOP_SECRET = "demo-shop-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
 _OMNI_SECRET = "demo-omni-signs-its-tokens-with-this-text"  # noqa: S105 - the demo is open to all
@@ -175,6 +181,40 @@ OMNI = DemoBusiness(
     pools=(DemoPool("balance", "user:1000", "", _BALANCE),),
     sequences={"user": 1001, LOGIN_KIND: 1001},
 )
+
+# A user whom no example asks for.
+_PAST_USER = {"shop": 15}
+
+
+def _sold(
+    origin: Origin, chance: Random, buyer: Buyer, goods: Sequence[Product], settings: Settings
+) -> PlaceOrder:
+    user = _PAST_USER.get(settings.name, 1000)
+    chosen = chance.sample(goods, chance.choice((1, 1, 2)))
+    basket = GoodsBasket(
+        user_id=user,
+        items=tuple(
+            BasketItem(product_id=each.id, quantity=chance.randint(1, 3)) for each in chosen
+        ),
+        address={
+            "recipient": f"{buyer.last_name} {buyer.first_name}",
+            "phone": buyer.phone,
+            "email": buyer.email,
+            "province": buyer.province,
+            "city": buyer.city,
+            "street1": buyer.street,
+            "postcode": buyer.postcode,
+        },
+    )
+    return PlaceOrder(
+        origin=msgspec.structs.replace(origin, owner=str(user)),
+        terms=basket,
+        numbering=Numbering.TIME4,
+        notes=chance.choice(("", "", "", "请尽快发货", "Please gift-wrap")),
+    )
+
+
+PAST = Past(order=_sold, omni=110, own=40)
 
 _USER = 1
 

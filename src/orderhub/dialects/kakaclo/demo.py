@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from random import Random
 
 from orderhub.core.catalogue import Product, Warehouse
-from orderhub.core.commands import RecordChange
+from orderhub.core.commands import Numbering, Origin, PlaceOrder, RecordChange
 from orderhub.core.freight import FreightRate, keys_of_rate
-from orderhub.core.values import Settings
+from orderhub.core.parcels import Dropship, Item
+from orderhub.core.values import Address, Settings
 from orderhub.dialects.auth import curl
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
@@ -15,7 +18,7 @@ from orderhub.dialects.kakaclo.access import KINDS
 from orderhub.dialects.kakaclo.catalogue import CATEGORY
 from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
+from orderhub.dialects.sandbox import Buyer, DemoBusiness, DemoCredential, DemoPool, Past
 
 _PLENTY = 100_000
 _MILLION_USD = 1_000_000
@@ -133,6 +136,33 @@ OMNI = DemoBusiness(
     records=(_rate(),),
     pools=(DemoPool("balance", "USD", "", _MILLION_USD),),
 )
+
+
+def _sold(
+    origin: Origin, chance: Random, buyer: Buyer, goods: Sequence[Product], _settings: Settings
+) -> PlaceOrder:
+    """Paid when it leaves, and from no balance."""
+    chosen = chance.sample(goods, chance.choice((1, 1, 2)))
+    return PlaceOrder(
+        origin=origin,
+        terms=Dropship(
+            items=tuple(Item(each.code, chance.randint(1, 4)) for each in chosen), prepaid=False
+        ),
+        numbering=Numbering.ID13,
+        reference=f"PO-{chance.randrange(10**6):06}",
+        ship_to=Address(
+            recipient=f"{buyer.first_name} {buyer.last_name}",
+            phone=buyer.phone,
+            country=buyer.country,
+            province=buyer.province,
+            city=buyer.city,
+            street1=buyer.street,
+            postcode=buyer.postcode,
+        ),
+    )
+
+
+PAST = Past(order=_sold, omni=90, own=40)
 
 _ADDRESS = {
     "recipient": "Jane Doe",

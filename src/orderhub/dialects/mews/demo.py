@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +12,8 @@ import msgspec
 
 from orderhub.core.accounts import Account, AccountingCategory, Bill, Enterprise, Service, bill_keys
 from orderhub.core.catalogue import Product
-from orderhub.core.commands import RecordChange
+from orderhub.core.charges import AccountCharge, Charge, StatedPrice
+from orderhub.core.commands import Numbering, Origin, PlaceOrder, RecordChange
 from orderhub.core.tax import Taxation, TaxEnvironment, TaxRate
 from orderhub.core.values import Pricing, Settings
 from orderhub.dialects.auth import curl, digest, drawn
@@ -19,7 +22,7 @@ from orderhub.dialects.contract import Shown
 from orderhub.dialects.mews.access import KINDS, NAME
 from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
+from orderhub.dialects.sandbox import Buyer, DemoBusiness, DemoCredential, Past
 
 # The tokens and ids of the document's example of `orders/add`.
 CLIENT_TOKEN = "E0D439EE522F44368DC78E1BFB03710C-D24FB11DBE31D4621C4817E028D9E1D"  # noqa: S105
@@ -207,6 +210,29 @@ OMNI = DemoBusiness(
     ),
     sequences={"account": 2, "bill": 1, "account_payment": 1},
 )
+
+
+def _sold(
+    origin: Origin, chance: Random, _buyer: Buyer, goods: Sequence[Product], settings: Settings
+) -> PlaceOrder:
+    """Charged to the one account that is there."""
+    charges = tuple(
+        Charge(
+            title=each.title,
+            quantity=chance.randint(1, 3),
+            price=StatedPrice(currency=settings.currency, net=each.price),
+        )
+        for each in chance.sample(goods, chance.choice((1, 1, 2)))
+    )
+    return PlaceOrder(
+        origin=origin,
+        terms=AccountCharge(service=OMNI_SERVICE, account=OMNI_ACCOUNT, charges=charges),
+        numbering=Numbering.UID,
+    )
+
+
+# The hotel has no id below the first: the example's order is the first there is.
+PAST = Past(order=_sold, omni=40)
 
 
 def door(setup: Setup) -> Door:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
+from random import Random
 
-from orderhub.core.values import Settings
+import msgspec
+
+from orderhub.core.catalogue import Product
+from orderhub.core.commands import Numbering, Origin, PlaceOrder, StatedLine
+from orderhub.core.recorded import RecordedSale
+from orderhub.core.values import Contact, Settings
 from orderhub.dialects.auth import curl
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup
-from orderhub.dialects.sandbox import DemoBusiness, DemoCredential
+from orderhub.dialects.sandbox import Buyer, DemoBusiness, DemoCredential, Past
 from orderhub.dialects.sitecore_cdp.access import KINDS, NAME
+from orderhub.dialects.sitecore_cdp.words import natural_key
 
 
 def _login(key: str) -> DemoCredential:
@@ -33,6 +42,43 @@ OMNI = DemoBusiness(
     acts_as="omni-cdp",
     credentials=(_login("omni-cdp"),),
 )
+
+
+def _sold(
+    origin: Origin, chance: Random, buyer: Buyer, goods: Sequence[Product], settings: Settings
+) -> PlaceOrder:
+    """Sold at a till, and told here a while later."""
+    chosen = [
+        (each, chance.randint(1, 3)) for each in chance.sample(goods, chance.choice((1, 2, 3)))
+    ]
+    key, reference = "omni-cdp", f"TILL-{chance.randrange(10**8):08}"
+    at = (
+        settings.clock.at(origin.recorded_at) // 1_000_000 * 1_000_000
+        - chance.randrange(600) * 1_000_000
+    )
+    items = tuple(
+        StatedLine(title=each.title, sku=each.code, price=each.price or Decimal(1), quantity=units)
+        for each, units in chosen
+    )
+    return PlaceOrder(
+        origin=msgspec.structs.replace(origin, owner=key),
+        terms=RecordedSale(
+            total=sum((each.price * each.quantity for each in items), Decimal(0)),
+            currency="EUR",
+            occurred_at=at,
+            items=items,
+        ),
+        numbering=Numbering.UID,
+        natural_key=natural_key(key, at, reference),
+        reference=reference,
+        contact=Contact(first_name=buyer.first_name, last_name=buyer.last_name, email=buyer.email),
+        vendor_status="PURCHASED",
+        vendor={"pointOfSale": chance.choice(("Berlin", "Lisboa")), "channel": "OFFLINE"},
+    )
+
+
+# Its own business has no id below the first: the example's order is the first there is.
+PAST = Past(order=_sold, omni=80)
 
 _REFERENCE = "FIRST"
 

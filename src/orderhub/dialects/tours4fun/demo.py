@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from random import Random
+
+import msgspec
 
 from orderhub.core.catalogue import Product
-from orderhub.core.commands import RecordChange
+from orderhub.core.commands import Numbering, Origin, PlaceOrder, RecordChange
 from orderhub.core.departures import Departures
 from orderhub.core.exchange import RateSheet, RateTable
 from orderhub.core.passengers import FieldKind, FormField
-from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket, Tour
+from orderhub.core.quotes import Booking, Pickup, Reseller, SoldBy, Ticket, Tour
 from orderhub.core.rooms import RoomPrices
+from orderhub.core.tours import TourBooking
 from orderhub.core.upgrades import UpgradeGroup, UpgradeOption
-from orderhub.core.values import Settings
+from orderhub.core.values import Contact, Settings
+from orderhub.core.zones import local_day
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Shown
 from orderhub.dialects.samples import Door, Setup, record
-from orderhub.dialects.sandbox import DemoBusiness, DemoCredential, DemoPool
+from orderhub.dialects.sandbox import Buyer, DemoBusiness, DemoCredential, DemoPool, Past
 from orderhub.dialects.tours4fun.access import KINDS, signed
 
 TOUR = 102202692
@@ -203,6 +209,51 @@ OMNI = DemoBusiness(
         RecordChange(kind="exchange_rates", id=1, doc=_RATES),
         _reseller("omni-tours"),
     ),
+)
+
+# Of the past: sold every day, and no seats of it are counted.
+_PAST_TOUR = 990
+
+
+def _sold(
+    origin: Origin, chance: Random, buyer: Buyer, _goods: Sequence[Product], settings: Settings
+) -> PlaceOrder:
+    today = local_day(settings.time_zone, settings.clock.at(origin.recorded_at))
+    booking = Booking(
+        product_id=_PAST_TOUR,
+        day=today + timedelta(days=chance.randint(20, 60)),
+        pickup="Main station",
+        adults=chance.randint(1, 4),
+        kids=chance.choice((0, 0, 1, 2)),
+    )
+    return PlaceOrder(
+        origin=msgspec.structs.replace(origin, owner=_OWNERS[settings.name]),
+        terms=TourBooking(booking=booking),
+        numbering=Numbering.ID,
+        contact=Contact(
+            first_name=buyer.first_name,
+            last_name=buyer.last_name,
+            phone=buyer.phone,
+            email=buyer.email,
+        ),
+    )
+
+
+_OWNERS = {"tours": "demo-tours", "omni": "omni-tours"}
+PAST = Past(
+    order=_sold,
+    records=_product(
+        Product(id=_PAST_TOUR, code="CITY-TOUR", title="City tour", kind="tour", currency="USD"),
+        Tour(
+            sold_by=SoldBy.PERSONS,
+            adult_price=Decimal(80),
+            kid_price=Decimal(40),
+            departures=(Departures(first=date(2018, 1, 1), last=date(2099, 12, 31)),),
+            seats_counted=False,
+        ),
+    ),
+    omni=50,
+    own=25,
 )
 
 _LATER = timedelta(days=180)

@@ -16,6 +16,7 @@ import msgspec
 from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import RecordChange
 from orderhub.core.values import Clock, ClockMode, Pricing, Settings
+from orderhub.demo.month import Door, Month, live
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import part_of
 from orderhub.dialects.sandbox import DemoBusiness, DemoPool
@@ -113,6 +114,31 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
         omni, "hub-demo-omni", {name: part.acts_as for name, part in parts.items() if part.acts_as}
     )
     seeder.hub_token(0, "hub-demo-operator", {})
+
+
+def live_a_month(ledger: Ledger, dialects: tuple[Dialect, ...]) -> None:
+    """Give the businesses of a fresh demo the month that they have behind them."""
+    wall_us = time.time_ns() // 1000
+    ids = {each.name: each.id for each in ledger.read(lambda reads: reads.tenants())}
+    parts = [part_of(each.name, "demo") for each in dialects if _has_demo(each)]
+    pasts = [
+        (dialect.name, part, part.PAST)
+        for dialect, part in zip(filter(_has_demo, dialects), parts, strict=True)
+        if hasattr(part, "PAST")
+    ]
+    months = [
+        Month(
+            ledger,
+            ids[part.DEMO[0].name],
+            [Door(channel, past, past.own)],
+            wall_us,
+            is_kept=False,
+        )
+        for channel, part, past in pasts
+        if past.own
+    ]
+    doors = [Door(channel, past, past.omni) for channel, _, past in pasts]
+    live(ledger, [*months, Month(ledger, ids[OMNI], doors, wall_us, is_kept=True)])
 
 
 def _has_demo(dialect: Dialect) -> bool:
