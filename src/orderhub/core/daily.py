@@ -7,15 +7,15 @@ that a day that is over never changes. Amounts are whole millionths of the curre
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from orderhub.core.money import to_micros
 from orderhub.core.values import LineKind, Order, Settings, Status
-from orderhub.core.zones import local_day
+from orderhub.core.zones import day_start, local_day
 
 # How far the units of an order went up or down is told under this name by the event that amended them.
 UNITS_CHANGED = "units_changed"
@@ -94,22 +94,27 @@ def day_of(settings: Settings, now_us: int) -> str:
 
 
 def day_in(zone: str, at_us: int) -> str:
-    return _day_in_second(zone, at_us // 1_000_000)
+    """The calendar day of a zone at an instant. Mostly it is the one that was asked for last."""
+    known = _KNOWN.get(zone)
+    if known is not None and known[0] <= at_us < known[1]:
+        return known[2]
+    day = local_day(zone, at_us)
+    if date.min < day < date.max:
+        _KNOWN[zone] = (day_start(zone, day), day_start(zone, day + _ONE), day.isoformat())
+    return day.isoformat()
 
 
-@lru_cache(maxsize=256)
-def _day_in_second(zone: str, at_s: int) -> str:
-    """A second is of one day; orders of a busy one share the look."""
-    return local_day(zone, at_s * 1_000_000).isoformat()
+_ONE = timedelta(days=1)
+_KNOWN: dict[str, tuple[int, int, str]] = {}  # zone -> from, until, the day between
 
 
 def units_of(lines: Iterable[Any], *, recorded: bool) -> int:
     """The units of an order's lines, given as such or as their rows."""
-    return sum(
-        line.quantity
-        for line in lines
-        if line.kind not in _EXTRAS and not (recorded and line.cancelled)
-    )
+    units = 0
+    for line in lines:
+        if line.kind not in _EXTRAS and not (recorded and line.cancelled):
+            units += line.quantity
+    return units
 
 
 def units_in(order: Order) -> int:
