@@ -17,13 +17,17 @@ from sqlalchemy import Connection, Engine, select, text
 
 from bench.__main__ import _call, _databases, _fresh, _server
 from bench.reading import READINGS, Reading, create_case, first_body
+from orderhub.ledger.daily import DAY
 from orderhub.ledger.database import open_engine, writing
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED, GROUPS
 from orderhub.ledger.tables import metadata, order_group, orders
 
 _SMALL, _LARGE = 10_000, 1_000_000
 _CHUNK = 50_000
-_ALONE = {"timer"}  # a timer belongs to a clock, which no read touches
+_ALONE = {
+    "timer",
+    "feed",
+}  # a timer belongs to a clock, which no read touches; see `fed` for the other
 _US_BETWEEN = 1_000_000
 _IDS_AHEAD = 1_000_000
 
@@ -58,6 +62,7 @@ def multiply(engine: Engine, copies: int) -> None:
                 _tally(connection, member, owner, member.status, copies)
         if newest.group_number:
             _tally(connection, newest, GROUPS, newest.status, copies)
+        _days(connection, newest.tenant_id, copies + 1)
         connection.execute(
             text(
                 "UPDATE counter SET next = next + :n WHERE tenant_id = :tenant AND name = 'order'"
@@ -77,10 +82,26 @@ def _tally(connection: Connection, order: Any, owner: str, status: str, copies: 
         {
             "n": copies,
             "tenant": order.tenant_id,
-            "door": order.channel,
+            "door": order.door,
             "status": status,
             "owner": owner,
         },
+    )
+
+
+def _days(connection: Connection, tenant_id: int, times: int) -> None:
+    """What the days came to: the copies count on the day of the one order that was there."""
+    changes = [f"{name} = {name} * :times" for name in ("n", "units", "refunds", "cancellations")]
+    for name in ("revenue", "refunded", "cancelled"):
+        rest = f"{name}_millionths * :times"
+        changes.append(f"{name} = {name} * :times + ({rest}) / 1000000")
+        changes.append(f"{name}_millionths = {rest} - ({rest}) / 1000000 * 1000000")
+    connection.execute(
+        text(
+            f"UPDATE tally SET {', '.join(changes)} WHERE tenant_id = :tenant "
+            f"AND substr(owner, 1, {len(DAY)}) = '{DAY}'"
+        ),
+        {"times": times, "tenant": tenant_id},
     )
 
 
@@ -116,6 +137,7 @@ def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count
         "number": number,
         "group_number": group,
         "reference": f"'B' || {padded}" if order.reference else "''",
+        "fed": "0",  # as if it had been before there was a feed: places have no gaps and cannot be copied
         "recorded_at": f"t.recorded_at - n.i * {_US_BETWEEN}",
         "updated_at": f"t.updated_at - n.i * {_US_BETWEEN}",
         "occurred_at": f"t.occurred_at - n.i * {_US_BETWEEN}",
