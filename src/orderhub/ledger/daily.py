@@ -194,16 +194,17 @@ def fill(connection: Connection, settings_of: Callable[[int], Settings], at_most
     by_name = {(row.tenant_id, row.id): row for row in locked}
     lines = _by_order(bulk.select(driver, order_line, waiting))
     events = _by_order(bulk.select(driver, order_event, waiting, order_by=("version",)))
+    tenants = {each["tenant_id"] for each in waiting}
+    zones = {tenant_id: settings_of(tenant_id).time_zone for tenant_id in tenants}
     sums, told = Sums(), list[dict[str, Any]]()
     for name, history in events.items():
         order = by_name.get(name)
         units = 0 if order is None else daily.units_of(lines.get(name, ()), recorded=order.recorded)
-        zone = settings_of(name[0]).time_zone
         counted = _counted(history, units)
         for event, each in zip(history, counted, strict=True):
             if event.day:
                 continue
-            day = daily.day_in(zone, _occurred(event, order))
+            day = daily.day_in(zones[name[0]], _occurred(event, order))
             told.append(
                 {
                     "tenant_id": event.tenant_id,

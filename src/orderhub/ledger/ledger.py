@@ -344,7 +344,7 @@ class Ledger:
             ]
             return bulk.delete(Driver(connection), claim, gone) if gone else 0
 
-    def count_old_events(self, at_most: int = 200) -> int:
+    def count_old_events(self, at_most: int = 100) -> int:
         """Count events of so many orders from before there was a daily roll-up; answers of how many it did."""
         with self._write.begin() as connection:
             reads = LedgerReads(connection, self._codec)
