@@ -11,6 +11,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.values import Settings
 from orderhub.ledger import bulk, rows, tables
 from orderhub.ledger.driver import Driver
+from orderhub.ledger.people import People
 
 # The next tenant's id: beyond every tenant there is, and every one that was removed.
 _NEXT_TENANT = """
@@ -27,6 +28,7 @@ class Directory:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.people = People(connection)
 
     # --- tenants
 

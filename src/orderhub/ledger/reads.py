@@ -41,11 +41,12 @@ from orderhub.core.queries import (
     RecordQuery,
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
-from orderhub.core.values import Event, Line, Move, Order, Pool, Settings
+from orderhub.core.values import Event, Line, Move, Order, Pool, Settings, Status
 from orderhub.ledger import daily, deliveries, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
+from orderhub.ledger.people import People
 from orderhub.ledger.tables import (
     claim,
     credential,
@@ -72,6 +73,10 @@ class LedgerReads:
 
     def _all(self, query: Select[Any]) -> Sequence[Any]:
         return self._connection.execute(query).all()
+
+    @property
+    def people(self) -> People:
+        return People(self._connection)
 
     # --- the feed
 
@@ -155,6 +160,11 @@ class LedgerReads:
     def tenants(self, after_id: int = 0, limit: int | None = None) -> tuple[Tenant, ...]:
         query = select(tenant).where(tenant.c.id > after_id).order_by(tenant.c.id)
         found = self._all(query.limit(limit))
+        return tuple(Tenant(row.id, row.name, row.title) for row in found)
+
+    def tenants_among(self, ids: Collection[int]) -> tuple[Tenant, ...]:
+        """Those of these that are there, oldest first."""
+        found = self._all(select(tenant).where(tenant.c.id.in_(sorted(ids))).order_by(tenant.c.id))
         return tuple(Tenant(row.id, row.name, row.title) for row in found)
 
     def tenant(self, name: str) -> Tenant | None:
@@ -267,6 +277,15 @@ class LedgerReads:
         self, tenant_id: int, kind: str, prefix: str, at_most: int
     ) -> tuple[str, ...]:
         return listing.terms_beginning(self._connection, tenant_id, kind, prefix, at_most)
+
+    def order_counts(self, tenant_id: int) -> dict[tuple[str, Status], int]:
+        """How many orders there are by channel and status: from the tallies, at no cost that grows."""
+        counted = (
+            select(tally.c.door, tally.c.status, func.sum(tally.c.n))
+            .where(tally.c.tenant_id == tenant_id, tally.c.owner == ALL_OWNERS)
+            .group_by(tally.c.door, tally.c.status)
+        )
+        return {(door, Status(status)): int(n) for door, status, n in self._all(counted) if n}
 
     def _total(self, query: OrderQuery) -> int:
         """From the tallies where they can tell, else counted."""

@@ -55,6 +55,58 @@ credential = Table(
     Index("credential_of_tenant", "tenant_id", "id"),
 )
 
+# Who works at the desk: see core/people.py.
+person = Table(
+    "person",
+    metadata,
+    _key("uid", Text),
+    Column("email", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("password"),
+    _text("totp"),
+    _number("totp_used"),
+    _text("language"),
+    Column("enabled", Boolean, nullable=False),
+    _number("created_at"),
+    _number("signed_in_at"),
+)
+
+person_role = Table(
+    "person_role",
+    metadata,
+    _key("tenant_id", BigInteger),  # 0 = of the hub itself
+    _key("person", Text),
+    _text("role"),
+    Index("person_role_of_person", "person", "tenant_id"),
+    sqlite_with_rowid=False,
+)
+
+person_session = Table(
+    "person_session",
+    metadata,
+    _key("id", Text),
+    _text("person"),
+    _number("looks_at"),  # the tenant that was chosen; 0 = none yet
+    Column("is_waiting", Boolean, nullable=False),
+    _number("created_at"),
+    _number("seen_at"),
+    _number("proven_at"),
+    _text("address"),
+    _text("browser"),
+    Index("person_session_of_person", "person", "seen_at"),
+    Index("person_session_by_use", "seen_at"),
+)
+
+# Each opens once: an invitation, or a way back in.
+person_link = Table(
+    "person_link",
+    metadata,
+    _key("id", Text),
+    _text("person"),
+    _number("ends_at"),
+    Index("person_link_of_person", "person"),
+)
+
 # --- what belongs to a tenant
 
 counter = Table(
@@ -522,6 +574,6 @@ webhook_replay = Table(
     sqlite_with_rowid=False,
 )
 
-DIRECTORY = (tenant, credential)
+DIRECTORY = (tenant, credential, person, person_session, person_link)
 # What may be lost or cut short without anything being wrong: nobody checks it, and no answer depends on it.
 BESIDE_THE_BOOKS = (request_log,)

@@ -42,6 +42,14 @@ class Windows:
                 del self._hits[next(iter(self._hits))]
         return wait_s
 
+    def forgive(self, name: str) -> None:
+        """Take the newest hit back: it was no guess after all."""
+        hits = self._hits.get(name)
+        if hits:
+            hits.pop()
+            if not hits:
+                del self._hits[name]
+
     def room(self, name: str, limit: int, window_s: float) -> tuple[int, float]:
         """After `allow`: how many hits are left, and the seconds until the oldest one leaves the window."""
         hits = self._hits.get(name)

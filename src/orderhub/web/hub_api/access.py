@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orderhub.core.access import Tenant
 from orderhub.core.commands import Origin
+from orderhub.core.people import PEOPLE
 from orderhub.core.reach import DIALECTS, OPERATOR, holds, is_operator, lacks
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.auth import bearer, digest
@@ -51,6 +52,7 @@ SCOPES = (
     "faults",
     "requests",
     "webhooks",
+    PEOPLE,
     DIALECTS,
 )
 

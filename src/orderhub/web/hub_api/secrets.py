@@ -38,9 +38,16 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
         raise refuse(
             "", "set ORDERHUB_SECRET_KEY, and the key before it as ORDERHUB_SECRET_KEY_OLD"
         )
-    found, webhooks = await hub.read(lambda reads: (reads.credentials(None), _webhooks(reads)))
+    found, webhooks, people = await hub.read(
+        lambda reads: (
+            reads.credentials(None),
+            _webhooks(reads),
+            reads.people.with_second_factor(),
+        )
+    )
     kept = [each for each in found if each.secret]
     old = sorted(each.id for each in kept if not hub.cipher.is_current(each.secret))
+    factors = [each.email for each in people if not hub.cipher.is_current(each.totp)]
 
     def move(ids: list[str]) -> int:
         moved = 0
@@ -55,17 +62,32 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
                     moved += 1
         return moved
 
+    def move_factors(emails: list[str]) -> int:
+        moved = 0
+        with hub.ledger.directory("") as (_, directory):
+            for email in emails:
+                person = directory.people.locked(email)  # as it is by now
+                if person is None or not person.totp or hub.cipher.is_current(person.totp):
+                    continue
+                totp = hub.cipher.encrypt(hub.cipher.decrypt(person.totp))
+                directory.people.change(person.uid, totp=totp)
+                moved += 1
+        return moved
+
     of_webhooks = [each for webhook in webhooks for each in webhook.doc.secrets]
     stale = [each for each in webhooks if _is_stale(hub.cipher, each.doc)]
-    rotated = len(old) + _count_old(hub.cipher, of_webhooks)
+    rotated = len(old) + len(factors) + _count_old(hub.cipher, of_webhooks)
     if not call.is_dry_run:
         rotated = 0
-        for start in range(0, len(old), _STEP):
-            rotated += await hub.write(move, old[start : start + _STEP])
+        for moving, those in ((move, old), (move_factors, factors)):
+            for start in range(0, len(those), _STEP):
+                rotated += await hub.write(moving, those[start : start + _STEP])
         hub.forget()
         for webhook in stale:
             rotated += await _move_webhook(call, who, webhook)
-    return Answer(200, encode(Rotated(secrets=len(kept) + len(of_webhooks), rotated=rotated)))
+    return Answer(
+        200, encode(Rotated(secrets=len(kept) + len(people) + len(of_webhooks), rotated=rotated))
+    )
 
 
 def _webhooks(reads: Reads) -> list[Record]:

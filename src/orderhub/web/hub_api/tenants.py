@@ -192,7 +192,7 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     members = members_of(call)
     changed = _checked(call, members, tenant.name, _CHANGED)
     if members.get("auto_close_s"):
-        await _refuse_closing(call, tenant.id)
+        await refuse_closing(call, tenant.id)
     if "sandbox" in members and not is_operator(who.credential):
         stored = await call.hub.read(lambda reads: reads.settings(tenant.id))
         if changed.sandbox != stored.sandbox:
@@ -206,7 +206,7 @@ async def patch_settings(call: Call, who: Caller) -> Answer:
     )
 
 
-async def _refuse_closing(call: Call, tenant_id: int) -> None:
+async def refuse_closing(call: Call, tenant_id: int) -> None:
     """Orders that are only recorded or put on a bill are never paid as such: nothing would ever be closed."""
     found = await call.hub.read(lambda reads: reads.credentials(tenant_id))
     kinds = {each.kind.partition(".")[0] for each in found if each.is_usable(call.received_at)}
