@@ -22,7 +22,7 @@ STAMP := .venv/.installed
 SOURCES = $(wildcard src tests bench prove tools)
 
 .PHONY: help setup demo test check lint types imports wheel-test bench prove fuzz format docs \
-  migration lock release clean
+  messages migration lock release clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ format: setup ## rewrite the code in the house format
 
 docs: setup ## rewrite the parts of documents that the program writes
 	@$(BIN)/python -m tools.documents
+
+messages: setup ## give the desk's catalogues every text that it says, and no other
+	@$(BIN)/python -m tools.messages
 
 migration: setup ## write the migration that tables.py asks for (NAME="orders by channel")
 	@$(BIN)/python -m tools.migration "$(NAME)" $(ARGS)

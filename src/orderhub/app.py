@@ -25,6 +25,7 @@ from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
 from orderhub.web.cipher import Cipher, SecretKeyMissing
 from orderhub.web.deliverer import deliverer
+from orderhub.web.desk import desk
 from orderhub.web.hub_api import hub_api
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
@@ -123,7 +124,7 @@ def build(
     app = HubApp(
         port=port,
         dialects=dialects,
-        fallback=hub_api(dialects),
+        own=(desk(), hub_api(dialects)),
         settings=settings,
         start=start,
         stop=stop,
@@ -142,6 +143,7 @@ def _check_key(ledger: Ledger, cipher: Cipher) -> None:
 def _secrets_kept(reads: Reads) -> list[str]:
     """Everything that is kept encrypted."""
     found = [each.secret for each in reads.credentials(None) if each.secret]
+    found += [each.totp for each in reads.people.with_second_factor()]
     for seen in reads.webhooks_look():
         webhook = reads.record(seen.tenant_id, RECORD_KIND, "id", seen.webhook_id)
         found += [] if webhook is None else [each.text for each in webhook.doc.secrets]

@@ -547,6 +547,7 @@ class Dialect:
     """One vendor's API.
 
     name       the folder's name
+    title      the API's, for people; `brand` the vendor's alone, where there is room for no more
     prefixes   paths it words unknown paths under, longest match wins
     fault      words for what goes wrong before a decision: total over FaultKind
     refusal    words for a refusal: total over Reason
@@ -571,6 +572,7 @@ class Dialect:
     sends      what is posted to webhooks, by the kind of event: its wire model, for OpenAPI
     takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
+    is_api     whether programs call it: their calls are kept in the request log, and refusals say why in headers
     """
 
     name: str
@@ -595,3 +597,5 @@ class Dialect:
     sends: Mapping[str, Any] = field(default_factory=dict)
     takes_slash: bool = False
     about: str = ""
+    is_api: bool = True
+    brand: str = ""

@@ -44,8 +44,8 @@ _MOST_AWAY = 16
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-store"),
 ]
+_NOT_KEPT = (b"cache-control", b"no-store")
 _IN_PATHS = "/:@!$&'()*+,;=~"
 # Of two of these a proxy may have looked at one and the hub at the other. Any other field that comes
 # twice is a list, in the order it came.
@@ -64,15 +64,16 @@ class HubApp:
         *,
         port: HubPort,
         dialects: tuple[Dialect, ...],
-        fallback: Dialect,
+        own: tuple[Dialect, ...],
         settings: ProgramSettings,
         start: Callable[[], Awaitable[None]],
         stop: Callable[[], Awaitable[None]],
     ) -> None:
         self.port = port
         self.dialects = dialects
-        self.router = Router((*dialects, fallback))
-        self._fallback = fallback
+        self.router = Router((*dialects, *own))
+        self._own = own  # the hub's; the last one words what is nobody's
+        self._fallback = own[-1]
         self._settings = settings
         self._start = start
         self._stop = stop
@@ -122,7 +123,12 @@ class HubApp:
             await _hang_up(receive, send)
             return
         answer = _marked(call, match.route, answer)
-        if call.cause is not None and await self.port.explains(call) and answer.body:
+        if (
+            call.cause is not None
+            and dialect.is_api
+            and await self.port.explains(call)
+            and answer.body
+        ):
             answer = _explained(call.why or Why(""), answer)
         # Before the answer leaves, so that its caller finds it in the log.
         self.port.request_log.offer(call, match.route, answer, time.perf_counter() - started)
@@ -217,7 +223,7 @@ class HubApp:
                 kind = FaultKind.METHOD_NOT_ALLOWED if allowed else FaultKind.NOT_FOUND
                 answer = self._fault(call, Fault(kind, call.path))
                 return _with_allow(answer, allowed) if answer.status == 405 else answer
-            if dialect is self._fallback:
+            if any(dialect is own for own in self._own):
                 _refuse_nul(call)  # each vendor's door words an unusable name as an unknown one
             begin(None if route.stream else self.port.answer_timeout_s)
             limit = route.max_body or self._settings.max_body_bytes
@@ -406,6 +412,8 @@ async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> N
         (name.lower().encode(), value.encode("latin-1", "replace"))
         for name, value in answer.headers
     ]
+    if all(name != _NOT_KEPT[0] for name, _ in headers):
+        headers.append(_NOT_KEPT)
     with suppress(OSError):
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if head or not is_stream:

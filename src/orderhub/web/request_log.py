@@ -153,6 +153,8 @@ class RequestLog:
         tenant_id = call.tenant_id if caller is None else caller.tenant_id
         if self._thread is None or (caller is None and not tenant_id):
             return  # a call that is nobody's
+        if not call.dialect.is_api:
+            return  # somebody at the desk
         status = 0 if answer is None else answer.status
         has_failed = call.cause is not None or why is not None or not 200 <= status < 400
         if not has_failed and route is not None and route.probe:

@@ -12,6 +12,7 @@ from orderhub.dialects.contract import Dialect
 DIALECT = Dialect(
     name=DIALECT_NAME,
     title="AnQiCMS",
+    brand="AnQiCMS",
     about=__doc__ or "",
     prefixes=("/api/",),
     routes=ROUTES,

@@ -13,6 +13,7 @@ from orderhub.dialects.kakaclo.show import show_one
 DIALECT = Dialect(
     name=NAME,
     title="KakaClo open API",
+    brand="KakaClo",
     about=__doc__ or "",
     prefixes=("/openapi",),
     routes=ROUTES,

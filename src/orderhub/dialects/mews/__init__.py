@@ -12,6 +12,7 @@ from orderhub.dialects.mews.words import FIELDS, fault, refusal
 DIALECT = Dialect(
     name=NAME,
     title="Mews Connector API",
+    brand="Mews",
     about=__doc__ or "",
     prefixes=(PREFIX,),
     routes=ROUTES,

@@ -12,6 +12,7 @@ from orderhub.dialects.sitecore_cdp.show import render
 DIALECT = Dialect(
     name=NAME,
     title="Sitecore CDP REST API v2.1",
+    brand="Sitecore CDP",
     about=__doc__ or "",
     prefixes=("/v2.1", "/v2/batches"),
     routes=ROUTES,

@@ -10,6 +10,7 @@ from orderhub.dialects.tours4fun.words import FIELDS, word_fault, word_refusal
 DIALECT = Dialect(
     name="tours4fun",
     title="Tours4Fun V2",
+    brand="Tours4Fun",
     about=__doc__ or "",
     prefixes=("/v2/order/", "/v2/product/", "/ttd/"),
     routes=ROUTES,

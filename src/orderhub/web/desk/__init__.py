@@ -1,0 +1,35 @@
+"""The desk: the order book as pages that a merchant's staff work with, under /desk.
+
+It stands beside the dialects as one more set of routes. Whatever it shows is an indexed read, whatever it does is
+a command through the one intake with the person as actor; every page works without a script.
+"""
+
+from __future__ import annotations
+
+from orderhub.dialects.contract import Dialect
+from orderhub.web.desk import (
+    account,
+    files,
+    order,
+    orders,
+    people,
+    settings,
+    sign_in,
+    words,
+)
+
+_PAGES = (files, sign_in, account, orders, order, people, settings)
+
+
+def desk() -> Dialect:
+    return Dialect(
+        name="desk",
+        title="Desk",
+        about=__doc__ or "",
+        prefixes=("/desk",),
+        routes=tuple(route for module in _PAGES for route in module.ROUTES),
+        fault=words.fault,
+        refusal=words.refusal,
+        takes_slash=True,
+        is_api=False,
+    )

@@ -1,0 +1,127 @@
+"""What a browser's form sends: texts and files by name, read as the Struct that its page expects."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, get_origin, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import inspect
+from python_multipart import parse_form
+from python_multipart.exceptions import FormParserError
+
+from orderhub.dialects.contract import Call, Fault, FaultKind, HTTPFault, malformed
+from orderhub.web.desk.language import N_
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+MOST_MEMBERS = 1_000
+_URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+class FormRefused(Exception):
+    """What is wrong, by the member it is wrong in; under "" what is wrong as a whole. Texts as `N_` marks them."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(", ".join(faults))
+        self.faults = dict(faults)
+
+
+class Form(msgspec.Struct, frozen=True):
+    """As it was sent, and once it was judged what is wrong with it. Empty = a page that is only looked at."""
+
+    members: dict[str, list[str]] = {}
+    files: dict[str, bytes] = {}
+    faults: dict[str, str] = {}
+
+    def first(self, name: str, otherwise: str = "") -> str:
+        found = self.members.get(name)
+        return found[0] if found else otherwise
+
+    def all(self, name: str) -> list[str]:
+        return self.members.get(name, [])
+
+    def read(self, model: type[T]) -> T:
+        """The form as its model: blanks around a text are no part of it. Raises FormRefused with all that is wrong.
+
+        A member that was left empty is not given; a tuple takes every value of its name.
+        """
+        given: dict[str, Any] = {}
+        faults: dict[str, str] = {}
+        for field, kind in _fields(model):
+            texts = [each.strip() for each in self.members.get(field.encode_name, ())]
+            value: Any = texts if get_origin(kind) is tuple else (texts[0] if texts else "")
+            if value in ("", []):
+                if field.required:
+                    faults[field.encode_name] = N_("This is needed.")
+                continue
+            try:
+                given[field.encode_name] = msgspec.convert(value, kind, strict=False)
+            except msgspec.ValidationError:
+                faults[field.encode_name] = N_("This cannot be taken.")
+        if faults:
+            raise FormRefused(faults)
+        return model(**given)
+
+
+@cache
+def _fields(model: type[msgspec.Struct]) -> tuple[tuple[inspect.Field, Any], ...]:
+    found = inspect.type_info(model)
+    assert isinstance(found, inspect.StructType)
+    hints = get_type_hints(model, include_extras=True)
+    return tuple((field, hints[field.name]) for field in found.fields)
+
+
+def form_in(call: Call) -> Form:
+    """The form of a call. Raises HTTPFault for a body that is none."""
+    kind = call.header("content-type").partition(";")[0].strip().lower()
+    if kind == _MULTIPART:
+        return _multipart(call)
+    if kind and kind != _URLENCODED:
+        raise HTTPFault(Fault(FaultKind.UNSUPPORTED_MEDIA, f"a form is {_URLENCODED}"))
+    try:
+        pairs = parse_qsl(
+            call.body.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_MEMBERS,
+            errors="strict",
+        )
+    except ValueError:  # too many, no UTF-8, not ASCII: no browser sends it
+        raise malformed("the body is no form") from None
+    return _form(pairs, {})
+
+
+def _multipart(call: Call) -> Form:
+    pairs: list[tuple[str, str]] = []
+    files: dict[str, bytes] = {}
+
+    def on_field(field: Any) -> None:
+        if len(pairs) >= MOST_MEMBERS:
+            raise FormParserError("too many members")
+        pairs.append((field.field_name.decode(), (field.value or b"").decode()))
+
+    def on_file(file: Any) -> None:
+        file.file_object.seek(0)
+        files[file.field_name.decode()] = file.file_object.read()
+
+    headers = {
+        "Content-Type": call.header("content-type").encode("latin-1"),
+        "Content-Length": str(len(call.body)).encode(),
+    }
+    try:
+        parse_form(headers, io.BytesIO(call.body), on_field, on_file)
+    except (FormParserError, ValueError, KeyError, AttributeError):
+        raise malformed("the body is no form") from None
+    return _form(pairs, files)
+
+
+def _form(pairs: list[tuple[str, str]], files: dict[str, bytes]) -> Form:
+    members: dict[str, list[str]] = {}
+    for name, text in pairs:
+        if "\x00" in text or "\x00" in name:
+            raise malformed("U+0000 is not allowed")
+        members.setdefault(name, []).append(text.replace("\r\n", "\n"))
+    return Form(members, files)

@@ -1,0 +1,173 @@
+"""One order: what was sold, what it costs, who gets it, what happened, and how each vendor would show it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from orderhub.core.commands import OrderName
+from orderhub.core.queries import Reads
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.steps import Payment, Refund, Shipment
+from orderhub.core.values import Address, Contact, Line, Move, Order
+from orderhub.core.zones import zone_of
+from orderhub.dialects.codec import encode
+from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, FaultKind, HTTPFault
+from orderhub.web.desk.forms import Form
+from orderhub.web.desk.orders import titles_of
+from orderhub.web.desk.page import HOME, Visitor, page, show
+from orderhub.web.desk.statuses import Badge, badge_of
+from orderhub.web.desk.timeline import Entry, actors, timeline
+from orderhub.web.hub_api.inner import port
+
+_PATH = f"{HOME}/{{uid}}"
+
+
+class LineShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A line, with the places that its units were drawn from."""
+
+    line: Line
+    places: tuple[str, ...]
+
+
+class Tax(msgspec.Struct, frozen=True):
+    code: str
+    base: Decimal
+    amount: Decimal
+
+
+class Sibling(msgspec.Struct, frozen=True, kw_only=True):
+    """Another order of the same request."""
+
+    path: str
+    number: str
+    badge: Badge
+
+
+class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`views` are the vendors that can show it: (path, title)."""
+
+    order: Order
+    path: str
+    channel: str
+    badge: Badge
+    lines: tuple[LineShown, ...]
+    taxes: tuple[Tax, ...]
+    contact: Contact | None
+    ship_to: Address | None
+    payments: tuple[Payment, ...]
+    shipments: tuple[Shipment, ...]
+    refunds: tuple[Refund, ...]
+    siblings: tuple[Sibling, ...]
+    entries: tuple[Entry, ...]
+    views: tuple[tuple[str, str], ...]
+
+
+class VendorView(msgspec.Struct, frozen=True, kw_only=True):
+    """The order as one vendor's own call answers it."""
+
+    number: str
+    path: str
+    title: str
+    text: str
+
+
+async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
+    titles = titles_of(call)
+    assert visitor.settings is not None
+    zone = zone_of(visitor.settings.time_zone)
+
+    def look(reads: Reads) -> OrderPage:
+        found = one(reads, visitor, call.params["uid"])
+        events, moves = reads.events(found), reads.moves(found)
+        channel = titles.get(found.channel, found.channel)
+        group: tuple[Order, ...] = ()
+        if found.group_number:
+            group = reads.orders_among(found.tenant_id, groups=(found.group_number,))
+        names = actors(reads, events)
+        return OrderPage(
+            order=found,
+            path=path_of(found),
+            channel=channel,
+            badge=badge_of(found),
+            lines=tuple(LineShown(line=each, places=_places(each, moves)) for each in found.lines),
+            taxes=_taxes(found),
+            contact=found.doc.contact,
+            ship_to=found.doc.ship_to,
+            payments=found.doc.payments,
+            shipments=found.doc.shipments,
+            refunds=found.doc.refunds,
+            siblings=tuple(
+                Sibling(path=path_of(each), number=each.number, badge=badge_of(each))
+                for each in group
+                if each.id != found.id
+            ),
+            entries=timeline(found, events, moves, names, channel, zone, visitor.say),
+            views=_views(call, found),
+        )
+
+    return show(call, visitor, "order.html", await call.hub.read(look))
+
+
+async def as_vendor(call: Call, visitor: Visitor, _sent: Form) -> Answer:
+    """Whatever the door it came by, as that vendor's client would read it."""
+    name = call.params["dialect"]
+    dialect = next((d for d in port(call).dialects if d.name == name and d.render), None)
+    if dialect is None or dialect.render is None:
+        raise HTTPFault(Fault(FaultKind.NOT_FOUND, f"no vendor {name}"))
+    render = dialect.render
+
+    def look(reads: Reads) -> tuple[Order, object]:
+        found = one(reads, visitor, call.params["uid"])
+        return found, render(reads, found, call.base_url)
+
+    found, shown = await call.hub.read(look)
+    text = msgspec.json.format(encode(shown), indent=2).decode()
+    context = VendorView(number=found.number, path=path_of(found), title=dialect.title, text=text)
+    return show(call, visitor, "vendor_view.html", context)
+
+
+def one(reads: Reads, visitor: Visitor, uid: str) -> Order:
+    """The order of the tenant. Raises CommandRejected: another's is as unknown as none."""
+    found = reads.order(visitor.at.id, OrderName("uid", uid.lower()))
+    if found is None:
+        raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "uid", f"no order {uid}"))
+    return found
+
+
+def path_of(order: Order) -> str:
+    return f"{HOME}/{order.uid}"
+
+
+def _views(call: Call, order: Order) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"{path_of(order)}/as/{each.name}", each.brand or each.title)
+        for each in port(call).dialects
+        if each.render is not None
+    )
+
+
+def _places(line: Line, moves: tuple[Move, ...]) -> tuple[str, ...]:
+    drawn = (
+        move.key.place
+        for move in moves
+        if move.kind == "draw" and move.line_no == line.line_no and move.key.kind == "stock"
+    )
+    return tuple(dict.fromkeys(filter(None, drawn)))
+
+
+def _taxes(order: Order) -> tuple[Tax, ...]:
+    """As they were worked out, by code, over all lines."""
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for line in order.kept_lines:
+        for part in line.taxes:
+            base, amount = sums.get(part.code, (Decimal(0), Decimal(0)))
+            sums[part.code] = (base + part.base, amount + part.amount)
+    return tuple(Tax(code, base, amount) for code, (base, amount) in sums.items())
+
+
+ROUTES = (
+    page(_PATH, "orders:read", order),
+    page(f"{_PATH}/as/{{dialect}}", "orders:read", as_vendor),
+)

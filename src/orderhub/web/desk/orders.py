@@ -1,0 +1,187 @@
+"""The list of orders: of every channel, newest first, by state and time, or by whatever is looked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import msgspec
+
+from orderhub.core.queries import Reads
+from orderhub.core.values import MICROSECONDS, Order, Status
+from orderhub.core.zones import zone_of
+from orderhub.dialects.contract import Answer, Call
+from orderhub.web.desk.finding import LONGEST, Filters, Found, find, names_of
+from orderhub.web.desk.forms import Form
+from orderhub.web.desk.language import N_
+from orderhub.web.desk.page import HOME, Visitor, page, show
+from orderhub.web.desk.statuses import TABS, Badge, badge_of
+from orderhub.web.hub_api.inner import port
+
+_CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
+# Days back, today among them.
+_TIMES: Mapping[str, tuple[int, str]] = {
+    "": (0, N_("Any time")),
+    "1": (1, N_("Today")),
+    "7": (7, N_("Last 7 days")),
+    "30": (30, N_("Last 30 days")),
+    "90": (90, N_("Last 90 days")),
+}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the list has it."""
+
+    path: str
+    number: str
+    channel: str
+    who: str
+    what: str
+    badge: Badge
+    total: Decimal
+    currency: str
+    at_us: int
+
+
+class Tab(msgspec.Struct, frozen=True):
+    """`title` as `N_` marks it; `count` None = it is not known at once."""
+
+    path: str
+    title: str
+    is_here: bool
+    count: int | None
+
+
+class Pages(msgspec.Struct, frozen=True):
+    """Where a list goes on; empty = it does not."""
+
+    newest: str = ""
+    older: str = ""
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """`channels` and `times` as (value, title)."""
+
+    rows: tuple[Row, ...]
+    tabs: tuple[Tab, ...]
+    pages: Pages
+    text: str
+    status: str
+    channel: str
+    time: str
+    channels: tuple[tuple[str, str], ...]
+    times: tuple[tuple[str, str], ...]
+
+
+async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
+    """What cannot be meant by a filter filters nothing: an old link still shows a list."""
+    titles = titles_of(call)
+    asked = {name: call.query.get(name, "").strip() for name in ("q", "channel", "status", "time")}
+    asked["q"] = asked["q"][:LONGEST]
+    asked["channel"] = asked["channel"] if asked["channel"] in titles else ""
+    asked["status"] = asked["status"] if asked["status"] in {*Status} else ""
+    asked["time"] = asked["time"] if asked["time"] in _TIMES else ""
+    cursor = call.query.get("after", "")
+    after = tuple(map(int, cursor.split("."))) if _CURSOR.fullmatch(cursor) else ()
+    filters = Filters(
+        text=asked["q"],
+        channel=asked["channel"],
+        statuses=(Status(asked["status"]),) if asked["status"] else (),
+        since=_since(visitor, call.received_at, _TIMES[asked["time"]][0]),
+    )
+
+    def look(reads: Reads) -> tuple[Found, tuple[Order, ...], Mapping[tuple[str, Status], int]]:
+        found = find(reads, visitor.at.id, filters, after)
+        whole = reads.orders_among(visitor.at.id, tuple(each.id for each in found.orders))
+        return found, whole, reads.order_counts(visitor.at.id)
+
+    found, whole, counts = await call.hub.read(look)
+    by_id = {each.id: each for each in whole}
+    # With its lines, unless it was changed just now: then the next look has it.
+    shown = [by_id[each.id] for each in found.orders if each.id in by_id]
+    is_counted = not asked["q"] and not asked["time"]
+    context = Orders(
+        rows=tuple(_row(each, titles) for each in shown),
+        tabs=tuple(
+            Tab(
+                path_to(asked, status=status),
+                title,
+                status == asked["status"],
+                _count(counts, asked["channel"], status) if is_counted else None,
+            )
+            for status, title in TABS
+        ),
+        pages=Pages(
+            newest=path_to(asked) if after else "",
+            older=path_to(asked, after=".".join(map(str, found.after))) if found.after else "",
+        ),
+        text=asked["q"],
+        status=asked["status"],
+        channel=asked["channel"],
+        time=asked["time"],
+        channels=(("", N_("Every channel")), *titles.items()),
+        times=tuple((name, title) for name, (_, title) in _TIMES.items()),
+    )
+    return show(call, visitor, "orders.html", context)
+
+
+def path_to(asked: Mapping[str, str], **more: str) -> str:
+    given = {name: text for name, text in {**asked, **more}.items() if text}
+    return f"{HOME}?{urlencode(given)}" if given else HOME
+
+
+def titles_of(call: Call) -> dict[str, str]:
+    """The channels by name, as people call them."""
+    return {each.name: each.brand or each.title for each in port(call).dialects}
+
+
+def _since(visitor: Visitor, now_us: int, days: int) -> int | None:
+    """The beginning of the day so many days ago, in the tenant's zone; the list goes by wall time."""
+    if not days:
+        return None
+    assert visitor.settings is not None
+    zone = zone_of(visitor.settings.time_zone)
+    today = datetime.fromtimestamp(now_us / MICROSECONDS, zone).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    return round((today - timedelta(days=days - 1)).timestamp() * MICROSECONDS)
+
+
+def _count(counts: Mapping[tuple[str, Status], int], channel: str, status: str) -> int:
+    return sum(
+        n
+        for (door, state), n in counts.items()
+        if (not channel or door == channel) and (not status or state == status)
+    )
+
+
+def _row(order: Order, titles: Mapping[str, str]) -> Row:
+    return Row(
+        path=f"{HOME}/{order.uid}",
+        number=order.number,
+        channel=titles.get(order.channel, order.channel),
+        who=", ".join(names_of(order)[:2]),
+        what=_what(order),
+        badge=badge_of(order),
+        total=order.total,
+        currency=order.currency,
+        at_us=order.occurred_at,
+    )
+
+
+def _what(order: Order) -> str:
+    """The first lines, as far as they fit."""
+    lines = [line for line in order.kept_lines if line.gross >= 0] or list(order.kept_lines)
+    told = [
+        f"{each.title or each.sku} × {each.quantity}"
+        if each.quantity != 1
+        else each.title or each.sku
+        for each in lines[:3]
+    ]
+    return ", ".join(filter(None, told)) + (" …" if len(lines) > 3 else "")
+
+
+ROUTES = (page(HOME, "orders:read", orders),)

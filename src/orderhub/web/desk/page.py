@@ -1,0 +1,341 @@
+"""What a page of the desk is: a route that says its scope, and a function from who looks to what is shown.
+
+No route is without a guard. Signed in, allowed, asked again, a form that is the hub's own: all of it is settled here,
+before a page's own function runs; a page that is not declared open is closed.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from orderhub.core.access import Tenant
+from orderhub.core.commands import Command, Origin
+from orderhub.core.facts import Accepted
+from orderhub.core.people import ASKED_AGAIN, Person, Role, Session, acting
+from orderhub.core.queries import Reads
+from orderhub.core.values import Settings
+from orderhub.core.zones import zone_of
+from orderhub.dialects.auth import digest
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    Caller,
+    CommandRejected,
+    Fault,
+    FaultKind,
+    HTTPFault,
+    Route,
+)
+from orderhub.web.desk import sessions
+from orderhub.web.desk.forms import Form, FormRefused, form_in
+from orderhub.web.desk.language import accepted, catalogue, chosen
+from orderhub.web.desk.rendering import Frame, render
+from orderhub.web.desk.sections import sections_for
+from orderhub.web.hub_api.access import holds, lacking
+
+LOGIN, CODE, AGAIN, HOME = "/desk/login", "/desk/login/code", "/desk/again", "/desk/orders"
+FORM_MEMBER = "_form"
+SIGNED_IN = ""  # a page for everybody who is
+MOST_TENANTS = 200  # to choose from
+_LONGEST_PATH = 2_000
+# No script, nothing from elsewhere, and in nobody's frame.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = (
+    (
+        "Content-Security-Policy",
+        _POLICY,
+    ),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+_HTML = "text/html; charset=utf-8"
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who looks, at which tenant, with which settings. No tenant: nobody gave them a role yet."""
+
+    person: Person
+    session: Session
+    form_token: str
+    language: str
+    tenant: Tenant | None = None
+    tenants: tuple[Tenant, ...] = ()
+    settings: Settings | None = None
+    caller: Caller | None = None
+
+    @property
+    def at(self) -> Tenant:
+        """The tenant, where a scope let them in."""
+        assert self.tenant is not None
+        return self.tenant
+
+    @property
+    def role(self) -> Role | None:
+        return self.person.role_in(self.tenant.id) if self.tenant else None
+
+    def may(self, scope: str) -> bool:
+        return self.caller is not None and holds(self.caller.credential, scope)
+
+    def say(self, text: str, **values: Any) -> str:
+        """A text as `N_` marks it, in their language."""
+        return catalogue(self.language).gettext(text) % values
+
+
+Handle = Callable[[Call, Visitor, Form], Awaitable[Answer]]
+OpenHandle = Callable[[Call, Form], Awaitable[Answer]]
+NO_FORM = Form()
+
+
+# --- declaring
+
+
+def page(path: str, scope: str, handle: Handle) -> Route:
+    """A page that is looked at by whoever holds the scope."""
+    return Route("GET", path, Guard(scope, handle))
+
+
+def form(path: str, scope: str, handle: Handle, again: Handle, *, max_body: int = 0) -> Route:
+    """What a form does. `again` is the page it stands on: shown once more with what is wrong."""
+    return Route("POST", path, Guard(scope, handle, again), max_body=max_body)
+
+
+def open_page(path: str, handle: OpenHandle) -> Route:
+    """A page for everybody, signed in or not."""
+    return Route("GET", path, Open(handle), public=True)
+
+
+def open_form(path: str, handle: OpenHandle, again: OpenHandle) -> Route:
+    return Route("POST", path, Open(handle, again), public=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Lets in whoever is signed in and holds the scope."""
+
+    scope: str
+    handle: Handle
+    again: Handle | None = None
+
+    async def __call__(self, call: Call) -> Answer:
+        visitor = await visitor_of(call)
+        if visitor is None:
+            return go(
+                call, f"{LOGIN}?next={quote(_here(call))}" if call.method != "POST" else LOGIN
+            )
+        if visitor.session.is_waiting:
+            return go(call, CODE)
+        sent = NO_FORM
+        if self.again is not None:
+            sent = form_in(call)
+            refuse_forged(sent, visitor.form_token)
+        if self.scope:
+            if visitor.caller is not None and not visitor.may(self.scope):
+                raise lacking(self.scope)
+            if visitor.caller is None:
+                return show(call, visitor, "nothing.html", status=403)
+            if self.scope in ASKED_AGAIN and not sessions.is_proven(
+                visitor.session, call.hub.now_us()
+            ):
+                return go(call, f"{AGAIN}?next={quote(_here(call))}")
+        if visitor.caller is not None:
+            call.caller = visitor.caller
+        await sessions.note_use(call, visitor.session)
+        if self.again is None:
+            return await self.handle(call, visitor, sent)
+        try:
+            return await self.handle(call, visitor, sent)
+        except (FormRefused, HTTPFault, CommandRejected) as refused:
+            faults = _faults(call, refused)
+            answer = await self.again(call, visitor, Form(sent.members, sent.files, faults))
+            return msgspec.structs.replace(answer, status=422)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Lets everybody in; a form of theirs is the hub's own all the same."""
+
+    handle: OpenHandle
+    again: OpenHandle | None = None
+
+    async def __call__(self, call: Call) -> Answer:
+        if self.again is None:
+            return await self.handle(call, NO_FORM)
+        sent = form_in(call)
+        cookie, fresh = sessions.visit_cookie(call)
+        refuse_forged(sent, "" if fresh else sessions.form_token(cookie))
+        try:
+            return await self.handle(call, sent)
+        except FormRefused as refused:
+            answer = await self.again(call, Form(sent.members, sent.files, refused.faults))
+            return msgspec.structs.replace(answer, status=422)
+
+
+def refuse_forged(sent: Form, token: str) -> None:
+    """Raises HTTPFault(FORBIDDEN) for a form that the hub did not draw for this browser and this tenant."""
+    given = sent.first(FORM_MEMBER)
+    if not token or not given.isascii() or not hmac.compare_digest(given, token):
+        raise HTTPFault(
+            Fault(FaultKind.FORBIDDEN, "the form is not one that was drawn for this session")
+        )
+
+
+def _faults(call: Call, refused: FormRefused | HTTPFault | CommandRejected) -> dict[str, str]:
+    """What is wrong, by member. Raises again what is no fault of the form's."""
+    if isinstance(refused, FormRefused):
+        return refused.faults
+    if isinstance(refused, CommandRejected):
+        rejected = refused.rejected
+        call.notes.update(reason=rejected.reason.value, field=rejected.field)
+        return {rejected.field: rejected.detail or rejected.reason.value.replace("_", " ")}
+    if refused.fault.kind is not FaultKind.INVALID:
+        raise refused
+    return {each.path: each.message or each.problem for each in refused.fault.faults}
+
+
+# --- who looks
+
+
+async def visitor_of(call: Call) -> Visitor | None:
+    """Whoever is signed in at this browser; None = nobody, or not any more."""
+    cookie = sessions.shown_session(call)
+    if not cookie:
+        return None
+    now = call.hub.now_us()
+
+    def look(reads: Reads) -> tuple[Session, Person, tuple[Tenant, ...], Settings | None] | None:
+        session = reads.people.session(digest(cookie))
+        if session is None or not sessions.is_alive(session, now):
+            return None
+        person = reads.people.by_uid(session.person)
+        if person is None or not person.enabled:
+            return None
+        tenants = _tenants(reads, person, session.looks_at)
+        settings = reads.settings(tenants[0].id) if tenants else None
+        return session, person, tenants, settings
+
+    found = await call.hub.read(look)
+    if found is None:
+        return None
+    session, person, tenants, settings = found
+    tenant = tenants[0] if tenants else None
+    credential = acting(person, tenant.id) if tenant else None
+    return Visitor(
+        person=person,
+        session=session,
+        form_token=sessions.form_token(cookie, tenant.id if tenant else 0),
+        language=chosen(person.language, accepted(call.header("accept-language"))),
+        tenant=tenant,
+        tenants=tuple(sorted(tenants, key=lambda each: each.name)),
+        settings=settings,
+        caller=Caller(credential=credential, tenant_id=tenant.id)
+        if credential and tenant
+        else None,
+    )
+
+
+def _tenants(reads: Reads, person: Person, looks_at: int) -> tuple[Tenant, ...]:
+    """Those they may look at, first the one that they do."""
+    mine = {tenant_id for tenant_id, _ in person.roles if tenant_id}
+    if person.is_operator:
+        found = reads.tenants(limit=MOST_TENANTS)
+        mine = {each.id for each in found} | {looks_at}
+    found = reads.tenants_among(mine)
+    return tuple(sorted(found, key=lambda each: (each.id != looks_at, each.id)))
+
+
+# --- answering
+
+
+def show(
+    call: Call,
+    visitor: Visitor,
+    template: str,
+    context: msgspec.Struct | None = None,
+    sent: Form = NO_FORM,
+    *,
+    status: int = 200,
+) -> Answer:
+    """A page within the frame. `context` is what its template sees as `page`, a form that was sent as `form`."""
+    text, gone = sessions.flashed(call)
+    settings = visitor.settings
+    frame = Frame(
+        language=visitor.language,
+        **({"zone": zone_of(settings.time_zone)} if settings else {}),
+        now_us=settings.clock.at(call.hub.now_us()) if settings else call.hub.now_us(),
+        form_token=visitor.form_token,
+        flash=text,
+        who=visitor.person.name or visitor.person.email,
+        role=visitor.role or "",
+        tenant=visitor.tenant.name if visitor.tenant else "",
+        tenants=tuple(each.name for each in visitor.tenants),
+        sections=sections_for(visitor.may, call.path),
+        query=call.query.get("q", "") if call.path == HOME else "",
+    )
+    return html(render(template, frame, page=context, form=sent), status, gone)
+
+
+def show_open(
+    call: Call,
+    template: str,
+    context: msgspec.Struct | None = None,
+    sent: Form = NO_FORM,
+    *,
+    status: int = 200,
+) -> Answer:
+    """A page without the navigation, for who is not signed in."""
+    cookie, fresh = sessions.visit_cookie(call)
+    text, gone = sessions.flashed(call)
+    frame = Frame(language=open_language(call), form_token=sessions.form_token(cookie), flash=text)
+    return html(render(template, frame, page=context, form=sent), status, (*fresh, *gone))
+
+
+def open_language(call: Call) -> str:
+    return chosen(call.query.get("language", ""), accepted(call.header("accept-language")))
+
+
+def html(body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    return Answer(status, body, (*_HEADERS, *headers), _HTML)
+
+
+def go(call: Call, path: str, *headers: tuple[str, str], done: str = "") -> Answer:
+    """On to another page, which says what was done."""
+    said = (sessions.flash(call, done),) if done else ()
+    return Answer(303, b"", (*_HEADERS, ("Location", path), *headers, *said), _HTML)
+
+
+async def do(call: Call, command: Command, done: Callable[[Accepted], Answer]) -> Answer:
+    """Have a command decided and committed. Raises CommandRejected, which the form's page says."""
+    outcome = await call.submit(command, done, lambda _: Answer(409, b""))
+    if outcome.rejected is not None:
+        raise CommandRejected(outcome.rejected)
+    return outcome.answer
+
+
+def origin(call: Call, visitor: Visitor) -> Origin:
+    """Whoever looks is the actor of what they do."""
+    assert visitor.caller is not None
+    return call.origin(visitor.caller, "")
+
+
+def _here(call: Call) -> str:
+    """Where to come back to: a page, with what it was asked for; of a form the page that it stands on."""
+    if call.method == "POST":
+        return next_path(urlsplit(call.header("referer")).path)
+    return f"{call.path}?{call.query_string}" if call.query_string else call.path
+
+
+def next_path(text: str) -> str:
+    """A page of the desk to go on to; whatever else is asked for is the first one."""
+    is_ours = text.startswith("/desk/") and text.isascii() and text.isprintable()
+    if not is_ours or "\\" in text or " " in text or len(text) > _LONGEST_PATH:
+        return HOME
+    return text

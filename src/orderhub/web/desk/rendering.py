@@ -1,0 +1,152 @@
+"""Templates, and how values are written: amounts, times and numbers as people write them in their language and zone."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_currency, format_decimal
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from orderhub.core.values import MICROSECONDS
+from orderhub.web.desk.language import LANGUAGES, catalogue, locale_of
+
+FILES = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+_DAY_S = 86_400
+
+
+class Section(msgspec.Struct, frozen=True):
+    """An entry of the navigation. `title` as `N_` marks it."""
+
+    path: str
+    title: str
+    is_here: bool = False
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands around every page. `zone` and `now_us` are those of the tenant."""
+
+    language: str
+    zone: tzinfo = UTC
+    now_us: int = 0
+    form_token: str = ""
+    flash: str = ""
+    who: str = ""
+    role: str = ""
+    tenant: str = ""
+    tenants: tuple[str, ...] = ()
+    sections: tuple[tuple[str, tuple[Section, ...]], ...] = ()
+    query: str = ""  # what was looked for last
+
+
+def render(template: str, frame: Frame, **values: Any) -> bytes:
+    """A page as bytes. What is written into it is escaped, whoever it came from."""
+    return (
+        _environment(frame.language).get_template(template).render(frame=frame, **values).encode()
+    )
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("orderhub.web.desk"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.filters.update(
+        money=_money, number=_number, moment=_moment, day=_day, clock=_clock, age=_age
+    )
+    environment.globals.update(languages=LANGUAGES, file_path=file_path)
+    return environment
+
+
+# --- files that pages link to
+
+
+@cache
+def file(name: str) -> bytes:
+    return (resources.files("orderhub.web.desk") / "static" / name).read_bytes()
+
+
+@cache
+def file_path(name: str) -> str:
+    """The path of a file, with what it holds in it: browsers keep it for good."""
+    return f"/desk/static/{name}?{hashlib.sha256(file(name)).hexdigest()[:12]}"
+
+
+# --- values
+
+
+def _local(context: Context, at_us: int) -> datetime:
+    frame: Frame = context["frame"]
+    return datetime.fromtimestamp(at_us / MICROSECONDS, UTC).astimezone(frame.zone)
+
+
+def _written(at: datetime, text: str, full: str = "") -> Markup:
+    title = Markup(' title="{}"').format(full) if full else ""
+    return Markup('<time datetime="{}"{}>{}</time>').format(
+        at.isoformat(timespec="seconds"), title, text
+    )
+
+
+@pass_context
+def _money(context: Context, value: Decimal, currency: str = "") -> str:
+    """With its currency, or in a column that names it once without."""
+    locale = locale_of(context["frame"].language)
+    if currency:
+        return format_currency(value, currency, locale=locale)
+    return format_decimal(value, "#,##0.00####", locale=locale)
+
+
+@pass_context
+def _number(context: Context, value: int) -> str:
+    return format_decimal(value, locale=locale_of(context["frame"].language))
+
+
+@pass_context
+def _moment(context: Context, at_us: int) -> Markup:
+    at = _local(context, at_us)
+    locale = locale_of(context["frame"].language)
+    full = format_datetime(at, "long", locale=locale)
+    return _written(at, format_datetime(at, "medium", locale=locale), full)
+
+
+@pass_context
+def _day(context: Context, at_us: int) -> Markup:
+    at = _local(context, at_us)
+    return _written(at, format_date(at, "medium", locale=locale_of(context["frame"].language)))
+
+
+@pass_context
+def _clock(context: Context, at_us: int) -> Markup:
+    at = _local(context, at_us)
+    locale = locale_of(context["frame"].language)
+    full = format_datetime(at, "long", locale=locale)
+    return _written(at, format_time(at, "HH:mm:ss", locale=locale), full)
+
+
+@pass_context
+def _age(context: Context, at_us: int) -> Markup:
+    """How long ago, while that is within a day; then the day."""
+    frame: Frame = context["frame"]
+    at, locale = _local(context, at_us), locale_of(frame.language)
+    full = format_datetime(at, "long", locale=locale)
+    passed_s = (frame.now_us - at_us) // MICROSECONDS
+    if 0 <= passed_s < _DAY_S:
+        text = format_timedelta(passed_s, format="short", threshold=1, locale=locale)
+    else:
+        text = format_date(at, "medium", locale=locale)
+    return _written(at, text, full)

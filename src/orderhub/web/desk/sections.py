@@ -1,0 +1,39 @@
+"""The navigation: each section stands here once, with the scope that opens its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orderhub.core.people import PEOPLE
+from orderhub.web.desk.language import N_
+from orderhub.web.desk.rendering import Section
+
+# (the group's heading, its sections), each with (path, title, scope).
+_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("", (("/desk/orders", N_("Orders"), "orders:read"),)),
+    (
+        N_("Run"),
+        (
+            ("/desk/people", N_("People"), PEOPLE),
+            ("/desk/settings", N_("Settings"), "settings"),
+        ),
+    ),
+)
+
+
+def sections_for(
+    may: Callable[[str], bool], path: str
+) -> tuple[tuple[str, tuple[Section, ...]], ...]:
+    """What somebody may open, and where they are."""
+    groups = (
+        (
+            heading,
+            tuple(
+                Section(at, title, path == at or path.startswith(f"{at}/"))
+                for at, title, scope in sections
+                if may(scope)
+            ),
+        )
+        for heading, sections in _GROUPS
+    )
+    return tuple((heading, sections) for heading, sections in groups if sections)

@@ -1,0 +1,169 @@
+"""What happened to an order, in sentences: each event with when, who, and what was said or decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from orderhub.core.details import ParcelDetails
+from orderhub.core.life import EVENT_KINDS
+from orderhub.core.people import person_of
+from orderhub.core.pools import MONEY_KINDS, stated
+from orderhub.core.queries import Reads
+from orderhub.core.values import MICROSECONDS, Event, Move, Order
+from orderhub.web.desk.language import N_
+
+_LONGEST_REQUEST = 20_000
+
+
+class Say(Protocol):
+    """A text as `N_` marks it, in the reader's language."""
+
+    def __call__(self, text: str, **values: Any) -> str: ...
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened, in the reader's language. `is_new_day`: its day is said before it."""
+
+    at_us: int
+    title: str
+    details: tuple[str, ...] = ()
+    by: str = ""
+    request_id: str = ""
+    request: str = ""
+    is_new_day: bool = False
+
+
+# Total over EVENT_KINDS: a test fails when one has no row.
+SENTENCES: Mapping[str, str] = {
+    "placed": N_("Placed through %(channel)s"),
+    "paid": N_("Paid"),
+    "shipped": N_("Shipped"),
+    "shipped_in_part": N_("Shipped in part"),
+    "completed": N_("Completed"),
+    "cancelled": N_("Cancelled"),
+    "refund_requested": N_("A refund was asked for"),
+    "refunded": N_("Refunded"),
+    "refunded_in_part": N_("Refunded in part"),
+    "refund_rejected": N_("The refund was turned down"),
+    "amended": N_("Changed"),
+    "lines_cancelled": N_("Lines were cancelled"),
+}
+assert set(SENTENCES) == set(EVENT_KINDS)
+# Actors that are no credential.
+_ACTORS = {
+    "timer": N_("the hub itself, when its time had come"),
+    "seed": N_("the demo"),
+    "command-line": N_("the command line"),
+}
+
+
+def actors(reads: Reads, events: tuple[Event, ...]) -> dict[str, str]:
+    """The names of those who acted, as far as they have one: people by name, credentials by label."""
+    found: dict[str, str] = {}
+    acted = {event.actor for event in events}
+    people = reads.people.among([person_of(each) for each in acted if person_of(each)])
+    for actor in acted:
+        person = people.get(person_of(actor))
+        if person is not None:
+            found[actor] = person.name or person.email
+            continue
+        credential = reads.credential_by_id(actor.partition(":")[0])
+        if credential is not None and credential.label:
+            found[actor] = credential.label
+    return found
+
+
+def timeline(
+    order: Order,
+    events: tuple[Event, ...],
+    moves: tuple[Move, ...],
+    names: Mapping[str, str],
+    channel: str,
+    zone: tzinfo,
+    say: Say,
+) -> tuple[Entry, ...]:
+    """Oldest first."""
+    entries: list[Entry] = []
+    day = None
+    for event in events:
+        on = datetime.fromtimestamp(event.occurred_at / MICROSECONDS, zone).date()
+        told = _told(order, event, moves, say)
+        entries.append(
+            Entry(
+                at_us=event.occurred_at,
+                title=say(SENTENCES.get(event.kind, event.kind), channel=channel),
+                details=tuple(filter(None, told)),
+                by=_by(event.actor, names, say),
+                request_id=event.request_id,
+                request=event.request[:_LONGEST_REQUEST],
+                is_new_day=on != day,
+            )
+        )
+        day = on
+    return tuple(entries)
+
+
+def _by(actor: str, names: Mapping[str, str], say: Say) -> str:
+    if actor in _ACTORS:
+        return say(_ACTORS[actor])
+    return names.get(actor, actor)
+
+
+def _told(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> list[str]:
+    """What is particular to it."""
+    data, at = event.data, event.occurred_at
+    told: list[str] = []
+    if event.kind == "placed":
+        told += _decided(order, moves, say)
+    for shipment in order.doc.shipments:
+        if event.kind in ("shipped", "shipped_in_part") and shipment.at == at:
+            told.append(" ".join(filter(None, (shipment.carrier, shipment.tracking))))
+    for payment in order.doc.payments:
+        if event.kind == "paid" and payment.at == at:
+            told.append(" ".join(filter(None, (payment.method or payment.way, payment.reference))))
+    for refund in order.doc.refunds:
+        if event.kind in ("refunded", "refunded_in_part") and refund.at == at:
+            told += [refund.reason, refund.remark]
+    if isinstance(data.get("units"), dict):
+        told.append(say(N_("Units by line: %(units)s"), units=_units(data["units"])))
+    if event.kind == "refunded_in_part" and data.get("amount"):
+        amount = f"{Decimal(str(data['amount'])):f} {order.currency}"
+        told.append(say(N_("Amount: %(amount)s"), amount=amount))
+    if event.kind == "amended":
+        told.append(", ".join(str(name).replace("_", " ") for name in data))
+    reason = data.get("reason")
+    if isinstance(reason, str) and reason not in told:
+        told.append(reason)
+    return told
+
+
+def _decided(order: Order, moves: tuple[Move, ...], say: Say) -> list[str]:
+    """What it drew, and how it was split."""
+    told: list[str] = []
+    details = order.doc.business
+    if isinstance(details, ParcelDetails) and details.warehouse:
+        told.append(say(N_("One parcel from %(warehouse)s."), warehouse=details.warehouse))
+        if details.plan == "exact":
+            told.append(say(N_("No split of the request has fewer parcels.")))
+    for move in moves:
+        if move.kind != "draw":
+            continue
+        drawn = stated(move.key.kind, move.units) if move.key.kind in MONEY_KINDS else move.units
+        place = f" @ {move.key.place}" if move.key.place else ""
+        told.append(
+            say(
+                N_("Drew %(units)s from %(pool)s"),
+                units=drawn,
+                pool=f"{move.key.kind} {move.key.subject}{place}",
+            )
+        )
+    return told
+
+
+def _units(units: Mapping[str, Any]) -> str:
+    return ", ".join(f"{number} × {count}" for number, count in units.items())
