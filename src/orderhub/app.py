@@ -26,6 +26,7 @@ from orderhub.web.app import HubApp
 from orderhub.web.cipher import Cipher, SecretKeyMissing
 from orderhub.web.deliverer import deliverer
 from orderhub.web.desk import desk
+from orderhub.web.desk.sessions import IDLE_S
 from orderhub.web.hub_api import hub_api
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
@@ -207,6 +208,8 @@ async def _purge(port: HubPort, days: int) -> None:
             await asyncio.sleep(_PURGE_PAUSE_S)
         while await purge_deliveries(port):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
+        now_us = port.now_us()
+        await _quietly(port, port.ledger.purge_people, now_us - IDLE_S * 1_000_000, now_us)
 
 
 async def _count_old_events(port: HubPort) -> None:

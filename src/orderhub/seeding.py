@@ -10,6 +10,7 @@ from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import AdjustPool, Command, Origin, PutRecords
 from orderhub.core.facts import Accepted
 from orderhub.core.money import STORED_DECIMALS
+from orderhub.core.people import Person, Role
 from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Settings
 from orderhub.dialects.auth import digest
@@ -115,6 +116,18 @@ class Seeder:
         if tenant is None:
             raise SeedRefused(f"a portfolio reaches {name}, which is not there")
         return tenant.id
+
+    def person(self, tenant_id: int, email: str, role: Role, password: str) -> None:
+        """Somebody who works at the desk; `password` as it is stored."""
+        new = Person(
+            uid=secrets.token_hex(8),
+            email=email,
+            password=password,
+            created_at=self._wall_us,
+            roles=((tenant_id, role),),
+        )
+        with self._ledger.directory("") as (_, directory):
+            directory.people.add(new)
 
     def hub_token(self, tenant_id: int, token: str, acts_as: dict[str, str]) -> None:
         """A token of the hub's own with every scope in its tenant; tenant 0 = the operator."""

@@ -168,9 +168,10 @@ async def running_hub(
     given: dict[str, Any] = {
         "rate_limits": False,
         "public_url": base_url,
+        "secret_key": SECRET_KEY,
         **settings,
     }
-    hub = build(ProgramSettings(database=url, secret_key=SECRET_KEY, **given), ledger=ledger)
+    hub = build(ProgramSettings(database=url, **given), ledger=ledger)
     await hub.start()
     transport = httpx.ASGITransport(app=hub.app, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
     try:

@@ -300,6 +300,11 @@ def _shown(
     lines += ["", f"# Start `orderhub serve`; it is to answer at {where}. Then, for each door:"]
     for title, door in begun.doors:
         lines += ["", f"# {title}: {door.title}", door.command]
+    lines += [
+        "",
+        f"# To work at the desk, {where}/desk, choose a password by the link that this shows:",
+        f"# orderhub user add {merchant.name} you@example.org --role owner",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ import uvicorn
 
 from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.demo import curl_commands, live_a_month, seed
+from orderhub.demo import OMNI, PASSWORD, curl_commands, live_a_month, owner_of, seed
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
@@ -166,7 +166,10 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
         secret_key = _demo_files(url, data, keep=keep)
 
         def announce() -> None:
-            typer.echo(f"\nOrderHub demo on {settings.public_url}, data in {data}. Try:\n")
+            typer.echo(f"\nOrderHub demo on {settings.public_url}, data in {data}.\n")
+            typer.echo(f"The desk: {settings.public_url}/desk")
+            typer.echo(f"  sign in as {owner_of(OMNI)} with the password {PASSWORD}\n")
+            typer.echo("The doors. Try:\n")
             for command in curl_commands(find_dialects(), settings.public_url):
                 typer.echo(f"{command}\n")
 

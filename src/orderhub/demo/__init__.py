@@ -15,16 +15,21 @@ import msgspec
 
 from orderhub.core.catalogue import Product, Warehouse
 from orderhub.core.commands import RecordChange
+from orderhub.core.people import Role
 from orderhub.core.values import Clock, ClockMode, Pricing, Settings
 from orderhub.demo.month import Door, Month, live
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import part_of
+from orderhub.dialects.passwords import hashed
 from orderhub.dialects.sandbox import DemoBusiness, DemoPool
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.web.cipher import Cipher
 
 OMNI = "omni"
+# Whoever signs in at the desk of a demo: an owner of each business, and the operator of all.
+PASSWORD = "orderhub-demo"  # noqa: S105 - printed for everybody to use
+_OPERATOR_EMAIL = "operator@hub.example"
 
 
 def _shared_products() -> tuple[RecordChange, ...]:
@@ -84,6 +89,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
     """Write all demo businesses into an empty ledger. Clocks run from now."""
     seeder = Seeder(ledger, cipher)
     wall_us = time.time_ns() // 1000
+    password = hashed(PASSWORD)  # once: each takes its time on purpose
     shown = [dialect for dialect in dialects if _has_demo(dialect)]
     tenant_id = 0
     for dialect in shown:
@@ -96,6 +102,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
             seeder.business(tenant_id, business)
             acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
             seeder.hub_token(tenant_id, f"hub-demo-{business.name}", acts_as)
+            seeder.person(tenant_id, owner_of(business.name), Role.OWNER, password)
     parts = {dialect.name: part_of(dialect.name, "demo").OMNI for dialect in shown}
     omni = tenant_id + 1
     seeder.tenant(omni, OMNI, "All doors", _omni_settings(tuple(parts.values())))
@@ -113,7 +120,14 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
     seeder.hub_token(
         omni, "hub-demo-omni", {name: part.acts_as for name, part in parts.items() if part.acts_as}
     )
+    seeder.person(omni, owner_of(OMNI), Role.OWNER, password)
     seeder.hub_token(0, "hub-demo-operator", {})
+    seeder.person(0, _OPERATOR_EMAIL, Role.OPERATOR, password)
+
+
+def owner_of(business: str) -> str:
+    """The e-mail that its owner signs in by."""
+    return f"owner@{business}.example"
 
 
 def live_a_month(ledger: Ledger, dialects: tuple[Dialect, ...]) -> None:

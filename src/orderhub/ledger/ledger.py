@@ -359,3 +359,8 @@ class Ledger:
         """Remove what is old in the request log, a small step at a time; answers how many went."""
         with self._write.begin() as connection:
             return request_log.purge(connection, older_than_us, at_most)
+
+    def purge_people(self, idle_since_us: int, now_us: int) -> int:
+        """Remove sessions that nobody used since then, and links that have ended; answers how many went."""
+        with self._write.begin() as connection:
+            return Directory(connection).people.purge(idle_since_us, now_us)

@@ -66,17 +66,13 @@ def find(
         found = reads.search(msgspec.structs.replace(search, anyone_of=tuple(heads)))
         return _cut(list(found), limit)
     named = [each for each in _named(reads, tenant_id, text) if _suits(each, filters)]
-    terms = _terms(reads, tenant_id, text)
+    terms, all_of = _terms(reads, tenant_id, text)
     if not terms:
-        return Found(tuple(named) if not after else ())
-    known, others = {each.id for each in named}, words(text)
+        return Found(() if after else tuple(named))
+    known = {each.id for each in named}
 
     def keep(order: Order) -> bool:
-        return (
-            order.id not in known
-            and _suits(order, filters)
-            and (len(others) < 2 or _has_all(order, others))
-        )
+        return order.id not in known and _suits(order, filters) and _has_all(order, all_of)
 
     more = _walk(reads, msgspec.structs.replace(search, terms=terms, limit=_STEP), keep, limit)
     return more if after else Found((*named, *more.orders), more.after)
@@ -112,22 +108,35 @@ def _named(reads: Reads, tenant_id: int, text: str) -> list[Order]:
     return sorted(found.values(), key=lambda each: (each.recorded_at, each.id), reverse=True)
 
 
-def _terms(reads: Reads, tenant_id: int, text: str) -> tuple[tuple[str, str], ...]:
-    """Whatever the text may be: any of these."""
-    if "@" in text:
-        return ((EMAIL, email_term(text)),)
-    terms: list[tuple[str, str]] = [(SKU, sku_term(text))]
+def _terms(
+    reads: Reads, tenant_id: int, text: str
+) -> tuple[tuple[tuple[str, str], ...], list[str]]:
+    """Any of which terms an order must have, and which words all of besides.
+
+    One word is whatever it may be. Several are an e-mail, a SKU or a phone where there is one like it; else words of names,
+    of which the longest is looked up.
+    """
+    whole: list[tuple[str, str]] = [
+        (EMAIL, email_term(text)) if "@" in text else (SKU, sku_term(text))
+    ]
     if _PHONE.fullmatch(text) and len(phone_term(text)) >= _LEAST_DIGITS:
-        terms.append((PHONE, phone_term(text)))
-    longest = max(words(text), key=len, default="")
-    sought = beginning(longest) if longest else None
-    if sought is None:
-        return tuple(terms)
+        whole.append((PHONE, phone_term(text)))
+    sought = words(text)
+    begun = _begun(reads, tenant_id, max(sought, key=len)) if sought else []
+    if len(sought) < 2:
+        return (*whole, *begun), []
+    if reads.search(OrderSearch(tenant_id=tenant_id, terms=tuple(whole), limit=1)):
+        return tuple(whole), []
+    return tuple(begun), sought
+
+
+def _begun(reads: Reads, tenant_id: int, word: str) -> list[tuple[str, str]]:
+    """The terms under which words that begin like this are kept: the first so many."""
+    sought = beginning(word)
+    if sought is None or is_whole(*sought):
+        return [sought] if sought else []
     kind, term = sought
-    if is_whole(kind, term):
-        return (*terms, sought)
-    begun = reads.terms_beginning(tenant_id, kind, term, _MOST_BEGINNINGS)
-    return (*terms, *((kind, each) for each in begun))
+    return [(kind, each) for each in reads.terms_beginning(tenant_id, kind, term, _MOST_BEGINNINGS)]
 
 
 def _suits(order: Order, filters: Filters) -> bool:
@@ -141,9 +150,16 @@ def _suits(order: Order, filters: Filters) -> bool:
 
 def _has_all(order: Order, sought: list[str]) -> bool:
     """Whether each word is in a name or the notes, or begins one there."""
+    if not sought:
+        return True
     text = " ".join((*names_of(order), order.doc.notes))
     there = words(text)
-    return all(any(one.startswith(each) or each in one for one in there) for each in sought)
+    return all(any(_begins(each, one) for one in there) for each in sought)
+
+
+def _begins(sought: str, word: str) -> bool:
+    """In scripts without spaces any character may begin a word."""
+    return word.startswith(sought) or (not sought.isascii() and sought in word)
 
 
 def names_of(order: Order) -> tuple[str, ...]:

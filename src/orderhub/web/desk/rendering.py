@@ -66,6 +66,8 @@ def _environment(language: str) -> Environment:
         auto_reload=False,
     )
     environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    # `_` is for what a template itself says, and takes it for HTML. Whatever a page brings along is said by this one.
+    environment.filters["say"] = catalogue(language).gettext
     environment.filters.update(
         money=_money, number=_number, moment=_moment, day=_day, clock=_clock, age=_age
     )
