@@ -67,6 +67,7 @@ HEADINGS = {
     "pools": "## Pools",
     **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),
     "credentials": "## Credentials",
+    "users": "## Users",
     "plans": "## Plans",
     "requests": "## Requests",
     "reports": "## Reports",

@@ -1,4 +1,4 @@
-"""A browser without a screen: it keeps cookies, follows nothing by itself, and sends forms with what their page put in them."""
+"""A browser without a screen: it keeps cookies, follows nothing by itself, and sends forms with their page's token."""
 
 from __future__ import annotations
 

@@ -56,7 +56,6 @@ async def test_one_field_finds_by_number_phone_email_sku_and_name(tmp_path: Path
             "5550100": [berg["uid"]],
             "王小": [wang["uid"]],
             "小明": [wang["uid"]],
-            "ada": [berg["uid"]],
             "be": [berg["uid"]],
             "Ada Berg": [berg["uid"]],
             "berg ada": [berg["uid"]],
@@ -158,7 +157,7 @@ async def test_an_order_shows_what_it_is_and_what_happened(tmp_path: Path) -> No
             "Total 198.00 Paid 198.00 Refunded 10.00",
             "Ada Berg",
             "ada@x.test",
-            "Placed through AnQiCMS Drew 2 from stock product:188 @ MAIN",
+            "Placed through AnQiCMS Drew 2 of GOODS-188 from MAIN",
             "Paid card ch_1",
             "Shipped in part DHL JD14 Units by line: 1 × 1",
             "Refunded in part scratched Amount: 10 CNY",
@@ -166,7 +165,7 @@ async def test_an_order_shows_what_it_is_and_what_happened(tmp_path: Path) -> No
             assert said in text, said
         assert '"goods_id"' in browser.page or "&#34;goods_id&#34;" in browser.page
         # Times are the tenant's, whose zone is Shanghai's.
-        assert "2022-11-23T22:09" in browser.page
+        assert "2022-11-23 22:09" in browser.page
 
 
 async def test_parcels_of_one_request_know_each_other(tmp_path: Path) -> None:
@@ -176,7 +175,7 @@ async def test_parcels_of_one_request_know_each_other(tmp_path: Path) -> None:
         for order in orders:
             await browser.get(f"/desk/orders/{order['uid']}")
             assert "One parcel from" in browser.text
-            assert "from balance USD" in browser.text
+            assert "USD from the balance" in browser.text
             others = {each["uid"] for each in orders} - {order["uid"]}
             assert others <= set(_LINK.findall(browser.page))
         group = orders[0]["group_number"]

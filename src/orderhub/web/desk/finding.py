@@ -46,7 +46,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Newest first, without lines; `after` is where the next page goes on, empty on the last one."""
+    """Newest first; `after` is where the next page goes on, empty on the last one."""
 
     orders: tuple[Order, ...]
     after: tuple[int, ...] = ()
@@ -63,8 +63,8 @@ def find(
     if not text:
         plain = (("door", filters.channel),) if filters.channel else ()
         heads = [(*plain, ("status", each.value)) for each in filters.statuses] or [plain]
-        found = reads.search(msgspec.structs.replace(search, anyone_of=tuple(heads)))
-        return _cut(list(found), limit)
+        plainly = msgspec.structs.replace(search, anyone_of=tuple(heads), with_lines=True)
+        return _cut(list(reads.search(plainly)), limit)
     named = [each for each in _named(reads, tenant_id, text) if _suits(each, filters)]
     terms, all_of = _terms(reads, tenant_id, text)
     if not terms:
@@ -75,7 +75,9 @@ def find(
         return order.id not in known and _suits(order, filters) and _has_all(order, all_of)
 
     more = _walk(reads, msgspec.structs.replace(search, terms=terms, limit=_STEP), keep, limit)
-    return more if after else Found((*named, *more.orders), more.after)
+    found = more.orders if after else (*named, *more.orders)
+    whole = {each.id: each for each in reads.orders_among(tenant_id, tuple(e.id for e in found))}
+    return Found(tuple(whole[each.id] for each in found if each.id in whole), more.after)
 
 
 def _walk(reads: Reads, search: OrderSearch, keep: Callable[[Order], bool], limit: int) -> Found:
@@ -113,8 +115,8 @@ def _terms(
 ) -> tuple[tuple[tuple[str, str], ...], list[str]]:
     """Any of which terms an order must have, and which words all of besides.
 
-    One word is whatever it may be. Several are an e-mail, a SKU or a phone where there is one like it; else words of names,
-    of which the longest is looked up.
+    One word is whatever it may be. Several are an e-mail, a SKU or a phone where there is one like it; else words of
+    names, of which the longest is looked up.
     """
     whole: list[tuple[str, str]] = [
         (EMAIL, email_term(text)) if "@" in text else (SKU, sku_term(text))

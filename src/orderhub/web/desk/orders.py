@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from orderhub.core.queries import Reads
-from orderhub.core.values import MICROSECONDS, Order, Status
+from orderhub.core.values import MICROSECONDS, LineKind, Order, Status
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.finding import LONGEST, Filters, Found, find, names_of
@@ -22,6 +22,7 @@ from orderhub.web.desk.statuses import TABS, Badge, badge_of
 from orderhub.web.hub_api.inner import port
 
 _CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
+_BESIDE = frozenset({LineKind.FREIGHT, LineKind.DISCOUNT})
 # Days back, today among them.
 _TIMES: Mapping[str, tuple[int, str]] = {
     "": (0, N_("Any time")),
@@ -93,18 +94,13 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         since=_since(visitor, call.received_at, _TIMES[asked["time"]][0]),
     )
 
-    def look(reads: Reads) -> tuple[Found, tuple[Order, ...], Mapping[tuple[str, Status], int]]:
-        found = find(reads, visitor.at.id, filters, after)
-        whole = reads.orders_among(visitor.at.id, tuple(each.id for each in found.orders))
-        return found, whole, reads.order_counts(visitor.at.id)
+    def look(reads: Reads) -> tuple[Found, Mapping[tuple[str, Status], int]]:
+        return find(reads, visitor.at.id, filters, after), reads.order_counts(visitor.at.id)
 
-    found, whole, counts = await call.hub.read(look)
-    by_id = {each.id: each for each in whole}
-    # With its lines, unless it was changed just now: then the next look has it.
-    shown = [by_id[each.id] for each in found.orders if each.id in by_id]
+    found, counts = await call.hub.read(look)
     is_counted = not asked["q"] and not asked["time"]
     context = Orders(
-        rows=tuple(_row(each, titles) for each in shown),
+        rows=tuple(_row(each, titles) for each in found.orders),
         tabs=tuple(
             Tab(
                 path_to(asked, status=status),
@@ -173,8 +169,8 @@ def _row(order: Order, titles: Mapping[str, str]) -> Row:
 
 
 def _what(order: Order) -> str:
-    """The first lines, as far as they fit."""
-    lines = [line for line in order.kept_lines if line.gross >= 0] or list(order.kept_lines)
+    """The first lines, as far as they fit: what is sold, not what is taken for or off it."""
+    lines = [line for line in order.kept_lines if line.kind not in _BESIDE]
     told = [
         f"{each.title or each.sku} × {each.quantity}"
         if each.quantity != 1

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 import msgspec
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -97,11 +97,10 @@ def _local(context: Context, at_us: int) -> datetime:
     return datetime.fromtimestamp(at_us / MICROSECONDS, UTC).astimezone(frame.zone)
 
 
-def _written(at: datetime, text: str, full: str = "") -> Markup:
-    title = Markup(' title="{}"').format(full) if full else ""
-    return Markup('<time datetime="{}"{}>{}</time>').format(
-        at.isoformat(timespec="seconds"), title, text
-    )
+def _written(at: datetime, text: str) -> Markup:
+    """As people write it, with the exact instant beside it."""
+    exact = at.isoformat(sep=" ", timespec="seconds")
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, text)
 
 
 @pass_context
@@ -120,24 +119,20 @@ def _number(context: Context, value: int) -> str:
 
 @pass_context
 def _moment(context: Context, at_us: int) -> Markup:
-    at = _local(context, at_us)
-    locale = locale_of(context["frame"].language)
-    full = format_datetime(at, "long", locale=locale)
-    return _written(at, format_datetime(at, "medium", locale=locale), full)
+    at, locale = _local(context, at_us), locale_of(context["frame"].language)
+    return _written(at, format_datetime(at, "medium", locale=locale))
 
 
 @pass_context
 def _day(context: Context, at_us: int) -> Markup:
-    at = _local(context, at_us)
-    return _written(at, format_date(at, "medium", locale=locale_of(context["frame"].language)))
+    at, locale = _local(context, at_us), locale_of(context["frame"].language)
+    return _written(at, format_date(at, "medium", locale=locale))
 
 
 @pass_context
 def _clock(context: Context, at_us: int) -> Markup:
     at = _local(context, at_us)
-    locale = locale_of(context["frame"].language)
-    full = format_datetime(at, "long", locale=locale)
-    return _written(at, format_time(at, "HH:mm:ss", locale=locale), full)
+    return _written(at, f"{at:%H:%M:%S}")
 
 
 @pass_context
@@ -145,10 +140,7 @@ def _age(context: Context, at_us: int) -> Markup:
     """How long ago, while that is within a day; then the day."""
     frame: Frame = context["frame"]
     at, locale = _local(context, at_us), locale_of(frame.language)
-    full = format_datetime(at, "long", locale=locale)
     passed_s = (frame.now_us - at_us) // MICROSECONDS
     if 0 <= passed_s < _DAY_S:
-        text = format_timedelta(passed_s, format="short", threshold=1, locale=locale)
-    else:
-        text = format_date(at, "medium", locale=locale)
-    return _written(at, text, full)
+        return _written(at, format_timedelta(passed_s, format="short", threshold=1, locale=locale))
+    return _written(at, format_date(at, "medium", locale=locale))

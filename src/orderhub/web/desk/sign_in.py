@@ -69,9 +69,10 @@ class _Welcome(msgspec.Struct, frozen=True):
 
 
 class Next(msgspec.Struct, frozen=True):
-    """Where it goes on."""
+    """Where it goes on, and for whom as far as that is known."""
 
     path: str
+    email: str = ""
 
 
 class Invited(msgspec.Struct, frozen=True):
@@ -181,7 +182,7 @@ def step_of(secret: str, code: str, now_us: int) -> int:
 
 async def again_page(call: Call, visitor: Visitor, sent: Form) -> Answer:
     asked = sent.first("next") or call.query.get("next", "")
-    return show(call, visitor, "again.html", Next(next_path(asked)), sent)
+    return show(call, visitor, "again.html", Next(next_path(asked), visitor.person.email), sent)
 
 
 async def again(call: Call, visitor: Visitor, sent: Form) -> Answer:

@@ -54,6 +54,7 @@ SENTENCES: Mapping[str, str] = {
     "lines_cancelled": N_("Lines were cancelled"),
 }
 assert set(SENTENCES) == set(EVENT_KINDS)
+DREW_FROM = N_("Drew %(units)s of %(what)s from %(place)s")
 # Actors that are no credential.
 _ACTORS = {
     "timer": N_("the hub itself, when its time had come"),
@@ -150,18 +151,21 @@ def _decided(order: Order, moves: tuple[Move, ...], say: Say) -> list[str]:
         told.append(say(N_("One parcel from %(warehouse)s."), warehouse=details.warehouse))
         if details.plan == "exact":
             told.append(say(N_("No split of the request has fewer parcels.")))
+    goods = {line.line_no: line.sku or line.title for line in order.lines}
     for move in moves:
         if move.kind != "draw":
             continue
-        drawn = stated(move.key.kind, move.units) if move.key.kind in MONEY_KINDS else move.units
-        place = f" @ {move.key.place}" if move.key.place else ""
-        told.append(
-            say(
-                N_("Drew %(units)s from %(pool)s"),
-                units=drawn,
-                pool=f"{move.key.kind} {move.key.subject}{place}",
+        key, units = move.key, stated(move.key.kind, move.units)
+        if key.kind in MONEY_KINDS:
+            told.append(
+                say(N_("Drew %(amount)s %(pool)s from the balance"), amount=units, pool=key.subject)
             )
-        )
+            continue
+        what = goods.get(move.line_no) or f"{key.kind} {key.subject}"
+        if key.place:
+            told.append(say(DREW_FROM, units=units, what=what, place=key.place))
+        else:
+            told.append(say(N_("Drew %(units)s of %(what)s"), units=units, what=what))
     return told
 
 
