@@ -30,6 +30,7 @@ _MADE_UP = re.compile(
     r"|(?<=\"duration_ms\":)[0-9.]+|(?<=\"behind\":)[0-9]+|(?<=\"cursor\":\")[^\"]+"
     r"|evt_[0-9a-f]{32}(?:_[0-9]+)?"
     r"|(?<=\"error\":\")[^\"]+"  # what a resolver says
+    r"|(?<=welcome\?link=)[A-Za-z0-9_-]{43}|(?<=\"uid\":\")[0-9a-f]{16}(?=\")"
     r"|\"request_id\":\"[0-9a-f]{32}\"|(?<=\"id\":\")[A-Za-z0-9_-]{16,}(?=\")"
 )
 
