@@ -141,8 +141,21 @@ async def test_a_dry_run_invites_nobody(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         headers = {**AS_SHOP, "Hub-Dry-Run": "true"}
         body = {"email": "ana@x.test", "role": "staff"}
-        assert (await hub.post(BASE, body, headers=headers)).status_code == 201
+        answer = await hub.post(BASE, body, headers=headers)
+        assert (answer.status_code, answer.json()["link"]) == (201, None)
         assert len((await hub.get(BASE, headers=AS_SHOP)).json()["items"]) == 1
+
+
+async def test_a_link_is_kept_nowhere(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        made = await add(hub, "ana@x.test", "staff")
+        again = (await hub.post(f"{BASE}/ana@x.test/reset", headers=AS_SHOP)).json()
+        while hub.hub.port.request_log.flush():
+            pass
+        assert (await hub.get("/hub/v1/requests", headers=AS_OPERATOR)).json()["items"]
+        held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        for each in (made, again):
+            assert each["link"].partition("link=")[2].encode() not in held
 
 
 async def test_a_removed_sandbox_takes_its_roles_along(tmp_path: Path) -> None:

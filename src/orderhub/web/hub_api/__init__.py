@@ -66,7 +66,7 @@ def hub_api(dialects: Iterable[Dialect]) -> Dialect:
         ),
         fault=wording.fault,
         refusal=wording.refusal,
-        secrets=("secret", "token", "digests", "password"),
+        secrets=("secret", "token", "digests", "password", "link"),
         shapes={
             DIALECT_NAME: names,
             **Schemas(tenants.settings_models(dialects)).components,

@@ -90,7 +90,8 @@ def _own(person: Person, tenant_id: int) -> dict[str, object]:
 
 
 def _linked(call: Call, tenant: Tenant, linked: people.Linked) -> UserLinked:
-    link = f"{call.base_url}{people.link_path(linked.link)}" if linked.link else None
+    is_shown = linked.link and not call.is_dry_run
+    link = f"{call.base_url}{people.link_path(linked.link)}" if is_shown else None
     return UserLinked.of(linked.person, link=link, **_own(linked.person, tenant.id))
 
 
