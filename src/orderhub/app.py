@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +86,6 @@ def build(
     dialects = find_dialects()
     port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock, open_sandbox)
     port.deliverer = deliverer(port)
-    metrics.webhook_lag.set_function(lambda: port.deliverer.lag_s)
-    metrics.webhooks_failing.set_function(lambda: port.deliverer.failing)
     # A command that neither keeps nor reads a secret needs no key; whoever gives one gives the right one.
     if is_serving or settings.secret_key:
         _check_key(ledger, port.cipher)
@@ -115,11 +113,7 @@ def build(
         port.watch.close()
         await port.deliverer.stop(_LAST_CALLS_S)
         await port.sender.close()
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await _end(tasks)
         await _leave(ledger, intake, port, 2 * settings.answer_timeout_s)
 
     app = HubApp(
@@ -131,6 +125,14 @@ def build(
         stop=stop,
     )
     return Hub(app, ledger, intake, port, metrics, start, stop)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _check_key(ledger: Ledger, cipher: Cipher) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import msgspec
 
-from orderhub.core.commands import RecordChange
+from orderhub.core.commands import Action, RecordChange
 from orderhub.core.deliveries import Delivery, WebhookState
 from orderhub.core.facts import Record
+from orderhub.core.feed import event_id
+from orderhub.core.values import Order
 from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.engine import Engine
@@ -20,6 +22,8 @@ from orderhub.delivery.hub_format import HubFormat
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
+from tests.support.receivers import Came as Call
+from tests.support.receivers import Receiver
 from tests.support.world import NOON, SHOP
 
 SECOND = 1_000_000
@@ -168,3 +172,29 @@ def deliveries(ledger: Ledger, state: str = "", number: int = 1) -> list[Deliver
 
 def assert_sound(ledger: Ledger) -> None:
     assert [str(breach) for breach in check_ledger(ledger.engine).breaches] == []
+
+
+def events_of(*orders: tuple[Order, int]) -> list[str]:
+    """The ids of the first so many events of each order."""
+    return [event_id(order.uid, nth) for order, count in orders for nth in range(1, count + 1)]
+
+
+def ids(calls: list[Call]) -> list[str]:
+    return [each.id for each in calls]
+
+
+def assert_all_came(sink: Receiver, wanted: list[str]) -> None:
+    """Each at least once, under its id, and those of an order in their order, repeats left out."""
+    assert set(wanted) <= set(ids(sink.taken)), "not all came"
+    assert set(ids(sink.calls)) <= set(wanted), "something came that never happened"
+    assert sink.most_of_an_order == 1
+    seen: dict[str, int] = {}
+    for each in dict.fromkeys(ids(sink.taken)):
+        order, _, version = each.rpartition("_")
+        assert int(version) == seen.get(order, 0) + 1, f"{each} came after {seen.get(order, 0)}"
+        seen[order] = int(version)
+
+
+def amend(ledger: Ledger, order: Order, times: int = 1) -> None:
+    for _ in range(times):
+        world.run_all(ledger, world.change(order, Action.AMEND))

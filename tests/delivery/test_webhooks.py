@@ -1,6 +1,5 @@
 """Webhooks: each event at least once under one id, an order's in their order, whatever a receiver or a hub does."""
 
-import asyncio
 import random
 import threading
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ import pytest
 from orderhub.core.commands import Action, RecordChange
 from orderhub.core.deliveries import BEHIND, DROPPED, SENT, WAITING
 from orderhub.core.feed import event_id
-from orderhub.core.values import Order
 from orderhub.core.webhooks import RECORD_KIND
 from orderhub.delivery import courier
 from orderhub.ledger.ledger import Ledger
@@ -19,9 +17,13 @@ from tests.delivery.rig import (
     HOUR,
     SECOND,
     Rig,
+    amend,
+    assert_all_came,
     assert_sound,
     change_webhook,
     deliveries,
+    events_of,
+    ids,
     put_webhook,
     rigged,
     state,
@@ -37,32 +39,6 @@ from tests.support.world import SHOP
 def sink() -> Iterator[Receiver]:
     with receiver() as opened:
         yield opened
-
-
-def events_of(*orders: tuple[Order, int]) -> list[str]:
-    """The ids of the first so many events of each order."""
-    return [event_id(order.uid, nth) for order, count in orders for nth in range(1, count + 1)]
-
-
-def ids(calls: list[Came]) -> list[str]:
-    return [each.id for each in calls]
-
-
-def assert_all_came(sink: Receiver, wanted: list[str]) -> None:
-    """Each at least once, under its id, and those of an order in their order, repeats left out."""
-    assert set(wanted) <= set(ids(sink.taken)), "not all came"
-    assert set(ids(sink.calls)) <= set(wanted), "something came that never happened"
-    assert sink.most_of_an_order == 1
-    seen: dict[str, int] = {}
-    for each in dict.fromkeys(ids(sink.taken)):
-        order, _, version = each.rpartition("_")
-        assert int(version) == seen.get(order, 0) + 1, f"{each} came after {seen.get(order, 0)}"
-        seen[order] = int(version)
-
-
-def amend(ledger: Ledger, order: Order, times: int = 1) -> None:
-    for _ in range(times):
-        world.run_all(ledger, world.change(order, Action.AMEND))
 
 
 # --- all goes well
@@ -420,147 +396,6 @@ def test_one_slow_answer_holds_up_its_own_order_alone(
         assert_sound(ledger)
 
     rigged(ledger, work)
-
-
-# --- several hubs
-
-
-def test_two_hubs_share_webhooks_and_send_everything_once(
-    world_url: str, ledger: Ledger, sink: Receiver
-) -> None:
-    orders = [world.place(ledger) for _ in range(30)]
-    for number in range(1, 7):
-        put_webhook(ledger, f"{sink.url}/{number}", number)
-
-    async def work(first: Rig) -> None:
-        with world.second_process(world_url) as other:
-            second = Rig(other, first.clock)
-            try:
-                for _ in range(3):
-                    await asyncio.gather(first.pass_once(), second.pass_once())
-                    for each in orders:
-                        await asyncio.to_thread(amend, ledger, each)
-                await asyncio.gather(first.pass_once(), second.pass_once())
-            finally:
-                await second.close()
-
-    rigged(ledger, work)
-    for number in range(1, 7):
-        mine = [each.id for each in sink.calls if each.path.endswith(f"/{number}")]
-        assert len(mine) == len(set(mine)) == 120
-    assert_sound(ledger)
-
-
-def test_what_a_hub_had_that_died_is_sent_by_another_once_the_lease_has_ended(
-    world_url: str, ledger: Ledger, sink: Receiver
-) -> None:
-    go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
-    put_webhook(ledger, sink.url)
-    orders = [world.place(ledger) for _ in range(5)]
-    for each in orders:
-        amend(ledger, each, 2)
-
-    async def work(first: Rig) -> None:
-        await first.engine.look()
-        await until(lambda: len(sink.calls) >= 5)
-        # It dies: nobody hears what is answered, and nothing is written.
-        for task in first.engine._tasks.values():
-            task.cancel()
-        await asyncio.gather(*first.engine._tasks.values(), return_exceptions=True)
-        go.set()
-        with world.second_process(world_url) as other:
-            second = Rig(other, first.clock)
-            try:
-                await second.later(20 * SECOND)
-                assert deliveries(ledger) == [], "somebody has it still"
-                await second.later(11 * SECOND)
-            finally:
-                await second.close()
-
-    rigged(ledger, work)
-    wanted = events_of(*((each, 3) for each in orders))
-    assert set(ids(sink.taken)) == set(wanted)
-    assert len(deliveries(ledger, SENT)) == 15
-    assert_sound(ledger)
-
-
-def test_who_lost_the_lease_writes_nothing(world_url: str, ledger: Ledger, sink: Receiver) -> None:
-    go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
-    put_webhook(ledger, sink.url)
-    world.place(ledger)
-
-    async def work(first: Rig) -> None:
-        await first.engine.look()
-        await until(lambda: bool(sink.calls))
-        with world.second_process(world_url) as other:
-            # The second hub's clock says that the lease has ended.
-            second = Rig(other)
-            second.clock.now_us = first.clock.now_us + 31 * SECOND
-            taken = asyncio.create_task(second.pass_once())
-            await until(lambda: len(sink.calls) >= 2)
-            go.set()
-            await taken
-            await first.engine.idle()
-            await second.close()
-
-    rigged(ledger, work)
-    assert len(sink.calls) == 2
-    assert [(each.state, each.attempts) for each in deliveries(ledger)] == [(SENT, 1)]
-    assert_sound(ledger)
-
-
-def test_a_hub_that_leaves_lets_the_attempt_in_flight_end_and_others_go_on_at_once(
-    world_url: str, ledger: Ledger, sink: Receiver
-) -> None:
-    go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
-    put_webhook(ledger, sink.url)
-    orders = [world.place(ledger) for _ in range(30)]
-
-    async def work(first: Rig) -> None:
-        await first.engine.look()
-        await until(lambda: len(sink.calls) >= 16)
-        leaving = asyncio.create_task(first.engine.stop(10))
-        await asyncio.sleep(0.1)
-        go.set()
-        await leaving
-        assert len(sink.calls) == 16
-        assert len(deliveries(ledger, SENT)) == 16
-        with world.second_process(world_url) as other:
-            second = Rig(other, first.clock)
-            await second.pass_once()
-            await second.close()
-
-    rigged(ledger, work)
-    assert_all_came(sink, events_of(*((each, 1) for each in orders)))
-    assert len(sink.calls) == 30
-    assert_sound(ledger)
-
-
-def test_a_hub_that_may_not_wait_leaves_what_is_in_flight_to_the_next(
-    world_url: str, ledger: Ledger, sink: Receiver
-) -> None:
-    go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
-    put_webhook(ledger, sink.url)
-    order = world.place(ledger)
-    amend(ledger, order)
-
-    async def work(first: Rig) -> None:
-        await first.engine.look()
-        await until(lambda: bool(sink.calls))
-        await first.engine.stop(0.1)
-        go.set()
-        with world.second_process(world_url) as other:
-            second = Rig(other, first.clock)
-            await second.pass_once()
-            await second.close()
-
-    rigged(ledger, work)
-    assert list(dict.fromkeys(ids(sink.taken))) == events_of((order, 2))
-    assert_sound(ledger)
 
 
 def test_a_changed_webhook_is_tried_anew_at_once(ledger: Ledger, sink: Receiver) -> None:

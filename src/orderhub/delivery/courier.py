@@ -37,7 +37,7 @@ from orderhub.delivery import retries
 from orderhub.delivery.feed import Item, place_of
 from orderhub.delivery.looking import Found, Wants, is_for, look
 from orderhub.delivery.means import Means, attempt_of
-from orderhub.delivery.outcomes import Outcomes, Rows
+from orderhub.delivery.outcomes import Outcomes, Written
 from orderhub.delivery.pieces import Lines, Piece, Reading
 from orderhub.delivery.replays import about, beginning
 from orderhub.ledger.deliveries import LeaseLost, Settling
@@ -219,7 +219,7 @@ class Courier:
             if not self._has_lease() or self._off:
                 return
 
-    async def _turn(self, settling: _Settled | None, wants: Wants | None) -> bool:
+    async def _turn(self, settling: Written | None, wants: Wants | None) -> bool:
         """Write and read, in a thread. False: the webhook is not to be served any more."""
         means, name = self._means, self._name
 
@@ -544,7 +544,7 @@ class Courier:
             self._outcomes.waits(each, BEHIND if each.about in seen else due_at, now)
             seen.add(each.about)
 
-    def _settling(self) -> _Settled:
+    def _settling(self) -> Written:
         """What is to be written now. Whatever comes back from here on is written by the next."""
         self._overtake()
         added, changed = self._outcomes.taken()
@@ -566,9 +566,9 @@ class Courier:
             stretches=stretches,
             pull_since=pull_since,
         )
-        return _Settled(what, added, changed)
+        return Written(what, added, changed)
 
-    def _note(self, settled: _Settled, ids: list[int], state: WebhookState) -> int:
+    def _note(self, settled: Written, ids: list[int], state: WebhookState) -> int:
         """It is written: pieces know their rows. Answers when what waits is due, if that may be another time now."""
         for (piece, row), number in zip(settled.added, ids, strict=True):
             piece.row = msgspec.structs.replace(row, id=number)
@@ -577,14 +577,6 @@ class Courier:
         self.state = msgspec.structs.replace(self.state, due_at=state.due_at)
         what = settled.what
         return state.due_at if what.added or what.changed or what.pull_since is not None else BEHIND
-
-
-class _Settled(msgspec.Struct):
-    """What is being written, and of which pieces."""
-
-    what: Settling
-    added: Rows
-    changed: Rows
 
 
 def _patiently(ledger: Ledger, work: Callable[[], T]) -> T:

@@ -8,8 +8,17 @@ import msgspec
 
 from orderhub.core.deliveries import MOST_ATTEMPTS, Attempt, Delivery
 from orderhub.delivery.pieces import Piece
+from orderhub.ledger.deliveries import Settling
 
 Rows = list[tuple[Piece, Delivery]]
+
+
+class Written(msgspec.Struct):
+    """What is being written, and of which pieces."""
+
+    what: Settling
+    added: Rows
+    changed: Rows
 
 
 class Outcomes:

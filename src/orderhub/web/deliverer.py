@@ -37,17 +37,21 @@ def deliverer(port: HubPort) -> Engine:
     for dialect in port.dialects:
         if dialect.webhooks is not None:
             port.formats[dialect.name] = dialect.webhooks
-    return Engine(
+    told = port.metrics.webhooks
+    engine = Engine(
         port.ledger,
         port.formats,
         post=_Posts(port),
         switch_off=_Switch(port),
-        meter=port.metrics,
+        meter=told,
         now_us=port.now_us,
         pace=Pace(lambda: port.metrics.writing_s),
         is_outage=port.is_outage,
         is_alone=not port.ledger.is_postgres,  # a SQLite file is served by one process
     )
+    told.lag.set_function(lambda: engine.lag_s)
+    told.failing.set_function(lambda: engine.failing)
+    return engine
 
 
 class _Posts:
@@ -113,7 +117,7 @@ class _Switch:
         outcome = await done
         if outcome.kind != "accepted":
             return  # it was changed meanwhile, or cannot be written now: the next failure says so again
-        self._port.metrics.webhooks_off.labels(why).inc()
+        self._port.metrics.webhooks.switched_off.labels(why).inc()
         self._log.warning(
             "a webhook is switched off", tenant=webhook.tenant_id, webhook=webhook.uid, reason=why
         )

@@ -10,6 +10,46 @@ _AGES = (0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
+class WebhookMetrics:
+    """What the engine of webhooks tells: implements delivery.means.Meter."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.deliveries = Counter(
+            "orderhub_deliveries",
+            "Attempts to send an event to a webhook: sent, failed (tried again later) or dropped",
+            ["outcome"],
+            registry=registry,
+        )
+        self._sent_after = Histogram(
+            "orderhub_delivery_lag_seconds",
+            "Time from an event to the attempt that a webhook took it by",
+            buckets=_LAGS,
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "orderhub_webhook_lag_seconds",
+            "Age of the oldest event that some webhook has not been sent, nor put aside as failed",
+            registry=registry,
+        )
+        self.failing = Gauge(
+            "orderhub_webhooks_failing",
+            "Webhooks, switched on, of which nothing but failures came of late",
+            registry=registry,
+        )
+        self.switched_off = Counter(
+            "orderhub_webhooks_switched_off",
+            "Webhooks that the hub switched off",
+            ["reason"],
+            registry=registry,
+        )
+
+    def delivered(self, outcome: str, count: int) -> None:
+        self.deliveries.labels(outcome).inc(count)
+
+    def lagged(self, seconds: float) -> None:
+        self._sent_after.observe(seconds)
+
+
 class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -72,34 +112,11 @@ class Metrics:
             "Calls that came too fast for the request log, or while it could not be written",
             registry=self.registry,
         )
-        self.deliveries = Counter(
-            "orderhub_deliveries",
-            "Attempts to send an event to a webhook: sent, failed (tried again later) or dropped",
-            ["outcome"],
-            registry=self.registry,
-        )
-        self.delivery_lag = Histogram(
-            "orderhub_delivery_lag_seconds",
-            "Time from an event to the attempt that a webhook took it by",
-            buckets=_LAGS,
-            registry=self.registry,
-        )
-        self.webhook_lag = Gauge(
-            "orderhub_webhook_lag_seconds",
-            "Age of the oldest event that some webhook has not been sent, nor put aside as failed",
-            registry=self.registry,
-        )
-        self.webhooks_failing = Gauge(
-            "orderhub_webhooks_failing",
-            "Webhooks, switched on, of which nothing but failures came of late",
-            registry=self.registry,
-        )
-        self.webhooks_off = Counter(
-            "orderhub_webhooks_switched_off",
-            "Webhooks that the hub switched off",
-            ["reason"],
-            registry=self.registry,
-        )
+        self._add_feed()
+        self.webhooks = WebhookMetrics(self.registry)
+        self._answers: dict[str, Histogram] = {}
+
+    def _add_feed(self) -> None:
         self.feed_events = Counter(
             "orderhub_feed_events", "Events given out by the feed", ["way"], registry=self.registry
         )
@@ -115,7 +132,6 @@ class Metrics:
         self.feed_waiting = Gauge(
             "orderhub_feed_waiting", "Calls that wait for events", registry=self.registry
         )
-        self._answers: dict[str, Histogram] = {}
 
     # --- what the intake tells
 
@@ -126,14 +142,6 @@ class Metrics:
 
     def retried(self) -> None:
         self.retries.inc()
-
-    # --- what the deliveries tell
-
-    def delivered(self, outcome: str, count: int) -> None:
-        self.deliveries.labels(outcome).inc(count)
-
-    def lagged(self, seconds: float) -> None:
-        self.delivery_lag.observe(seconds)
 
     # --- what the web tells
 
