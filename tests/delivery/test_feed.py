@@ -19,6 +19,7 @@ from orderhub.ledger.feed import LANES
 from orderhub.ledger.feed_reads import _OLD
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
+from tests.support.examples import examples
 from tests.support.world import OTHER, SHOP
 
 
@@ -267,6 +268,7 @@ def test_an_orders_events_are_told_in_their_order_whichever_lanes_they_are_in(
 ) -> None:
     with world.second_process(postgres_world) as ledger:
 
+        @examples(20)
         @given(steps=STEPS, limit=st.integers(1, 4))
         def holds(steps: list[tuple[int, int]], limit: int) -> None:
             feed = Feed(ledger)

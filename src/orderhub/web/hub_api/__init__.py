@@ -1,7 +1,9 @@
 """The hub's own API under /hub/v1: what none of the vendors offers, for those who run the hub and build against it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from orderhub.core.feed import KINDS
 from orderhub.dialects.contract import Dialect
@@ -69,7 +71,12 @@ def hub_api(dialects: Iterable[Dialect]) -> Dialect:
         secrets=("secret", "token", "digests", "password", "link"),
         shapes={
             DIALECT_NAME: names,
-            **Schemas(tenants.settings_models(dialects)).components,
+            **_schemas_of(tenants.settings_models(dialects)),
         },
         sends=dict.fromkeys(KINDS, webhooks.WebhookMessage),
     )
+
+
+@cache
+def _schemas_of(models: tuple[Any, ...]) -> Mapping[str, Any]:
+    return Schemas(models).components

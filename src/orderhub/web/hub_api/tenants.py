@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
@@ -87,11 +88,12 @@ ChangedSettings = Annotated[
 
 def settings_models(dialects: Iterable[Dialect]) -> tuple[type[msgspec.Struct], ...]:
     """`NewSettings` and `ChangedSettings`, with the switches of these dialects."""
-    switches = in_part(
-        "DialectSettings",
-        {d.name: d.data.get("settings", NoSwitches) for d in dialects},
-        strict=True,
-    )
+    return _settings_models(tuple((d.name, d.data.get("settings", NoSwitches)) for d in dialects))
+
+
+@cache
+def _settings_models(of_dialects: tuple[tuple[str, Any], ...]) -> tuple[type[msgspec.Struct], ...]:
+    switches = in_part("DialectSettings", dict(of_dialects), strict=True)
     return tuple(
         in_part(name, {**types, "dialects": switches}, strict=True)
         for name, types in (("NewSettings", _SETTINGS), ("ChangedSettings", _CHANGED))
