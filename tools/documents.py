@@ -64,6 +64,7 @@ HEADINGS = {
     "orders": "## Orders",
     "events": "## Events",
     "catalogue": "## Catalogue",
+    "webhooks": "## Webhooks",
     "pools": "## Pools",
     **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),
     "credentials": "## Credentials",

@@ -38,6 +38,7 @@ _MANAGER = (
     "clock",
     "faults",
     "requests",
+    "webhooks",
     "dialects",
     CREDENTIALS,
 )

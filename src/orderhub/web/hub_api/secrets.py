@@ -47,7 +47,6 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
     )
     kept = [each for each in found if each.secret]
     old = sorted(each.id for each in kept if not hub.cipher.is_current(each.secret))
-    factors = [each.email for each in people if not hub.cipher.is_current(each.totp)]
 
     def move(ids: list[str]) -> int:
         moved = 0
@@ -62,10 +61,30 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
                     moved += 1
         return moved
 
-    def move_factors(emails: list[str]) -> int:
+    of_webhooks = [each for webhook in webhooks for each in webhook.doc.secrets]
+    stale = [each for each in webhooks if _is_stale(hub.cipher, each.doc)]
+    factors = [each.email for each in people if not hub.cipher.is_current(each.totp)]
+    rotated = len(old) + len(factors) + _count_old(hub.cipher, of_webhooks)
+    if not call.is_dry_run:
+        rotated = 0
+        for start in range(0, len(old), _STEP):
+            rotated += await hub.write(move, old[start : start + _STEP])
+        rotated += await _move_factors(call, factors)
+        hub.forget()
+        for webhook in stale:
+            rotated += await _move_webhook(call, who, webhook)
+    found_all = len(kept) + len(of_webhooks) + len(people)
+    return Answer(200, encode(Rotated(secrets=found_all, rotated=rotated)))
+
+
+async def _move_factors(call: Call, emails: list[str]) -> int:
+    """How many people's second factors were moved."""
+    hub = port(call)
+
+    def move(some: list[str]) -> int:
         moved = 0
         with hub.ledger.directory("") as (_, directory):
-            for email in emails:
+            for email in some:
                 person = directory.people.locked(email)  # as it is by now
                 if person is None or not person.totp or hub.cipher.is_current(person.totp):
                     continue
@@ -74,20 +93,10 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
                 moved += 1
         return moved
 
-    of_webhooks = [each for webhook in webhooks for each in webhook.doc.secrets]
-    stale = [each for each in webhooks if _is_stale(hub.cipher, each.doc)]
-    rotated = len(old) + len(factors) + _count_old(hub.cipher, of_webhooks)
-    if not call.is_dry_run:
-        rotated = 0
-        for moving, those in ((move, old), (move_factors, factors)):
-            for start in range(0, len(those), _STEP):
-                rotated += await hub.write(moving, those[start : start + _STEP])
-        hub.forget()
-        for webhook in stale:
-            rotated += await _move_webhook(call, who, webhook)
-    return Answer(
-        200, encode(Rotated(secrets=len(kept) + len(people) + len(of_webhooks), rotated=rotated))
-    )
+    moved = 0
+    for start in range(0, len(emails), _STEP):
+        moved += await hub.write(move, emails[start : start + _STEP])
+    return moved
 
 
 def _webhooks(reads: Reads) -> list[Record]:
