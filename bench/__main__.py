@@ -1,4 +1,4 @@
-"""python -m bench [scale|imports|planner|fair|writer|requests|edge|delivery] [--case NAME ...] [--database …] [--seconds S]"""
+"""python -m bench [scale|imports|planner|fair|writer|requests|edge|delivery] [--case NAME ...] [--database …]"""
 
 from __future__ import annotations
 
