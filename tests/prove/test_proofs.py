@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from prove.__main__ import arguments
+from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
 from prove.race import prove_race
@@ -49,6 +50,13 @@ def test_readers_of_the_feed_miss_nothing_and_see_nothing_twice(
 ) -> None:
     seed_database(database_url)
     must_hold(prove_feed(database_url, kills=3, seed=SEED, logs=tmp_path, answers=40))
+
+
+@pytest.mark.slow
+def test_every_event_reaches_receivers_that_are_no_good(database_url: str, tmp_path: Path) -> None:
+    seed_database(database_url)
+    short = {"kills": 2, "answers": 30, "outage": 200, "is_timed": False}
+    must_hold(prove_deliver(database_url, seed=SEED, logs=tmp_path, **short))
 
 
 def test_sigterm_answers_what_it_placed(sqlite_url: str, tmp_path: Path) -> None:
