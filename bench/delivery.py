@@ -92,13 +92,13 @@ def _orders(
             sent[count].append(sink.counts()["posts"] / given.seconds)
             _remove(server, paths)
     print(
-        f"{'webhooks':>8} {'orders/s':>9} {'of a processor':>15} {'p50 ms':>8} {'p99 ms':>8} {'messages/s':>11} {'failed':>6}"
+        f"{'webhooks':>8} {'orders/s':>9} {'of a CPU':>9} {'p50 ms':>8} {'p99 ms':>8} {'messages/s':>11} {'failed':>6}"
     )
     for count, each in rounds.items():
         loads = [one.load for one in each]
         print(
             f"{count:>8} {statistics.median(one.per_second for one in loads):>9.0f} "
-            f"{statistics.median(one.per_cpu_s for one in each):>15.0f} "
+            f"{statistics.median(one.per_cpu_s for one in each):>9.0f} "
             f"{statistics.median(one.p50_ms for one in loads):>8.2f} "
             f"{statistics.median(one.p99_ms for one in loads):>8.2f} "
             f"{statistics.median(sent[count]):>11.0f} {sum(one.failures for one in loads):>6}"
