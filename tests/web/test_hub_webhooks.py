@@ -15,7 +15,7 @@ from standardwebhooks import WebhookVerificationError
 from orderhub.core.feed import KINDS
 from orderhub.core.webhooks import RECORD_KIND
 from orderhub.web.hub_api import webhooks
-from orderhub.web.hub_api.docs import document_of
+from orderhub.web.hub_api.docs import document_of, page_of
 from tests.support.dialects import HUB
 from tests.support.hub import HubUnderTest, running_hub
 from tests.support.receivers import PATIENCE_S, Answered, Came, Receiver
@@ -95,9 +95,16 @@ async def test_a_secret_is_shown_once(tmp_path: Path) -> None:
             assert (each["title"], each["enabled"], each["format"]) == ("stock", False, "hub")
             assert (each["kinds"], each["channels"], each["options"]) == ([], [], {})
             assert (each["disabled_reason"], each["failing_since"]) == (None, None)
-        stored = hub.hub.ledger.read(lambda reads: reads.record(2, RECORD_KIND, "uid", shown["id"]))
-        if stored is not None:
-            assert shown["secret"] not in repr(stored)
+        stored = hub.hub.ledger.read(
+            lambda reads: reads.record(reads.tenant("shop").id, RECORD_KIND, "uid", shown["id"])
+        )
+        assert stored is not None
+        assert shown["secret"] not in repr(stored)
+        logged = await hub.get("/hub/v1/requests?status=201", headers=AS_SHOP)
+        for each in logged.json()["items"]:
+            kept = await hub.get(f"/hub/v1/requests/{each['id']}", headers=AS_SHOP)
+            assert "[secret]" in kept.json()["answer"]["body"]
+            assert shown["secret"] not in kept.text
 
 
 async def test_a_list_has_pages_and_is_of_one_tenant(tmp_path: Path) -> None:
@@ -569,3 +576,5 @@ async def test_webhooks_need_their_scope(tmp_path: Path) -> None:
 def test_what_is_posted_is_in_the_openapi_document() -> None:
     told = document_of(HUB)[0]["webhooks"]
     assert list(told) == [*KINDS]
+    page = page_of(HUB)
+    assert [kind for kind in KINDS if f"<code>{kind}</code>" not in page] == []

@@ -167,10 +167,13 @@ class _Writer:
         return {
             "post": {
                 "operationId": _NOT_WORD.sub("_", f"sent {name}"),
-                "summary": name,
+                "summary": "What is posted to a webhook",
+                "tags": ["webhooks"],
                 "parameters": _SIGNED,
                 "requestBody": {"content": {JSON: message}, "required": True},
-                "responses": {"2XX": {"description": "Taken; whatever else is sent again."}},
+                "responses": {
+                    "204": {"description": "Taken, as with any 2xx; else it is sent again."}
+                },
                 "security": [],
             }
         }

@@ -135,7 +135,8 @@ def reference(dialect: Dialect, document: Json) -> str:
 def operations_of(document: Json) -> Iterator[tuple[list[tuple[str, str]], Json]]:
     """Operations with their addresses: one that is served at several paths is shown once."""
     found: dict[str, tuple[list[tuple[str, str]], Json]] = {}
-    for path, methods in document["paths"].items():
+    posted = document.get("webhooks", {})
+    for path, methods in (*document["paths"].items(), *posted.items()):
         for method, operation in methods.items():
             same = [operation.get(name) for name in ("summary", "description", "parameters")]
             taken = [
@@ -186,8 +187,9 @@ def _operation(document: Json, operation: Json, addresses: list[tuple[str, str]]
         )
     if "requestBody" in operation:
         parts.append("<h3>Request</h3>" + _content(document, operation["requestBody"]))
-    command = _curl(operation, addresses[0], parameters)
-    parts.append(f"<details><summary>As a command</summary><pre>{command}</pre></details>")
+    if addresses[0][1].startswith("/"):  # what is posted to others is nobody's to call
+        command = _curl(operation, addresses[0], parameters)
+        parts.append(f"<details><summary>As a command</summary><pre>{command}</pre></details>")
     parts += [
         f"<h3>Answer {status} {escape(answer['description'])}</h3>{_content(document, answer)}"
         for status, answer in operation["responses"].items()
