@@ -92,9 +92,12 @@ async def test_a_file_has_the_rows_of_all_pages(
         for n in range(5):
             order = await sell(hub, 1, name=f"Buyer {n}")
         await hub.get("/api/nothing", headers=AS_SHOP)
+        told = {"url": "http://127.0.0.1:9/nobody", "enabled": False}
+        webhook = (await hub.post("/hub/v1/webhooks", told, headers=AS_SHOP)).json()["id"]
+        await hub.post(f"/hub/v1/webhooks/{webhook}/test", headers=AS_SHOP)
         for path in LISTS:
             query = QUERIES.get(path, {})
-            where = path.format(uid=order["uid"], **NAMES)
+            where = path.format(uid=order["uid"], id=webhook, **NAMES)
             found = []
             cursor: str | None = ""
             while cursor is not None:  # before the files: one of the lists is of calls

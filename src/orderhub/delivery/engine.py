@@ -267,12 +267,12 @@ class Engine:
         """
         self._is_leaving = True
         self._woken.set()
-        for courier in self._couriers.values():
+        for courier in [*self._couriers.values()]:
             courier.leave()
         running = list(self._tasks.values())
         if running:
             _, late = await asyncio.wait(running, timeout=within_s)
-            for courier in self._couriers.values():
+            for courier in [*self._couriers.values()]:
                 await courier.abandon()
             if late:
                 _, late = await asyncio.wait(late, timeout=_LAST_WRITES_S)
@@ -280,7 +280,7 @@ class Engine:
                     task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WRITES_S):
-                for courier in self._couriers.values():
+                for courier in [*self._couriers.values()]:
                     await self._quietly(courier.give_back())
 
     def close(self) -> None:

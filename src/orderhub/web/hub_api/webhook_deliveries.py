@@ -33,7 +33,9 @@ from orderhub.web.hub_api.bodies import (
     up_to,
 )
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant
+from orderhub.web.hub_api.tables import columns_of
 from orderhub.web.hub_api.webhooks import ONE, SCOPE, OfTenant, tenant_id_of, webhook_named
 
 MAX_PAGE = 200
@@ -106,15 +108,18 @@ async def list_deliveries(call: Call, who: Caller) -> Answer:
     given = query_of(call, ListDeliveries)
     tenant_id = await tenant_id_asked(call, who, given.tenant, "webhook")
 
-    def look(reads: Reads) -> tuple[Delivery, ...]:
-        webhook = webhook_named(reads, tenant_id, call.params["id"])
-        after = int(given.cursor or 0)
-        return reads.deliveries(tenant_id, webhook.id, given.state, after, given.limit + 1)
+    async def ask(cursor: str, limit: int) -> Page[DeliveryShown]:
+        def look(reads: Reads) -> tuple[Delivery, ...]:
+            webhook = webhook_named(reads, tenant_id, call.params["id"])
+            after = int(cursor or 0)
+            return reads.deliveries(tenant_id, webhook.id, given.state, after, limit + 1)
 
-    found = await call.hub.read(look)
-    shown = found[: given.limit]
-    cursor = str(shown[-1].id) if len(found) > given.limit else None
-    return Answer(200, encode(Page(items=tuple(map(_delivery, shown)), next_cursor=cursor)))
+        found = await call.hub.read(look)
+        shown = tuple(map(_delivery, found[:limit]))
+        return Page(items=shown, next_cursor=shown[-1].id if len(found) > limit else None)
+
+    columns = columns_of(DeliveryShown)
+    return await listed(call, "deliveries", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded(SCOPE)
@@ -224,7 +229,7 @@ ROUTES = (
         list_deliveries,
         "What was sent, and what waits",
         query=ListDeliveries,
-        answers={200: Page[DeliveryShown]},
+        answers={200: (Page[DeliveryShown], *exports(DeliveryShown))},
     ),
     Route(
         "POST",

@@ -42,8 +42,10 @@ from orderhub.web.hub_api.bodies import (
 )
 from orderhub.web.hub_api.events import FeedEvent
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shapes import OrderTold
 from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant
+from orderhub.web.hub_api.tables import columns_of
 
 SCOPE = "webhooks"
 # Each reads the feed by itself; a tenant that wants more of them wants a fan-out behind one.
@@ -183,20 +185,22 @@ async def list_webhooks(call: Call, who: Caller) -> Answer:
     """In the order in which they were made, each with how far it is."""
     given = query_of(call, ListWebhooks)
     tenant_id = await tenant_id_asked(call, who, given.tenant, "webhooks")
-    sought = RecordQuery(
-        tenant_id=tenant_id,
-        kind=RECORD_KIND,
-        after_id=int(given.cursor or 0),
-        limit=given.limit + 1,
-    )
 
-    def look(reads: Reads) -> tuple[list[WebhookStanding], str | None]:
-        found = reads.records(sought)
-        more = str(found[given.limit - 1].id) if len(found) > given.limit else None
-        return [_standing(call, reads, each) for each in found[: given.limit]], more
+    async def ask(cursor: str, limit: int) -> Page[WebhookStanding]:
+        sought = RecordQuery(
+            tenant_id=tenant_id, kind=RECORD_KIND, after_id=int(cursor or 0), limit=limit + 1
+        )
 
-    items, more = await call.hub.read(look)
-    return Answer(200, encode(Page(items=tuple(items), next_cursor=more)))
+        def look(reads: Reads) -> tuple[tuple[WebhookStanding, ...], str | None]:
+            found = reads.records(sought)
+            more = str(found[limit - 1].id) if len(found) > limit else None
+            return tuple(_standing(call, reads, each) for each in found[:limit]), more
+
+        items, more = await call.hub.read(look)
+        return Page(items=items, next_cursor=more)
+
+    columns = columns_of(WebhookStanding)
+    return await listed(call, "webhooks", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded(SCOPE)
@@ -487,7 +491,7 @@ ROUTES = (
         list_webhooks,
         "Webhooks, and how far each is",
         query=ListWebhooks,
-        answers={200: Page[WebhookStanding]},
+        answers={200: (Page[WebhookStanding], *exports(WebhookStanding))},
     ),
     Route(
         "POST",
