@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.people import PEOPLE
 from orderhub.core.reach import DIALECTS, HUB_KIND, OPERATOR
 from orderhub.dialects.auth import curl, digest, drawn
 from orderhub.dialects.contract import Call, CredentialKind, Dialect, Shown
@@ -30,6 +31,8 @@ _CALLS: dict[str, str] = {
     "clock": "/tenants/{tenant}/clock",
     "credentials": "/tenants/{tenant}/credentials",
     "requests": "/requests",
+    "webhooks": "/webhooks",
+    PEOPLE: "/tenants/{tenant}/users",
 }
 
 
