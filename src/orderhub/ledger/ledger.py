@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -16,8 +16,8 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.facts import Timer
 from orderhub.core.request_log import Exchange, LoggedRequest
-from orderhub.core.values import Settings
-from orderhub.ledger import bulk, daily, request_log, rows, tables
+from orderhub.core.values import Clock, Settings
+from orderhub.ledger import bulk, daily, request_log, rows, tables, timers
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
@@ -217,73 +217,51 @@ class Ledger:
             Directory(connection).remove_credential(credential_id)
 
     def mark_used(self, used: Mapping[str, int]) -> None:
-        """Note when credentials (by id) were last used."""
+        """Note when credentials (by id) were last used, in one statement."""
         if not used:
             return
+        columns = ("id", "last_used_at")
+        noted = [{"id": each, "last_used_at": at} for each, at in sorted(used.items())]
         with self._write.begin() as connection:
-            for credential_id, at in sorted(used.items()):
-                connection.execute(
-                    update(tables.credential)
-                    .where(tables.credential.c.id == credential_id)
-                    .values(last_used_at=at)
-                )
+            driver = Driver(connection)
+            source = bulk.rows_source(tables.credential, columns, driver.is_postgres)
+            driver.send(
+                f"UPDATE credential SET last_used_at = r.last_used_at FROM {source} WHERE credential.id = r.id",
+                (bulk.rows_parameter(noted, columns, driver.is_postgres),),
+            )
 
-    def due_timers(self, now_us: int, claim_us: int, limit: int = 200) -> list[Timer]:
-        """Timers whose time has come on their tenant's clock, claimed for a while so that processes share them."""
-        due: list[Timer] = []
-        timer = tables.timer
+    def clocks(self) -> dict[int, Clock]:
+        """The clocks of tenants whose time is not the wall's, by tenant."""
+        with self.engine.connect() as connection:
+            return timers.clocks(connection)
+
+    def due_timers(
+        self,
+        now_us: int,
+        claim_us: int,
+        limit: int = 200,
+        clocks: Mapping[int, Clock] | None = None,
+    ) -> list[Timer]:
+        """Timers whose time has come on their tenant's clock, claimed for a while so that processes share them.
+
+        `clocks`: as they were a moment ago, for where to look; what is due is seen by those of now. A look that finds
+        nothing takes no lock.
+        """
+        with self.engine.connect() as connection:
+            known = timers.clocks(connection) if clocks is None else clocks
+            found = timers.tenants_with_due(connection, now_us, claim_us, known)
+        if not found:
+            return []
         with self._write.begin() as connection:
             reads = LedgerReads(connection, self._codec)
-            owners = connection.execute(select(timer.c.tenant_id).distinct()).scalars().all()
-            for tenant_id in owners:
-                tenant_now = reads.settings(tenant_id).clock.at(now_us)
-                chosen = (
-                    select(timer)
-                    .where(
-                        timer.c.tenant_id == tenant_id,
-                        timer.c.due_at <= tenant_now,
-                        # A claim that reaches too far was made under a clock that was put back since.
-                        or_(
-                            timer.c.claimed_until < now_us,
-                            timer.c.claimed_until > now_us + claim_us,
-                        ),
-                    )
-                    .order_by(timer.c.due_at)
-                    .limit(limit)
-                    .with_for_update(skip_locked=True)
-                )
-                due += [
-                    Timer(
-                        tenant_id=row.tenant_id,
-                        kind=row.kind,
-                        order_id=row.order_id,
-                        due_at=row.due_at,
-                    )
-                    for row in connection.execute(chosen)
-                ]
-            if due:
-                claimed = [
-                    {
-                        "tenant_id": each.tenant_id,
-                        "kind": each.kind,
-                        "order_id": each.order_id,
-                        "claimed_until": now_us + claim_us,
-                    }
-                    for each in due
-                ]
-                bulk.update(Driver(connection), timer, claimed)
-        return due
+            times = {each: reads.settings(each).clock.at(now_us) for each in found}
+            return timers.claim(connection, now_us, claim_us, times, limit)
 
     def has_due_timers(self, now_us: int) -> bool:
-        """Whether any timer's time has come: a look that takes no lock."""
-        timer = tables.timer
-        first = select(timer.c.tenant_id, func.min(timer.c.due_at)).group_by(timer.c.tenant_id)
+        """Whether any timer's time has come, claimed or not."""
         with self.engine.connect() as connection:
-            reads = LedgerReads(connection, self._codec)
-            return any(
-                due_at <= reads.settings(tenant_id).clock.at(now_us)
-                for tenant_id, due_at in connection.execute(first).all()
-            )
+            clocks = timers.clocks(connection)
+            return bool(timers.tenants_with_due(connection, now_us, None, clocks))
 
     def drop_timer(self, timer: Timer) -> None:
         """A timer whose order can no longer take its action: the order waits for it no more."""
@@ -300,9 +278,9 @@ class Ledger:
             if gone.rowcount:
                 of_order = (orders.c.tenant_id == timer.tenant_id, orders.c.id == timer.order_id)
                 waits = select(orders.c.timers).where(*of_order).with_for_update()
-                timers = rows.order_timers(connection.execute(waits).scalar_one())
-                timers.pop(timer.kind, None)
-                text = rows.json_text(timers) if timers else ""
+                left = rows.order_timers(connection.execute(waits).scalar_one())
+                left.pop(timer.kind, None)
+                text = rows.json_text(left) if left else ""
                 connection.execute(update(orders).where(*of_order).values(timers=text))
 
     def keep_answer(self, name: ClaimName, kept: KeptAnswer, older_than_us: int) -> None:

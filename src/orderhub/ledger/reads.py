@@ -226,10 +226,13 @@ class LedgerReads:
         return self._whole(sorted(found, key=lambda row: row.id))
 
     def _named(self, tenant_id: int | None, names: Iterable[OrderName]) -> Select[Any]:
+        names = tuple(names)
         query = select(orders).where(or_(*(_is_named(name) for name in names)))
         if tenant_id is not None:
             return query.where(orders.c.tenant_id == tenant_id)
-        # Every index begins with the tenant: a look-up across tenants is one look in each.
+        if all(name.by == "uid" for name in names):
+            return query
+        # Every other index begins with the tenant: a look-up across tenants is one look in each.
         return query.where(orders.c.tenant_id.in_([each.id for each in self.tenants()]))
 
     def orders(self, query: OrderQuery) -> Page:

@@ -220,7 +220,8 @@ orders = Table(
     _number("service_at"),
     _text("timers"),
     _text("doc"),
-    Index("orders_by_uid", "tenant_id", "uid", unique=True),
+    # An operator looks an order up by its uid alone.
+    Index("orders_by_uid", "uid", "tenant_id", unique=True),
     # Lists in which a group counts as one pass its members over: seen in the index, not in the row.
     Index("orders_by_arrival", "tenant_id", "recorded_at", "id", "group_number"),
     Index("orders_by_door", "tenant_id", "door", "recorded_at", "id"),
@@ -451,6 +452,7 @@ timer = Table(
     _number("due_at"),
     _number("claimed_until"),
     Index("timer_by_due", "tenant_id", "due_at"),
+    Index("timer_of_all_tenants", "due_at"),
     sqlite_with_rowid=False,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.facts import Accepted, Timer
 from orderhub.core.refusals import Rejected
 from orderhub.core.timers import command_of_timer
+from orderhub.core.values import Clock
 from orderhub.intake.busy import Busy
 from orderhub.intake.intake import Intake
 from orderhub.intake.outcome import Settled, Waiting
@@ -22,6 +24,8 @@ from orderhub.ledger.ledger import Ledger
 Blocking = Callable[..., Awaitable[Any]]  # runs a function with its arguments in a thread
 
 _EVERY_S = 0.5
+# A clock that is moved here is seen at once; one that another process moves is its business first.
+_CLOCKS_S = 15.0
 _CLAIM_US = 30_000_000
 _DONE = Answer(200, b"")
 
@@ -45,6 +49,8 @@ class Timers:
         self._is_outage = is_outage
         self._now_us = now_us
         self._log = structlog.get_logger("orderhub.timers")
+        self._clocks: dict[int, Clock] = {}
+        self._clocks_until_s = 0.0
 
     async def run(self) -> None:
         while True:
@@ -52,6 +58,8 @@ class Timers:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY_S):
                     await self._wake.wait()
+            if self._wake.is_set():
+                self._clocks_until_s = 0.0
             self._wake.clear()
             try:
                 while due := await self._blocking(self._claim):
@@ -63,10 +71,11 @@ class Timers:
                     self._log.warning("timers will be tried again", exc_info=error)
 
     def _claim(self) -> list[Timer]:
-        now = self._now_us()
-        if not self._ledger.has_due_timers(now):
-            return []
-        return self._ledger.due_timers(now, _CLAIM_US)
+        if time.monotonic() >= self._clocks_until_s:
+            until_s = time.monotonic() + _CLOCKS_S
+            self._clocks = self._ledger.clocks()
+            self._clocks_until_s = until_s
+        return self._ledger.due_timers(self._now_us(), _CLAIM_US, clocks=self._clocks)
 
     async def _do(self, timer: Timer) -> None:
         loop = asyncio.get_running_loop()
