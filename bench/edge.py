@@ -75,7 +75,7 @@ def _bare() -> Iterator[tuple[str, int]]:
 
 
 def _when_up(base_url: str) -> str:
-    for _ in range(200):
+    for _ in range(1200):
         try:
             with urllib.request.urlopen(f"{base_url}/health/ready"):
                 return base_url

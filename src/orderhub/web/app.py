@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import msgspec
-import structlog
 
 from orderhub.dialects.contract import (
     Answer,
@@ -27,6 +27,8 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.settings import ProgramSettings
+from orderhub.web import logs
+from orderhub.web.edge import WHOLE
 from orderhub.web.faults import Dropped
 from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
@@ -46,6 +48,8 @@ _SECURITY = [
     (b"x-frame-options", b"DENY"),
 ]
 _NOT_KEPT = (b"cache-control", b"no-store")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NO_EXTENSIONS: dict[str, Any] = {}
 _IN_PATHS = "/:@!$&'()*+,;=~"
 # Of two of these a proxy may have looked at one and the hub at the other. Any other field that comes
 # twice is a list, in the order it came.
@@ -78,7 +82,9 @@ class HubApp:
         self._start = start
         self._stop = stop
         self._away: set[asyncio.Task[None]] = set()
-        self._log = structlog.get_logger("orderhub.web")
+        self._log = logs.Logger("orderhub.web")
+        # Not secret, and asked of no system: to wait for one is to let other threads go first.
+        self._random = random.Random()  # noqa: S311
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -106,7 +112,7 @@ class HubApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        request_id = uuid4().hex
+        request_id = f"{self._random.getrandbits(128):032x}"
         call, match, twice = self._call(scope, request_id)
         dialect, method, path = call.dialect, call.method, call.path
         try:
@@ -132,11 +138,12 @@ class HubApp:
             answer = _explained(call.why or Why(""), answer)
         # Before the answer leaves, so that its caller finds it in the log.
         self.port.request_log.offer(call, match.route, answer, time.perf_counter() - started)
-        await self._sent(call, answer, receive, send)
+        if not _sent_whole(scope, call, answer):
+            await self._sent(call, answer, receive, send)
         seconds = time.perf_counter() - started
         is_measured = match.route is None or not match.route.probe or answer.status >= 400
         if is_measured and "waits" not in call.notes:
-            self.port.metrics.answered(dialect.name, seconds)
+            self.port.metrics.answers.observe(dialect.name, seconds)
         self._log.info(
             "answered",
             request_id=request_id,
@@ -235,7 +242,9 @@ class HubApp:
             if route.mutates or route.stream:
                 _refuse_unclear_dry_run(call)
             answer = await route.handler(call)
-            return await self.port.faults.after(call, answer)
+            if self.port.faults.may_meet(call):
+                answer = await self.port.faults.after(call, answer)
+            return answer
         except HTTPFault as stop:
             return self._fault(call, stop.fault)
         except CommandRejected as refused:
@@ -244,7 +253,7 @@ class HubApp:
             if rejected.detail:
                 call.notes["detail"] = rejected.detail
             call.explain(rejected)
-            self.port.metrics.refusals.labels(dialect.name, rejected.reason.value).inc()
+            self.port.metrics.refusals.inc(dialect.name, rejected.reason.value)
             return dialect.refusal(call, rejected)
         except (Disconnected, Dropped):
             raise
@@ -262,7 +271,7 @@ class HubApp:
         if fault.message:
             call.notes["detail"] = fault.message
         call.explain(fault)
-        self.port.metrics.faults.labels(call.dialect.name, fault.kind.value).inc()
+        self.port.metrics.faults.inc(call.dialect.name, fault.kind.value)
         answer = call.dialect.fault(call, fault)
         if fault.retry_after_s and not any(n.lower() == "retry-after" for n, _ in answer.headers):
             retry = ("Retry-After", str(fault.retry_after_s))
@@ -400,20 +409,34 @@ def _with_allow(answer: Answer, allowed: tuple[str, ...]) -> Answer:
     return msgspec.structs.replace(answer, headers=(*answer.headers, ("Allow", ", ".join(allowed))))
 
 
-async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> None:
-    headers = [(b"request-id", request_id.encode()), *_SECURITY]
-    is_stream = isinstance(answer, Streamed)
-    if not is_stream and (answer.body or answer.status not in (204, 304)):
-        headers.append((b"content-length", str(len(answer.body)).encode()))
+def _fields(answer: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The head of the answer."""
+    fields = [(b"request-id", request_id.encode()), *_SECURITY]
+    if not isinstance(answer, Streamed) and (answer.body or answer.status not in (204, 304)):
+        fields.append((b"content-length", b"%d" % len(answer.body)))
     # An empty JSON body is no JSON; an empty list of lines is one.
     if answer.body or answer.media_type != _JSON:
-        headers.append((b"content-type", answer.media_type.encode()))
-    headers += [
-        (name.lower().encode(), value.encode("latin-1", "replace"))
-        for name, value in answer.headers
-    ]
-    if all(name != _NOT_KEPT[0] for name, _ in headers):
-        headers.append(_NOT_KEPT)
+        fields.append((b"content-type", answer.media_type.encode()))
+    for name, value in answer.headers:
+        fields.append(
+            (name.lower().encode(), _CONTROLS.sub(b" ", value.encode("latin-1", "replace")))
+        )
+    if not answer.headers or all(name != _NOT_KEPT[0] for name, _ in fields):
+        fields.append(_NOT_KEPT)
+    return fields
+
+
+def _sent_whole(scope: Scope, call: Call, answer: Answer) -> bool:
+    """Whether the answer has left at once: our own edge can write head and body together."""
+    write = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
+    if write is None or call.method == "HEAD" or isinstance(answer, Streamed):
+        return False
+    head = b"".join([b"%b: %b\r\n" % field for field in _fields(answer, call.request_id)])
+    return bool(write(answer.status, head, answer.body))
+
+
+async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> None:
+    headers, is_stream = _fields(answer, request_id), isinstance(answer, Streamed)
     with suppress(OSError):
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if head or not is_stream:

@@ -105,6 +105,11 @@ class Faults:
         self._take = take
         self._calls: dict[str, Step | None] = {}
 
+    def may_meet(self, call: Call) -> bool:
+        """Whether the caller has a plan at all: hardly anyone does, and every call asks."""
+        caller = call.caller
+        return caller is not None and "faults" in caller.credential.data
+
     async def before(self, call: Call) -> None:
         """Before a command is queued. Raises HTTPFault for a fault that keeps it from being done."""
         step = await self._step(call)
@@ -135,9 +140,7 @@ class Faults:
         """The step that the call meets, chosen once: a call may submit several commands."""
         if call.request_id in self._calls:
             return self._calls[call.request_id]
-        if call.caller is None or call.planned is not None:
-            return None
-        if "faults" not in call.caller.credential.data:
+        if call.caller is None or call.planned is not None or not self.may_meet(call):
             return None
         step = self._calls[call.request_id] = await self._chosen(call, call.caller)
         if step is not None:

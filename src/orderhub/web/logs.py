@@ -1,25 +1,127 @@
-"""Structured logs: one JSON line an event, with the request id that the answer carried."""
+"""Structured logs: one JSON line an event, with the request id that the answer carried.
+
+What is said of every call waits for a moment, and a thread writes many such lines at a time: the event loop does not
+wait for the file or the pipe. Anything else is written at once, behind what waits. None is lost when the program ends,
+but by SIGKILL.
+"""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
+import threading
+import time
+from collections import deque
 from collections.abc import MutableMapping
-from typing import Any
+from typing import IO, Any, TextIO, cast
 
 import msgspec
 import structlog
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
+_GATHERED_S = 0.05
 
 
 def _as_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
     return _ENCODER.encode(event).decode()
 
 
+class Lines:
+    """What is to be written, in order. Any thread may add to it; a stream for the standard library's handlers, too.
+
+    An event is a mapping, with its time (seconds since 1970) under `timestamp`: to word it is the work of the thread.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._waiting: deque[str | dict[str, Any]] = deque()
+        self._there = threading.Event()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, line: str | dict[str, Any]) -> None:
+        self._waiting.append(line)
+        if not self._there.is_set():
+            self._there.set()
+            if (
+                self._thread is None or not self._thread.is_alive()
+            ):  # none yet, or none since a fork
+                self._thread = threading.Thread(target=self._run, name="orderhub-log", daemon=True)
+                self._thread.start()
+
+    def write(self, text: str) -> int:
+        """For who takes this for a stream: whole lines, or their ends."""
+        if text != "\n":
+            self.add(text.removesuffix("\n"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write all that waits."""
+        with self._writing:
+            lines = []
+            while self._waiting:
+                line = self._waiting.popleft()
+                lines.append(line if isinstance(line, str) else _text(line))
+            if lines:
+                lines.append("")
+                self._file.write("\n".join(lines))
+            self._file.flush()
+
+    def _run(self) -> None:
+        while True:
+            self._there.wait()
+            time.sleep(_GATHERED_S)
+            self._there.clear()
+            try:
+                self.flush()
+            except (OSError, ValueError):  # nobody reads on: no reason to stop taking orders
+                self._waiting.clear()
+
+
+def _text(event: dict[str, Any]) -> str:
+    at = event["timestamp"]
+    micros = int(at % 1 * 1_000_000)
+    event["timestamp"] = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{micros:06d}Z"
+    return _ENCODER.encode(event).decode()
+
+
+_to: Lines | None = None  # where lines go once they are configured
+_tells_info = False
+
+
+class Logger:
+    """For what is said with every call: as structlog's own loggers, but little is done before `info` returns."""
+
+    def __init__(self, name: str) -> None:
+        self._log = structlog.get_logger(name)
+        self.warning = self._log.warning
+        self.error = self._log.error
+
+    def info(self, event: str, **members: Any) -> None:
+        if _to is None:
+            self._log.info(event, **members)
+        elif _tells_info:
+            members["event"] = event
+            members["level"] = "info"
+            members["timestamp"] = time.time()
+            _to.add(members)
+
+
+def flush() -> None:
+    """Write what waits: before the program ends in any other way than by its last line."""
+    if _to is not None:
+        _to.flush()
+
+
 def configure(level: str = "info") -> None:
     """Send structlog's and the standard library's lines to stderr, as JSON."""
+    global _to, _tells_info
     number = getattr(logging, level.upper(), logging.INFO)
+    if _to is None:
+        atexit.register(flush)
+    flush()
+    _to, _tells_info = Lines(sys.stderr), number <= logging.INFO
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -27,10 +129,10 @@ def configure(level: str = "info") -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, _as_json],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _to)),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(cast(TextIO, _to))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import accumulate
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
@@ -50,38 +56,79 @@ class WebhookMetrics:
         self._sent_after.observe(seconds)
 
 
+class AnswerTimes(Collector):
+    """A histogram of what is measured with every call: plain numbers, which only the event loop's thread touches."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def observe(self, dialect: str, seconds: float) -> None:
+        counts = self._counts.get(dialect)
+        if counts is None:
+            counts = self._counts[dialect] = [0] * (len(_SECONDS) + 1)
+            self._sums[dialect] = 0.0
+        counts[bisect_left(_SECONDS, seconds)] += 1
+        self._sums[dialect] += seconds
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(
+            "orderhub_answer_seconds", "Time from request to answer", labels=["dialect"]
+        )
+        bounds = [*(str(float(each)) for each in _SECONDS), "+Inf"]
+        for dialect, counts in self._counts.items():
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric([dialect], buckets, self._sums[dialect])
+        yield family
+
+
+class Labelled:
+    """A counter whose children are found by one look-up. Only the event loop's thread uses it."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._children: dict[tuple[str, ...], Counter] = {}
+
+    def inc(self, *labels: str, by: int = 1) -> None:
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._counter.labels(*labels)
+        child.inc(by)
+
+
 class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.writing_s = 0.0  # of all batches so far
-        self.orders = Counter(
-            "orderhub_orders", "Orders placed", ["dialect"], registry=self.registry
+        self.orders = Labelled(
+            Counter("orderhub_orders", "Orders placed", ["dialect"], registry=self.registry)
         )
-        self.refusals = Counter(
-            "orderhub_refusals",
-            "Commands refused",
-            ["dialect", "reason"],
-            registry=self.registry,
+        self.refusals = Labelled(
+            Counter(
+                "orderhub_refusals",
+                "Commands refused",
+                ["dialect", "reason"],
+                registry=self.registry,
+            )
         )
-        self.replays = Counter(
-            "orderhub_replays",
-            "Repeats answered with the first answer",
-            ["dialect"],
-            registry=self.registry,
+        self.replays = Labelled(
+            Counter(
+                "orderhub_replays",
+                "Repeats answered with the first answer",
+                ["dialect"],
+                registry=self.registry,
+            )
         )
-        self.faults = Counter(
-            "orderhub_faults",
-            "Calls that never became a command",
-            ["dialect", "kind"],
-            registry=self.registry,
+        self.faults = Labelled(
+            Counter(
+                "orderhub_faults",
+                "Calls that never became a command",
+                ["dialect", "kind"],
+                registry=self.registry,
+            )
         )
-        self.answers = Histogram(
-            "orderhub_answer_seconds",
-            "Time from request to answer",
-            ["dialect"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self.answers = AnswerTimes()
+        self.registry.register(self.answers)
         self.batch_sizes = Histogram(
             "orderhub_batch_commands", "Commands in a batch", buckets=_SIZES, registry=self.registry
         )
@@ -114,7 +161,6 @@ class Metrics:
         )
         self._add_feed()
         self.webhooks = WebhookMetrics(self.registry)
-        self._answers: dict[str, Histogram] = {}
 
     def _add_feed(self) -> None:
         self.feed_events = Counter(
@@ -144,12 +190,6 @@ class Metrics:
         self.retries.inc()
 
     # --- what the web tells
-
-    def answered(self, dialect: str, seconds: float) -> None:
-        child = self._answers.get(dialect)
-        if child is None:
-            child = self._answers[dialect] = self.answers.labels(dialect)
-        child.observe(seconds)
 
     def fed(self, way: str, count: int, age_us: int) -> None:
         """So many events left, the last of which was recorded so long ago."""

@@ -10,10 +10,50 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_LOOKS_EVERY_S = 0.1
+
+
+class Overdue:
+    """Futures that are waited for until a time: one look at all of them now and then, rather than a timer for each.
+
+    Only the event loop's thread uses it.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[asyncio.Future[Any], float] = {}
+        self._looks = False
+
+    def watch(self, future: asyncio.Future[Any], ends_at: float) -> None:
+        """At `ends_at` of the loop's time, or shortly after it, the future raises TimeoutError."""
+        self._ends[future] = ends_at
+        if not self._looks:
+            self._looks = True
+            self._look_later()
+
+    def forget(self, future: asyncio.Future[Any]) -> None:
+        self._ends.pop(future, None)
+
+    def _look_later(self) -> None:
+        asyncio.get_running_loop().call_later(_LOOKS_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for future in [each for each, ends_at in self._ends.items() if ends_at <= now]:
+            if not future.done():
+                future.set_exception(TimeoutError())
+        self._looks = bool(self._ends)
+        if self._looks:
+            self._look_later()
 
 
 class Patience:
     """Seconds that may be waited in all, until it is renewed."""
+
+    __slots__ = ("_left_s", "_limit_s")
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
@@ -29,6 +69,20 @@ class Patience:
                 yield
         finally:
             self._left_s = max(0.0, self._left_s - (loop.time() - began))
+
+    async def wait_for(self, future: asyncio.Future[T], overdue: Overdue) -> T:
+        """What comes of a future that nobody else waits for; then the budget is full again. Raises TimeoutError."""
+        began = future.get_loop().time()
+        overdue.watch(future, began + self._left_s)
+        try:
+            found = await future
+        except BaseException:
+            self._left_s = max(0.0, self._left_s - (future.get_loop().time() - began))
+            raise
+        finally:
+            overdue.forget(future)
+        self._left_s = self._limit_s
+        return found
 
     def renew(self) -> None:
         self._left_s = self._limit_s

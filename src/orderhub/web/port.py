@@ -44,7 +44,7 @@ from orderhub.web.faults import Faults, Step, take_step
 from orderhub.web.lookups import Lookups
 from orderhub.web.metrics import Metrics
 from orderhub.web.offload import MAY_STILL_BE_DONE, Offload, too_late
-from orderhub.web.patience import Patience
+from orderhub.web.patience import Overdue, Patience
 from orderhub.web.proxies import TrustedProxies
 from orderhub.web.readiness import Readiness
 from orderhub.web.request_log import RequestLog
@@ -96,6 +96,7 @@ class HubPort:
         self.cipher = Cipher(settings.secret_key, settings.secret_key_old)
         self.windows = Windows()
         self.faults = Faults(self.is_sandbox, self._take_fault)
+        self._overdue = Overdue()
         self.offload = Offload(ledger, self.answer_timeout_s)
         self.lookups = Lookups(self.read, self.now_us)
         self.request_log = RequestLog(
@@ -214,7 +215,8 @@ class HubPort:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Settled] = loop.create_future()
         dry_run = call.is_dry_run
-        await self.faults.before(call)
+        if self.faults.may_meet(call):
+            await self.faults.before(call)
 
         def deliver(settled: Settled) -> None:
             if not done.done():
@@ -235,12 +237,10 @@ class HubPort:
             raise _busy(busy) from None
         waits = Patience(_BULK_PATIENCE_S) if bulk else self.offload.patience()
         try:
-            async with waits.wait():
-                outcome = await done
+            outcome = await waits.wait_for(done, self._overdue)
         except TimeoutError:
             waiting.is_given_up = True
             raise too_late(MAY_STILL_BE_DONE) from None
-        waits.renew()
         call.notes["outcome"] = outcome.kind
         # What is wrong with a row of a load is said in the row's result.
         if not bulk:
@@ -281,19 +281,19 @@ class HubPort:
             raise CommandRejected(outcome)
         call.notes["outcome"] = outcome.kind
         if outcome.decision is None:
-            self.metrics.replays.labels(call.dialect.name).inc()
+            self.metrics.replays.inc(call.dialect.name)
         return outcome.answer
 
     def _note(self, call: Call, command: Command, outcome: Outcome, dry_run: bool) -> None:
         """For the log line and the metrics; and what was written is not remembered as it was."""
         notes, name, decision = call.notes, call.dialect.name, outcome.decision
         if decision is None:
-            self.metrics.replays.labels(name).inc()
+            self.metrics.replays.inc(name)
         elif isinstance(decision, Rejected):
             notes["reason"], notes["field"] = decision.reason.value, decision.field
             if decision.detail:
                 notes["detail"] = decision.detail
-            self.metrics.refusals.labels(name, decision.reason.value).inc()
+            self.metrics.refusals.inc(name, decision.reason.value)
         elif not dry_run:
             if decision.events or decision.notices:
                 self.watch.grew(command.origin.tenant_id)
@@ -307,7 +307,7 @@ class HubPort:
                 notes["orders"] = tuple(order.uid for order in orders)
             self.lookups.drop_records((*decision.records, *decision.removed))
             if isinstance(command, PlaceOrder):
-                self.metrics.orders.labels(name).inc(len(decision.placed))
+                self.metrics.orders.inc(name, by=len(decision.placed))
             elif any(record.kind == "settings" for record in decision.records):
                 self.lookups.forget_settings()
                 self.clock_changed.set()
