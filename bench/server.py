@@ -30,6 +30,7 @@ class FloorIntake:
         self._real = Intake(ledger)
         self._constant: dict[type, Accepted] = {}
         self.depth = 0
+        self.shared_batch = 64
 
     def start(self) -> None:
         self._real.start()

@@ -82,6 +82,37 @@ def test_a_call_too_many_is_told_busy_in_the_vendors_words_and_when_to_come_back
     assert len(hub.orders(case.tenant)) == 1
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda each: each.name)
+def test_those_behind_the_first_of_a_crowd_are_told_the_same_before_anything_is_asked(
+    hub: Caller, dialect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, asked = ready(hub, dialect), []
+    port = hub.hub.port
+    real = port.credential
+
+    async def credential(*names: str) -> Any:
+        asked.append(names)
+        return await real(*names)
+
+    monkeypatch.setattr(port, "credential", credential)
+    with crowded(hub, case.tenant):
+        first = in_hubs_login(hub, case)
+        told = len(asked)
+        again = in_hubs_login(hub, case)
+        assert (again.status, int(again.headers["retry-after"]) >= 1) == (first.status, True)
+        if dialect.asks_body:  # another caller may have the same head
+            assert len(asked) > told
+        else:
+            assert len(asked) == told
+            assert again.body == first.body
+            assert again.headers.keys() == first.headers.keys()
+            assert again.headers["request-id"] != first.headers["request-id"]
+        told = len(asked)
+        hub.send("POST", case.request.path, None, {"Authorization": "Bearer other"}, b"{}")
+        assert len(asked) > told, "who shows something else may be somebody else"
+    assert in_hubs_login(hub, case).status in {200, 201}, "once there is room, they are served"
+
+
 def test_the_hubs_own_api_says_busy_to_reads_too(hub: Caller) -> None:
     with crowded(hub, "shop"):
         told = hub.ask("GET", "/hub/v1/orders", token="hub-demo-shop")
@@ -296,6 +327,20 @@ def test_a_tenant_alone_has_the_whole_limit_and_half_of_it_while_another_calls()
     each.take("a7", 1)
     assert each.count(1) == 4
     assert each.count(2) == 0
+
+
+def test_beside_others_a_tenant_has_as_many_calls_as_two_short_batches_hold():
+    now = [100.0]
+    each = Hands(8, lambda: now[0], lambda: 2)
+    each.take("b0", 2)
+    each.take("a0", 1)
+    assert not each.is_full(1)
+    each.take("a1", 1)
+    assert each.is_full(1)
+    with pytest.raises(Busy):
+        each.take("a2", 1)
+    now[0] += 1.1
+    assert not each.is_full(1)
 
 
 def test_a_call_counts_once_and_moves_with_its_tenant():

@@ -570,6 +570,7 @@ class Dialect:
     webhooks   its own form of messages about events; None = the vendor documents none
     webhook_options  what that form reads of a webhook's `options`, a Struct; they are checked when they are written
     sends      what is posted to webhooks, by the kind of event: its wire model, for OpenAPI
+    asks_body  whether callers may say who they are in the body: two calls with one head may be two callers'
     takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
     is_api     whether programs call it: their calls are kept in the request log, and refusals say why in headers
@@ -595,6 +596,7 @@ class Dialect:
     webhooks: Format | None = None
     webhook_options: type[msgspec.Struct] | None = None
     sends: Mapping[str, Any] = field(default_factory=dict)
+    asks_body: bool = False
     takes_slash: bool = False
     about: str = ""
     is_api: bool = True

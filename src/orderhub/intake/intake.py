@@ -33,8 +33,9 @@ _PATIENCE_S = 4.0
 _BULK_SHARE = 64
 # So many answers are handed to an event loop at once.
 _HANDFUL = 8
-# Who shares the queue waits for the batch under way and their own: while several tenants call, both stay short.
-_SHARED_BATCH = 32
+# Who shares the queue waits for the batch under way and their own: while several tenants call, both stay this short.
+_SHARED_BATCH_S = 0.01
+_LEAST_SHARED, _MOST_SHARED = 16, 64
 # A batch closes by cost: a command with a long request counts as several.
 _BYTES_A_UNIT = 4_096
 
@@ -126,12 +127,18 @@ class Intake:
         self._stopping = False
         self._gate = threading.Condition()
         self._company = Company()
+        self._command_s = _SHARED_BATCH_S / 32
 
     # --- the caller's side
 
     @property
     def depth(self) -> int:
         return len(self._queue) + len(self._bulk)
+
+    @property
+    def shared_batch(self) -> int:
+        """How many commands enter a batch while several tenants call: as many as take a hundredth of a second."""
+        return max(_LEAST_SHARED, min(_MOST_SHARED, int(_SHARED_BATCH_S / self._command_s)))
 
     def put(self, waiting: Waiting, *, bulk: bool = False) -> None:
         """Queue a command. Raises Busy at once when the queue is full or the hub is stopping."""
@@ -186,7 +193,7 @@ class Intake:
                 self._gate.wait()
             limit = self._batch_limit
             if self._company.is_there:
-                limit = min(limit, _SHARED_BATCH)
+                limit = min(limit, self.shared_batch)
             _fill(batch, self._queue, limit)
             _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
         return batch
@@ -244,7 +251,10 @@ class Intake:
             else:
                 if run.has_written:
                     self._standing.committed()
-                self._meter.batch(len(outcomes), time.perf_counter() - started)
+                took_s = time.perf_counter() - started
+                # Of the last few batches: how long a command takes depends on the door, the disk and what else runs.
+                self._command_s += (took_s / max(1, len(outcomes)) - self._command_s) / 8
+                self._meter.batch(len(outcomes), took_s)
                 return outcomes
         assert error is not None
         return error

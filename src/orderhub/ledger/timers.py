@@ -49,7 +49,7 @@ def tenants_with_due(
     source = bulk.rows_source(timer, columns, driver.is_postgres)
     # A claim that reaches too far was made under a clock that was put back since.
     free = f"AND (t.claimed_until < {mark} OR t.claimed_until > {mark})"
-    bounds = (now_us, now_us + (claim_us or 0))
+    bounds: tuple[int, ...] = (now_us, now_us + (claim_us or 0))
     if claim_us is None:
         free, bounds = "", ()
     sql = (

@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +33,7 @@ from orderhub.web.faults import Dropped
 from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Match, Router
+from orderhub.web.shares import Crowds
 from orderhub.web.streaming import Receive, Send, Streamed, send_pieces
 from orderhub.web.turned_away import TURNED_AWAY, TurnedAway
 
@@ -83,6 +84,7 @@ class HubApp:
         self._stop = stop
         self._away: set[asyncio.Task[None]] = set()
         self._log = logs.Logger("orderhub.web")
+        self._crowds = Crowds(lambda: port.hands, self._told_crowd)
         # Not secret, and asked of no system: to wait for one is to let other threads go first.
         self._random = random.Random()  # noqa: S311
 
@@ -113,6 +115,8 @@ class HubApp:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request_id = f"{self._random.getrandbits(128):032x}"
+        if self._crowds and await self._crowd_is_told(scope, request_id, send):
+            return
         call, match, twice = self._call(scope, request_id)
         dialect, method, path = call.dialect, call.method, call.path
         try:
@@ -136,9 +140,11 @@ class HubApp:
             and answer.body
         ):
             answer = _explained(call.why or Why(""), answer)
+        if isinstance(call.cause, Fault) and call.cause.kind is FaultKind.BUSY:
+            self._note_crowd(scope, call, answer)
         # Before the answer leaves, so that its caller finds it in the log.
         self.port.request_log.offer(call, match.route, answer, time.perf_counter() - started)
-        if not _sent_whole(scope, call, answer):
+        if not _sent_whole(scope, method, request_id, answer):
             await self._sent(call, answer, receive, send)
         seconds = time.perf_counter() - started
         is_measured = match.route is None or not match.route.probe or answer.status >= 400
@@ -208,6 +214,28 @@ class HubApp:
         self.port.request_log.offer(call, route, answer, seconds, why)
 
     # --- answers
+    async def _crowd_is_told(self, scope: Scope, request_id: str, send: Send) -> bool:
+        """Whether the call is one of a crowd's, and was told so."""
+        found = self._crowds.answer(_head_of(scope))
+        if found is None:
+            return False
+        dialect, answer = found
+        self.port.metrics.faults.inc(dialect, FaultKind.BUSY.value)
+        if not _sent_whole(scope, scope["method"], request_id, answer):
+            await _send(send, answer, request_id, head=scope["method"] == "HEAD")
+        return True
+
+    def _note_crowd(self, scope: Scope, call: Call, answer: Answer) -> None:
+        """Refuse the others behind this call alike; not where its answer is its own, or its head may be another's."""
+        caller = call.caller
+        dialect, own = call.dialect, call.request_id.encode() in answer.body
+        if caller is None or own or dialect.asks_body or not dialect.is_api:
+            return
+        if self.port.hands.is_full(caller.tenant_id):
+            self._crowds.remember(_head_of(scope), dialect.name, caller.tenant_id, answer)
+
+    def _told_crowd(self, tenant_id: int, calls: int) -> None:
+        self._log.info("turned_away", tenant=tenant_id, calls=calls)
 
     async def _sent(self, call: Call, answer: Answer, receive: Receive, send: Send) -> None:
         is_head = call.method == "HEAD"
@@ -301,6 +329,17 @@ def _headers(fields: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], str
         else:
             headers[name] += ("; " if name == "cookie" else ", ") + value
     return headers, twice
+
+
+# What differs between calls that are one caller's and ask for the same.
+_VARYING = frozenset({b"content-length", b"idempotency-key", b"x-request-id", b"traceparent"})
+
+
+def _head_of(scope: Scope) -> Hashable:
+    """What an answer to a crowd may depend on, and whose it is."""
+    told = [field for field in scope["headers"] if field[0] not in _VARYING]
+    raw = scope.get("raw_path") or scope["path"]
+    return scope["method"], raw, scope.get("query_string"), scope.get("client", ("",))[0], *told
 
 
 def _raw_path(scope: Scope) -> str:
@@ -426,12 +465,12 @@ def _fields(answer: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
     return fields
 
 
-def _sent_whole(scope: Scope, call: Call, answer: Answer) -> bool:
+def _sent_whole(scope: Scope, method: str, request_id: str, answer: Answer) -> bool:
     """Whether the answer has left at once: our own edge can write head and body together."""
     write = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
-    if write is None or call.method == "HEAD" or isinstance(answer, Streamed):
+    if write is None or method == "HEAD" or isinstance(answer, Streamed):
         return False
-    head = b"".join([b"%b: %b\r\n" % field for field in _fields(answer, call.request_id)])
+    head = b"".join([b"%b: %b\r\n" % field for field in _fields(answer, request_id)])
     return bool(write(answer.status, head, answer.body))
 
 

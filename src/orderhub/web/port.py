@@ -102,7 +102,7 @@ class HubPort:
         self.request_log = RequestLog(
             ledger, metrics, settings.request_log, self.lookups.known_settings, self.now_us
         )
-        self.hands = Hands(settings.tenant_calls)
+        self.hands = Hands(settings.tenant_calls, in_company=lambda: 2 * intake.shared_batch)
         self.watch = Watch(lambda tenants: self.read(lambda reads: reads.feed_progress(tenants)))
         self.targets = Targets.of(settings.webhook_allow, settings.host)
         self.sender = Sender(self.targets)

@@ -20,6 +20,7 @@ DIALECT = Dialect(
     refusal=refusal,
     fields=FIELDS,
     caller=hub_caller,
+    asks_body=True,
     render=render,
     secrets=SECRETS,
     is_paid=False,
