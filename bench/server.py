@@ -92,6 +92,7 @@ def main(arguments: list[str]) -> None:
         make_unfair(hub)
     gc.collect()
     gc.freeze()  # as `orderhub serve` does
+    gc.set_threshold(20_000)
     limits = limits_of(settings, raise_file_limit())
     uvicorn.Server(uvicorn_config(hub, settings, limits)).run()
 

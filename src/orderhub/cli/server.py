@@ -40,6 +40,7 @@ _DEMO_FILES = (
 )
 _LEAVE_WITHIN_S = 30
 _BACKLOG = 4096
+_COLLECT_AFTER = 20_000
 
 
 def serve(settings: ProgramSettings) -> None:
@@ -91,6 +92,8 @@ def _serve(
     # What is built by now stays for good: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    # Nearly all that a call makes is gone when it ends; what is not need not be looked for every few calls.
+    gc.set_threshold(_COLLECT_AFTER)
     _run(hub, settings, listener, limits, ready)
 
 

@@ -69,12 +69,14 @@ class Kind:
     within   of what has members or entries, in place of `check`: (value, its path, the reading) -> the typed value;
              raises Bad for the value as a whole, and tells the reading what is wrong in it
     model    of an object, or of a list of objects: its Struct
+    plain_below  any text of fewer characters is as it is meant; 0: `check` has to look at each
     """
 
     check: Callable[[Any], Any] | None
     schema: Schema
     within: Callable[[Any, str, Reading], Any] | None = None
     model: type[msgspec.Struct] | None = None
+    plain_below: int = 0
 
     def read(self, value: Any, path: str, reading: Reading) -> Any:
         """The typed value. Raises Bad."""
@@ -148,7 +150,8 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
             raise Bad("missing")
         return str(found)
 
-    return kind(check, text_schema(most) if blank else needed(most))
+    schema = text_schema(most) if blank else needed(most)
+    return Kind(check, schema, plain_below=most + 1 if blank and not strip else 0)
 
 
 def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
@@ -499,14 +502,17 @@ class Reading:
                     if is_open:
                         continue
                     raise NotPlain
-                attribute, check, read, is_never_empty = step
+                attribute, check, read, is_never_empty, plain_below = step
                 if is_never_empty and not value:
                     raise NotPlain
                 if value is None or (is_absent and value.__class__ is str and is_absent(value)):
                     continue
                 if attribute in found:
                     raise NotPlain
-                found[attribute] = check(value) if check is not None else read(value, "", self)
+                if value.__class__ is str and len(value) < plain_below:
+                    found[attribute] = value
+                else:
+                    found[attribute] = check(value) if check is not None else read(value, "", self)
         except Bad:
             raise NotPlain from None
         if not plan.required <= found.keys():

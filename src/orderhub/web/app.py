@@ -28,7 +28,7 @@ from orderhub.dialects.contract import (
 )
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
-from orderhub.web.edge import WHOLE
+from orderhub.web.edge import WHOLE, Whole
 from orderhub.web.faults import Dropped
 from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
@@ -123,7 +123,7 @@ class HubApp:
             if twice:
                 answer = self._refuse_twice(call, twice)
             else:
-                answer = await self._answer(call, match.route, match.allowed, receive)
+                answer = await self._answer(call, match, scope, receive)
         except Disconnected:
             await self._keep_left(call, match.route, scope, time.perf_counter() - started)
             return
@@ -249,10 +249,8 @@ class HubApp:
                 self._log.error("broken", request_id=call.request_id, exc_info=error)
             await _hang_up(receive, send)
 
-    async def _answer(
-        self, call: Call, route: Route | None, allowed: tuple[str, ...], receive: Receive
-    ) -> Answer:
-        dialect = call.dialect
+    async def _answer(self, call: Call, match: Match, scope: Scope, receive: Receive) -> Answer:
+        dialect, route, allowed = call.dialect, match.route, match.allowed
         try:
             if route is None:
                 kind = FaultKind.METHOD_NOT_ALLOWED if allowed else FaultKind.NOT_FOUND
@@ -266,7 +264,11 @@ class HubApp:
             if route.stream:
                 call.set_stream(_stream(receive, limit))
             else:
-                call.body = await _body(receive, limit)
+                whole: Whole | None = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
+                body = None if whole is None else whole.body()
+                call.body = (
+                    _within(limit, body) if body is not None else await _body(receive, limit)
+                )
             if route.mutates or route.stream:
                 _refuse_unclear_dry_run(call)
             answer = await route.handler(call)
@@ -372,13 +374,19 @@ def _refuse_large(call: Call, limit: int) -> None:
         raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
 
 
+def _within(limit: int, body: bytes) -> bytes:
+    if len(body) > limit:
+        raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
+    return body
+
+
 async def _body(receive: Receive, limit: int) -> bytes:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Disconnected
     body: bytes = message.get("body", b"")
-    if not message.get("more_body") and len(body) <= limit:
-        return body
+    if not message.get("more_body"):
+        return _within(limit, body)
     parts, size = [body], len(body)
     while message.get("more_body"):
         if size > limit:
@@ -388,9 +396,7 @@ async def _body(receive: Receive, limit: int) -> bytes:
             raise Disconnected
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-    if size > limit:
-        raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
-    return b"".join(parts)
+    return _within(limit, b"".join(parts))
 
 
 async def _stream(receive: Receive, limit: int) -> AsyncIterator[bytes]:
@@ -467,11 +473,11 @@ def _fields(answer: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
 
 def _sent_whole(scope: Scope, method: str, request_id: str, answer: Answer) -> bool:
     """Whether the answer has left at once: our own edge can write head and body together."""
-    write = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
-    if write is None or method == "HEAD" or isinstance(answer, Streamed):
+    whole: Whole | None = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
+    if whole is None or method == "HEAD" or isinstance(answer, Streamed):
         return False
     head = b"".join([b"%b: %b\r\n" % field for field in _fields(answer, request_id)])
-    return bool(write(answer.status, head, answer.body))
+    return whole.answer(answer.status, head, answer.body)
 
 
 async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> None:

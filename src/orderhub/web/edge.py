@@ -12,7 +12,6 @@ import math
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -30,8 +29,8 @@ HEAD_BYTES = 32 * 1024
 HEAD_FIELDS = 100
 IN_LINE = 32  # requests that wait behind the one in hand, on one connection
 
-# The extension of a scope that writes a whole answer: (status, head, body) -> whether it did.
-WHOLE = "orderhub.whole_answer"
+# The extension of a scope whose request and answer need not pass in ASGI's pieces: a `Whole`.
+WHOLE = "orderhub.whole"
 
 _LINGER_S = 2.0
 _MOST_LINGERING = 64
@@ -313,27 +312,13 @@ class EdgeProtocol(HttpToolsProtocol):
 
     # --- answers
 
+    def usual_head(self, fields: list[tuple[bytes, bytes]]) -> bytes:
+        return self._edge.usual_head(fields)
+
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._running = cycle
-        cycle.scope["extensions"] = {WHOLE: partial(self._answer_whole, cycle)}
+        cycle.scope["extensions"] = {WHOLE: Whole(self, cycle)}
         super()._start_asgi_task(cycle, app)
-
-    def _answer_whole(self, cycle: Any, status: int, head: bytes, body: bytes) -> bool:
-        """As ASGI's two messages, in one write and without looking at each field again. False: it takes those two."""
-        if cycle.response_started or self.flow.write_paused:
-            return False
-        if cycle.disconnected:
-            return True
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        usual = self._edge.usual_head(cycle.default_headers)
-        ending = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"".join((STATUS_LINE[status], usual, head, ending, body)))
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
-        return True
 
     def on_response_complete(self) -> None:
         """As uvicorn's, but nothing more is read until the line is empty, and no timer is set."""
@@ -489,6 +474,44 @@ class EdgeProtocol(HttpToolsProtocol):
     def _give_up(self, why: Refusal) -> None:
         self._edge.refused(why, self._client)
         self.transport.abort()
+
+
+class Whole:
+    """One request and its answer, as a whole: what ASGI's messages would do, in one step each."""
+
+    __slots__ = ("_cycle", "_protocol")
+
+    def __init__(self, protocol: EdgeProtocol, cycle: Any) -> None:
+        self._protocol = protocol
+        self._cycle = cycle
+
+    def body(self) -> bytes | None:
+        """The body, where all of it has come; None: it takes ASGI's messages."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
+            return None
+        cycle.message_event.clear()
+        body, cycle.body = bytes(cycle.body), bytearray()
+        self._protocol.flow.resume_reading()
+        return body
+
+    def answer(self, status: int, head: bytes, body: bytes) -> bool:
+        """Write it, without looking at each field again. False: it takes ASGI's messages."""
+        protocol, cycle = self._protocol, self._cycle
+        if cycle.response_started or protocol.flow.write_paused:
+            return False
+        if cycle.disconnected:
+            return True
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        usual = protocol.usual_head(cycle.default_headers)
+        ending = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        protocol.transport.write(b"".join((STATUS_LINE[status], usual, head, ending, body)))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            protocol.transport.close()
+        cycle.on_response()
+        return True
 
 
 def _problem(why: Refusal, request_id: str) -> bytes:
