@@ -35,7 +35,7 @@ _BULK_SHARE = 64
 _HANDFUL = 8
 # Who shares the queue waits for the batch under way and their own: while several tenants call, both stay this short.
 _SHARED_BATCH_S = 0.01
-_LEAST_SHARED, _MOST_SHARED = 16, 64
+_LEAST_SHARED, _MOST_SHARED = 24, 64
 # A batch closes by cost: a command with a long request counts as several.
 _BYTES_A_UNIT = 4_096
 
