@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from orderhub.app import Hub, build
-from orderhub.cli.server import uvicorn_config
+from orderhub.cli.server import ears, listen, uvicorn_config
 from orderhub.core.answer import Outcome
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.facts import Accepted
@@ -94,7 +94,8 @@ def main(arguments: list[str]) -> None:
     gc.freeze()  # as `orderhub serve` does
     gc.set_threshold(20_000)
     limits = limits_of(settings, raise_file_limit())
-    uvicorn.Server(uvicorn_config(hub, settings, limits)).run()
+    listener = listen("127.0.0.1", settings.port)
+    uvicorn.Server(uvicorn_config(hub, settings, limits)).run(sockets=ears(listener))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ _DEMO_FILES = (
 _LEAVE_WITHIN_S = 30
 _BACKLOG = 4096
 _COLLECT_AFTER = 20_000
+_ACCEPTED_A_ROUND = 16
 
 
 def serve(settings: ProgramSettings) -> None:
@@ -59,7 +60,7 @@ def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socke
     lock = ServeLock(settings.database)
     lock.take(settings.public_url or _url(settings.host, settings.port), create=True)
     try:
-        with _listen(settings.host, settings.port) as listener:
+        with listen(settings.host, settings.port) as listener:
             port = listener.getsockname()[1]
             url = settings.public_url or _url(settings.host, port)
             lock.note(url)
@@ -72,13 +73,22 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         why = (error.strerror or str(error)).lower().partition(" (")[0]
         raise SettingRefused(f"Cannot listen on {host} port {port}: {why}.") from error
+
+
+def ears(listener: socket.socket) -> list[socket.socket]:
+    """The socket as often as connections are to be accepted in one round of the event loop.
+
+    libuv accepts one a round for each that it listens on: while many call, 500 new clients would wait for 500 rounds,
+    and so would whoever comes behind them.
+    """
+    return [listener, *(listener.dup() for _ in range(_ACCEPTED_A_ROUND - 1))]
 
 
 def _serve(
@@ -137,7 +147,7 @@ def _run(
     signal.signal(signal.SIGTERM, stopped)
     if ready is not None:
         threading.Thread(target=_when_started, args=(server, ready), daemon=True).start()
-    server.run(sockets=[listener])
+    server.run(sockets=ears(listener))
 
 
 def _when_started(server: uvicorn.Server, ready: Callable[[], None]) -> None:
