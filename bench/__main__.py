@@ -214,7 +214,17 @@ def run_cases(arguments: list[str]) -> None:
 def main() -> None:
     """Some words name benchmarks of their own; without one of them the table is made."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
-    if first in ("scale", "imports", "planner", "fair", "writer", "requests", "edge", "delivery", "idle"):
+    if first in (
+        "scale",
+        "imports",
+        "planner",
+        "fair",
+        "writer",
+        "requests",
+        "edge",
+        "delivery",
+        "idle",
+    ):
         del sys.argv[1]
         importlib.import_module(f"bench.{first}").main()
     else:

@@ -552,20 +552,17 @@ class Dialect:
     fault      words for what goes wrong before a decision: total over FaultKind
     refusal    words for a refusal: total over Reason
     fields     canonical field -> the vendor's spelling
-    render     an order of any door as this vendor's own read call shows it (plain JSON values); what else
-               that call looks up is read, and its links begin with the base URL
+    render     an order of any door as this vendor's own read call shows it (plain JSON values), links with the base URL
     secrets    body members never kept in the raw request
-    caller     finds out who calls, by what a call shows outside its body, and notes it on the call (`caller`, or
-               `tenant_id` of who is only named); raises HTTPFault for nobody it knows. Asked of calls that are
-               refused before a handler has; None = nobody can tell
+    caller     finds out who calls, by what a call shows outside its body, and notes it on the call (`caller`, or of
+               who is only named `tenant_id`); raises HTTPFault for nobody it knows. For calls refused early
     login_kind the record kind of its users' passwords, `{"hash": argon2id}` under the user's uid; empty = none
     success    the `code` of an answer that tells of success, where HTTP says 200 whatever happened; None = HTTP tells
     is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves
     data       what the dialect reads of a record's or credential's free `data`, by kind, and under
                `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
     kinds      the kinds of credential that its callers show; without one they show a token of the hub's
-    security   the vendor's own ways to show a credential, besides the hub's bearer token: each a set of
-               OpenAPI security schemes that go together, empty where OpenAPI has no word for it
+    security   the vendor's own ways to show a credential: OpenAPI security schemes that go together, or empty
     shapes     JSON Schemas by name that its wire models refer to, for OpenAPI
     webhooks   its own form of messages about events; None = the vendor documents none
     webhook_options  what that form reads of a webhook's `options`, a Struct; they are checked when they are written
