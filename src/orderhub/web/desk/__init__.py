@@ -15,10 +15,11 @@ from orderhub.web.desk import (
     people,
     settings,
     sign_in,
+    steps,
     words,
 )
 
-_PAGES = (files, sign_in, account, orders, order, people, settings)
+_PAGES = (files, sign_in, account, orders, order, steps, people, settings)
 
 
 def desk() -> Dialect:

@@ -6,18 +6,18 @@ from decimal import Decimal
 
 import msgspec
 
-from orderhub.core.commands import OrderName
 from orderhub.core.queries import Reads
-from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import Address, Contact, Line, Move, Order
 from orderhub.core.zones import zone_of
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, FaultKind, HTTPFault
+from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, HTTPFault
 from orderhub.web.desk.forms import Form
+from orderhub.web.desk.one_order import one, path_of
 from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import HOME, Visitor, page, show
 from orderhub.web.desk.statuses import Badge, badge_of
+from orderhub.web.desk.steps import SCOPE, possible
 from orderhub.web.desk.timeline import Entry, actors, timeline
 from orderhub.web.hub_api.inner import port
 
@@ -46,7 +46,7 @@ class Sibling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`views` are the vendors that can show it: (path, title)."""
+    """`steps` are what the visitor may do now, `views` the vendors that can show it: (path, title)."""
 
     order: Order
     path: str
@@ -61,6 +61,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     refunds: tuple[Refund, ...]
     siblings: tuple[Sibling, ...]
     entries: tuple[Entry, ...]
+    steps: tuple[tuple[str, str], ...]
     views: tuple[tuple[str, str], ...]
 
 
@@ -104,6 +105,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
                 if each.id != found.id
             ),
             entries=timeline(found, events, moves, names, channel, zone, visitor.say),
+            steps=possible(found) if visitor.may(SCOPE) else (),
             views=_views(call, found),
         )
 
@@ -126,18 +128,6 @@ async def as_vendor(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     text = msgspec.json.format(encode(shown), indent=2).decode()
     context = VendorView(number=found.number, path=path_of(found), title=dialect.title, text=text)
     return show(call, visitor, "vendor_view.html", context)
-
-
-def one(reads: Reads, visitor: Visitor, uid: str) -> Order:
-    """The order of the tenant. Raises CommandRejected: another's is as unknown as none."""
-    found = reads.order(visitor.at.id, OrderName("uid", uid.lower()))
-    if found is None:
-        raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "uid", f"no order {uid}"))
-    return found
-
-
-def path_of(order: Order) -> str:
-    return f"{HOME}/{order.uid}"
 
 
 def _views(call: Call, order: Order) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,7 @@ from orderhub.core.commands import Command, Origin
 from orderhub.core.facts import Accepted
 from orderhub.core.people import ASKED_AGAIN, Person, Role, Session, acting
 from orderhub.core.queries import Reads
+from orderhub.core.refusals import Reason
 from orderhub.core.values import Settings
 from orderhub.core.zones import zone_of
 from orderhub.dialects.auth import digest
@@ -34,7 +35,7 @@ from orderhub.dialects.contract import (
 )
 from orderhub.web.desk import sessions
 from orderhub.web.desk.forms import Form, FormRefused, form_in
-from orderhub.web.desk.language import accepted, catalogue, chosen
+from orderhub.web.desk.language import N_, accepted, catalogue, chosen
 from orderhub.web.desk.rendering import Frame, render
 from orderhub.web.desk.sections import sections_for
 from orderhub.web.hub_api.access import holds, lacking
@@ -90,6 +91,13 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         return catalogue(self.language).gettext(text) % values
 
 
+# Refusals that people meet at the desk, in words of its own; of others the hub's detail is shown.
+REFUSALS = {
+    Reason.VERSION_CONFLICT: N_(
+        "Somebody else changed it meanwhile. What you see now is how it stands: look at it, then go on."
+    ),
+}
+_UNKNOWN = frozenset({Reason.ORDER_UNKNOWN})
 Handle = Callable[[Call, Visitor, Form], Awaitable[Answer]]
 OpenHandle = Callable[[Call, Form], Awaitable[Answer]]
 NO_FORM = Form()
@@ -195,7 +203,10 @@ def _faults(call: Call, refused: FormRefused | HTTPFault | CommandRejected) -> d
     if isinstance(refused, CommandRejected):
         rejected = refused.rejected
         call.notes.update(reason=rejected.reason.value, field=rejected.field)
-        return {rejected.field: rejected.detail or rejected.reason.value.replace("_", " ")}
+        if rejected.reason in _UNKNOWN:
+            raise refused
+        said = REFUSALS.get(rejected.reason) or rejected.detail
+        return {rejected.field: said or rejected.reason.value.replace("_", " ")}
     if refused.fault.kind is not FaultKind.INVALID:
         raise refused
     return {each.path: each.message or each.problem for each in refused.fault.faults}
@@ -318,6 +329,17 @@ async def do(call: Call, command: Command, done: Callable[[Accepted], Answer]) -
     if outcome.rejected is not None:
         raise CommandRejected(outcome.rejected)
     return outcome.answer
+
+
+async def preview(call: Call, command: Command) -> Accepted:
+    """What a command would do, of which nothing is kept. Raises CommandRejected."""
+    outcome = await call.as_dry_run().submit(
+        command, lambda _: Answer(200, b""), lambda _: Answer(409, b"")
+    )
+    if outcome.rejected is not None:
+        raise CommandRejected(outcome.rejected)
+    assert isinstance(outcome.decision, Accepted), "nothing is repeated in a dry run"
+    return outcome.decision
 
 
 def origin(call: Call, visitor: Visitor) -> Origin:
