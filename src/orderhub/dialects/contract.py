@@ -547,7 +547,7 @@ class Dialect:
     """One vendor's API.
 
     name       the folder's name
-    title      the API's, for people; `brand` the vendor's alone, where there is room for no more
+    title      the API's, for people; `brand` the vendor's alone
     prefixes   paths it words unknown paths under, longest match wins
     fault      words for what goes wrong before a decision: total over FaultKind
     refusal    words for a refusal: total over Reason
@@ -559,8 +559,7 @@ class Dialect:
     login_kind the record kind of its users' passwords, `{"hash": argon2id}` under the user's uid; empty = none
     success    the `code` of an answer that tells of success, where HTTP says 200 whatever happened; None = HTTP tells
     is_paid    whether its orders are paid as such, so that unpaid ones may be closed by themselves
-    data       what the dialect reads of a record's or credential's free `data`, by kind, and under
-               `settings` of its part of a tenant's: the hub's API refuses to write what does not fit
+    data       what it reads of free `data`, by kind, and of a tenant's under `settings`: what does not fit is refused
     kinds      the kinds of credential that its callers show; without one they show a token of the hub's
     security   the vendor's own ways to show a credential: OpenAPI security schemes that go together, or empty
     shapes     JSON Schemas by name that its wire models refer to, for OpenAPI
@@ -570,7 +569,7 @@ class Dialect:
     asks_body  whether callers may say who they are in the body: two calls with one head may be two callers'
     takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
-    is_api     whether programs call it: their calls are kept in the request log, and refusals say why in headers
+    is_api     whether programs call it: their calls are logged, and refusals say why in headers
     """
 
     name: str

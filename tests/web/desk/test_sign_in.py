@@ -370,7 +370,7 @@ async def test_a_link_opens_once_and_not_for_ever(tmp_path: Path) -> None:
         assert (await short.welcome(link, "short")).status_code == 422
         first, second = Browser(hub), Browser(hub)
         await second.get(link)
-        assert "new@shop.test" in second.text
+        assert "new@shop.test" in second.page
         assert (await first.welcome(link)).status_code == 303
         late = await second.post(
             "/desk/welcome", {"link": link.split("=")[1], "password": "of another"}

@@ -164,6 +164,17 @@ def _begins(sought: str, word: str) -> bool:
     return word.startswith(sought) or (not sought.isascii() and sought in word)
 
 
+def who_of(order: Order) -> str:
+    """Whom it is for, in a few words."""
+    contact, ship_to = order.doc.contact, order.doc.ship_to
+    names: list[str] = []
+    if contact is not None:
+        names = [contact.first_name, contact.last_name]
+    if not any(names) and ship_to is not None:
+        names = [ship_to.recipient, ship_to.last_name]
+    return " ".join(filter(None, names)) or next(iter(names_of(order)), "")
+
+
 def names_of(order: Order) -> tuple[str, ...]:
     """Who it is for, as far as it says."""
     contact, ship_to = order.doc.contact, order.doc.ship_to

@@ -14,7 +14,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.values import MICROSECONDS, LineKind, Order, Status
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call
-from orderhub.web.desk.finding import LONGEST, Filters, Found, find, names_of
+from orderhub.web.desk.finding import LONGEST, Filters, Found, find, who_of
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.page import HOME, Visitor, page, show
@@ -159,7 +159,7 @@ def _row(order: Order, titles: Mapping[str, str]) -> Row:
         path=f"{HOME}/{order.uid}",
         number=order.number,
         channel=titles.get(order.channel, order.channel),
-        who=", ".join(names_of(order)[:2]),
+        who=who_of(order),
         what=_what(order),
         badge=badge_of(order),
         total=order.total,
