@@ -462,13 +462,13 @@ def _fields(answer: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
     # An empty JSON body is no JSON; an empty list of lines is one.
     if answer.body or answer.media_type != _JSON:
         fields.append((b"content-type", answer.media_type.encode()))
-    for name, value in answer.headers:
-        fields.append(
-            (name.lower().encode(), _CONTROLS.sub(b" ", value.encode("latin-1", "replace")))
-        )
-    if not answer.headers or all(name != _NOT_KEPT[0] for name, _ in fields):
+    own = [
+        (name.lower().encode(), _CONTROLS.sub(b" ", value.encode("latin-1", "replace")))
+        for name, value in answer.headers
+    ]
+    if all(name != _NOT_KEPT[0] for name, _ in own):
         fields.append(_NOT_KEPT)
-    return fields
+    return fields + own
 
 
 def _sent_whole(scope: Scope, method: str, request_id: str, answer: Answer) -> bool:

@@ -25,7 +25,9 @@ from orderhub.web.hub_api.access import (
 )
 from orderhub.web.hub_api.bodies import Body, Name, Query, body_of, query_of, up_to
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shaping import Instant, Page, Shape
+from orderhub.web.hub_api.tables import columns_of
 
 MAX_PAGE = 200
 
@@ -109,13 +111,17 @@ async def list_users(call: Call, who: Caller) -> Answer:
     """By e-mail."""
     tenant = await _tenant(call, who)
     given = query_of(call, ListUsers)
-    found = await call.hub.read(
-        lambda reads: reads.people.of_tenant(tenant.id, given.cursor, given.limit + 1)
-    )
-    shown = found[: given.limit]
-    more = shown[-1].email if len(found) > given.limit else None
-    items = tuple(user_shape(each, tenant.id) for each in shown)
-    return Answer(200, encode(Page(items=items, next_cursor=more)))
+
+    async def ask(cursor: str, limit: int) -> Page[User]:
+        found = await call.hub.read(
+            lambda reads: reads.people.of_tenant(tenant.id, cursor, limit + 1)
+        )
+        shown = found[:limit]
+        more = shown[-1].email if len(found) > limit else None
+        return Page(items=tuple(user_shape(each, tenant.id) for each in shown), next_cursor=more)
+
+    columns = columns_of(User)
+    return await listed(call, "users", ask, columns, cursor=given.cursor, limit=given.limit)
 
 
 @guarded(PEOPLE)
@@ -181,7 +187,14 @@ async def _write(call: Call, tenant: Tenant, work: Callable[[People], Answer]) -
 _USERS = "/hub/v1/tenants/{tenant}/users"
 
 ROUTES = (
-    Route("GET", _USERS, list_users, "Who works there", query=ListUsers, answers={200: Page[User]}),
+    Route(
+        "GET",
+        _USERS,
+        list_users,
+        "Who works there",
+        query=ListUsers,
+        answers={200: (Page[User], *exports(User))},
+    ),
     Route(
         "POST",
         _USERS,
