@@ -10,7 +10,16 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from orderhub.core.splitting import MANY_PLACES, MAX_WORK, MAX_WORK_BEYOND, Place, Plan, Want, split
+from orderhub.core.splitting import (
+    MANY_PLACES,
+    MAX_WORK,
+    MAX_WORK_BEYOND,
+    Place,
+    Plan,
+    Ranking,
+    Want,
+    split,
+)
 
 _RUNS = 200
 _PLACES = [Place(f"W{i}", "CN" if i % 2 else "US") for i in range(10)]
@@ -78,7 +87,7 @@ def _measured(count: int, lines: int, most_work: int | None) -> tuple[int, int, 
     times = []
     for places, (wants, stock) in _random_orders(count, lines):
         started = time.perf_counter()
-        plan = split(places, wants, stock, country="US", default="W01", most_work=most_work)
+        plan = split(Ranking(places, "US", "W01"), wants, stock, most_work=most_work)
         times.append(1000 * (time.perf_counter() - started))
         assert isinstance(plan, Plan)
         exact += plan.exact
@@ -108,7 +117,7 @@ def main() -> None:
         plan: object = None
         for _ in range(runs):
             started = time.perf_counter()
-            plan = split(_PLACES, wants, stock, country="US", default="W7")
+            plan = split(Ranking(_PLACES, "US", "W7"), wants, stock)
             times.append(1000 * (time.perf_counter() - started))
         assert isinstance(plan, Plan)
         kind = "best" if plan.exact else "good"

@@ -15,11 +15,17 @@ from orderhub.core.splitting import (
     Parcel,
     Place,
     Plan,
+    Ranking,
     Short,
     Want,
-    split,
 )
+from orderhub.core.splitting import split as split_over
 from tests.support.examples import examples
+
+
+def split(places, wants, stock, *, country="", default="", **rest):
+    return split_over(Ranking(places, country, default), wants, stock, **rest)
+
 
 DEMO = (Place("G006", "CN"), Place("G007", "CN"), Place("US01", "US"))
 

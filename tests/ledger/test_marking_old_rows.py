@@ -102,6 +102,10 @@ def test_old_orders_are_marked_by_their_draws_keys_and_timers(
         if name in _NEWER:
             assert rows == []
             continue
+        if name == "record_version":
+            # A tenant that has one stands; what was written before is nobody's memory.
+            assert [row["kind"] for row in rows] == ["settings"] * len(new_rows["tenant"])
+            continue
         untold = _UNTOLD.get(name, set())
         told = [{key: row[key] for key in row if key not in untold} for row in new_rows[name]]
         found = [{key: row[key] for key in row if key not in untold} for row in rows]

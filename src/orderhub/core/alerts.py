@@ -7,6 +7,7 @@ told once. Nothing is told of a pool that is opened, nor when `low_at` itself ch
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -42,6 +43,7 @@ def item_loads(load: PoolLoad, facts: Facts) -> Iterator[RecordKey]:
         yield key
 
 
+@lru_cache(4_096)
 def _item(subject: str) -> tuple[str, int]:
     """`variant:3` as its parts; `("", 0)` for what is no item."""
     kind, _, number = subject.partition(":")
@@ -82,13 +84,14 @@ def told(accepted: Accepted, origin: Origin, facts: Facts) -> Accepted:
         pool = facts.pool(key)
         if pool is None or not by:
             continue
-        items = _items(key, facts)
         low_at = marks.get(key, pool.low_at)
-        if not low_at:
-            low_at = next((each.low_at for each in items if each.low_at), 0)
         if not low_at and key.kind not in _OF_ITEMS:
             continue
-        before, after = _level(pool.available, low_at), _level(pool.available + by, low_at)
+        items = _items(key, facts)
+        if not low_at:
+            low_at = next((each.low_at for each in items if each.low_at), 0)
+        available = pool.available
+        before, after = _level(available, low_at), _level(available + by, low_at)
         if before == after:
             continue
         kind = BACK if after < before else OUT if after == _OUT else LOW

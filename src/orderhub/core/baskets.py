@@ -32,7 +32,7 @@ from orderhub.core.basket_prices import (
     sellable_of,
     seller_of,
 )
-from orderhub.core.business import Business
+from orderhub.core.business import ONE_ORDER, Business
 from orderhub.core.catalogue import Sellable, variants_key
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
@@ -58,7 +58,6 @@ from orderhub.core.values import Line, LineKind, Move, Pool, PoolKey, Settings
 MAX_NOTES = 250
 MAX_LABEL = 20
 _PRICING = {"scope": "unit", "rounding": "down"}
-_ONE_ORDER = IdQuota(orders=1)
 _WITH_ADDRESS = IdQuota(orders=1, records=(("address", 1),), uids=1)
 
 
@@ -167,7 +166,7 @@ def pools(command: PlaceOrder, facts: Facts) -> Iterator[PoolLoad]:
 def id_quota(command: PlaceOrder, _facts: Facts) -> IdQuota:
     terms = command.terms
     assert isinstance(terms, GoodsBasket)
-    return _ONE_ORDER if terms.address is None or terms.address_id else _WITH_ADDRESS
+    return ONE_ORDER if terms.address is None or terms.address_id else _WITH_ADDRESS
 
 
 # --- the decision
@@ -256,6 +255,7 @@ def _placed(
         facts,
         ids.orders[0],
         _draft(terms, basket, resolved, redemption, goods, off),
+        (*stock, *coupon_moves),
     )
     if isinstance(composed, Rejected):
         return composed

@@ -29,8 +29,11 @@ def _locks_nothing(_command: PlaceOrder) -> Iterable[LockKey]:
     return ()
 
 
+ONE_ORDER = IdQuota(orders=1)
+
+
 def _one_order(_command: PlaceOrder, _facts: Facts) -> IdQuota:
-    return IdQuota(orders=1)
+    return ONE_ORDER
 
 
 def _never(_doc: OrderDoc) -> bool:

@@ -83,6 +83,8 @@ def all_of(rows: Iterable[Record]) -> Taken:
 def taken_for(items: Iterable[BasketItem], rows: Iterable[Record], now_us: int) -> Taken:
     """The units of the items, where the rows have them. What an item says itself counts before its row."""
     rows = tuple(rows)
+    if not rows:
+        return Taken(items=tuple(items))
     left = {row.id: row.doc.quantity for row in rows}
     bought = []
     for item in items:

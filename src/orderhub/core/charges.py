@@ -196,6 +196,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
             bill=terms.bill,
             service_at=context.consumed_at,
         ),
+        moves,
     )
     if isinstance(composed, Rejected):
         return composed
@@ -203,9 +204,14 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     return Accepted(placed=(order,), events=(event,), moves=moves)
 
 
-def _context(
-    terms: AccountCharge, facts: Facts, tenant: int, settings: Settings, currency: str, now: int
-) -> _Context:
+class _Taxes(msgspec.Struct, frozen=True):
+    """The tenant's tax rates by code, and the environment that says which of them it may charge; None = all."""
+
+    rates: Mapping[str, TaxRate]
+    environment: TaxEnvironment | None
+
+
+def _taxes(facts: Facts, tenant: int) -> _Taxes:
     enterprise: Enterprise | None = next(
         (record.doc for record in facts.records(tenant, "enterprise")), None
     )
@@ -220,11 +226,19 @@ def _context(
             # An environment that nobody described has no taxes.
             TaxEnvironment(code=enterprise.tax_environment),
         )
+    rates = {record.doc.code: record.doc for record in facts.records(tenant, "tax_rate")}
+    return _Taxes(rates, environment)
+
+
+def _context(
+    terms: AccountCharge, facts: Facts, tenant: int, settings: Settings, currency: str, now: int
+) -> _Context:
+    taxes = facts.derived(("taxes", tenant), lambda: _taxes(facts, tenant))
     digits = settings.tax_precision
     return _Context(
         settings=settings,
-        rates={record.doc.code: record.doc for record in facts.records(tenant, "tax_rate")},
-        environment=environment,
+        rates=taxes.rates,
+        environment=taxes.environment,
         consumed_at=now if terms.consumed_at is None else terms.consumed_at,
         currency=currency,
         rules=TaxRules(

@@ -52,7 +52,7 @@ from orderhub.core.facts import (
 from orderhub.core.handling import NO_IDS, CommandHandler
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.timers import timers_for
-from orderhub.core.values import Order, OrderDoc, Settings
+from orderhub.core.values import Event, Order, OrderDoc, Settings
 
 Decision = Accepted | Rejected
 
@@ -189,24 +189,23 @@ def _place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Decision:
         return decision
     if _is_time_numbered(command):
         decision = _renumbered(decision, facts)
-    return marks.marked(_waiting(decision, facts), command.natural_key)
-
-
-def _waiting(accepted: Accepted, facts: Facts) -> Accepted:
-    """With the timers of what was placed; what happened elsewhere waits for nothing here."""
+    # What happened elsewhere waits for nothing here.
     timers = [
         timer
-        for order in accepted.placed
+        for order in decision.placed
         if not order.recorded
         for timer in timers_for(order, facts.settings(order.tenant_id))
     ]
-    return msgspec.structs.replace(accepted, timers=(*accepted.timers, *timers))
+    if command.natural_key:
+        keys = (command.natural_key,)
+        decision = msgspec.structs.replace(decision, natural_keys=keys)
+    return marks.timed(decision, timers)
 
 
 def _renumbered(accepted: Accepted, facts: Facts) -> Accepted:
     """The same orders, each with the first free number of its time."""
-    placed = []
-    for order in accepted.placed:
+    placed, events = list(accepted.placed), list(accepted.events)
+    for index, order in enumerate(accepted.placed):
         settings = facts.settings(order.tenant_id)
         lap = numbering.first_free_lap(
             facts,
@@ -218,11 +217,20 @@ def _renumbered(accepted: Accepted, facts: Facts) -> Accepted:
             _MOST_LAPS,
         )
         assert lap is not None, "no free order number within an hour"
-        number = number_at(settings, order, lap)
-        placed.append(
-            order if number == order.number else msgspec.structs.replace(order, number=number)
-        )
-    return msgspec.structs.replace(accepted, placed=tuple(placed))
+        if lap:
+            number = number_at(settings, order, lap)
+            placed[index] = msgspec.structs.replace(order, number=number)
+            events = [_renamed(event, order, number) for event in events]
+    if placed == list(accepted.placed):
+        return accepted
+    return msgspec.structs.replace(accepted, placed=tuple(placed), events=tuple(events))
+
+
+def _renamed(event: Event, order: Order, number: str) -> Event:
+    """The event with another number of the order, if it is the one that the order was placed with."""
+    if event.order_id != order.id or event.kind != "placed":
+        return event
+    return msgspec.structs.replace(event, data={**event.data, "number": number})
 
 
 def number_at(settings: Settings, order: Order, lap: int) -> str:
@@ -268,7 +276,7 @@ def _change(command: ChangeOrder, facts: Facts, ids: NewIds) -> Decision:
     business = business_of(before[0])
     if business.on_change is not None:
         decision = business.on_change(command, before[0], decision, facts, ids)
-    return decision if isinstance(decision, Rejected) else marks.marked(decision)
+    return decision if isinstance(decision, Rejected) else marks.timed(decision)
 
 
 def already_exists(natural_key: str) -> Rejected:

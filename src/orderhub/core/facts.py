@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from orderhub.core.commands import OrderName
 from orderhub.core.values import Event, Line, Move, Notice, Order, Pool, PoolKey, Settings
+
+T = TypeVar("T")
 
 
 class RecordKey(msgspec.Struct, frozen=True, order=True):
@@ -126,6 +128,7 @@ class Facts:
         self._taken: set[tuple[int, str]] = set()
         self._when_loaded: dict[tuple[int, int], Order] = {}
         self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
+        self._derived: dict[Hashable, object] = {}
         self.loaded_records: set[RecordKey] = set()
         self.loaded_pools: set[PoolLoad] = set()
         self.loaded_orders: set[OrderLoad] = set()
@@ -134,6 +137,7 @@ class Facts:
 
     def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
         self.loaded_records.add(key)
+        self._derived.clear()
         live = []
         for record in records:
             name = (record.tenant_id, record.kind, record.id)
@@ -189,6 +193,17 @@ class Facts:
         found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
         return found[0].doc if found else None
 
+    def derived(self, name: Hashable, work_out: Callable[[], T]) -> T:
+        """What follows from records alone: worked out once, and again when one of them is written.
+
+        It is shared by all who ask for it: nobody changes it.
+        """
+        try:
+            return cast(T, self._derived[name])
+        except KeyError:
+            found = self._derived[name] = work_out()
+            return found
+
     def pools(self, tenant_id: int, kind: str, subject: str) -> dict[str, Pool]:
         """Place -> pool, for the places that were loaded."""
         return self._pools.get((tenant_id, kind, subject), _NO_POOLS)
@@ -228,13 +243,14 @@ class Facts:
         for move in accepted.moves:
             pool = self.pool(move.key)
             assert pool is not None, f"a move on a pool nobody loaded: {move.key}"
-            if move.kind == "draw":
+            kind = move.kind
+            if kind == "draw":
                 pool.drawn += move.units
-            elif move.kind == "return":
+            elif kind == "return":
                 pool.returned += move.units
-            elif move.kind == "adjustment":
+            elif kind == "adjustment":
                 pool.adjusted += move.units
-            if move.order_id and move.kind in ("draw", "return"):
+            if move.order_id and kind in ("draw", "return"):
                 self._see_move(move)
             assert pool.available >= 0, f"pool below zero: {move.key}"
         for key, low_at in accepted.low_marks:
@@ -276,6 +292,7 @@ class Facts:
                 self._orders[load] = (*self._orders.get(load, ()), order)
 
     def _see_record(self, record: Record, *, removed: bool) -> None:
+        self._derived.clear()
         name = (record.tenant_id, record.kind, record.id)
         self._by_id[name] = None if removed else record
         answers = {("id", str(record.id)), ("uid", record.uid), ("code", record.code), ("all", "")}

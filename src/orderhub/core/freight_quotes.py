@@ -44,10 +44,10 @@ def as_split(
     goods = goods_of(facts, tenant_id, items)
     if isinstance(goods, Rejected):
         return goods
-    warehouses = [place for place, _ in serving(facts, tenant_id, country, "")]
-    if not warehouses:
+    served = serving(facts, tenant_id, country, "")
+    if not served.rates:
         return Rejected(Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"no freight to {country}")
-    plan = plan_of(facts, tenant_id, goods, warehouses, country)
+    plan = plan_of(facts, tenant_id, goods, served)
     if isinstance(plan, Rejected):
         return plan
     rates = rates_known(facts, tenant_id, country)

@@ -9,6 +9,7 @@ from decimal import (
     Decimal,
 )
 from enum import StrEnum
+from functools import lru_cache
 
 ZERO = Decimal(0)
 # At rest an amount is a BIGINT of millionths: 12 digits before the point and 6 behind it fit.
@@ -18,6 +19,8 @@ _MILLION = Decimal(10) ** STORED_DECIMALS
 _QUANTUM = Decimal(1).scaleb(-STORED_DECIMALS)
 # Wide enough that a product of two storable values, or of one with a tax rate, is never rounded.
 EXACT = Context(prec=60)
+# Prices, and what few units of them come to, are met again and again: what was asked of so many is known.
+_AMOUNTS_KNOWN = 4_096
 
 
 class Rounding(StrEnum):
@@ -63,10 +66,13 @@ def total(amounts: "list[Decimal] | tuple[Decimal, ...]") -> Decimal:
 
 def is_storable(amount: Decimal) -> bool:
     """Whether `amount` has at most 12 digits before and 6 behind the point."""
-    if not amount.is_finite() or not -_LIMIT < amount < _LIMIT:
-        return False
+    return amount.is_finite() and _has_room(amount)
+
+
+@lru_cache(_AMOUNTS_KNOWN)
+def _has_room(amount: Decimal) -> bool:
     # Within that range quantizing cannot fail: 18 digits are all it keeps.
-    return amount.quantize(_QUANTUM, None, EXACT) == amount
+    return -_LIMIT < amount < _LIMIT and amount.quantize(_QUANTUM, None, EXACT) == amount
 
 
 def kept(amount: Decimal, digits: int = STORED_DECIMALS) -> Decimal:
@@ -81,6 +87,7 @@ def kept(amount: Decimal, digits: int = STORED_DECIMALS) -> Decimal:
     return amount if near == amount else plain(near)
 
 
+@lru_cache(_AMOUNTS_KNOWN)
 def to_micros(amount: Decimal) -> int:
     """The amount in millionths. It must be storable: anything else is a bug of the caller."""
     # Exact in any context: what is storable has no more than 18 digits that count.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +12,11 @@ from orderhub.core.commands import PlaceOrder
 from orderhub.core.daily import day_of
 from orderhub.core.details import AnyDetails
 from orderhub.core.facts import Facts
+from orderhub.core.marks import NAMES, counted, names_of
 from orderhub.core.money import ZERO, is_storable, times, total
 from orderhub.core.numbering import number_for
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Event, Line, LineKind, Order, OrderDoc, Status
+from orderhub.core.values import Event, Line, LineKind, Move, Order, OrderDoc, Status
 
 # Enough for any basket seen in the wild, and a line number fits in a line's uid.
 MAX_LINES = 4_000
@@ -65,9 +67,18 @@ def untaxed_line(
 
 
 def compose(
-    command: PlaceOrder, facts: Facts, new_id: tuple[int, str], draft: Draft, lap: int = 0
+    command: PlaceOrder,
+    facts: Facts,
+    new_id: tuple[int, str],
+    draft: Draft,
+    moves: Sequence[Move] = (),
+    natural_key: str | None = None,
 ) -> tuple[Order, Event] | Rejected:
-    """The order and its first event, or the refusal of amounts that cannot be kept."""
+    """The order and its first event, or the refusal of amounts that cannot be kept.
+
+    moves        what its lines draw on pools: each line is marked with the units that it counts
+    natural_key  None = the command's
+    """
     origin = command.origin
     settings = facts.settings(origin.tenant_id)
     now = settings.clock.at(origin.recorded_at)
@@ -82,7 +93,7 @@ def compose(
         id=order_id,
         uid=uid,
         channel=origin.channel,
-        number=number_for(command.numbering, settings, now, order_id, uid, lap),
+        number=number_for(command.numbering, settings, now, order_id, uid),
         group_number=draft.group_number,
         owner=origin.owner,
         account=draft.account,
@@ -90,6 +101,7 @@ def compose(
         bill=draft.bill,
         placed_by=origin.actor,
         reference=command.reference,
+        natural_key=command.natural_key if natural_key is None else natural_key,
         status=Status.PENDING,
         vendor_status=command.vendor_status,
         currency=draft.currency,
@@ -110,7 +122,7 @@ def compose(
             business=draft.business,
             vendor=command.vendor if draft.vendor is None else draft.vendor,
         ),
-        lines=draft.lines,
+        lines=counted(draft.lines, moves) if moves else draft.lines,
     )
     return order, placed_event(order, command, day_of(settings, now))
 
@@ -125,6 +137,19 @@ def _sums(lines: tuple[Line, ...]) -> tuple[Decimal, Decimal, Decimal]:
 
 def placed_event(order: Order, command: PlaceOrder, day: str) -> Event:
     """The event that the order's row can be rebuilt from."""
+    data: dict[str, Any] = {
+        "status": order.status,
+        "vendor_status": order.vendor_status,
+        "currency": order.currency,
+        "net": order.net,
+        "tax": order.tax,
+        "total": order.total,
+        "lines": len(order.lines),
+        "number": order.number,
+        **{name: told for name, told in zip(NAMES, names_of(order), strict=True) if told},
+    }
+    if order.recorded:
+        data["occurred_at"] = order.occurred_at
     return Event(
         tenant_id=order.tenant_id,
         order_id=order.id,
@@ -133,15 +158,7 @@ def placed_event(order: Order, command: PlaceOrder, day: str) -> Event:
         occurred_at=command.origin.recorded_at if order.recorded else order.updated_at,
         recorded_at=order.recorded_at,
         actor=command.origin.actor,
-        data={
-            "status": order.status,
-            "vendor_status": order.vendor_status,
-            "currency": order.currency,
-            "net": order.net,
-            "tax": order.tax,
-            "total": order.total,
-            "lines": len(order.lines),
-        },
+        data=data,
         day=day,
         request_id=command.origin.request_id,
         request=command.origin.request,

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core.business import Business
+from orderhub.core.business import ONE_ORDER, Business
 from orderhub.core.cancellation import number_refunds
 from orderhub.core.catalogue import (
     Sellable,
@@ -48,7 +48,7 @@ from orderhub.core.numbering import number_for
 from orderhub.core.ordering import Draft, compose, untaxed_line
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.splitting import Parcel, Place, Plan, Want, split
+from orderhub.core.splitting import Parcel, Place, Plan, Ranking, Want, split
 from orderhub.core.stock import is_counted_now, stock_loads
 from orderhub.core.values import (
     Address,
@@ -134,10 +134,10 @@ def id_quota(command: PlaceOrder, facts: Facts) -> IdQuota:
     terms = command.terms
     assert isinstance(terms, Dropship)
     most = min(
-        sum(item.quantity for item in terms.items),
+        sum([item.quantity for item in terms.items]),
         len(facts.records(command.origin.tenant_id, "warehouse")),
     )
-    return IdQuota(orders=most + 1 if most > 1 else 1)
+    return IdQuota(orders=most + 1) if most > 1 else ONE_ORDER
 
 
 def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected:
@@ -158,46 +158,58 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
                 f"lines[{good.index}].product",
                 f"priced in {good.sellable.product.currency}, charged in {settings.currency}",
             )
-    rates = {
-        warehouse.code: (warehouse, rate)
-        for warehouse, rate in serving(facts, tenant, _country(command), terms.channel)
-    }
-    if not rates:
+    served = serving(facts, tenant, _country(command), terms.channel)
+    if not served.rates:
         return Rejected(
             Reason.COUNTRY_NOT_SERVED, "ship_to.country", f"no freight to {_country(command)}"
         )
-    plan = plan_of(facts, tenant, goods, [each for each, _ in rates.values()], _country(command))
+    plan = plan_of(facts, tenant, goods, served)
     if isinstance(plan, Rejected):
         return plan
-    return _parcelled(command, facts, ids, goods, plan, rates)
+    return _parcelled(command, facts, ids, goods, plan, served)
 
 
 def goods_of(facts: Facts, tenant_id: int, items: tuple[Item, ...]) -> tuple[Good, ...] | Rejected:
     """The lines, repeats of a SKU for one warehouse merged; or the first that cannot be sold."""
     if not items:
         return Rejected(Reason.NOTHING_ORDERED, "lines", "no line")
-    warehouses = {record.doc.code for record in facts.records(tenant_id, "warehouse")}
     merged: dict[tuple[str, str], Good] = {}
     for index, item in enumerate(items):
         # A warehouse that does not exist is no wish: the plan chooses, as if none had been named.
-        pin = known_as(item.warehouse, warehouses)
+        pin = item.warehouse and known_as(item.warehouse, _codes(facts, tenant_id))
         found = merged.get((item.sku, pin))
         if found is not None:
             more = found.quantity + item.quantity
             merged[item.sku, pin] = msgspec.structs.replace(found, quantity=more)
             continue
-        sellable = sellable_by_code(facts, tenant_id, item.sku)
-        field = f"lines[{index}].product"
-        if sellable is None or sellable.product.kind != "good":
-            return Rejected(Reason.PRODUCT_UNKNOWN, field, f"no product {item.sku}")
-        if not sellable.is_active:
-            return Rejected(Reason.PRODUCT_INACTIVE, field, f"{item.sku} is not sold now")
-        refusal = _unsold(facts, tenant_id, sellable, field)
-        if refusal is not None:
-            return refusal
+        sellable = sold_as(facts, tenant_id, item.sku)
+        if isinstance(sellable, Rejected):
+            return msgspec.structs.replace(sellable, field=f"lines[{index}].product")
         counted = is_counted_now(facts, tenant_id, sellable)
         merged[item.sku, pin] = Good(index, sellable, item.quantity, pin, counted)
     return tuple(merged.values())
+
+
+def _codes(facts: Facts, tenant_id: int) -> frozenset[str]:
+    """The codes of all warehouses."""
+    return facts.derived(
+        ("warehouse codes", tenant_id),
+        lambda: frozenset(each.doc.code for each in facts.records(tenant_id, "warehouse")),
+    )
+
+
+def sold_as(facts: Facts, tenant_id: int, sku: str) -> Sellable | Rejected:
+    """What is sold under a code, or the refusal of what is not."""
+    return facts.derived(("sold as", tenant_id, sku), lambda: _sold_as(facts, tenant_id, sku))
+
+
+def _sold_as(facts: Facts, tenant_id: int, sku: str) -> Sellable | Rejected:
+    sellable = sellable_by_code(facts, tenant_id, sku)
+    if sellable is None or sellable.product.kind != "good":
+        return Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {sku}")
+    if not sellable.is_active:
+        return Rejected(Reason.PRODUCT_INACTIVE, "product", f"{sku} is not sold now")
+    return _unsold(facts, tenant_id, sellable, "product") or sellable
 
 
 def known_as(asked: str, codes: Collection[str]) -> str:
@@ -218,29 +230,38 @@ def _unsold(facts: Facts, tenant_id: int, sellable: Sellable, field: str) -> Rej
     return price if isinstance(price, Rejected) else None
 
 
-def serving(
-    facts: Facts, tenant_id: int, country: str, channel: str
-) -> Iterator[tuple[Warehouse, FreightRate]]:
-    """The open warehouses that ship to a country, each with its rate on the channel."""
-    rates = rates_known(facts, tenant_id, country)
+class Served(msgspec.Struct, frozen=True):
+    """The open warehouses that ship to a country, by code, each with its rate on a channel."""
+
+    rates: dict[str, tuple[Warehouse, FreightRate]]
+    ranking: Ranking
+
+
+def serving(facts: Facts, tenant_id: int, country: str, channel: str) -> Served:
+    return facts.derived(
+        ("serving", tenant_id, country, channel),
+        lambda: _serving(facts, tenant_id, country, channel),
+    )
+
+
+def _serving(facts: Facts, tenant_id: int, country: str, channel: str) -> Served:
+    known = rates_known(facts, tenant_id, country)
+    rates: dict[str, tuple[Warehouse, FreightRate]] = {}
     for record in facts.records(tenant_id, "warehouse"):
         warehouse: Warehouse = record.doc
         if warehouse.active:
-            rate = chosen(channels(rates, warehouse.code, country), channel)
+            rate = chosen(channels(known, warehouse.code, country), channel)
             if rate is not None:
-                yield warehouse, rate
+                rates[warehouse.code] = (warehouse, rate)
+    places = [Place(each.code, each.country) for each, _ in rates.values()]
+    return Served(rates, Ranking(places, country, facts.settings(tenant_id).default_warehouse))
 
 
 def plan_of(
-    facts: Facts,
-    tenant_id: int,
-    goods: tuple[Good, ...],
-    warehouses: list[Warehouse],
-    country: str,
+    facts: Facts, tenant_id: int, goods: tuple[Good, ...], served: Served
 ) -> Plan | Rejected:
     """Which warehouse ships how much of which line, or the first line there is too little of."""
-    settings = facts.settings(tenant_id)
-    places = [Place(each.code, each.country) for each in warehouses]
+    strategy = facts.settings(tenant_id).split_strategy
     wants, stock = [], {}
     for good in goods:
         subject = good.sellable.subject
@@ -250,15 +271,8 @@ def plan_of(
             stock[subject] = {place: pool.available for place, pool in held.items()}
         else:
             plenty = sum(each.quantity for each in goods)
-            stock[subject] = dict.fromkeys((each.code for each in warehouses), plenty)
-    plan = split(
-        places,
-        wants,
-        stock,
-        country=country,
-        default=settings.default_warehouse,
-        strategy=settings.split_strategy,
-    )
+            stock[subject] = dict.fromkeys(served.rates, plenty)
+    plan = split(served.ranking, wants, stock, strategy=strategy)
     if isinstance(plan, Plan):
         return plan
     short = goods[plan.index]
@@ -270,7 +284,7 @@ def plan_of(
 
 
 def parcel_weight_g(goods: tuple[Good, ...], parcel: Parcel) -> int:
-    return sum(goods[index].sellable.weight_g * units for index, units in parcel.units)
+    return sum([goods[index].sellable.weight_g * units for index, units in parcel.units])
 
 
 def _parcelled(
@@ -279,7 +293,7 @@ def _parcelled(
     ids: NewIds,
     goods: tuple[Good, ...],
     plan: Plan,
-    rates: dict[str, tuple[Warehouse, FreightRate]],
+    served: Served,
 ) -> Accepted | Rejected:
     """One order for each parcel, what each draws, and when each is paid."""
     terms, tenant = command.terms, command.origin.tenant_id
@@ -295,7 +309,7 @@ def _parcelled(
     events: list[Event] = []
     moves: list[Move] = []
     for parcel, new_id in zip(plan.parcels, own_ids, strict=False):
-        warehouse, rate = rates[parcel.place]
+        warehouse, rate = served.rates[parcel.place]
         details = ParcelDetails(
             warehouse=warehouse.code,
             warehouse_id=warehouse.id,
@@ -306,13 +320,18 @@ def _parcelled(
             prepaid=terms.prepaid,
         )
         draft = _draft(settings, goods, parcel, details, rate, group)
-        composed = compose(command, facts, new_id, draft)
+        stock = _stock_moves(tenant, goods, parcel, new_id[0])
+        natural_key = "" if placed else None  # it stands for the first of them
+        composed = compose(command, facts, new_id, draft, stock, natural_key)
         if isinstance(composed, Rejected):
             return composed
         order, event = composed
         placed.append(order)
         events.append(event)
-        moves.extend(_draws(tenant, goods, parcel, order, prepaid=terms.prepaid))
+        moves += stock
+        if terms.prepaid and order.total:
+            key = PoolKey(tenant, "balance", order.currency)
+            moves.append(Move(key, "draw", to_micros(order.total), order.id))
     assert len(placed) == len(plan.parcels), "fewer ids than parcels were set aside"
     unpaid = _unpaid(facts, [move for move in moves if move.key.kind == "balance"])
     if unpaid is not None:
@@ -396,16 +415,18 @@ def _unpaid(facts: Facts, draws: list[Move]) -> Rejected | None:
     return msgspec.structs.replace(short, detail=detail)
 
 
-def _draws(
-    tenant: int, goods: tuple[Good, ...], parcel: Parcel, order: Order, *, prepaid: bool
-) -> Iterator[Move]:
-    for number, (index, units) in enumerate(parcel.units, 1):
-        if goods[index].counted:
-            key = PoolKey(tenant, "stock", goods[index].sellable.subject, parcel.place)
-            yield Move(key, "draw", units, order.id, number)
-    if prepaid and order.total:
-        key = PoolKey(tenant, "balance", order.currency)
-        yield Move(key, "draw", to_micros(order.total), order.id)
+def _stock_moves(tenant: int, goods: tuple[Good, ...], parcel: Parcel, order_id: int) -> list[Move]:
+    return [
+        Move(
+            PoolKey(tenant, "stock", goods[index].sellable.subject, parcel.place),
+            "draw",
+            units,
+            order_id,
+            number,
+        )
+        for number, (index, units) in enumerate(parcel.units, 1)
+        if goods[index].counted
+    ]
 
 
 def is_prepaid(doc: OrderDoc) -> bool:

@@ -66,30 +66,63 @@ class Short(msgspec.Struct, frozen=True):
     available: int
 
 
+class Ranking:
+    """Places as a destination prefers them. They are bits by rank: the lowest bit is the most preferred."""
+
+    def __init__(self, places: Sequence[Place], country: str = "", default: str = "") -> None:
+        ranked = sorted(
+            places, key=lambda place: (place.country != country, place.code != default, place.code)
+        )
+        self.codes = [place.code for place in ranked]
+        self.rank = {code: rank for rank, code in enumerate(self.codes)}
+        self.by_code = sorted(range(len(self.codes)), key=self.codes.__getitem__)
+        # So many first ranks lie in the destination's country.
+        self.near = sum(1 for place in ranked if place.country == country)
+        self.default = self.rank.get(default, -1)
+
+
 def split(
-    places: Sequence[Place],
+    ranking: Ranking,
     wants: Sequence[Want],
     stock: Mapping[str, Mapping[str, int]],
     *,
-    country: str = "",
-    default: str = "",
     strategy: str = FEWEST_PARCELS,
     most_work: int | None = None,
 ) -> Plan | Short:
-    """The best plan. `stock` is subject -> place code -> units; only `places` ship.
+    """The best plan. `stock` is subject -> place code -> units; only the ranked places ship.
 
     most_work  questions asked at most; 0 = step by step at once. As a rule the module's own bound.
     """
-    ranked = sorted(
-        places, key=lambda place: (place.country != country, place.code != default, place.code)
-    )
-    near = sum(1 for place in ranked if place.country == country)
-    task = _Task(ranked, near, default, most_work)
+    if wants and (strategy == FEWEST_PARCELS or len(wants) == 1):
+        place = _one_place(ranking, wants, stock)
+        if place is not None:
+            whole = tuple([(index, want.units) for index, want in enumerate(wants)])
+            return Plan((Parcel(place, whole),))
+    task = _Task(ranking, most_work)
     short = task.take_in(wants, stock, nearest_first=strategy == NEAREST_FIRST)
     if short is not None:
         return short
     chosen, exact = task.choose()
     return Plan(task.parcels(chosen), exact)
+
+
+def _one_place(
+    ranking: Ranking, wants: Sequence[Want], stock: Mapping[str, Mapping[str, int]]
+) -> str | None:
+    """The most preferred place that ships everything, where nothing is pinned: no plan is better."""
+    for want in wants:
+        if want.pin:
+            return None
+    for code in ranking.codes:
+        for want in wants:
+            if stock.get(want.subject, _NOTHING).get(code, 0) < want.units:
+                break
+        else:
+            return code
+    return None
+
+
+_NOTHING: dict[str, int] = {}
 
 
 class _Cut(msgspec.Struct):
@@ -101,16 +134,11 @@ class _Cut(msgspec.Struct):
 
 
 class _Task:
-    """One split being worked out. Places are bits by rank: the lowest bit is the most preferred."""
+    """One split being worked out."""
 
-    def __init__(
-        self, ranked: Sequence[Place], near: int, default: str, most_work: int | None
-    ) -> None:
-        self.codes = [place.code for place in ranked]
-        self.rank = {code: rank for rank, code in enumerate(self.codes)}
-        self.by_code = sorted(range(len(self.codes)), key=self.codes.__getitem__)
-        self.near = near  # so many first ranks lie in the destination's country
-        self.default = self.rank.get(default, -1)
+    def __init__(self, ranking: Ranking, most_work: int | None) -> None:
+        self.codes, self.rank, self.by_code = ranking.codes, ranking.rank, ranking.by_code
+        self.near, self.default = ranking.near, ranking.default
         self.pinned: list[tuple[int, int, int]] = []  # index, rank, units
         self.whole: list[tuple[int, int, int]] = []  # index, mask of who serves it whole, units
         self.cuts: list[_Cut] = []
@@ -144,10 +172,12 @@ class _Task:
                 self.pinned.append((index, rank, want.units))
                 self.forced |= 1 << rank
                 continue
-            held = [
-                max(places.get(code, 0) - pins.get((want.subject, code), 0), 0)
-                for code in self.codes
-            ]
+            held = [places.get(code, 0) for code in self.codes]
+            if pins:
+                held = [
+                    max(units - pins.get((want.subject, code), 0), 0)
+                    for code, units in zip(self.codes, held, strict=True)
+                ]
             available = sum(held)
             if available < want.units:
                 return Short(index, available)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -143,19 +144,31 @@ def taxed(
     unit: Decimal, quantity: int, pricing: Pricing, rates: Sequence[TaxRate], rules: TaxRules
 ) -> Taxed:
     """The line of `quantity` times `unit`, a net or a gross amount as `pricing` says."""
+    return _taxed(unit, quantity, pricing, tuple(rates), rules)
+
+
+@lru_cache(4_096)
+def _taxed(
+    unit: Decimal,
+    quantity: int,
+    pricing: Pricing,
+    rates: tuple[TaxRate, ...],
+    rules: TaxRules,
+) -> Taxed:
+    """What is charged is mostly charged again and again. All results are rounded: equal amounts have equal ones."""
     amount = rounded(times(unit, quantity), rules.digits, rules.rounding)
     if not rates:
         return Taxed(amount, ZERO, amount)
-    rates = in_order(rates)
+    ordered = in_order(rates)
     # A rebate gives back the flat tax of its units; what costs nothing is not taxed.
     units = quantity if amount > 0 else -quantity if amount < 0 else 0
     if pricing is Pricing.NET:
-        parts = _parts(amount, units, rates, rules)
+        parts = _parts(amount, units, ordered, rules)
         tax = _sum(part.amount for part in parts)
         return Taxed(amount, tax, EXACT.add(amount, tax), parts)
-    net = rounded(_net_of(amount, units, rates), rules.digits, rules.rounding)
+    net = rounded(_net_of(amount, units, ordered), rules.digits, rules.rounding)
     tax = EXACT.subtract(amount, net)
-    return Taxed(net, tax, amount, _filled(_parts(net, units, rates, rules), tax))
+    return Taxed(net, tax, amount, _filled(_parts(net, units, ordered, rules), tax))
 
 
 def in_order(rates: Sequence[TaxRate]) -> Sequence[TaxRate]:

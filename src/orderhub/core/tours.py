@@ -216,6 +216,7 @@ def _accepted(
             business=_details(booking, quote, ids.records.get(_GUEST, ())),
             service_at=day_start(settings.time_zone, booking.day),
         ),
+        moves,
     )
     if isinstance(composed, Rejected):
         return composed

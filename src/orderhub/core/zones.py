@@ -15,6 +15,7 @@ from io import BytesIO
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND_US = 1_000_000
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 # A day from either end of the calendar, every zone has a local time.
@@ -83,7 +84,12 @@ def local_time(zone: str, at_us: int) -> datetime:
 
 def local_day(zone: str, at_us: int) -> date:
     """The calendar day at an instant."""
-    return local_time(zone, at_us).date()
+    return _day_at(zone, at_us // _SECOND_US)
+
+
+@lru_cache(1_024)
+def _day_at(zone: str, second: int) -> date:
+    return local_time(zone, second * _SECOND_US).date()
 
 
 def instants_of(zone: str, local: datetime) -> tuple[int, ...]:
@@ -95,6 +101,7 @@ def instants_of(zone: str, local: datetime) -> tuple[int, ...]:
     return tuple(sorted(at for at in found if local_time(zone, at).replace(tzinfo=None) == local))
 
 
+@lru_cache(4_096)
 def day_start(zone: str, day: date) -> int:
     """The first instant of a calendar day: midnight, or the end of the gap that midnight fell into.
 

@@ -67,21 +67,24 @@ class Ids:
         orders: tuple[tuple[int, str], ...] = ()
         if quota.orders:
             orders = tuple(
-                (order_id, self._uids.new(wall))
-                for order_id in self.orders(tenant_id, quota.orders)
+                [
+                    (order_id, self._uids.new(wall))
+                    for order_id in self.orders(tenant_id, quota.orders)
+                ]
             )
+        if not quota.records and not quota.uids:
+            return NewIds(orders)
         records = {kind: self.records(tenant_id, kind, count) for kind, count in quota.records}
-        return NewIds(
-            orders=orders,
-            records=records,
-            uids=tuple(self._uids.new(wall) for _ in range(quota.uids)),
-        )
+        uids = tuple([self._uids.new(wall) for _ in range(quota.uids)])
+        return NewIds(orders, records, uids)
 
     def use(self, tenant_id: int, accepted: Accepted, given: NewIds) -> None:
         """Use up what an accepted command took of the ids that it was given."""
         used = accepted.orders_used or len(accepted.placed)
         if used:
             self._counters.take(tenant_id, "order", used)
+        if not given.records and not accepted.numbered:
+            return
         written = {(record.kind, record.id) for record in accepted.records}
         for kind, numbers in given.records.items():
             count = sum((kind, number) in written for number in numbers)

@@ -103,14 +103,10 @@ class ChangeSet:
 
     def _count(self, order: Order, by: int, status: str | None = None) -> None:
         status = order.status.value if status is None else status
-        owners = [ALL_OWNERS]
-        if order.owner:
-            owners.append(order.owner)
-        if order.group_number:
-            owners.append(GROUPED)
-        for owner in owners:
-            name = (order.tenant_id, owner, order.channel, status)
-            self._tallies[name] = self._tallies.get(name, 0) + by
+        for owner in (ALL_OWNERS, order.owner, order.group_number and GROUPED):
+            if owner:
+                name = (order.tenant_id, owner, order.channel, status)
+                self._tallies[name] = self._tallies.get(name, 0) + by
         if by > 0:
             self._statuses[(order.tenant_id, order.id)] = status
 
