@@ -56,7 +56,7 @@ def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tupl
     """Which batch took a natural key is nobody's business, 9.50 is 9.500000, and a tally of 0 is as good as none.
 
     An order that is paid and shipped in one batch never was a paid one to its tally. How many batches there were,
-    the feed's stamps tell; a notice is named by chance.
+    the feed's stamps and the versions of records tell; a notice is named by chance.
     """
     keys = [(row[0], row[1], row[3]) for row in rows["natural_key"]]
     tallies = [row for row in rows["tally"] if any(row[5:])]
@@ -65,7 +65,8 @@ def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tupl
         "feed_lane": [row[:3] for row in rows["feed_lane"]],
         "notice": [(*row[:3], *row[4:]) for row in rows["notice"]],
     }
-    rows = {**rows, "natural_key": keys, "tally": tallies, **fed}
+    written = [row[:3] for row in rows["record_version"]]
+    rows = {**rows, "natural_key": keys, "tally": tallies, "record_version": written, **fed}
     return {name: [tuple(map(read, row)) for row in each] for name, each in rows.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 import msgspec
@@ -31,9 +32,11 @@ class Loader:
         self._facts = facts
         self._ids = ids
         self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
+        self._tenants: list[int] = []
 
     def load(self, commands: list[Command]) -> None:
         """All that these commands may need, pools locked."""
+        self._tenants = sorted({command.origin.tenant_id for command in commands})
         self._load_records_and_orders(commands)
         self._reserve_order_ids(commands)
         self._load_numbers(commands)
@@ -51,7 +54,12 @@ class Loader:
             keys = [key for load in pools for key in alerts.item_loads(load, self._facts)]
             if not keys:
                 return
-            self._batch.load_records(self._facts, sorted(set(keys)))
+            self._load_records(sorted(set(keys)))
+
+    def _load_records(self, keys: Sequence[RecordKey]) -> None:
+        unknown = self._batch.recall_records(self._facts, keys, self._tenants)
+        if unknown:
+            self._batch.load_records(self._facts, unknown)
 
     def lacks(self, command: Command, *, is_record_changed: bool) -> bool:
         """Whether the command needs more than what was loaded, now that others were decided before it."""
@@ -77,34 +85,51 @@ class Loader:
         )
 
     def _load_records_and_orders(self, commands: list[Command]) -> None:
-        facts = self._facts
         undone = commands
         for _ in range(_MAX_ROUNDS):
-            records: dict[RecordKey, None] = {}
-            orders: dict[OrderLoad, None] = {}
+            records: set[RecordKey] = set()
+            orders: set[OrderLoad] = set()
             again: list[Command] = []
             for command in undone:
-                wants_more = False
-                for load in core.loads(command, facts):
-                    if isinstance(load, RecordKey):
-                        if load not in facts.loaded_records:
-                            records[load] = None
-                            wants_more = True
-                    else:
-                        self._naming_orders.add(id(command))
-                        if load not in facts.loaded_orders:
-                            orders[load] = None
-                            wants_more = True
-                if wants_more:
+                lacking = self._lacking(command, records)
+                if lacking is not None:
+                    records.update(lacking[0])
+                    orders.update(lacking[1])
                     again.append(command)
             if not again:
                 return
             undone = again
             if records:
-                self._batch.load_records(facts, sorted(records))
+                self._batch.load_records(self._facts, sorted(records))
             if orders:
-                self._batch.load_orders(facts, sorted(orders))
+                self._batch.load_orders(self._facts, sorted(orders))
         raise RuntimeError("records name each other in a circle")
+
+    def _lacking(
+        self, command: Command, unknown: AbstractSet[RecordKey]
+    ) -> tuple[list[RecordKey], list[OrderLoad]] | None:
+        """What the command names and must be loaded; None: everything is known, or was recalled.
+
+        `unknown`: what was found before not to be known.
+        """
+        facts = self._facts
+        while True:
+            records: list[RecordKey] = []
+            orders: list[OrderLoad] = []
+            for load in core.loads(command, facts):
+                if isinstance(load, RecordKey):
+                    if load not in facts.loaded_records:
+                        records.append(load)
+                else:
+                    self._naming_orders.add(id(command))
+                    if load not in facts.loaded_orders:
+                        orders.append(load)
+            if not records:
+                return ([], orders) if orders else None
+            asked = [load for load in records if load not in unknown]
+            lost = self._batch.recall_records(facts, asked, self._tenants) if asked else asked
+            if len(lost) == len(asked):
+                return records, orders
 
     def _reserve_order_ids(self, commands: list[Command]) -> None:
         """All at once, so that a large batch asks for no more blocks than a small one."""
@@ -167,7 +192,7 @@ class Loader:
         while missing := self._ids.unseen({name: counts[name] for name in drawing}):
             if ahead > 1:  # many are taken: the rounds stay few
                 missing = self._ids.unseen({name: counts[name] * ahead for name in drawing})
-            self._batch.load_records(self._facts, missing)
+            self._load_records(missing)
             ahead = min(2 * ahead, _MOST_AHEAD)
 
 

@@ -28,6 +28,7 @@ from orderhub.core.values import Order, Pool
 from orderhub.ledger import bulk, feed, rows, tables
 from orderhub.ledger.changeset import ChangeSet
 from orderhub.ledger.driver import Driver
+from orderhub.ledger.kept_records import KeptRecords
 
 
 class ClaimName(msgspec.Struct, frozen=True, order=True):
@@ -51,9 +52,12 @@ _LOCK_KEYS = (
 class Batch:
     """What the writer does on one connection, between BEGIN and COMMIT."""
 
-    def __init__(self, connection: Connection, codec: rows.RecordCodec, mark: str) -> None:
+    def __init__(
+        self, connection: Connection, codec: rows.RecordCodec, kept: KeptRecords, mark: str
+    ) -> None:
         self._driver = Driver(connection)
         self._codec = codec
+        self._kept = kept
         self._mark = mark  # tells this attempt's rows from earlier ones
         self._postgres = self._driver.is_postgres
 
@@ -125,9 +129,27 @@ class Batch:
         """
         held = {rows.json_text(name) for name in names} if self._postgres else ()
         if held:
+            self._kept.forget_versions()
             self._driver.send(_LOCK_KEYS, (rows.json_text(sorted(held)),))
 
     # --- facts
+
+    def recall_records(
+        self, facts: Facts, keys: Sequence[RecordKey], tenants: Sequence[int]
+    ) -> list[RecordKey]:
+        """The records that earlier batches loaded and nobody has written since; answers the keys still to be loaded.
+
+        `tenants`: all that the batch has to do with.
+        """
+        self._kept.see_versions(self._driver, tenants)
+        unknown = []
+        for key in keys:
+            records = self._kept.answer(key)
+            if records is None:
+                unknown.append(key)
+            else:
+                facts.learn_records(key, records)
+        return unknown
 
     def load_records(self, facts: Facts, keys: Sequence[RecordKey]) -> None:
         """One statement for all the records that the keys name."""
@@ -146,14 +168,19 @@ class Batch:
         parameters = tuple(self._parameter(parts[by]) for by in branches)
         sql = _records_sql(branches, self._postgres)
         found: dict[RecordKey, list[Record]] = {key: [] for key in keys}
+        weights = dict.fromkeys(keys, 0)
         for by, value, *row in self._driver.rows(sql, parameters):
             record = self._codec.kept_record(tuple(row))
-            found[RecordKey(record.tenant_id, record.kind, by, value)].append(record)
+            key = RecordKey(record.tenant_id, record.kind, by, value)
+            found[key].append(record)
+            weights[key] += self._codec.weight(row)
         for key, records in found.items():
             facts.learn_records(key, records)
+            self._kept.keep(key, tuple(records), weights[key])
 
     def load_orders(self, facts: Facts, loads: Sequence[OrderLoad]) -> None:
         """The orders that the names mean, locked, with their lines and what they hold of pools."""
+        self._kept.forget_versions()
         parts: dict[str, list[dict[str, Any]]] = {}
         for load in loads:
             value: Any = load.name.value

@@ -13,6 +13,7 @@ from orderhub.ledger import bulk, groups, rows, tables
 from orderhub.ledger.daily import ADDED, NO_SUMS, Days
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
+from orderhub.ledger.kept_records import count_writes
 
 _TERM_COLUMNS = ("tenant_id", "kind", "term", "recorded_at", "order_id")
 
@@ -205,6 +206,10 @@ class ChangeSet:
                 write(driver, tables.pool, states)
 
     def _write_records(self, driver: Driver) -> None:
+        written = [(name[0], name[1]) for name in (*self._records, *self._removed)]
+        if not written:
+            return
+        count_writes(driver, written, self._slot)
         new = [rows.record_row(record) for base, record in self._records.values() if not base]
         stale_check = [
             {**rows.record_row(record), "base_version": base}

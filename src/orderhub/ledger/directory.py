@@ -11,6 +11,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.values import Settings
 from orderhub.ledger import bulk, rows, tables
 from orderhub.ledger.driver import Driver
+from orderhub.ledger.kept_records import count_writes
 from orderhub.ledger.people import People
 
 # The next tenant's id: beyond every tenant there is, and every one that was removed.
@@ -59,6 +60,7 @@ class Directory:
             "names": "",
         }
         bulk.insert(Driver(self._connection), tables.record, [record])
+        count_writes(Driver(self._connection), [(tenant.id, "settings")], 0)
 
     def remove_tenant(self, tenant_id: int) -> None:
         """The tenant with everything that is its own. Its id is never given again.

@@ -34,6 +34,7 @@ from orderhub.ledger.deliveries import Deliveries
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.files import DatabaseGone
+from orderhub.ledger.kept_records import KeptRecords
 from orderhub.ledger.reads import LedgerReads
 from orderhub.ledger.turns import DatabaseLocked
 
@@ -55,8 +56,9 @@ class Ledger:
     def __init__(self, engine: Engine, record_types: Mapping[str, type]) -> None:
         self.engine = engine
         self._write = writing(engine)
-        # What a batch was written on waits for the next: its page cache is warm and its statements are prepared.
-        self._kept: list[Connection] = []
+        # What a batch was written on waits for the next: its page cache is warm, its statements are prepared, and
+        # what it read of records is known.
+        self._kept: list[tuple[Connection, KeptRecords]] = []
         self._codec = rows.RecordCodec(record_types)
         self.counters = Counters(self._write)
         self.deliveries = Deliveries(self._write)
@@ -90,7 +92,7 @@ class Ledger:
     def close(self) -> None:
         """The last connection of a SQLite file takes its log into the file."""
         while self._kept:
-            self._kept.pop().close()
+            self._kept.pop()[0].close()
         self.engine.dispose()
 
     def cut(self) -> None:
@@ -112,10 +114,11 @@ class Ledger:
     @contextmanager
     def batch(self, mark: str) -> Iterator[Batch]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
-        connection = self._writing()
+        connection, kept = self._writing()
+        kept.forget_versions()
         try:
             with self.counters.within(connection), connection.begin():
-                batch = Batch(connection, self._codec, mark)
+                batch = Batch(connection, self._codec, kept, mark)
                 with batch.together():
                     yield batch
         except BaseException:
@@ -125,19 +128,19 @@ class Ledger:
         if self._kept:
             connection.close()
         else:
-            self._kept.append(connection)
+            self._kept.append((connection, kept))
 
-    def _writing(self) -> Connection:
+    def _writing(self) -> tuple[Connection, KeptRecords]:
         try:
             return self._kept.pop()
         except IndexError:  # the first batch, or another one is under way
-            return self._write.connect()
+            return self._write.connect(), KeptRecords()
 
     @contextmanager
     def directory(self, mark: str) -> Iterator[tuple[Batch, Directory]]:
         """One transaction beside the writer's: claims are kept in it too, ids and orders are none of its business."""
         with self._write.begin() as connection:
-            yield Batch(connection, self._codec, mark), Directory(connection)
+            yield Batch(connection, self._codec, KeptRecords(), mark), Directory(connection)
 
     @staticmethod
     def is_passing(error: Exception, attempt: int = 0) -> bool:

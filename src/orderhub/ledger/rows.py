@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -364,6 +364,11 @@ class RecordCodec:
         if len(row[_DOC_AT]) > _MOST_KEPT:
             return self._decoded(*row)
         return self._kept(*row)
+
+    @staticmethod
+    def weight(row: Sequence[Any]) -> int:
+        """About what a record takes to keep, in characters."""
+        return len(row[_DOC_AT])
 
     def _decoded(
         self,

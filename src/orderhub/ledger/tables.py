@@ -153,6 +153,17 @@ record_key = Table(
     sqlite_with_rowid=False,
 )
 
+# How often records of a kind were written: see kept_records.py. `slot` keeps the writers of several processes apart.
+record_version = Table(
+    "record_version",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("kind", Text),
+    _key("slot", BigInteger),
+    _number("version"),
+    sqlite_with_rowid=False,
+)
+
 pool = Table(
     "pool",
     metadata,

@@ -1,0 +1,105 @@
+"""What the writer keeps of the records that its batches loaded, for the batches that come after.
+
+Whoever writes records counts it, in the same transaction, in a row of (tenant, kind, slot). What was loaded while the
+sum over slots was the same still stands, whichever process wrote. The sum is read before what is kept is loaded and
+before it is used, after whatever locks the batch took: what is kept is never older than what would be loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from orderhub.core.facts import Record, RecordKey
+from orderhub.ledger import bulk, tables
+from orderhub.ledger.driver import Driver
+
+# Of all records together, in characters of their documents; an answer weighs something even if it is empty.
+_MOST = 4_000_000
+_MOST_OF_KIND = 1_000_000
+_ANSWER = 400
+
+Kind = tuple[int, str]  # tenant, kind
+Versions = dict[Kind, int]
+
+
+class _Kept:
+    """The answers about one kind of a tenant's records, all of one version."""
+
+    __slots__ = ("answers", "version", "weight")
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.answers: dict[tuple[str, str], tuple[Record, ...]] = {}
+        self.weight = 0
+
+
+class KeptRecords:
+    """Of one connection, for one batch after the other. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[Kind, _Kept] = {}
+        self._weight = 0
+        self._versions: Versions | None = (
+            None  # None = nobody looked yet: nothing is known to stand
+        )
+
+    def forget_versions(self) -> None:
+        """A new batch begins, or one has waited for locks: what is kept may have been changed meanwhile."""
+        self._versions = None
+
+    def see_versions(self, driver: Driver, tenants: Sequence[int]) -> None:
+        """What stands now of the records of these tenants, unless it was seen since the last lock."""
+        if self._versions is None:
+            sql = _versions_sql(len(tenants), driver.is_postgres)
+            found = driver.rows(sql, tenants)
+            self._versions = {(tenant_id, kind): int(n) for tenant_id, kind, n in found}
+
+    def answer(self, key: RecordKey) -> tuple[Record, ...] | None:
+        """The records that the key names; None = not known."""
+        name = (key.tenant_id, key.kind)
+        kept = self._kinds.get(name)
+        if kept is None or self._versions is None or kept.version != self._versions.get(name, 0):
+            return None
+        return kept.answers.get((key.by, key.value))
+
+    def keep(self, key: RecordKey, records: tuple[Record, ...], weight: int) -> None:
+        """What was loaded after the versions were seen. `weight`: characters of its documents."""
+        if self._versions is None:
+            return
+        weight += _ANSWER
+        name = (key.tenant_id, key.kind)
+        version = self._versions.get(name, 0)
+        kept = self._kinds.get(name)
+        if kept is not None and (kept.version != version or kept.weight + weight > _MOST_OF_KIND):
+            self._weight -= kept.weight
+            del self._kinds[name]
+        if self._weight + weight > _MOST:
+            self._kinds.clear()
+            self._weight = 0
+        kept = self._kinds.get(name)
+        if kept is None:
+            kept = self._kinds[name] = _Kept(version)
+        kept.answers[key.by, key.value] = records
+        kept.weight += weight
+        self._weight += weight
+
+
+def count_writes(driver: Driver, kinds: Iterable[Kind], slot: int) -> None:
+    """Records of these kinds are written: to be said in the same transaction. A slot keeps processes apart."""
+    counted = [
+        {"tenant_id": tenant_id, "kind": kind, "slot": slot, "version": 1}
+        for tenant_id, kind in sorted(set(kinds))
+    ]
+    if counted:
+        counting = "DO UPDATE SET version = record_version.version + 1"
+        bulk.insert(driver, tables.record_version, counted, counting)
+
+
+@lru_cache(maxsize=256)
+def _versions_sql(tenants: int, postgres: bool) -> str:
+    marks = ", ".join(["%s" if postgres else "?"] * tenants)
+    return (
+        "SELECT tenant_id, kind, sum(version) FROM record_version "
+        f"WHERE tenant_id IN ({marks}) GROUP BY tenant_id, kind"
+    )

@@ -1,0 +1,143 @@
+"""What the writer keeps of records from one batch to the next: nothing that anybody wrote since."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from orderhub.core.commands import OrderName, RecordChange
+from orderhub.core.facts import Facts, OrderLoad, RecordKey
+from orderhub.core.refusals import Reason
+from orderhub.ledger import kept_records
+from orderhub.ledger.batch import Batch
+from orderhub.ledger.kept_records import KeptRecords
+from orderhub.ledger.ledger import Ledger
+from tests.support import world
+from tests.support.world import SHOP, basket, note, product, put, run, second_process
+
+
+def decided(ledger: Ledger, command: Any) -> Any:
+    return run(ledger, command)[0].decision
+
+
+NOTE = RecordKey(SHOP, "note", "id", "7")
+
+
+@contextmanager
+def loads_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RecordKey]]:
+    """What is loaded, and not recalled."""
+    loaded: list[RecordKey] = []
+    load = Batch.load_records
+
+    def counted(self: Batch, facts: Facts, keys: Any) -> None:
+        loaded.extend(keys)
+        load(self, facts, keys)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Batch, "load_records", counted)
+        yield loaded
+
+
+def test_what_nobody_wrote_is_loaded_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(ledger, basket())
+    with loads_counted(monkeypatch) as loaded:
+        run(ledger, basket())
+        run(ledger, basket())
+    assert loaded == []
+
+
+def test_only_the_kind_that_was_written_is_loaded_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(ledger, basket())
+    run(ledger, put(RecordChange(kind="product", id=188, doc=product(188, price="11.00"))))
+    with loads_counted(monkeypatch) as loaded:
+        order = decided(ledger, basket()).order
+    assert order.total == Decimal("11.00")
+    assert {key.kind for key in loaded} == {"product"}
+
+
+def test_what_another_process_wrote_is_seen_by_the_next_batch(
+    ledger: Ledger, world_url: str
+) -> None:
+    """A price, a product taken off sale, one removed, one that comes back."""
+    with second_process(world_url) as other:
+        for price in ("11.00", "12.00"):
+            assert decided(ledger, basket()).order.total > 0
+            run(other, put(RecordChange(kind="product", id=188, doc=product(188, price=price))))
+            assert decided(ledger, basket()).order.total == Decimal(price)
+        run(other, put(RecordChange(kind="product", id=188, doc=product(188, active=False))))
+        assert decided(ledger, basket()).reason is Reason.PRODUCT_INACTIVE
+        run(other, put(RecordChange(kind="product", id=188, doc=product(188))))
+        assert decided(ledger, basket()).order.total == Decimal("9.50")
+
+
+def test_a_record_that_is_not_there_is_seen_once_it_is(ledger: Ledger, world_url: str) -> None:
+    with second_process(world_url) as other:
+        assert decided(ledger, basket((500, 1))).reason is Reason.PRODUCT_UNKNOWN
+        new = product(500, price="3.00", stocked=False)
+        run(other, put(RecordChange(kind="product", id=500, doc=new)))
+        assert decided(ledger, basket((500, 1))).order.total == Decimal("3.00")
+
+
+@pytest.mark.postgres
+def test_what_was_waited_for_is_seen(postgres_world: str) -> None:
+    """A batch that was let in by a lock decides upon what stands then, not upon what stood when it began to wait."""
+    with second_process(postgres_world) as ledger, second_process(postgres_world) as other:
+        run(ledger, put(note(7, {"n": 1})))
+        with ledger.batch("warm") as batch:
+            load(batch, Facts())
+        for wait in (
+            lambda batch: batch.lock_keys([(SHOP, "note", "id", "7")]),
+            lambda batch: batch.load_orders(Facts(), [OrderLoad(SHOP, OrderName("id", "1"))]),
+        ):
+            with ledger.batch("mark") as batch:
+                assert batch.recall_records(Facts(), [NOTE], [SHOP]) == []
+                version = decided(other, put(note(7, {"n": 2}))).records[0].version
+                wait(batch)
+                assert batch.recall_records(Facts(), [NOTE], [SHOP]) == [NOTE]
+                assert load(batch, Facts()).version == version
+
+
+def load(batch: Batch, facts: Facts) -> Any:
+    unknown = batch.recall_records(facts, [NOTE], [SHOP])
+    if unknown:
+        batch.load_records(facts, unknown)
+    return facts.record(SHOP, "note", "id", 7)
+
+
+def test_a_batch_that_failed_leaves_nothing_behind(ledger: Ledger) -> None:
+    def fail() -> None:
+        with ledger.batch("mark") as batch:
+            load(batch, Facts())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with ledger.batch("mark") as batch:
+        assert batch.recall_records(Facts(), [NOTE], [SHOP]) == [NOTE]
+
+
+def test_a_tenant_that_is_gone_is_not_remembered(ledger: Ledger) -> None:
+    run(ledger, world.sale())
+    with ledger.directory("mark") as (_, directory):
+        directory.remove_tenant(SHOP)
+    key = RecordKey(SHOP, "settings", "id", "0")
+    with ledger.batch("mark") as batch:
+        assert batch.recall_records(Facts(), [key], [SHOP]) == [key]
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_records, "_MOST_OF_KIND", 10 * kept_records._ANSWER)
+    monkeypatch.setattr(kept_records, "_MOST", 25 * kept_records._ANSWER)
+    kept = KeptRecords()
+    kept._versions = {}
+    for kind in ("a", "b", "c"):
+        for number in range(1_000):
+            kept.keep(RecordKey(SHOP, kind, "id", str(number)), (), 0)
+            held = sum(len(each.answers) for each in kept._kinds.values())
+            assert held <= 25
+            assert kept._weight == held * kept_records._ANSWER
+    assert kept.answer(RecordKey(SHOP, "c", "id", "999")) == ()
