@@ -7,12 +7,11 @@ sorted by key), so that two processes wait for each other but do not deadlock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import Origin
@@ -53,17 +52,13 @@ class Batch:
     """What the writer does on one connection, between BEGIN and COMMIT."""
 
     def __init__(
-        self, connection: Connection, codec: rows.RecordCodec, kept: KeptRecords, mark: str
+        self, driver: Driver, codec: rows.RecordCodec, kept: KeptRecords, mark: str
     ) -> None:
-        self._driver = Driver(connection)
+        self._driver = driver
         self._codec = codec
         self._kept = kept
         self._mark = mark  # tells this attempt's rows from earlier ones
         self._postgres = self._driver.is_postgres
-
-    def together(self) -> AbstractContextManager[None]:
-        """Until the end of the block, statements need not wait for each other's answers."""
-        return self._driver.together()
 
     def hurry(self) -> None:
         """Hardly wait for others' locks: SQLite has none but the one of the whole file."""

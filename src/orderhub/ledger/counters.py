@@ -15,10 +15,13 @@ import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
+
+from orderhub.ledger.driver import Driver
 
 _FIRST_BLOCK = 64
 _LARGEST_BLOCK = 8_192
@@ -37,13 +40,13 @@ class Counters:
         self._engine = engine  # a writing one
         self._free: dict[tuple[int, str], deque[int]] = {}
         self._block: dict[tuple[int, str], int] = {}
-        self._batch: Connection | None = None
+        self._batch: Driver | None = None
         self._are_moves_taken = False  # an id of a move was: see where the greatest is
 
     @contextmanager
-    def within(self, connection: Connection) -> Iterator[None]:
-        """While a batch's transaction is open on `connection`."""
-        self._batch = None if _is_postgres(connection) else connection
+    def within(self, driver: Driver) -> Iterator[None]:
+        """While a batch's transaction is open on `driver`."""
+        self._batch = None if driver.is_postgres else driver
         try:
             yield
         except BaseException as error:
@@ -58,7 +61,7 @@ class Counters:
         free = self._free.setdefault((tenant_id, name), deque())
         while len(free) < count:
             self._reserve(tenant_id, name, count - len(free), first)
-        return tuple(free[index] for index in range(count))
+        return tuple(islice(free, count))
 
     def take(self, tenant_id: int, name: str, count: int) -> None:
         """Use up the first `count` ids that were peeked at."""
@@ -74,10 +77,10 @@ class Counters:
 
     def go_on_behind(self, tenant_id: int, name: str, last: int) -> None:
         """Give out no id up to `last` any more, but for those that some process has set aside."""
-        with self._statement() as connection:
-            mark = "%s" if _is_postgres(connection) else "?"
+        with self._statement() as driver:
+            mark = "%s" if driver.is_postgres else "?"
             following = f"CAST({mark} AS BIGINT)"
-            connection.exec_driver_sql(
+            driver.send(
                 f"INSERT INTO counter (tenant_id, name, next) VALUES ({mark}, {mark}, {following}) "
                 "ON CONFLICT (tenant_id, name) DO UPDATE SET next = "
                 "CASE WHEN counter.next < excluded.next THEN excluded.next ELSE counter.next END",
@@ -91,27 +94,27 @@ class Counters:
         if name == ORDERS and len(self._free.get((tenant_id, MOVES), ())) < _MOVES_AHEAD:
             blocks[MOVES] = (1, _MOVES_BLOCK)
         is_seeking = MOVES in blocks and self._are_moves_taken
-        with self._statement() as connection:
-            self._reserve_on(connection, tenant_id, blocks, is_seeking)
+        with self._statement() as driver:
+            self._reserve_on(driver, tenant_id, blocks, is_seeking)
 
     @contextmanager
-    def _statement(self) -> Iterator[Connection]:
+    def _statement(self) -> Iterator[Driver]:
         """Where one statement is a transaction of its own, or else a part of the batch's."""
         if self._batch is not None:
             yield self._batch
             return
         with self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            yield connection
+            yield Driver(connection)
 
     def _reserve_on(
         self,
-        connection: Connection,
+        driver: Driver,
         tenant_id: int,
         blocks: dict[str, tuple[int, int]],
         is_seeking: bool,
     ) -> None:
-        postgres = _is_postgres(connection)
+        postgres = driver.is_postgres
         mark, later = ("%s", "greatest") if postgres else ("?", "max")
         given: list[Any] = []
         steps: list[Any] = []
@@ -127,15 +130,11 @@ class Counters:
             f"ON CONFLICT (tenant_id, name) DO UPDATE SET next = CASE counter.name {' '.join(cases)} "
             "END RETURNING name, next"
         )
-        for name, following in connection.exec_driver_sql(sql, (*given, *steps)):
+        for name, following in driver.rows(sql, (*given, *steps)):
             free = self._free.setdefault((tenant_id, name), deque())
             free.extend(range(following - blocks[name][1], following))
         if is_seeking:
             self._are_moves_taken = False
-
-
-def _is_postgres(connection: Connection) -> bool:
-    return connection.dialect.name == "postgresql"
 
 
 _BIG = "CAST({} AS BIGINT)"

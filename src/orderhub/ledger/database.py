@@ -7,8 +7,8 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +50,8 @@ _DURABLE = {
 _TURN = "turn"  # in a connection's info, while it has one
 # The connections to PostgreSQL that are open, to be cut when it does not answer.
 _OPEN: WeakKeyDictionary[Engine, set[Any]] = WeakKeyDictionary()
+# In the info of a connection to SQLite: what is done before a transaction that writes begins, and before its commit.
+_TURNS = "turns"
 _SHOW_DURABLE = "SELECT " + ", ".join(f"current_setting('{name}')" for name in _DURABLE)
 
 
@@ -104,23 +106,29 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
             record.info["ends_at"] = ends_at = [math.inf]
             connection.set_progress_handler(lambda: time.monotonic() > ends_at[0], _STEPS)
         watch.opened()
+        record.info[_TURNS] = (take_turn, watch.check)
+
+    def take_turn(info: dict[str, Any]) -> None:
+        watch.check()
+        if limit_s is not None:
+            info["ends_at"][0] = (
+                math.inf
+            )  # what is being written is never cut short: it ends by itself
+        if _TURN not in info:  # it keeps its turn from one transaction to the next
+            turns.take(wait_s)
+            info[_TURN] = turns
 
     def begin(connection: Any) -> None:
         # Readers take a snapshot; only the one writer asks for the write lock, at once, so that it
         # never fails halfway for want of it.
-        watch.check()
-        writing = connection.get_execution_options().get("orderhub_writes", False)
-        if limit_s is not None:
-            # What is being written is never cut short: a batch ends by itself.
-            ends_at = math.inf if writing else time.monotonic() + limit_s
-            connection.info["ends_at"][0] = ends_at
-        if not writing:
-            Driver(connection).send("BEGIN")
+        if connection.get_execution_options().get("orderhub_writes", False):
+            take_turn(connection.info)
+            Driver(connection).begin()
             return
-        if _TURN not in connection.info:  # it keeps its turn from one transaction to the next
-            turns.take(wait_s)
-            connection.info[_TURN] = turns
-        Driver(connection).send("BEGIN IMMEDIATE")
+        watch.check()
+        if limit_s is not None:
+            connection.info["ends_at"][0] = time.monotonic() + limit_s
+        Driver(connection).send("BEGIN")
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", prepare)
@@ -147,6 +155,34 @@ def _prepare_sqlite(connection: Any, wait_s: float) -> None:
         raise DatabaseRefused(
             f"SQLite runs with journal_mode={mode} and synchronous={level} here: the hub needs WAL and FULL."
         )
+
+
+def open_writer(engine: Engine) -> Driver:
+    """A connection for one `batch_on` after the other."""
+    connection = engine.connect()
+    if engine.dialect.name == "postgresql":
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+    driver = Driver(connection)
+    driver.pipeline()
+    return driver
+
+
+@contextmanager
+def batch_on(driver: Driver) -> Iterator[None]:
+    """A writing transaction: committed when the block ends well; else the driver must be closed.
+
+    Without SQLAlchemy's, which costs as much as several statements.
+    """
+    info = driver.connection.info
+    take_turn, check = info.get(_TURNS, (None, None))
+    if take_turn is not None:
+        take_turn(info)
+    driver.begin()
+    yield
+    if check is not None:
+        check()
+    driver.commit()
+    leave_turn(driver.connection)
 
 
 def leave_turn(connection: Any) -> None:

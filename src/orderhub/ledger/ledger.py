@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -23,10 +23,11 @@ from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
 from orderhub.ledger.database import (
     DatabaseRefused,
+    batch_on,
     cut_all,
-    leave_turn,
     migrate,
     open_engine,
+    open_writer,
     refuse_weak_commits,
     writing,
 )
@@ -58,7 +59,7 @@ class Ledger:
         self._write = writing(engine)
         # What a batch was written on waits for the next: its page cache is warm, its statements are prepared, and
         # what it read of records is known.
-        self._kept: list[tuple[Connection, KeptRecords]] = []
+        self._kept: list[tuple[Driver, KeptRecords]] = []
         self._codec = rows.RecordCodec(record_types)
         self.counters = Counters(self._write)
         self.deliveries = Deliveries(self._write)
@@ -114,33 +115,31 @@ class Ledger:
     @contextmanager
     def batch(self, mark: str) -> Iterator[Batch]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
-        connection, kept = self._writing()
+        driver, kept = self._writing()
         kept.forget_versions()
         try:
-            with self.counters.within(connection), connection.begin():
-                batch = Batch(connection, self._codec, kept, mark)
-                with batch.together():
-                    yield batch
+            with self.counters.within(driver), batch_on(driver):
+                yield Batch(driver, self._codec, kept, mark)
         except BaseException:
-            connection.close()
+            driver.close()
             raise
-        leave_turn(connection)
         if self._kept:
-            connection.close()
+            driver.close()
         else:
-            self._kept.append((connection, kept))
+            self._kept.append((driver, kept))
 
-    def _writing(self) -> tuple[Connection, KeptRecords]:
+    def _writing(self) -> tuple[Driver, KeptRecords]:
         try:
             return self._kept.pop()
         except IndexError:  # the first batch, or another one is under way
-            return self._write.connect(), KeptRecords()
+            return open_writer(self._write), KeptRecords()
 
     @contextmanager
     def directory(self, mark: str) -> Iterator[tuple[Batch, Directory]]:
         """One transaction beside the writer's: claims are kept in it too, ids and orders are none of its business."""
         with self._write.begin() as connection:
-            yield Batch(connection, self._codec, KeptRecords(), mark), Directory(connection)
+            batch = Batch(Driver(connection), self._codec, KeptRecords(), mark)
+            yield batch, Directory(connection)
 
     @staticmethod
     def is_passing(error: Exception, attempt: int = 0) -> bool:
