@@ -130,24 +130,40 @@ def test_a_record_that_anybody_changed_is_read_anew(ledger: Ledger) -> None:
     assert loaded() == {"n": 3}
 
 
+# What is looked for -> the statement for so many rows of each kind (0 = any number), and what each step is found by.
 LOOKS = {
-    "groups": (groups._members_sql(False), ("group_number=?)",)),
-    "pools": (batches._pools_sql(True, True, False), ("place=?)", "subject=?)")),
+    "groups": (lambda size: groups._members_sql(size, False), ("group_number=?)",)),
+    "pools": (
+        lambda size: batches._pools_sql((("exact", size), ("whole", size)), False),
+        ("place=?)", "subject=?)"),
+    ),
     "orders": (
-        batches._orders_sql(("bill", "group_number", "id", "number", "uid"), False),
+        lambda size: batches._orders_sql(
+            tuple((by, size) for by in ("bill", "group_number", "id", "number", "uid")), False
+        ),
         ("bill=?)", "group_number=?)", "id=?)", "number=?)", "uid=?)"),
+    ),
+    "records": (
+        lambda size: batches._records_sql(
+            tuple((by, size) for by in ("all", "code", "id", "uid")), False
+        ),
+        ("kind=?)", "code=?)", "id=?)", "uid=?)"),
     ),
 }
 
 
+@pytest.mark.parametrize("size", [0, 1, 4])
 @pytest.mark.parametrize("what", LOOKS)
-def test_what_a_batch_may_touch_is_found_by_its_whole_name(sqlite_world: str, what: str) -> None:
+def test_what_a_batch_may_touch_is_found_by_its_whole_name(
+    sqlite_world: str, what: str, size: int
+) -> None:
     """SQLite walked all pools of a tenant for each batch, and all orders for one that named two in different ways."""
-    sql, ends = LOOKS[what]
+    asked, ends = LOOKS[what]
+    sql = asked(size)
     ledger = Ledger.open(sqlite_world, {})
     try:
         with ledger.engine.connect() as connection:
-            given = ("[]",) * sql.count("json_each")
+            given = (0 if size else "[]",) * sql.count("?")
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()
     finally:
         ledger.close()

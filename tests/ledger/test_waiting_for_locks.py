@@ -26,7 +26,9 @@ def test_a_pool_that_another_batch_changes_is_found_once_it_is_free(
         first.execute("UPDATE pool SET drawn = drawn + 1 WHERE subject = %s", (changed,))
 
         def load() -> None:
-            found.extend(second.execute(_pools_sql((("exact", 0), ("whole", 0)), True), POOLS).fetchall())
+            found.extend(
+                second.execute(_pools_sql((("exact", 0), ("whole", 0)), True), POOLS).fetchall()
+            )
 
         loading = threading.Thread(target=load)
         loading.start()

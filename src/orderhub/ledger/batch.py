@@ -38,6 +38,10 @@ class ClaimName(msgspec.Struct, frozen=True, order=True):
     key: str
 
 
+Branch = tuple[
+    str, int
+]  # a part of a statement that finds rows by other names, and for how many it has room
+
 # What was in the way of a batch is in the way of some of its commands: its parts wait no longer than this.
 _HURRIED_MS = 200
 # Names a record always has; every other `by` is one of its keys.
@@ -159,8 +163,7 @@ class Batch:
             if by == "key":
                 given["code"] = key.by
             parts.setdefault(by, []).append(given)
-        branches = tuple(sorted(parts))
-        parameters = tuple(self._parameter(parts[by]) for by in branches)
+        branches, parameters = self._branches(sorted(parts.items()))
         sql = _records_sql(branches, self._postgres)
         found: dict[RecordKey, list[Record]] = {key: [] for key in keys}
         weights = dict.fromkeys(keys, 0)
@@ -187,10 +190,11 @@ class Batch:
             parts.setdefault(column, []).append({"tenant_id": load.tenant_id, column: value})
         found: list[Order] = []
         if parts:
-            columns = tuple(sorted(parts))
-            parameters = tuple(self._parameter(parts[column]) for column in columns)
-            sql = _orders_sql(columns, self._postgres)
-            locked = bulk.named(tables.orders, self._driver.rows(sql, parameters))
+            branches, parameters = self._branches(sorted(parts.items()))
+            sql = _orders_sql(branches, self._postgres)
+            # Who is named in two ways is found twice.
+            rows_found = dict.fromkeys(self._driver.rows(sql, parameters))
+            locked = bulk.named(tables.orders, rows_found)
             if locked:
                 found = self._whole_orders(facts, locked)
         for load in loads:
@@ -218,10 +222,11 @@ class Batch:
         """Lock and read the pools, in key order."""
         exact = [_pool_key(load) for load in loads if load.place is not None]
         whole = [_pool_key(load) for load in loads if load.place is None]
-        parameters = tuple(self._parameter(part) for part in (exact, whole) if part)
-        sql = _pools_sql(bool(exact), bool(whole), self._postgres)
+        parts = [(name, part) for name, part in (("exact", exact), ("whole", whole)) if part]
+        branches, parameters = self._branches(parts)
+        sql = _pools_sql(branches, self._postgres)
         found: dict[tuple[int, str, str], list[Pool]] = {}
-        for row in bulk.named(tables.pool, self._driver.rows(sql, parameters)):
+        for row in bulk.named(tables.pool, dict.fromkeys(self._driver.rows(sql, parameters))):
             found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
         for load in loads:
             pools = found.get((load.tenant_id, load.kind, load.subject), [])
@@ -229,8 +234,17 @@ class Batch:
                 load, [pool for pool in pools if load.place in (None, pool.key.place)]
             )
 
-    def _parameter(self, given: list[dict[str, Any]]) -> str:
-        return bulk.rows_parameter(given, tuple(given[0]), self._postgres)
+    def _branches(
+        self, parts: Iterable[tuple[str, list[dict[str, Any]]]]
+    ) -> tuple[tuple[Branch, ...], list[Any]]:
+        """The parts of a statement, each with how many rows it has room for, and its parameters."""
+        branches: list[Branch] = []
+        parameters: list[Any] = []
+        for name, given in parts:
+            size = bulk.size_of(len(given), self._postgres)
+            branches.append((name, size))
+            parameters += bulk.rows_parameters(given, tuple(given[0]), size, self._postgres)
+        return tuple(branches), parameters
 
     # --- results
 
@@ -316,13 +330,13 @@ def _bears(order: Order, load: OrderLoad) -> bool:
     return held[name.by] == name.value
 
 
-@lru_cache(maxsize=64)
-def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
+@lru_cache(maxsize=256)
+def _records_sql(branches: tuple[Branch, ...], postgres: bool) -> str:
     selects = []
-    for by in branches:
+    for by, size in branches:
         if by == "key":
             columns: tuple[str, ...] = ("tenant_id", "kind", "uid", "code")
-            source = bulk.rows_source(tables.record, columns, postgres)
+            source = bulk.rows_source(tables.record, columns, size, postgres)
             selects.append(
                 f"SELECT r.code AS found_by, r.uid AS found_value, {bulk.all_of(tables.record)} "
                 f"FROM {source} CROSS JOIN record_key AS k CROSS JOIN record AS t "
@@ -332,7 +346,7 @@ def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
             continue
         name = {"id": "id", "all": ""}.get(by, "uid")
         columns = ("tenant_id", "kind", *((name,) if name else ()))
-        source = bulk.rows_source(tables.record, columns, postgres)
+        source = bulk.rows_source(tables.record, columns, size, postgres)
         value = {"id": "CAST(r.id AS TEXT)", "all": "''"}.get(by, "r.uid")
         match = {"id": "t.id = r.id", "all": "true", "uid": "t.uid = r.uid"}.get(
             by, "t.code = r.uid"
@@ -345,8 +359,8 @@ def _records_sql(branches: tuple[str, ...], postgres: bool) -> str:
     return " UNION ALL ".join(selects)
 
 
-@lru_cache(maxsize=64)
-def _orders_sql(columns: tuple[str, ...], postgres: bool) -> str:
+@lru_cache(maxsize=256)
+def _orders_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
     conditions = {
         column: f't.tenant_id = r.tenant_id AND t."{column}" = r."{column}"'
         # Partial indexes are used only under their own condition.
@@ -355,27 +369,26 @@ def _orders_sql(columns: tuple[str, ...], postgres: bool) -> str:
             "group_number": " AND t.group_number <> ''",
             "bill": " AND t.bill <> ''",
         }.get(column, "")
-        for column in columns
+        for column, _ in sized
     }
-    sources = {
-        column: bulk.rows_source(tables.orders, ("tenant_id", column), postgres)
-        for column in columns
-    }
-    branches = [(sources[column], conditions[column]) for column in columns]
+    branches = [
+        (
+            bulk.rows_source(tables.orders, ("tenant_id", column), size, postgres),
+            conditions[column],
+        )
+        for column, size in sized
+    ]
     return _locked_sql(tables.orders, branches, postgres)
 
 
-@lru_cache(maxsize=8)
-def _pools_sql(exact: bool, whole: bool, postgres: bool) -> str:
+@lru_cache(maxsize=256)
+def _pools_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
     keys = ("tenant_id", "kind", "subject")
-    branches = [
-        (
-            bulk.rows_source(tables.pool, columns, postgres),
-            " AND ".join(f't."{name}" = r."{name}"' for name in columns),
-        )
-        for columns, is_asked in (((*keys, "place"), exact), (keys, whole))
-        if is_asked
-    ]
+    branches = []
+    for name, size in sized:
+        columns = (*keys, "place") if name == "exact" else keys
+        source = bulk.rows_source(tables.pool, columns, size, postgres)
+        branches.append((source, " AND ".join(f't."{each}" = r."{each}"' for each in columns)))
     return _locked_sql(tables.pool, branches, postgres)
 
 
@@ -387,7 +400,7 @@ def _locked_sql(table: Table, branches: list[tuple[str, str]], postgres: bool) -
     """
     name = table.name
     if not postgres:
-        return " UNION ".join(
+        return " UNION ALL ".join(
             f"SELECT {bulk.all_of(table)} FROM {source} CROSS JOIN {name} AS t WHERE {condition}"
             for source, condition in branches
         )

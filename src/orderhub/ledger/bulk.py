@@ -20,16 +20,38 @@ from orderhub.ledger.driver import Driver, Row
 _ENCODER = msgspec.json.Encoder()
 # SQLite's own limit, less the one that says how many rows are meant.
 _MOST_PARAMETERS = 32_765
+# More rows than these are asked for as JSON: a statement may ask for several kinds of them.
+_MOST_FOUND = 1_024
+# So few rows SQLite updates one by one, each by its key; more are joined.
+_FEW = 8
 
 
-def rows_parameter(rows: Sequence[dict[str, Any]], columns: tuple[str, ...], postgres: bool) -> str:
-    """The rows as the JSON text that `rows_source` takes.
+def size_of(count: int, postgres: bool) -> int:
+    """How many rows a statement has room for that is to find `count` rows; 0 = any number, as JSON."""
+    return 0 if postgres or count > _MOST_FOUND else 1 << (count - 1).bit_length()
+
+
+def rows_parameters(
+    rows: Sequence[dict[str, Any]], columns: tuple[str, ...], size: int, postgres: bool
+) -> list[Any]:
+    """The rows as the parameters of a `rows_source` of this size.
 
     PostgreSQL reads objects fastest; SQLite finds a member by position in half the time it takes by name.
     """
     if postgres:
-        return _ENCODER.encode(rows).decode()
-    return _ENCODER.encode([[row[name] for name in columns] for row in rows]).decode()
+        return [_ENCODER.encode(rows).decode()]
+    listed = [[row[name] for name in columns] for row in rows]
+    if not size:
+        return [_ENCODER.encode(listed).decode()]
+    return _filled(list(chain.from_iterable(listed)), len(rows), len(columns), size)
+
+
+def _filled(parameters: list[Any], count: int, wide: int, size: int) -> list[Any]:
+    """The parameters of `count` rows for a statement that has room for `size`."""
+    if size > 1:
+        parameters += [0] * ((size - count) * wide)
+        parameters.append(count)
+    return parameters
 
 
 def _pg_type(table: Table, name: str) -> str:
@@ -44,8 +66,10 @@ def _pg_type(table: Table, name: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def rows_source(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
-    """A FROM item `r` with one row per JSON row and the named columns of `table`."""
+def rows_source(table: Table, columns: tuple[str, ...], size: int, postgres: bool) -> str:
+    """A FROM item `r` with the named columns of `table`, from `rows_parameters` of this size."""
+    if size:
+        return _values_source(columns, size)
     if postgres:
         typed = ", ".join(f'"{name}" {_pg_type(table, name)}' for name in columns)
         return f"json_to_recordset(CAST(%s AS json)) AS r({typed})"
@@ -85,7 +109,7 @@ def _insert_sql(
         # Without a condition, ON CONFLICT would be read as that of a join.
         sql += f"SELECT * FROM {_values_source(columns, size)} WHERE true"
     else:
-        source, order = rows_source(table, columns, True), _names(keys, "r.")
+        source, order = rows_source(table, columns, 0, True), _names(keys, "r.")
         sql += f"SELECT {_names(columns, 'r.')} FROM {source} ORDER BY {order}"
     if on_conflict:
         sql += f" ON CONFLICT ({_names(keys)}) {on_conflict}"
@@ -99,12 +123,12 @@ def _update_sql(table: Table, columns: tuple[str, ...], size: int, more: str) ->
     """UPDATE of each row by its primary key; `more` is a further condition."""
     keys = _keys(table)
     changing = [name for name in columns if name in table.c and name not in keys]
-    if size == 1 and not more:
+    if size == 1:
         mark = {name: f"?{place}" for place, name in enumerate(columns, 1)}
         assignments = ", ".join(f'"{name}" = {mark[name]}' for name in changing)
         same = " AND ".join(f'"{name}" = {mark[name]}' for name in keys)
         return f"UPDATE {table.name} SET {assignments} WHERE {same}"
-    source = _values_source(columns, size) if size else rows_source(table, columns, True)
+    source = rows_source(table, columns, size, not size)
     assignments = ", ".join(f'"{name}" = r."{name}"' for name in changing)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in keys)
     return f"UPDATE {table.name} SET {assignments} FROM {source} WHERE {same}{more}"
@@ -116,7 +140,7 @@ def _delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
     if not postgres:
         same = " AND ".join(f'"{name}" = ?' for name in columns)
         return f"DELETE FROM {table.name} WHERE {same}"
-    source = rows_source(table, columns, postgres)
+    source = rows_source(table, columns, 0, postgres)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in columns)
     return f"DELETE FROM {table.name} USING {source} WHERE {same}"
 
@@ -125,13 +149,14 @@ def _delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
 def _select_sql(
     table: Table,
     keys: tuple[str, ...],
+    size: int,
     postgres: bool,
     order_by: tuple[str, ...],
     *,
     lock: bool,
 ) -> str:
     """SELECT of every row whose `keys` equal those of a given one, in order, locked where asked (PostgreSQL)."""
-    source = rows_source(table, keys, postgres)
+    source = rows_source(table, keys, size, postgres)
     same = " AND ".join(f't."{name}" = r."{name}"' for name in keys)
     sql = f"SELECT {all_of(table)} FROM {source} CROSS JOIN {table.name} AS t WHERE {same}"
     if order_by:
@@ -189,24 +214,22 @@ class _Columns:
             [dict(zip(names, row, strict=True)) for row in zip(*self._values, strict=True)]
         ).decode()
 
-    def as_parameters(self, table: Table) -> Iterable[tuple[int, list[Any]]]:
+    def as_parameters(self, table: Table, least: int = 1) -> Iterable[tuple[int, list[Any]]]:
         """For SQLite: (rows that a statement has room for, its parameters), most often one."""
         values = self._values
         for name in _booleans(table).intersection(self.names):
             # The driver asks for an adapter for everything that is not exactly a number or text.
             index = self.names.index(name)
-            values = [*values[:index], tuple(map(int, values[index])), *values[index + 1 :]]
+            if type(values[index][0]) is bool:
+                values = [*values[:index], tuple(map(int, values[index])), *values[index + 1 :]]
         wide, count = len(values), len(values[0])
         most = 1 << ((_MOST_PARAMETERS // wide).bit_length() - 1)
         for start in range(0, count, most):
             part = values if count <= most else [each[start : start + most] for each in values]
             rows = len(part[0])
-            size = 1 << (rows - 1).bit_length()
+            size = max(least, 1 << (rows - 1).bit_length())
             parameters = list(chain.from_iterable(zip(*part, strict=True)))
-            if size > 1:
-                parameters += [0] * ((size - rows) * wide)
-                parameters.append(rows)
-            yield size, parameters
+            yield size, _filled(parameters, rows, wide, size)
 
 
 @lru_cache(maxsize=64)
@@ -241,8 +264,12 @@ def insert_tuples(
     rows: Sequence[tuple[Any, ...]],
     on_conflict: str = "",
 ) -> None:
-    """Insert many small rows, given as the values of `columns`."""
-    _insert(driver, table, _Columns(columns, list(zip(*rows, strict=True))), on_conflict)
+    """Insert rows that are given as the values of `columns`, with 0 and 1 for what is false and true."""
+    if len(rows) == 1 and not driver.is_postgres:
+        driver.send(_insert_sql(table, columns, 1, on_conflict, ""), rows[0])
+        return
+    given = _Columns(columns, list(zip(*rows, strict=True)))
+    _insert(driver, table, given.telling(table), on_conflict)
 
 
 def _insert(driver: Driver, table: Table, rows: _Columns, on_conflict: str) -> None:
@@ -282,12 +309,18 @@ def _update(
     if postgres:
         yield _update_sql(table, columns, 0, more), (given.as_json(),)
         return
-    for size, parameters in given.as_parameters(table):
+    for size, parameters in given.as_parameters(table, least=2):
         yield _update_sql(table, columns, size, more), parameters
 
 
 def update(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Update rows by their primary key."""
+    if len(rows) <= _FEW and not driver.is_postgres:
+        keys = _keys(table)
+        columns = (*keys, *(name for name in rows[0] if name not in keys))
+        given = list(map(itemgetter(*columns), rows))
+        driver.changed_by_each(_update_sql(table, columns, 1, ""), given)
+        return
     for sql, parameters in _update(table, rows, "", driver.is_postgres):
         driver.send(sql, parameters)
 
@@ -305,7 +338,7 @@ def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     columns, postgres = tuple(rows[0]), driver.is_postgres
     sql = _delete_sql(table, columns, postgres)
     if postgres:
-        return driver.changed(sql, (rows_parameter(rows, columns, postgres),))
+        return driver.changed(sql, rows_parameters(rows, columns, 0, postgres))
     # Given many rows at once, SQLite would walk the whole table.
     return driver.changed_by_each(sql, [tuple(row.values()) for row in rows])
 
@@ -320,5 +353,6 @@ def select(
 ) -> list[Any]:
     """The rows of `table` that match any of the given ones."""
     columns, postgres = tuple(rows[0]), driver.is_postgres
-    sql = _select_sql(table, columns, postgres, order_by, lock=lock)
-    return named(table, driver.rows(sql, (rows_parameter(rows, columns, postgres),)))
+    size = size_of(len(rows), postgres)
+    sql = _select_sql(table, columns, size, postgres, order_by, lock=lock)
+    return named(table, driver.rows(sql, rows_parameters(rows, columns, size, postgres)))

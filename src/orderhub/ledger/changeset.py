@@ -15,7 +15,16 @@ from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
 from orderhub.ledger.kept_records import count_writes
 
-_TERM_COLUMNS = ("tenant_id", "kind", "term", "recorded_at", "order_id")
+_ORDER, _LINE, _EVENT, _MOVE, _TERM = (
+    tuple(table.columns.keys())
+    for table in (
+        tables.orders,
+        tables.order_line,
+        tables.order_event,
+        tables.pool_move,
+        tables.order_term,
+    )
+)
 
 
 class Stale(Exception):
@@ -36,11 +45,11 @@ class ChangeSet:
         self._slot = slot
         self._placed: dict[tuple[int, int], Order] = {}
         self._changed: dict[tuple[int, int], Order] = {}
-        self._lines: dict[tuple[int, int, int], dict[str, Any]] = {}
-        self._changed_lines: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._lines: dict[tuple[int, int, int], tuple[Any, ...]] = {}
+        self._changed_lines: dict[tuple[int, int, int], tuple[Any, ...]] = {}
         self._amended: set[tuple[int, int]] = set()
-        self._events: list[dict[str, Any]] = []
-        self._moves: list[dict[str, Any]] = []
+        self._events: list[tuple[Any, ...]] = []
+        self._moves: list[tuple[Any, ...]] = []
         self._opened: set[PoolKey] = set()
         self._touched: set[PoolKey] = set()
         self._records: dict[tuple[int, str, int], tuple[int, Record]] = {}
@@ -96,7 +105,7 @@ class ChangeSet:
             }
 
     def _set_line(
-        self, order: Order, line: Line, otherwise: dict[tuple[int, int, int], dict[str, Any]]
+        self, order: Order, line: Line, otherwise: dict[tuple[int, int, int], tuple[Any, ...]]
     ) -> None:
         name = (order.tenant_id, order.id, line.line_no)
         target = self._lines if name in self._lines else otherwise
@@ -143,16 +152,17 @@ class ChangeSet:
         """At most one statement per table and kind of change. Raises Stale."""
         if self._placed:
             placed = [rows.order_row(order) for order in self._placed.values()]
-            bulk.insert(driver, tables.orders, placed)
+            bulk.insert_tuples(driver, tables.orders, _ORDER, placed)
         if self._changed:
             changed = [rows.changed_order_row(order) for order in self._changed.values()]
             bulk.update(driver, tables.orders, changed)
         if self._lines:
-            bulk.insert(driver, tables.order_line, list(self._lines.values()))
+            bulk.insert_tuples(driver, tables.order_line, _LINE, list(self._lines.values()))
         if self._changed_lines:
-            bulk.update(driver, tables.order_line, list(self._changed_lines.values()))
+            changed = [dict(zip(_LINE, each, strict=True)) for each in self._changed_lines.values()]
+            bulk.update(driver, tables.order_line, changed)
         if self._events:
-            bulk.insert(driver, tables.order_event, self._events)
+            bulk.insert_tuples(driver, tables.order_event, _EVENT, self._events)
         self._write_terms(driver)
         self._write_pools(driver)
         self._write_groups(driver)
@@ -184,7 +194,7 @@ class ChangeSet:
             for kind, term in terms_of(order)
         ]
         if found:
-            bulk.insert_tuples(driver, tables.order_term, _TERM_COLUMNS, found, "DO NOTHING")
+            bulk.insert_tuples(driver, tables.order_term, _TERM, found, "DO NOTHING")
 
     def _write_groups(self, driver: Driver) -> None:
         for name, by in groups.keep(driver, self._placed.values(), self._changed.values()).items():
@@ -192,7 +202,7 @@ class ChangeSet:
 
     def _write_pools(self, driver: Driver) -> None:
         if self._moves:
-            bulk.insert(driver, tables.pool_move, self._moves)
+            bulk.insert_tuples(driver, tables.pool_move, _MOVE, self._moves)
         for keys, write in (
             (self._opened, bulk.insert),
             (self._touched - self._opened, bulk.update),

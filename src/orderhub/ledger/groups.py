@@ -85,16 +85,17 @@ def _locked(driver: Driver, names: list[tuple[int, str]]) -> list[tuple[Any, Sta
     given = [{"tenant_id": tenant_id, "number": number} for tenant_id, number in names]
     found = bulk.select(driver, order_group, given, order_by=("tenant_id", "number"), lock=True)
     postgres = driver.is_postgres
-    parameter = bulk.rows_parameter(given, ("tenant_id", "number"), postgres)
+    size = bulk.size_of(len(given), postgres)
+    parameters = bulk.rows_parameters(given, ("tenant_id", "number"), size, postgres)
     members: dict[tuple[int, str], States] = {}
-    for tenant_id, number, *state in driver.rows(_members_sql(postgres), (parameter,)):
+    for tenant_id, number, *state in driver.rows(_members_sql(size, postgres), parameters):
         members.setdefault((tenant_id, number), []).append(tuple(state))
     return [(row, members[row.tenant_id, row.number]) for row in found]
 
 
-@lru_cache(maxsize=2)
-def _members_sql(postgres: bool) -> str:
-    source = bulk.rows_source(order_group, ("tenant_id", "number"), postgres)
+@lru_cache(maxsize=16)
+def _members_sql(size: int, postgres: bool) -> str:
+    source = bulk.rows_source(order_group, ("tenant_id", "number"), size, postgres)
     # The last condition is what lets the partial index be used. SQLite has to be told to: else it walks an index of
     # all orders of the tenant that holds the two columns.
     index = "" if postgres else "INDEXED BY orders_by_group_number"

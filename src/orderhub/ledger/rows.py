@@ -48,38 +48,39 @@ def json_text(value: Any) -> str:
     return _ENCODE(value).decode()
 
 
-def order_row(order: Order) -> dict[str, Any]:
-    return {
-        "tenant_id": order.tenant_id,
-        "id": order.id,
-        "uid": order.uid,
-        "door": order.channel,
-        "number": order.number,
-        "group_number": order.group_number,
-        "owner": order.owner,
-        "account": order.account,
-        "service": order.service,
-        "bill": order.bill,
-        "placed_by": order.placed_by,
-        "reference": order.reference,
-        "natural_key": order.natural_key,
-        "status": order.status.value,
-        "vendor_status": order.vendor_status,
-        "version": order.version,
-        "currency": order.currency,
-        "net": to_micros(order.net),
-        "tax": to_micros(order.tax),
-        "total": to_micros(order.total),
-        "paid": to_micros(order.paid),
-        "refunded": to_micros(order.refunded),
-        "recorded": order.recorded,
-        "occurred_at": order.occurred_at,
-        "updated_at": order.updated_at,
-        "recorded_at": order.recorded_at,
-        "service_at": order.service_at,
-        "timers": json_text(order.timers) if order.timers else "",
-        "doc": json_text(order.doc),
-    }
+def order_row(order: Order) -> tuple[Any, ...]:
+    """Its columns in the order of the table, as those of every row that is a tuple."""
+    return (
+        order.tenant_id,
+        order.id,
+        order.uid,
+        order.channel,
+        order.number,
+        order.group_number,
+        order.owner,
+        order.account,
+        order.service,
+        order.bill,
+        order.placed_by,
+        order.reference,
+        order.natural_key,
+        order.status.value,
+        order.vendor_status,
+        order.version,
+        order.currency,
+        to_micros(order.net),
+        to_micros(order.tax),
+        to_micros(order.total),
+        to_micros(order.paid),
+        to_micros(order.refunded),
+        int(order.recorded),
+        order.occurred_at,
+        order.updated_at,
+        order.recorded_at,
+        order.service_at,
+        json_text(order.timers) if order.timers else "",
+        json_text(order.doc),
+    )
 
 
 def changed_order_row(order: Order) -> dict[str, Any]:
@@ -104,49 +105,49 @@ def changed_order_row(order: Order) -> dict[str, Any]:
     }
 
 
-def line_row(order: Order, line: Line) -> dict[str, Any]:
+def line_row(order: Order, line: Line) -> tuple[Any, ...]:
     # Untaxed lines share their amounts: each is converted once.
     unit_net, net = to_micros(line.unit_net), to_micros(line.net)
     is_unit_shared, is_shared = line.unit_gross is line.unit_net, line.gross is line.net
-    return {
-        "tenant_id": order.tenant_id,
-        "order_id": order.id,
-        "line_no": line.line_no,
-        "kind": line.kind.value,
-        "title": line.title,
-        "product_id": line.product_id,
-        "variant_id": line.variant_id,
-        "sku": line.sku,
-        "quantity": line.quantity,
-        "unit_net": unit_net,
-        "unit_gross": unit_net if is_unit_shared else to_micros(line.unit_gross),
-        "net": net,
-        "tax": 0 if is_shared else to_micros(line.tax),
-        "gross": net if is_shared else to_micros(line.gross),
-        "cancelled": line.cancelled,
-        "shipped": line.shipped,
-        "refunded": line.refunded,
-        "counted": line.counted,
-        "taxes": json_text(line.taxes) if line.taxes else "",
-        "data": json_text(line.data) if line.data else "",
-    }
+    return (
+        order.tenant_id,
+        order.id,
+        line.line_no,
+        line.kind.value,
+        line.title,
+        line.product_id,
+        line.variant_id,
+        line.sku,
+        line.quantity,
+        unit_net,
+        unit_net if is_unit_shared else to_micros(line.unit_gross),
+        net,
+        0 if is_shared else to_micros(line.tax),
+        net if is_shared else to_micros(line.gross),
+        int(line.cancelled),
+        line.shipped,
+        line.refunded,
+        line.counted,
+        json_text(line.taxes) if line.taxes else "",
+        json_text(line.data) if line.data else "",
+    )
 
 
-def event_row(event: Event) -> dict[str, Any]:
-    return {
-        "tenant_id": event.tenant_id,
-        "order_id": event.order_id,
-        "version": event.version,
-        "kind": event.kind,
-        "occurred_at": event.occurred_at,
-        "recorded_at": event.recorded_at,
-        "actor": event.actor,
-        "data": json_text(event.data),
-        "request_id": event.request_id,
-        "request": event.request,
-        "fed": 1,
-        "day": event.day,
-    }
+def event_row(event: Event) -> tuple[Any, ...]:
+    return (
+        event.tenant_id,
+        event.order_id,
+        event.version,
+        event.kind,
+        event.occurred_at,
+        event.recorded_at,
+        event.actor,
+        json_text(event.data),
+        event.request_id,
+        event.request,
+        1,
+        event.day,
+    )
 
 
 def notice_row(notice: Notice, uid: str) -> dict[str, Any]:
@@ -196,21 +197,21 @@ def pool_row(pool: Pool) -> dict[str, Any]:
     }
 
 
-def move_row(move: Move, move_id: int, actor: str, recorded_at: int) -> dict[str, Any]:
-    return {
-        "tenant_id": move.key.tenant_id,
-        "order_id": move.order_id,
-        "id": move_id,
-        "kind": move.kind,
-        "pool_kind": move.key.kind,
-        "subject": move.key.subject,
-        "place": move.key.place,
-        "units": move.units,
-        "line_no": move.line_no,
-        "reason": move.reason,
-        "actor": actor,
-        "recorded_at": recorded_at,
-    }
+def move_row(move: Move, move_id: int, actor: str, recorded_at: int) -> tuple[Any, ...]:
+    return (
+        move.key.tenant_id,
+        move.order_id,
+        move_id,
+        move.kind,
+        move.key.kind,
+        move.key.subject,
+        move.key.place,
+        move.units,
+        move.line_no,
+        move.reason,
+        actor,
+        recorded_at,
+    )
 
 
 def to_order(row: Any, lines: Iterable[Line]) -> Order:
