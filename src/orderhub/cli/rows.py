@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from orderhub.cli.session import CommandRefused
-from orderhub.web.hub_api.tables import text_of
 
 _DELIMITERS = ",;\t"
 Convert = Callable[[str], Any]
@@ -101,6 +100,8 @@ def _header(file: Path, cells: list[str]) -> tuple[str, ...]:
 
 
 def _row(line: int, columns: tuple[str, ...], cells: list[str]) -> FileRow:
+    from orderhub.web.hub_api.tables import text_of
+
     if len(cells) != len(columns):
         return FileRow(line, fault=f"{len(cells)} cells, but {len(columns)} columns")
     values = {

@@ -226,10 +226,10 @@ class Ledger:
         noted = [{"id": each, "last_used_at": at} for each, at in sorted(used.items())]
         with self._write.begin() as connection:
             driver = Driver(connection)
-            source = bulk.rows_source(tables.credential, columns, driver.is_postgres)
+            source = bulk.rows_source(tables.credential, columns, 0, driver.is_postgres)
             driver.send(
                 f"UPDATE credential SET last_used_at = r.last_used_at FROM {source} WHERE credential.id = r.id",
-                (bulk.rows_parameter(noted, columns, driver.is_postgres),),
+                bulk.rows_parameters(noted, columns, 0, driver.is_postgres),
             )
 
     def clocks(self) -> dict[int, Clock]:

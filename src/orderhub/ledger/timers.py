@@ -46,7 +46,7 @@ def tenants_with_due(
         return []  # as nearly always: nobody's time has come, by whichever clock
     mark = "%s" if driver.is_postgres else "?"
     columns = ("tenant_id", "due_at")
-    source = bulk.rows_source(timer, columns, driver.is_postgres)
+    source = bulk.rows_source(timer, columns, 0, driver.is_postgres)
     # A claim that reaches too far was made under a clock that was put back since.
     free = f"AND (t.claimed_until < {mark} OR t.claimed_until > {mark})"
     bounds: tuple[int, ...] = (now_us, now_us + (claim_us or 0))
@@ -61,15 +61,16 @@ def tenants_with_due(
     if not known:
         sql = f"SELECT DISTINCT tenant_id FROM timer t WHERE due_at <= {mark} {free} LIMIT {mark}"
         return [row[0] for row in driver.rows(sql, (now_us, *bounds, _MOST_TENANTS))]
-    there = bulk.rows_parameter(
+    there = bulk.rows_parameters(
         [
             {"tenant_id": tenant_id, "due_at": clock.at(now_us)}
             for tenant_id, clock in known.items()
         ],
         columns,
+        0,
         driver.is_postgres,
     )
-    found = driver.rows(sql, (now_us, *bounds, there, there, *bounds, _MOST_TENANTS))
+    found = driver.rows(sql, (now_us, *bounds, *there, *there, *bounds, _MOST_TENANTS))
     return [row[0] for row in found]
 
 
