@@ -1,5 +1,7 @@
 """Webhooks: each event at least once under one id, an order's in their order, whatever a receiver or a hub does."""
 
+import asyncio
+import gc
 import random
 import threading
 from collections.abc import Iterator
@@ -411,6 +413,37 @@ def test_a_changed_webhook_is_tried_anew_at_once(ledger: Ledger, sink: Receiver)
         await rig.pass_once()
         await rig.pass_once()
         assert ids(sink.taken) == events_of((order, 1))
+
+    rigged(ledger, work)
+
+
+def test_what_is_on_its_way_while_a_webhook_is_switched_off_is_not_sent_again(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    go = threading.Event()
+    sink.answer = lambda _: 204 if go.wait(20) else 500
+    put_webhook(ledger, sink.url)
+    first = world.place(ledger)
+
+    async def work(rig: Rig) -> None:
+        wrong: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, why: wrong.append(str(why)))
+        await rig.engine.look()
+        await until(lambda: len(sink.calls) == 1)
+        await rig.engine.in_thread(lambda: change_webhook(ledger, is_enabled=False))
+        second = await rig.engine.in_thread(lambda: world.place(ledger))
+        rig.engine.wake(SHOP)
+        await asyncio.sleep(0.3)  # it reads on, and finds that it is switched off
+        go.set()
+        await rig.engine.idle()
+        (row,) = deliveries(ledger)
+        assert (row.state, row.attempts) == (SENT, 1)
+        await rig.engine.in_thread(lambda: change_webhook(ledger, is_enabled=True))
+        await rig.pass_once()
+        assert ids(sink.calls) == events_of((first, 1), (second, 1))
+        gc.collect()
+        assert wrong == []
+        assert_sound(ledger)
 
     rigged(ledger, work)
 

@@ -56,7 +56,7 @@ _FLUSH = 64
 _FLUSH_EVERY_S = 0.1
 # So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
 _ROUND_S = 0.02
-_BUSY_ROUND_S = 0.25
+_BUSY_ROUND_S = 1.0
 _PASSED_BY = (
     1_000  # a cursor that only passed by what is not for the webhook is written now and then
 )
@@ -135,6 +135,7 @@ class Courier:
         try:
             while await self._round():
                 pass
+            await self._landed()
             await self._rest()
         except LeaseLost:
             self._give_up()
@@ -241,6 +242,12 @@ class Courier:
         # What was given its turn just now was passed over by the look if the one before it was in hand still.
         self._due_at = min(self._due_at, due_at)
         return is_served
+
+    async def _landed(self) -> None:
+        """What is on its way is back: switched off or removed, it has been sent all the same."""
+        while self._flights:
+            self._event.clear()
+            await self._event.wait()
 
     async def _rest(self) -> None:
         """Nothing is in hand any more: what was read and did not leave waits in rows."""
