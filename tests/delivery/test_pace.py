@@ -3,40 +3,45 @@
 from orderhub.core.deliveries import WebhookState
 from orderhub.core.webhook_formats import Terms
 from orderhub.delivery import retries
-from orderhub.delivery.pace import Pace
+from orderhub.delivery.pace import Pace, Written
 
 
 class Machine:
     now_s = 0.0
-    writing_s = 0.0
+    written = Written()
     spent_s = 0.0
 
-    def passes(self, seconds: float, *, writing: float, spent: float) -> None:
+    def passes(self, seconds: float, *, writing: float, spent: float, commands: int = 1) -> None:
+        """One batch of so many commands is written meanwhile."""
         self.now_s += seconds
-        self.writing_s += writing * seconds
+        done = self.written
+        worked_s = done.seconds + writing * seconds
+        self.written = Written(worked_s, done.batches + 1, done.commands + commands)
         self.spent_s += spent * seconds
 
 
-def sent_in(machine: Machine, pace: Pace, seconds: float, *, writing: float, spent: float) -> int:
+def sent_in(
+    machine: Machine, pace: Pace, seconds: float, *, writing: float, spent: float, commands: int = 1
+) -> int:
     """Messages that leave while as many as may do."""
     sent = 0
     for _ in range(round(seconds * 100)):
-        machine.passes(0.01, writing=writing, spent=spent)
+        machine.passes(0.01, writing=writing, spent=spent, commands=commands)
         while sent < 100_000 and not pace.may_send():
             sent += 1
-            if writing < 0.7:
+            if sent % 5 == 0:  # as many as have something to send
                 break
     return sent
 
 
 def paced() -> tuple[Machine, Pace]:
     machine = Machine()
-    return machine, Pace(lambda: machine.writing_s, lambda: machine.now_s, lambda: machine.spent_s)
+    return machine, Pace(lambda: machine.written, lambda: machine.now_s, lambda: machine.spent_s)
 
 
 def test_nothing_is_held_back_while_the_writer_rests() -> None:
     machine, pace = paced()
-    assert sent_in(machine, pace, 1, writing=0.5, spent=1) == 100
+    assert sent_in(machine, pace, 1, writing=0.5, spent=1, commands=3) == 500
 
 
 def test_a_busy_writer_leaves_a_small_share_of_what_the_process_gets() -> None:
@@ -49,12 +54,21 @@ def test_a_busy_writer_leaves_a_small_share_of_what_the_process_gets() -> None:
     assert 140 <= sent_in(machine, pace, 10, writing=1, spent=0.22) <= 160
 
 
-def test_it_is_over_as_soon_as_the_writer_rests() -> None:
+def test_a_writer_that_finds_many_waiting_is_busy_though_it_seldom_gets_to_write() -> None:
+    machine, pace = paced()
+    machine.passes(1, writing=0.1, spent=1, commands=30)
+    sent = sent_in(machine, pace, 10, writing=0.1, spent=1, commands=30)
+    assert 600 <= sent <= 700
+
+
+def test_it_is_over_soon_after_the_writer_rests() -> None:
     machine, pace = paced()
     machine.passes(1, writing=1, spent=1)
     while not pace.may_send():
         pass
-    machine.passes(0.2, writing=0, spent=0)
+    machine.passes(0.2, writing=0, spent=0, commands=0)
+    assert pace.may_send() > 0.0
+    machine.passes(0.4, writing=0, spent=0, commands=0)
     assert pace.may_send() == 0.0
 
 
