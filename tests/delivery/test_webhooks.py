@@ -448,6 +448,31 @@ def test_what_is_on_its_way_while_a_webhook_is_switched_off_is_not_sent_again(
     rigged(ledger, work)
 
 
+def test_a_webhook_that_is_switched_off_is_sent_no_more_of_what_was_read(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    go = threading.Event()
+    sink.answer = lambda _: 204 if go.wait(20) else 500
+    put_webhook(ledger, sink.url)
+    orders = [each.order for each in world.run_all(ledger, *[world.sale() for _ in range(60)])]
+
+    async def work(rig: Rig) -> None:
+        await rig.engine.look()
+        await until(lambda: len(sink.calls) == courier.MOST_FLYING)
+        await rig.engine.in_thread(lambda: change_webhook(ledger, is_enabled=False))
+        await rig.engine.look()
+        go.set()
+        await rig.engine.idle()
+        assert len(sink.calls) == courier.MOST_FLYING
+        await rig.engine.in_thread(lambda: change_webhook(ledger, is_enabled=True))
+        await rig.pass_once()
+        await rig.pass_once()
+        assert sorted(ids(sink.calls)) == sorted(events_of(*((each, 1) for each in orders)))
+        assert_sound(ledger)
+
+    rigged(ledger, work)
+
+
 def test_what_is_left_of_a_webhook_that_was_removed_goes(ledger: Ledger, sink: Receiver) -> None:
     sink.answer = lambda _: 500
     put_webhook(ledger, sink.url)

@@ -197,6 +197,9 @@ class Engine:
         self._of_tenant = of_tenant
         for name in self._docs.keys() - self._seen.keys():
             del self._docs[name]
+        for name in self._tasks:
+            if not self._is_on(name):  # what it has in hand is not for now
+                self._couriers[name].leave()
         for name in self._couriers.keys() - self._seen.keys() - self._tasks.keys():
             del self._couriers[name]
         for name, seen in self._seen.items():
@@ -247,6 +250,7 @@ class Engine:
             return
         if self._is_leaving or name in self._tasks or not self._is_free(self._seen[name]):
             return
+        courier.is_leaving = False
         self._tasks[name] = asyncio.create_task(self._serve(name, courier))
 
     async def _serve(self, name: tuple[int, int], courier: Courier) -> None:
