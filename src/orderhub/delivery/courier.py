@@ -198,7 +198,7 @@ class Courier:
     async def _wait(self, pause_s: float) -> None:
         """Until there is something to read or to write; what may leave meanwhile does."""
         loop = asyncio.get_running_loop()
-        ends_at = loop.time() + (5.0 if self._flights else pause_s)
+        ends_at = loop.time() + 5.0
         while True:
             if self.is_leaving and not self._flights:
                 return
@@ -215,7 +215,8 @@ class Courier:
                     await self._event.wait()
             self._event.clear()
             pause_s = self._send()
-            if not self._flights or len(self._outcomes) >= _FLUSH or loop.time() >= ends_at:
+            is_idle = not self._flights and not pause_s
+            if is_idle or len(self._outcomes) >= _FLUSH or loop.time() >= ends_at:
                 return
             if not self._has_lease() or self._off:
                 return
