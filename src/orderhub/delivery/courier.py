@@ -57,9 +57,8 @@ _FLUSH_EVERY_S = 0.1
 # So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
 _ROUND_S = 0.02
 _BUSY_ROUND_S = 1.0
-_PASSED_BY = (
-    1_000  # a cursor that only passed by what is not for the webhook is written now and then
-)
+# A cursor that only passed by what is not for the webhook is written now and then.
+_PASSED_BY = 1_000
 _TRIES = 4
 _SAFE_US = 1_000_000
 _MOST_PAUSE_S = 86_400.0
