@@ -1,75 +1,106 @@
-"""Sending takes all it wants while orders rest, and a small share of the processor while they do not."""
+"""Sending takes all it wants while nobody calls, what calls leave, and a small share while they leave nothing."""
+
+from collections.abc import Callable
 
 from orderhub.core.deliveries import WebhookState
 from orderhub.core.webhook_formats import Terms
 from orderhub.delivery import retries
-from orderhub.delivery.pace import Pace, Written
+from orderhub.delivery.pace import Pace
 
 
 class Machine:
-    now_s = 0.0
-    written = Written()
-    spent_s = 0.0
+    """A hub with one processor. A message takes a millisecond of it, as long as it is on its way."""
 
-    def passes(self, seconds: float, *, writing: float, spent: float, commands: int = 1) -> None:
-        """One batch of so many commands is written meanwhile."""
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.spent_s = 0.0
+        self.in_hand = 0
+        self.pace = Pace(lambda: self.in_hand, lambda: self.now_s, lambda: self.spent_s)
+
+    def passes(self, seconds: float, *, got: float = 1.0) -> None:
         self.now_s += seconds
-        done = self.written
-        worked_s = done.seconds + writing * seconds
-        self.written = Written(worked_s, done.batches + 1, done.commands + commands)
-        self.spent_s += spent * seconds
+        self.spent_s += got * seconds
+
+    def sent_in(
+        self, seconds: float, calls: Callable[["Machine"], None], *, got: float = 1.0
+    ) -> int:
+        """Messages that leave while as many as may do."""
+        sent, until_s = 0, self.now_s + seconds
+        while self.now_s < until_s:
+            calls(self)
+            pause_s = self.pace.may_send()
+            sent += not pause_s
+            self.passes(pause_s or 0.001, got=got)
+        return sent
 
 
-def sent_in(
-    machine: Machine, pace: Pace, seconds: float, *, writing: float, spent: float, commands: int = 1
-) -> int:
-    """Messages that leave while as many as may do."""
-    sent = 0
-    for _ in range(round(seconds * 100)):
-        machine.passes(0.01, writing=writing, spent=spent, commands=commands)
-        while sent < 100_000 and not pace.may_send():
-            sent += 1
-            if sent % 5 == 0:  # as many as have something to send
-                break
-    return sent
+class Calls:
+    """So many calls a second at an even pace, each of which takes the processor for so long."""
+
+    def __init__(self, per_s: float, takes_s: float) -> None:
+        self.per_s, self.takes_s = per_s, takes_s
+        self.begun, self.free_s, self.began_s = 0, 0.0, None
+
+    def __call__(self, machine: Machine) -> None:
+        now = machine.now_s
+        if self.began_s is None:
+            self.began_s = self.free_s = now
+        while self.began_s + self.begun / self.per_s <= now:
+            self.begun += 1
+            # What is sent meanwhile makes it wait: it is served from now on at the earliest.
+            self.free_s = max(self.free_s, now) + self.takes_s
+        machine.in_hand = int(self.free_s > now)
 
 
-def paced() -> tuple[Machine, Pace]:
+def nobody(machine: Machine) -> None:
+    machine.in_hand = 0
+
+
+def a_crowd(machine: Machine) -> None:
+    machine.in_hand = 32
+
+
+def test_nothing_is_held_back_while_nobody_calls() -> None:
     machine = Machine()
-    return machine, Pace(lambda: machine.written, lambda: machine.now_s, lambda: machine.spent_s)
+    machine.passes(1)
+    assert machine.sent_in(1, nobody) >= 999
 
 
-def test_nothing_is_held_back_while_the_writer_rests() -> None:
-    machine, pace = paced()
-    assert sent_in(machine, pace, 1, writing=0.5, spent=1, commands=3) == 500
+def test_calls_that_leave_half_of_the_time_leave_it_to_messages() -> None:
+    machine = Machine()
+    sent = machine.sent_in(10, Calls(360, 0.0014))
+    assert sent > 10 * 250
+    assert not machine.pace.is_busy
 
 
-def test_a_busy_writer_leaves_a_small_share_of_what_the_process_gets() -> None:
-    machine, pace = paced()
-    machine.passes(1, writing=1, spent=1)
-    at_once = sent_in(machine, pace, 0.01, writing=1, spent=1)
-    assert at_once <= 10
-    assert 600 <= sent_in(machine, pace, 10, writing=1, spent=1) <= 700
+def test_a_crowd_leaves_a_small_share_of_what_the_process_gets() -> None:
+    machine = Machine()
+    machine.sent_in(1, a_crowd)
+    assert machine.pace.is_busy
+    assert 600 <= machine.sent_in(10, a_crowd) <= 700
     # A machine that others use too gives less, and less is taken.
-    assert 140 <= sent_in(machine, pace, 10, writing=1, spent=0.22) <= 160
+    assert 140 <= machine.sent_in(10, a_crowd, got=0.22) <= 160
 
 
-def test_a_writer_that_finds_many_waiting_is_busy_though_it_seldom_gets_to_write() -> None:
-    machine, pace = paced()
-    machine.passes(1, writing=0.1, spent=1, commands=30)
-    sent = sent_in(machine, pace, 10, writing=0.1, spent=1, commands=30)
-    assert 600 <= sent <= 700
+def test_a_crowd_that_is_all_answered_at_once_now_and_then_is_one_still() -> None:
+    machine = Machine()
+    looks = 0
+
+    def in_batches(machine: Machine) -> None:
+        nonlocal looks
+        looks += 1
+        machine.in_hand = 0 if looks % 10 == 0 else 32
+
+    machine.sent_in(1, in_batches)
+    assert machine.sent_in(10, in_batches) <= 700
 
 
-def test_it_is_over_soon_after_the_writer_rests() -> None:
-    machine, pace = paced()
-    machine.passes(1, writing=1, spent=1)
-    while not pace.may_send():
-        pass
-    machine.passes(0.2, writing=0, spent=0, commands=0)
-    assert pace.may_send() > 0.0
-    machine.passes(0.4, writing=0, spent=0, commands=0)
-    assert pace.may_send() == 0.0
+def test_it_is_over_soon_after_the_last_call() -> None:
+    machine = Machine()
+    machine.sent_in(1, a_crowd)
+    machine.sent_in(0.6, nobody)
+    assert not machine.pace.is_busy
+    assert machine.sent_in(1, nobody) >= 999
 
 
 STATE = WebhookState(tenant_id=1, webhook_id=1)

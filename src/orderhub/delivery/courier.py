@@ -55,7 +55,7 @@ _MOST_MARKS = 512
 _FLUSH = 64
 _FLUSH_EVERY_S = 0.1
 # So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
-_ROUND_S = 0.02
+_ROUND_S = 0.05
 _BUSY_ROUND_S = 1.0
 # A cursor that only passed by what is not for the webhook is written now and then.
 _PASSED_BY = 1_000

@@ -32,7 +32,7 @@ from orderhub.core.webhook_formats import Format, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.courier import Courier
 from orderhub.delivery.means import Meter, Post, SwitchOff, attempt_of
-from orderhub.delivery.pace import Pace, Written
+from orderhub.delivery.pace import Pace
 from orderhub.delivery.replays import beginning
 from orderhub.ledger.ledger import Ledger
 
@@ -70,7 +70,7 @@ class Engine:
         self.post = post
         self.switch_off = switch_off
         self.now_us = now_us
-        self.pace = pace or Pace(Written)
+        self.pace = pace or Pace(lambda: 0)
         self._is_outage = is_outage
         self._is_alone = is_alone
         self._threads = ThreadPoolExecutor(_THREADS, "orderhub-delivery")

@@ -45,7 +45,7 @@ def deliverer(port: HubPort) -> Engine:
         switch_off=_Switch(port),
         meter=told,
         now_us=port.now_us,
-        pace=Pace(lambda: port.metrics.written),
+        pace=Pace(lambda: port.hands.total),
         is_outage=port.is_outage,
         is_alone=not port.ledger.is_postgres,  # a SQLite file is served by one process
     )

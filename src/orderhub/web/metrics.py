@@ -10,8 +10,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from orderhub.delivery.pace import Written
-
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
 _AGES = (0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400)
@@ -104,7 +102,6 @@ class Labelled:
 class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.written = Written()  # so far
         self.orders = Labelled(
             Counter("orderhub_orders", "Orders placed", ["dialect"], registry=self.registry)
         )
@@ -189,8 +186,6 @@ class Metrics:
     def batch(self, size: int, seconds: float) -> None:
         self.batch_sizes.observe(size)
         self.commits.observe(seconds)
-        seen = self.written
-        self.written = Written(seen.seconds + seconds, seen.batches + 1, seen.commands + size)
 
     def retried(self) -> None:
         self.retries.inc()

@@ -98,6 +98,11 @@ class Hands:
             else:
                 del self._calls[tenant_id]
 
+    @property
+    def total(self) -> int:
+        """How many calls are in hand, of whichever tenant."""
+        return len(self._tenants)
+
     def count(self, tenant_id: int) -> int:
         """How many of the tenant's calls are in hand."""
         return self._calls.get(tenant_id, 0)
