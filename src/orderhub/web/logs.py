@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import IO, Any, TextIO, cast
 
 import msgspec
@@ -57,8 +58,8 @@ class Lines:
         return len(text)
 
     def flush(self) -> None:
-        """Write all that waits."""
-        with self._writing:
+        """Write all that waits. Where nobody reads on it is gone: no reason to stop taking orders."""
+        with self._writing, suppress(OSError, ValueError):
             lines = []
             while self._waiting:
                 line = self._waiting.popleft()
@@ -73,10 +74,7 @@ class Lines:
             self._there.wait()
             time.sleep(_GATHERED_S)
             self._there.clear()
-            try:
-                self.flush()
-            except (OSError, ValueError):  # nobody reads on: no reason to stop taking orders
-                self._waiting.clear()
+            self.flush()
 
 
 def _text(event: dict[str, Any]) -> str:
