@@ -75,7 +75,9 @@ async def test_one_that_is_removed_leaves_nothing_and_its_id_is_never_given_agai
         assert refused.status_code == 401
         with ledger.engine.connect() as connection:
             for table in metadata.sorted_tables:
-                name = "tenant_id" if "tenant_id" in table.c else "id"
+                if table.name != "tenant" and "tenant_id" not in table.c:
+                    continue  # people and their links are of no tenant
+                name = "id" if table.name == "tenant" else "tenant_id"
                 left = select(func.count()).select_from(table).where(table.c[name] == gone)
                 assert connection.execute(left).scalar_one() == 0, table.name
         last = await opened(hub)

@@ -173,7 +173,7 @@ def test_bulk_loads_take_turns_too_and_stay_behind_creates(
     assert [name for name, _ in desk.answers][:4] == ["first", "create", "bulk0", "guest"]
 
 
-@pytest.mark.parametrize(("guests", "largest"), [(0, 100), (1, 32)])
+@pytest.mark.parametrize(("guests", "largest"), [(0, 100), (1, 24)])
 def test_a_tenant_alone_fills_whole_batches_and_a_shared_batch_stays_short(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, guests: int, largest: int
 ) -> None:

@@ -141,7 +141,7 @@ LOOKS = {
         lambda size: batches._orders_sql(
             tuple((by, size) for by in ("bill", "group_number", "id", "number", "uid")), False
         ),
-        ("bill=?)", "group_number=?)", "id=?)", "number=?)", "uid=?)"),
+        ("bill=?)", "group_number=?)", "id=?)", "number=?)", "(uid=? AND tenant_id=?)"),
     ),
     "records": (
         lambda size: batches._records_sql(

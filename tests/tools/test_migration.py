@@ -11,7 +11,7 @@ from tests.support.checkouts import Checkout
 
 TABLES = "src/orderhub/ledger/tables.py"
 VERSIONS = "src/orderhub/ledger/migrations/versions"
-AT = '    Index("orders_by_uid", "tenant_id", "uid", unique=True),\n'
+AT = '    Index("orders_by_uid", "uid", "tenant_id", unique=True),\n'
 NEXT = f"{int(head_revision()) + 1:04d}"
 
 

@@ -92,6 +92,7 @@ BESIDES = {
     *((f"post {WEBHOOKS}", name) for name in ("format", "after", "options.EUR")),
     (f"patch {WEBHOOKS}/{{id}}", "options.EUR"),
     *((f"post {WEBHOOKS}/{{id}}/replay", name) for name in ("events", "from", "to")),
+    *(("post /hub/v1/tenants/{tenant}/users", name) for name in ("email", "role")),
     *((f"post {CREDENTIALS}", name) for name in ("kind", "token", "expires_at", "digests.EUR")),
     *((f"post {CREDENTIALS}/{{id}}/rotate", name) for name in ("token", "secret", "digests.EUR")),
     (f"put {CATALOGUE}/coupons/{{id}}", "doc.percent"),

@@ -369,4 +369,5 @@ async def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path)
             tracemalloc.stop()
         take_back(file)
     assert (short[0], long[0]) == (301, 3_001)
-    assert long[1] < short[1] + 100_000, f"{short[1]} bytes for 300 rows, {long[1]} for 3,000"
+    # Were they held, 3,000 orders would take some 15 MB; what the collector has not looked at yet takes less.
+    assert long[1] < short[1] + 1_000_000, f"{short[1]} bytes for 300 rows, {long[1]} for 3,000"
