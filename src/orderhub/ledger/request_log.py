@@ -50,8 +50,9 @@ def write(
 
 
 def _there(connection: Connection, tenant_ids: Collection[int]) -> set[int]:
-    """Those of the tenants that were not removed since their calls."""
-    found = connection.execute(select(tenant.c.id).where(tenant.c.id.in_(sorted(tenant_ids))))
+    """Those of the tenants that were not removed since their calls; they stay until the commit."""
+    there = select(tenant.c.id).where(tenant.c.id.in_(sorted(tenant_ids)))
+    found = connection.execute(there.with_for_update(read=True, key_share=True))
     return {*found.scalars(), *({OPERATORS} & set(tenant_ids))}
 
 
