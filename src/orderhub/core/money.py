@@ -94,6 +94,7 @@ def to_micros(amount: Decimal) -> int:
     return int(amount * _MILLION)
 
 
+@lru_cache(_AMOUNTS_KNOWN)
 def from_micros(micros: int) -> Decimal:
     """The amount of so many millionths."""
     return Decimal(micros).scaleb(-STORED_DECIMALS, EXACT)

@@ -47,12 +47,12 @@ T = TypeVar("T")
 
 LEASE_US = 30_000_000
 MOST_FLYING = 16  # sent at once to one receiver
-_PAGE = 64
-_MOST_IN_HAND = 128
+_PAGE = 128
+_MOST_IN_HAND = 256
 # A cursor behind which so much is settled but for one slow answer gets a move on.
 _MOST_MARKS = 512
 # Results are written together: so many, or what there is after so long.
-_FLUSH = 64
+_FLUSH = 128
 _FLUSH_EVERY_S = 0.1
 # So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
 _ROUND_S = 0.05
@@ -102,9 +102,10 @@ class Courier:
     # --- seen from outside
 
     def wake(self) -> None:
-        """The feed may have gone on."""
-        self._is_woken = True
-        self._event.set()
+        """The feed may have gone on. Said with every order: until it has looked, once is enough."""
+        if not self._is_woken:
+            self._is_woken = True
+            self._event.set()
 
     def told(self, seen: WebhookLook) -> None:
         """What a look at all webhooks saw of this one."""
@@ -113,7 +114,8 @@ class Courier:
         self._may_replay = self._may_replay or seen.has_replays
         if seen.version != self.state.version:
             self.state = msgspec.structs.replace(self.state, resume_at=0)
-        self.wake()
+        self._is_woken = True
+        self._event.set()
 
     def leave(self) -> None:
         """Nothing more is sent; `run` returns once what is on its way is back."""
@@ -324,7 +326,7 @@ class Courier:
     @property
     def is_resting(self) -> bool:
         """Whether the receiver is left alone for now."""
-        return self._means.now_us() < self.state.resume_at
+        return self.state.resume_at > 0 and self._means.now_us() < self.state.resume_at
 
     def _wants(self) -> Wants | None:
         """What is read next; None: there is no room, or nothing to read."""
@@ -415,9 +417,9 @@ class Courier:
 
     def _send(self) -> float:
         """Let leave what may; more may in so many seconds (0.0: only once something is back)."""
-        while self._lines.has_ready and not self.is_leaving and not self._off:
-            if self.is_resting or not self._has_lease():
-                break
+        if not self._lines.has_ready or not self._has_lease():
+            return 0.0
+        while self._lines.has_ready and not (self.is_leaving or self._off or self.is_resting):
             if len(self._flights) >= (1 if retries.is_down(self.state) else MOST_FLYING):
                 break
             pause_s = self._means.pace.may_send()

@@ -246,9 +246,9 @@ class Engine:
     def _start(self, name: tuple[int, int]) -> None:
         courier = self._courier(name)
         courier.wake()
-        if courier.is_resting:  # the look that finds it rested starts it
+        if name in self._tasks or courier.is_resting:  # the look that finds it rested starts it
             return
-        if self._is_leaving or name in self._tasks or not self._is_free(self._seen[name]):
+        if self._is_leaving or not self._is_free(self._seen[name]):
             return
         courier.is_leaving = False
         self._tasks[name] = asyncio.create_task(self._serve(name, courier))
