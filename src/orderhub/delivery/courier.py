@@ -174,9 +174,8 @@ class Courier:
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
-        early_s = self._round_at + self._round_s - loop.time()
-        if early_s > 0:
-            await asyncio.sleep(early_s)
+        while (early_s := self._round_at + self._round_s - loop.time()) > 0:
+            await asyncio.sleep(min(early_s, _ROUND_S / 2))  # whether the hub is busy is looked at
         self._round_at = loop.time()
         if not self._has_lease() and not await self._take():
             return False
