@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -36,14 +34,11 @@ from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery import retries
 from orderhub.delivery.feed import Item, place_of
 from orderhub.delivery.looking import Found, Wants, is_for, look
-from orderhub.delivery.means import Means, attempt_of
+from orderhub.delivery.means import Means, attempt_of, patiently
 from orderhub.delivery.outcomes import Outcomes, Written
 from orderhub.delivery.pieces import Lines, Piece, Reading
 from orderhub.delivery.replays import about, beginning
 from orderhub.ledger.deliveries import LeaseLost, Settling
-from orderhub.ledger.ledger import Ledger
-
-T = TypeVar("T")
 
 LEASE_US = 30_000_000
 MOST_FLYING = 16  # sent at once to one receiver
@@ -54,12 +49,13 @@ _MOST_MARKS = 512
 # Results are written together: so many, or what there is after so long.
 _FLUSH = 128
 _FLUSH_EVERY_S = 0.1
-# So often at most it reads and writes, at leisure and while the hub is busy: what is committed meanwhile is one page.
+# So often at most it reads and writes, at leisure, beside calls and in a crowd of them: what is committed meanwhile is
+# one page, and a round costs the same for many.
 _ROUND_S = 0.05
+_CALLED_ROUND_S = 0.2
 _BUSY_ROUND_S = 1.0
 # A cursor that only passed by what is not for the webhook is written now and then.
 _PASSED_BY = 1_000
-_TRIES = 4
 _SAFE_US = 1_000_000
 _MOST_PAUSE_S = 86_400.0
 
@@ -169,13 +165,17 @@ class Courier:
 
     @property
     def _round_s(self) -> float:
-        return _BUSY_ROUND_S if self._means.pace.is_busy else _ROUND_S
+        pace = self._means.pace
+        if pace.is_busy:
+            return _BUSY_ROUND_S
+        return _ROUND_S if pace.is_quiet else _CALLED_ROUND_S
 
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
-        while (early_s := self._round_at + self._round_s - loop.time()) > 0:
-            await asyncio.sleep(min(early_s, _ROUND_S / 2))  # whether the hub is busy is looked at
+        # Short pauses: each end of one is a look at whether the hub is busy, and so how long the round is.
+        while (early_s := self._round_at + self._round_s - loop.time()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(early_s, _ROUND_S / 2))
         self._round_at = loop.time()
         if not self._has_lease() and not await self._take():
             return False
@@ -228,7 +228,7 @@ class Courier:
         def work() -> tuple[tuple[list[int], WebhookState] | None, Found | None]:
             now, written = means.now_us(), None
             if settling is not None:
-                written = _patiently(
+                written = patiently(
                     means.ledger, lambda: means.ledger.deliveries.settle(settling.what, now)
                 )
             if wants is None:
@@ -416,7 +416,7 @@ class Courier:
 
     def _send(self) -> float:
         """Let leave what may; more may in so many seconds (0.0: only once something is back)."""
-        if not self._lines.has_ready or not self._has_lease():
+        if not self._has_lease():
             return 0.0
         while self._lines.has_ready and not (self.is_leaving or self._off or self.is_resting):
             if len(self._flights) >= (1 if retries.is_down(self.state) else MOST_FLYING):
@@ -585,17 +585,3 @@ class Courier:
         self.state = msgspec.structs.replace(self.state, due_at=state.due_at)
         what = settled.what
         return state.due_at if what.added or what.changed or what.pull_since is not None else BEHIND
-
-
-def _patiently(ledger: Ledger, work: Callable[[], T]) -> T:
-    """In a thread: a database that is in trouble for a moment costs nobody a second message."""
-    for attempt in range(_TRIES - 1):
-        try:
-            return work()
-        except LeaseLost:
-            raise
-        except Exception as error:
-            if not (ledger.is_passing(error, attempt) or ledger.is_outage(error)):
-                raise
-            time.sleep(0.1 * 2**attempt)
-    return work()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
@@ -10,9 +11,12 @@ from orderhub.core.facts import Record
 from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import Webhook
 from orderhub.delivery.pace import Pace
+from orderhub.ledger.deliveries import LeaseLost
 from orderhub.ledger.ledger import Ledger
 
 T = TypeVar("T")
+
+_TRIES = 4
 
 
 class Reply(Protocol):
@@ -66,3 +70,17 @@ def attempt_of(at_us: int, reply: Reply) -> Attempt:
     """What is kept of a call."""
     answer = reply.body[:MOST_ANSWER_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
     return Attempt(at_us, reply.status, reply.duration_us, answer, reply.error)
+
+
+def patiently(ledger: Ledger, work: Callable[[], T]) -> T:
+    """In a thread: a database that is in trouble for a moment costs nobody a second message."""
+    for attempt in range(_TRIES - 1):
+        try:
+            return work()
+        except LeaseLost:
+            raise
+        except Exception as error:
+            if not (ledger.is_passing(error, attempt) or ledger.is_outage(error)):
+                raise
+            time.sleep(0.1 * 2**attempt)
+    return work()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 # So many calls in hand are a crowd, at any moment or on the average of the looks of a while.
-_CROWD = 8
+_CROWD = 12
 _LOOKS_FOR_S = 0.25
 _LEAST_LOOKS = 5
 # Nobody called for so long: what is sent makes nobody wait.
@@ -55,12 +55,17 @@ class Pace:
         self._look()
         return self._is_busy
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody was seen to call of late."""
+        return self._now_s() - self._called_s > _QUIET_S
+
     def may_send(self) -> float:
         """0.0: a message may leave; else ask again in so many seconds."""
         in_hand = self._look()
         if self._is_busy:
             return self._share_left()
-        if self._now_s() - self._called_s > _QUIET_S:
+        if self.is_quiet:
             return 0.0
         if in_hand < _CROWD and self._left:
             self._left -= 1
