@@ -73,6 +73,21 @@ def test_calls_that_leave_half_of_the_time_leave_it_to_messages() -> None:
     assert not machine.pace.is_busy
 
 
+def test_a_few_calls_that_are_always_in_hand_leave_most_of_it_to_messages() -> None:
+    machine = Machine()
+
+    def a_few(machine: Machine) -> None:
+        machine.in_hand = 5
+
+    assert machine.sent_in(10, a_few) > 10 * 500
+    assert not machine.pace.is_busy
+
+
+def test_nothing_leaves_while_a_crowd_is_new() -> None:
+    machine = Machine()
+    assert machine.sent_in(0.2, a_crowd) == 0
+
+
 def test_a_crowd_leaves_a_small_share_of_what_the_process_gets() -> None:
     machine = Machine()
     machine.sent_in(1, a_crowd)

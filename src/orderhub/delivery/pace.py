@@ -24,7 +24,7 @@ _SHARE = 0.04
 # What a message costs in all: read, worded, signed, posted, written down.
 _COST_S = 0.0006
 _MOST_SAVED = 8
-_BUSY_PAUSE_S = 0.01
+_BUSY_PAUSE_S = 0.03
 
 
 class Pace:
