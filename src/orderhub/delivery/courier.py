@@ -42,8 +42,9 @@ from orderhub.ledger.deliveries import LeaseLost, Settling
 
 LEASE_US = 30_000_000
 MOST_FLYING = 16  # sent at once to one receiver
+# Read at once, unless more than that is in hand; beside a crowd fewer leave, and fewer are read for it.
 _PAGE = 128
-_MOST_IN_HAND = 256
+_BUSY_PAGE = 48
 # A cursor behind which so much is settled but for one slow answer gets a move on.
 _MOST_MARKS = 512
 # Results are written together: so many, or what there is after so long.
@@ -338,8 +339,8 @@ class Courier:
             if count:
                 return None
         else:
-            limit = _PAGE
-            if count > _MOST_IN_HAND - limit:
+            limit = _BUSY_PAGE if self._means.pace.is_busy else _PAGE
+            if count > limit:
                 return None
         has_live = has_live and len(self._live) < 2 * _MOST_MARKS
         again = self._may_replay and self._replay is None and limit > 1
