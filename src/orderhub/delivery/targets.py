@@ -87,12 +87,6 @@ class Targets:
         """
         return _refusal(self, url, may_loopback)
 
-    def is_allowed(
-        self, address: str, *, is_secure: bool = True, may_loopback: bool = False
-    ) -> bool:
-        """Whether this very address may be connected to, over TLS or without."""
-        return not self.closed(address, is_secure=is_secure, may_loopback=may_loopback)
-
     def closed(self, address: str, *, is_secure: bool = True, may_loopback: bool = False) -> str:
         """Why an address is not connected to, in few words; empty = it may be."""
         try:
