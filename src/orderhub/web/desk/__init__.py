@@ -12,6 +12,7 @@ from orderhub.web.desk import (
     files,
     order,
     orders,
+    overview,
     people,
     settings,
     sign_in,
@@ -19,7 +20,7 @@ from orderhub.web.desk import (
     words,
 )
 
-_PAGES = (files, sign_in, account, orders, order, steps, people, settings)
+_PAGES = (files, sign_in, account, overview, orders, order, steps, people, settings)
 
 
 def desk() -> Dialect:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import msgspec
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -69,7 +69,14 @@ def _environment(language: str) -> Environment:
     # `_` is for what a template itself says, and takes it for HTML. Whatever a page brings along is said by this one.
     environment.filters["say"] = catalogue(language).gettext
     environment.filters.update(
-        money=_money, number=_number, moment=_moment, day=_day, clock=_clock, age=_age
+        money=_money,
+        number=_number,
+        moment=_moment,
+        day=_day,
+        clock=_clock,
+        age=_age,
+        date=_date,
+        instant=_instant,
     )
     environment.globals.update(languages=LANGUAGES, file_path=file_path)
     return environment
@@ -113,7 +120,7 @@ def _money(context: Context, value: Decimal, currency: str = "") -> str:
 
 
 @pass_context
-def _number(context: Context, value: int) -> str:
+def _number(context: Context, value: int | Decimal) -> str:
     return format_decimal(value, locale=locale_of(context["frame"].language))
 
 
@@ -127,6 +134,18 @@ def _moment(context: Context, at_us: int) -> Markup:
 def _day(context: Context, at_us: int) -> Markup:
     at, locale = _local(context, at_us), locale_of(context["frame"].language)
     return _written(at, format_date(at, "medium", locale=locale))
+
+
+@pass_context
+def _date(context: Context, day: str) -> str:
+    """A calendar day such as 2026-11-28, without its year."""
+    locale = locale_of(context["frame"].language)
+    return format_skeleton("MMMd", date.fromisoformat(day), locale=locale)
+
+
+def _instant(text: str) -> int:
+    """What the API says of a moment, as the other filters take it: `{{ each.at | instant | age }}`."""
+    return round(datetime.fromisoformat(text).timestamp() * MICROSECONDS)
 
 
 @pass_context

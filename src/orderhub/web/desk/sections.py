@@ -10,7 +10,13 @@ from orderhub.web.desk.rendering import Section
 
 # (the group's heading, its sections), each with (path, title, scope).
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
-    ("", (("/desk/orders", N_("Orders"), "orders:read"),)),
+    (
+        "",
+        (
+            ("/desk/overview", N_("Overview"), "orders:read"),
+            ("/desk/orders", N_("Orders"), "orders:read"),
+        ),
+    ),
     (
         N_("Run"),
         (
