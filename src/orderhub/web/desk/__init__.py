@@ -14,13 +14,14 @@ from orderhub.web.desk import (
     orders,
     overview,
     people,
+    requests,
     settings,
     sign_in,
     steps,
     words,
 )
 
-_PAGES = (files, sign_in, account, overview, orders, order, steps, people, settings)
+_PAGES = (files, sign_in, account, overview, orders, order, steps, requests, people, settings)
 
 
 def desk() -> Dialect:

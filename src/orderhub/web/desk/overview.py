@@ -246,9 +246,7 @@ def _running_out(pools: Iterable[Pool]) -> tuple[Running, ...]:
     """Nothing left, or no more than the pool says is little; the least first."""
     low = [each for each in pools if each.available <= max(each.low_at, 0)]
     low.sort(key=lambda each: (each.available, each.key))
-    return tuple(
-        Running(each.key.subject, each.key.place, each.available) for each in low[:_FEW]
-    )
+    return tuple(Running(each.key.subject, each.key.place, each.available) for each in low[:_FEW])
 
 
 def _count(counts: Mapping[tuple[str, Status], int], status: Status) -> int:

@@ -18,6 +18,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        N_("Build"),
+        (("/desk/requests", N_("Requests"), "requests"),),
+    ),
+    (
         N_("Run"),
         (
             ("/desk/people", N_("People"), PEOPLE),
