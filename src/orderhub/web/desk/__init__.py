@@ -18,10 +18,23 @@ from orderhub.web.desk import (
     settings,
     sign_in,
     steps,
+    webhooks,
     words,
 )
 
-_PAGES = (files, sign_in, account, overview, orders, order, steps, requests, people, settings)
+_PAGES = (
+    files,
+    sign_in,
+    account,
+    overview,
+    orders,
+    order,
+    steps,
+    requests,
+    webhooks,
+    people,
+    settings,
+)
 
 
 def desk() -> Dialect:

@@ -1,4 +1,4 @@
-"""The request log for whoever builds against the hub: followed, filtered, one call in full, as curl, and again as a dry run."""
+"""The request log for who builds against the hub: followed, filtered, one call in full, as curl, again as a dry run."""
 
 from __future__ import annotations
 

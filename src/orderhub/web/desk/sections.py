@@ -19,7 +19,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ),
     (
         N_("Build"),
-        (("/desk/requests", N_("Requests"), "requests"),),
+        (
+            ("/desk/requests", N_("Requests"), "requests"),
+            ("/desk/webhooks", N_("Webhooks"), "webhooks"),
+        ),
     ),
     (
         N_("Run"),
