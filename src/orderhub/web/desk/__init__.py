@@ -9,6 +9,7 @@ from __future__ import annotations
 from orderhub.dialects.contract import Dialect
 from orderhub.web.desk import (
     account,
+    credentials,
     files,
     order,
     orders,
@@ -32,6 +33,7 @@ _PAGES = (
     steps,
     requests,
     webhooks,
+    credentials,
     people,
     settings,
 )
