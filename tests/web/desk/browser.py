@@ -71,6 +71,14 @@ async def signed_in(hub: HubUnderTest, tenant: str = "shop", **headers: str) -> 
     return browser
 
 
+async def as_operator(hub: HubUnderTest) -> Browser:
+    """The demo's operator, who reaches every business."""
+    browser = Browser(hub)
+    answer = await browser.sign_in("operator@hub.example")
+    assert answer.status_code == 303, browser.text
+    return browser
+
+
 async def invited(hub: HubUnderTest, tenant: str, role: str, email: str = "") -> Browser:
     """Somebody new with a role in a tenant, signed in."""
     email = email or f"{role}@{tenant}.test"

@@ -16,6 +16,7 @@ from orderhub.web.desk import (
     overview,
     people,
     requests,
+    sandboxes,
     settings,
     sign_in,
     steps,
@@ -34,6 +35,7 @@ _PAGES = (
     requests,
     webhooks,
     credentials,
+    sandboxes,
     people,
     settings,
 )

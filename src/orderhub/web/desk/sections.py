@@ -23,6 +23,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("/desk/requests", N_("Requests"), "requests"),
             ("/desk/webhooks", N_("Webhooks"), "webhooks"),
             ("/desk/credentials", N_("Credentials"), "credentials"),
+            ("/desk/sandboxes", N_("Sandboxes"), "clock"),
         ),
     ),
     (
