@@ -13,6 +13,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     tuple_,
 )
 
@@ -62,6 +63,8 @@ from orderhub.ledger.tables import (
 )
 
 _MAX_ID_DIGITS = 18
+_SIZE_THERE = text("SELECT pg_database_size(current_database())")
+_SIZE_HERE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
 
 
 class LedgerReads:
@@ -150,6 +153,13 @@ class LedgerReads:
     def days(self, tenant_id: int, first: str, last: str) -> tuple[DayFigures, ...]:
         """Days such as 2026-11-28 from the first to the last, newest first, by channel and currency."""
         return daily.days(self._connection, tenant_id, first, last)
+
+    def database_size(self) -> int:
+        """Of the database as a whole, in bytes; of SQLite without its journal."""
+        is_postgres = self._connection.dialect.name == "postgresql"
+        return int(
+            self._connection.execute(_SIZE_THERE if is_postgres else _SIZE_HERE).scalar_one()
+        )
 
     def are_days_whole(self, tenant_id: int) -> bool:
         """Whether every event is counted; else some from before there was a roll-up still wait."""

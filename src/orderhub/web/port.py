@@ -39,6 +39,7 @@ from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
 from orderhub.web.call_claims import claim_of, claim_of_key
+from orderhub.web.checking import Checking
 from orderhub.web.cipher import Cipher
 from orderhub.web.faults import Faults, Step, take_step
 from orderhub.web.lookups import Lookups
@@ -109,6 +110,7 @@ class HubPort:
         self.formats: dict[str, Format] = {}  # handed in by who knows them
         metrics.feed_waiting.set_function(self.watch.total)
         self.deliverer: Any = None
+        self.checking = Checking(settings.database, self.now_us)
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
     def close(self) -> None:

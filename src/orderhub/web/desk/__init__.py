@@ -11,6 +11,7 @@ from orderhub.web.desk import (
     account,
     credentials,
     files,
+    operating,
     order,
     orders,
     overview,
@@ -38,6 +39,7 @@ _PAGES = (
     sandboxes,
     people,
     settings,
+    operating,
 )
 
 

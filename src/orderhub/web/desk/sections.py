@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orderhub.core.people import PEOPLE
+from orderhub.core.reach import OPERATOR
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.rendering import Section
 
@@ -31,6 +32,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("/desk/people", N_("People"), PEOPLE),
             ("/desk/settings", N_("Settings"), "settings"),
+            ("/desk/tenants", N_("Businesses"), OPERATOR),
+            ("/desk/health", N_("Health"), OPERATOR),
         ),
     ),
 )

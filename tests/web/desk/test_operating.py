@@ -1,0 +1,108 @@
+"""What operators see: every business, how the hub stands, and a check of the books while orders go on."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from orderhub.web.checking import Checking
+from tests.support.hub import running_hub
+from tests.web.desk.browser import as_operator, signed_in
+from tests.web.hub_client import AS_OPERATOR, sell
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_a_business_is_made_listed_and_looked_at(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await as_operator(hub)
+        await browser.get("/desk/tenants")
+        assert "omni" in browser.text
+        new = {
+            "name": "atelier",
+            "title": "Atelier",
+            "currency": "EUR",
+            "time_zone": "Europe/Paris",
+        }
+        assert (await browser.post("/desk/tenants", new)).status_code == 303
+        answer = await hub.get("/hub/v1/tenants/atelier/settings", headers=AS_OPERATOR)
+        found = answer.json()
+        assert (found["currency"], found["time_zone"], found["sandbox"]) == (
+            "EUR",
+            "Europe/Paris",
+            False,
+        )
+        await browser.get("/desk/tenants")
+        assert (await browser.post("/desk/tenant", {"tenant": "atelier"})).status_code == 303
+        await browser.get("/desk/overview")
+        assert "atelier · " in browser.text
+        await browser.get("/desk/tenants")
+        for wrong in (new, {**new, "name": "No"}, {**new, "name": "b", "currency": "XXQ"}, {}):
+            assert (await browser.post("/desk/tenants", wrong)).status_code == 422, wrong
+
+
+async def test_health_tells_of_queue_commits_lag_and_size(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await sell(hub, 1)
+        browser = await as_operator(hub)
+        answer = await browser.get("/desk/health")
+        assert answer.status_code == 200
+        for told in ("orders are taken", "Waiting commands 0", "SQLite", "Commits", "Orders 1"):
+            assert told in browser.text, told
+        assert " MB" in browser.text or " kB" in browser.text
+
+
+async def test_a_check_runs_in_the_background_and_reports(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await sell(hub, 1)
+        browser = await as_operator(hub)
+        await browser.get("/desk/health")
+        assert "No check was made" in browser.text
+        assert (await browser.post("/desk/health/check")).status_code == 303
+        for _ in range(500):
+            answer = await browser.get("/desk/health")
+            if "every law holds" in browser.text:
+                break
+            assert answer.headers["refresh"] == "2"  # it is shown anew while it runs
+            await asyncio.sleep(0.02)
+        assert "every law holds" in browser.text
+        assert "refresh" not in answer.headers
+        # What is broken is told by its law.
+        with hub.hub.ledger.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE pool SET drawn = drawn + 1 WHERE kind = 'stock'")
+        await browser.post("/desk/health/check")
+        for _ in range(500):
+            await browser.get("/desk/health")
+            if "breaches" in browser.text:
+                break
+            await asyncio.sleep(0.02)
+        assert "breaches" in browser.text
+        with hub.hub.ledger.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE pool SET drawn = drawn - 1 WHERE kind = 'stock'")
+
+
+def test_one_check_at_a_time_and_trouble_is_told(tmp_path: Path) -> None:
+    checking = Checking(f"sqlite:///{tmp_path / 'nothing.db'}", lambda: 7)
+    checking.running_since = 5
+    assert not checking.begin()
+    checking.running_since = 5
+    checking._run()
+    assert checking.running_since == 0
+    assert checking.last is not None
+    assert checking.last.trouble
+    assert (checking.last.began_at, checking.last.ended_at) == (5, 7)
+
+
+async def test_it_is_for_operators_alone(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        owner = await signed_in(hub)
+        for path in ("/desk/tenants", "/desk/health"):
+            assert (await owner.get(path)).status_code == 403
+        await owner.get("/desk/orders")
+        assert "/desk/health" not in owner.page
+        assert (await owner.post("/desk/health/check")).status_code == 403
