@@ -22,7 +22,9 @@ class Browser:
     def __init__(self, hub: HubUnderTest, **headers: str) -> None:
         base = str(hub.client.base_url)
         self.client = httpx.AsyncClient(
-            transport=hub.client._transport, base_url=base, headers=headers
+            transport=hub.client._transport,
+            base_url=base,
+            headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8", **headers},
         )
         self.page = ""
 

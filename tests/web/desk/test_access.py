@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 ROUTES = [route for route in desk().routes if route not in files.ROUTES]
 # What is open on purpose: each of these shows nothing of anybody's.
-OPEN = {"/desk", "/desk/login", "/desk/login/code", "/desk/welcome"}
+OPEN = {"/", "/desk", "/desk/login", "/desk/login/code", "/desk/welcome"}
 GUARDED = [route for route in ROUTES if isinstance(route.handler, Guard)]
 FORMS = [route for route in GUARDED if route.method == "POST"]
 # After these nobody is signed in, or looks at another tenant: the walk would end there.

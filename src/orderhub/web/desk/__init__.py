@@ -20,6 +20,7 @@ from orderhub.web.desk import (
     sandboxes,
     settings,
     sign_in,
+    start,
     steps,
     webhooks,
     words,
@@ -27,6 +28,7 @@ from orderhub.web.desk import (
 
 _PAGES = (
     files,
+    start,
     sign_in,
     account,
     overview,
