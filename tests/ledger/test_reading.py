@@ -193,3 +193,7 @@ def test_one_look_sees_one_moment(ledger: Ledger) -> None:
     first, second = ledger.read(look)
     assert first == second
     assert len(all_orders(ledger, SHOP)) == first + 1
+
+
+def test_the_size_of_the_database_is_known(ledger: Ledger) -> None:
+    assert ledger.read(lambda reads: reads.database_size()) > 50_000

@@ -13,7 +13,7 @@ from orderhub.core.reach import HUB_KIND
 from orderhub.dialects.contract import Answer, Call
 from orderhub.settings import DAY_S
 from orderhub.web.desk.forms import Form, FormRefused
-from orderhub.web.desk.inner import ask, tell
+from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import Visitor, form, go, page, show
@@ -83,6 +83,8 @@ class Once(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
+    if media := wanted(call):
+        return await file(call, visitor, credentials.list_credentials, media, path=_of(visitor))
     cursor = call.query.get("after", "")
     cursor = cursor if _CURSOR.fullmatch(cursor) else ""
     found = await ask(

@@ -13,8 +13,11 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected
 from orderhub.web.desk.page import Visitor
 from orderhub.web.hub_api.access import Guard, holds, lacking
+from orderhub.web.hub_api.bulk import NDJSON
+from orderhub.web.hub_api.lists import CSV, JSON
 
 T = TypeVar("T")
+_FILES = {"csv": CSV, "ndjson": NDJSON}
 _LEFT_OUT = frozenset({"idempotency-key", "hub-dry-run", "if-match"})
 
 
@@ -38,7 +41,7 @@ async def ask(
 
     Raises HTTPFault and CommandRejected, which a form's page says.
     """
-    answer = await _answer(call, visitor, operation, path, query, body, version, of_hub)
+    answer = await _answer(call, visitor, operation, path, query, body, version, of_hub, JSON)
     return msgspec.json.decode(answer.body, type=shape)
 
 
@@ -53,7 +56,26 @@ async def tell(
     of_hub: bool = False,
 ) -> None:
     """The same of an operation whose answer nobody needs."""
-    await _answer(call, visitor, operation, path, None, body, version, of_hub)
+    await _answer(call, visitor, operation, path, None, body, version, of_hub, JSON)
+
+
+def wanted(call: Call) -> str:
+    """The media type of the file that a list is asked for as (`?as=csv`); empty = it is to be shown."""
+    return _FILES.get(call.query.get("as", ""), "")
+
+
+async def file(
+    call: Call,
+    visitor: Visitor,
+    operation: Guard,
+    media: str,
+    *,
+    path: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    of_hub: bool = False,
+) -> Answer:
+    """A list as a whole, with the filters in force, page by page while it is sent."""
+    return await _answer(call, visitor, operation, path, query, None, None, of_hub, media)
 
 
 async def _answer(
@@ -65,6 +87,7 @@ async def _answer(
     body: Mapping[str, Any] | None,
     version: int | None,
     of_hub: bool,
+    media: str,
 ) -> Answer:
     who = visitor.caller
     assert who is not None, "a page with a scope is shown to who holds it"
@@ -73,7 +96,7 @@ async def _answer(
     if of_hub:
         who = Caller(credential=who.credential, tenant_id=0)
     headers = {name: each for name, each in call.headers.items() if name not in _LEFT_OUT}
-    headers |= {"accept": "application/json"}
+    headers |= {"accept": media}
     if version is not None:
         headers["if-match"] = f'"{version}"'
     asked = call.copy(

@@ -14,7 +14,7 @@ from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.checking import Verdict
 from orderhub.web.desk.forms import Form
-from orderhub.web.desk.inner import ask, tell
+from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import Visitor, form, go, page, show
@@ -81,6 +81,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def every_tenant(call: Call, visitor: Visitor, sent: Form) -> Answer:
+    if media := wanted(call):
+        return await file(call, visitor, tenants.list_tenants, media, of_hub=True)
     cursor = call.query.get("after", "")
     cursor = cursor if _CURSOR.fullmatch(cursor) else ""
     query = {"limit": _PAGE, "cursor": cursor}

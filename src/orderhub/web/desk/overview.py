@@ -18,9 +18,11 @@ from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.charts import Chart, chart
 from orderhub.web.desk.finding import who_of
 from orderhub.web.desk.forms import Form
+from orderhub.web.desk.inner import file, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import HOME, Visitor, page, show
+from orderhub.web.hub_api import reports
 from orderhub.web.hub_api.reports import day_of_tenant
 from orderhub.web.hub_api.webhooks import MOST_WEBHOOKS
 
@@ -111,6 +113,11 @@ async def overview(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     span = call.query.get("time", "")
     span = span if span in _SPANS else ""
     length = _SPANS[span][0]
+    if media := wanted(call):
+        tenant_id, now_us = visitor.at.id, call.received_at
+        today = await call.hub.read(lambda reads: day_of_tenant(reads, tenant_id, now_us))
+        query = {"from": _calendar(today, length)[0], "to": today}
+        return await file(call, visitor, reports.daily, media, query=query)
     seen = await call.hub.read(lambda reads: _look(reads, visitor, call.received_at, length))
     days = _calendar(seen.today, length)
     yesterday = days[-2]

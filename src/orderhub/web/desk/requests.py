@@ -14,7 +14,7 @@ from orderhub.dialects.auth import curl
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk import again
 from orderhub.web.desk.forms import Form, FormRefused
-from orderhub.web.desk.inner import ask
+from orderhub.web.desk.inner import ask, file, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages, titles_of
 from orderhub.web.desk.page import Visitor, form, page, show
@@ -54,6 +54,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     credential: str
     follows: bool
     follow_path: str
+    file_path: str
     channels: tuple[tuple[str, str], ...]
     times: tuple[tuple[str, str], ...]
 
@@ -85,12 +86,15 @@ async def log(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     cursor = cursor if _CURSOR.fullmatch(cursor) else ""
     follows = call.query.get("follow") == "1" and not cursor
     query = {name: asked[name] for name in ("channel", "status", "credential")}
-    query |= {**_named(asked["q"]), "limit": _PAGE, "cursor": cursor}
+    query |= _named(asked["q"])
     if hours := _TIMES[asked["time"]][0]:
         since = datetime.fromtimestamp(call.received_at / MICROSECONDS, UTC) - timedelta(
             hours=hours
         )
         query["from"] = exact_instant(round(since.timestamp() * MICROSECONDS))
+    if media := wanted(call):
+        return await file(call, visitor, requests.list_requests, media, query=query)
+    query |= {"limit": _PAGE, "cursor": cursor}
     found = await ask(call, visitor, requests.list_requests, Page[RequestSummary], query=query)
     context = Log(
         rows=found.items,
@@ -105,6 +109,7 @@ async def log(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         time=asked["time"],
         credential=asked["credential"],
         follows=follows,
+        file_path=_path(asked),
         follow_path=_path(asked) if follows else _path(asked, follow="1"),
         channels=(("", N_("Every channel")), *titles.items()),
         times=tuple((name, title) for name, (_, title) in _TIMES.items()),

@@ -14,7 +14,7 @@ from orderhub.core.feed import KINDS
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.forms import Form, FormRefused
-from orderhub.web.desk.inner import ask, tell
+from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages, titles_of
 from orderhub.web.desk.page import Visitor, form, go, page, show
@@ -106,6 +106,8 @@ class Secret(msgspec.Struct, frozen=True):
 
 
 async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
+    if media := wanted(call):
+        return await file(call, visitor, webhooks.list_webhooks, media)
     most = {"limit": str(webhooks.MAX_PAGE)}
     found = await ask(call, visitor, webhooks.list_webhooks, Page[WebhookStanding], query=most)
     titles = titles_of(call)
@@ -139,6 +141,9 @@ async def one(call: Call, visitor: Visitor, sent: Form) -> Answer:
     state, cursor = call.query.get("state", ""), call.query.get("after", "")
     state = state if state in STATES else ""
     cursor = cursor if _CURSOR.fullmatch(cursor) else ""
+    if media := wanted(call):
+        operation, filters = webhook_deliveries.list_deliveries, {"state": state}
+        return await file(call, visitor, operation, media, path=name, query=filters)
     query = {"state": state, "cursor": cursor, "limit": _PAGE}
     found = await ask(
         call,

@@ -1,0 +1,59 @@
+"""Lists of the desk as files: whole, with the filters in force, for whoever may see the list."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import running_hub
+from tests.web.desk.browser import as_operator, invited, signed_in
+from tests.web.hub_client import AS_SHOP, sell
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("path", "column", "value"),
+    [
+        ("/desk/requests?channel=anqicms", "channel", "anqicms"),
+        ("/desk/overview?time=7", "dialect", "anqicms"),
+        ("/desk/credentials?after=hub", "kind", "anqicms.site"),
+        ("/desk/webhooks", "title", "Shelf"),
+    ],
+)
+async def test_a_list_is_a_file(tmp_path: Path, path: str, column: str, value: str) -> None:
+    async with running_hub(tmp_path) as hub:
+        await sell(hub, 1)
+        hook = {"url": "https://hooks.shop.example/a", "title": "Shelf"}
+        await hub.post("/hub/v1/webhooks", hook, headers=AS_SHOP)
+        browser = await signed_in(hub)
+        await browser.get(path)
+        assert "as=csv" in browser.page
+        mark = "&" if "?" in path else "?"
+        answer = await browser.get(f"{path}{mark}as=csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+        rows = list(csv.DictReader(answer.text.lstrip("\ufeff").splitlines()))
+        assert rows[0][column] == value
+        lines = (await browser.get(f"{path}{mark}as=ndjson")).text.splitlines()
+        assert len(lines) == len(rows)
+        assert json.loads(lines[0])[column] == value
+
+
+async def test_businesses_are_a_file_for_operators(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        operator = await as_operator(hub)
+        answer = await operator.get("/desk/tenants?as=csv")
+        assert "omni" in answer.text
+        owner = await signed_in(hub)
+        assert (await owner.get("/desk/tenants?as=csv")).status_code == 403
+        viewer = await invited(hub, "shop", "viewer")
+        assert (await viewer.get("/desk/requests?as=csv")).status_code == 403
+        # Another word asks for no file.
+        assert "<h1>" in (await owner.get("/desk/requests?as=xlsx")).text
