@@ -107,3 +107,21 @@ async def test_it_is_for_operators_alone(tmp_path: Path) -> None:
         await owner.get("/desk/orders")
         assert "/desk/health" not in owner.page
         assert (await owner.post("/desk/health/check")).status_code == 403
+
+
+async def test_on_a_hub_without_a_business_an_operator_makes_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await as_operator(hub)
+        monkeypatch.setattr("orderhub.web.desk.page._tenants", lambda *_: ())
+        for path in ("/desk/orders", "/desk/overview", "/desk/people", "/desk/sandboxes"):
+            assert (await browser.get(path)).status_code == 403, path
+            assert "/desk/tenants" in browser.page
+        for path in ("/desk/tenants", "/desk/health", "/desk/account"):
+            assert (await browser.get(path)).status_code == 200, path
+        await browser.get("/desk/tenants")
+        assert (await browser.post("/desk/tenants", {"name": "first"})).status_code == 303
+        await browser.get("/desk/tenants")
+        opened = await browser.post("/desk/sandboxes/open", {"dialect": "nothing"})
+        assert opened.status_code == 422

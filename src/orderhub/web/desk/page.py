@@ -19,6 +19,7 @@ from orderhub.core.commands import Command, Origin
 from orderhub.core.facts import Accepted
 from orderhub.core.people import ASKED_AGAIN, Person, Role, Session, acting
 from orderhub.core.queries import Reads
+from orderhub.core.reach import OPERATOR
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Settings
 from orderhub.core.zones import zone_of
@@ -84,7 +85,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         return self.person.role_in(self.tenant.id) if self.tenant else None
 
     def may(self, scope: str) -> bool:
-        return self.caller is not None and holds(self.caller.credential, scope)
+        """Without a tenant an operator does what is the hub's own alone."""
+        if self.caller is None or (self.tenant is None and scope != OPERATOR):
+            return False
+        return holds(self.caller.credential, scope)
 
     def say(self, text: str, **values: Any) -> str:
         """A text as `N_` marks it, in their language."""
@@ -146,10 +150,10 @@ class Guard:
             sent = form_in(call)
             refuse_forged(sent, visitor.form_token)
         if self.scope:
-            if visitor.caller is not None and not visitor.may(self.scope):
-                raise lacking(self.scope)
-            if visitor.caller is None:
+            if visitor.tenant is None and not visitor.may(self.scope):
                 return show(call, visitor, "nothing.html", status=403)
+            if not visitor.may(self.scope):
+                raise lacking(self.scope)
             if self.scope in ASKED_AGAIN and not sessions.is_proven(
                 visitor.session, call.hub.now_us()
             ):
@@ -238,18 +242,17 @@ async def visitor_of(call: Call) -> Visitor | None:
         return None
     session, person, tenants, settings = found
     tenant = tenants[0] if tenants else None
-    credential = acting(person, tenant.id) if tenant else None
+    tenant_id = tenant.id if tenant else 0
+    credential = acting(person, tenant_id)
     return Visitor(
         person=person,
         session=session,
-        form_token=sessions.form_token(cookie, tenant.id if tenant else 0),
+        form_token=sessions.form_token(cookie, tenant_id),
         language=chosen(person.language, accepted(call.header("accept-language"))),
         tenant=tenant,
         tenants=tuple(sorted(tenants, key=lambda each: each.name)),
         settings=settings,
-        caller=Caller(credential=credential, tenant_id=tenant.id)
-        if credential and tenant
-        else None,
+        caller=Caller(credential=credential, tenant_id=tenant_id) if credential else None,
     )
 
 

@@ -100,14 +100,15 @@ class Sandboxes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
-    assert visitor.settings is not None
-    is_sandbox, tenant_id = visitor.settings.sandbox, visitor.at.id
+    is_sandbox = visitor.settings is not None and visitor.settings.sandbox
     clock = None
     if is_sandbox:
         clock = await ask(call, visitor, tenants.get_clock, TenantClock, path=_of(visitor))
 
     def look(reads: Reads) -> tuple[tuple[Credential, ...], tuple[Opened, ...] | None]:
-        of_tenant = reads.credentials(tenant_id, limit=_MOST_CREDENTIALS) if is_sandbox else ()
+        of_tenant: tuple[Credential, ...] = ()
+        if is_sandbox:
+            of_tenant = reads.credentials(visitor.at.id, limit=_MOST_CREDENTIALS)
         if not visitor.may(OPERATOR):
             return of_tenant, None
         found = (Opened(each.name, each.title) for each in reads.tenants(limit=MOST_TENANTS))
