@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
-from tests.web.hub_client import AS_SHOP, sell
+from tests.web.hub_client import AS_SHOP, record, sell, token
 
 pytestmark = pytest.mark.anyio
 _LINK = re.compile(r'href="/desk/requests/([0-9a-f]{32})"')
@@ -108,6 +108,40 @@ async def test_a_call_is_made_again_as_a_dry_run(tmp_path: Path) -> None:
             assert reason in browser.text
         assert await hub.orders("shop") == before
         assert await hub.pool("shop", "stock", "product:188", "MAIN") == left
+
+
+async def test_every_vendors_door_lets_the_person_try_it_again(tmp_path: Path) -> None:
+    parcel = {
+        "orderAddress": {"country": "US", "phone": "555", "recipient": "Jo Doe", "province": "IL"},
+        "orderItemsList": [{"sku": "TS_RED_M", "quantity": 1}],
+    }
+    mews = {
+        "Client": "Test 1.0",
+        "ClientToken": "OMNI-CLIENT",
+        "AccessToken": "OMNI-ACCESS",
+        "Limitation": {"Count": 1},
+    }
+    calls = [
+        ("dropship", "/openapi/v1/order/order", parcel, token("demo-kakaclo")),
+        ("omni", "/api/connector/v1/services/getAll", mews, {}),
+    ]
+    async with running_hub(tmp_path) as hub:
+        await record(hub, 7)
+        for tenant, path, body, headers in calls:
+            sent = await hub.post(path, body, headers=headers)
+            request_id = sent.headers["request-id"]
+            browser = await signed_in(hub, tenant)
+            assert (await browser.get(f"/desk/requests/{request_id}")).status_code == 200, sent.text
+            answer = await browser.post(f"/desk/requests/{request_id}/again")
+            assert answer.status_code == 200, browser.text
+            assert f"answered {sent.status_code} now" in browser.text, browser.text
+            assert "unauthenticated" not in browser.text
+        browser = await signed_in(hub, "cdp")
+        (recorded,) = await listed(browser)
+        await browser.get(f"/desk/requests/{recorded}")
+        await browser.post(f"/desk/requests/{recorded}/again")
+        assert "answered 201 now" in browser.text
+        assert len(await hub.orders("cdp")) == 1
 
 
 async def test_what_is_anothers_is_unknown(tmp_path: Path) -> None:
