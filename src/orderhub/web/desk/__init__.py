@@ -43,6 +43,11 @@ _PAGES = (
     settings,
     operating,
 )
+    stock,
+    words,
+)
+
+_PAGES = (files, sign_in, account, orders, order, steps, stock, people, settings)
 
 
 def desk() -> Dialect:

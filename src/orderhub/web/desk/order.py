@@ -86,7 +86,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         group: tuple[Order, ...] = ()
         if found.group_number:
             group = reads.orders_among(found.tenant_id, groups=(found.group_number,))
-        names = actors(reads, events)
+        names = actors(reads, {each.actor for each in events})
         return OrderPage(
             order=found,
             path=path_of(found),

@@ -28,6 +28,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        N_("Sell"),
+        (("/desk/stock", N_("Stock"), "pools"),),
+    ),
+    (
         N_("Run"),
         (
             ("/desk/people", N_("People"), PEOPLE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
@@ -63,10 +63,9 @@ _ACTORS = {
 }
 
 
-def actors(reads: Reads, events: tuple[Event, ...]) -> dict[str, str]:
+def actors(reads: Reads, acted: Collection[str]) -> dict[str, str]:
     """The names of those who acted, as far as they have one: people by name, credentials by label."""
     found: dict[str, str] = {}
-    acted = {event.actor for event in events}
     people = reads.people.among([person_of(each) for each in acted if person_of(each)])
     for actor in acted:
         person = people.get(person_of(actor))
@@ -99,7 +98,7 @@ def timeline(
                 at_us=event.occurred_at,
                 title=say(SENTENCES.get(event.kind, event.kind), channel=channel),
                 details=tuple(filter(None, told)),
-                by=_by(event.actor, names, say),
+                by=name_of_actor(event.actor, names, say),
                 request_id=event.request_id,
                 request=event.request[:_LONGEST_REQUEST],
                 is_new_day=on != day,
@@ -109,7 +108,7 @@ def timeline(
     return tuple(entries)
 
 
-def _by(actor: str, names: Mapping[str, str], say: Say) -> str:
+def name_of_actor(actor: str, names: Mapping[str, str], say: Say) -> str:
     if actor in _ACTORS:
         return say(_ACTORS[actor])
     return names.get(actor, actor)

@@ -46,12 +46,14 @@ async def listed(
     cursor: str,
     limit: int,
     row: Row = _itself,
+    media: str = "",
 ) -> Answer:
     """The page that is asked for, or the file `name` of all rows; with a `limit` in the query of so many at most.
 
-    `row`: what of an item the columns of CSV name, if not the item itself.
+    `row`: what of an item the columns of CSV name, if not the item itself. `media`: what a link of the desk asks for,
+    since a browser's `Accept` says nothing of it.
     """
-    media = media_of(call.header("accept"))
+    media = media or media_of(call.header("accept"))
     if media == JSON:
         return Answer(200, encode(await ask(cursor, limit)))
     begin(None)  # each look has a budget of its own, since a long list takes many

@@ -197,7 +197,7 @@ async def pool_history(call: Call, who: Caller) -> Answer:
 async def adjust_pool(call: Call, who: Caller) -> Answer:
     """Count more or fewer units, or say how many are left, with a reason."""
     tenant = await tenant_in_path(call, who)
-    command = _command(origin_in(call, who, tenant.id), body_of(call, Adjustment))
+    command = command_of(origin_in(call, who, tenant.id), body_of(call, Adjustment))
 
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(pool_shape(accepted.result)))
@@ -205,7 +205,7 @@ async def adjust_pool(call: Call, who: Caller) -> Answer:
     return await call.respond(command, answer)
 
 
-def _command(origin: Origin, given: Adjustment) -> AdjustPool:
+def command_of(origin: Origin, given: Adjustment) -> AdjustPool:
     """The command of an adjustment. Raises HTTPFault for one that names nothing or says nothing."""
     kind = given.kind
     for one, other, said in (
@@ -265,7 +265,7 @@ def _row(line: bytes, origin: Origin) -> AdjustPool | WireFault:
     if len(line) > MAX_ROW:
         return WireFault("", "length", f"a row of more than {MAX_ROW} bytes")
     try:
-        return _command(origin, converted(decode(line), Adjustment))
+        return command_of(origin, converted(decode(line), Adjustment))
     except HTTPFault as stop:
         return fault_of_row(stop)
 
