@@ -18,6 +18,7 @@ from orderhub.web.desk import (
     people,
     requests,
     sandboxes,
+    products,
     settings,
     sign_in,
     start,
@@ -47,7 +48,7 @@ _PAGES = (
     words,
 )
 
-_PAGES = (files, sign_in, account, orders, order, steps, stock, people, settings)
+_PAGES = (files, sign_in, account, orders, order, steps, stock, products, people, settings)
 
 
 def desk() -> Dialect:

@@ -100,6 +100,7 @@ REFUSALS = {
     Reason.VERSION_CONFLICT: N_(
         "Somebody else changed it meanwhile. What you see now is how it stands: look at it, then go on."
     ),
+    Reason.ALREADY_EXISTS: N_("Something else has this name already."),
 }
 _UNKNOWN = frozenset({Reason.ORDER_UNKNOWN})
 Handle = Callable[[Call, Visitor, Form], Awaitable[Answer]]

@@ -29,7 +29,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ),
     (
         N_("Sell"),
-        (("/desk/stock", N_("Stock"), "pools"),),
+        (
+            ("/desk/products", N_("Products"), "catalogue"),
+            ("/desk/stock", N_("Stock"), "pools"),
+        ),
     ),
     (
         N_("Run"),

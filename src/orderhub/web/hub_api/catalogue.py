@@ -99,23 +99,30 @@ async def list_items(call: Call, who: Caller) -> Answer:
     name = given.uid or given.code
 
     async def ask(cursor: str, limit: int) -> Page[Item]:
-        sought = RecordQuery(
-            tenant_id=tenant.id,
-            kind=kind.record,
-            by=by,
-            values=(name,) if name else (),
-            after_id=int(cursor or 0),
-            limit=limit + 1,
-        )
-        found = await call.hub.read(lambda reads: reads.records(sought))
-        more = str(found[limit - 1].id) if len(found) > limit else None
-        items = tuple(item_shape(kind, record) for record in found[:limit])
-        return Page(items=items, next_cursor=more)
+        return await items_page(call, tenant.id, kind, cursor, limit, by, name)
 
     columns = columns_of_items(kind)
     return await listed(
         call, kind.name, ask, columns, cursor=given.cursor, limit=given.limit, row=table_row
     )
+
+
+async def items_page(
+    call: Call, tenant_id: int, kind: Kind, cursor: str, limit: int, by: str = "all", name: str = ""
+) -> Page[Item]:
+    """One page of the kind's items by id, or of those of one name."""
+    sought = RecordQuery(
+        tenant_id=tenant_id,
+        kind=kind.record,
+        by=by,
+        values=(name,) if name else (),
+        after_id=int(cursor or 0),
+        limit=limit + 1,
+    )
+    found = await call.hub.read(lambda reads: reads.records(sought))
+    more = str(found[limit - 1].id) if len(found) > limit else None
+    items = tuple(item_shape(kind, record) for record in found[:limit])
+    return Page(items=items, next_cursor=more)
 
 
 @guarded("catalogue")

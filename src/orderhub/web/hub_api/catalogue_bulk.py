@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -192,12 +192,26 @@ async def bulk_upsert(call: Call, who: Caller) -> Answer:
     """NDJSON in, one result a line out, in the same order: a bad row never stops the others."""
     tenant, kind = await tenant_in_path(call, who), kind_in_path(call)
     is_merged = query_of(call, Load).merge == "true"
-    load = _Load(call, who, tenant, kind, is_merged, _ids(call, tenant, kind))
+    rows = (_parsed(line) async for line in lines_of(call.stream()))
+    results = await write_rows(call, who, tenant, kind, rows, is_merged=is_merged)
+    return Answer(200, b"".join(results), (), NDJSON)
+
+
+async def write_rows(
+    call: Call,
+    who: Caller,
+    tenant: Tenant,
+    kind: Kind,
+    rows: AsyncIterator[Row | WireFault],
+    *,
+    is_merged: bool,
+) -> list[bytes]:
+    """A result for each row, in their order, as a line of NDJSON."""
+    load = _Load(call, who, tenant, kind, is_merged, next_ids(call, tenant, kind))
     results: list[bytes] = []
     chunk: list[Row | WireFault] = []
     named: set[tuple[str, Any]] = set()
-    async for line in lines_of(call.stream()):
-        row = _parsed(line)
+    async for row in rows:
         if kind.single and isinstance(row, Row) and not row.id:
             row = msgspec.structs.replace(row, id=1)
         names = _names(row)
@@ -209,10 +223,10 @@ async def bulk_upsert(call: Call, who: Caller) -> Answer:
         named.update(names)
     if chunk:
         results += await _write(load, chunk, len(results))
-    return Answer(200, b"".join(results), (), NDJSON)
+    return results
 
 
-def _ids(call: Call, tenant: Tenant, kind: Kind) -> NextIds:
+def next_ids(call: Call, tenant: Tenant, kind: Kind) -> NextIds:
     fresh = NextIds(tenant.id, kind)
     if call.is_dry_run:
         return fresh  # what is not kept uses no ids up

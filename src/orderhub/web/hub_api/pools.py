@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -249,16 +250,21 @@ def _units(kind: str, said: int | str, name: str) -> int:
 async def bulk_adjust(call: Call, who: Caller) -> Answer:
     """An adjustment a line (NDJSON), one result a line out; rows with `count` may be sent again."""
     tenant = await tenant_in_path(call, who)
+    origin = origin_in(call, who, tenant.id)
+    rows = (_row(line, origin) async for line in lines_of(call.stream()))
+    return Answer(200, b"".join(await write_rows(call, rows)), (), NDJSON)
+
+
+async def write_rows(call: Call, rows: AsyncIterator[AdjustPool | WireFault]) -> list[bytes]:
+    """A result for each row, in their order, as a line of NDJSON."""
     results: list[bytes] = []
     chunk: list[AdjustPool | WireFault] = []
-    origin = origin_in(call, who, tenant.id)
-    async for line in lines_of(call.stream()):
-        chunk.append(_row(line, origin))
+    async for row in rows:
+        chunk.append(row)
         if len(chunk) == CHUNK:
             results += await _write(call, chunk, len(results))
             chunk = []
-    results += await _write(call, chunk, len(results))
-    return Answer(200, b"".join(results), (), NDJSON)
+    return results + await _write(call, chunk, len(results))
 
 
 def _row(line: bytes, origin: Origin) -> AdjustPool | WireFault:
