@@ -39,7 +39,7 @@ def guard_of(route: Route) -> Guard:
 
 
 def path_of(route: Route, uid: str) -> str:
-    names = {"uid": uid, "dialect": "kakaclo"}
+    names = {"uid": uid, "dialect": "kakaclo", "product": "1", "variant": "1", "coupon": "1"}
     return re.sub(r"\{(\w+)\}", lambda found: names[found.group(1)], route.path)
 
 

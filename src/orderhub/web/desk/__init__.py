@@ -10,6 +10,9 @@ from orderhub.dialects.contract import Dialect
 from orderhub.web.desk import (
     account,
     credentials,
+    coupons,
+    customers,
+    departures,
     files,
     operating,
     order,
@@ -48,7 +51,7 @@ _PAGES = (
     words,
 )
 
-_PAGES = (files, sign_in, account, orders, order, steps, stock, products, people, settings)
+_PAGES = (files, sign_in, account, orders, order, steps, stock, products, coupons, departures, customers, people, settings)
 
 
 def desk() -> Dialect:

@@ -21,7 +21,7 @@ from orderhub.web.desk.page import HOME, Visitor, page, show
 from orderhub.web.desk.statuses import TABS, Badge, badge_of
 from orderhub.web.hub_api.inner import port
 
-_CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
+CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 _BESIDE = frozenset({LineKind.FREIGHT, LineKind.DISCOUNT})
 # Days back, today among them.
 _TIMES: Mapping[str, tuple[int, str]] = {
@@ -86,7 +86,7 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     asked["status"] = asked["status"] if asked["status"] in {*Status} else ""
     asked["time"] = asked["time"] if asked["time"] in _TIMES else ""
     cursor = call.query.get("after", "")
-    after = tuple(map(int, cursor.split("."))) if _CURSOR.fullmatch(cursor) else ()
+    after = tuple(map(int, cursor.split("."))) if CURSOR.fullmatch(cursor) else ()
     filters = Filters(
         text=asked["q"],
         channel=asked["channel"],
@@ -100,7 +100,7 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     found, counts = await call.hub.read(look)
     is_counted = not asked["q"] and not asked["time"]
     context = Orders(
-        rows=tuple(_row(each, titles) for each in found.orders),
+        rows=tuple(row_of(each, titles) for each in found.orders),
         tabs=tuple(
             Tab(
                 path_to(asked, status=status),
@@ -154,7 +154,7 @@ def _count(counts: Mapping[tuple[str, Status], int], channel: str, status: str) 
     )
 
 
-def _row(order: Order, titles: Mapping[str, str]) -> Row:
+def row_of(order: Order, titles: Mapping[str, str]) -> Row:
     return Row(
         path=f"{HOME}/{order.uid}",
         number=order.number,

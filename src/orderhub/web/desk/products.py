@@ -30,7 +30,6 @@ SCOPE = "catalogue"
 _PAGE = 50
 _MOST_VARIANTS = 500
 _LONGEST = 200
-_NAMED_BY = ("code", "uid", "id")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +80,10 @@ async def products(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     after = number_in(call.query.get("after", ""))
     tenant_id, currency = visitor.at.id, _currency(visitor)
 
+    names = names_in(text) if text else None
+
     def look(reads: Reads) -> tuple[tuple[Row, ...], int]:
-        found, following = records_page(reads, tenant_id, "product", text, after)
+        found, following = records_page(reads, tenant_id, "product", names, after)
         variants = _variants(reads, tenant_id, [each.id for each in found])
         left = _left(reads, tenant_id, [*found, *variants])
         return tuple(_row(each, variants, left, currency) for each in found), following
@@ -97,23 +98,28 @@ async def products(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     return show(call, visitor, "products.html", context)
 
 
+def names_in(text: str) -> tuple[tuple[str, str], ...]:
+    """What an item may be meant by, as (by, value)."""
+    number = number_in(text)
+    return (("code", text), ("uid", text.lower()), *((("id", str(number)),) if number else ()))
+
+
 def records_page(
-    reads: Reads, tenant_id: int, kind: str, text: str, after: int
+    reads: Reads, tenant_id: int, kind: str, names: tuple[tuple[str, str], ...] | None, after: int
 ) -> tuple[tuple[Record, ...], int]:
-    """The newest items of a kind beyond an id, or those of a name; and the id that the next page is beyond, 0 = none."""
+    """The newest items of a kind beyond an id, and the id that the next page is beyond, 0 = none.
+
+    With names those that bear the first of them that anything bears.
+    """
     query = RecordQuery(
         tenant_id=tenant_id, kind=kind, after_id=after, newest_first=True, limit=_PAGE + 1
     )
-    if text:
-        for by in _NAMED_BY:
-            value = text.lower() if by == "uid" else text
-            if by == "id" and not number_in(text):
-                continue
+    if names is not None:
+        found: tuple[Record, ...] = ()
+        for by, value in names:
             named = msgspec.structs.replace(query, by=by, values=(value,), after_id=0)
-            found = reads.records(named)
-            if found:
-                return found[:_PAGE], 0
-        return (), 0
+            found = found or reads.records(named)
+        return found[:_PAGE], 0
     found = reads.records(query)
     return found[:_PAGE], found[_PAGE - 1].id if len(found) > _PAGE else 0
 

@@ -27,11 +27,17 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("/desk/sandboxes", N_("Sandboxes"), "clock"),
         ),
     ),
+    ("", (
+            ("/desk/orders", N_("Orders"), "orders:read"),
+            ("/desk/customers", N_("Customers"), "orders:read"),
+        )),
     (
         N_("Sell"),
         (
             ("/desk/products", N_("Products"), "catalogue"),
             ("/desk/stock", N_("Stock"), "pools"),
+            ("/desk/departures", N_("Departures"), "catalogue"),
+            ("/desk/coupons", N_("Coupons"), "catalogue"),
         ),
     ),
     (

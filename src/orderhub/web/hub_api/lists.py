@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Media
 from orderhub.web.hub_api import tables
 from orderhub.web.hub_api.bulk import NDJSON
-from orderhub.web.hub_api.shaping import Page, Shape, Whole
+from orderhub.web.hub_api.shaping import Page, Whole
 from orderhub.web.patience import begin
 from orderhub.web.streaming import Streamed
 
@@ -63,9 +65,11 @@ async def listed(
     return streamed(name, media, _pages(ask, first, most), columns, row)
 
 
-def whole(call: Call, name: str, items: Sequence[Any], shape: type[Shape]) -> Answer:
-    """A list that has no pages."""
-    media = media_of(call.header("accept"))
+def whole(
+    call: Call, name: str, items: Sequence[Any], shape: type[msgspec.Struct], media: str = ""
+) -> Answer:
+    """A list that has no pages. `media` as of `listed`."""
+    media = media or media_of(call.header("accept"))
     if media == JSON:
         return Answer(200, encode(Whole(items=tuple(items))))
 
