@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
 from orderhub.dialects.contract import Media
+from orderhub.web import sheets
 from orderhub.web.hub_api import lists, tables
 from orderhub.web.hub_api.access import Guard
 from orderhub.web.hub_api.catalogue_kinds import KINDS
@@ -132,7 +133,7 @@ def shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return tables.harmless(value)
+        return sheets.harmless(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -257,8 +258,8 @@ async def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     ],
 )
 def test_cells_are_harmless(text: str, cell: str) -> None:
-    assert tables.harmless(text) == cell
-    assert tables.text_of(cell) == text
+    assert sheets.harmless(text) == cell
+    assert sheets.text_of(cell) == text
 
 
 @given(st.text(st.sampled_from("'=+-@\t\r\n＝1a, \""), max_size=6))
@@ -270,7 +271,7 @@ def test_a_file_gives_every_text_back_and_begins_none_with_a_formula(text: str) 
     head, row = csv.reader(io.StringIO(whole.decode("utf-8-sig"), newline=""))
     assert (head, row[1]) == (["a", "b"], "x")
     cell = row[0]
-    assert tables.text_of(cell) == text
+    assert sheets.text_of(cell) == text
     assert cell in (text, f"'{text}")
     assert cell[:1] not in "=+-@\t\r\n＝" or not cell or float(cell) < 0
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from orderhub.cli.rows import FileRow, RowFault, Rows, as_json, converter, nested, read
 from orderhub.cli.session import (
     CommandRefused,
     Send,
@@ -22,6 +21,17 @@ from orderhub.cli.session import (
     show,
 )
 from orderhub.cli.tokens import Database, Token, Url
+from orderhub.web.sheets import (
+    ALIASES,
+    FileRow,
+    ItemCells,
+    RowFault,
+    Rows,
+    Unreadable,
+    as_json,
+    read,
+    unaliased,
+)
 
 catalogue = typer.Typer(help="What is sold and on which terms.", no_args_is_help=True)
 pool = typer.Typer(help="What is left: stock, seats, balances.", no_args_is_help=True)
@@ -31,8 +41,6 @@ Tenant = Annotated[str | None, typer.Option(help="Whose; the only one there is u
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row and write nothing.")]
 
 _ROWS, _BYTES = 500, 4 * 1024 * 1024  # of one request at most
-_NAMES = ("id", "uid", "code")
-_ALIASES = {"sku": "code", "warehouse": "place"}
 _COUNTED = {"products": "product", "variants": "variant"}  # kinds with a column `stock`
 _POOL_COLUMNS = ("kind", "subject", "code", "place", "count", "reason")
 _REFUSED = "refused"
@@ -64,7 +72,7 @@ def import_catalogue(
     a column stays as it is. `stock` (with `place`) is the first count of a product or variant.
     """
     with one_sentence():
-        rows = read(file)
+        rows = _rows_of(file)
         with reached(database=database, url=url, token=token) as send:
             load = _Load(file, send, _tenant(send, tenant), is_dry_run=dry_run)
             _Items(load, kind, rows).run(rows.rows)
@@ -83,11 +91,22 @@ def import_pools(
 ) -> None:
     """Count what is left: `code` (or `sku`, or `subject`), `place`, `count`. A repeat changes nothing."""
     with one_sentence():
-        rows = read(file)
+        rows = _rows_of(file)
         with reached(database=database, url=url, token=token) as send:
             load = _Load(file, send, _tenant(send, tenant), is_dry_run=dry_run)
             _Pools(load, kind, rows).run(rows.rows)
             load.tell()
+
+
+def _rows_of(file: Path) -> Rows:
+    """Raises CommandRefused for a file that cannot be read."""
+    try:
+        return read(file.read_bytes())
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise CommandRefused(f"{file} cannot be read: {why}.") from None
+    except Unreadable as wrong:
+        raise CommandRefused(f"{file}{wrong}") from None
 
 
 def _tenant(send: Send, said: str | None) -> str:
@@ -242,50 +261,21 @@ class _Items(_Import):
         self._kind = kind
         self._path = path_of("tenants", load.tenant, "catalogue", kind)
         self._params = {"merge": "true"} if rows.is_csv else {}
-        self._is_csv = rows.is_csv
-        self._readers: dict[str, Callable[[str], Any]] = {}
+        self._cells: ItemCells | None = None
         if rows.is_csv:
             named = KINDS[kind].members or KINDS[kind].model.__struct_fields__
-            self._refuse_unknown(load.file, rows.columns, named)
-            members = [each for each in rows.columns if each.partition(".")[0] in named]
-            self._readers = {
-                each: converter(KINDS[kind].model, each.split("."))
-                for each in members
-                if each not in _NAMES
-            }
-
-    def _refuse_unknown(self, file: Path, columns: tuple[str, ...], named: Sequence[str]) -> None:
-        own = {*_NAMES, *_ALIASES, *(("stock", "place") if self._kind in _COUNTED else ())}
-        for column in columns:
-            if column.partition(".")[0] not in {*own, *named}:
-                raise CommandRefused(
-                    f"{file}: the column {column} is no member of {self._kind}: they are "
-                    f"{', '.join(dict.fromkeys((*_NAMES, *named)))}."
-                )
-        if not {_ALIASES.get(each, each) for each in columns} & {"id", "uid", "code"}:
-            raise CommandRefused(
-                f"{file}: a column id or code is needed, or a repeat would make every item again."
-            )
+            besides = ("stock", "place") if kind in _COUNTED else ()
+            try:
+                self._cells = ItemCells(kind, KINDS[kind].model, named, rows.columns, besides)
+            except Unreadable as wrong:
+                raise CommandRefused(f"{load.file}{wrong}") from None
 
     def ready(self, row: FileRow) -> tuple[dict[str, Any], _Stock | None]:
-        values = _unaliased(row.values)
+        values = unaliased(row.values)
         stock = None
         if self._kind in _COUNTED:
             stock = self._stock(values.pop("stock", None), values.pop("place", None))
-        if not self._is_csv:
-            return values, stock
-        item: dict[str, Any] = {}
-        for name in _NAMES:
-            cell = values.pop(name, None)
-            if cell is not None:
-                item[name] = as_json(cell) if name == "id" else cell
-        item["doc"] = nested(
-            {
-                name: None if cell is None else self._readers[name](cell)
-                for name, cell in values.items()
-            }
-        )
-        return item, stock
+        return (values if self._cells is None else self._cells.item(values)), stock
 
     def _stock(self, said: Any, place: Any) -> _Stock | None:
         if said is None:
@@ -346,7 +336,7 @@ class _Pools(_Import):
         super().__init__(load)
         self._kind = kind
         self._path = path_of("tenants", load.tenant, "pools") + ":bulk"
-        columns = [_ALIASES.get(each, each) for each in rows.columns]
+        columns = [ALIASES.get(each, each) for each in rows.columns]
         for column in columns:
             if column not in _POOL_COLUMNS:
                 raise CommandRefused(
@@ -356,7 +346,7 @@ class _Pools(_Import):
             raise CommandRefused(f"{load.file}: columns code (or subject) and count are needed.")
 
     def ready(self, row: FileRow) -> dict[str, Any]:
-        values = {name: each for name, each in _unaliased(row.values).items() if each is not None}
+        values = {name: each for name, each in unaliased(row.values).items() if each is not None}
         if "by" in values:
             raise RowFault("by", "a repeat would count it again: say the count, how many are left")
         values.setdefault("kind", self._kind)
@@ -372,16 +362,6 @@ class _Pools(_Import):
                 self.load.refuse(line, _words(result))
             else:
                 self.load.counts[result["status"]] += 1
-
-
-def _unaliased(values: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, each in values.items():
-        own = _ALIASES.get(name, name)
-        if own in found:
-            raise RowFault(name, f"{own} is said twice")
-        found[own] = each
-    return found
 
 
 def _words(result: dict[str, Any], column: str = "") -> str:

@@ -54,6 +54,8 @@ async def test_departures_as_a_file(tmp_path: Path) -> None:
         browser = await signed_in(hub, "tours")
         answer = await browser.get(f"/desk/departures?tour={TOUR}&since=2019-03-31&as=csv")
         lines = answer.text.splitlines()
-        assert lines[0].endswith("day,product_id,code,title,min_persons,seats_counted,seats_sold,seats_available,rooms_available")
+        assert lines[0].endswith(
+            "day,product_id,code,title,min_persons,seats_counted,seats_sold,seats_available,rooms_available"
+        )
         assert lines[1].startswith(f"2019-03-31,{TOUR},")
         assert lines[1].endswith(",40,0,40,")

@@ -95,15 +95,15 @@ async def test_it_is_counted_anew_with_a_reason_by_somebody(tmp_path: Path) -> N
         await browser.get(POOL)
         assert "Counted 1,000 Sold 3 Available 997" in browser.text
         for said, after in (({"by": "-7"}, 990), ({"by": "+10"}, 1_000), ({"count": "12"}, 12)):
-            answer = await browser.post(
-                "/desk/stock/pool", {**KEY, "reason": "found some", **said}
-            )
+            answer = await browser.post("/desk/stock/pool", {**KEY, "reason": "found some", **said})
             assert answer.status_code == 303, browser.text
             assert await left(hub) == after
             await browser.get(answer.headers["location"])
             assert "It is counted." in browser.text
         assert "Counted anew -988 found some by manager@shop.test" in browser.text
-        assert re.search(r'Drawn</td>\s*<td class="n">-3</td>\s*<td[^>]*><a href="/desk/orders/', browser.page)
+        assert re.search(
+            r'Drawn</td>\s*<td class="n">-3</td>\s*<td[^>]*><a href="/desk/orders/', browser.page
+        )
 
 
 @pytest.mark.parametrize(

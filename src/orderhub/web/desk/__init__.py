@@ -15,6 +15,7 @@ from orderhub.web.desk import (
     departures,
     files,
     operating,
+    imports,
     order,
     orders,
     overview,
@@ -51,7 +52,22 @@ _PAGES = (
     words,
 )
 
-_PAGES = (files, sign_in, account, orders, order, steps, stock, products, coupons, departures, customers, people, settings)
+_PAGES = (
+    files,
+    sign_in,
+    account,
+    orders,
+    order,
+    steps,
+    stock,
+    products,
+    coupons,
+    departures,
+    customers,
+    imports,
+    people,
+    settings,
+)
 
 
 def desk() -> Dialect:

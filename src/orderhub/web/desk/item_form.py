@@ -280,14 +280,19 @@ async def save(
 
 def _told(visitor: Visitor, fault: WireFault) -> tuple[str, str]:
     """A fault of the API's as (member, what is wrong with it)."""
-    path = fault.path.removeprefix("doc.")
-    member = re.split(r"[.\[]", path)[0]
-    why = fault.message.removeprefix(fault.path).removeprefix(":").strip()
+    member, why, is_known = in_words(visitor, fault.path, fault.message)
+    return member, why if is_known or not member else f"{member}: {why}"
+
+
+def in_words(visitor: Visitor, path: str, message: str) -> tuple[str, str, bool]:
+    """What the hub's API says is wrong with a member as (member, why, whether the desk has words for it)."""
+    member = re.split(r"[.\[]", path.removeprefix("doc."))[0]
+    why = message.removeprefix(path).removeprefix(":").strip()
     for pattern, text in _WORDS:
         found = pattern.fullmatch(why)
         if found:
-            return member, visitor.say(text, **found.groupdict())
-    return member, f"{member}: {why}" if member else why
+            return member, visitor.say(text, **found.groupdict()), True
+    return member, why, False
 
 
 def zone_here(visitor: Visitor) -> tzinfo:

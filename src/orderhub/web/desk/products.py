@@ -144,14 +144,10 @@ async def items_file(call: Call, visitor: Visitor, name: str) -> Answer:
         return await items_page(call, visitor.at.id, kind, cursor, limit)
 
     columns = columns_of_items(kind)
-    return await listed(
-        call, name, ask, columns, cursor="", limit=_PAGE, row=table_row, media=CSV
-    )
+    return await listed(call, name, ask, columns, cursor="", limit=_PAGE, row=table_row, media=CSV)
 
 
-def _row(
-    record: Record, variants: list[Record], left: dict[str, int], currency: str
-) -> Row:
+def _row(record: Record, variants: list[Record], left: dict[str, int], currency: str) -> Row:
     product: Product = record.doc
     own = [each.doc for each in variants if each.doc.product_id == record.id]
     counts = [left[each.subject] for each in (product, *own) if each.subject in left]

@@ -30,7 +30,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("", (
             ("/desk/orders", N_("Orders"), "orders:read"),
             ("/desk/customers", N_("Customers"), "orders:read"),
-        )),
+        ),
+    ),
     (
         N_("Sell"),
         (

@@ -1,4 +1,4 @@
-"""What is left: pools with what is counted, sold and available, low first; one of them counted anew, and its history."""
+"""What is left: pools with what is counted, sold and available, low first; one counted anew, and its history."""
 
 from __future__ import annotations
 
@@ -184,7 +184,11 @@ def subjects_of(reads: Reads, tenant_id: int, text: str) -> tuple[str, ...]:
         if kind == "product" and ids:
             names = tuple(map(str, ids))
             of = RecordQuery(
-                tenant_id=tenant_id, kind="variant", by="product", values=names, limit=_MOST_VARIANTS
+                tenant_id=tenant_id,
+                kind="variant",
+                by="product",
+                values=names,
+                limit=_MOST_VARIANTS,
             )
             found += [f"variant:{each.id}" for each in reads.records(of)]
     return tuple(dict.fromkeys(found))

@@ -211,7 +211,8 @@ async def write_rows(
     results: list[bytes] = []
     chunk: list[Row | WireFault] = []
     named: set[tuple[str, Any]] = set()
-    async for row in rows:
+    async for given in rows:
+        row = given
         if kind.single and isinstance(row, Row) and not row.id:
             row = msgspec.structs.replace(row, id=1)
         names = _names(row)

@@ -1,37 +1,22 @@
 """Rows as CSV: a column for each member, cells that a spreadsheet takes for what they are.
 
 A text that a spreadsheet would run as a formula gets an apostrophe before it, which the importer takes off again
-(`text_of`). UTF-8 with a byte order mark, since spreadsheets take a file without one for something else.
+(`sheets.text_of`). UTF-8 with a byte order mark, since spreadsheets take a file without one for something else.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from orderhub.web.sheets import harmless
+
 MARK = "\ufeff".encode()
-# What a spreadsheet may run, wide forms included; a number is none of it. Apostrophes that stand there are a part of
-# the text: it gets one more, so that taking one off always gives the text back.
-_RUNS = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
-
-
-def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet runs."""
-    if _RUNS.match(text) and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
-
-
-def text_of(cell: str) -> str:
-    """The text that a cell was made of."""
-    return cell[1:] if cell[:1] == "'" and _RUNS.match(cell) else cell
 
 
 def columns_of(shape: type[msgspec.Struct]) -> tuple[str, ...]:

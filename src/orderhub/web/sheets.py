@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from orderhub.cli.session import CommandRefused
-
+# What an item may be found by, and what people call some columns.
+NAMES = ("id", "uid", "code")
+ALIASES = {"sku": "code", "warehouse": "place"}
 _DELIMITERS = ",;\t"
+# What a spreadsheet may run, wide forms included; a number is none of it. Apostrophes that stand there are a part of
+# the text: it gets one more, so that taking one off always gives the text back.
+_RUNS = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 Convert = Callable[[str], Any]
+
+
+class Unreadable(Exception):
+    """What is wrong with a file as a whole: it goes on from the file's name."""
 
 
 class RowFault(Exception):
@@ -42,20 +51,17 @@ class Rows:
     rows: tuple[FileRow, ...]
 
 
-def read(file: Path) -> Rows:
-    """The file's rows. Raises CommandRefused where it is neither CSV nor NDJSON."""
+def read(data: bytes) -> Rows:
+    """The file's rows. Raises Unreadable where it is neither CSV nor NDJSON."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise CommandRefused(f"{file} cannot be read: {why}.") from None
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise CommandRefused(f"{file} is no text in UTF-8.") from None
+        raise Unreadable(" is no text in UTF-8.") from None
     if not text.strip():
-        raise CommandRefused(f"{file} is empty.")
+        raise Unreadable(" is empty.")
     if text.lstrip().startswith("{"):
         return Rows(is_csv=False, columns=(), rows=tuple(_objects(text)))
-    return _table(file, text)
+    return _table(text)
 
 
 def _objects(text: str) -> Iterator[FileRow]:
@@ -68,7 +74,7 @@ def _objects(text: str) -> Iterator[FileRow]:
             yield FileRow(line, fault=f"no JSON object: {error}")
 
 
-def _table(file: Path, text: str) -> Rows:
+def _table(text: str) -> Rows:
     head = text.lstrip().partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -83,25 +89,23 @@ def _table(file: Path, text: str) -> Rows:
             if columns:
                 rows.append(_row(line, columns, cells))
             else:
-                columns = _header(file, cells)
+                columns = _header(cells)
     except csv.Error as error:
-        raise CommandRefused(f"{file}:{begins}: this is no CSV: {error}.") from None
+        raise Unreadable(f":{begins}: this is no CSV: {error}.") from None
     return Rows(is_csv=True, columns=columns, rows=tuple(rows))
 
 
-def _header(file: Path, cells: list[str]) -> tuple[str, ...]:
+def _header(cells: list[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() for cell in cells)
     for name in names:
         if not name:
-            raise CommandRefused(f"{file}: a column has no name.")
+            raise Unreadable(": a column has no name.")
         if names.count(name) > 1:
-            raise CommandRefused(f"{file}: the column {name} is there twice.")
+            raise Unreadable(f": the column {name} is there twice.")
     return names
 
 
 def _row(line: int, columns: tuple[str, ...], cells: list[str]) -> FileRow:
-    from orderhub.web.hub_api.tables import text_of
-
     if len(cells) != len(columns):
         return FileRow(line, fault=f"{len(cells)} cells, but {len(columns)} columns")
     values = {
@@ -111,6 +115,18 @@ def _row(line: int, columns: tuple[str, ...], cells: list[str]) -> FileRow:
 
 
 # --- what a cell holds
+
+
+def harmless(text: str) -> str:
+    """The text as a cell that no spreadsheet runs."""
+    if _RUNS.match(text) and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+def text_of(cell: str) -> str:
+    """The text that a cell was made of."""
+    return cell[1:] if cell[:1] == "'" and _RUNS.match(cell) else cell
 
 
 def as_json(cell: str) -> Any:
@@ -151,3 +167,62 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
             inner = inner.setdefault(each, {})
         inner[last] = value
     return whole
+
+
+def unaliased(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values under the columns' own names. Raises RowFault where one is said twice."""
+    found: dict[str, Any] = {}
+    for name, each in values.items():
+        own = ALIASES.get(name, name)
+        if own in found:
+            raise RowFault(name, f"{own} is said twice")
+        found[own] = each
+    return found
+
+
+class ItemCells:
+    """How rows of a table are items of a kind, whose document has these members.
+
+    `besides` are columns that are no member. Raises Unreadable for a column that is nothing at all.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        model: type[msgspec.Struct],
+        members: Sequence[str],
+        columns: Sequence[str],
+        besides: Sequence[str] = (),
+    ) -> None:
+        own = {*NAMES, *ALIASES, *besides}
+        for column in columns:
+            if column.partition(".")[0] not in {*own, *members}:
+                raise Unreadable(
+                    f": the column {column} is no member of {kind}: they are "
+                    f"{', '.join(dict.fromkeys((*NAMES, *members)))}."
+                )
+        if not {ALIASES.get(each, each) for each in columns} & {*NAMES}:
+            raise Unreadable(
+                ": a column id or code is needed, or a repeat would make every item again."
+            )
+        self._readers = {
+            each: converter(model, each.split("."))
+            for each in columns
+            if each.partition(".")[0] in members and each not in NAMES
+        }
+
+    def item(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A row, its columns by their own names, as the hub's API takes an item."""
+        item: dict[str, Any] = {}
+        left = dict(values)
+        for name in NAMES:
+            cell = left.pop(name, None)
+            if cell is not None:
+                item[name] = as_json(cell) if name == "id" else cell
+        item["doc"] = nested(
+            {
+                name: None if cell is None else self._readers[name](cell)
+                for name, cell in left.items()
+            }
+        )
+        return item

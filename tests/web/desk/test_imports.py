@@ -1,0 +1,144 @@
+"""Files at the desk: every row with its result, written or only checked, out and in again."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from orderhub.web.desk import imports
+from orderhub.web.hub_api.catalogue_kinds import KINDS
+from tests.support.hub import HubUnderTest, running_hub
+from tests.web.desk.browser import Browser, invited, signed_in
+from tests.web.desk.test_products import item
+from tests.web.hub_client import AS_OPERATOR, BASE, SHOP
+
+pytestmark = pytest.mark.anyio
+ITEMS, COUNTS = "/desk/import", "/desk/stock/import"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def sent(browser: Browser, path: str, data: bytes, **members: str) -> httpx.Response:
+    await browser.get(path)
+    return await browser.post(path, members, files={"file": ("a.csv", data, "text/csv")})
+
+
+def results(browser: Browser) -> list[tuple[str, str, str]]:
+    """(line, what, status) of the rows."""
+    row = re.compile(
+        r'<td class="n">(\d+)</td>\s*<td class="mono">([^<]*)</td>\s*<td>\s*<span[^>]*>([^<]*)<'
+    )
+    return row.findall(browser.page)
+
+
+async def total(hub: HubUnderTest, kind: str) -> int:
+    answer = await hub.get(f"{BASE}/catalogue/{kind}?limit=500", headers=AS_OPERATOR)
+    found: dict[str, Any] = answer.json()
+    return len(found["items"])
+
+
+def test_what_a_file_may_hold_is_a_kind_and_every_status_has_words() -> None:
+    assert set(imports.TITLES) <= set(KINDS)
+    assert set(imports.STATUSES) == {
+        *("created", "updated", "unchanged", "removed"),
+        *("opened", "adjusted", "refused"),
+    }
+
+
+async def test_every_row_has_its_result_and_a_wrong_one_stops_no_other(tmp_path: Path) -> None:
+    file = (
+        "sku,title,price\n"
+        "CUP,杯子,12.50\n"
+        "GOODS-188,普通商品,99\n"
+        "BAD,坏,-1\n"
+        "GOODS-188,新名,98\n"
+        'TEXT,"two\nlines",1\n'
+        "SHORT\n"
+        "'=1+1,formula,2\n"
+    ).encode()
+    async with running_hub(tmp_path) as hub:
+        browser = await invited(hub, SHOP, "manager")
+        before = await total(hub, "products")
+        checked = await sent(browser, ITEMS, file, kind="products", check="true")
+        assert checked.status_code == 200, browser.text
+        assert "Checked, nothing is written" in browser.text
+        assert await total(hub, "products") == before
+        assert (await sent(browser, ITEMS, file, kind="products")).status_code == 200
+        assert results(browser) == [
+            ("4", "BAD", "refused"),
+            ("8", "", "refused"),
+            ("2", "CUP", "made"),
+            ("3", "GOODS-188", "as it was"),
+            ("5", "GOODS-188", "changed"),
+            ("6", "TEXT", "made"),
+            ("9", "=1+1", "made"),
+        ]
+        assert "price: This is at least 0." in browser.text
+        assert await total(hub, "products") == before + 3
+        assert (await item(hub, "products", 188))["doc"]["title"] == "新名"
+        await sent(browser, ITEMS, file.splitlines()[0] + b"\nCUP,\xe6\x9d\xaf\xe5\xad\x90,12.50\n")
+        assert [status for _, _, status in results(browser)] == []  # no kind was said
+        await sent(
+            browser, ITEMS, b"sku,title,price\nCUP,\xe6\x9d\xaf\xe5\xad\x90,12.50", kind="products"
+        )
+        assert [status for _, _, status in results(browser)] == ["as it was"]
+
+
+@pytest.mark.parametrize("kind", ["products", "coupons"])
+async def test_a_file_that_came_out_goes_in_and_changes_nothing(tmp_path: Path, kind: str) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        file = (await browser.get(f"/desk/{kind}?as=csv")).content
+        await sent(browser, ITEMS, file, kind=kind)
+        assert results(browser)
+        assert {status for _, _, status in results(browser)} == {"as it was"}, browser.text
+
+
+async def test_stock_is_counted_by_a_file_and_sent_twice_counts_once(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        file = (await browser.get("/desk/stock?as=csv")).content
+        await sent(browser, COUNTS, file)
+        assert [status for _, _, status in results(browser)] == ["as it was"] * 3, browser.text
+        file = b"sku,place,count\nGOODS-188,MAIN,7\nNOTHING,MAIN,1\nGOODS-188,NOWHERE,1\n"
+        await sent(browser, COUNTS, file, reason="year's end")
+        assert results(browser) == [
+            ("3", "NOTHING", "refused"),
+            ("4", "GOODS-188", "refused"),
+            ("2", "GOODS-188", "counted anew"),
+        ]
+        assert await hub.pool(SHOP, "stock", "product:188", "MAIN") == 7
+        await browser.get("/desk/stock/pool?kind=stock&subject=product:188&place=MAIN")
+        assert "Counted anew -993 year's end by" in browser.text
+        await sent(browser, COUNTS, file)
+        assert results(browser)[2] == ("2", "GOODS-188", "as it was")
+
+
+@pytest.mark.parametrize(
+    ("path", "file", "says"),
+    [
+        (ITEMS, b"", "Choose a file."),
+        (ITEMS, b"\xff\xfe\x00", "is no text in UTF-8."),
+        (ITEMS, b"  \n", "is empty."),
+        (ITEMS, b"code,wrong\nA,1\n", "the column wrong is no member of products"),
+        (ITEMS, b"title\nA\n", "a column id or code is needed"),
+        (ITEMS, b'code,title\nA,"x\n', "this is no CSV"),
+        (ITEMS, b"code,code\nA,B\n", "the column code is there twice."),
+        (ITEMS, b"code\n" + b"A\n" * 5_001, "A file has 5,000 rows at most"),
+        (COUNTS, b"code,by\nA,1\n", "the column by is none of"),
+        (COUNTS, b"code,place\nA,1\n", "columns code (or subject) and count are needed."),
+        (COUNTS, b"code,sku,count\nA,A,1\n", "code is said twice"),
+    ],
+)
+async def test_a_file_that_cannot_be_read_is_said_so_whole(
+    tmp_path: Path, path: str, file: bytes, says: str
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        answer = await sent(browser, path, file, kind="products")
+        assert (answer.status_code, says in browser.text) == (422, True), browser.text
