@@ -93,7 +93,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
             channel=channel,
             badge=badge_of(found),
             lines=tuple(LineShown(line=each, places=_places(each, moves)) for each in found.lines),
-            taxes=_taxes(found),
+            taxes=taxes_of(found),
             contact=found.doc.contact,
             ship_to=found.doc.ship_to,
             payments=found.doc.payments,
@@ -147,7 +147,7 @@ def _places(line: Line, moves: tuple[Move, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, drawn)))
 
 
-def _taxes(order: Order) -> tuple[Tax, ...]:
+def taxes_of(order: Order) -> tuple[Tax, ...]:
     """As they were worked out, by code, over all lines."""
     sums: dict[str, tuple[Decimal, Decimal]] = {}
     for line in order.kept_lines:

@@ -23,6 +23,14 @@ from orderhub.web.hub_api.inner import port
 
 CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 _BESIDE = frozenset({LineKind.FREIGHT, LineKind.DISCOUNT})
+# What `selected.py` does.
+SEVERAL = (
+    ("pay", N_("Mark as paid")),
+    ("ship", N_("Ship")),
+    ("cancel", N_("Cancel")),
+    ("packing-slip", N_("Packing slip")),
+    ("invoice", N_("Invoice")),
+)
 # Days back, today among them.
 _TIMES: Mapping[str, tuple[int, str]] = {
     "": (0, N_("Any time")),
@@ -37,6 +45,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the list has it."""
 
     path: str
+    uid: str
     number: str
     channel: str
     who: str
@@ -64,7 +73,7 @@ class Pages(msgspec.Struct, frozen=True):
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """`channels` and `times` as (value, title)."""
+    """`channels` and `times` as (value, title); `steps`, what can be done with several orders, as (name, title)."""
 
     rows: tuple[Row, ...]
     tabs: tuple[Tab, ...]
@@ -75,6 +84,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     channels: tuple[tuple[str, str], ...]
     times: tuple[tuple[str, str], ...]
+    steps: tuple[tuple[str, str], ...]
 
 
 async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
@@ -120,6 +130,7 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         time=asked["time"],
         channels=(("", N_("Every channel")), *titles.items()),
         times=tuple((name, title) for name, (_, title) in _TIMES.items()),
+        steps=SEVERAL if visitor.may("orders:write") else (),
     )
     return show(call, visitor, "orders.html", context)
 
@@ -157,6 +168,7 @@ def _count(counts: Mapping[tuple[str, Status], int], channel: str, status: str) 
 def row_of(order: Order, titles: Mapping[str, str]) -> Row:
     return Row(
         path=f"{HOME}/{order.uid}",
+        uid=order.uid,
         number=order.number,
         channel=titles.get(order.channel, order.channel),
         who=who_of(order),

@@ -1,0 +1,88 @@
+"""Orders on paper: packing slips and invoices, one of an order or of several that were selected, a page each."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from orderhub.core.queries import Reads
+from orderhub.core.values import Address, Contact, Line, Order
+from orderhub.dialects.contract import Answer, Call
+from orderhub.web.desk.forms import Form
+from orderhub.web.desk.language import N_
+from orderhub.web.desk.one_order import one, path_of
+from orderhub.web.desk.order import Tax, taxes_of
+from orderhub.web.desk.page import HOME, Visitor, go, page, show
+
+_SCOPE = "orders:read"
+PRINT = f"{HOME}/print"
+MOST = 50
+# (name, title): what can be printed of an order.
+PAPERS = (("packing-slip", N_("Packing slip")), ("invoice", N_("Invoice")))
+
+
+class Slip(msgspec.Struct, frozen=True, kw_only=True):
+    """One order on paper. Lines that were cancelled are left out."""
+
+    order: Order
+    path: str
+    lines: tuple[Line, ...]
+    contact: Contact | None
+    ship_to: Address | None
+    taxes: tuple[Tax, ...]
+    due: Decimal
+
+
+class Slips(msgspec.Struct, frozen=True, kw_only=True):
+    """`title` as `N_` marks it."""
+
+    title: str
+    is_invoice: bool
+    business: str
+    slips: tuple[Slip, ...]
+
+
+async def print_one(call: Call, visitor: Visitor, _sent: Form) -> Answer:
+    return await _printed(call, visitor, call.path.rpartition("/")[2], (call.params["uid"],))
+
+
+async def print_some(call: Call, visitor: Visitor, _sent: Form) -> Answer:
+    """Those that the address names: `?paper=invoice&orders=uid,uid`."""
+    uids = tuple(filter(None, call.query.get("orders", "").split(",")))[:MOST]
+    if not uids:
+        return go(call, HOME)
+    return await _printed(call, visitor, call.query.get("paper", ""), uids)
+
+
+async def _printed(call: Call, visitor: Visitor, paper: str, uids: tuple[str, ...]) -> Answer:
+    name, title = next((each for each in PAPERS if each[0] == paper), PAPERS[0])
+
+    def look(reads: Reads) -> tuple[Slip, ...]:
+        return tuple(_slip(one(reads, visitor, uid)) for uid in dict.fromkeys(uids))
+
+    shown = Slips(
+        title=title,
+        is_invoice=name == "invoice",
+        business=visitor.at.name,
+        slips=await call.hub.read(look),
+    )
+    return show(call, visitor, "slips.html", shown)
+
+
+def _slip(order: Order) -> Slip:
+    return Slip(
+        order=order,
+        path=path_of(order),
+        lines=tuple(order.kept_lines),
+        contact=order.doc.contact,
+        ship_to=order.doc.ship_to,
+        taxes=taxes_of(order),
+        due=max(order.total - order.paid, Decimal(0)),
+    )
+
+
+ROUTES = (
+    page(PRINT, _SCOPE, print_some),
+    *(page(f"{HOME}/{{uid}}/{name}", _SCOPE, print_one) for name, _ in PAPERS),
+)
