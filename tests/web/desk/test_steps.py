@@ -11,6 +11,15 @@ from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import SHOP, sell
 
 pytestmark = pytest.mark.anyio
+_LISTS = (
+    *("stock", "stock?as=csv", "stock?level=low&q=GOODS-188", "departures", "departures?as=csv"),
+    *(
+        "stock/pool?kind=stock&subject=product:188&place=MAIN",
+        "products/188",
+        "customers?q=5550100",
+    ),
+    *("products", "products?as=csv", "products?q=GOODS-188", "coupons", "coupons?q=coupon2023"),
+)
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
@@ -158,5 +167,5 @@ async def test_the_desk_is_the_same_on_either_database(database_url: str) -> Non
         await browser.get("/desk/orders?q=ada berg&status=paid")
         assert order["number"] in browser.text
         owner = await signed_in(hub)
-        for path in ("/desk/people", "/desk/settings", "/desk/account"):
-            assert (await owner.get(path)).status_code == 200
+        for path in ("people", "settings", "account", *_LISTS):
+            assert (await owner.get(f"/desk/{path}")).status_code == 200, path

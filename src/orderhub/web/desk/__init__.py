@@ -10,6 +10,7 @@ from orderhub.dialects.contract import Dialect
 from orderhub.web.desk import (
     account,
     credentials,
+    amending,
     coupons,
     customers,
     departures,
@@ -61,6 +62,7 @@ _PAGES = (
     orders,
     order,
     steps,
+    amending,
     slips,
     selected,
     stock,

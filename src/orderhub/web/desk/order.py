@@ -13,6 +13,7 @@ from orderhub.core.zones import zone_of
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, HTTPFault
 from orderhub.web.desk.forms import Form
+from orderhub.web.desk.language import N_
 from orderhub.web.desk.one_order import one, path_of
 from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import HOME, Visitor, page, show
@@ -105,7 +106,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
                 if each.id != found.id
             ),
             entries=timeline(found, events, moves, names, channel, zone, visitor.say),
-            steps=possible(found) if visitor.may(SCOPE) else (),
+            steps=(*possible(found), _amend(found)) if visitor.may(SCOPE) else (),
             views=_views(call, found),
         )
 
@@ -128,6 +129,10 @@ async def as_vendor(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     text = msgspec.json.format(encode(shown), indent=2).decode()
     context = VendorView(number=found.number, path=path_of(found), title=dialect.title, text=text)
     return show(call, visitor, "vendor_view.html", context)
+
+
+def _amend(order: Order) -> tuple[str, str]:
+    return f"{path_of(order)}/amend", N_("Address and notes")
 
 
 def _views(call: Call, order: Order) -> tuple[tuple[str, str], ...]:

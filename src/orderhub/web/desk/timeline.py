@@ -135,7 +135,7 @@ def _told(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> list
         amount = f"{Decimal(str(data['amount'])):f} {order.currency}"
         told.append(say(N_("Amount: %(amount)s"), amount=amount))
     if event.kind == "amended":
-        told.append(", ".join(str(name).replace("_", " ") for name in data))
+        told.append(", ".join(name.replace("_", " ") for name in data if name != "reason"))
     reason = data.get("reason")
     if isinstance(reason, str) and reason not in told:
         told.append(reason)

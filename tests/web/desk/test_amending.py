@@ -1,0 +1,100 @@
+"""An address or notes put right at the desk: previewed, done once, by the person, and never after something left."""
+
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderhub.core.values import Address
+from orderhub.web.desk.amending import LABELS
+from tests.support.hub import running_hub
+from tests.web.desk.browser import Browser, invited, signed_in
+from tests.web.hub_client import sell
+
+pytestmark = pytest.mark.anyio
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+_FIELD = re.compile(r'name="(\w+)" type="text"\s+value="([^"]*)"')
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def drawn(browser: Browser, path: str) -> dict[str, str]:
+    """The members of the form as they stand."""
+    await browser.get(path)
+    text = browser.page.replace("\n", " ")
+    members = {name: unescape(value) for name, value in _FIELD.findall(text)}
+    version = re.search(r'name="version" value="(\d+)"', text)
+    notes = re.search(r"<textarea[^>]*>([^<]*)<", text)
+    assert version
+    assert notes
+    return {**members, "version": version[1], "notes": unescape(notes[1])}
+
+
+def sure(browser: Browser) -> dict[str, str]:
+    part = browser.page.split("What it would be then")[1].split("</form>")[0]
+    return {name: unescape(value) for name, value in _HIDDEN.findall(part)}
+
+
+def test_every_member_of_the_form_is_one_of_an_address() -> None:
+    kept_by_vendors = {"id", "ioss", "vat"}
+    assert set(LABELS) == set(Address.__struct_fields__) - kept_by_vendors
+
+
+async def test_an_address_and_notes_are_put_right(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        order = await sell(hub, 1, name="Ada Berg", phone="555-0100")
+        path = f"/desk/orders/{order['uid']}"
+        browser = await invited(hub, "shop", "staff")
+        await browser.get(path)
+        assert f'href="{path}/amend"' in browser.page
+        said = {
+            **await drawn(browser, f"{path}/amend"),
+            "street1": "新路2号",
+            "notes": "ring twice",
+        }
+        answer = await browser.post(f"{path}/amend", {**said, "reason": "moved"})
+        assert answer.status_code == 200, browser.text
+        assert "某路1号 新路2号" in browser.text
+        assert (await hub.order(order["uid"]))["version"] == 1
+        answer = await browser.post(f"{path}/amend", sure(browser))
+        assert answer.status_code == 303, browser.text
+        whole: dict[str, Any] = await hub.order(order["uid"])
+        assert whole["ship_to"]["street1"] == "新路2号"
+        assert whole["ship_to"]["recipient"] == "Ada Berg"
+        await browser.get(path)
+        assert "It is changed." in browser.text
+        assert "Changed moved by staff@shop.test" in browser.text
+        assert "ring twice" in browser.text
+        await browser.get("/desk/orders?q=ring")
+        assert path in browser.page
+
+
+async def test_what_cannot_be_put_right_is_said(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        order = await sell(hub, 1)
+        path = f"/desk/orders/{order['uid']}/amend"
+        browser = await signed_in(hub)
+        stands = await drawn(browser, path)
+        for said, says in (
+            ({}, "Nothing was changed."),
+            ({"country": "XX"}, "This is no country"),
+            ({"city": "x" * 300}, "This cannot be taken."),
+            ({"city": "Y", "version": "9"}, "Somebody else changed it meanwhile."),
+            ({"city": "Y", "version": ""}, "This is needed."),
+        ):
+            answer = await browser.post(path, {**stands, **said})
+            assert (answer.status_code, says in browser.text) == (422, True), browser.text
+        await hub.pay(order["uid"])
+        await hub.move(order["uid"], "ship")
+        late = await drawn(browser, path)
+        assert "city" not in late
+        answer = await browser.post(path, {**late, "city": "Y"})
+        assert answer.status_code == 422
+        assert "its address stands" in browser.text
+        answer = await browser.post(path, {**late, "notes": "late", "sure": "true"})
+        assert answer.status_code == 303
