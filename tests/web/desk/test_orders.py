@@ -1,5 +1,7 @@
 """Orders at the desk: found by whatever is known of them, paged without gaps, and one with all that happened to it."""
 
+import csv
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 from orderhub.core.values import Status
 from orderhub.web.desk import finding
+from orderhub.web.hub_api import lists
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, signed_in
 from tests.web.hub_client import AS_DROPSHIP, record, sell
@@ -234,3 +237,27 @@ async def test_a_list_in_any_state_of_the_world_shows(tmp_path: Path) -> None:
             for status in ("", *Status):
                 assert await listed(browser, status=status) == []
                 assert "There is no order here." in browser.text
+
+
+async def test_orders_as_a_file_are_those_of_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_AT_ONCE", 2)
+    async with running_hub(tmp_path) as hub:
+        orders = [await sell(hub, 1, name=f"Ada {n}") for n in range(5)]
+        await sell(hub, 1, name="=1+1")
+        await hub.pay(orders[0]["uid"])
+        browser = await signed_in(hub)
+        await browser.get("/desk/orders?q=ada")
+        path = re.search(r'href="(/desk/orders\?[^"]*as=csv)"', browser.page)
+        assert path
+        answer = await browser.get(path[1].replace("&amp;", "&"))
+        rows = [*csv.DictReader(answer.content.decode("utf-8-sig").splitlines())]
+        assert [row["uid"] for row in rows] == [each["uid"] for each in orders[::-1]]
+        assert rows[-1]["status"] == "paid"
+        assert (rows[-1]["total"], rows[-1]["currency"]) == ("99", "CNY")
+        answer = await browser.get("/desk/orders?as=ndjson&status=pending")
+        found = [json.loads(line) for line in answer.text.splitlines()]
+        assert [row["who"] for row in found] == ["=1+1", *(f"Ada {n}" for n in (4, 3, 2, 1))]
+        answer = await browser.get("/desk/orders?as=csv")
+        assert ",'=1+1," in answer.text

@@ -9,6 +9,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.values import Pool, PoolKey
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.counted import Counted, counted
+from orderhub.web.desk.exports import media_asked, path_to
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.item_form import Input, inputs, zone_here
 from orderhub.web.desk.language import N_
@@ -26,7 +27,6 @@ from orderhub.web.desk.products import (
     records_page,
 )
 from orderhub.web.desk.statuses import Badge
-from orderhub.web.desk.stock import path_to
 
 PATH = "/desk/coupons"
 _MOST_POOLS = 200
@@ -71,7 +71,7 @@ class CouponPage(msgspec.Struct, frozen=True, kw_only=True):
 
 async def coupons(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     """Newest first, or the one of a code or number."""
-    if call.query.get("as") == "csv":
+    if media_asked(call):
         return await items_file(call, visitor, "coupons")
     text = call.query.get("q", "").strip()[:_LONGEST]
     after = number_in(call.query.get("after", ""))

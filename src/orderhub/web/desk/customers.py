@@ -11,12 +11,12 @@ from orderhub.core.queries import OrderSearch, Reads
 from orderhub.core.search_terms import EMAIL, PHONE, email_term, phone_term
 from orderhub.core.values import Address, Contact, Order, Status
 from orderhub.dialects.contract import Answer, Call
+from orderhub.web.desk.exports import media_asked, path_to
 from orderhub.web.desk.finding import names_of
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.orders import CURSOR, Pages, Row, row_of, titles_of
 from orderhub.web.desk.page import Visitor, page, show
-from orderhub.web.desk.stock import path_to
-from orderhub.web.hub_api.lists import CSV, listed
+from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.shaping import Page, amount, exact_instant
 
 PATH = "/desk/customers"
@@ -58,7 +58,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 async def customers(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     text = call.query.get("q", "").strip()[:_LONGEST]
     terms = _terms(text)
-    if call.query.get("as") == "csv" and terms:
+    if media_asked(call) and terms:
         return await _file(call, visitor, terms)
     cursor = call.query.get("after", "")
     after = tuple(map(int, cursor.split("."))) if CURSOR.fullmatch(cursor) else ()
@@ -145,7 +145,9 @@ async def _file(call: Call, visitor: Visitor, terms: tuple[tuple[str, str], ...]
         return Page(items=tuple(map(_line, found[:limit])), next_cursor=following)
 
     columns = Line.__struct_fields__
-    return await listed(call, "customer", ask, columns, cursor="", limit=_PAGE, media=CSV)
+    return await listed(
+        call, "customer", ask, columns, cursor="", limit=_PAGE, media=media_asked(call)
+    )
 
 
 def _line(order: Order) -> Line:

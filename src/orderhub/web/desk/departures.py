@@ -12,13 +12,13 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.values import MICROSECONDS, Pool, PoolKey
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.counted import Counted, Items, counted
+from orderhub.web.desk.exports import media_asked, path_to
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.item_form import zone_here
 from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import Visitor, page, show
 from orderhub.web.desk.products import number_in, pages_of
-from orderhub.web.desk.stock import path_to
-from orderhub.web.hub_api.lists import CSV, whole
+from orderhub.web.hub_api.lists import whole
 
 PATH = "/desk/departures"
 _SCOPE = "catalogue"
@@ -85,8 +85,8 @@ async def departures(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         return rows, following, title
 
     rows, following, title = await call.hub.read(look)
-    if call.query.get("as") == "csv":
-        return whole(call, "departures", tuple(map(_line, rows)), Line, media=CSV)
+    if media_asked(call):
+        return whole(call, "departures", tuple(map(_line, rows)), Line, media=media_asked(call))
     asked = {"tour": str(tour or ""), "since": call.query.get("since", "")[:10]}
     context = Departures(
         rows=rows,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,12 +13,15 @@ from orderhub.core.queries import Reads
 from orderhub.core.values import MICROSECONDS, LineKind, Order, Status
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call
-from orderhub.web.desk.finding import LONGEST, Filters, Found, find, who_of
+from orderhub.web.desk.exports import AS_CSV, media_asked, path_to
+from orderhub.web.desk.finding import LONGEST, PAGE, Filters, Found, find, who_of
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.page import HOME, Visitor, page, show
 from orderhub.web.desk.statuses import TABS, Badge, badge_of
 from orderhub.web.hub_api.inner import port
+from orderhub.web.hub_api.lists import listed
+from orderhub.web.hub_api.shaping import Page, amount, exact_instant
 
 CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 _BESIDE = frozenset({LineKind.FREIGHT, LineKind.DISCOUNT})
@@ -56,6 +58,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
 
 
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as a row of a file; amounts are exact, instants ISO 8601."""
+
+    number: str
+    uid: str
+    channel: str
+    status: str
+    who: str
+    what: str
+    currency: str
+    total: str
+    paid: str
+    refunded: str
+    occurred_at: str
+
+
 class Tab(msgspec.Struct, frozen=True):
     """`title` as `N_` marks it; `count` None = it is not known at once."""
 
@@ -85,6 +103,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[tuple[str, str], ...]
     times: tuple[tuple[str, str], ...]
     steps: tuple[tuple[str, str], ...]
+    csv: str
 
 
 async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
@@ -104,6 +123,9 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         since=_since(visitor, call.received_at, _TIMES[asked["time"]][0]),
     )
 
+    if media_asked(call):
+        return await _file(call, visitor, filters)
+
     def look(reads: Reads) -> tuple[Found, Mapping[tuple[str, Status], int]]:
         return find(reads, visitor.at.id, filters, after), reads.order_counts(visitor.at.id)
 
@@ -113,7 +135,7 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         rows=tuple(row_of(each, titles) for each in found.orders),
         tabs=tuple(
             Tab(
-                path_to(asked, status=status),
+                _path(asked, status=status),
                 title,
                 status == asked["status"],
                 _count(counts, asked["channel"], status) if is_counted else None,
@@ -121,8 +143,8 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
             for status, title in TABS
         ),
         pages=Pages(
-            newest=path_to(asked) if after else "",
-            older=path_to(asked, after=".".join(map(str, found.after))) if found.after else "",
+            newest=_path(asked) if after else "",
+            older=_path(asked, after=".".join(map(str, found.after))) if found.after else "",
         ),
         text=asked["q"],
         status=asked["status"],
@@ -130,14 +152,44 @@ async def orders(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         time=asked["time"],
         channels=(("", N_("Every channel")), *titles.items()),
         times=tuple((name, title) for name, (_, title) in _TIMES.items()),
+        csv=_path(asked, **AS_CSV),
         steps=SEVERAL if visitor.may("orders:write") else (),
     )
     return show(call, visitor, "orders.html", context)
 
 
-def path_to(asked: Mapping[str, str], **more: str) -> str:
-    given = {name: text for name, text in {**asked, **more}.items() if text}
-    return f"{HOME}?{urlencode(given)}" if given else HOME
+async def _file(call: Call, visitor: Visitor, filters: Filters) -> Answer:
+    """Every order that the filters let through, newest first."""
+
+    async def ask(cursor: str, limit: int) -> Page[Sheet]:
+        after = tuple(map(int, cursor.split("."))) if cursor else ()
+        found = await call.hub.read(lambda reads: find(reads, visitor.at.id, filters, after, limit))
+        following = ".".join(map(str, found.after)) or None
+        return Page(items=tuple(map(_sheet, found.orders)), next_cursor=following)
+
+    columns = Sheet.__struct_fields__
+    media = media_asked(call)
+    return await listed(call, "orders", ask, columns, cursor="", limit=PAGE, media=media)
+
+
+def _sheet(order: Order) -> Sheet:
+    return Sheet(
+        number=order.number,
+        uid=order.uid,
+        channel=order.channel,
+        status=order.status,
+        who=who_of(order),
+        what=_what(order),
+        currency=order.currency,
+        total=amount(order.total),
+        paid=amount(order.paid),
+        refunded=amount(order.refunded),
+        occurred_at=exact_instant(order.occurred_at),
+    )
+
+
+def _path(asked: Mapping[str, str], **more: str) -> str:
+    return path_to(HOME, {**asked, **more})
 
 
 def titles_of(call: Call) -> dict[str, str]:

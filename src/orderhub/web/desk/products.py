@@ -13,17 +13,17 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Pool
 from orderhub.dialects.contract import Answer, Call, CommandRejected
 from orderhub.web.desk.counted import Counted, counted
+from orderhub.web.desk.exports import media_asked, path_to
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.item_form import Input, document, inputs, save, zone_here
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import Visitor, form, go, page, show
-from orderhub.web.desk.stock import path_to
 from orderhub.web.hub_api.catalogue import items_page
 from orderhub.web.hub_api.catalogue_bulk import next_ids
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.hub_api.catalogue_rows import columns_of_items, table_row
-from orderhub.web.hub_api.lists import CSV, listed
+from orderhub.web.hub_api.lists import listed
 
 PATH = "/desk/products"
 SCOPE = "catalogue"
@@ -74,7 +74,7 @@ class ItemPage(msgspec.Struct, frozen=True, kw_only=True):
 
 async def products(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     """Newest first, or what bears a code, a UUID or a number."""
-    if call.query.get("as") == "csv":
+    if media_asked(call):
         return await items_file(call, visitor, "products")
     text = call.query.get("q", "").strip()[:_LONGEST]
     after = number_in(call.query.get("after", ""))
@@ -144,7 +144,9 @@ async def items_file(call: Call, visitor: Visitor, name: str) -> Answer:
         return await items_page(call, visitor.at.id, kind, cursor, limit)
 
     columns = columns_of_items(kind)
-    return await listed(call, name, ask, columns, cursor="", limit=_PAGE, row=table_row, media=CSV)
+    return await listed(
+        call, name, ask, columns, cursor="", limit=_PAGE, row=table_row, media=media_asked(call)
+    )
 
 
 def _row(record: Record, variants: list[Record], left: dict[str, int], currency: str) -> Row:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,12 +13,13 @@ from orderhub.core.queries import MoveQuery, PastMove, Reads, RecordQuery
 from orderhub.core.values import Pool, PoolKey
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.counted import LOW, OUT, POOL, Counted, counted, named, rows_of
+from orderhub.web.desk.exports import media_asked, path_to
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import HOME, Visitor, do, form, go, origin, page, show
 from orderhub.web.desk.timeline import actors, name_of_actor
-from orderhub.web.hub_api.lists import CSV, listed
+from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.pools import Adjustment, command_of
 from orderhub.web.hub_api.shaping import Page
 
@@ -101,7 +101,7 @@ async def stock(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     level = level if level in _WANTED else ""
     text = call.query.get("q", "").strip()[:_LONGEST]
     asked = {"q": text, "kind": "" if kind == "stock" else kind, "level": level}
-    if call.query.get("as") == "csv":
+    if media_asked(call):
         return await _file(call, visitor, kind, text)
     place = _place(call.query.get("after", ""))
     rows, following = await call.hub.read(
@@ -125,11 +125,6 @@ async def stock(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         csv=path_to(_PATH, {**asked, "level": "", "as": "csv"}),
     )
     return show(call, visitor, "stock.html", context)
-
-
-def path_to(path: str, members: dict[str, str]) -> str:
-    given = {name: text for name, text in members.items() if text}
-    return f"{path}?{urlencode(given)}" if given else path
 
 
 def _place(text: str) -> Place:
@@ -209,7 +204,9 @@ async def _file(call: Call, visitor: Visitor, kind: str, text: str) -> Answer:
         following = None if last is None else _written(Place(last.subject, last.place))
         return Page(items=tuple(map(_row, found[:limit])), next_cursor=following)
 
-    return await listed(call, "stock", ask, _COLUMNS, cursor="", limit=_PAGE, media=CSV)
+    return await listed(
+        call, "stock", ask, _COLUMNS, cursor="", limit=_PAGE, media=media_asked(call)
+    )
 
 
 def _row(each: Counted) -> StockRow:
