@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orderhub.web.desk import coupons
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import invited, signed_in
 from tests.web.desk.test_products import drawn, item
@@ -46,6 +47,25 @@ async def test_a_coupon_is_made_counted_used_and_shows_its_use(tmp_path: Path) -
         assert "SPRING 春季 10 % holds 1 4" in browser.text
         await browser.get("/desk/coupons")
         assert "COUPON2023" in browser.text
+
+
+async def test_uses_by_person_are_shown_and_go_on_in_stock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coupons, "_MOST_POOLS", 1)
+    async with running_hub(tmp_path) as hub:
+        path = await made(hub, limited="true", per_user="2")
+        subject = f"coupon:{path.rpartition('/')[2]}"
+        for place in ("", "user:1000"):
+            body = {"kind": "coupon", "subject": subject, "place": place, "count": 2, "reason": "r"}
+            answer = await hub.post(f"{BASE}/pools/adjust", body, headers=AS_OPERATOR)
+            assert answer.status_code == 200, answer.text
+        browser = await signed_in(hub)
+        await browser.get(path)
+        onward = re.search(r'href="(/desk/stock\?kind=coupon[^"]*)"', browser.page)
+        assert onward
+        await browser.get(onward[1].replace("&amp;", "&"))
+        assert "user:1000" in browser.text
 
 
 async def test_moments_are_the_tenants_and_keep_their_seconds(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ async def test_what_the_form_does_not_show_stays(tmp_path: Path) -> None:
         ({"kind": "x"}, "kind"),
         ({"active": "x"}, "This cannot be taken."),
         ({"code": "GOODS-1"}, "Something else has this name already."),
+        ({"version": ""}, "This is needed."),
         ({"version": "9"}, "Somebody else changed it meanwhile."),
     ],
 )

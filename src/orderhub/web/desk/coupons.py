@@ -59,7 +59,7 @@ class Coupons(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CouponPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`version` 0 = it is new. `uses` are its pools: in all, by person, or of one that was claimed."""
+    """`version` 0 = it is new. `uses` are its first pools: in all, then by person; `all_uses` leads to the others."""
 
     title: str
     path: str
@@ -67,6 +67,7 @@ class CouponPage(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Input, ...]
     badge: Badge | None = None
     uses: tuple[Counted, ...] = ()
+    all_uses: str = ""
 
 
 async def coupons(call: Call, visitor: Visitor, _sent: Form) -> Answer:
@@ -133,7 +134,10 @@ async def coupon(call: Call, visitor: Visitor, sent: Form) -> Answer:
         record = one(reads, visitor, "coupon", call.params["coupon"])
         found: Coupon = record.doc
         subject = f"coupon:{record.id}"
-        pools = reads.pools_page(visitor.at.id, "coupon", (subject,), ("", ""), _MOST_POOLS)
+        found_pools = reads.pools_page(
+            visitor.at.id, "coupon", (subject,), ("", ""), _MOST_POOLS + 1
+        )
+        pools = found_pools[:_MOST_POOLS]
         if found.limited and not any(not each.key.place for each in pools):
             pools = (Pool(key=PoolKey(visitor.at.id, "coupon", subject), opening=0), *pools)
         return CouponPage(
@@ -142,6 +146,9 @@ async def coupon(call: Call, visitor: Visitor, sent: Form) -> Answer:
             version=record.version,
             inputs=inputs("coupons", found, zone),
             badge=_badge(found, now_us),
+            all_uses=path_to("/desk/stock", {"kind": "coupon", "q": subject})
+            if len(found_pools) > _MOST_POOLS
+            else "",
             uses=tuple(counted(each, {("coupon", record.id): found}) for each in pools),
         )
 

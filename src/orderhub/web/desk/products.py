@@ -14,7 +14,7 @@ from orderhub.core.values import Pool
 from orderhub.dialects.contract import Answer, Call, CommandRejected
 from orderhub.web.desk.counted import Counted, counted
 from orderhub.web.desk.exports import media_asked, path_to
-from orderhub.web.desk.forms import Form
+from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.item_form import Input, document, inputs, save, zone_here
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
@@ -255,7 +255,9 @@ async def changed(
 ) -> Answer:
     """An item written as the form says, if nobody has written it since the form was drawn."""
     doc = document(name, sent, record, zone_here(visitor))
-    version = number_in(sent.first("version")) or record.version
+    version = number_in(sent.first("version"))
+    if not version:
+        raise FormRefused({"version": N_("This is needed.")})
     done = go(call, path, done=visitor.say(N_("Saved.")))
     return await save(call, visitor, name, record.id, record, doc, version, done)
 

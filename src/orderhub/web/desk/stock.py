@@ -273,8 +273,7 @@ async def pool(call: Call, visitor: Visitor, sent: Form) -> Answer:
     after = _moment(call.query.get("after", ""))
 
     def look(reads: Reads) -> OnePool:
-        found = reads.pools_page(key.tenant_id, key.kind, (key.subject,), ("", ""), STRETCH)
-        known = next((each for each in found if each.key == key), None)
+        known = next(iter(reads.pools(key.tenant_id, key.kind, (key.subject,), (key.place,))), None)
         items = named(reads, key.tenant_id, (key.subject,))
         moves = reads.past_moves(MoveQuery(key=key, after=after, limit=_PAGE + 1))
         shown = moves[:_PAGE]
