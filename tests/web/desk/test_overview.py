@@ -58,6 +58,19 @@ async def test_refusals_what_runs_out_and_failing_webhooks_are_told(tmp_path: Pa
         assert "All of them work." in browser.text
 
 
+async def test_what_is_low_leads_to_its_pool(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        path = "/hub/v1/tenants/shop/pools/adjust"
+        body = {"subject": "product:188", "place": "MAIN", "count": 3, "low_at": 5, "reason": "x"}
+        assert (await hub.post(path, body, headers=AS_OPERATOR)).status_code == 200
+        browser = await signed_in(hub)
+        await browser.get("/desk/overview")
+        assert "MAIN 3 left" in browser.text
+        found = re.search(r'href="(/desk/stock[^"]*188[^"]*)"', browser.page)
+        assert found
+        assert (await browser.get(found[1].replace("&amp;", "&"))).status_code == 200
+
+
 async def test_a_viewer_sees_figures_and_nothing_of_what_others_work_with(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         viewer = await invited(hub, "shop", "viewer")

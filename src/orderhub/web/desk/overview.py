@@ -12,16 +12,18 @@ from orderhub.core.daily import DayFigures
 from orderhub.core.money import from_micros
 from orderhub.core.queries import OrderQuery, Reads, RecordQuery
 from orderhub.core.request_log import Refusals
-from orderhub.core.values import Order, Pool, Status
+from orderhub.core.values import Order, Status
 from orderhub.core.webhooks import RECORD_KIND
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.charts import Chart, chart
+from orderhub.web.desk.counted import ENOUGH, Counted, rows_of
 from orderhub.web.desk.finding import who_of
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.inner import file, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import HOME, Visitor, page, show
+from orderhub.web.desk.stock import STRETCH
 from orderhub.web.hub_api import reports
 from orderhub.web.hub_api.reports import day_of_tenant
 from orderhub.web.hub_api.webhooks import MOST_WEBHOOKS
@@ -32,8 +34,6 @@ _SPANS: Mapping[str, tuple[int, str]] = {
     "": (30, N_("Last 30 days")),
     "90": (90, N_("Last 90 days")),
 }
-# What is looked at for the shelves that run out: a page costs the same however large a warehouse is.
-_MOST_POOLS = 1_000
 _FEW = 8
 
 
@@ -56,14 +56,6 @@ class Unpaid(msgspec.Struct, frozen=True, kw_only=True):
     total: Decimal
     currency: str
     at_us: int
-
-
-class Running(msgspec.Struct, frozen=True):
-    """What runs out, and how much of it is left."""
-
-    subject: str
-    place: str
-    left: int
 
 
 class Failing(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +81,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     is_complete: bool
     unpaid: tuple[Unpaid, ...]
     refusals: tuple[Refusals, ...] | None
-    running_out: tuple[Running, ...] | None
+    running_out: tuple[Counted, ...] | None
     failing: tuple[Failing, ...] | None
     titles: Mapping[str, str]
     span: str
@@ -105,7 +97,7 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     counts: Mapping[tuple[str, Status], int]
     unpaid: tuple[Order, ...]
     refusals: tuple[Refusals, ...] | None
-    pools: tuple[Pool, ...] | None
+    running_out: tuple[Counted, ...] | None
     failing: tuple[Failing, ...] | None
 
 
@@ -133,7 +125,7 @@ async def overview(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         is_complete=seen.is_complete,
         unpaid=tuple(map(_unpaid, seen.unpaid)),
         refusals=seen.refusals,
-        running_out=None if seen.pools is None else _running_out(seen.pools),
+        running_out=seen.running_out,
         failing=seen.failing,
         titles=titles_of(call),
         span=span,
@@ -160,9 +152,7 @@ def _look(reads: Reads, visitor: Visitor, now_us: int, length: int) -> _Seen:
         counts=reads.order_counts(tenant_id),
         unpaid=reads.orders(oldest).items,
         refusals=reads.refusals(tenant_id)[0][:_FEW] if visitor.may("requests") else None,
-        pools=reads.pools_page(tenant_id, "stock", (), ("", ""), _MOST_POOLS)
-        if visitor.may("pools")
-        else None,
+        running_out=_running_out(reads, tenant_id) if visitor.may("pools") else None,
         failing=_failing(reads, tenant_id) if visitor.may("webhooks") else None,
     )
 
@@ -249,11 +239,12 @@ def _unpaid(order: Order) -> Unpaid:
     )
 
 
-def _running_out(pools: Iterable[Pool]) -> tuple[Running, ...]:
-    """Nothing left, or no more than the pool says is little; the least first."""
-    low = [each for each in pools if each.available <= max(each.low_at, 0)]
+def _running_out(reads: Reads, tenant_id: int) -> tuple[Counted, ...]:
+    """What is low or used up, as the list of stock has it; the least first."""
+    pools = reads.pools_page(tenant_id, "stock", (), ("", ""), STRETCH)
+    low = [each for each in rows_of(reads, pools) if each.level != ENOUGH]
     low.sort(key=lambda each: (each.available, each.key))
-    return tuple(Running(each.key.subject, each.key.place, each.available) for each in low[:_FEW])
+    return tuple(low[:_FEW])
 
 
 def _count(counts: Mapping[tuple[str, Status], int], status: Status) -> int:

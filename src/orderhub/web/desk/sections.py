@@ -16,19 +16,6 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("/desk/overview", N_("Overview"), "orders:read"),
             ("/desk/orders", N_("Orders"), "orders:read"),
-        ),
-    ),
-    (
-        N_("Build"),
-        (
-            ("/desk/requests", N_("Requests"), "requests"),
-            ("/desk/webhooks", N_("Webhooks"), "webhooks"),
-            ("/desk/credentials", N_("Credentials"), "credentials"),
-            ("/desk/sandboxes", N_("Sandboxes"), "clock"),
-        ),
-    ),
-    ("", (
-            ("/desk/orders", N_("Orders"), "orders:read"),
             ("/desk/customers", N_("Customers"), "orders:read"),
         ),
     ),
@@ -39,6 +26,15 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("/desk/stock", N_("Stock"), "pools"),
             ("/desk/departures", N_("Departures"), "catalogue"),
             ("/desk/coupons", N_("Coupons"), "catalogue"),
+        ),
+    ),
+    (
+        N_("Build"),
+        (
+            ("/desk/requests", N_("Requests"), "requests"),
+            ("/desk/webhooks", N_("Webhooks"), "webhooks"),
+            ("/desk/credentials", N_("Credentials"), "credentials"),
+            ("/desk/sandboxes", N_("Sandboxes"), "clock"),
         ),
     ),
     (
