@@ -28,8 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fuzz-examples",
         type=int,
-        default=50,
-        help="examples per fuzz test (default 50; `make fuzz` takes many more)",
+        default=25,
+        help="examples per fuzz test (default 25; `make fuzz` takes many more)",
     )
 
 

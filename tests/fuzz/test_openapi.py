@@ -13,7 +13,7 @@ from tests.support.fuzzing import DIALECTS, Names, fuzz, made_names, schema_of, 
 # So many examples for each operation unless more are asked for (`make fuzz`); an operation that is
 # served at several paths has them at the first, and a look at the others: a tenth as many.
 _FEW = 12
-_DEFAULT = 50
+_DEFAULT = 25
 
 
 def operations() -> Iterator[Any]:

@@ -116,7 +116,7 @@ def test_a_batch_equals_its_commands_one_after_another(
 ) -> None:
     seen: set[tuple[str, str]] = set()
 
-    @examples(max(30, fuzz_examples), shrink=True)
+    @examples(fuzz_examples, shrink=True)
     @example(PLACED)
     @example(CHANGED)
     @example(ADJUSTED)

@@ -286,7 +286,7 @@ def test_any_commands_add_up_to_the_same_as_their_events(
         (0, _order(3, Action.AMEND, line_changes=(LineChange(line_no=1, quantity=5),))),
     ]
 
-    @examples(max(40, fuzz_examples), shrink=True)
+    @examples(fuzz_examples, shrink=True)
     @example(certain, "America/New_York", 1)
     @example(certain, "America/New_York", 9)
     @given(SEQUENCES, st.sampled_from(ZONES), st.integers(1, 4))

@@ -41,7 +41,7 @@ def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     seed_database(sqlite_url)
-    must_hold(prove_kill(sqlite_url, kills=5, seed=SEED, logs=tmp_path, answers=50))
+    must_hold(prove_kill(sqlite_url, kills=3, seed=SEED, logs=tmp_path, answers=30))
 
 
 @pytest.mark.slow
@@ -49,13 +49,13 @@ def test_readers_of_the_feed_miss_nothing_and_see_nothing_twice(
     database_url: str, tmp_path: Path
 ) -> None:
     seed_database(database_url)
-    must_hold(prove_feed(database_url, kills=3, seed=SEED, logs=tmp_path, answers=40))
+    must_hold(prove_feed(database_url, kills=2, seed=SEED, logs=tmp_path, answers=30))
 
 
 @pytest.mark.slow
 def test_every_event_reaches_receivers_that_are_no_good(database_url: str, tmp_path: Path) -> None:
     seed_database(database_url)
-    short = {"kills": 2, "answers": 30, "outage": 200, "is_timed": False}
+    short = {"kills": 2, "answers": 20, "outage": 100, "is_timed": False}
     must_hold(prove_deliver(database_url, seed=SEED, logs=tmp_path, **short))
 
 
