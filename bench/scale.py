@@ -20,14 +20,11 @@ from bench.reading import READINGS, Reading, create_case, first_body
 from orderhub.ledger.daily import DAY
 from orderhub.ledger.database import open_engine, writing
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED, GROUPS
-from orderhub.ledger.tables import metadata, order_group, orders
+from orderhub.ledger.tables import metadata, order_event, order_group, orders, pool_move
 
 _SMALL, _LARGE = 10_000, 1_000_000
 _CHUNK = 50_000
-_ALONE = {
-    "timer",
-    "feed",
-}  # a timer belongs to a clock, which no read touches; see `fed` for the other
+_PLACED = {"feed"}  # its rows come one after another in a lane: see `_places`
 _US_BETWEEN = 1_000_000
 _IDS_AHEAD = 1_000_000
 
@@ -35,7 +32,8 @@ _IDS_AHEAD = 1_000_000
 def multiply(engine: Engine, copies: int) -> None:
     """So many copies of the newest order, with its group if it has one, each older than the last.
 
-    Lines, events, terms and tallies are copied with it.
+    Lines, events, moves, terms, timers, places in the feed and tallies are copied with it, so that every law of
+    `orderhub check` holds.
     """
     with writing(engine).begin() as connection:
         newest = connection.execute(
@@ -63,6 +61,7 @@ def multiply(engine: Engine, copies: int) -> None:
         if newest.group_number:
             _tally(connection, newest, GROUPS, newest.status, copies)
         _days(connection, newest.tenant_id, copies + 1)
+        _refill(connection, newest.tenant_id, [member.id for member in members], copies)
         connection.execute(
             text(
                 "UPDATE counter SET next = next + :n WHERE tenant_id = :tenant AND name = 'order'"
@@ -137,7 +136,7 @@ def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count
         "number": number,
         "group_number": group,
         "reference": f"'B' || {padded}" if order.reference else "''",
-        "fed": "0",  # as if it had been before there was a feed: places have no gaps and cannot be copied
+        "natural_key": f"t.natural_key || '-' || n.i" if order.natural_key else "''",
         "recorded_at": f"t.recorded_at - n.i * {_US_BETWEEN}",
         "updated_at": f"t.updated_at - n.i * {_US_BETWEEN}",
         "occurred_at": f"t.occurred_at - n.i * {_US_BETWEEN}",
@@ -150,10 +149,12 @@ def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count
             if order.id != _head(connection, order):
                 continue
             key, value, changes["number"] = "number", order.group_number, group
-        elif "order_id" not in table.c or table.name in _ALONE:
+        elif "order_id" not in table.c or table.name in _PLACED:
             continue
         else:
             del changes["id"]
+            if table is order_event:
+                changes["data"] = _told(order, changed)
         names = [column.name for column in table.columns]
         picked = ", ".join(changes.get(name, f't."{name}"') for name in names)
         columns = ", ".join(f'"{name}"' for name in names)
@@ -164,6 +165,100 @@ def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count
             ),
             {"tenant": order.tenant_id, "value": value},
         )
+
+
+    if order.natural_key:
+        connection.execute(
+            text(
+                "INSERT INTO natural_key (tenant_id, key, batch, order_uid) "
+                f"SELECT t.tenant_id, t.key || '-' || n.i, t.batch, {uid} FROM natural_key AS t "
+                f"CROSS JOIN {series} WHERE t.tenant_id = :tenant AND t.key = :key"
+            ),
+            {"tenant": order.tenant_id, "key": order.natural_key},
+        )
+    _places(connection, order, series, further, start, count)
+
+
+def _told(order: Any, changed: dict[str, str]) -> str:
+    """What an event of the order tells, of its copy: names are texts in it, a time is a number."""
+    data = "t.data"
+    for name in ("number", "group_number", "reference"):
+        old = getattr(order, name)
+        if old:
+            data = f"""replace({data}, '"{name}":"{old}"', '"{name}":"' || {changed[name]} || '"')"""
+    old = order.occurred_at
+    moved = f"{old} - n.i * {_US_BETWEEN}"
+    # A colon before a digit is no name of a parameter.
+    return f"""replace({data}, '"occurred_at"\\:{old}', '"occurred_at"\\:' || ({moved}))"""
+
+
+def _places(
+    connection: Connection, order: Any, series: str, further: str, start: int, count: int
+) -> None:
+    """Places in the feed behind those that there are, for the events of the order's copies."""
+    of_order = {"tenant": order.tenant_id, "order": order.id}
+    lane = connection.execute(
+        text(
+            "SELECT l.lane, l.next, l.stamp, (SELECT count(*) FROM order_event e WHERE "
+            "e.tenant_id = :tenant AND e.order_id = :order AND e.fed = 1) AS events "
+            "FROM feed_lane l WHERE l.tenant_id = :tenant ORDER BY l.lane LIMIT 1"
+        ),
+        of_order,
+    ).one()
+    behind = f"(n.i - {start}) * {lane.events} + e.version"
+    connection.execute(
+        text(
+            "INSERT INTO feed (tenant_id, lane, position, stamp, order_id, version) "
+            f"SELECT e.tenant_id, {lane.lane}, {lane.next} + {behind} - 1, {lane.stamp} + {behind}, "
+            f"{order.id} + {further}, e.version FROM order_event AS e CROSS JOIN {series} "
+            "WHERE e.tenant_id = :tenant AND e.order_id = :order AND e.fed = 1"
+        ),
+        of_order,
+    )
+    connection.execute(
+        text(
+            "UPDATE feed_lane SET next = next + :n, stamp = stamp + :n "
+            "WHERE tenant_id = :tenant AND lane = :lane"
+        ),
+        {"n": count * lane.events, "tenant": order.tenant_id, "lane": lane.lane},
+    )
+
+
+def _refill(connection: Connection, tenant_id: int, order_ids: list[int], copies: int) -> None:
+    """Pools of which the copies drew have as much more, by an adjustment of each."""
+    named = "tenant_id = :tenant AND kind = :kind AND subject = :subject AND place = :place"
+    drawn: dict[tuple[str, str, str], dict[str, int]] = {}
+    for order_id in order_ids:
+        for move in connection.execute(
+            pool_move.select().where(
+                pool_move.c.tenant_id == tenant_id, pool_move.c.order_id == order_id
+            )
+        ):
+            units = drawn.setdefault((move.pool_kind, move.subject, move.place), {})
+            units[move.kind] = units.get(move.kind, 0) + move.units * copies
+    for number, ((kind, subject, place), units) in enumerate(drawn.items(), 1):
+        taken, back = units.get("draw", 0), units.get("return", 0)
+        pool = {"tenant": tenant_id, "kind": kind, "subject": subject, "place": place}
+        given = {**pool, "taken": taken, "back": back, "more": taken - back, "number": number}
+        connection.execute(
+            text(
+                "INSERT INTO pool_move (tenant_id, order_id, id, kind, pool_kind, subject, place, units, line_no, "
+                "reason, actor, recorded_at) SELECT :tenant, 0, next + :number, 'adjustment', :kind, :subject, "
+                ":place, :more, 0, 'bench', 'bench', 0 FROM counter WHERE tenant_id = :tenant AND name = 'move'"
+            ),
+            given,
+        )
+        connection.execute(
+            text(
+                "UPDATE pool SET adjusted = adjusted + :more, drawn = drawn + :taken, returned = returned + :back "
+                f"WHERE {named}"
+            ),
+            given,
+        )
+    connection.execute(
+        text("UPDATE counter SET next = next + :n WHERE tenant_id = :tenant AND name = 'move'"),
+        {"n": len(drawn) + 1, "tenant": tenant_id},
+    )
 
 
 def _head(connection: Connection, order: Any) -> int:

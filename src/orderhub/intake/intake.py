@@ -34,8 +34,8 @@ _BULK_SHARE = 64
 # So many answers are handed to an event loop at once.
 _HANDFUL = 8
 # Who shares the queue waits for the batch under way and their own: while several tenants call, both stay this short.
-_SHARED_BATCH_S = 0.01
-_LEAST_SHARED, _MOST_SHARED = 24, 64
+_SHARED_BATCH_S = 0.015
+_LEAST_SHARED, _MOST_SHARED = 24, 96
 # A batch closes by cost: a command with a long request counts as several.
 _BYTES_A_UNIT = 4_096
 
@@ -72,12 +72,21 @@ class NoMeter:
     def retried(self) -> None: ...
 
 
-def _fill(batch: list[Waiting], lanes: Lanes[Waiting], limit: int) -> None:
-    """Move what waits to the batch, in turn, until it costs as much as the limit."""
+def _fill(
+    batch: list[Waiting], lanes: Lanes[Waiting], limit: int, *, ends_with_others: bool = False
+) -> bool:
+    """Move what waits to the batch, in turn, until it costs as much as the limit.
+
+    `ends_with_others`: where several tenants wait, also once only one of them is left. Answers whether it ended so.
+    """
+    ends_with_others = ends_with_others and lanes.owners > 1
     while limit > 0 and lanes:
+        if ends_with_others and lanes.owners == 1:
+            return True
         cost, each = lanes.take()
         batch.append(each)
         limit -= cost
+    return False
 
 
 Delivery = tuple[Callable[[Settled], None], Settled]
@@ -128,6 +137,7 @@ class Intake:
         self._gate = threading.Condition()
         self._company = Company()
         self._command_s = _SHARED_BATCH_S / 32
+        self._was_brief = False  # the last batch ended when only one tenant was left
 
     # --- the caller's side
 
@@ -137,7 +147,7 @@ class Intake:
 
     @property
     def shared_batch(self) -> int:
-        """How many commands enter a batch while several tenants call: as many as take a hundredth of a second."""
+        """How many commands enter a batch while several tenants call: as many as take 15 ms."""
         return max(_LEAST_SHARED, min(_MOST_SHARED, int(_SHARED_BATCH_S / self._command_s)))
 
     def put(self, waiting: Waiting, *, bulk: bool = False) -> None:
@@ -192,10 +202,14 @@ class Intake:
             while not self.depth and not self._stopping:
                 self._gate.wait()
             limit = self._batch_limit
-            if self._company.is_there:
+            is_shared = self._company.is_there
+            if is_shared:
                 limit = min(limit, self.shared_batch)
-            _fill(batch, self._queue, limit)
-            _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
+            # Between two of these batches a full one: else a few who call all the time kept every batch brief.
+            may_be_brief = is_shared and not self._was_brief
+            self._was_brief = _fill(batch, self._queue, limit, ends_with_others=may_be_brief)
+            if not self._was_brief:
+                _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
         return batch
 
     def _finish(self, batch: list[Waiting]) -> None:
@@ -252,12 +266,19 @@ class Intake:
                 if run.has_written:
                     self._standing.committed()
                 took_s = time.perf_counter() - started
-                # Of the last few batches: how long a command takes depends on the door, the disk and what else runs.
-                self._command_s += (took_s / max(1, len(outcomes)) - self._command_s) / 8
+                self._learn(len(outcomes), took_s)
                 self._meter.batch(len(outcomes), took_s)
                 return outcomes
         assert error is not None
         return error
+
+    def _learn(self, size: int, took_s: float) -> None:
+        """How long a command takes, by the last batches: it depends on the door, the disk and what else runs.
+
+        Batches count by their size: in a small one a command bears much of what a batch costs whatever is in it.
+        """
+        weight = size / (size + _MOST_SHARED)
+        self._command_s += (took_s / max(1, size) - self._command_s) * weight
 
     def _failure(self, error: Exception, *, slow: bool, alone: bool) -> Failure | None:
         """What everyone in the batch is told; None: it may be due to one of them."""
