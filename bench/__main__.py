@@ -1,4 +1,4 @@
-"""python -m bench [scale|imports|planner|fair|writer|requests|edge|delivery|idle] [--case …] [--database …]"""
+"""python -m bench [against|check|scale|imports|planner|fair|writer|requests|edge|delivery|idle] [--case …] [--database …]"""
 
 from __future__ import annotations
 
@@ -215,6 +215,8 @@ def main() -> None:
     """Some words name benchmarks of their own; without one of them the table is made."""
     first = sys.argv[1] if len(sys.argv) > 1 else ""
     if first in (
+        "against",
+        "check",
         "scale",
         "imports",
         "planner",
