@@ -1,4 +1,4 @@
-"""python -m bench [against|check|scale|imports|planner|fair|writer|requests|edge|delivery|idle] [--case …] [--database …]"""
+"""python -m bench [NAME] [--case …] [--database …]: see docs/benchmarks.md for the names."""
 
 from __future__ import annotations
 

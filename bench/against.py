@@ -1,8 +1,8 @@
-"""python -m bench against COMMIT: this hub beside that of another commit, in one run, at every door and on both databases.
+"""python -m bench against COMMIT: this hub beside that of another commit, at every door and on both databases.
 
-Beside both stand the floor (the hub whose decision and ledger are a constant), a bare uvicorn that answers a constant and,
-for KakaClo, a plain FastAPI + SQLAlchemy service (bench/plain.py; two workers on PostgreSQL). All take turns, so that what
-else the machine does meets them alike. Printed are orders a second and the processor time of the server's process for
+Beside both stand the floor (the hub whose decision and ledger are a constant), a bare uvicorn that answers a
+constant and, for KakaClo, a plain FastAPI + SQLAlchemy service (bench/plain.py; two workers on PostgreSQL). All take
+turns, so that what else the machine does meets them alike. Printed are orders a second and the processor time of the server's process for
 each order, and of both how many times as much this hub does: `x orders/s` above 1 and `x CPU` below 1 are good.
 
 The other commit runs from a tree of its own with the libraries that are installed here.

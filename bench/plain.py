@@ -191,7 +191,11 @@ def _placed(connection: Connection, order: NewOrder, token: str) -> dict[str, An
     order_id = str(uuid.uuid4())
     answer = {"code": 10000, "data": {"id": order_id, "total": total}}
     row = {"id": order_id, "shop_id": shop_id, "reference": order.reference, "status": "paid"}
-    row |= {"total": total, "address": order.address.model_dump_json(), "answer": json.dumps(answer)}
+    row |= {
+        "total": total,
+        "address": order.address.model_dump_json(),
+        "answer": json.dumps(answer),
+    }
     connection.execute(insert(orders), row)
     rows = [
         {
@@ -208,7 +212,7 @@ def _placed(connection: Connection, order: NewOrder, token: str) -> dict[str, An
 
 
 def _take(connection: Connection, shop_id: int, sku: str, units: int) -> int:
-    """Draws the units; answers their price. Pools are taken in the order of their SKUs: no two calls block each other."""
+    """Draws the units; answers their price. Taken in the order of SKUs, so that no two calls block each other."""
     named = (stock.c.shop_id == shop_id, stock.c.sku == sku)
     price = connection.execute(
         update(stock)

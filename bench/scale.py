@@ -136,7 +136,7 @@ def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count
         "number": number,
         "group_number": group,
         "reference": f"'B' || {padded}" if order.reference else "''",
-        "natural_key": f"t.natural_key || '-' || n.i" if order.natural_key else "''",
+        "natural_key": "t.natural_key || '-' || n.i" if order.natural_key else "''",
         "recorded_at": f"t.recorded_at - n.i * {_US_BETWEEN}",
         "updated_at": f"t.updated_at - n.i * {_US_BETWEEN}",
         "occurred_at": f"t.occurred_at - n.i * {_US_BETWEEN}",
@@ -166,7 +166,6 @@ def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count
             {"tenant": order.tenant_id, "value": value},
         )
 
-
     if order.natural_key:
         connection.execute(
             text(
@@ -185,7 +184,9 @@ def _told(order: Any, changed: dict[str, str]) -> str:
     for name in ("number", "group_number", "reference"):
         old = getattr(order, name)
         if old:
-            data = f"""replace({data}, '"{name}":"{old}"', '"{name}":"' || {changed[name]} || '"')"""
+            data = (
+                f"""replace({data}, '"{name}":"{old}"', '"{name}":"' || {changed[name]} || '"')"""
+            )
     old = order.occurred_at
     moved = f"{old} - n.i * {_US_BETWEEN}"
     # A colon before a digit is no name of a parameter.
