@@ -2,8 +2,9 @@
 
 Beside both stand the floor (the hub whose decision and ledger are a constant), a bare uvicorn that answers a
 constant and, for KakaClo, a plain FastAPI + SQLAlchemy service (bench/plain.py; two workers on PostgreSQL). All take
-turns, so that what else the machine does meets them alike. Printed are orders a second and the processor time of the server's process for
-each order, and of both how many times as much this hub does: `x orders/s` above 1 and `x CPU` below 1 are good.
+turns, so that what else the machine does meets them alike. Printed are orders a second and the processor time of the
+server's process for each order, and of both how many times as much this hub does: `x orders/s` above 1 and `x CPU`
+below 1 are good.
 
 The other commit runs from a tree of its own with the libraries that are installed here.
 """
