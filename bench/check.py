@@ -39,7 +39,10 @@ def _database(kind: str) -> Iterator[tuple[str, Callable[[], float]]]:
 
     def used() -> float:
         times = [each.cpu_times() for each in processes_of(home)]
-        return sum(each.user + each.system for each in times)
+        # Those of a backend that has ended count with its parent.
+        return sum(
+            each.user + each.system + each.children_user + each.children_system for each in times
+        )
 
     with running_server(home) as base, fresh_database(base) as url:
         yield url, used
