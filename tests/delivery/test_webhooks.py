@@ -6,6 +6,7 @@ import itertools
 import random
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,35 @@ def test_what_was_rolled_back_never_comes(ledger: Ledger, sink: Receiver) -> Non
     put_webhook(ledger, sink.url)
     rigged(ledger, Rig.pass_once)
     assert ids(sink.calls) == events_of((order, 1))
+
+
+def test_what_is_in_hand_leaves_while_a_round_is_written(
+    ledger: Ledger, sink: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "MOST_FLYING", 1)
+    monkeypatch.setattr(courier, "_FLUSH", 1)
+    monkeypatch.setattr(courier, "_ROUND_S", 0.0)
+    wanted = events_of(*((world.place(ledger), 1) for _ in range(5)))
+    put_webhook(ledger, sink.url)
+    have_come, in_time = threading.Event(), []
+    settle = ledger.deliveries.settle
+
+    def slow(*given: Any) -> Any:
+        in_time.append(have_come.wait(20))
+        return settle(*given)
+
+    async def work(rig: Rig) -> None:
+        monkeypatch.setattr(ledger.deliveries, "settle", slow)
+        await rig.engine.look()
+        await until(lambda: len(sink.calls) == 5)
+        have_come.set()
+        await rig.engine.idle()
+
+    rigged(ledger, work)
+    assert in_time
+    assert all(in_time), "messages waited for what was being written"
+    assert_all_came(sink, wanted)
+    assert {each.state for each in deliveries(ledger)} == {SENT}
 
 
 def test_own_commits_wake_the_engine_at_once(ledger: Ledger, sink: Receiver) -> None:

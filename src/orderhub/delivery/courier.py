@@ -8,6 +8,7 @@ is on its way, and all of a round is written in one short transaction that is vo
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,7 +44,7 @@ from orderhub.ledger.deliveries import LeaseLost, Settling
 LEASE_US = 30_000_000
 MOST_FLYING = 16  # sent at once to one receiver
 # Read at once, unless more than that is in hand; beside a crowd fewer leave, and fewer are read for it.
-_PAGE = 128
+_PAGE = 256
 _BUSY_PAGE = 48
 # A cursor behind which so much is settled but for one slow answer gets a move on.
 _MOST_MARKS = 512
@@ -175,8 +176,8 @@ class Courier:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
         # Short pauses: each end of one is a look at whether the hub is busy, and so how long the round is.
-        while (early_s := self._round_at + self._round_s - loop.time()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(min(early_s, _ROUND_S / 2))
+        while (early_s := self._round_at + self._round_s - loop.time()) > 0:
+            await self._pause(min(early_s, _ROUND_S / 2))
         self._round_at = loop.time()
         if not self._has_lease() and not await self._take():
             return False
@@ -211,10 +212,7 @@ class Courier:
                 until = min(until, self._round_at + self._round_s)
             if until <= now:
                 return
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._event.wait()
-            self._event.clear()
+            await self._told_anything(until - now)
             pause_s = self._send()
             is_idle = not self._flights and not pause_s
             if is_idle or len(self._outcomes) >= _FLUSH or loop.time() >= ends_at:
@@ -222,8 +220,19 @@ class Courier:
             if not self._has_lease() or self._off:
                 return
 
+    async def _pause(self, limit_s: float) -> None:
+        """For so long at most, or until anything happens; what may leave now does."""
+        await self._told_anything(min(self._send() or math.inf, limit_s))
+
+    async def _told_anything(self, limit_s: float) -> None:
+        """Until something is back or there is more to read or to do, for so long at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if limit_s == math.inf else limit_s):
+                await self._event.wait()
+        self._event.clear()
+
     async def _turn(self, settling: Written | None, wants: Wants | None) -> bool:
-        """Write and read, in a thread. False: the webhook is not to be served any more."""
+        """Write and read, in a thread, while others leave. False: the webhook is not to be served any more."""
         means, name = self._means, self._name
 
         def work() -> tuple[tuple[list[int], WebhookState] | None, Found | None]:
@@ -236,7 +245,11 @@ class Courier:
                 return written, None
             return written, means.ledger.read(lambda reads: look(reads, *name, wants, now))
 
-        written, found = await means.in_thread(work)
+        working = asyncio.ensure_future(means.in_thread(work))
+        working.add_done_callback(lambda _: self._event.set())
+        while not working.done():
+            await self._pause(math.inf)
+        written, found = await working
         due_at = BEHIND
         if settling is not None and written is not None:
             due_at = self._note(settling, *written)
@@ -376,7 +389,8 @@ class Courier:
         for row, event in found.due:
             order = None if event is None else found.orders.get(event.order_uid)
             piece = Piece(event, row.about, order, row.cause, row)
-            if event is None:  # the ledger was restored from before it
+            # The ledger was restored from before it, or the form of the webhook says nothing of it.
+            if event is None or self._is_silent(piece):
                 self._outcomes.keep(piece, msgspec.structs.replace(row, state=DROPPED))
             else:
                 self._lines.put(piece)
@@ -566,10 +580,9 @@ class Courier:
         if cursor is not None:
             passed = sum(place_of(cursor, self._name[0]).lanes.values())
             state = msgspec.structs.replace(state, cursor=cursor, passed=passed)
-        until = self._means.now_us() + LEASE_US
-        self.state = msgspec.structs.replace(state, leased_until=until)
+        self.state = state  # the lease is longer once that is written: messages leave meanwhile
         what = Settling(
-            state=self.state,
+            state=msgspec.structs.replace(state, leased_until=self._means.now_us() + LEASE_US),
             added=[row for _, row in added],
             changed=[row for _, row in changed],
             stretches=stretches,
@@ -583,6 +596,8 @@ class Courier:
             piece.row = msgspec.structs.replace(row, id=number)
         for piece, row in settled.changed:
             piece.row = row
-        self.state = msgspec.structs.replace(self.state, due_at=state.due_at)
         what = settled.what
+        self.state = msgspec.structs.replace(
+            self.state, due_at=state.due_at, leased_until=what.state.leased_until
+        )
         return state.due_at if what.added or what.changed or what.pull_since is not None else BEHIND
