@@ -204,11 +204,18 @@ def test_formats_with_many_events_in_a_message_give_them_up_in_the_end(
         assert sorted(len(each.json) for each in sink.calls) == [1, 3, 3]
         assert {each for call in sink.calls for each in call.json} == {*first_of(*orders)}
         assert len(deliveries(ledger, SENT)) == 7, "what is not said is not sent"
+        unsaid = event_id(orders[0].uid, 2)
+        again = (unsaid, event_id(orders[1].uid, 1))
+        replays.send_events_again(ledger, webhook(ledger), again, rig.clock())
+        await rig.pass_once()
+        assert sink.calls[-1].json == [again[1]]
+        (dropped,) = deliveries(ledger, DROPPED)
+        assert (dropped.event_id, dropped.attempts) == (unsaid, 0), "nor when it is asked for"
         sink.answer = lambda _: 500
         late = world.place(ledger)
         for _ in range(4):
             await rig.later(200 * SECOND)
-        (row,) = deliveries(ledger, DROPPED)
+        row = deliveries(ledger, DROPPED)[-1]
         assert (row.event_id, row.attempts) == (event_id(late.uid, 1), 3)
 
     rigged(ledger, work, formats={"pairs": Pairs()})

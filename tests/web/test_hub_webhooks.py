@@ -81,8 +81,8 @@ async def deliveries(hub: HubUnderTest, webhook: dict[str, Any], query: str = ""
 # --- written
 
 
-async def test_a_secret_is_shown_once(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_a_secret_is_shown_once(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         answer = await hub.post(ALL, {**QUIET, "title": "stock"}, headers=AS_SHOP)
         shown = answer.json()
         assert shown["secret"].startswith("whsec_")
@@ -107,8 +107,8 @@ async def test_a_secret_is_shown_once(tmp_path: Path) -> None:
             assert shown["secret"] not in kept.text
 
 
-async def test_a_list_has_pages_and_is_of_one_tenant(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_a_list_has_pages_and_is_of_one_tenant(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         names = [(await made(hub, title=str(number)))["id"] for number in range(3)]
         await made(hub, AS_CDP)
         first = (await hub.get(f"{ALL}?limit=2", headers=AS_SHOP)).json()
@@ -144,8 +144,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-async def test_what_is_wrong_is_named(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_what_is_wrong_is_named(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         one = await made(hub)
         for members, field, says in WRONG:
             tried = [await hub.post(ALL, {**QUIET, **members}, headers=AS_SHOP)]
@@ -160,16 +160,16 @@ async def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         assert left["id"] == one["id"]
 
 
-async def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_all_that_is_wrong_is_said_at_once(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         wrong = {"url": "https://10.0.0.1/", "kinds": ["a", "order.paid", "b"], "channels": ["c"]}
         answer = await hub.post(ALL, wrong, headers=AS_SHOP)
         fields = [each["field"] for each in answer.json()["errors"]]
         assert fields == ["kinds[0]", "kinds[2]", "channels[0]", "url"]
 
 
-async def test_a_tenant_that_is_no_sandbox_reaches_no_loopback(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_a_tenant_that_is_no_sandbox_reaches_no_loopback(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         local = {"url": "http://127.0.0.1:9/hook", "enabled": False}
         assert (await hub.post(ALL, local, headers=AS_SHOP)).status_code == 201
         await hub.settings("shop", sandbox=False)
@@ -177,8 +177,8 @@ async def test_a_tenant_that_is_no_sandbox_reaches_no_loopback(tmp_path: Path) -
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "url")
 
 
-async def test_a_change_guards_against_a_lost_update(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_a_change_guards_against_a_lost_update(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         one = await made(hub, kinds=["order.paid"])
         path = f"{ALL}/{one['id']}"
         changes = {"kinds": [], "title": "all of it", "channels": ["anqicms"]}
@@ -197,8 +197,8 @@ async def test_a_change_guards_against_a_lost_update(tmp_path: Path) -> None:
         assert nothing.headers["etag"] == '"2"', "what changes nothing leaves no trace"
 
 
-async def test_a_repeat_of_a_delete_is_answered_like_the_first(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_a_repeat_of_a_delete_is_answered_like_the_first(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         path = f"{ALL}/{(await made(hub))['id']}"
         keyed = {**AS_SHOP, "Idempotency-Key": "gone"}
         assert (await hub.request("DELETE", path, headers=keyed)).status_code == 204
@@ -210,8 +210,8 @@ async def test_a_repeat_of_a_delete_is_answered_like_the_first(tmp_path: Path) -
         assert (await hub.get(ALL, headers=AS_SHOP)).json()["items"] == []
 
 
-async def test_a_dry_run_leaves_nothing_and_shows_no_secret(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_a_dry_run_leaves_nothing_and_shows_no_secret(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         dry = {**AS_SHOP, "Hub-Dry-Run": "true"}
         answer = await hub.post(ALL, QUIET, headers=dry)
         assert (answer.status_code, "secret" in answer.json()) == (201, False)
@@ -237,10 +237,10 @@ async def test_a_dry_run_leaves_nothing_and_shows_no_secret(tmp_path: Path) -> N
 
 
 async def test_a_tenant_has_so_many_and_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 2)
-    async with running_hub(tmp_path) as hub:
+    async with running_hub(database_url) as hub:
         await made(hub)
         await made(hub)
         answer = await hub.post(ALL, QUIET, headers=AS_SHOP)
@@ -248,8 +248,8 @@ async def test_a_tenant_has_so_many_and_no_more(
         assert answer.json()["detail"] == "a tenant has at most 2 webhooks"
 
 
-async def test_without_a_key_no_secret_is_kept(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_without_a_key_no_secret_is_kept(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         hub.hub.port.cipher = type(hub.hub.port.cipher)("")
         answer = await hub.post(ALL, QUIET, headers=AS_SHOP)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "secret")
@@ -267,8 +267,8 @@ async def receiver_of(answer: Callable[[Came], Answered] | None = None) -> Async
         yield found
 
 
-async def test_what_happens_is_posted_signed_and_in_order(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_what_happens_is_posted_signed_and_in_order(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver, kinds=["order.placed", "order.paid", "pool.out"])
         order = await sell(hub)
         await hub.pay(order["uid"])
@@ -305,8 +305,8 @@ async def test_what_happens_is_posted_signed_and_in_order(tmp_path: Path) -> Non
         assert shown["failing_since"] is None
 
 
-async def test_only_what_came_by_its_doors_is_sent(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_only_what_came_by_its_doors_is_sent(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         await sending(hub, receiver, channels=["sitecore_cdp"])
         await sell(hub)
         sale = await hub.post(
@@ -324,22 +324,22 @@ async def test_only_what_came_by_its_doors_is_sent(tmp_path: Path) -> None:
         assert posted.json["data"]["event"]["dialect"] == "sitecore_cdp"
 
 
-async def test_it_begins_behind_any_cursor(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_it_begins_behind_any_cursor(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         order = await sell(hub)
         await sending(hub, receiver, after="")
         (posted,) = await came(receiver, 1)
         assert posted.json["data"]["order"]["uid"] == order["uid"]
 
 
-async def test_a_failure_is_listed_and_holds_up_its_order_alone(tmp_path: Path) -> None:
+async def test_a_failure_is_listed_and_holds_up_its_order_alone(database_url: str) -> None:
     held: set[str] = set()
 
     def reply(posted: Came) -> Answered:
         is_held = posted.json["data"]["event"]["order"] in held
         return (500, {}, b"taken") if is_held else 204
 
-    async with running_hub(tmp_path) as hub, receiver_of(reply) as receiver:
+    async with running_hub(database_url) as hub, receiver_of(reply) as receiver:
         one = await sending(hub, receiver)
         bad, good = await sell(hub, 1), await sell(hub, 1)
         await came(receiver, 2)
@@ -369,8 +369,8 @@ async def test_a_failure_is_listed_and_holds_up_its_order_alone(tmp_path: Path) 
         await until(lambda: deliveries(hub, one, "?state=waiting"), lambda items: items == [])
 
 
-async def test_events_and_stretches_of_time_are_sent_again(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_events_and_stretches_of_time_are_sent_again(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         order = await sell(hub)
         await hub.pay(order["uid"])
@@ -401,8 +401,8 @@ WRONG_REPLAYS: list[tuple[Any, str, str]] = [
 ]
 
 
-async def test_what_is_wrong_with_a_replay_is_named(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_what_is_wrong_with_a_replay_is_named(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         one = await made(hub)
         for body, field, says in WRONG_REPLAYS:
             answer = await hub.post(f"{ALL}/{one['id']}/replay", body, headers=AS_SHOP)
@@ -412,8 +412,8 @@ async def test_what_is_wrong_with_a_replay_is_named(tmp_path: Path) -> None:
         assert await deliveries(hub, one) == []
 
 
-async def test_another_tenants_event_is_not_sent_again(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_another_tenants_event_is_not_sent_again(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         await record(hub, 1)
         theirs = (await hub.get("/hub/v1/events", headers=AS_CDP)).json()["items"][0]["id"]
         one = await made(hub)
@@ -421,8 +421,8 @@ async def test_another_tenants_event_is_not_sent_again(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "events[0]")
 
 
-async def test_what_is_wrong_with_a_list_of_deliveries_is_named(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_what_is_wrong_with_a_list_of_deliveries_is_named(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         one = await made(hub)
         for query, field in (
             ("state=lost", "state"),
@@ -435,9 +435,9 @@ async def test_what_is_wrong_with_a_list_of_deliveries_is_named(tmp_path: Path) 
 
 
 async def test_a_rotated_secret_signs_for_a_day_beside_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         new = await ask(hub, "POST", f"{one['id']}/rotate")
         assert new["secret"] != one["secret"]
@@ -458,8 +458,8 @@ async def test_a_rotated_secret_signs_for_a_day_beside_the_new_one(
             posted.verified(new["secret"])
 
 
-async def test_two_who_rotate_at_once_both_have_a_secret_that_signs(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_two_who_rotate_at_once_both_have_a_secret_that_signs(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         both = await asyncio.gather(*(ask(hub, "POST", f"{one['id']}/rotate") for _ in range(3)))
         await sell(hub)
@@ -468,21 +468,21 @@ async def test_two_who_rotate_at_once_both_have_a_secret_that_signs(tmp_path: Pa
             assert posted.verified(each["secret"])
 
 
-async def test_secrets_are_not_rotated_without_end(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_secrets_are_not_rotated_without_end(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         path = f"{ALL}/{(await made(hub))['id']}/rotate"
         found = [await hub.post(path, headers=AS_SHOP) for _ in range(webhooks.MOST_SECRETS)]
         assert [each.status_code for each in found] == [200] * (len(found) - 1) + [409]
         assert "24 hours" in found[-1].json()["detail"]
 
 
-async def test_a_test_message_says_at_once_what_the_receiver_said(tmp_path: Path) -> None:
+async def test_a_test_message_says_at_once_what_the_receiver_said(database_url: str, tmp_path: Path) -> None:
     status = [201]
 
     def answer(_posted: Came) -> Answered:
         return status[0], {}, b"taken"
 
-    async with running_hub(tmp_path) as hub, receiver_of(answer) as receiver:
+    async with running_hub(database_url) as hub, receiver_of(answer) as receiver:
         one = await made(hub, url=receiver.url)
         said = await ask(hub, "POST", f"{one['id']}/test")
         assert (said["status"], said["answer"], said["error"]) == (201, "taken", None)
@@ -496,16 +496,15 @@ async def test_a_test_message_says_at_once_what_the_receiver_said(tmp_path: Path
         assert [(each["cause"], each["kind"]) for each in found] == [("test", "webhook.test")] * 2
         assert [each["attempts"][0]["status"] for each in found] == [404, 201]
         assert not [each for each in found if each["state"] == "waiting"], "it is sent once"
-    (tmp_path / "gone").mkdir()
-    async with running_hub(tmp_path / "gone") as hub:
+    async with running_hub(tmp_path) as hub:
         one = await made(hub, url=receiver.url)
         said = await ask(hub, "POST", f"{one['id']}/test")
         assert (said["status"], bool(said["error"])) == (None, True)
 
 
-async def test_one_that_is_gone_is_switched_off_says_so_and_catches_up(tmp_path: Path) -> None:
+async def test_one_that_is_gone_is_switched_off_says_so_and_catches_up(database_url: str) -> None:
     status = [410]
-    async with running_hub(tmp_path) as hub, receiver_of(lambda _posted: status[0]) as receiver:
+    async with running_hub(database_url) as hub, receiver_of(lambda _posted: status[0]) as receiver:
         one = await sending(hub, receiver)
         await sell(hub, 1)
         off = await until(lambda: ask(hub, "GET", one["id"]), lambda it: not it["enabled"])
@@ -524,8 +523,8 @@ async def test_one_that_is_gone_is_switched_off_says_so_and_catches_up(tmp_path:
         assert kinds.count("order.placed") >= 1
 
 
-async def test_who_was_switched_off_on_purpose_goes_on_where_it_was(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_who_was_switched_off_on_purpose_goes_on_where_it_was(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         await sell(hub, 1)
         await came(receiver, 1)
@@ -539,8 +538,8 @@ async def test_who_was_switched_off_on_purpose_goes_on_where_it_was(tmp_path: Pa
         assert posted.json["data"]["order"]["uid"] == missed["uid"]
 
 
-async def test_what_is_deleted_is_told_no_more(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver, receiver_of() as other:
+async def test_what_is_deleted_is_told_no_more(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver, receiver_of() as other:
         one, _two = await sending(hub, receiver), await sending(hub, other)
         await ask(hub, "DELETE", one["id"])
         await sell(hub, 1)
@@ -548,8 +547,8 @@ async def test_what_is_deleted_is_told_no_more(tmp_path: Path) -> None:
         assert receiver.calls == []
 
 
-async def test_a_new_key_of_the_hub_s_takes_secrets_along(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub, receiver_of() as receiver:
+async def test_a_new_key_of_the_hub_s_takes_secrets_along(database_url: str) -> None:
+    async with running_hub(database_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         cipher = type(hub.hub.port.cipher)
         hub.hub.port.cipher = cipher("another key", "a key for tests")
@@ -561,8 +560,8 @@ async def test_a_new_key_of_the_hub_s_takes_secrets_along(tmp_path: Path) -> Non
         assert posted.verified(one["secret"])
 
 
-async def test_webhooks_need_their_scope(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+async def test_webhooks_need_their_scope(database_url: str) -> None:
+    async with running_hub(database_url) as hub:
         having = await new_token(hub, "shop", "webhooks")
         assert (await hub.get(ALL, headers=token(having["token"]))).status_code == 200
         without = await new_token(hub, "shop", "orders:read", "orders:write")
