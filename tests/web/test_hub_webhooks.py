@@ -476,7 +476,9 @@ async def test_secrets_are_not_rotated_without_end(database_url: str) -> None:
         assert "24 hours" in found[-1].json()["detail"]
 
 
-async def test_a_test_message_says_at_once_what_the_receiver_said(database_url: str, tmp_path: Path) -> None:
+async def test_a_test_message_says_at_once_what_the_receiver_said(
+    database_url: str, tmp_path: Path
+) -> None:
     status = [201]
 
     def answer(_posted: Came) -> Answered:

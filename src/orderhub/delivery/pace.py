@@ -17,7 +17,7 @@ _LEAST_LOOKS = 5
 # Nobody called for so long: what is sent makes nobody wait.
 _QUIET_S = 0.05
 # So many messages leave together; then calls have their turn, and it is looked again.
-_AT_ONCE = 6
+_AT_ONCE = 3
 _LOOK_AGAIN_S = 0.002
 # Of the processor time that the process gets, while it is busy.
 _SHARE = 0.04
