@@ -215,9 +215,8 @@ class Courier:
             await self._told_anything(until - now)
             pause_s = self._send()
             is_idle = not self._flights and not pause_s
-            if is_idle or len(self._outcomes) >= _FLUSH or loop.time() >= ends_at:
-                return
-            if not self._has_lease() or self._off:
+            is_over = not self._has_lease() or self._off or loop.time() >= ends_at
+            if is_idle or is_over or len(self._outcomes) >= _FLUSH:
                 return
 
     async def _pause(self, limit_s: float) -> None:
@@ -459,8 +458,7 @@ class Courier:
                     self._outcomes.keep(each, msgspec.structs.replace(each.row, state=DROPPED))
             self._lines.done(pieces)
             return
-        flight = self._fly(self._webhook.doc, message, pieces)
-        self._flights.add(asyncio.create_task(flight))
+        self._flights.add(asyncio.create_task(self._fly(self._webhook.doc, message, pieces)))
 
     def _message(self, pieces: Sequence[Piece]) -> Message | None:
         assert self._webhook is not None
@@ -596,8 +594,6 @@ class Courier:
             piece.row = msgspec.structs.replace(row, id=number)
         for piece, row in settled.changed:
             piece.row = row
-        what = settled.what
-        self.state = msgspec.structs.replace(
-            self.state, due_at=state.due_at, leased_until=what.state.leased_until
-        )
+        what, until = settled.what, settled.what.state.leased_until
+        self.state = msgspec.structs.replace(self.state, due_at=state.due_at, leased_until=until)
         return state.due_at if what.added or what.changed or what.pull_since is not None else BEHIND
