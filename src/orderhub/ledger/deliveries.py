@@ -287,6 +287,17 @@ def one(
     return None if row is None else _to_delivery(row)
 
 
+def about(connection: Connection, tenant_id: int, name: str, limit: int) -> tuple[Delivery, ...]:
+    """Of all webhooks, what was sent about an order, or is on its way: the newest of each webhook first."""
+    query = (
+        select(delivery)
+        .where(delivery.c.tenant_id == tenant_id, delivery.c.about == name)
+        .order_by(delivery.c.webhook_id.desc(), delivery.c.id.desc())
+        .limit(limit)
+    )
+    return tuple(map(_to_delivery, connection.execute(query)))
+
+
 def due(
     connection: Connection,
     tenant_id: int,

@@ -124,6 +124,10 @@ class LedgerReads:
     def delivery(self, tenant_id: int, webhook_id: int, delivery_id: int) -> Delivery | None:
         return deliveries.one(self._connection, tenant_id, webhook_id, delivery_id)
 
+    def deliveries_about(self, tenant_id: int, name: str, limit: int) -> tuple[Delivery, ...]:
+        """Of all webhooks, those about an order (its uid): the newest of each webhook first."""
+        return deliveries.about(self._connection, tenant_id, name, limit)
+
     def due_deliveries(
         self,
         tenant_id: int,

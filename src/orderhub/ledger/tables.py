@@ -107,6 +107,16 @@ person_link = Table(
     Index("person_link_of_person", "person"),
 )
 
+# How often somebody tried to sign in of late, by account and by address.
+guess = Table(
+    "guess",
+    metadata,
+    _key("name", Text),
+    _number("since"),
+    _number("n"),
+    Index("guess_by_age", "since"),
+)
+
 # --- what belongs to a tenant
 
 counter = Table(
@@ -177,6 +187,7 @@ pool = Table(
     _number("returned"),
     _number("available"),
     _number("low_at"),
+    Index("pool_by_left", "tenant_id", "kind", "available", "subject", "place"),
     sqlite_with_rowid=False,
 )
 
@@ -555,6 +566,7 @@ delivery = Table(
     _number("last_at"),
     _text("log"),
     Index("delivery_by_age", "last_at"),
+    Index("delivery_of_order", "tenant_id", "about", "webhook_id", "id"),
     sqlite_with_rowid=False,
 )
 _waits = delivery.c.state == literal_column("'waiting'")
@@ -587,6 +599,6 @@ webhook_replay = Table(
     sqlite_with_rowid=False,
 )
 
-DIRECTORY = (tenant, credential, person, person_session, person_link)
+DIRECTORY = (tenant, credential, person, person_session, person_link, guess)
 # What may be lost or cut short without anything being wrong: nobody checks it, and no answer depends on it.
 BESIDE_THE_BOOKS = (request_log,)

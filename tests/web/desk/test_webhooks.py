@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from orderhub.core.deliveries import STATES
+from orderhub.web.desk.timeline import DELIVERED
 from tests.support.hub import running_hub
 from tests.support.receivers import Receiver
 from tests.support.receivers import receiver as receiving
@@ -81,6 +83,28 @@ async def test_one_is_made_tried_out_and_sends_again(tmp_path: Path) -> None:
             await came(receiver, 4)
             await browser.get(f"{path}?state=dropped")
             assert "There is no delivery here." in browser.text
+
+
+async def test_an_orders_timeline_tells_what_webhooks_were_told(tmp_path: Path) -> None:
+    assert set(DELIVERED) == set(STATES)
+    with receiving() as receiver:
+        async with running_hub(tmp_path) as hub:
+            manager = await invited(hub, "shop", "manager")
+            path, _ = await made(manager, url=receiver.url, title="Shelf", kinds=["order.placed"])
+            order, other = await sell(hub, 1), await sell(hub, 1)
+            await hub.pay(order["uid"])
+            await came(receiver, 2)
+            at = f"/desk/orders/{order['uid']}"
+            await shown(manager, at, lambda text: "Webhook Shelf sent 204" in text)
+            assert manager.text.count("Webhook Shelf") == 1
+            assert f'href="{path}"' in manager.page
+            placed, _, paid = manager.text.partition(" Paid ")
+            assert "Webhook Shelf" in placed
+            assert "Webhook Shelf" not in paid
+            viewer = await invited(hub, "shop", "viewer")
+            await viewer.get(f"/desk/orders/{other['uid']}")
+            assert "Webhook Shelf sent 204" in viewer.text
+            assert path not in viewer.page
 
 
 async def test_it_is_changed_once_and_an_overtaken_change_is_told(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import HOME, Visitor, page, show
 from orderhub.web.desk.statuses import Badge, badge_of
 from orderhub.web.desk.steps import SCOPE, possible
-from orderhub.web.desk.timeline import Entry, actors, timeline
+from orderhub.web.desk.timeline import Entry, actors, timeline, told_of
 from orderhub.web.hub_api.inner import port
 
 _PATH = f"{HOME}/{{uid}}"
@@ -88,6 +88,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         if found.group_number:
             group = reads.orders_among(found.tenant_id, groups=(found.group_number,))
         names = actors(reads, {each.actor for each in events})
+        told = told_of(reads, found, with_path=visitor.may("webhooks"))
         return OrderPage(
             order=found,
             path=path_of(found),
@@ -105,7 +106,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
                 for each in group
                 if each.id != found.id
             ),
-            entries=timeline(found, events, moves, names, channel, zone, visitor.say),
+            entries=timeline(found, events, moves, told, names, channel, zone, visitor.say),
             steps=(*possible(found), _amend(found)) if visitor.may(SCOPE) else (),
             views=_views(call, found),
         )

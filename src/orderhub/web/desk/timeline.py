@@ -6,24 +6,51 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
+from orderhub.core.deliveries import DROPPED, SENT, WAITING
 from orderhub.core.details import ParcelDetails
+from orderhub.core.feed import event_id
 from orderhub.core.life import EVENT_KINDS
 from orderhub.core.people import person_of
 from orderhub.core.pools import MONEY_KINDS, stated
-from orderhub.core.queries import Reads
+from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.values import MICROSECONDS, Event, Move, Order
+from orderhub.core.webhooks import RECORD_KIND
 from orderhub.web.desk.language import N_
+from orderhub.web.desk.statuses import Badge
 
 _LONGEST_REQUEST = 20_000
+_MOST_DELIVERIES = 200
+# Total over deliveries.STATES: a test fails when one has no row.
+DELIVERED: Mapping[str, Badge] = {
+    WAITING: Badge(N_("waiting"), "wait"),
+    SENT: Badge(N_("sent"), "ok"),
+    DROPPED: Badge(N_("given up"), "bad"),
+}
 
 
 class Say(Protocol):
     """A text as `N_` marks it, in the reader's language."""
 
     def __call__(self, text: str, **values: Any) -> str: ...
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook that was told of it, or is to be. `path` leads to its page, for who may see that.
+
+    tries   how many there were
+    answer  of the last one: a status, or why there was none
+    """
+
+    webhook: str
+    path: str
+    badge: Badge
+    tries: int
+    answer: str
+    at_us: int
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +62,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     request_id: str = ""
     request: str = ""
+    told: tuple[Told, ...] = ()
     is_new_day: bool = False
 
 
@@ -78,29 +106,56 @@ def actors(reads: Reads, acted: Collection[str]) -> dict[str, str]:
     return found
 
 
+def told_of(reads: Reads, order: Order, *, with_path: bool) -> dict[str, tuple[Told, ...]]:
+    """What webhooks were told of the order, by the event's id, oldest first. `with_path`: their pages are linked."""
+    found = reads.deliveries_about(order.tenant_id, order.uid, _MOST_DELIVERIES)
+    ids = tuple(str(each) for each in sorted({each.webhook_id for each in found}))
+    sought = RecordQuery(
+        tenant_id=order.tenant_id, kind=RECORD_KIND, by="id", values=ids, limit=len(ids)
+    )
+    webhooks = {each.id: each for each in reads.records(sought)} if ids else {}
+    by_event: dict[str, tuple[Told, ...]] = {}
+    for each in reversed(found):
+        webhook, last = webhooks.get(each.webhook_id), each.log[-1] if each.log else None
+        if webhook is None:
+            continue  # it was removed; what is left of it goes, too
+        one = Told(
+            webhook=webhook.doc.title or urlsplit(webhook.doc.url).hostname or "",
+            path=f"/desk/webhooks/{webhook.uid}" if with_path else "",
+            badge=DELIVERED[each.state],
+            tries=each.attempts,
+            answer=str(last.status or last.error) if last else "",
+            at_us=last.at if last else 0,
+        )
+        by_event[each.event_id] = (*by_event.get(each.event_id, ()), one)
+    return by_event
+
+
 def timeline(
     order: Order,
     events: tuple[Event, ...],
     moves: tuple[Move, ...],
+    told: Mapping[str, tuple[Told, ...]],
     names: Mapping[str, str],
     channel: str,
     zone: tzinfo,
     say: Say,
 ) -> tuple[Entry, ...]:
-    """Oldest first."""
+    """Oldest first. `told` as `told_of` finds it."""
     entries: list[Entry] = []
     day = None
     for event in events:
         on = datetime.fromtimestamp(event.occurred_at / MICROSECONDS, zone).date()
-        told = _told(order, event, moves, say)
+        details = _details(order, event, moves, say)
         entries.append(
             Entry(
                 at_us=event.occurred_at,
                 title=say(SENTENCES.get(event.kind, event.kind), channel=channel),
-                details=tuple(filter(None, told)),
+                details=tuple(filter(None, details)),
                 by=name_of_actor(event.actor, names, say),
                 request_id=event.request_id,
                 request=event.request[:_LONGEST_REQUEST],
+                told=told.get(event_id(order.uid, event.version), ()),
                 is_new_day=on != day,
             )
         )
@@ -114,7 +169,7 @@ def name_of_actor(actor: str, names: Mapping[str, str], say: Say) -> str:
     return names.get(actor, actor)
 
 
-def _told(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> list[str]:
+def _details(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> list[str]:
     """What is particular to it."""
     data, at = event.data, event.occurred_at
     told: list[str] = []
@@ -148,8 +203,7 @@ def _decided(order: Order, moves: tuple[Move, ...], say: Say) -> list[str]:
     details = order.doc.business
     if isinstance(details, ParcelDetails) and details.warehouse:
         told.append(say(N_("One parcel from %(warehouse)s."), warehouse=details.warehouse))
-        if details.plan == "exact":
-            told.append(say(N_("No split of the request has fewer parcels.")))
+        told.append(say(_why_split(order, details)))
     goods = {line.line_no: line.sku or line.title for line in order.lines}
     for move in moves:
         if move.kind != "draw":
@@ -166,6 +220,14 @@ def _decided(order: Order, moves: tuple[Move, ...], say: Say) -> list[str]:
         else:
             told.append(say(N_("Drew %(units)s of %(what)s"), units=units, what=what))
     return told
+
+
+def _why_split(order: Order, details: ParcelDetails) -> str:
+    if order.doc.pricing.get("split") == "nearest-first":
+        return N_("The nearest warehouse that could send goes first, as the business settles it.")
+    if details.plan == "exact":
+        return N_("No split of the request has fewer parcels.")
+    return N_("Of a request this large not every split was tried: this is the best that was found.")
 
 
 def _units(units: Mapping[str, Any]) -> str:
