@@ -272,6 +272,15 @@ class Reads(Protocol):
         after: tuple[str, str],
         limit: int,
     ) -> tuple[Pool, ...]: ...
+    def pools_by_left(
+        self,
+        tenant_id: int,
+        kind: str,
+        subjects: tuple[str, ...],
+        after: tuple[int, str, str] | None,
+        limit: int,
+    ) -> tuple[Pool, ...]: ...
+    def held(self, tenant_id: int, most_orders: int) -> dict[PoolKey, int] | None: ...
     def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]: ...
     def feed_look(
         self, tenant_id: int, place: FeedPlace, limit: int, kinds: Collection[str] = ()

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
+    case,
     func,
     literal,
     select,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 
 from orderhub.core.queries import MoveQuery, OrderSearch, PastMove
-from orderhub.core.values import Pool
+from orderhub.core.values import Pool, PoolKey, Status
 from orderhub.ledger import rows
 from orderhub.ledger.tables import order_term, orders, pool, pool_move
 
@@ -141,6 +142,47 @@ def page_of_pools(
         chosen = chosen.where(tuple_(pool.c.subject, pool.c.place) > tuple_(*map(literal, after)))
     chosen = chosen.order_by(pool.c.subject, pool.c.place).limit(limit)
     return tuple(rows.to_pool(row) for row in connection.execute(chosen))
+
+
+def pools_by_left(
+    connection: Connection,
+    tenant_id: int,
+    kind: str,
+    subjects: tuple[str, ...],
+    after: tuple[int, str, str] | None,
+    limit: int,
+) -> tuple[Pool, ...]:
+    """Those of which the least is left first."""
+    sort = (pool.c.available, pool.c.subject, pool.c.place)
+    chosen = select(pool).where(pool.c.tenant_id == tenant_id, pool.c.kind == kind)
+    if subjects:
+        chosen = chosen.where(pool.c.subject.in_(subjects))
+    if after is not None:
+        chosen = chosen.where(tuple_(*sort) > tuple_(*map(literal, after)))
+    found = connection.execute(chosen.order_by(*sort).limit(limit))
+    return tuple(rows.to_pool(row) for row in found)
+
+
+def held(connection: Connection, tenant_id: int) -> dict[PoolKey, int]:
+    """What orders that wait for their payment have drawn, by pool. Costs as much as there are such orders."""
+    names = (pool_move.c.pool_kind, pool_move.c.subject, pool_move.c.place)
+    units = case((pool_move.c.kind == "draw", pool_move.c.units), else_=-pool_move.c.units)
+    drawn = (
+        select(*names, func.sum(units).label("units"))
+        .select_from(
+            orders.join(
+                pool_move,
+                (pool_move.c.tenant_id == orders.c.tenant_id)
+                & (pool_move.c.order_id == orders.c.id),
+            )
+        )
+        .where(orders.c.tenant_id == tenant_id, orders.c.status == Status.PENDING.value)
+        .group_by(*names)
+    )
+    found = connection.execute(drawn)
+    return {
+        PoolKey(tenant_id, row.pool_kind, row.subject, row.place): int(row.units) for row in found
+    }
 
 
 def past_moves(connection: Connection, query: MoveQuery) -> tuple[PastMove, ...]:

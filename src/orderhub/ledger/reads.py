@@ -42,7 +42,7 @@ from orderhub.core.queries import (
     RecordQuery,
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
-from orderhub.core.values import Event, Line, Move, Order, Pool, Settings, Status
+from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
 from orderhub.ledger import daily, deliveries, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
@@ -436,6 +436,23 @@ class LedgerReads:
         limit: int,
     ) -> tuple[Pool, ...]:
         return listing.page_of_pools(self._connection, tenant_id, kind, subjects, after, limit)
+
+    def pools_by_left(
+        self,
+        tenant_id: int,
+        kind: str,
+        subjects: tuple[str, ...],
+        after: tuple[int, str, str] | None,
+        limit: int,
+    ) -> tuple[Pool, ...]:
+        """Those of which the least is left first; `after` is what the last one has left, and its name."""
+        return listing.pools_by_left(self._connection, tenant_id, kind, subjects, after, limit)
+
+    def held(self, tenant_id: int, most_orders: int) -> dict[PoolKey, int] | None:
+        """What orders that wait for their payment have drawn, by pool; None = there are more of them than that."""
+        counts = self.order_counts(tenant_id)
+        waiting = sum(n for (_, status), n in counts.items() if status is Status.PENDING)
+        return None if waiting > most_orders else listing.held(self._connection, tenant_id)
 
     def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]:
         return listing.past_moves(self._connection, query)

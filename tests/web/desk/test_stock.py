@@ -1,12 +1,14 @@
 """Stock at the desk: what is left, low first; counted anew by somebody, for a reason; and its history."""
 
 import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from orderhub.core.pools import POOL_KINDS
-from orderhub.web.desk import stock
+from orderhub.web.desk import counted, stock
 from orderhub.web.hub_api.tables import MARK
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
@@ -36,6 +38,11 @@ def codes(browser: Browser) -> list[str]:
     return re.findall(r'class="mono" href="/desk/stock/pool[^"]*">([^<]*)<', browser.page)
 
 
+def _onward(browser: Browser) -> str:
+    found = re.search(r'rel="next" href="([^"]*)"', browser.page)
+    return unescape(found[1]) if found else ""
+
+
 def test_tables_are_total() -> None:
     assert set(stock.KINDS) == set(POOL_KINDS)
     assert set(stock.MOVES) == {"opening", "adjustment", "draw", "return"}
@@ -54,7 +61,7 @@ async def test_low_stands_first_and_has_a_tab(tmp_path: Path) -> None:
         await browser.get("/desk/stock")
         assert codes(browser)[0] == "GOODS-188"
         assert sorted(codes(browser)) == sorted(everything)
-        assert "GOODS-188 普通商品 MAIN low 997 3 1,000 5,000" in browser.text
+        assert "GOODS-188 普通商品 MAIN low 997 3 3 1,000 5,000" in browser.text
         await browser.get("/desk/stock?level=low")
         assert codes(browser) == ["GOODS-188"]
         await count(hub, count=0)
@@ -71,11 +78,49 @@ async def test_pages_have_no_gap_and_no_repeat(
         browser = await signed_in(hub, "dropship")
         await browser.get("/desk/stock")
         found = re.findall(r'href="(/desk/stock/pool[^"]*)"', browser.page)
-        while onward := re.search(r'rel="next" href="([^"]*)"', browser.page):
-            await browser.get(onward[1].replace("&amp;", "&").replace("&#34;", '"'))
+        while onward := _onward(browser):
+            await browser.get(onward)
             found += re.findall(r'href="(/desk/stock/pool[^"]*)"', browser.page)
         pools = await hub.get("/hub/v1/tenants/dropship/pools", headers=AS_OPERATOR)
         assert len(found) == len(set(found)) == len(pools.json()["items"])
+
+
+async def test_what_is_left_least_stands_first_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stock, "STRETCH", 2)
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        await browser.get("/desk/stock")
+        await browser.get(_onward(browser))
+        (last,) = codes(browser)
+        (path,) = re.findall(r'href="(/desk/stock/pool[^"]*)"', browser.page)
+        key = dict(parse_qsl(urlsplit(path.replace("&amp;", "&")).query))
+        await count(hub, **{"place": "", **key}, count=0)
+        await browser.get("/desk/stock")
+        assert codes(browser)[0] == last
+
+
+async def test_units_are_held_until_their_order_is_paid_or_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        first, second, _ = await sell(hub, 3), await sell(hub, 4), await sell(hub, 5)
+        browser = await signed_in(hub)
+
+        async def figures() -> str:
+            await browser.get("/desk/stock?q=GOODS-188")
+            return browser.text.partition("MAIN")[2].partition("1,000")[0].strip()
+
+        assert await figures() == "enough 988 12 12"
+        await hub.pay(first["uid"])
+        assert await figures() == "enough 988 12 9"
+        await hub.move(second["uid"], "cancel")
+        assert await figures() == "enough 992 8 5"
+        await browser.get("/desk/stock/pool?kind=stock&subject=product:188&place=MAIN")
+        assert "Held of these until they are paid 5" in browser.text
+        monkeypatch.setattr(counted, "_MOST_UNPAID", 0)
+        assert await figures() == "enough 992 8 …"
 
 
 async def test_a_sku_finds_its_pools(tmp_path: Path) -> None:
@@ -93,7 +138,7 @@ async def test_it_is_counted_anew_with_a_reason_by_somebody(tmp_path: Path) -> N
         await sell(hub, 3)
         browser = await invited(hub, SHOP, "manager")
         await browser.get(POOL)
-        assert "Counted 1,000 Sold 3 Available 997" in browser.text
+        assert "Counted 1,000 Sold 3 Held of these until they are paid 3 Available 997" in browser.text
         for said, after in (({"by": "-7"}, 990), ({"by": "+10"}, 1_000), ({"count": "12"}, 12)):
             answer = await browser.post("/desk/stock/pool", {**KEY, "reason": "found some", **said})
             assert answer.status_code == 303, browser.text
@@ -138,8 +183,8 @@ async def test_stock_as_a_file(tmp_path: Path) -> None:
         answer = await browser.get("/desk/stock?as=csv")
         assert answer.headers["content-disposition"] == 'attachment; filename="stock.csv"'
         head, *lines = answer.content.removeprefix(MARK).decode().splitlines()
-        assert head == "kind,subject,place,count,low_at,code,title,counted,sold"
-        assert "stock,product:188,MAIN,1000,0,GOODS-188,普通商品,1000,0" in lines
+        assert head == "kind,subject,place,count,low_at,code,title,counted,sold,held"
+        assert "stock,product:188,MAIN,1000,0,GOODS-188,普通商品,1000,0,0" in lines
         assert len(lines) == 3
 
 

@@ -28,13 +28,17 @@ _ITEMS = ("product", "variant", "coupon")
 _OF_ITEMS = frozenset(("stock", "seats", "rooms"))
 
 Items = Mapping[tuple[str, int], Any]
+Held = Mapping[PoolKey, int] | None
+# As many orders that wait for their payment are looked through, whenever stock is shown.
+_MOST_UNPAID = 5_000
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """A pool as a list has it. Figures are units, of a balance amounts of money.
 
     counted  all that there ever was, sold or not
-    sold     drawn by orders and not given back
+    sold     drawn by orders and not given back, of which
+    held     is by orders that wait for their payment; None where these are too many to look through
     low_at   so many are little; 0 = nothing is
     """
 
@@ -44,6 +48,7 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     counted: int | Decimal
     sold: int | Decimal
+    held: int | Decimal | None
     available: int | Decimal
     low_at: int | Decimal
     level: int
@@ -89,11 +94,13 @@ def item_of(subject: str) -> tuple[str, int]:
     return (kind, int(number)) if number.isascii() and number.isdecimal() else ("", 0)
 
 
-def counted(pool: Pool, items: Items) -> Counted:
+def counted(pool: Pool, items: Items, held: Held = None) -> Counted:
+    """A pool as it is shown. `held` as `Reads.held` tells it."""
     low_at = pool.low_at or _low_at(pool.key, items)
     level = OUT if pool.available <= 0 else LOW if pool.available <= low_at else ENOUGH
     code, title = names_of(pool.key.subject, items)
     kind = pool.key.kind
+    waiting = None if held is None else held.get(pool.key, 0)
     return Counted(
         key=pool.key,
         path=path_of_pool(pool.key),
@@ -101,6 +108,7 @@ def counted(pool: Pool, items: Items) -> Counted:
         title=title,
         counted=_figure(kind, pool.opening + pool.adjusted),
         sold=_figure(kind, pool.drawn - pool.returned),
+        held=None if waiting is None else _figure(kind, waiting),
         available=_figure(kind, pool.available),
         low_at=_figure(kind, low_at),
         level=level,
@@ -108,12 +116,16 @@ def counted(pool: Pool, items: Items) -> Counted:
     )
 
 
-def rows_of(reads: Reads, pools: tuple[Pool, ...]) -> tuple[Counted, ...]:
+def held_in(reads: Reads, tenant_id: int) -> Held:
+    return reads.held(tenant_id, _MOST_UNPAID)
+
+
+def rows_of(reads: Reads, pools: tuple[Pool, ...], held: Held = None) -> tuple[Counted, ...]:
     """Pools of one tenant, in their order."""
     if not pools:
         return ()
     items = named(reads, pools[0].key.tenant_id, {pool.key.subject for pool in pools})
-    return tuple(counted(pool, items) for pool in pools)
+    return tuple(counted(pool, items, held) for pool in pools)
 
 
 def names_of(subject: str, items: Items) -> tuple[str, str]:

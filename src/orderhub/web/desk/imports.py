@@ -53,7 +53,7 @@ STATUSES: Mapping[str, Badge] = {
 }
 _COLUMNS = ("kind", "subject", "code", "place", "count", "low_at", "reason")
 # What a file of ours shows besides: a file that comes back may have them.
-_ONLY_SHOWN = ("title", "counted", "sold")
+_ONLY_SHOWN = ("title", "counted", "sold", "held")
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True):

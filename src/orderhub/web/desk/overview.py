@@ -241,7 +241,7 @@ def _unpaid(order: Order) -> Unpaid:
 
 def _running_out(reads: Reads, tenant_id: int) -> tuple[Counted, ...]:
     """What is low or used up, as the list of stock has it; the least first."""
-    pools = reads.pools_page(tenant_id, "stock", (), ("", ""), STRETCH)
+    pools = reads.pools_by_left(tenant_id, "stock", (), None, STRETCH)
     low = [each for each in rows_of(reads, pools) if each.level != ENOUGH]
     low.sort(key=lambda each: (each.available, each.key))
     return tuple(low[:_FEW])

@@ -12,7 +12,7 @@ from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery, PastMove, Reads, RecordQuery
 from orderhub.core.values import Pool, PoolKey
 from orderhub.dialects.contract import Answer, Call
-from orderhub.web.desk.counted import LOW, OUT, POOL, Counted, counted, named, rows_of
+from orderhub.web.desk.counted import LOW, OUT, POOL, Counted, counted, held_in, named, rows_of
 from orderhub.web.desk.exports import media_asked, path_to
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.language import N_
@@ -26,7 +26,7 @@ from orderhub.web.hub_api.shaping import Page
 _PATH = "/desk/stock"
 _SCOPE = "pools"
 _PAGE = 50
-# So many pools are put into order at a time. Of more the next ones follow after these.
+# So many pools, those with the least left, are put into order at a time. The next ones follow after these.
 STRETCH = 1_000
 _MOST_VARIANTS = 500
 _LONGEST = 200
@@ -50,14 +50,13 @@ MOVES: dict[str, str] = {
     "draw": N_("Drawn"),
     "return": N_("Given back"),
 }
-_COLUMNS = ("kind", "subject", "place", "count", "low_at", "code", "title", "counted", "sold")
+_COLUMNS = ("kind", "subject", "place", "count", "low_at", "code", "title", "counted", "sold", "held")
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a list goes on: in the stretch that follows this pool, after what stands in this order."""
 
-    subject: str = ""
-    place: str = ""
+    last: tuple[int, str, str] | None = None
     after: tuple[int, str, str] = (-1, "", "")
 
 
@@ -73,6 +72,7 @@ class StockRow(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     counted: int | str
     sold: int | str
+    held: int | str
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -143,30 +143,38 @@ def _page(
     reads: Reads, tenant_id: int, kind: str, level: str, text: str, place: Place
 ) -> tuple[tuple[Counted, ...], Place | None]:
     """One page, low first within its stretch, and where it goes on."""
-    pools = _pools(reads, tenant_id, kind, text, (place.subject, place.place), STRETCH + 1)
+    pools = _pools(reads, tenant_id, kind, text, place.last, STRETCH + 1)
     stretch = pools[:STRETCH]
-    rows = sorted(rows_of(reads, stretch), key=lambda each: each.order)
+    rows = sorted(rows_of(reads, stretch, held_in(reads, tenant_id)), key=lambda each: each.order)
     left = [
         each
         for each in rows
         if each.order > place.after and (not level or each.level == _WANTED[level])
     ]
     if len(left) > _PAGE:
-        return tuple(left[:_PAGE]), Place(place.subject, place.place, left[_PAGE - 1].order)
+        return tuple(left[:_PAGE]), Place(place.last, left[_PAGE - 1].order)
     if len(pools) > STRETCH:
-        last = stretch[-1].key
-        return tuple(left), Place(last.subject, last.place)
+        return tuple(left), _behind(stretch[-1])
     return tuple(left), None
 
 
+def _behind(pool: Pool) -> Place:
+    return Place((pool.available, pool.key.subject, pool.key.place))
+
+
 def _pools(
-    reads: Reads, tenant_id: int, kind: str, text: str, after: tuple[str, str], limit: int
+    reads: Reads,
+    tenant_id: int,
+    kind: str,
+    text: str,
+    after: tuple[int, str, str] | None,
+    limit: int,
 ) -> tuple[Pool, ...]:
-    """Pools of a kind by name; with a text those of the item whose code or subject it is."""
+    """Pools of a kind, the least that is left first; with a text those of the item whose code or subject it is."""
     subjects: tuple[str, ...] = ()
     if text:
         subjects = subjects_of(reads, tenant_id, text)
-    return reads.pools_page(tenant_id, kind, subjects, after, limit)
+    return reads.pools_by_left(tenant_id, kind, subjects, after, limit)
 
 
 def subjects_of(reads: Reads, tenant_id: int, text: str) -> tuple[str, ...]:
@@ -190,19 +198,20 @@ def subjects_of(reads: Reads, tenant_id: int, text: str) -> tuple[str, ...]:
 
 
 async def _file(call: Call, visitor: Visitor, kind: str, text: str) -> Answer:
-    """All of them, in the order of their names."""
+    """All of them, the least that is left first."""
 
     async def ask(cursor: str, limit: int) -> Page[StockRow]:
         place = _place(cursor)
 
-        def look(reads: Reads) -> tuple[Counted, ...]:
-            after = (place.subject, place.place)
-            return rows_of(reads, _pools(reads, visitor.at.id, kind, text, after, limit + 1))
+        def look(reads: Reads) -> tuple[tuple[Counted, ...], Place | None]:
+            pools = _pools(reads, visitor.at.id, kind, text, place.last, limit + 1)
+            following = _behind(pools[limit - 1]) if len(pools) > limit else None
+            held = held_in(reads, visitor.at.id)
+            return rows_of(reads, pools[:limit], held), following
 
-        found = await call.hub.read(look)
-        last = found[limit - 1].key if len(found) > limit else None
-        following = None if last is None else _written(Place(last.subject, last.place))
-        return Page(items=tuple(map(_row, found[:limit])), next_cursor=following)
+        found, following = await call.hub.read(look)
+        cursor = None if following is None else _written(following)
+        return Page(items=tuple(map(_row, found)), next_cursor=cursor)
 
     return await listed(
         call, "stock", ask, _COLUMNS, cursor="", limit=_PAGE, media=media_asked(call)
@@ -220,6 +229,7 @@ def _row(each: Counted) -> StockRow:
         title=each.title,
         counted=_plain(each.counted),
         sold=_plain(each.sold),
+        held="" if each.held is None else _plain(each.held),
     )
 
 
@@ -278,7 +288,7 @@ async def pool(call: Call, visitor: Visitor, sent: Form) -> Answer:
         moves = reads.past_moves(MoveQuery(key=key, after=after, limit=_PAGE + 1))
         shown = moves[:_PAGE]
         names = actors(reads, {each.actor for each in shown})
-        row = counted(known or Pool(key=key, opening=0), items)
+        row = counted(known or Pool(key=key, opening=0), items, held_in(reads, key.tenant_id))
         last = shown[-1] if len(moves) > _PAGE else None
         older = f"{row.path}&after={last.recorded_at}.{last.id}" if last else ""
         return OnePool(
