@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, text, update
 
 from orderhub.core.people import Link, Person, Role, Session
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
-from orderhub.ledger.tables import person, person_link, person_role, person_session
+from orderhub.ledger.tables import guess, person, person_link, person_role, person_session
 
 _PERSON = tuple(name for name in Person.__struct_fields__ if name != "roles")
+
+_IS_OVER = "guess.since <= :from OR guess.since > :now"
+# Answers with nothing where it was one too many.
+_GUESS = text(
+    "INSERT INTO guess (name, since, n) VALUES (:name, :now, 1) ON CONFLICT (name) DO UPDATE SET "
+    f"n = CASE WHEN {_IS_OVER} THEN 1 ELSE guess.n + 1 END, "
+    f"since = CASE WHEN {_IS_OVER} THEN excluded.since ELSE guess.since END "
+    f"WHERE {_IS_OVER} OR guess.n < :most RETURNING since"
+)
 
 
 class People:
@@ -166,11 +175,33 @@ class People:
         gone = delete(person_link).where(person_link.c.person == uid)
         return bool(self._connection.execute(gone).rowcount)
 
+    def guess(self, limits: Mapping[str, int], window_us: int, now_us: int) -> int:
+        """Count a try under each of these names, of which each has a limit within the window.
+
+        Answers in how many microseconds there may be another: 0 = this one may be. One too many is not counted, nor
+        looked at under the names behind it. A window begins with its first try; one ahead of the clock is over. Names are
+        locked in the order that they are given in.
+        """
+        for name, limit in limits.items():
+            given = {"name": name, "most": limit, "now": now_us, "from": now_us - window_us}
+            if self._connection.execute(_GUESS, given).first() is None:
+                began = select(guess.c.since).where(guess.c.name == name)
+                since = self._connection.execute(began).scalar_one()
+                return max(1, int(since) + window_us - now_us)
+        return 0
+
+    def forgive(self, names: Collection[str]) -> None:
+        """Take a try of each back: it was right."""
+        table = guess
+        back = update(table).where(table.c.name.in_(sorted(names)), table.c.n > 0)
+        self._connection.execute(back.values(n=table.c.n - 1))
+
     def purge(self, idle_since: int, now_us: int) -> int:
-        """Remove sessions that nobody used since then, and links that have ended; answers how many went."""
+        """Remove sessions and guesses that are older, and links that have ended; answers how many went."""
         old = delete(person_session).where(person_session.c.seen_at < idle_since)
         ended = delete(person_link).where(person_link.c.ends_at < now_us)
-        return sum(self._connection.execute(each).rowcount for each in (old, ended))
+        tried = delete(guess).where(guess.c.since < idle_since)
+        return sum(self._connection.execute(each).rowcount for each in (old, ended, tried))
 
     def _insert(self, table: Any, row: dict[str, Any], conflict: str = "") -> None:
         bulk.insert(Driver(self._connection), table, [row], *filter(None, (conflict,)))

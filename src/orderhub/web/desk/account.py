@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 import pyotp
+import segno
+from markupsafe import Markup
 
 from orderhub.core.people import Session
 from orderhub.dialects.contract import Answer, Call
@@ -52,7 +54,7 @@ class SignedIn(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """`secret` and `uri`: of a second factor that may be set up; empty where there is one, or cannot be."""
+    """`secret`, `uri`, and this drawn as a QR `code`: of a second factor that may be set up; else empty."""
 
     email: str
     name: str
@@ -61,6 +63,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[SignedIn, ...]
     secret: str = ""
     uri: str = ""
+    code: Markup = Markup()
 
 
 async def account(call: Call, visitor: Visitor, sent: Form) -> Answer:
@@ -82,8 +85,15 @@ async def account(call: Call, visitor: Visitor, sent: Form) -> Answer:
         ),
         secret=secret,
         uri=uri,
+        code=_drawn(uri) if uri else Markup(),
     )
     return show(call, visitor, "account.html", shown, sent)
+
+
+def _drawn(uri: str) -> Markup:
+    """As a QR code, for the camera of a phone: an inline SVG, black on white in the dark, too."""
+    code = segno.make_qr(uri, error="m")
+    return Markup(code.svg_inline(border=4, omitsize=True, svgclass="qr", lineclass=None, light="#fff"))  # noqa: S704 - segno's own
 
 
 async def change_about(call: Call, visitor: Visitor, sent: Form) -> Answer:

@@ -105,34 +105,37 @@ async def login(call: Call, sent: Form) -> Answer:
 
 async def is_password(call: Call, person: Person | None, email: str, password: str) -> bool:
     """Whether this is the person's password. Raises HTTPFault(RATE_LIMITED) for a guess too many."""
-    names = guesses(call, email)
+    names = await guesses(call, email)
     known = person is not None and person.enabled and bool(person.password)
     stored = person.password if person is not None and known else passwords.NOBODYS_HASH
     fits = await call.hub.blocking(passwords.fits, stored, passwords.read(password))
     if fits and known:
-        forgive(call, names)
+        await forgive(call, names)
     return fits and known
 
 
-def guesses(call: Call, account: str) -> tuple[str, ...]:
-    """Count a guess before it is looked at, so that many at once are not more. Raises HTTPFault(RATE_LIMITED)."""
-    windows = port(call).windows
+async def guesses(call: Call, account: str) -> tuple[str, ...]:
+    """Count a guess before it is looked at, so that many at once are not more. Raises HTTPFault(RATE_LIMITED).
+
+    The ledger counts them, so that a limit holds for all processes of a hub together, and when one begins anew.
+    """
     limits = {
-        f"desk:account:{account[:200]}": _OF_ACCOUNT,
-        f"desk:address:{call.client}": _FROM_ADDRESS,
+        f"address:{call.client}": _FROM_ADDRESS,
+        f"account:{digest(account)}": _OF_ACCOUNT,
     }
-    for name, limit in limits.items():
-        wait_s = windows.allow(name, limit, _WINDOW_S)
-        if wait_s:
-            fault = Fault(FaultKind.RATE_LIMITED, retry_after_s=math.ceil(wait_s))
-            raise HTTPFault(fault)
+    now_us = call.hub.now_us()
+    wait_us = await sessions.change(
+        call, lambda people: people.guess(limits, _WINDOW_S * MICROSECONDS, now_us)
+    )
+    if wait_us:
+        retry_after_s = math.ceil(wait_us / MICROSECONDS)
+        raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=retry_after_s))
     return tuple(limits)
 
 
-def forgive(call: Call, names: tuple[str, ...]) -> None:
+async def forgive(call: Call, names: tuple[str, ...]) -> None:
     """It was right: no guess."""
-    for name in names:
-        port(call).windows.forgive(name)
+    await sessions.change(call, lambda people: people.forgive(names))
 
 
 # --- the second factor
@@ -157,12 +160,12 @@ async def code(call: Call, sent: Form) -> Answer:
         return go(call, LOGIN)
     uid = person.uid
     given = sent.read(_Code)
-    names = guesses(call, f"code:{uid}")
+    names = await guesses(call, f"code:{uid}")
     secret = port(call).cipher.decrypt(person.totp)
     step = step_of(secret, given.code, now)
     if not step or not await sessions.change(call, lambda at: at.use_code(uid, step)):
         raise FormRefused({"code": _WRONG_CODE})
-    forgive(call, names)
+    await forgive(call, names)
     return go(call, HOME, await sessions.signed_in(call, person))
 
 
