@@ -218,6 +218,7 @@ def main() -> None:
         "against",
         "check",
         "scale",
+        "desk",
         "imports",
         "planner",
         "fair",

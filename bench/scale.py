@@ -27,13 +27,14 @@ _CHUNK = 50_000
 _PLACED = {"feed"}  # its rows come one after another in a lane: see `_places`
 _US_BETWEEN = 1_000_000
 _IDS_AHEAD = 1_000_000
+_NUMBERED = "300000000"
 
 
-def multiply(engine: Engine, copies: int) -> None:
+def multiply(engine: Engine, copies: int, numbered: str = _NUMBERED) -> None:
     """So many copies of the newest order, with its group if it has one, each older than the last.
 
     Lines, events, moves, terms, timers, places in the feed and tallies are copied with it, so that every law of
-    `orderhub check` holds.
+    `orderhub check` holds. `numbered`: how numbers of 18 digits begin.
     """
     with writing(engine).begin() as connection:
         newest = connection.execute(
@@ -50,7 +51,7 @@ def multiply(engine: Engine, copies: int) -> None:
         with writing(engine).begin() as connection:
             for member in members:
                 count = min(_CHUNK, copies + 1 - start)
-                _copy_chunk(connection, member, len(members), start, count)
+                _copy_chunk(connection, member, len(members), start, count, numbered)
     with writing(engine).begin() as connection:
         for member in members:
             owners = {ALL_OWNERS, member.owner or ALL_OWNERS}
@@ -104,20 +105,27 @@ def _days(connection: Connection, tenant_id: int, times: int) -> None:
     )
 
 
-def _copy_chunk(connection: Connection, order: Any, step: int, start: int, count: int) -> None:
-    """Copies of one order; `step`: so many orders are copied side by side, with ids one after another."""
-    postgres = connection.dialect.name == "postgresql"
-    series = (
-        f"generate_series(CAST({start} AS bigint), {start + count - 1}) AS n(i)"
-        if postgres
-        else f"(WITH RECURSIVE n(i) AS (SELECT {start} UNION ALL SELECT i + 1 FROM n "
+def numbers(connection: Connection, start: int, count: int) -> str:
+    """So many rows `n.i` from `start` on, as SQL."""
+    if connection.dialect.name == "postgresql":
+        return f"generate_series(CAST({start} AS bigint), {start + count - 1}) AS n(i)"
+    return (
+        f"(WITH RECURSIVE n(i) AS (SELECT {start} UNION ALL SELECT i + 1 FROM n "
         f"WHERE i < {start + count - 1}) SELECT i FROM n) AS n"
     )
+
+
+def _copy_chunk(
+    connection: Connection, order: Any, step: int, start: int, count: int, numbered: str
+) -> None:
+    """Copies of one order; `step`: so many orders are copied side by side, with ids one after another."""
+    postgres = connection.dialect.name == "postgresql"
+    series = numbers(connection, start, count)
     further = f"{_IDS_AHEAD} + {step} * n.i"
     hexed = "lpad(to_hex(n.i), 9, '0')" if postgres else "printf('%09x', n.i)"
     padded = "lpad(CAST(n.i AS text), 9, '0')" if postgres else "printf('%09d', n.i)"
     uid = f"'{order.uid[:24]}' || {hexed} || '000'"
-    number = f"'300000000' || {padded}"
+    number = f"'{numbered}' || {padded}"
     if order.number == order.uid:
         number = uid
     elif len(order.number) < 18:
