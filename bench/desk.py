@@ -304,26 +304,24 @@ def bench_pages(server: tuple[str, int], known: dict[str, str], repeats: int) ->
 
 
 @contextmanager
-def _clicking(base_url: str) -> Iterator[list[int]]:
-    """Five people, each a page a second; answers with how many each has seen."""
-    seen = [0] * _PEOPLE
+def _clicking(people: list[Person]) -> Iterator[list[int]]:
+    """All of them, each a page a second; answers with how many each has seen."""
+    seen = [0] * len(people)
     ends = threading.Event()
 
     def click(number: int) -> None:
-        person = Person(base_url)
         while not ends.wait(_THINKS_S):
-            person.get(_CLICKED[seen[number] % len(_CLICKED)])
-            seen[number] += 1
+            status, _ = people[number].get(_CLICKED[seen[number] % len(_CLICKED)])
+            seen[number] += status == 200
 
-    people = [threading.Thread(target=click, args=(number,)) for number in range(_PEOPLE)]
-    for each in people:
+    threads = [threading.Thread(target=click, args=(number,)) for number in range(len(people))]
+    for each in threads:
         each.start()
     try:
-        time.sleep(_THINKS_S)  # until all are signed in: argon2 is no page
         yield seen
     finally:
         ends.set()
-        for each in people:
+        for each in threads:
             each.join()
 
 
@@ -333,15 +331,16 @@ def _load(base_url: str, seconds: float) -> Result:
 
 def bench_orders(server: tuple[str, int], seconds: float, rounds: int) -> bool:
     """With and without, in turn."""
-    base_url, pid = server
+    base_url, _ = server
     _prepare(base_url, cases()[_CASE])
+    people = [Person(base_url) for _ in range(_PEOPLE)]
     ratios, pages_seen = [], 0
     with ProcessPoolExecutor(1) as pool:
         pool.submit(_load, base_url, 1.0).result()
         for number in range(rounds):
             rates: dict[bool, tuple[float, float]] = {}
             for clicks in (False, True) if number % 2 else (True, False):
-                rates[clicks], seen = _round(pool, server, seconds, clicks=clicks)
+                rates[clicks], seen = _round(pool, server, seconds, people if clicks else [])
                 pages_seen += seen
             by_wall = rates[True][0] / rates[False][0]
             by_cpu = rates[True][1] / rates[False][1]
@@ -354,7 +353,7 @@ def bench_orders(server: tuple[str, int], seconds: float, rounds: int) -> bool:
 
 
 def _round(
-    pool: ProcessPoolExecutor, server: tuple[str, int], seconds: float, *, clicks: bool
+    pool: ProcessPoolExecutor, server: tuple[str, int], seconds: float, people: list[Person]
 ) -> tuple[tuple[float, float], int]:
     """Orders a second, and by a second of the server's processor time; and how many pages were seen."""
     base_url, pid = server
@@ -364,9 +363,7 @@ def _round(
         found: Any = pool.submit(_load, base_url, seconds).result()
         return found.per_second, found.answered / (_cpu_s(pid) - before_s)
 
-    if not clicks:
-        return load(), 0
-    with _clicking(base_url) as seen:
+    with _clicking(people) as seen:
         return load(), sum(seen)
 
 

@@ -155,12 +155,16 @@ def pools_by_left(
     """Those of which the least is left first."""
     sort = (pool.c.available, pool.c.subject, pool.c.place)
     chosen = select(pool).where(pool.c.tenant_id == tenant_id, pool.c.kind == kind)
-    if subjects:
-        chosen = chosen.where(pool.c.subject.in_(subjects))
     if after is not None:
         chosen = chosen.where(tuple_(*sort) > tuple_(*map(literal, after)))
-    found = connection.execute(chosen.order_by(*sort).limit(limit))
-    return tuple(rows.to_pool(row) for row in found)
+    if not subjects:
+        found = connection.execute(chosen.order_by(*sort).limit(limit))
+        return tuple(rows.to_pool(row) for row in found)
+    # Sorted here: SQLite would rather walk all pools in order than look a few up by name.
+    few = (
+        rows.to_pool(row) for row in connection.execute(chosen.where(pool.c.subject.in_(subjects)))
+    )
+    return tuple(sorted(few, key=lambda each: (each.available, each.key))[:limit])
 
 
 def held(connection: Connection, tenant_id: int) -> dict[PoolKey, int]:

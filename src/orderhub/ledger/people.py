@@ -179,8 +179,8 @@ class People:
         """Count a try under each of these names, of which each has a limit within the window.
 
         Answers in how many microseconds there may be another: 0 = this one may be. One too many is not counted, nor
-        looked at under the names behind it. A window begins with its first try; one ahead of the clock is over. Names are
-        locked in the order that they are given in.
+        looked at under the names behind it. A window begins with its first try; one ahead of the clock is over.
+        Names are locked in the order that they are given in.
         """
         for name, limit in limits.items():
             given = {"name": name, "most": limit, "now": now_us, "from": now_us - window_us}

@@ -138,7 +138,9 @@ async def test_it_is_counted_anew_with_a_reason_by_somebody(tmp_path: Path) -> N
         await sell(hub, 3)
         browser = await invited(hub, SHOP, "manager")
         await browser.get(POOL)
-        assert "Counted 1,000 Sold 3 Held of these until they are paid 3 Available 997" in browser.text
+        assert (
+            "Counted 1,000 Sold 3 Held of these until they are paid 3 Available 997" in browser.text
+        )
         for said, after in (({"by": "-7"}, 990), ({"by": "+10"}, 1_000), ({"count": "12"}, 12)):
             answer = await browser.post("/desk/stock/pool", {**KEY, "reason": "found some", **said})
             assert answer.status_code == 303, browser.text

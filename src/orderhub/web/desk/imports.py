@@ -15,8 +15,9 @@ from orderhub.core.commands import AdjustPool
 from orderhub.dialects.contract import Answer, Call, HTTPFault, WireFault
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.item_form import in_words
-from orderhub.web.desk.language import N_
+from orderhub.web.desk.language import ENGLISH, N_
 from orderhub.web.desk.page import Visitor, form, origin, page, show
+from orderhub.web.desk.refusals import in_row
 from orderhub.web.desk.statuses import Badge
 from orderhub.web.hub_api import catalogue_bulk, pools
 from orderhub.web.hub_api.bodies import converted
@@ -105,12 +106,12 @@ async def import_items(call: Call, visitor: Visitor, sent: Form) -> Answer:
     given = sent.read(_Given)
     if given.kind not in TITLES:
         raise FormRefused({"kind": N_("This cannot be taken.")})
-    rows = _rows(sent)
+    rows = _rows(visitor, sent)
     kind = KINDS[given.kind]
     cells: ItemCells | None = None
     if rows.is_csv:
         members = kind.members or kind.model.__struct_fields__
-        cells = _readable(lambda: ItemCells(kind.name, kind.model, members, rows.columns))
+        cells = _readable(visitor, lambda: ItemCells(kind.name, kind.model, members, rows.columns))
 
     def ready(values: dict[str, Any]) -> Row:
         own = unaliased(values)
@@ -128,8 +129,8 @@ async def import_items(call: Call, visitor: Visitor, sent: Form) -> Answer:
 async def import_counts(call: Call, visitor: Visitor, sent: Form) -> Answer:
     """Stock counted: how many are left of what, and where."""
     given = sent.read(_Given)
-    rows = _rows(sent)
-    _readable(lambda: _refuse_unknown(rows))
+    rows = _rows(visitor, sent)
+    _readable(visitor, lambda: _refuse_unknown(rows))
     assert visitor.settings is not None
     usual = visitor.settings.default_warehouse
     by = origin(call, visitor)
@@ -155,13 +156,13 @@ async def import_counts(call: Call, visitor: Visitor, sent: Form) -> Answer:
     return await _written(call, visitor, given, rows, ready, write)
 
 
-def _rows(sent: Form) -> Rows:
+def _rows(visitor: Visitor, sent: Form) -> Rows:
     """The rows of the file that was sent. Raises FormRefused."""
     data = sent.files.get("file", b"")
     if not data:
         raise FormRefused({"file": N_("Choose a file.")})
-    rows = _readable(lambda: read(data))
-    _readable(lambda: unaliased(dict.fromkeys(rows.columns)))
+    rows = _readable(visitor, lambda: read(data))
+    _readable(visitor, lambda: unaliased(dict.fromkeys(rows.columns)))
     if len(rows.rows) > MOST_ROWS:
         raise FormRefused(
             {"file": N_("A file has 5,000 rows at most: the command line takes larger ones.")}
@@ -169,11 +170,16 @@ def _rows(sent: Form) -> Rows:
     return rows
 
 
-def _readable(make: Callable[[], R]) -> R:
+def _readable(visitor: Visitor, make: Callable[[], R]) -> R:
     try:
         return make()
     except (Unreadable, RowFault) as wrong:
-        raise FormRefused({"file": str(wrong).lstrip(": ")}) from None
+        said = str(wrong).lstrip(": ")
+        if visitor.language != ENGLISH:
+            said = N_(
+                "The file cannot be read: it, or one of its columns, is not as described here."
+            )
+        raise FormRefused({"file": said}) from None
 
 
 def _refuse_unknown(rows: Rows) -> None:
@@ -205,12 +211,12 @@ async def _written(
     for row in rows.rows:
         name = _name(row.values)
         if row.fault:
-            results.append(_refused(row.line, name, row.fault))
+            results.append(_refused(visitor, row.line, name, row.fault))
             continue
         try:
             made.append(ready(row.values))
         except RowFault as fault:
-            results.append(_refused(row.line, name, str(fault)))
+            results.append(_refused(visitor, row.line, name, str(fault)))
             continue
         except HTTPFault as stop:
             made.append(fault_of_row(stop))
@@ -239,13 +245,16 @@ def _name(values: Mapping[str, Any]) -> str:
     return next((str(each)[:80] for each in said if each), "")
 
 
-def _refused(line: int, name: str, detail: str) -> Result:
-    return Result(line=line, name=name, badge=STATUSES["refused"], detail=detail)
+def _refused(visitor: Visitor, line: int, name: str, detail: str) -> Result:
+    said = in_row(visitor.language, "", detail)
+    return Result(line=line, name=name, badge=STATUSES["refused"], detail=said)
 
 
 def _result(visitor: Visitor, line: int, name: str, told: dict[str, Any]) -> Result:
     path, message = str(told.get("field") or ""), str(told.get("detail") or "")
-    member, why, _ = in_words(visitor, path, message)
+    member, why, is_known = in_words(visitor, path, message)
+    if message and not is_known:
+        why = in_row(visitor.language, str(told.get("reason") or ""), why)
     return Result(
         line=line,
         name=name or str(told.get("id") or ""),

@@ -20,8 +20,9 @@ from orderhub.core.values import MICROSECONDS
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call, FaultKind, HTTPFault, WireFault
 from orderhub.web.desk.forms import Form, FormRefused
-from orderhub.web.desk.language import N_
+from orderhub.web.desk.language import ENGLISH, N_
 from orderhub.web.desk.page import Visitor, do, origin
+from orderhub.web.desk.refusals import wrong
 from orderhub.web.hub_api.catalogue import command_for
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
 from orderhub.web.hub_api.catalogue_rows import item_shape, row_of
@@ -281,6 +282,8 @@ async def save(
 def _told(visitor: Visitor, fault: WireFault) -> tuple[str, str]:
     """A fault of the API's as (member, what is wrong with it)."""
     member, why, is_known = in_words(visitor, fault.path, fault.message)
+    if not is_known and visitor.language != ENGLISH:
+        return member, wrong(visitor.language, fault)
     return member, why if is_known or not member else f"{member}: {why}"
 
 

@@ -34,9 +34,9 @@ from orderhub.dialects.contract import (
     HTTPFault,
     Route,
 )
-from orderhub.web.desk import sessions
+from orderhub.web.desk import refusals, sessions
 from orderhub.web.desk.forms import Form, FormRefused, form_in
-from orderhub.web.desk.language import N_, accepted, catalogue, chosen
+from orderhub.web.desk.language import accepted, catalogue, chosen
 from orderhub.web.desk.rendering import Frame, render
 from orderhub.web.desk.sections import sections_for
 from orderhub.web.hub_api.access import holds, lacking
@@ -95,13 +95,6 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         return catalogue(self.language).gettext(text) % values
 
 
-# Refusals that people meet at the desk, in words of its own; of others the hub's detail is shown.
-REFUSALS = {
-    Reason.VERSION_CONFLICT: N_(
-        "Somebody else changed it meanwhile. What you see now is how it stands: look at it, then go on."
-    ),
-    Reason.ALREADY_EXISTS: N_("Something else has this name already."),
-}
 _UNKNOWN = frozenset({Reason.ORDER_UNKNOWN})
 Handle = Callable[[Call, Visitor, Form], Awaitable[Answer]]
 OpenHandle = Callable[[Call, Form], Awaitable[Answer]]
@@ -167,7 +160,7 @@ class Guard:
         try:
             return await self.handle(call, visitor, sent)
         except (FormRefused, HTTPFault, CommandRejected) as refused:
-            faults = _faults(call, refused)
+            faults = _faults(call, visitor, refused)
             answer = await self.again(call, visitor, Form(sent.members, sent.files, faults))
             return msgspec.structs.replace(answer, status=422)
 
@@ -201,7 +194,9 @@ def refuse_forged(sent: Form, token: str) -> None:
         )
 
 
-def _faults(call: Call, refused: FormRefused | HTTPFault | CommandRejected) -> dict[str, str]:
+def _faults(
+    call: Call, visitor: Visitor, refused: FormRefused | HTTPFault | CommandRejected
+) -> dict[str, str]:
     """What is wrong, by member. Raises again what is no fault of the form's."""
     if isinstance(refused, FormRefused):
         return refused.faults
@@ -210,11 +205,11 @@ def _faults(call: Call, refused: FormRefused | HTTPFault | CommandRejected) -> d
         call.notes.update(reason=rejected.reason.value, field=rejected.field)
         if rejected.reason in _UNKNOWN:
             raise refused
-        said = REFUSALS.get(rejected.reason) or rejected.detail
-        return {rejected.field: said or rejected.reason.value.replace("_", " ")}
+        return {rejected.field: refusals.refused(visitor.language, rejected)}
     if refused.fault.kind is not FaultKind.INVALID:
         raise refused
-    return {each.path: each.message or each.problem for each in refused.fault.faults}
+    faults = refused.fault.faults
+    return {each.path: refusals.wrong(visitor.language, each) for each in faults}
 
 
 # --- who looks

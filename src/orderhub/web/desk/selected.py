@@ -13,7 +13,6 @@ import msgspec
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.facts import Accepted
 from orderhub.core.queries import Reads
-from orderhub.core.refusals import Rejected
 from orderhub.core.steps import Payment, Shipment
 from orderhub.core.values import Order
 from orderhub.dialects.contract import Answer, Call, CommandRejected
@@ -22,7 +21,6 @@ from orderhub.web.desk.language import N_
 from orderhub.web.desk.one_order import one, path_of
 from orderhub.web.desk.page import (
     HOME,
-    REFUSALS,
     Visitor,
     do,
     form,
@@ -33,6 +31,7 @@ from orderhub.web.desk.page import (
     preview,
     show,
 )
+from orderhub.web.desk.refusals import refused
 from orderhub.web.desk.slips import MOST, PAPERS, PRINT
 from orderhub.web.desk.statuses import Badge, badge_of
 from orderhub.web.desk.steps import SCOPE
@@ -145,7 +144,7 @@ async def _one(
         else:
             after = badge_of((await preview(call, command)).changed[0])
     except CommandRejected as stop:
-        refusal = _words(visitor, stop.rejected)
+        refusal = refused(visitor.language, stop.rejected)
     return Row(
         path=path_of(order),
         number=order.number,
@@ -154,13 +153,6 @@ async def _one(
         refusal=refusal,
         chosen=f"{order.uid}.{version or order.version}",
     )
-
-
-def _words(visitor: Visitor, rejected: Rejected) -> str:
-    said = REFUSALS.get(rejected.reason)
-    if said:
-        return visitor.say(said)
-    return rejected.detail or rejected.reason.value.replace("_", " ")
 
 
 ROUTES = (

@@ -27,7 +27,7 @@ _PATH = "/desk/stock"
 _SCOPE = "pools"
 _PAGE = 50
 # So many pools, those with the least left, are put into order at a time. The next ones follow after these.
-STRETCH = 1_000
+STRETCH = 250
 _MOST_VARIANTS = 500
 _LONGEST = 200
 
@@ -50,7 +50,18 @@ MOVES: dict[str, str] = {
     "draw": N_("Drawn"),
     "return": N_("Given back"),
 }
-_COLUMNS = ("kind", "subject", "place", "count", "low_at", "code", "title", "counted", "sold", "held")
+_COLUMNS = (
+    "kind",
+    "subject",
+    "place",
+    "count",
+    "low_at",
+    "code",
+    "title",
+    "counted",
+    "sold",
+    "held",
+)
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):

@@ -9,7 +9,8 @@ import msgspec
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
 from orderhub.web.desk.language import N_
-from orderhub.web.desk.page import show_open
+from orderhub.web.desk.page import open_language, show_open
+from orderhub.web.desk.refusals import refused
 
 _GONE_WRONG = N_("Something went wrong")
 # Total over FaultKind: a test fails when one has no row.
@@ -48,7 +49,7 @@ _UNKNOWN = frozenset({Reason.ORDER_UNKNOWN, Reason.RECORD_UNKNOWN})
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """`title` and `text` as `N_` marks them; `detail` in the words of the hub's own API."""
+    """`title` and `text` as `N_` marks them; `detail` in the reader's language already."""
 
     title: str
     text: str = ""
@@ -63,13 +64,14 @@ def fault(call: Call, fault: Fault) -> Answer:
 
 def refusal(call: Call, rejected: Rejected) -> Answer:
     """A command that was refused where no form is there to say it."""
+    detail = refused(open_language(call), rejected)
     if rejected.reason in _UNKNOWN:
-        trouble = Trouble(title=N_("There is no such thing"), detail=rejected.detail)
+        trouble = Trouble(title=N_("There is no such thing"), detail=detail)
         return _page(call, 404, trouble)
     trouble = Trouble(
         title=N_("This was refused"),
         text=N_("Nothing was changed."),
-        detail=rejected.detail or rejected.reason.value.replace("_", " "),
+        detail=detail,
     )
     return _page(call, 409, trouble)
 

@@ -11,9 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("delivery_of_order", "delivery", ["tenant_id", "about", "webhook_id", "id"])
-    op.create_index(
-        "pool_by_left", "pool", ["tenant_id", "kind", "available", "subject", "place"]
-    )
+    op.create_index("pool_by_left", "pool", ["tenant_id", "kind", "available", "subject", "place"])
     op.create_table(
         "guess",
         sa.Column("name", sa.Text(), nullable=False),
