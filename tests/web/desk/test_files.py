@@ -25,6 +25,8 @@ def anyio_backend() -> str:
         ("/desk/overview?time=7", "dialect", "anqicms"),
         ("/desk/credentials?after=hub", "kind", "anqicms.site"),
         ("/desk/webhooks", "title", "Shelf"),
+        ("/desk/people", "email", "owner@shop.example"),
+        ("/desk/stock/pool?kind=stock&subject=product:188&place=MAIN", "what", "draw"),
     ],
 )
 async def test_a_list_is_a_file(tmp_path: Path, path: str, column: str, value: str) -> None:

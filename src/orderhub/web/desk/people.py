@@ -15,8 +15,10 @@ from orderhub.settings import DAY_S
 from orderhub.web import people
 from orderhub.web.desk import sessions
 from orderhub.web.desk.forms import Form
+from orderhub.web.desk.inner import file, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.page import Visitor, form, go, page, show
+from orderhub.web.hub_api.users import list_users
 
 T = TypeVar("T")
 
@@ -79,6 +81,8 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def staff(call: Call, visitor: Visitor, sent: Form) -> Answer:
+    if media := wanted(call):
+        return await file(call, visitor, list_users, media, path={"tenant": visitor.at.name})
     tenant_id = visitor.at.id
     found = await call.hub.read(lambda reads: reads.people.of_tenant(tenant_id, limit=_MOST))
     actor = _actor(visitor)

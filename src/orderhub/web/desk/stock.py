@@ -21,7 +21,7 @@ from orderhub.web.desk.page import HOME, Visitor, do, form, go, origin, page, sh
 from orderhub.web.desk.timeline import actors, name_of_actor
 from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.pools import Adjustment, command_of
-from orderhub.web.hub_api.shaping import Page
+from orderhub.web.hub_api.shaping import Page, exact_instant
 
 _PATH = "/desk/stock"
 _SCOPE = "pools"
@@ -274,6 +274,17 @@ class PastRow(msgspec.Struct, frozen=True, kw_only=True):
     order: str
 
 
+class MoveRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A move in a file; `order` is a uid."""
+
+    at: str
+    what: str
+    units: int | str
+    order: str
+    reason: str
+    by: str
+
+
 class OnePool(msgspec.Struct, frozen=True, kw_only=True):
     """`is_open` says whether it was ever counted."""
 
@@ -292,6 +303,8 @@ async def pool(call: Call, visitor: Visitor, sent: Form) -> Answer:
         return go(call, _PATH)
     key = PoolKey(visitor.at.id, said["kind"], said["subject"][:_LONGEST], said["place"][:_LONGEST])
     after = _moment(call.query.get("after", ""))
+    if media := media_asked(call):
+        return await _history(call, visitor, key, media)
 
     def look(reads: Reads) -> OnePool:
         known = next(iter(reads.pools(key.tenant_id, key.kind, (key.subject,), (key.place,))), None)
@@ -311,6 +324,38 @@ async def pool(call: Call, visitor: Visitor, sent: Form) -> Answer:
         )
 
     return show(call, visitor, "pool.html", await call.hub.read(look), sent)
+
+
+async def _history(call: Call, visitor: Visitor, key: PoolKey, media: str) -> Answer:
+    """All moves of a pool, newest first."""
+
+    async def ask(cursor: str, limit: int) -> Page[MoveRow]:
+        def look(reads: Reads) -> tuple[tuple[PastMove, ...], dict[str, str]]:
+            query = MoveQuery(key=key, after=_moment(cursor), limit=limit + 1)
+            found = reads.past_moves(query)
+            return found, actors(reads, {each.actor for each in found})
+
+        found, names = await call.hub.read(look)
+        shown, last = found[:limit], found[limit - 1] if len(found) > limit else None
+        following = f"{last.recorded_at}.{last.id}" if last else None
+        return Page(
+            items=tuple(_move(each, names, visitor) for each in shown), next_cursor=following
+        )
+
+    columns = MoveRow.__struct_fields__
+    return await listed(call, "history", ask, columns, cursor="", limit=_PAGE, media=media)
+
+
+def _move(past: PastMove, names: dict[str, str], visitor: Visitor) -> MoveRow:
+    row = _past(past, names, visitor)
+    return MoveRow(
+        at=exact_instant(row.at_us),
+        what=past.move.kind,
+        units=_plain(row.units),
+        order=past.order_uid,
+        reason=row.reason,
+        by=row.by,
+    )
 
 
 def _moment(text: str) -> tuple[int, int] | None:
