@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
-    case,
     func,
     literal,
     select,
@@ -26,6 +25,7 @@ from orderhub.core.values import Pool, PoolKey, Status
 from orderhub.ledger import rows
 from orderhub.ledger.tables import order_term, orders, pool, pool_move
 
+_SOME = 1_000
 # Beyond the last character, so that everything that begins with a text is below it.
 _LAST = "\U0010ffff"
 
@@ -169,24 +169,22 @@ def pools_by_left(
 
 def held(connection: Connection, tenant_id: int) -> dict[PoolKey, int]:
     """What orders that wait for their payment have drawn, by pool. Costs as much as there are such orders."""
-    names = (pool_move.c.pool_kind, pool_move.c.subject, pool_move.c.place)
-    units = case((pool_move.c.kind == "draw", pool_move.c.units), else_=-pool_move.c.units)
-    drawn = (
-        select(*names, func.sum(units).label("units"))
-        .select_from(
-            orders.join(
-                pool_move,
-                (pool_move.c.tenant_id == orders.c.tenant_id)
-                & (pool_move.c.order_id == orders.c.id),
-            )
-        )
-        .where(orders.c.tenant_id == tenant_id, orders.c.status == Status.PENDING.value)
-        .group_by(*names)
+    waiting = select(orders.c.id).where(
+        orders.c.tenant_id == tenant_id, orders.c.status == Status.PENDING.value
     )
-    found = connection.execute(drawn)
-    return {
-        PoolKey(tenant_id, row.pool_kind, row.subject, row.place): int(row.units) for row in found
-    }
+    ids = connection.execute(waiting).scalars().all()
+    moves = (pool_move.c.pool_kind, pool_move.c.subject, pool_move.c.place, pool_move.c.kind)
+    sums: dict[PoolKey, int] = {}
+    # By id and added up here: joined or grouped, SQLite would rather walk the moves of all orders.
+    for start in range(0, len(ids), _SOME):
+        drawn = select(*moves, pool_move.c.units).where(
+            pool_move.c.tenant_id == tenant_id,
+            pool_move.c.order_id.in_(ids[start : start + _SOME]),
+        )
+        for pool_kind, subject, place, kind, units in connection.execute(drawn):
+            key = PoolKey(tenant_id, pool_kind, subject, place)
+            sums[key] = sums.get(key, 0) + (units if kind == "draw" else -units)
+    return sums
 
 
 def past_moves(connection: Connection, query: MoveQuery) -> tuple[PastMove, ...]:

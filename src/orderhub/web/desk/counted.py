@@ -30,7 +30,7 @@ _OF_ITEMS = frozenset(("stock", "seats", "rooms"))
 Items = Mapping[tuple[str, int], Any]
 Held = Mapping[PoolKey, int] | None
 # As many orders that wait for their payment are looked through, whenever stock is shown.
-_MOST_UNPAID = 5_000
+_MOST_UNPAID = 2_000
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
