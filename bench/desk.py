@@ -127,6 +127,7 @@ def _items(connection: Connection, tenant_id: int) -> None:
 
 def _calls(connection: Connection, tenant_id: int) -> None:
     changes = {"id": "'bench-' || n.i", "recorded_at": "t.recorded_at - n.i * 1000000"}
+    changes["reason"] = "CASE WHEN n.i % 2 = 0 THEN 'out_of_stock' ELSE '' END"
     _copy(connection, "request_log", f"t.tenant_id = {tenant_id}", _CALLS, changes)
 
 

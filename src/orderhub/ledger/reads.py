@@ -470,9 +470,14 @@ class LedgerReads:
     def requests(self, search: RequestSearch) -> tuple[LoggedRequest, ...]:
         return request_log.page(self._connection, search)
 
-    def refusals(self, tenant_id: int) -> tuple[tuple[Refusals, ...], int | None]:
-        """Why calls that are still kept were refused, the most frequent first; since when they are, None = none is."""
-        return request_log.refusals(self._connection, tenant_id)
+    def refusals(
+        self, tenant_id: int, newest: int | None = None
+    ) -> tuple[tuple[Refusals, ...], int | None]:
+        """Why calls that are still kept were refused, the most frequent first; since when they are, None = none is.
+
+        With `newest` of so many of them, the newest.
+        """
+        return request_log.refusals(self._connection, tenant_id, newest)
 
     def request(
         self, tenant_id: int | None, request_id: str

@@ -130,18 +130,26 @@ def count(connection: Connection, tenant_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def refusals(connection: Connection, tenant_id: int) -> tuple[tuple[Refusals, ...], int | None]:
-    """Of the calls of a tenant that are kept, of which there are only so many: the most frequent first; since when."""
+def refusals(
+    connection: Connection, tenant_id: int, newest: int | None = None
+) -> tuple[tuple[Refusals, ...], int | None]:
+    """Of the calls of a tenant that are kept, or the `newest` of them: the most frequent first; since when."""
+    calls = select(log.c.channel, log.c.reason, log.c.recorded_at).where(
+        log.c.tenant_id == tenant_id
+    )
+    if newest is not None:
+        calls = calls.order_by(log.c.recorded_at.desc(), log.c.id.desc()).limit(newest)
+    looked_at = calls.subquery()
+    channel, reason, at = looked_at.c.channel, looked_at.c.reason, looked_at.c.recorded_at
     count = func.count().label("count")
     counted = (
-        select(log.c.channel, log.c.reason, count, func.max(log.c.recorded_at).label("last_at"))
-        .where(log.c.tenant_id == tenant_id, log.c.reason > "")
-        .group_by(log.c.channel, log.c.reason)
-        .order_by(count.desc(), log.c.channel, log.c.reason)
+        select(channel, reason, count, func.max(at).label("last_at"))
+        .where(reason > "")
+        .group_by(channel, reason)
+        .order_by(count.desc(), channel, reason)
     )
     found = tuple(Refusals(*row) for row in connection.execute(counted))
-    first = select(func.min(log.c.recorded_at)).where(log.c.tenant_id == tenant_id)
-    return found, connection.execute(first).scalar_one()
+    return found, connection.execute(select(func.min(at))).scalar_one()
 
 
 def _row(call: LoggedRequest, exchange: Exchange) -> dict[str, Any]:

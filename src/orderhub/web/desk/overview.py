@@ -35,6 +35,7 @@ _SPANS: Mapping[str, tuple[int, str]] = {
     "90": (90, N_("Last 90 days")),
 }
 _FEW = 8
+_CALLS = 5_000  # the newest, of which is told why they were refused
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +152,7 @@ def _look(reads: Reads, visitor: Visitor, now_us: int, length: int) -> _Seen:
         is_complete=reads.are_days_whole(tenant_id),
         counts=reads.order_counts(tenant_id),
         unpaid=reads.orders(oldest).items,
-        refusals=reads.refusals(tenant_id)[0][:_FEW] if visitor.may("requests") else None,
+        refusals=reads.refusals(tenant_id, _CALLS)[0][:_FEW] if visitor.may("requests") else None,
         running_out=_running_out(reads, tenant_id) if visitor.may("pools") else None,
         failing=_failing(reads, tenant_id) if visitor.may("webhooks") else None,
     )
