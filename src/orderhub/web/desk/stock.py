@@ -221,8 +221,8 @@ async def _file(call: Call, visitor: Visitor, kind: str, text: str) -> Answer:
             return rows_of(reads, pools[:limit], held), following
 
         found, following = await call.hub.read(look)
-        cursor = None if following is None else _written(following)
-        return Page(items=tuple(map(_row, found)), next_cursor=cursor)
+        onward = None if following is None else _written(following)
+        return Page(items=tuple(map(_row, found)), next_cursor=onward)
 
     return await listed(
         call, "stock", ask, _COLUMNS, cursor="", limit=_PAGE, media=media_asked(call)
