@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orderhub.cli import clocks, importing, secrets, tenants, tokens, users
+from orderhub.cli import clocks, importing, order_files, secrets, tenants, tokens, users
 from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.events import events
 from orderhub.cli.init import init
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(tokens.app, name="token")
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(users.app, name="user")
+app.add_typer(order_files.app, name="order")
 app.add_typer(importing.catalogue, name="catalogue")
 app.add_typer(importing.pool, name="pool")
 app.add_typer(clocks.app, name="clock")

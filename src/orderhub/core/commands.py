@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.steps import Payment, Refund, Shipment
-from orderhub.core.values import Address, Contact, Status
+from orderhub.core.values import Address, Contact, Event, Order, Status
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +75,18 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
     vendor_status: str = ""
     vendor: dict[str, Any] = {}
+
+
+class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Take over an order that was placed elsewhere, with its own times, numbers, state and history.
+
+    `order.id` 0 = the next one, `order.uid` empty = a new one: it is known by its number, which it always has. An order that stands
+    already is left as it is. `events` are its whole history, oldest first.
+    """
+
+    origin: Origin
+    order: Order
+    events: tuple[Event, ...]
 
 
 class Action(StrEnum):
@@ -211,4 +223,6 @@ class ChangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     members: dict[str, Any]
 
 
-Command = PlaceOrder | ChangeOrder | AdjustPool | PutRecords | SetClock | ChangeSettings
+Command = (
+    PlaceOrder | ImportOrder | ChangeOrder | AdjustPool | PutRecords | SetClock | ChangeSettings
+)

@@ -21,6 +21,7 @@ from orderhub.core import (
     news,
     numbering,
     parcels,
+    past,
     recorded,
     tours,
     webhooks,
@@ -32,6 +33,7 @@ from orderhub.core.commands import (
     ChangeOrder,
     ChangeSettings,
     Command,
+    ImportOrder,
     Numbering,
     OrderName,
     PlaceOrder,
@@ -279,8 +281,11 @@ def _change(command: ChangeOrder, facts: Facts, ids: NewIds) -> Decision:
     return decision if isinstance(decision, Rejected) else marks.timed(decision)
 
 
-def already_exists(natural_key: str) -> Rejected:
-    """The refusal of a second order under a vendor's natural key."""
+def when_taken(command: Command, natural_key: str, facts: Facts) -> Decision:
+    """What becomes of a command whose natural key is taken: mostly it is refused as the second under it."""
+    decided = HANDLERS[type(command)].when_taken
+    if decided is not None:
+        return decided(command, facts)
     return Rejected(Reason.ALREADY_EXISTS, "reference", natural_key)
 
 
@@ -298,6 +303,15 @@ HANDLERS: dict[type[Command], CommandHandler] = {
         natural_key=attrgetter("natural_key"),
         is_time_numbered=_is_time_numbered,
         numbers=number_loads,
+    ),
+    ImportOrder: CommandHandler(
+        decide=past.take_over,
+        loads=past.loads,
+        id_quota=past.id_quota,
+        places=True,
+        natural_key=attrgetter("order.natural_key"),
+        when_taken=past.when_taken,
+        has_own_times=True,
     ),
     ChangeOrder: CommandHandler(
         decide=_change, loads=_change_loads, pools=_change_pools, id_quota=_change_id_quota

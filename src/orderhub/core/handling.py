@@ -45,6 +45,8 @@ class CommandHandler:
     is_time_numbered  whether its orders are numbered by their time
     numbers           of these: the numbers to look up before the orders with these ids get theirs
     records           the records that it writes
+    when_taken        what becomes of it when its natural key is taken; None: it is refused as the second with it
+    has_own_times     whether what it writes keeps the times that it brings, and is not recorded as of now
     stands_alone      whether what is loaded for a batch is only good for commands on one side of it
     """
 
@@ -58,4 +60,6 @@ class CommandHandler:
     is_time_numbered: Callable[[Any], bool] = _never
     numbers: Callable[[Any, Facts, Iterable[int]], Iterable[OrderLoad]] = _nothing
     records: Callable[[Any], Iterable[RecordChange]] = _nothing
+    when_taken: Callable[[Any, Facts], Accepted | Rejected] | None = None
+    has_own_times: bool = False
     stands_alone: bool = False

@@ -247,6 +247,8 @@ class OrderDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     shipments: tuple[Shipment, ...] = ()
     payments: tuple[Payment, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    # When it was taken over from elsewhere, of the wall; 0 = it was placed here. Such an order drew on no pool.
+    imported_at: int = 0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -310,6 +312,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     day: str = ""  # of the tenant's calendar, by its clock: that on which it counts (core/daily.py)
     request_id: str = ""
     request: str = ""  # the raw request with its secrets cut out
+    # It happened before its order was taken over from elsewhere: nobody is told of it, so it has no place in the feed.
+    is_past: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

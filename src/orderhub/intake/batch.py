@@ -11,6 +11,7 @@ import msgspec
 from orderhub.core import decide as core
 from orderhub.core.answer import Outcome
 from orderhub.core.commands import Origin
+from orderhub.core.decide import HANDLERS
 from orderhub.core.facts import Accepted, Facts, NewIds
 from orderhub.core.refusals import Rejected
 from orderhub.intake.clock import Recording
@@ -65,6 +66,7 @@ class CommandBatch:
             decisions = Decisions(keys, facts, ids, self._recording)
             outcomes = decisions.of(self._waiting, loader)
             if decisions.accepted:
+                ids.leave_behind_those_given()
                 moves = ids.of_moves(decisions.accepted)
                 batch.write(facts, decisions.accepted, moves, self._slot)
             keys.settle()
@@ -124,14 +126,14 @@ class Decisions:
     def _decide(self, waiting: Waiting) -> tuple[Accepted | Rejected, NewIds]:
         key = natural_key(waiting.command)
         if key and self._keys.is_taken(key):
-            return core.already_exists(key[1]), NewIds()
+            return core.when_taken(waiting.command, key[1], self._facts), NewIds()
         given = self._ids.for_command(waiting.command)
         return core.decide(waiting.command, self._facts, given), given
 
     def _recorded(self, waiting: Waiting, accepted: Accepted) -> tuple[Origin, Accepted]:
         """What was accepted, recorded later than all before it. The rules went by the time at which it came."""
         origin = waiting.command.origin
-        if waiting.dry_run:
+        if waiting.dry_run or HANDLERS[type(waiting.command)].has_own_times:
             return origin, accepted
         at = self._recording.at(origin.recorded_at)
         if at == origin.recorded_at:

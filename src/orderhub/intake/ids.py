@@ -22,6 +22,7 @@ class Ids:
         self._counters = counters
         self._uids = uids
         self._facts = facts
+        self._given: dict[int, int] = {}  # tenant -> the greatest id that an order brought along
 
     def orders(self, tenant_id: int, count: int) -> tuple[int, ...]:
         """The tenant's next ids of orders."""
@@ -81,8 +82,10 @@ class Ids:
     def use(self, tenant_id: int, accepted: Accepted, given: NewIds) -> None:
         """Use up what an accepted command took of the ids that it was given."""
         used = accepted.orders_used or len(accepted.placed)
-        if used:
+        if used and given.orders:
             self._counters.take(tenant_id, "order", used)
+        elif used:
+            self._see_given(tenant_id, [order.id for order in accepted.placed])
         if not given.records and not accepted.numbered:
             return
         written = {(record.kind, record.id) for record in accepted.records}
@@ -92,6 +95,16 @@ class Ids:
                 self._counters.take(tenant_id, f"record:{kind}", count)
         for kind, count in accepted.numbered:
             self._counters.take(tenant_id, f"record:{kind}", count)
+
+    def _see_given(self, tenant_id: int, order_ids: list[int]) -> None:
+        self._counters.pass_over(tenant_id, "order", order_ids)
+        first = self._facts.settings(tenant_id).first_order_id - 1
+        self._given[tenant_id] = max(self._given.get(tenant_id, first), *order_ids)
+
+    def leave_behind_those_given(self) -> None:
+        """New orders get ids beyond those that others brought along."""
+        for tenant_id, last in sorted(self._given.items()):
+            self._counters.go_on_behind(tenant_id, "order", last)
 
     def of_moves(self, accepted: Sequence[tuple[Origin, Accepted]]) -> list[int]:
         """Ids in the order in which the moves will be written, used up."""

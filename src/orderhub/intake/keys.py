@@ -54,7 +54,7 @@ class Keys:
     def bind(self, waiting: Waiting, accepted: Accepted, answer: Answer) -> None:
         """Bind the keys of an accepted command."""
         key = natural_key(waiting.command)
-        if key:
+        if key and accepted.placed:
             self._used[key] = accepted.order.uid
         if waiting.claim is not None:
             kept = kept_answer(waiting.claim, answer, self._wall_us, accepted)

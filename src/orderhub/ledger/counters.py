@@ -70,10 +70,11 @@ class Counters:
             free.popleft()
 
     def pass_over(self, tenant_id: int, name: str, ids: Collection[int]) -> None:
-        """Never give out these ids, which were peeked at: somebody else gave them."""
-        free = self._free[(tenant_id, name)]
+        """Never give out these ids, where they are set aside here: somebody else gave them."""
+        free = self._free.get((tenant_id, name), ())
         for each in ids:
-            free.remove(each)
+            if each in free:
+                free.remove(each)  # type: ignore[union-attr]
 
     def go_on_behind(self, tenant_id: int, name: str, last: int) -> None:
         """Give out no id up to `last` any more, but for those that some process has set aside."""

@@ -94,6 +94,9 @@ class Days:
         self.sums = Sums()
 
     def count(self, accepted: Accepted) -> None:
+        if accepted.events and accepted.events[0].is_past:
+            self._count_past(accepted)
+            return
         if len(accepted.events) == 1 and accepted.placed:  # as with most of them
             self._count_placed(accepted.events[0], accepted.placed[0])
             return
@@ -104,6 +107,15 @@ class Days:
                 self._count_placed(event, order)
             else:
                 self._count_later(event, order)
+
+    def _count_past(self, accepted: Accepted) -> None:
+        """A whole history at once, of an order that stands where that has led it."""
+        order = accepted.order
+        self._worth[(order.tenant_id, order.id)] = Worth.of(order)
+        told = (event.data for event in accepted.events)
+        counted = daily.history(told, daily.units_in(order))
+        for event, each in zip(accepted.events, counted, strict=True):
+            self.sums.add(order.tenant_id, event.day, order.channel, each)
 
     def _count_placed(self, event: Event, order: Order) -> None:
         """As `daily.first` says, which is not asked until the order is changed in the same batch."""

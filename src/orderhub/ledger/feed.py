@@ -64,6 +64,8 @@ class _Fed:
         uids = iter(notice_uids)
         for each in accepted:
             for event in each.events:
+                if event.is_past:
+                    continue
                 told = self.tenants.setdefault(event.tenant_id, [])
                 told.append((event.order_id, event.version))
             for notice in each.notices:

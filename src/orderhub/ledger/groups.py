@@ -34,9 +34,20 @@ def keep(driver: Driver, placed: Iterable[Order], changed: Iterable[Order]) -> d
         tallies[name] = tallies.get(name, 0) + by
 
     new: dict[tuple[int, str], list[Order]] = {}
+    joined: set[tuple[int, str]] = set()
     for order in placed:
         if order.group_number:
-            new.setdefault((order.tenant_id, order.group_number), []).append(order)
+            name = (order.tenant_id, order.group_number)
+            new.setdefault(name, []).append(order)
+            if order.doc.imported_at:
+                joined.add(name)  # others of the group may be there already
+    if joined:
+        for row in _locked_rows(driver, sorted(joined)):
+            own = new.pop((row.tenant_id, row.number))
+            grown = _grown(row, _row_of(own))
+            bulk.update(driver, order_group, [grown])
+            count(row.tenant_id, row.door, row.statuses, -1)
+            count(row.tenant_id, grown["door"], grown["statuses"], 1)
     if new:
         born = [_row_of(orders_of) for orders_of in new.values()]
         bulk.insert(driver, order_group, born)
@@ -67,6 +78,19 @@ def _row_of(orders_of: list[Order]) -> dict[str, Any]:
     }
 
 
+def _grown(row: Any, more: dict[str, Any]) -> dict[str, Any]:
+    """The row of a group that further orders have joined."""
+    return {
+        **more,
+        "head_id": min(row.head_id, more["head_id"]),
+        "door": min(row.door, more["door"]),
+        "statuses": _joined((*row.statuses.split(), *more["statuses"].split())),
+        "occurred_at": min(row.occurred_at, more["occurred_at"]),
+        "updated_at": max(row.updated_at, more["updated_at"]),
+        "recorded_at": min(row.recorded_at, more["recorded_at"]),
+    }
+
+
 def _changed_row(row: Any, states: States) -> dict[str, Any]:
     return {
         "tenant_id": row.tenant_id,
@@ -80,10 +104,15 @@ def _joined(statuses: Iterable[str]) -> str:
     return " ".join(sorted(set(statuses)))
 
 
+def _locked_rows(driver: Driver, names: list[tuple[int, str]]) -> list[Any]:
+    given = [{"tenant_id": tenant_id, "number": number} for tenant_id, number in names]
+    return bulk.select(driver, order_group, given, order_by=("tenant_id", "number"), lock=True)
+
+
 def _locked(driver: Driver, names: list[tuple[int, str]]) -> list[tuple[Any, States]]:
     """The rows of these groups, locked in order, each with its orders as they stand by then."""
     given = [{"tenant_id": tenant_id, "number": number} for tenant_id, number in names]
-    found = bulk.select(driver, order_group, given, order_by=("tenant_id", "number"), lock=True)
+    found = _locked_rows(driver, names)
     postgres = driver.is_postgres
     size = bulk.size_of(len(given), postgres)
     parameters = bulk.rows_parameters(given, ("tenant_id", "number"), size, postgres)

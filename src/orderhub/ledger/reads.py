@@ -381,6 +381,18 @@ class LedgerReads:
         )
         return tuple(rows.to_event(row) for row in self._all(query))
 
+    def histories(self, orders_of: Collection[Order]) -> dict[str, tuple[Event, ...]]:
+        """The events of several orders, by uid, oldest first."""
+        found: dict[str, list[Event]] = {each.uid: [] for each in orders_of}
+        for tenant_id in sorted({each.tenant_id for each in orders_of}):
+            uids = {each.id: each.uid for each in orders_of if each.tenant_id == tenant_id}
+            query = select(order_event).where(
+                order_event.c.tenant_id == tenant_id, order_event.c.order_id.in_(sorted(uids))
+            )
+            for row in self._all(query.order_by(*order_event.primary_key.columns)):
+                found[uids[row.order_id]].append(rows.to_event(row))
+        return {uid: tuple(events) for uid, events in found.items()}
+
     def moves(self, order: Order) -> tuple[Move, ...]:
         query = (
             select(pool_move)

@@ -41,6 +41,9 @@ _RECORDS_KEPT, _MOST_KEPT = 2_048, 8_192
 _DOC_AT = [column.name for column in tables.record.columns].index("doc")
 _CREDENTIAL = msgspec.json.Decoder(Credential, float_hook=Decimal).decode
 
+# How an event stands to the feed; 0 = it was written before there was one, and is read from the events themselves.
+FED, PAST = 1, 2
+
 _CONTENT_TYPE, _JSON = "Content-Type", "application/json"
 
 
@@ -145,7 +148,7 @@ def event_row(event: Event) -> tuple[Any, ...]:
         json_text(event.data),
         event.request_id,
         event.request,
-        1,
+        PAST if event.is_past else FED,
         event.day,
     )
 

@@ -371,7 +371,9 @@ order_event = Table(
     _text("data"),
     _text("request_id"),
     _text("request"),
-    _number("fed"),  # 1 = it has a place in the feed; 0 = it was written before there was one
+    _number(
+        "fed"
+    ),  # 1 = it has a place in the feed; 0 = older than the feed; 2 = taken over: it has none
     _text(
         "day"
     ),  # of the tenant's, on which it counts in the daily roll-up; empty = it does not yet

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
+from orderhub.ledger import rows
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach
 from orderhub.ledger.checking.standing import Standing
@@ -35,7 +36,7 @@ _NO_PLACE = """
 def breaches_of(standing: Standing) -> Iterator[tuple[Law, str]]:
     """What is wrong with the places of one order's events."""
     versions = [place.version for place in standing.fed]
-    wanted = [event.version for event, _ in standing.events if event.fed]
+    wanted = [event.version for event, _ in standing.events if event.fed == rows.FED]
     if versions != wanted:
         known = {event.version for event, _ in standing.events}
         for version in sorted({*versions, *wanted}):

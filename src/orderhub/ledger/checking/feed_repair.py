@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from orderhub.ledger import tables
+from orderhub.ledger import rows, tables
 from orderhub.ledger.checking.report import Report
 from orderhub.ledger.checking.rewriting import Rows, write
 from orderhub.ledger.checking.standing import Standing, walk
@@ -107,7 +107,9 @@ def _own_places(
 ) -> Iterator[str]:
     """An order's places tell its events in their order; what it has none for is noted."""
     order = standing.order
-    events = {event.version: event.recorded_at for event, _ in standing.events if event.fed}
+    events = {
+        event.version: event.recorded_at for event, _ in standing.events if event.fed == rows.FED
+    }
     wanted = sorted(events)
     places = sorted(standing.fed, key=_place)
     if [each.version for each in places] == wanted:

@@ -113,8 +113,10 @@ def _subjects(doc: OrderDoc, line: Any) -> set[str]:
 def _balance(standing: Standing, units: _Units) -> Found:
     order = standing.order
     is_paid_so = business_by_doc(standing.doc).from_balance(standing.doc)
-    wanted = order.total if is_paid_so else 0
     drawn, held = units.drawn.get("balance", 0), units.held.get("balance", 0)
+    if standing.doc.imported_at and not drawn:
+        is_paid_so = False  # it was paid elsewhere
+    wanted = order.total if is_paid_so else 0
     if drawn != wanted:
         yield Law.BALANCE, f"total {wanted}, drawn {drawn}"
     elif not standing.has_ended and held != max(0, wanted - order.refunded):

@@ -17,6 +17,7 @@ from orderhub.web.hub_api import (
     events,
     faults,
     health,
+    order_files,
     orders,
     people,
     plans,
@@ -34,7 +35,7 @@ from orderhub.web.hub_api import (
 from orderhub.web.hub_api.bodies import DIALECT_NAME
 
 _TAGS = {
-    "orders": (orders, commands),
+    "orders": (order_files, orders, commands),
     "events": (events,),
     "webhooks": (webhooks, webhook_deliveries),
     # Before the plain list: a kind's name takes in everything up to the next slash.

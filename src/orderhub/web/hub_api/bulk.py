@@ -35,7 +35,7 @@ class RefusedRow(Shape, frozen=True, kw_only=True):
     detail: str
 
 
-async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def lines_of(pieces: AsyncIterator[bytes], most: int = MAX_ROW) -> AsyncIterator[bytes]:
     """The lines that are not blank. Raises HTTPFault for one that never ends."""
     rest = b""
     async for piece in pieces:
@@ -43,8 +43,8 @@ async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         for line in whole:
             if line.strip():
                 yield line
-        if len(rest) > MAX_ROW:
-            raise malformed(f"a line of more than {MAX_ROW} bytes")
+        if len(rest) > most:
+            raise malformed(f"a line of more than {most} bytes")
     if rest.strip():
         yield rest
 

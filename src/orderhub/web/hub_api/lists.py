@@ -5,7 +5,8 @@ Whatever the number of rows, one page of them is in memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ Ask = Callable[
     [str, int], Awaitable[Page[Any]]
 ]  # the page behind a cursor, of at most so many items
 Row = Callable[[Any], Any]
+Rows = Callable[[Any], Iterable[Any]]
 
 
 def _itself(item: Any) -> Any:
@@ -48,11 +50,12 @@ async def listed(
     cursor: str,
     limit: int,
     row: Row = _itself,
+    rows: Rows | None = None,
     media: str = "",
 ) -> Answer:
     """The page that is asked for, or the file `name` of all rows; with a `limit` in the query of so many at most.
 
-    `row`: what of an item the columns of CSV name, if not the item itself. `media`: what a link of the desk asks for,
+    `row`: what of an item the columns of CSV name, if not the item itself; `rows`: where an item is several lines of it. `media`: what a link of the desk asks for,
     since a browser's `Accept` says nothing of it.
     """
     media = media or media_of(call.header("accept"))
@@ -62,7 +65,7 @@ async def listed(
     most = limit if "limit" in call.query else None
     # What is wrong with the question is answered as such: the first rows are read before anything is sent.
     first = await ask(cursor, _next(most))
-    return streamed(name, media, _pages(ask, first, most), columns, row)
+    return streamed(name, media, _pages(ask, first, most), columns, row, rows)
 
 
 def whole(
@@ -85,6 +88,7 @@ def streamed(
     pages: AsyncGenerator[Sequence[Any], None],
     columns: Sequence[str],
     row: Row = _itself,
+    rows: Rows | None = None,
 ) -> Streamed:
     """A file of these rows."""
     is_csv = media == CSV
@@ -94,7 +98,11 @@ def streamed(
         ("Content-Disposition", f'attachment; filename="{name}.{extension}"'),
         ("Vary", "Accept"),
     )
-    pieces = _as_csv(pages, columns, row) if is_csv else _as_ndjson(pages)
+    pieces = (
+        _as_csv(pages, columns, rows or (lambda item: (row(item),)))
+        if is_csv
+        else _as_ndjson(pages)
+    )
     return Streamed(200, b"", headers, f"{CSV}; charset=utf-8" if is_csv else NDJSON, pieces=pieces)
 
 
@@ -134,12 +142,12 @@ async def _pages(
 
 
 async def _as_csv(
-    pages: AsyncGenerator[Sequence[Any], None], columns: Sequence[str], row: Row
+    pages: AsyncGenerator[Sequence[Any], None], columns: Sequence[str], rows: Rows
 ) -> AsyncGenerator[bytes, None]:
     yield tables.head(columns)
     async for items in pages:
         if items:
-            yield tables.lines(map(row, items), columns)
+            yield tables.lines(chain.from_iterable(map(rows, items)), columns)
 
 
 async def _as_ndjson(
