@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -196,24 +197,32 @@ def import_orders(
     from orderhub.cli.session import one_sentence, reached
 
     with one_sentence():
-        rows = _rows_of(file, mapping)
-        with reached(database=database, url=url, token=token) as send:
+        with (
+            _rows_of(file, mapping) as rows,
+            reached(database=database, url=url, token=token) as send,
+        ):
             _Import(file, send, tenant, new_ids=new_ids, is_dry_run=dry_run).run(rows)
 
 
-def _rows_of(file: Path, mapping: Path | None) -> Iterator[tuple[int, Any]]:
+@contextmanager
+def _rows_of(file: Path, mapping: Path | None) -> Iterator[Iterator[tuple[int, Any]]]:
     """(line, order or what is wrong with it). Raises CommandRefused for a file that cannot be read."""
     from orderhub.cli.session import CommandRefused
     from orderhub.web.order_sheets import mapped
     from orderhub.web.sheets import Unreadable
 
     try:
-        source = typer.get_binary_stream("stdin") if str(file) == "-" else file.open("rb")
-        first = source.readline()
-        if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and mapping is None:
-            return _objects(first, source)
-        text = "" if mapping is None else mapping.read_text(encoding="utf-8")
-        return iter(mapped(first + source.read(), text))
+        with (
+            nullcontext(typer.get_binary_stream("stdin"))
+            if str(file) == "-"
+            else file.open("rb") as source
+        ):
+            first = source.readline()
+            if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and mapping is None:
+                yield _objects(first, source)
+            else:
+                text = "" if mapping is None else mapping.read_text(encoding="utf-8")
+                yield iter(mapped(first + source.read(), text))
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise CommandRefused(f"{error.filename or file} cannot be read: {why}.") from None

@@ -15,12 +15,12 @@ from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.database import DatabaseRefused, writing
 from orderhub.ledger.files import DatabaseGone
 
-__all__ = ["Breach", "Report", "check_ledger", "checked", "repair_ledger"]
+__all__ = ["Breach", "Report", "check_ledger", "checked", "looking", "repair_ledger"]
 
 
 def check_ledger(engine: Engine) -> Report:
     """Verify every law without changing anything. Raises DatabaseRefused when it cannot be done."""
-    with _looking(engine) as connection:
+    with looking(engine) as connection:
         refuse_unsound(connection)
         return checked(connection)
 
@@ -30,7 +30,7 @@ def repair_ledger(engine: Engine, tell: Callable[[str], None]) -> Report:
 
     `tell` is given a line for each thing that was mended or left. Raises DatabaseRefused.
     """
-    with _looking(writing(engine)) as connection, connection.begin():
+    with looking(writing(engine)) as connection, connection.begin():
         repair.keep_others_out(connection)
         refuse_unsound(connection)
         found = checked(connection)
@@ -42,7 +42,7 @@ def repair_ledger(engine: Engine, tell: Callable[[str], None]) -> Report:
 
 
 @contextmanager
-def _looking(engine: Engine) -> Iterator[Connection]:
+def looking(engine: Engine) -> Iterator[Connection]:
     """A connection for long statements: what they sort goes to files, not to memory."""
     try:
         with engine.connect() as connection:
