@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from orderhub.cli import order_files
 from orderhub.cli.commands import app
 from orderhub.cli.session import reached
 from orderhub.core.decide import RECORD_TYPES
@@ -88,7 +89,10 @@ def api(url: str) -> Iterator[Any]:
         yield send
 
 
-DAYS = "SELECT owner, door, status, sum(n), sum(units), sum(revenue), sum(refunded) FROM tally GROUP BY 1, 2, 3 HAVING sum(n) <> 0 ORDER BY 1, 2, 3"
+DAYS = (
+    "SELECT owner, door, status, sum(n), sum(units), sum(revenue), sum(refunded) FROM tally "
+    "GROUP BY 1, 2, 3 HAVING sum(n) <> 0 ORDER BY 1, 2, 3"
+)
 
 
 def test_export_import_export_is_the_same_bytes(
@@ -175,8 +179,6 @@ def test_an_export_takes_the_filters_of_the_search_and_goes_on_behind_a_cursor(
 def test_an_export_into_a_file_that_broke_off_goes_on_where_it_was(
     month: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orderhub.cli import order_files
-
     whole = exported(month, tmp_path / "whole")
     file, sent = tmp_path / "part", []
     behind = order_files._Pages.behind

@@ -114,6 +114,7 @@ _MAY_BE_400 = {
 _BY_LINE = [
     "POST /hub/v1/tenants/{tenant}/catalogue/{kind}:bulk",
     "POST /hub/v1/tenants/{tenant}/pools:bulk",
+    "POST /hub/v1/orders:import",
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orderhub.cli import clocks, importing, order_files, secrets, tenants, tokens, users
+from orderhub.cli.backups import backup, copy, restore
 from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.events import events
 from orderhub.cli.init import init
@@ -34,6 +35,9 @@ app.add_typer(importing.pool, name="pool")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
+app.command()(backup)
+app.command()(restore)
+app.command()(copy)
 app.command()(events)
 app.command()(listen)
 app.command()(trigger)

@@ -66,13 +66,13 @@ class ExportOptions:
 @taking(ExportOptions)
 def export_orders(given: ExportOptions, _more: dict[str, str]) -> None:
     """Write orders, newest first. An export into a file that broke off goes on where it was when it is repeated."""
-    from orderhub.cli.session import CommandRefused, one_sentence, reached
+    from orderhub.cli.session import CommandRefused, one_sentence, read_from
 
     with one_sentence():
         if given.format not in ("ndjson", "csv"):
             raise CommandRefused("--format is ndjson or csv.")
         asked = {name: said for name in _FILTERS if (said := getattr(given, name))}
-        with reached(database=given.database, url=given.url, token=given.token) as send:
+        with read_from(database=given.database, url=given.url, token=given.token) as send:
             pages = _Pages(send, asked, given.format)
             if given.output is None:
                 _to_stdout(pages, given.after)
@@ -196,12 +196,12 @@ def import_orders(
     """
     from orderhub.cli.session import one_sentence, reached
 
-    with one_sentence():
-        with (
-            _rows_of(file, mapping) as rows,
-            reached(database=database, url=url, token=token) as send,
-        ):
-            _Import(file, send, tenant, new_ids=new_ids, is_dry_run=dry_run).run(rows)
+    with (
+        one_sentence(),
+        _rows_of(file, mapping) as rows,
+        reached(database=database, url=url, token=token) as send,
+    ):
+        _Import(file, send, tenant, new_ids=new_ids, is_dry_run=dry_run).run(rows)
 
 
 @contextmanager

@@ -66,6 +66,25 @@ def reached(*, database: str | None, url: str | None, token: str | None) -> Iter
 
     Raises CommandRefused, DatabaseRefused or SettingRefused with one clear sentence.
     """
+    with _reached(database, url, token) as send:
+        yield send
+
+
+@contextmanager
+def read_from(*, database: str | None, url: str | None, token: str | None) -> Iterator[Send]:
+    """As `reached`, for who only reads: without a token a database that is served is read beside its server."""
+    with _reached(database, url, token, is_reading=True) as send:
+        yield send
+
+
+@contextmanager
+def _reached(
+    database: str | None, url: str | None, token: str | None, *, is_reading: bool = False
+) -> Iterator[Send]:
+    """Which of the three it is.
+
+    Raises CommandRefused, DatabaseRefused or SettingRefused with one clear sentence.
+    """
     if token is not None and not token.strip():
         raise CommandRefused("--token is empty: leave it out, or give one.")
     token = token or os.environ.get(_TOKEN, "")
@@ -78,16 +97,20 @@ def reached(*, database: str | None, url: str | None, token: str | None) -> Iter
             yield send
         return
     settings = ProgramSettings.from_environment(database=database)
-    with _at_database(settings, token) as send:
+    with _at_database(settings, token, is_reading=is_reading) as send:
         yield send
 
 
 @contextmanager
-def _at_database(settings: ProgramSettings, token: str) -> Iterator[Send]:
+def _at_database(settings: ProgramSettings, token: str, *, is_reading: bool) -> Iterator[Send]:
     from orderhub.ledger.database import ServeLock
 
     lock = ServeLock(settings.database)
     served_at = lock.holder()
+    if served_at and is_reading and not token:
+        with within(settings, is_reading=True) as send:
+            yield send
+        return
     if served_at == _NOTE:
         raise CommandRefused("Another command is at work on this database: try again.")
     if served_at:
@@ -143,8 +166,11 @@ def _over_http(where: str, token: str, say: str) -> Iterator[Send]:
 
 
 @contextmanager
-def within(settings: ProgramSettings) -> Iterator[Send]:
-    """The hub's API without a listener and without timers; its one caller is this command."""
+def within(settings: ProgramSettings, *, is_reading: bool = False) -> Iterator[Send]:
+    """The hub's API without a listener and without timers; its one caller is this command.
+
+    `is_reading`: nothing is migrated, and no command is taken.
+    """
     from orderhub.app import build
     from orderhub.core.access import Credential
     from orderhub.dialects.auth import digest
@@ -154,14 +180,16 @@ def within(settings: ProgramSettings) -> Iterator[Send]:
     logs.configure("error")
     # Where the hub will be found once it is served: answers show commands to paste.
     settings = dataclasses.replace(settings, public_url=address_of(settings))
-    hub = build(settings, is_serving=False)
+    ledger = _opened_to_read(settings) if is_reading else None
+    hub = build(settings, ledger=ledger, is_serving=False)
     token = secrets.token_urlsafe(32)
     hub.port.lookups.admit(
         Credential(
             id="command-line", kind="hub", name=digest(token), tenant_id=0, scopes=(OPERATOR,)
         )
     )
-    hub.intake.start()
+    if not is_reading:
+        hub.intake.start()
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app=hub.app),
         base_url="http://hub",
@@ -173,6 +201,20 @@ def within(settings: ProgramSettings) -> Iterator[Send]:
         finally:
             hub.port.lookups.used.clear()
             runner.run(_left(client, hub))
+
+
+def _opened_to_read(settings: ProgramSettings) -> Any:
+    from orderhub.core.decide import RECORD_TYPES
+    from orderhub.ledger.database import check_version, open_engine
+    from orderhub.ledger.ledger import Ledger
+
+    engine = open_engine(settings.database)
+    try:
+        check_version(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Ledger(engine, RECORD_TYPES)
 
 
 async def _left(client: httpx.AsyncClient, hub: Any) -> None:

@@ -80,8 +80,8 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
 class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Take over an order that was placed elsewhere, with its own times, numbers, state and history.
 
-    `order.id` 0 = the next one, `order.uid` empty = a new one: it is known by its number, which it always has. An order that stands
-    already is left as it is. `events` are its whole history, oldest first.
+    `order.id` 0 = the next one, `order.uid` empty = a new one: it is known by its number, which it always has.
+    An order that stands already is left as it is. `events` are its whole history, oldest first.
     """
 
     origin: Origin

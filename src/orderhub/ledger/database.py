@@ -18,7 +18,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy import Engine, NullPool, create_engine, event, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,6 +32,7 @@ __all__ = ["DatabaseRefused", "ServeLock", "parse_url"]  # where everyone looks 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Nobody waits for what has no limit of its own: a command, the check, a migration.
 _PATIENCE_S = 30
+COPY_MARK = "copy_in_progress"  # the table that a copy has until it is whole
 _MIGRATION_LOCK = 0x6F72_6465_7268_7562  # "orderhub"
 # How many steps SQLite goes between two looks at the clock: some tenths of a millisecond.
 _STEPS = 20_000
@@ -321,6 +322,22 @@ def check_version(engine: Engine, *, must_be_current: bool = True) -> str | None
             "start `orderhub serve` once to migrate it."
         )
     return current
+
+
+def refuse_unfinished_copy(engine: Engine) -> None:
+    """Raises DatabaseRefused for a ledger that `orderhub copy` has not finished: see moving/copying.py."""
+    path = file_of(engine.url)
+    if path is not None and not path.exists():
+        return
+    try:
+        with engine.connect() as connection:
+            is_unfinished = inspect(connection).has_table(COPY_MARK)
+    except SQLAlchemyError as error:
+        raise _cannot_be_opened(engine, error) from error
+    if is_unfinished:
+        raise DatabaseRefused(
+            "The database holds a copy that is not finished: repeat `orderhub copy`, which goes on where it was."
+        )
 
 
 def _current_revision(engine: Engine) -> str | None:

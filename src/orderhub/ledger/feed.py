@@ -111,7 +111,9 @@ def _write_sqlite(driver: Driver, fed: _Fed) -> None:
             {"tenant_id": tenant_id, "lane": 0, "next": len(told), "stamp": 1}
             for tenant_id, told in fed.tenants.items()
         ],
-        "DO UPDATE SET next = feed_lane.next + excluded.next, stamp = feed_lane.stamp + 1",
+        "DO UPDATE SET next = feed_lane.next + excluded.next, stamp = 1 + "
+        # Other lanes are there where the ledger was copied from PostgreSQL: what comes now comes behind all of them.
+        "(SELECT max(l.stamp) FROM feed_lane l WHERE l.tenant_id = feed_lane.tenant_id)",
         "tenant_id, next, stamp",
     )
     places: list[tuple[int, ...]] = []

@@ -28,6 +28,7 @@ from orderhub.ledger.database import (
     migrate,
     open_engine,
     open_writer,
+    refuse_unfinished_copy,
     refuse_weak_commits,
     writing,
 )
@@ -80,6 +81,7 @@ class Ledger:
         engine = open_engine(url, limit_s=limit_s)
         try:
             refuse_weak_commits(engine)
+            refuse_unfinished_copy(engine)
             migrate(engine, create=create)
         except BaseException:
             engine.dispose()

@@ -1,4 +1,4 @@
-"""Whether an order that comes from elsewhere would be a good one here: the laws of single orders, before it is written."""
+"""Whether an order that comes from elsewhere would be a good one here: the laws of single orders, asked beforehand."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 def pack(payload: Path, manifest: Manifest, file: Path, advance: Advance) -> None:
-    """Write the archive under its name once it is whole: nobody else may read what is in it. Never over another file."""
+    """Write the archive under its name once it is whole, readable to its owner alone. Never over another file."""
     digest = hashlib.sha256()
     with payload.open("rb") as source:
         while piece := source.read(_CHUNK):

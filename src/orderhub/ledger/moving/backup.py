@@ -248,7 +248,7 @@ def _restore_postgres(file: Path, url: str, advance: Advance) -> tuple[Manifest,
         engine.dispose()
     if tables:
         raise DatabaseRefused(
-            f"The database is not empty (there is {sorted(tables)[0]}): a backup is restored where nothing is."
+            f"The database is not empty (there is {min(tables)}): a backup is restored where nothing is."
         )
     part = beside(file, "restored")
     try:

@@ -55,7 +55,8 @@ async def listed(
 ) -> Answer:
     """The page that is asked for, or the file `name` of all rows; with a `limit` in the query of so many at most.
 
-    `row`: what of an item the columns of CSV name, if not the item itself; `rows`: where an item is several lines of it. `media`: what a link of the desk asks for,
+    `row`: what of an item the columns of CSV name, if not the item itself; `rows`: where an item is several lines
+    of it. `media`: what a link of the desk asks for,
     since a browser's `Accept` says nothing of it.
     """
     media = media or media_of(call.header("accept"))

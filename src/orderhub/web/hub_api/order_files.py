@@ -1,7 +1,7 @@
 """/hub/v1/orders:export and /hub/v1/orders:import: whole orders out, for a file, and history from elsewhere in.
 
-What comes in draws on no pool, is sent to no webhook, has no place in the feed and waits for nothing. It is found, listed
-and counted in the days on which it happened, and later commands move it like any other order.
+What comes in draws on no pool, is sent to no webhook, has no place in the feed and waits for nothing. It is found,
+listed and counted in the days on which it happened, and later commands move it like any other order.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class TakenOver(Shape, frozen=True, kw_only=True):
 
 @guarded("orders:read")
 async def export_orders(call: Call, who: Caller) -> Answer:
-    """Whole orders, newest first: a page as JSON, all from the cursor on as NDJSON, or as CSV with a line for each line."""
+    """Whole orders, newest first: a page as JSON, all from the cursor on as NDJSON, or as CSV with a row a line."""
     given = query_of(call, ExportOrders)
     if given.fields:
         raise refuse("fields", "fields does not go with an export: its orders are whole")

@@ -1,6 +1,6 @@
 """An order as it leaves for a file and comes back from one: whole, with its history, and without what is the hub's own.
 
-What it drew on pools, what it waits for and when it was taken over stay behind. Amounts are texts and instants ISO 8601;
+What it drew on pools, what it waits for and when it was taken over stay behind. Amounts are texts, instants ISO 8601;
 documents (`business`, `vendor`, `data` ...) are as the ledger keeps them, their numbers exact. Members that say nothing
 are left out, so an order from elsewhere needs few: see `PastOrder`.
 """
@@ -115,10 +115,10 @@ class PastOrder(
 ):
     """A whole order, a line of NDJSON.
 
-    Of one from elsewhere `number`, `currency` and `occurred_at` are needed, and `total` or `lines`; without `business` it
-    is a recorded sale. Without `events` its history is told from `status` and from `paid_at`, `shipped_at`,
-    `completed_at`, `cancelled_at`, `refund_asked_at`, `refunded_at`, of which those that are left out are `updated_at`
-    or else `occurred_at`.
+    Of one from elsewhere `number`, `currency` and `occurred_at` are needed, and `total` or `lines`; without
+    `business` it is a recorded sale. Without `events` its history is told from `status` and from `paid_at`,
+    `shipped_at`, `completed_at`, `cancelled_at`, `refund_asked_at`, `refunded_at`; those that are left out are
+    `updated_at`, or else `occurred_at`.
     """
 
     tenant: Short = ""

