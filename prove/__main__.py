@@ -9,8 +9,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from prove.backup import prove_backup
 from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
@@ -21,8 +23,8 @@ from prove.twins import prove_twins
 from prove.verdict import ProofStopped, Verdict
 from tests.support.postgres import fresh_database, running_server
 
-_PROOFS = ("race", "twins", "kill", "term", "feed", "deliver")
-_ROUNDS = {"race": 50, "twins": 50, "term": 20}
+_PROOFS = ("race", "twins", "kill", "term", "feed", "deliver", "backup")
+_ROUNDS = {"race": 50, "twins": 50, "term": 20, "backup": 50}
 _KILLS = 100
 _KILLING = {"kill": prove_kill, "feed": prove_feed, "deliver": prove_deliver}
 
@@ -55,7 +57,9 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "proofs", nargs="*", type=_proof, metavar=shown, help="which (default: all of them)"
     )
-    parser.add_argument("--rounds", type=int, help=f"rounds of race, twins and term {_ROUNDS}")
+    parser.add_argument(
+        "--rounds", type=int, help=f"rounds of race, twins, term and backup {_ROUNDS}"
+    )
     parser.add_argument(
         "--kills", type=int, default=_KILLS, help=f"kills of kill, feed and deliver ({_KILLS})"
     )
@@ -82,11 +86,15 @@ def _run(proof: str, database: str, given: argparse.Namespace, seed: int) -> Ver
         seed_database(url)
         started = time.monotonic()
         logs = Path(name)
-        if proof in _KILLING:
+        rounds = given.rounds or _ROUNDS.get(proof, 0)
+        if proof == "backup":
+            fresh = partial(_another, database)
+            work = prove_backup(url, backups=rounds, seed=seed, logs=logs, fresh=fresh)
+        elif proof in _KILLING:
             work = _KILLING[proof](url, kills=given.kills, seed=seed, logs=logs)
         else:
             prove = {"race": prove_race, "twins": prove_twins, "term": prove_term}[proof]
-            work = prove(url, rounds=given.rounds or _ROUNDS[proof], seed=seed, logs=logs)
+            work = prove(url, rounds=rounds, seed=seed, logs=logs)
         try:
             verdict = asyncio.run(work)
         except ProofStopped as stopped:
@@ -103,6 +111,16 @@ def _fresh(database: str, folder: str) -> Iterator[str]:
     else:
         with fresh_database(database) as url:
             yield url
+
+
+@contextmanager
+def _another(database: str) -> Iterator[str]:
+    """One more, in a folder of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="orderhub-proof-") as folder,
+        _fresh(database, folder) as url,
+    ):
+        yield url
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ _POLL_S = 0.02
 # range before anyone listens there may be connected to itself.
 _PORTS = range(15_000, 32_000)
 # The console script, in words that work from any environment that has the package.
-_PROGRAM = "from orderhub.cli import main; main()"
+PROGRAM = "from orderhub.cli import main; main()"
 
 
 def seed_database(url: str) -> None:
@@ -79,7 +79,7 @@ class Server:
         words = ["serve", "--database", self._url, "--port", str(self.port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, *words],
+                [sys.executable, "-c", PROGRAM, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

