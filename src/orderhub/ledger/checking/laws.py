@@ -33,7 +33,9 @@ class Law(StrEnum):
     FOLD = "an order's row is what its events add up to"
     EVENT_HAS_ORDER = "an event has its order"
     # the feed
-    FED_ONCE = "an event has one place in the feed, but for those from before the feed or from elsewhere"
+    FED_ONCE = (
+        "an event has one place in the feed, but for those from before the feed or from elsewhere"
+    )
     FED_IN_ORDER = "an order's events stand in the feed in their order"
     PLACE_HAS_EVENT = "a place in the feed has its event"
     LANE = "a lane of the feed has no gap, and ends where it says"
