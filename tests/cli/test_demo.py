@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli import server
 from orderhub.cli.commands import app
-from orderhub.demo import curl_commands
+from orderhub.demo import first_calls
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import ServeLock
 from orderhub.settings import ProgramSettings
@@ -29,7 +29,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[ProgramSettings]:
         hub.ledger.close()
 
     monkeypatch.setattr(server, "_run", run)
-    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(logs, "configure", lambda *_, **__: None)
     monkeypatch.setattr("gc.freeze", lambda: None)
     monkeypatch.delenv("ORDERHUB_HOST", raising=False)
     return seen
@@ -135,7 +135,7 @@ def test_the_five_calls_it_prints_make_five_orders(
 ) -> None:
     demo(tmp_path)
     (settings,) = served
-    commands = curl_commands(find_dialects(), settings.public_url)
+    commands = [call.command for call in first_calls(find_dialects(), settings.public_url)]
     assert len(commands) == len(find_dialects())
     secret = (tmp_path / server._DEMO_KEY).read_text()
     with calling(settings.database, secret_key=secret) as hub:

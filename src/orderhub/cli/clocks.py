@@ -15,7 +15,8 @@ At = Annotated[str | None, typer.Option(help="ISO 8601 with an offset; none = th
 
 
 def _move(tenant: str, body: dict[str, Any], **hub: str | None) -> None:
-    from orderhub.cli.session import given, path_of, run, show
+    from orderhub.cli.session import given, path_of, run
+    from orderhub.cli.terminal import show
 
     path = path_of("tenants", tenant, "clock")
     typed = {"at": "--at", "by_s": "BY_S"}
@@ -63,7 +64,7 @@ def run(
 @app.command()
 def show(tenant: Tenant, database: Database = None, url: Url = None, token: Token = None) -> None:
     """The tenant's time beside the wall's."""
-    from orderhub.cli import session
+    from orderhub.cli import session, terminal
 
     path = session.path_of("tenants", tenant, "clock")
-    session.show(session.run("GET", path, database=database, url=url, token=token))
+    terminal.show(session.run("GET", path, database=database, url=url, token=token))

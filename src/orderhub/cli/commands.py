@@ -17,12 +17,12 @@ from orderhub.cli.listen import listen
 from orderhub.cli.options import taking
 from orderhub.cli.session import one_sentence
 from orderhub.cli.tail import TailOptions, tail
+from orderhub.cli.terminal import asks_json, show_json, with_json
 from orderhub.cli.trigger import trigger
 
 app = typer.Typer(
     help="Five vendors' order APIs in, one durable ledger out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -43,6 +43,25 @@ app.command()(listen)
 app.command()(trigger)
 app.command(cls=ConformCommand)(conform)
 app.command()(taking(TailOptions)(tail))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from orderhub import __version__
+
+        typer.echo(f"orderhub {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which one it is.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Five vendors' order APIs in, one durable ledger out."""
+
 
 Database = Annotated[str | None, typer.Option(help="sqlite:///path or postgresql://…")]
 _PORT = "Port to listen on; 0 = any that is free."
@@ -76,6 +95,11 @@ def demo(
         serve_demo(port, data, keep=keep)
 
 
+def _mended(line: str) -> None:
+    # The result alone stands on the standard output.
+    typer.echo(line, err=asks_json())
+
+
 @app.command()
 def check(
     database: Database = None,
@@ -99,10 +123,13 @@ def check(
                 lock.take("orderhub check --repair")  # nobody writes beside it
             check_version(engine)
             gc.set_threshold(100_000)  # orders pass by in millions and hardly ever in circles
-            report = repair_ledger(engine, typer.echo) if repair else check_ledger(engine)
+            report = repair_ledger(engine, _mended) if repair else check_ledger(engine)
         finally:
             engine.dispose()
             lock.release()
+    if asks_json():
+        show_json(report.as_document())
+        raise typer.Exit(1 if report.total else 0)
     for breach in report.breaches:
         typer.echo(str(breach))
     # Scripts read the verdict where it has always stood: first when all is well, else last.
@@ -111,3 +138,6 @@ def check(
         typer.echo(line)
     if report.total:
         sys.exit(1)
+
+
+with_json(app)

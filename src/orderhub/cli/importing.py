@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,15 +11,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from orderhub.cli.session import (
-    CommandRefused,
-    Send,
-    answer_of,
-    one_sentence,
-    path_of,
-    reached,
-    show,
-)
+from orderhub.cli.session import CommandRefused, Send, answer_of, one_sentence, path_of, reached
+from orderhub.cli.terminal import progress, show
 from orderhub.cli.tokens import Database, Token, Url
 from orderhub.web.sheets import (
     ALIASES,
@@ -211,7 +204,7 @@ class _Import:
         self.places = _Places(load)
 
     def run(self, rows: Sequence[FileRow]) -> None:
-        with _progress(len(rows)) as advance:
+        with progress("importing", len(rows)) as advance:
             for chunk in self._chunks(rows):
                 self.write([line for line, _ in chunk], [each for _, each in chunk])
                 advance(len(chunk))
@@ -372,22 +365,3 @@ def _words(result: dict[str, Any], column: str = "") -> str:
         detail = detail.removeprefix(written) if said else detail
     column = column or said.removeprefix("doc.")
     return f"{column}: {detail}" if column else detail
-
-
-class _progress:  # noqa: N801 - used as a function
-    """On a terminal, how far it is; on stderr, so that stdout holds the result alone."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True)
-        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("importing", total=total)
-
-    def __enter__(self) -> Callable[[int], None]:
-        self._bar.start()
-        return lambda done: self._bar.advance(self._task, done)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()

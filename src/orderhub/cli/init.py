@@ -63,7 +63,8 @@ def init(
 
     On a terminal what is not said is asked for. Tokens and secrets are shown now and never again.
     """
-    from orderhub.cli.session import address, one_sentence, show
+    from orderhub.cli.session import address, one_sentence
+    from orderhub.cli.terminal import show
     from orderhub.settings import ProgramSettings
 
     said = {
@@ -285,8 +286,10 @@ def _shown(
     settings: ProgramSettings, merchant: Merchant, begun: Begun, new_key: str, where: str
 ) -> str:
     """For a shell to read as well as for people: what is no command is a comment."""
+    from orderhub.ledger.urls import without_password
+
     lines = [
-        f"# {merchant.name} is set up in {_without_password(settings.database)}, in {merchant.currency}.",
+        f"# {merchant.name} is set up in {without_password(settings.database)}, in {merchant.currency}.",
         "# What follows is shown now and never again.",
     ]
     if begun.operator_token:
@@ -306,9 +309,3 @@ def _shown(
         f"# orderhub user add {merchant.name} you@example.org --role owner",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _without_password(database: str) -> str:
-    from orderhub.ledger.urls import parse_url
-
-    return parse_url(database).set(drivername=database.partition(":")[0]).render_as_string()

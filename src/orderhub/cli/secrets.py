@@ -17,6 +17,7 @@ def group() -> None:
 @app.command()
 def rotate(database: Database = None, url: Url = None, token: Token = None) -> None:
     """Encrypt every stored secret under ORDERHUB_SECRET_KEY that ORDERHUB_SECRET_KEY_OLD still reads."""
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import run
+    from orderhub.cli.terminal import show
 
     show(run("POST", "/hub/v1/secrets/rotate", database=database, url=url, token=token))

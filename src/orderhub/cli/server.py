@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-import typer
 import uvicorn
 
 from orderhub.app import Hub, build
+from orderhub.cli.banner import tell_demo, tell_served
+from orderhub.cli.terminal import asks_json
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.demo import OMNI, PASSWORD, curl_commands, live_a_month, owner_of, seed
+from orderhub.demo import first_calls, live_a_month, seed
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
@@ -51,7 +52,7 @@ def serve(settings: ProgramSettings) -> None:
     """
     limits = limits_of(settings, raise_file_limit())
     with _claimed(settings) as (claimed, listener):
-        _serve(claimed, listener, limits)
+        _serve(claimed, listener, limits, lambda: tell_served(claimed, _address_of(listener)))
 
 
 @contextmanager
@@ -67,6 +68,10 @@ def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socke
             yield dataclasses.replace(settings, port=port, public_url=url), listener
     finally:
         lock.release()
+
+
+def _address_of(listener: socket.socket) -> str:
+    return _url(*listener.getsockname()[:2])
 
 
 def _url(host: str, port: int) -> str:
@@ -95,9 +100,9 @@ def _serve(
     settings: ProgramSettings,
     listener: socket.socket,
     limits: Limits,
-    ready: Callable[[], None] | None = None,
+    ready: Callable[[], None],
 ) -> None:
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, is_json=asks_json() or None)
     hub = build(settings)
     # What is built by now stays for good: the collector need not look at it again and again.
     gc.collect()
@@ -134,7 +139,7 @@ def _run(
     settings: ProgramSettings,
     listener: socket.socket,
     limits: Limits,
-    ready: Callable[[], None] | None,
+    ready: Callable[[], None],
 ) -> None:
     server = uvicorn.Server(uvicorn_config(hub, settings, limits))
 
@@ -145,8 +150,7 @@ def _run(
             sys.exit(0)
 
     signal.signal(signal.SIGTERM, stopped)
-    if ready is not None:
-        threading.Thread(target=_when_started, args=(server, ready), daemon=True).start()
+    threading.Thread(target=_when_started, args=(server, ready), daemon=True).start()
     server.run(sockets=ears(listener))
 
 
@@ -173,20 +177,22 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
         public_url="",
         rate_limits=False,
         errors_in_detail=True,
+        log_level=_quiet(),
     )
     limits = limits_of(asked, raise_file_limit())
     with _claimed(asked) as (settings, listener):
         secret_key = _demo_files(url, data, keep=keep)
 
         def announce() -> None:
-            typer.echo(f"\nOrderHub demo on {settings.public_url}, data in {data}.\n")
-            typer.echo(f"The desk: {settings.public_url}/desk")
-            typer.echo(f"  sign in as {owner_of(OMNI)} with the password {PASSWORD}\n")
-            typer.echo("The doors. Try:\n")
-            for command in curl_commands(find_dialects(), settings.public_url):
-                typer.echo(f"{command}\n")
+            tell_demo(settings, data, first_calls(find_dialects(), settings.public_url))
 
         _serve(dataclasses.replace(settings, secret_key=secret_key), listener, limits, announce)
+
+
+def _quiet() -> str | None:
+    """On a terminal the banner stays in sight: calls are in the request log, which it says how to follow."""
+    is_seen = sys.stderr.isatty() and not asks_json()
+    return "warning" if is_seen and "ORDERHUB_LOG_LEVEL" not in os.environ else None
 
 
 def _demo_files(url: str, data: Path, *, keep: bool) -> str:

@@ -348,10 +348,3 @@ def every(path: str, wanted: dict[str, str] | None = None, **more: Any) -> list[
         if found["next_cursor"] is None:
             return items
         params["cursor"] = found["next_cursor"]
-
-
-def show(value: Any) -> None:
-    """As JSON, so that the next command of a script can read it."""
-    import msgspec
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

@@ -26,7 +26,8 @@ def create(
     token: Token = None,
 ) -> None:
     """Add a tenant."""
-    from orderhub.cli.session import given, members, run, show
+    from orderhub.cli.session import given, members, run
+    from orderhub.cli.terminal import show
 
     body = given(name=name, title=title, settings=members("--set", settings))
     typed = {"name": "NAME", "title": "--title", "settings": "--set"}
@@ -37,7 +38,8 @@ def create(
 @app.command("list")
 def list_(database: Database = None, url: Url = None, token: Token = None) -> None:
     """Tenants within reach."""
-    from orderhub.cli.session import every, show
+    from orderhub.cli.session import every
+    from orderhub.cli.terminal import show
 
     show(every("/hub/v1/tenants", database=database, url=url, token=token))
 
@@ -51,7 +53,8 @@ def settings(
     token: Token = None,
 ) -> None:
     """Show a tenant's settings, or change the ones given with --set."""
-    from orderhub.cli.session import members, path_of, run, show
+    from orderhub.cli.session import members, path_of, run
+    from orderhub.cli.terminal import show
 
     path = path_of("tenants", name, "settings")
     changed = members("--set", changes)

@@ -63,7 +63,8 @@ def _path(tenant: str, *more: str) -> str:
 
 
 def _ask(method: str, path: str, **more: Any) -> None:
-    from orderhub.cli.session import run, show
+    from orderhub.cli.session import run
+    from orderhub.cli.terminal import show
 
     show(run(method, path, **more))
 
@@ -120,7 +121,8 @@ def list_(
     token: Token = None,
 ) -> None:
     """Every credential of a tenant and when it was last used."""
-    from orderhub.cli.session import every, given, not_empty, show
+    from orderhub.cli.session import every, given, not_empty
+    from orderhub.cli.terminal import show
 
     wanted = given(kind=not_empty("--kind", kind))
     show(every(_path(tenant), wanted, database=database, url=url, token=token))

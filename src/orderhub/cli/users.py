@@ -21,7 +21,8 @@ _NONE = "none"
 
 
 def _ask(method: str, tenant: str, *more: str, **given: Any) -> None:
-    from orderhub.cli.session import path_of, run, show
+    from orderhub.cli.session import path_of, run
+    from orderhub.cli.terminal import show
 
     show(run(method, path_of("tenants", tenant, "users", *more), **given))
 
@@ -49,7 +50,8 @@ def add(
 @app.command("list")
 def list_(tenant: Tenant, database: Database = None, url: Url = None, token: Token = None) -> None:
     """Who has a role in the tenant."""
-    from orderhub.cli.session import every, path_of, show
+    from orderhub.cli.session import every, path_of
+    from orderhub.cli.terminal import show
 
     path = path_of("tenants", tenant, "users")
     show(every(path, None, database=database, url=url, token=token))

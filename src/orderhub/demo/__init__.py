@@ -28,6 +28,7 @@ from orderhub.web.cipher import Cipher
 
 OMNI = "omni"
 # Whoever signs in at the desk of a demo: an owner of each business, and the operator of all.
+OPERATOR_TOKEN = "hub-demo-operator"  # noqa: S105 - as public as the password
 PASSWORD = "orderhub-demo"  # noqa: S105 - printed for everybody to use
 _OPERATOR_EMAIL = "operator@hub.example"
 
@@ -121,7 +122,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
         omni, "hub-demo-omni", {name: part.acts_as for name, part in parts.items() if part.acts_as}
     )
     seeder.person(omni, owner_of(OMNI), Role.OWNER, password)
-    seeder.hub_token(0, "hub-demo-operator", {})
+    seeder.hub_token(0, OPERATOR_TOKEN, {})
     seeder.person(0, _OPERATOR_EMAIL, Role.OPERATOR, password)
 
 
@@ -172,19 +173,37 @@ def with_clock(settings: Settings, business: DemoBusiness, wall_us: int) -> Sett
     return msgspec.structs.replace(settings, name=business.name, sandbox=True, clock=clock)
 
 
-def curl_commands(dialects: tuple[Dialect, ...], base_url: str) -> list[str]:
+class FirstCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A create call that works when it is pasted: of which door, as which tenant, by which token."""
+
+    dialect: str
+    title: str
+    tenant: str
+    token: str
+    path: str
+    command: str
+
+
+def first_calls(dialects: tuple[Dialect, ...], base_url: str) -> list[FirstCall]:
     """One create call for each dialect, as its document shows it: the first of its golden examples."""
-    commands = []
+    calls = []
     for dialect in dialects:
         if not _has_demo(dialect):
             continue
         folder = resources.files(f"orderhub.dialects.{dialect.name}") / "golden"
         first = min(each.name for each in folder.iterdir() if each.name.endswith(".json"))
         case = json.loads((folder / first).read_text())
-        request = case["request"]
+        request, token = case["request"], f"hub-demo-{case['tenant']}"
         body = json.dumps(request["body"], ensure_ascii=False)
-        commands.append(
-            f"curl -s {base_url}{request['path']} -H 'Authorization: Bearer hub-demo-{case['tenant']}' "
-            f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
+        calls.append(
+            FirstCall(
+                dialect=dialect.name,
+                title=dialect.title,
+                tenant=case["tenant"],
+                token=token,
+                path=request["path"],
+                command=f"curl -s {base_url}{request['path']} -H 'Authorization: Bearer {token}' "
+                f"-H 'Content-Type: application/json' -d {shlex.quote(body)}",
+            )
         )
-    return commands
+    return calls

@@ -44,3 +44,8 @@ def file_of(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite":
         return None
     return Path(os.path.realpath(url.database or ""))
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown. Raises DatabaseRefused."""
+    return parse_url(url).set(drivername=url.partition(":")[0]).render_as_string()

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON line an event, with the request id that the answer carried.
+"""Structured logs: one JSON line an event, with the request id that the answer carried; on a terminal a line to read.
 
 What is said of every call waits for a moment, and a thread writes many such lines at a time: the event loop does not
 wait for the file or the pipe. Anything else is written at once, behind what waits. None is lost when the program ends,
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from typing import IO, Any, TextIO, cast
 
@@ -22,6 +23,7 @@ import structlog
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _GATHERED_S = 0.05
+_CLOCK = "%H:%M:%S"  # of this machine, for who looks on
 
 
 def _as_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
@@ -34,8 +36,9 @@ class Lines:
     An event is a mapping, with its time (seconds since 1970) under `timestamp`: to word it is the work of the thread.
     """
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str], word: Callable[[dict[str, Any]], str] | None = None) -> None:
         self._file = file
+        self._word = word or _text
         self._waiting: deque[str | dict[str, Any]] = deque()
         self._there = threading.Event()
         self._writing = threading.Lock()
@@ -63,7 +66,7 @@ class Lines:
             lines = []
             while self._waiting:
                 line = self._waiting.popleft()
-                lines.append(line if isinstance(line, str) else _text(line))
+                lines.append(line if isinstance(line, str) else self._word(line))
             if lines:
                 lines.append("")
                 self._file.write("\n".join(lines))
@@ -112,20 +115,27 @@ def flush() -> None:
         _to.flush()
 
 
-def configure(level: str = "info") -> None:
-    """Send structlog's and the standard library's lines to stderr, as JSON."""
+def configure(level: str = "info", *, is_json: bool | None = None) -> None:
+    """Send structlog's and the standard library's lines to stderr: as JSON, unless that is a terminal."""
     global _to, _tells_info
     number = getattr(logging, level.upper(), logging.INFO)
     if _to is None:
         atexit.register(flush)
     flush()
-    _to, _tells_info = Lines(sys.stderr), number <= logging.INFO
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
+    if is_json is None:
+        is_json = not sys.stderr.isatty()
+    stamper: Any = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    worded: Any = _as_json
+    word = _text
+    if not is_json:
+        stamper = structlog.processors.TimeStamper(fmt=_CLOCK, utc=False)
+        worded = _for_people()
+        word = _read_by(worded)
+    _to, _tells_info = Lines(sys.stderr, word), number <= logging.INFO
+    shared: list[Any] = [structlog.stdlib.add_log_level, stamper]
+    traced = [structlog.processors.format_exc_info] if is_json else []
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, _as_json],
+        processors=[*shared, *traced, worded],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _to)),
         cache_logger_on_first_use=False,
@@ -136,8 +146,8 @@ def configure(level: str = "info") -> None:
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                _as_json,
+                *traced,
+                worded,
             ],
         )
     )
@@ -146,3 +156,26 @@ def configure(level: str = "info") -> None:
     root.setLevel(number)
     # Which kind of database it found is no news: what is refused at the start stays one sentence.
     logging.getLogger("alembic").setLevel(max(number, logging.WARNING))
+    # The server's own steps are told by what the hub says itself; a program that reads lines has them all.
+    quiet = number if is_json else max(number, logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(quiet)
+
+
+def _for_people() -> Any:
+    """structlog's lines for a terminal, plain where NO_COLOR or TERM=dumb asks for it."""
+    from structlog.dev import ConsoleRenderer, plain_traceback  # noqa: PLC0415 - it loads rich
+
+    is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return ConsoleRenderer(
+        colors=not is_plain, pad_event_to=12, pad_level=False, exception_formatter=plain_traceback
+    )
+
+
+def _read_by(renderer: Any) -> Callable[[dict[str, Any]], str]:
+    """What is said of every call, worded by the thread that writes."""
+
+    def word(event: dict[str, Any]) -> str:
+        event["timestamp"] = time.strftime(_CLOCK, time.localtime(event["timestamp"]))
+        return str(renderer(None, event["level"], event))
+
+    return word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 _SHOWN = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +48,16 @@ class Report:
         looked = ", ".join(f"{count} {name}" for name, count in self.counts.items())
         verdict = f"{self.total} breaches" if self.total else "every law holds"
         return f"{verdict} ({looked})"
+
+    def as_document(self) -> dict[str, Any]:
+        """For programs; the newest order's instant is None where there is no order."""
+        at = f"{_EPOCH + timedelta(microseconds=self.newest):%Y-%m-%dT%H:%M:%SZ}"
+        return {
+            "total": self.total,
+            "breaches": [str(each) for each in self.breaches],
+            "counts": self.counts,
+            "newest_order_at": at if self.newest else None,
+        }
 
     def newest_order(self) -> str:
         """One sentence that tells a copy that lacks the last orders from one that has them."""
