@@ -30,11 +30,12 @@ def tell_served(settings: ProgramSettings, address: str) -> None:
     }
     if asks_json():
         _say_json(where)
-    elif sys.stderr.isatty():
+    if asks_json() or not sys.stderr.isatty():
+        structlog.get_logger("orderhub.serve").info("listening", **where)
+    else:
         rows = [("listens on", address), *((name, where[name]) for name in ("desk", "docs"))]
         rows += [("metrics", f"{url}/metrics"), ("data", where["database"])]
         _say(f"OrderHub {__version__}  {url}", rows, [_STOP], is_error=True)
-    structlog.get_logger("orderhub.serve").info("listening", **where)
 
 
 def tell_demo(settings: ProgramSettings, data: Path, calls: list[FirstCall]) -> None:

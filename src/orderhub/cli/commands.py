@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orderhub.cli import clocks, importing, order_files, secrets, tenants, tokens, users
+from orderhub.cli import catalogue, clocks, order_files, orders, pools, secrets, tenants, tokens, users
 from orderhub.cli.backups import backup, copy, restore
 from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.events import events
@@ -29,9 +29,10 @@ app = typer.Typer(
 app.add_typer(tokens.app, name="token")
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(users.app, name="user")
-app.add_typer(order_files.app, name="order")
-app.add_typer(importing.catalogue, name="catalogue")
-app.add_typer(importing.pool, name="pool")
+orders.app.add_typer(order_files.app)
+app.add_typer(orders.app, name="order")
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(pools.app, name="pool")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)

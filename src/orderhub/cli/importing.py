@@ -11,7 +11,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from orderhub.cli.session import CommandRefused, Send, answer_of, one_sentence, path_of, reached
+from orderhub.cli.session import (
+    CommandRefused,
+    Send,
+    answer_of,
+    one_sentence,
+    own_tenant,
+    path_of,
+    reached,
+)
 from orderhub.cli.terminal import progress, show
 from orderhub.cli.tokens import Database, Token, Url
 from orderhub.web.sheets import (
@@ -26,9 +34,6 @@ from orderhub.web.sheets import (
     unaliased,
 )
 
-catalogue = typer.Typer(help="What is sold and on which terms.", no_args_is_help=True)
-pool = typer.Typer(help="What is left: stock, seats, balances.", no_args_is_help=True)
-
 File = Annotated[Path, typer.Argument(help="CSV with a header, or NDJSON; UTF-8.")]
 Tenant = Annotated[str | None, typer.Option(help="Whose; the only one there is unless said.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row and write nothing.")]
@@ -39,17 +44,6 @@ _POOL_COLUMNS = ("kind", "subject", "code", "place", "count", "reason")
 _REFUSED = "refused"
 
 
-@catalogue.callback()
-def _of_catalogue() -> None:
-    """Without it the only command would take the group's name."""
-
-
-@pool.callback()
-def _of_pool() -> None:
-    """As above."""
-
-
-@catalogue.command("import")
 def import_catalogue(
     file: File,
     kind: Annotated[str, typer.Option(help="A kind of the catalogue.")] = "products",
@@ -67,12 +61,11 @@ def import_catalogue(
     with one_sentence():
         rows = _rows_of(file)
         with reached(database=database, url=url, token=token) as send:
-            load = _Load(file, send, _tenant(send, tenant), is_dry_run=dry_run)
+            load = _Load(file, send, own_tenant(send, tenant), is_dry_run=dry_run)
             _Items(load, kind, rows).run(rows.rows)
             load.tell()
 
 
-@pool.command("import")
 def import_pools(
     file: File,
     kind: Annotated[str, typer.Option(help="A kind of pool, of rows that name none.")] = "stock",
@@ -86,9 +79,26 @@ def import_pools(
     with one_sentence():
         rows = _rows_of(file)
         with reached(database=database, url=url, token=token) as send:
-            load = _Load(file, send, _tenant(send, tenant), is_dry_run=dry_run)
+            load = _Load(file, send, own_tenant(send, tenant), is_dry_run=dry_run)
             _Pools(load, kind, rows).run(rows.rows)
             load.tell()
+
+
+def write_one(
+    send: Send, tenant: str, kind: str, values: dict[str, Any], *, is_whole: bool, is_dry_run: bool
+) -> dict[str, Any]:
+    """One item written as a row of a file is; answers the counts. Raises CommandRefused for what is wrong with it.
+
+    values    by member: `price`, `data.image`, `stock`; of a whole one as the API has it, `{"code", "doc"}`
+    is_whole  what is left out goes, else it stays
+    """
+    row = FileRow(1, values)
+    load = _Load(Path("the command line"), send, tenant, is_dry_run=is_dry_run)
+    _Items(load, kind, Rows(not is_whole, tuple(values), (row,))).run([row])
+    if load.faults:
+        ((_, says), *_) = load.faults
+        raise CommandRefused(f"{says}.".replace("..", "."))
+    return load.told()
 
 
 def _rows_of(file: Path) -> Rows:
@@ -100,18 +110,6 @@ def _rows_of(file: Path) -> Rows:
         raise CommandRefused(f"{file} cannot be read: {why}.") from None
     except Unreadable as wrong:
         raise CommandRefused(f"{file}{wrong}") from None
-
-
-def _tenant(send: Send, said: str | None) -> str:
-    if said is not None:
-        return said
-    names = [each["name"] for each in answer_of(send("GET", "/hub/v1/tenants"))["items"]]
-    if not names:
-        raise CommandRefused("There is no tenant yet: `orderhub tenant create` makes one.")
-    if len(names) > 1:
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        raise CommandRefused(f"There are several tenants ({shown}): say which one with --tenant.")
-    return str(names[0])
 
 
 @dataclass(slots=True)
@@ -146,16 +144,20 @@ class _Load:
             )
         return results
 
-    def tell(self) -> None:
-        """The refused rows on stderr, the counts as JSON on stdout; exit status 1 when a row was refused."""
-        for line, says in sorted(self.faults):
-            typer.echo(f"{self.file}:{line}: {says}", err=True)
+    def told(self) -> dict[str, Any]:
+        """The counts."""
         told: dict[str, Any] = {**self.counts}
         if self.stock:
             told["stock"] = {**self.stock}
         if self.is_dry_run:
             told["dry_run"] = True
-        show(told)
+        return told
+
+    def tell(self) -> None:
+        """The refused rows on stderr, the counts on stdout; exit status 1 when a row was refused."""
+        for line, says in sorted(self.faults):
+            typer.echo(f"{self.file}:{line}: {says}", err=True)
+        show(self.told())
         if self.faults:
             raise typer.Exit(1)
 
@@ -163,8 +165,8 @@ class _Load:
 class _Places:
     """Where units may lie, and where they do when a row does not say. Asked of the hub once it matters."""
 
-    def __init__(self, load: _Load) -> None:
-        self._load = load
+    def __init__(self, send: Send, tenant: str) -> None:
+        self._send, self._tenant = send, tenant
         self._codes: list[str] | None = None
         self._usual = ""
 
@@ -181,7 +183,7 @@ class _Places:
         return str(said)
 
     def _asked(self) -> tuple[list[str], str]:
-        send, tenant = self._load.send, self._load.tenant
+        send, tenant = self._send, self._tenant
         path = path_of("tenants", tenant, "catalogue", "warehouses")
         codes: list[str] = []
         params = {"limit": "500"}
@@ -196,12 +198,20 @@ class _Places:
         return codes, usual if usual in codes else ""
 
 
+def usual_place(send: Send, tenant: str) -> str:
+    """Where units lie when nobody says; empty = the tenant has no warehouse. Raises CommandRefused."""
+    try:
+        return _Places(send, tenant).of(None)
+    except RowFault as fault:
+        raise CommandRefused(f"--{fault}.") from None
+
+
 class _Import:
     """Rows made ready, sent in chunks, and their results put down by line."""
 
     def __init__(self, load: _Load) -> None:
         self.load = load
-        self.places = _Places(load)
+        self.places = _Places(load.send, load.tenant)
 
     def run(self, rows: Sequence[FileRow]) -> None:
         with progress("importing", len(rows)) as advance:

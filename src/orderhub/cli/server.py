@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import dataclasses
 import gc
 import os
@@ -150,7 +151,9 @@ def _run(
             sys.exit(0)
 
     signal.signal(signal.SIGTERM, stopped)
-    threading.Thread(target=_when_started, args=(server, ready), daemon=True).start()
+    # What was asked for on the command line is known in the thread, too.
+    known = contextvars.copy_context()
+    threading.Thread(target=known.run, args=(_when_started, server, ready), daemon=True).start()
     server.run(sockets=ears(listener))
 
 

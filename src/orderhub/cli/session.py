@@ -338,13 +338,42 @@ def not_empty(option: str, text: str | None) -> str | None:
     return text
 
 
+def own_tenant(send: Send, said: str | None) -> str:
+    """Whose it is: as said, else the only tenant within reach. Raises CommandRefused."""
+    if said is not None:
+        return said
+    names = [each["name"] for each in answer_of(send("GET", "/hub/v1/tenants"))["items"]]
+    if not names:
+        raise CommandRefused("There is no tenant yet: `orderhub tenant create` makes one.")
+    if len(names) > 1:
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        raise CommandRefused(f"There are several tenants ({shown}): say which one with --tenant.")
+    return str(names[0])
+
+
+def items_of(
+    send: Send,
+    path: str,
+    wanted: Mapping[str, str],
+    *,
+    most: int = 0,
+    typed: Mapping[str, str] | None = None,
+) -> tuple[list[Any], bool]:
+    """The items of a list's pages, at most so many (0 = all), and whether there are more."""
+    items: list[Any] = []
+    params = {**wanted, "limit": "200"}
+    while True:
+        if most:
+            params["limit"] = str(min(200, most - len(items)))
+        found = answer_of(send("GET", path, params=params), typed)
+        items += found["items"]
+        following = found["next_cursor"]
+        if following is None or (most and len(items) >= most):
+            return items, following is not None
+        params["cursor"] = following
+
+
 def every(path: str, wanted: dict[str, str] | None = None, **more: Any) -> list[Any]:
     """The items of all pages of a list."""
-    items: list[Any] = []
-    params = {"limit": "200", **(wanted or {})}
-    while True:
-        found = run("GET", path, params=params, **more)
-        items += found["items"]
-        if found["next_cursor"] is None:
-            return items
-        params["cursor"] = found["next_cursor"]
+    with one_sentence(), reached(**more) as send:
+        return items_of(send, path, wanted or {})[0]

@@ -114,20 +114,23 @@ def show_json(value: Any) -> None:
 
 
 def _show_table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    from rich import box
     from rich.table import Table
 
     if not items:
         typer.echo("None.", err=True)
         return
     columns = columns or [name for name, each in items[0].items() if not _is_long(each)]
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
         figures = all(isinstance(each.get(name), int | None) for each in items)
-        is_right = figures or name in _FIGURES
-        table.add_column(name, justify="right" if is_right else "left", overflow="fold")
+        table.add_column(
+            name.removesuffix("_at"),
+            justify="right" if figures or name in _FIGURES else "left",
+            overflow="fold",
+            no_wrap=name == columns[0],  # what it is named by, to be copied
+        )
     for each in items:
-        table.add_row(*(_cell(each.get(name)) for name in columns))
+        table.add_row(*(_cell(name, each.get(name)) for name in columns))
     _console().print(table)
 
 
@@ -138,10 +141,12 @@ def _is_long(value: Any) -> bool:
     return isinstance(value, dict | list)
 
 
-def _cell(value: Any) -> Any:
-    """As a text without marks: what stands in [brackets] is data."""
+def _cell(name: str, value: Any) -> Any:
+    """As a text without marks: what stands in [brackets] is data. An instant is told to the second."""
     from rich.text import Text
 
+    if name.endswith("_at") and isinstance(value, str):
+        value = value[:19].replace("T", " ")
     return Text(_words(value), style=_STYLES.get(str(value), ""))
 
 
@@ -170,9 +175,10 @@ def _words(value: Any) -> str:
 
 
 def _show_members(value: Mapping[str, Any]) -> None:
-    """A member a line, its value whole, so that it can be copied; lists of things as tables behind them."""
+    """A member that says something a line, its value whole, to be copied; lists of things as tables behind them."""
     tables = {name: each for name, each in value.items() if _is_table(each)}
-    plain = {name: each for name, each in value.items() if name not in tables}
+    is_said = {name: each not in (None, "", [], {}) for name, each in value.items()}
+    plain = {name: each for name, each in value.items() if name not in tables and is_said[name]}
     width = max(map(len, plain), default=0)
     for name, each in plain.items():
         typer.echo(f"{styled(name.ljust(width), dim=True)}  {_words(each)}".rstrip())

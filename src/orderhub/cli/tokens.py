@@ -125,7 +125,8 @@ def list_(
     from orderhub.cli.terminal import show
 
     wanted = given(kind=not_empty("--kind", kind))
-    show(every(_path(tenant), wanted, database=database, url=url, token=token))
+    columns = ("id", "kind", "name", "label", "scopes", "enabled", "expires_at", "last_used_at")
+    show(every(_path(tenant), wanted, database=database, url=url, token=token), columns)
 
 
 @app.command()

@@ -126,7 +126,7 @@ def configure(level: str = "info", *, is_json: bool | None = None) -> None:
         is_json = not sys.stderr.isatty()
     stamper: Any = structlog.processors.TimeStamper(fmt="iso", utc=True)
     worded: Any = _as_json
-    word = _text
+    word: Callable[[dict[str, Any]], str] = _text
     if not is_json:
         stamper = structlog.processors.TimeStamper(fmt=_CLOCK, utc=False)
         worded = _for_people()
