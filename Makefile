@@ -13,15 +13,17 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 ARGS ?=
 NAME ?=
+CONTAINER ?= docker
 VERSION ?=
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 SEED := $(SEED)
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+RUNTIME := .venv/.runtime
 SOURCES = $(wildcard src tests bench prove tools)
 
-.PHONY: help setup demo test check lint types imports wheel-test bench prove fuzz format docs \
+.PHONY: help setup demo test check lint types imports wheel image wheel-test bench prove fuzz format docs \
   messages migration lock release clean
 
 help: ## print this list
@@ -29,7 +31,7 @@ help: ## print this list
 
 setup: $(STAMP) ## create .venv with everything in it (again only when requirements change)
 
-demo: setup ## run the hub with sample data on PORT (default 8080)
+demo: $(RUNTIME) ## run the hub with sample data on PORT (default 8080)
 	@$(BIN)/orderhub demo --port $(PORT) --data .demo
 
 test: setup ## run the tests (WORKERS=4, PYTEST_ARGS="-k word" and the like)
@@ -47,6 +49,12 @@ types: setup ## check types
 # Without the cache: it goes by modification times and the whole check takes a second.
 imports: setup ## check who imports whom
 	@$(BIN)/lint-imports --no-logo --no-cache
+
+wheel: setup ## build the wheel, into dist/
+	@$(BIN)/python -m tools.wheel
+
+image: ## build a container image of this checkout (CONTAINER=podman, ARGS="--build-arg BASE=...")
+	@$(CONTAINER) build -f ops/Dockerfile -t orderhub $(ARGS) .
 
 # Not part of check: it fetches what the wheel needs, as anyone would who installs it.
 wheel-test: setup ## build the wheel, install it alone into an empty venv and take an order with it
@@ -90,8 +98,10 @@ lock: setup ## regenerate requirements/*.txt from pyproject.toml, with Python 3.
 	compile+=(--no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host)
 	compile+=($(LOCK_ARGS))
 	"$${compile[@]}" --output-file requirements/runtime.txt pyproject.toml
+	builds=("$${compile[@]}" --only-build-deps --build-deps-for wheel)
 	compile+=(--extra dev --constraint requirements/runtime.txt)
 	"$${compile[@]}" --output-file requirements/dev.txt pyproject.toml
+	"$${builds[@]}" --constraint requirements/dev.txt --output-file requirements/build.txt pyproject.toml
 
 release: setup ## set the version, date the changelog, commit, tag, build the wheel (VERSION=0.2.0)
 	@$(BIN)/python -m tools.release "$(VERSION)"
@@ -100,8 +110,9 @@ clean: ## remove .venv, the demo's data and all caches
 	@rm -rf .venv .demo dist build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find src tests tools docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-# The build backend comes pinned from requirements/dev.txt, hence no build isolation.
-$(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
+# What runs the program and what builds it, pinned: all that a demo needs. No build isolation, which would
+# fetch the build backend unpinned.
+$(RUNTIME): pyproject.toml requirements/runtime.txt requirements/build.txt
 	@if ! test -x $(BIN)/python; then
 	  python=
 	  for candidate in python3.11 python3; do
@@ -118,9 +129,15 @@ $(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt
 	    echo "Python could not create .venv; on Debian and Ubuntu install python3-venv." >&2
 	    exit 1; }
 	fi
-	echo "Installing what requirements/dev.txt pins (a minute or two the first time)"
+	echo "Installing what requirements/runtime.txt pins"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --require-hashes --requirement requirements/dev.txt
+	  --require-hashes --requirement requirements/runtime.txt --requirement requirements/build.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(STAMP): $(RUNTIME) requirements/dev.txt
+	@echo "Installing what requirements/dev.txt pins (a minute or two the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements/dev.txt
 	touch $@

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orderhub.settings import ProgramSettings, SettingRefused
@@ -62,3 +64,17 @@ def test_a_switch_is_read_as_people_write_it(text: str, value: bool) -> None:
 def test_a_variable_of_one_command_does_not_stop_the_others() -> None:
     environment = {"ORDERHUB_OPERATOR_TOKEN": "hub_1", "ORDERHUB_TRUSTED_PROXIES": "10.0.0.1, ::1"}
     assert ProgramSettings.from_environment(environment).trusted_proxies == "10.0.0.1, ::1"
+
+
+def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("a long key\n")
+    environment = {"ORDERHUB_SECRET_KEY_FILE": str(key)}
+    assert ProgramSettings.from_environment(environment).secret_key == "a long key"
+    for wrong, says in (
+        ({**environment, "ORDERHUB_SECRET_KEY": "another"}, "Either ORDERHUB_SECRET_KEY or"),
+        ({"ORDERHUB_DATABASE_FILE": str(tmp_path / "none")}, "cannot be read: no such file"),
+        ({"ORDERHUB_PORT_FILE": str(key)}, "ORDERHUB_PORT_FILE is not a setting"),
+    ):
+        with pytest.raises(SettingRefused, match=says):
+            ProgramSettings.from_environment(wrong)

@@ -23,3 +23,18 @@ def build(sources: Path, into: Path) -> Path:
         (built,) = Path(scratch).glob("*.whl")
         into.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(built, into / built.name))
+
+
+def main() -> int:
+    """`make wheel`: into dist/."""
+    root = Path(__file__).resolve().parents[1]
+    try:
+        print(build(root, root / "dist"))
+    except BuildFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

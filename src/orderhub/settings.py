@@ -1,4 +1,7 @@
-"""The program's settings, each with an environment variable. An unknown ORDERHUB_ variable stops the start."""
+"""The program's settings, each with an environment variable. An unknown ORDERHUB_ variable stops the start.
+
+A secret may lie in a file that ORDERHUB_NAME_FILE names, as service managers and containers hand secrets in.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 PREFIX = "ORDERHUB_"
 DAY_S = 86_400
+_FILE = "_FILE"
+# What may come by a file: secrets, and the address of a database that holds its password.
+SECRETS = ("database", "secret_key", "secret_key_old")
 _MANY = 2**31 - 1
 # Variables of single commands, which document them themselves; they are no settings of the program.
 _OF_COMMANDS = frozenset({"ORDERHUB_OPERATOR_TOKEN", "ORDERHUB_TOKEN", "ORDERHUB_URL"})
@@ -136,7 +143,7 @@ class ProgramSettings:
         cls, environment: Mapping[str, str] | None = None, **given: Any
     ) -> ProgramSettings:
         """Settings from ORDERHUB_* variables; `given` ones (of the command line) win. Raises SettingRefused."""
-        environment = os.environ if environment is None else environment
+        environment = _with_files(os.environ if environment is None else environment)
         known = {f"{PREFIX}{each.name.upper()}": each for each in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environment.items():
@@ -151,6 +158,24 @@ class ProgramSettings:
             values[known[name].name] = value
         values.update({name: value for name, value in given.items() if value is not None})
         return cls(**values)
+
+
+def _with_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables with those in it that files hold. Raises SettingRefused."""
+    found = dict(environment)
+    for member in SECRETS:
+        name = f"{PREFIX}{member.upper()}"
+        path = found.pop(f"{name}{_FILE}", "")
+        if not path:
+            continue
+        if found.get(name):
+            raise SettingRefused(f"Either {name} or {name}{_FILE}, not both.")
+        try:
+            found[name] = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no text in UTF-8"
+            raise SettingRefused(f"{name}{_FILE}: {path} cannot be read: {why.lower()}.") from None
+    return found
 
 
 def _parsed(name: str, text: str, kind: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,32 +12,33 @@ import pytest
 from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
-from orderhub.cli.server import _demo_files
+from orderhub.cli.server import _DEMO_DATABASE, _DEMO_KEY, _demo_files
 from tests.support.hub_process import serving
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a fresh demo."""
     data = tmp_path_factory.mktemp("demo")
-    url = f"sqlite:///{data / 'orderhub-demo.sqlite'}"
-    (data / "orderhub-demo.sqlite").touch()
-    _demo_files(url, data, keep=False)
-    return url
+    (data / _DEMO_DATABASE).touch()
+    _demo_files(f"sqlite:///{data / _DEMO_DATABASE}", data, keep=False)
+    return data
 
 
 @pytest.fixture(scope="module", params=["database", "url"])
 def reached(
-    request: pytest.FixtureRequest, demo: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, demo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """By which variables and options a command gets to the hub."""
-    key = (Path(demo.removeprefix("sqlite:///")).parent / "orderhub-demo.key").read_text()
+    """By which variables a command gets to a demo of its own."""
+    data = Path(shutil.copytree(demo, tmp_path_factory.mktemp("copy") / "demo"))
+    url = f"sqlite:///{data / _DEMO_DATABASE}"
+    key = (data / _DEMO_KEY).read_text()
     if request.param == "database":
-        yield {"ORDERHUB_DATABASE": demo, "ORDERHUB_SECRET_KEY": key}
+        yield {"ORDERHUB_DATABASE": url, "ORDERHUB_SECRET_KEY": key}
         return
-    log = tmp_path_factory.mktemp("hub") / "log"
-    with serving(demo, log, ORDERHUB_SECRET_KEY=key) as hub:
+    with serving(url, data / "log", ORDERHUB_SECRET_KEY=key) as hub:
         yield {"ORDERHUB_URL": hub.url, "ORDERHUB_TOKEN": "hub-demo-operator"}
 
 
@@ -56,10 +58,7 @@ def run(reached: dict[str, str]) -> Run:
 
 
 def an_order(run: Run) -> Any:
-    (found,) = run(
-        "order", "list", "--tenant", "omni", "--dialect", "anqicms", "--status", "pending",
-        "--limit", "1",
-    )  # fmt: skip
+    (found,) = run("order", "list", "--tenant", "omni", "--status", "pending", "--limit", "1")
     return found
 
 
