@@ -2,11 +2,14 @@
 
 The wheel is built, installed into an empty venv with exactly what requirements/runtime.txt pins, and served on a
 free port; the order is the command that `orderhub init` prints; then the server is asked to stop, and the ledger
-is checked. Only here nothing of the development environment can help out: no test tool, no checkout.
+is checked. The demo is served too, and each door's command makes an order. Last, the wheel is installed once more by
+its name, as the README says, with whatever versions are newest: how long that takes is told, not judged.
+Only here nothing of the development environment can help out: no test tool, no checkout.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -34,10 +37,9 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def installed(folder: Path) -> Path:
+def installed(folder: Path, built: Path) -> Path:
     """The folder of the programs of a venv that holds the wheel, its pinned dependencies and nothing else."""
-    built = wheel.build(ROOT, folder)
-    say(f"{built.name}: {built.stat().st_size / 1024:.0f} KiB")
+    began = time.monotonic()
     venv.create(folder / "venv", with_pip=False)
     programs = folder / "venv" / "bin"
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "-qq"]
@@ -46,7 +48,28 @@ def installed(folder: Path) -> Path:
     subprocess.run([*pip, "install", "--require-hashes", "-r", str(pinned)], check=True)
     subprocess.run([*pip, "install", "--no-deps", "--no-index", str(built)], check=True)
     subprocess.run([*pip, "check"], check=True)
+    (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    found = sorted(each.name.partition("-")[0] for each in packages.glob("*.dist-info"))
+    say(f"{len(found)} distributions in {time.monotonic() - began:.0f} s, with what is pinned.")
+    if needless := {"pytest", "mypy", "hatchling"} & set(found):
+        raise Failed(f"The wheel brought {', '.join(needless)} with it.")
     return programs
+
+
+def installed_by_name(folder: Path, built: Path) -> None:
+    """As anyone does it: `pip install orderhub`, then `orderhub --version`. Raises Failed."""
+    began = time.monotonic()
+    venv.create(folder / "by-name", with_pip=False)
+    programs = folder / "by-name" / "bin"
+    pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "-qq"]
+    pip.append("--disable-pip-version-check")
+    subprocess.run([*pip, "install", "--find-links", str(built.parent), "orderhub"], check=True)
+    for program in (["orderhub"], ["python", "-m", "orderhub"]):
+        words = [str(programs / program[0]), *program[1:], "--version"]
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        if said.strip() != f"orderhub {built.name.split('-')[1]}":
+            raise Failed(f"{' '.join(words)} says {said}")
+    say(f"Installed by its name in {time.monotonic() - began:.0f} s.")
 
 
 def free_port() -> int:
@@ -64,6 +87,34 @@ def wait_ready(hub: subprocess.Popen[bytes], address: str, log: Path) -> None:
         except OSError:
             time.sleep(0.05)
     raise Failed(f"The hub is not ready:\n{log.read_text()}")
+
+
+def try_the_demo(programs: Path, folder: Path) -> None:
+    """Each command that the demo tells is answered. Raises Failed."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORDERHUB_", "PYTHON"))}
+    here = {**kept, "PATH": f"{programs}:{kept['PATH']}"}
+    log = folder / "demo.log"
+    words = ["orderhub", "demo", "--port", "0", "--json"]
+    began = time.monotonic()
+    with log.open("wb") as err:
+        demo = subprocess.Popen(words, cwd=folder, env=here, stdout=subprocess.PIPE, stderr=err)
+        try:
+            told = b""
+            while not told.endswith(b"\n}\n"):
+                line = demo.stdout.readline() if demo.stdout else b""
+                if not line:
+                    raise Failed(f"The demo ended:\n{log.read_text()}")
+                told += line
+            say(f"The demo is there after {time.monotonic() - began:.0f} s.")
+            for door in json.loads(told)["doors"]:
+                asked = ["bash", "-c", f"{door['command']} -o /dev/null -w '%{{http_code}}'"]
+                status = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+                if status not in {"200", "201"}:
+                    raise Failed(f"{door['title']} answered {status} to {door['command']}")
+                say(f"{door['title']}: {status}")
+        finally:
+            demo.send_signal(signal.SIGTERM)
+            demo.wait(_PATIENCE_S)
 
 
 def take_an_order(programs: Path, folder: Path) -> None:
@@ -106,9 +157,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         try:
-            programs = installed(folder)
-            (folder / "shop").mkdir()
-            take_an_order(programs, folder / "shop")
+            built = wheel.build(ROOT, folder)
+            say(f"{built.name}: {built.stat().st_size / 1024:.0f} KiB")
+            programs = installed(folder, built)
+            for name, attempt in (("shop", take_an_order), ("demo", try_the_demo)):
+                (folder / name).mkdir()
+                attempt(programs, folder / name)
+            installed_by_name(folder, built)
         except (Failed, wheel.BuildFailed, subprocess.CalledProcessError) as error:
             print(error, file=sys.stderr)
             return 1

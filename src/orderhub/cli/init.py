@@ -7,10 +7,12 @@ import secrets
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orderhub.cli.options import taking
 from orderhub.cli.tokens import Database
 
 if TYPE_CHECKING:
@@ -35,55 +37,66 @@ _QUESTIONS = {
 }
 
 
-def init(
-    name: Annotated[str | None, typer.Option(help="The business, as it stands in paths.")] = None,
-    currency: Annotated[str | None, typer.Option(help="ISO 4217, such as EUR.")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="IANA, such as Europe/Berlin.")] = None,
+@dataclass(frozen=True, slots=True)
+class InitOptions:
+    """What `orderhub init` takes."""
+
+    name: Annotated[str | None, typer.Option(help="The business, as it stands in paths.")] = None
+    currency: Annotated[str | None, typer.Option(help="ISO 4217, such as EUR.")] = None
+    time_zone: Annotated[str | None, typer.Option(help="IANA, such as Europe/Berlin.")] = None
     doors: Annotated[
         str | None, typer.Option(help="Such as anqicms,mews; all of them unless said.")
-    ] = None,
+    ] = None
     warehouses: Annotated[
         str | None, typer.Option(help="Their codes, such as EU01:DE,US01:US; the first ships.")
-    ] = None,
+    ] = None
     no_samples: Annotated[
         bool, typer.Option("--no-samples", help="No sample products: the commands just look.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing: what is not said is usual.")
-    ] = False,
+    ] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not said is usual.")] = (
+        False
+    )
     empty: Annotated[
         bool, typer.Option("--empty", help="An empty ledger and an operator's token, as JSON.")
-    ] = False,
+    ] = False
     public_url: Annotated[
         str | None, typer.Option(help="Where the hub will be reached; else as `serve` listens.")
-    ] = None,
-    database: Database = None,
-) -> None:
+    ] = None
+    database: Database = None
+
+    @property
+    def said(self) -> dict[str, str | None]:
+        """What is asked for, as far as it was said."""
+        return {member: getattr(self, member) for member in _DEFAULTS}
+
+
+@taking(InitOptions)
+def init(options: InitOptions, _late: dict[str, str]) -> None:
     """Make a business in an empty database: tokens, working doors, sample products; a curl for each door.
 
     On a terminal what is not said is asked for. Tokens and secrets are shown now and never again.
     """
     from orderhub.cli.session import address, one_sentence
-    from orderhub.cli.terminal import show
+    from orderhub.cli.terminal import asks_json, show, show_json
     from orderhub.settings import ProgramSettings
 
-    said = {
-        "name": name,
-        "currency": currency,
-        "time_zone": time_zone,
-        "doors": doors,
-        "warehouses": warehouses,
-    }
+    public_url = options.public_url
     with one_sentence():
         if public_url is not None:
             public_url = address("--public-url", public_url)
-        settings = ProgramSettings.from_environment(database=database, public_url=public_url)
-        if empty:
-            _refuse_beside_empty(said)
+        settings = ProgramSettings.from_environment(
+            database=options.database, public_url=public_url
+        )
+        if options.empty:
+            _refuse_beside_empty(options.said)
             show(_emptied(settings))
             return
-        merchant = _merchant(_answers(said, is_quiet=yes), has_samples=not no_samples)
-        typer.echo(_made(settings, merchant), nl=False)
+        answers = _answers(options.said, is_quiet=options.yes)
+        made = _made(settings, _merchant(answers, has_samples=not options.no_samples))
+    if asks_json():
+        show_json(made.as_document())
+    else:
+        typer.echo(made.as_script(), nl=False)
 
 
 def _refuse_beside_empty(said: dict[str, str | None]) -> None:
@@ -236,7 +249,7 @@ def _emptied(settings: ProgramSettings) -> Any:
         lock.release()
 
 
-def _made(settings: ProgramSettings, merchant: Merchant) -> str:
+def _made(settings: ProgramSettings, merchant: Merchant) -> _Made:
     """The business, and what is shown of it. Whatever goes wrong leaves no new file behind."""
     from orderhub.cli.session import address_of
     from orderhub.core.decide import RECORD_TYPES
@@ -269,7 +282,7 @@ def _made(settings: ProgramSettings, merchant: Merchant) -> str:
         raise
     finally:
         lock.release()
-    return _shown(settings, merchant, begun, new_key, where)
+    return _Made(settings.database, merchant, begun, new_key, where)
 
 
 def _refuse_tenants(ledger: Any, database: str) -> None:
@@ -282,30 +295,60 @@ def _refuse_tenants(ledger: Any, database: str) -> None:
         )
 
 
-def _shown(
-    settings: ProgramSettings, merchant: Merchant, begun: Begun, new_key: str, where: str
-) -> str:
-    """For a shell to read as well as for people: what is no command is a comment."""
-    from orderhub.ledger.urls import without_password
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A new business, and what is shown of it now and never again; `new_key` is empty where there was one."""
 
-    lines = [
-        f"# {merchant.name} is set up in {without_password(settings.database)}, in {merchant.currency}.",
-        "# What follows is shown now and never again.",
-    ]
-    if begun.operator_token:
-        lines.append(f"# The operator's token: {begun.operator_token}")
-    lines.append(f"# The token of {merchant.name}: {begun.token}")
-    if new_key:
-        lines += [
-            "# Secrets are kept under this key, without which `orderhub serve` does not start:",
-            f"export ORDERHUB_SECRET_KEY={new_key}",
+    database: str
+    merchant: Merchant
+    begun: Begun
+    new_key: str
+    where: str
+
+    def as_document(self) -> dict[str, Any]:
+        """For programs."""
+        from orderhub.ledger.urls import without_password
+
+        return {
+            "tenant": self.merchant.name,
+            "currency": self.merchant.currency,
+            "database": without_password(self.database),
+            "url": self.where,
+            "operator_token": self.begun.operator_token or None,
+            "token": self.begun.token,
+            "secret_key": self.new_key or None,
+            "doors": [
+                {"title": title, "what": door.title, "command": door.command}
+                for title, door in self.begun.doors
+            ],
+        }
+
+    def as_script(self) -> str:
+        """For a shell to read as well as for people: what is no command is a comment."""
+        from orderhub.ledger.urls import without_password
+
+        name, begun = self.merchant.name, self.begun
+        lines = [
+            f"# {name} is set up in {without_password(self.database)}, in {self.merchant.currency}.",
+            "# What follows is shown now and never again.",
         ]
-    lines += ["", f"# Start `orderhub serve`; it is to answer at {where}. Then, for each door:"]
-    for title, door in begun.doors:
-        lines += ["", f"# {title}: {door.title}", door.command]
-    lines += [
-        "",
-        f"# To work at the desk, {where}/desk, choose a password by the link that this shows:",
-        f"# orderhub user add {merchant.name} you@example.org --role owner",
-    ]
-    return "\n".join(lines) + "\n"
+        if begun.operator_token:
+            lines.append(f"# The operator's token: {begun.operator_token}")
+        lines.append(f"# The token of {name}: {begun.token}")
+        if self.new_key:
+            lines += [
+                "# Secrets are kept under this key, without which `orderhub serve` does not start:",
+                f"export ORDERHUB_SECRET_KEY={self.new_key}",
+            ]
+        lines += [
+            "",
+            f"# Start `orderhub serve`; it is to answer at {self.where}. Then, for each door:",
+        ]
+        for title, door in begun.doors:
+            lines += ["", f"# {title}: {door.title}", door.command]
+        lines += [
+            "",
+            f"# To work at the desk, {self.where}/desk, choose a password by the link that this shows:",
+            f"# orderhub user add {name} you@example.org --role owner",
+        ]
+        return "\n".join(lines) + "\n"

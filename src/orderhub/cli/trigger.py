@@ -112,7 +112,15 @@ def _own_tenant(ask: Ask) -> str:
 
 
 def _did(what: str, about: str) -> None:
-    typer.echo(f"{what} {about}")
+    """A line for each thing that happened, as it happens."""
+    from orderhub.cli.terminal import asks_json
+
+    line = f"{what} {about}"
+    if asks_json():
+        import msgspec
+
+        line = msgspec.json.encode({"kind": what, "about": about}).decode()
+    typer.echo(line)
 
 
 # --- orders
