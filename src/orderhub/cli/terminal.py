@@ -22,11 +22,13 @@ _is_json: ContextVar[bool] = ContextVar(_JSON, default=False)
 
 
 class Printing(TyperCommand):
-    """A command that takes `--json` besides its own options."""
+    """A command that takes `--json` besides its own options, unless it has one that says more."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """What the command takes, its --help last."""
         *own, explain = super().get_params(ctx)
+        if any("--json" in each.opts for each in own):
+            return [*own, explain]
         return [*own, _json_option(), explain]
 
     def invoke(self, ctx: Any) -> Any:
