@@ -20,6 +20,7 @@ from typing import IO, Any, TextIO, cast
 
 import msgspec
 import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _GATHERED_S = 0.05
@@ -163,8 +164,6 @@ def configure(level: str = "info", *, is_json: bool | None = None) -> None:
 
 def _for_people() -> Any:
     """structlog's lines for a terminal, plain where NO_COLOR or TERM=dumb asks for it."""
-    from structlog.dev import ConsoleRenderer, plain_traceback  # noqa: PLC0415 - it loads rich
-
     is_plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return ConsoleRenderer(
         colors=not is_plain, pad_event_to=12, pad_level=False, exception_formatter=plain_traceback
