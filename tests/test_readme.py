@@ -101,10 +101,12 @@ async def run_orderhub(hub: HubUnderTest, command: str, monkeypatch: pytest.Monk
 
     @contextmanager
     def reached_here(*, database, url, token):
-        headers = {"Authorization": f"Bearer {token}"}
-        yield lambda method, path, **more: run_here(
-            hub.client.request(method, path, headers=headers, **more)
-        )
+        own = {"Authorization": f"Bearer {token}"}
+
+        def send(method, path, *, headers=None, **more):
+            return run_here(hub.client.request(method, path, headers=own | (headers or {}), **more))
+
+        yield send
 
     monkeypatch.setattr(running, "conform_server", conform_here)
     monkeypatch.setattr(session, "reached", reached_here)
