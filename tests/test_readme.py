@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from orderhub.cli import session
@@ -164,6 +165,26 @@ def test_no_command_of_any_document_leaves_out_what_has_to_be_typed() -> None:
             hubs = re.sub(r"--forward-to \S+", "", command)
             port = re.search(r"(?:localhost|127\.0\.0\.1):(\d+)", hubs)
             assert port is None or port[1] == "8080", f"{document}: the demo serves on 8080"
+
+
+def test_every_command_of_the_documents_is_one_with_these_options() -> None:
+    program = get_command(app)
+    count = 0
+    for document in documents():
+        for line in commands_of(document):
+            if not line.startswith("orderhub ") or document.name == "CHANGELOG.md":
+                continue
+            words = shlex.split(re.split(r" [>|&] ?| \\\\$", line)[0], comments=True)[1:]
+            command, ctx = program, None
+            while hasattr(command, "commands") and words and not words[0].startswith("-"):
+                assert words[0] in command.commands, f"{document}: {line}"
+                command, words = command.commands[words[0]], words[1:]
+            try:
+                ctx = command.make_context("orderhub", words, parent=ctx)
+            except Exception as refused:  # noqa: BLE001 - whatever it is, it is told with its line
+                pytest.fail(f"{document}: {line}: {refused!r}")
+            count += 1
+    assert count > 30
 
 
 @pytest.mark.parametrize(("document", "least"), sorted(RUN.items()))
