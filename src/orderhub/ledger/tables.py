@@ -371,12 +371,9 @@ order_event = Table(
     _text("data"),
     _text("request_id"),
     _text("request"),
-    _number(
-        "fed"
-    ),  # 1 = it has a place in the feed; 0 = older than the feed; 2 = taken over: it has none
-    _text(
-        "day"
-    ),  # of the tenant's, on which it counts in the daily roll-up; empty = it does not yet
+    # 1 = it has a place in the feed; 0 = older than the feed; 2 = taken over: it has none
+    _number("fed"),
+    _text("day"),  # the tenant's, on which the roll-up counts it; empty = it does not yet
     sqlite_with_rowid=False,
 )
 # Events from before the feed are read by this; new ones are not in it.
@@ -488,9 +485,7 @@ tally = Table(
     "tally",
     metadata,
     _key("tenant_id", BigInteger),
-    _key(
-        "owner", Text
-    ),  # '*' = all owners together; '(day) 2026-11-28' = what was recorded that day
+    _key("owner", Text),  # '*' = all together; '(day) 2026-11-28' = what was recorded that day
     _key("door", Text),
     _key("status", Text),  # of a day, the currency
     _key("slot", BigInteger),
