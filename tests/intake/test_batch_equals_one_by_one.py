@@ -65,7 +65,9 @@ def without_marks(rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tupl
         "feed_lane": [row[:3] for row in rows["feed_lane"]],
         "notice": [(*row[:3], *row[4:]) for row in rows["notice"]],
     }
-    written = [row[:3] for row in rows["record_version"]]
+    # What comes and goes within one batch is never written: of such a kind there is nothing to be counted.
+    there = {row[:2] for row in rows["record"]}
+    written = [row[:3] for row in rows["record_version"] if row[:2] in there]
     rows = {**rows, "natural_key": keys, "tally": tallies, "record_version": written, **fed}
     return {name: [tuple(map(read, row)) for row in each] for name, each in rows.items()}
 
