@@ -25,6 +25,7 @@ import httpx
 import msgspec
 
 from bench.cases import UNIQUE, Case, cases
+from bench.stages import watched
 from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
@@ -42,6 +43,7 @@ _ORIGIN = "http://127.0.0.1:1"
 # (commands in a batch, batches in a round)
 _SIZES = ((1, 60), (8, 20), (32, 9), (128, 3))
 _ROUNDS = 7
+_STAGE_ROUNDS = 3
 _REFERENCE_MS = 0.15  # on two quiet cores
 _WARM_UP = ((1, 20), (32, 4))
 
@@ -173,6 +175,30 @@ def measure(intake: Intake, waiting: Iterator[Waiting], home: Path | None) -> li
     return [Point(size, statistics.median(found[size]), server[size]) for size, _ in _SIZES]
 
 
+def print_stages(intake: Intake, waiting: Iterator[Waiting]) -> None:
+    """Where the time of an order goes, by size of batch: medians of its batches, in µs an order."""
+    found: dict[str, dict[int, float]] = {}
+    for size, batches in _SIZES:
+        taken = [list(itertools.islice(waiting, size)) for _ in range(batches * _STAGE_ROUNDS)]
+        with watched(taken) as stages:
+            by_batch: list[dict[str, int]] = []
+            for batch in taken:
+                stages.reset()
+                _decide(intake, batch)
+                by_batch.append(stages.spent)
+        for name in dict.fromkeys(name for spent in by_batch for name in spent):
+            ns = statistics.median(spent.get(name, 0) for spent in by_batch)
+            found.setdefault(name, {})[size] = ns / 1000 / size
+    sizes = [size for size, _ in _SIZES]
+    print(f"{'µs an order, by size of batch':<34}", *(f"{size:>8}" for size in sizes))
+    rows = sorted(found.items())
+    rows.append(
+        ("all", {size: sum(each.get(size, 0) for each in found.values()) for size in sizes})
+    )
+    for name, by_size in rows:
+        print(f"{name:<34}", *(f"{by_size.get(size, 0):8.1f}" for size in sizes))
+
+
 def fit(sizes: list[int], times: list[float]) -> tuple[float, float]:
     """(fixed, per order) of the line through the points; each counts by how far it is off in its own measure."""
     weights = [1 / max(each, 1e-6) ** 2 for each in times]
@@ -196,10 +222,12 @@ def _database(kind: str) -> Iterator[tuple[str, Path | None]]:
         yield url, home
 
 
-def run(name: str, kind: str, profile: str) -> None:
+def run(name: str, kind: str, profile: str, *, stages: bool) -> None:
     case = cases()[name]
     per_round = sum(size * batches for size, batches in _SIZES)
     count = per_round * _ROUNDS + sum(size * batches for size, batches in _WARM_UP)
+    if stages:
+        count += per_round * _STAGE_ROUNDS
     with _database(kind) as (url, home):
         settings = ProgramSettings.from_environment(
             database=url, port=1, public_url=_ORIGIN, rate_limits=False, secret_key=_KEY
@@ -216,11 +244,14 @@ def run(name: str, kind: str, profile: str) -> None:
             profiler = cProfile.Profile()
             if profile:
                 profiler.enable()
-            points = measure(intake, iter(kept), home)
+            waiting = iter(kept)
+            points = measure(intake, waiting, home)
             if profile:
                 profiler.disable()
                 pstats.Stats(profiler).sort_stats(profile).print_stats(45)
             _print(name, kind, points)
+            if stages:
+                print_stages(intake, waiting)
             await hub.stop()
 
         asyncio.run(go())
@@ -246,11 +277,12 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=list(cases()))
     parser.add_argument("--database", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--profile", choices=["tottime", "cumtime"], default="")
+    parser.add_argument("--stages", action="store_true", help="and where the time of an order goes")
     given = parser.parse_args()
     logs.configure("error")
     for name in given.case or list(cases()):
         for kind in ["sqlite", "postgres"] if given.database == "both" else [given.database]:
-            run(name, kind, given.profile)
+            run(name, kind, given.profile, stages=given.stages)
 
 
 if __name__ == "__main__":
