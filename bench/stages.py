@@ -15,7 +15,6 @@ from typing import Any
 from unittest import mock
 
 from orderhub.core import decide
-from orderhub.intake import batch as intake_batch
 from orderhub.intake.batch import CommandBatch, Decisions
 from orderhub.intake.intake import Intake
 from orderhub.intake.keys import Keys
@@ -59,7 +58,7 @@ class Stages:
 
 def _statement(_driver: Any, sql: str, *_more: Any) -> str:
     found = _TABLE.search(sql)
-    return f"sql: {found[1]} {found[2]}" if found else f"sql: {sql.split()[0]}"
+    return f"sql: {found[1]} {found[2]}" if found else f"sql: {sql.split(maxsplit=1)[0]}"
 
 
 @contextmanager
@@ -91,5 +90,4 @@ def watched(batches: Sequence[Sequence[Waiting]]) -> Iterator[Stages]:
             stack.enter_context(mock.patch.object(owner, attribute, timed))
         for each in (waiting for batch in batches for waiting in batch):
             each.render = stages.timed("decisions: answer", each.render)
-        assert intake_batch.core is decide
         yield stages

@@ -247,6 +247,13 @@ def _booleans(table: Table) -> frozenset[str]:
     return frozenset(column.name for column in table.columns if isinstance(column.type, Boolean))
 
 
+def _alone(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
+    """One row for SQLite as it is: to look for its silent columns takes longer than to bind them."""
+    if _booleans(table).isdisjoint(row):
+        return tuple(row.values())
+    return tuple(int(each) if isinstance(each, bool) else each for each in row.values())
+
+
 def insert(
     driver: Driver,
     table: Table,
@@ -254,7 +261,11 @@ def insert(
     on_conflict: str = "",
 ) -> None:
     """Insert rows that all have the same columns."""
-    _insert(driver, table, _Columns.of(rows, tuple(rows[0])).telling(table), on_conflict)
+    names = tuple(rows[0])
+    if len(rows) == 1 and not driver.is_postgres:
+        driver.send(_insert_sql(table, names, 1, on_conflict, ""), _alone(table, rows[0]))
+        return
+    _insert(driver, table, _Columns.of(rows, names).telling(table), on_conflict)
 
 
 def insert_tuples(
@@ -288,7 +299,11 @@ def insert_returning(
     returning: str,
 ) -> list[Row]:
     """As `insert`; answers the columns `returning` of the rows that stand then."""
-    columns = _Columns.of(rows, tuple(rows[0])).telling(table)
+    names = tuple(rows[0])
+    if len(rows) == 1 and not driver.is_postgres:
+        sql = _insert_sql(table, names, 1, on_conflict, returning)
+        return driver.rows(sql, _alone(table, rows[0]))
+    columns = _Columns.of(rows, names).telling(table)
     if driver.is_postgres:
         sql = _insert_sql(table, columns.names, 0, on_conflict, returning)
         return driver.rows(sql, (columns.as_json(),))

@@ -110,7 +110,6 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
         record.info[_TURNS] = (take_turn, watch.check)
 
     def take_turn(info: dict[str, Any]) -> None:
-        watch.check()
         if limit_s is not None:
             info["ends_at"][0] = (
                 math.inf
@@ -122,11 +121,11 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
     def begin(connection: Any) -> None:
         # Readers take a snapshot; only the one writer asks for the write lock, at once, so that it
         # never fails halfway for want of it.
+        watch.check()
         if connection.get_execution_options().get("orderhub_writes", False):
             take_turn(connection.info)
             Driver(connection).begin()
             return
-        watch.check()
         if limit_s is not None:
             connection.info["ends_at"][0] = time.monotonic() + limit_s
         Driver(connection).send("BEGIN")
@@ -172,7 +171,7 @@ def open_writer(engine: Engine) -> Driver:
 def batch_on(driver: Driver) -> Iterator[None]:
     """A writing transaction: committed when the block ends well; else the driver must be closed.
 
-    Without SQLAlchemy's, which costs as much as several statements.
+    Without SQLAlchemy's, which costs as much as several statements. The file is looked at once, before the commit.
     """
     info = driver.connection.info
     take_turn, check = info.get(_TURNS, (None, None))
