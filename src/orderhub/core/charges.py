@@ -233,7 +233,7 @@ def _taxes(facts: Facts, tenant: int) -> _Taxes:
 def _context(
     terms: AccountCharge, facts: Facts, tenant: int, settings: Settings, currency: str, now: int
 ) -> _Context:
-    taxes = facts.derived(("taxes", tenant), lambda: _taxes(facts, tenant))
+    taxes = facts.derived(tenant, "taxes", lambda: _taxes(facts, tenant))
     digits = settings.tax_precision
     return _Context(
         settings=settings,

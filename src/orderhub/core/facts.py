@@ -114,6 +114,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 _NO_RECORDS: dict[tuple[str, str], tuple[Record, ...]] = {}
 _NO_POOLS: dict[str, Pool] = {}
+# Of a tenant: names may come from callers, such as a channel that does not exist.
+_MOST_DERIVED = 2_048
+Derived = dict[Hashable, object]
 
 
 class Facts:
@@ -128,7 +131,7 @@ class Facts:
         self._taken: set[tuple[int, str]] = set()
         self._when_loaded: dict[tuple[int, int], Order] = {}
         self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
-        self._derived: dict[Hashable, object] = {}
+        self._derived: dict[int, Derived] = {}
         self.loaded_records: set[RecordKey] = set()
         self.loaded_pools: set[PoolLoad] = set()
         self.loaded_orders: set[OrderLoad] = set()
@@ -137,7 +140,6 @@ class Facts:
 
     def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
         self.loaded_records.add(key)
-        self._derived.clear()
         live = []
         for record in records:
             name = (record.tenant_id, record.kind, record.id)
@@ -146,6 +148,10 @@ class Facts:
                 live.append(current)
         kind = self._records.setdefault((key.tenant_id, key.kind), {})
         kind[(key.by, key.value)] = tuple(live)
+
+    def learn_derived(self, tenant_id: int, derived: Derived) -> None:
+        """What was derived before from the very records that these facts hold; what is derived now is added to it."""
+        self._derived[tenant_id] = derived
 
     def learn_pools(self, load: PoolLoad, pools: Iterable[Pool]) -> None:
         self.loaded_pools.add(load)
@@ -193,15 +199,20 @@ class Facts:
         found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
         return found[0].doc if found else None
 
-    def derived(self, name: Hashable, work_out: Callable[[], T]) -> T:
-        """What follows from records alone: worked out once, and again when one of them is written.
+    def derived(self, tenant_id: int, name: Hashable, work_out: Callable[[], T]) -> T:
+        """What follows from records of a tenant alone: worked out once, and again when one of them is written.
 
-        It is shared by all who ask for it: nobody changes it.
+        Asked once all that it follows from is loaded. It is shared by all who ask for it: nobody changes it.
         """
+        known = self._derived.get(tenant_id)
+        if known is None:
+            known = self._derived[tenant_id] = {}
         try:
-            return cast(T, self._derived[name])
+            return cast(T, known[name])
         except KeyError:
-            found = self._derived[name] = work_out()
+            if len(known) >= _MOST_DERIVED:
+                known.clear()
+            found = known[name] = work_out()
             return found
 
     def pools(self, tenant_id: int, kind: str, subject: str) -> dict[str, Pool]:
@@ -292,7 +303,7 @@ class Facts:
                 self._orders[load] = (*self._orders.get(load, ()), order)
 
     def _see_record(self, record: Record, *, removed: bool) -> None:
-        self._derived.clear()
+        self._derived[record.tenant_id] = {}
         name = (record.tenant_id, record.kind, record.id)
         self._by_id[name] = None if removed else record
         answers = {("id", str(record.id)), ("uid", record.uid), ("code", record.code), ("all", "")}

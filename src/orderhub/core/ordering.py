@@ -41,6 +41,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     stated_total: Decimal | None = None  # recorded orders only
 
 
+class Reckoned(msgspec.Struct, frozen=True):
+    """A draft whose amounts can be kept: `lines` say what they count, and add up to the sums."""
+
+    draft: Draft
+    lines: tuple[Line, ...]
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+
 def untaxed_line(
     line_no: int,
     kind: LineKind,
@@ -79,22 +89,44 @@ def compose(
     moves        what its lines draw on pools: each line is marked with the units that it counts
     natural_key  None = the command's
     """
-    origin = command.origin
-    settings = facts.settings(origin.tenant_id)
-    now = settings.clock.at(origin.recorded_at)
-    order_id, uid = new_id
+    reckoned = reckon(draft, moves)
+    if isinstance(reckoned, Rejected):
+        return reckoned
+    return composed(command, facts, new_id, reckoned, natural_key)
+
+
+def reckon(draft: Draft, moves: Sequence[Move] = ()) -> Reckoned | Rejected:
+    """What is the same for every order of this draft that draws as much. The orders that moves name do not matter."""
     net, tax, gross = _sums(draft.lines)
     refusal = _out_of_range(draft, (net, tax, gross))
     if refusal is not None:
         return refusal
-    recorded = draft.stated_total is not None
+    lines = counted(draft.lines, moves) if moves else draft.lines
+    return Reckoned(draft, lines, net, tax, gross)
+
+
+def composed(
+    command: PlaceOrder,
+    facts: Facts,
+    new_id: tuple[int, str],
+    reckoned: Reckoned,
+    natural_key: str | None = None,
+    group_number: str | None = None,
+) -> tuple[Order, Event]:
+    """The order and its first event. `natural_key`, `group_number`: None = the command's, the draft's."""
+    draft, stated = reckoned.draft, reckoned.draft.stated_total
+    origin = command.origin
+    settings = facts.settings(origin.tenant_id)
+    now = settings.clock.at(origin.recorded_at)
+    order_id, uid = new_id
+    recorded = stated is not None
     order = Order(
         tenant_id=origin.tenant_id,
         id=order_id,
         uid=uid,
         channel=origin.channel,
         number=number_for(command.numbering, settings, now, order_id, uid),
-        group_number=draft.group_number,
+        group_number=draft.group_number if group_number is None else group_number,
         owner=origin.owner,
         account=draft.account,
         service=draft.service,
@@ -105,9 +137,9 @@ def compose(
         status=Status.PENDING,
         vendor_status=command.vendor_status,
         currency=draft.currency,
-        net=draft.stated_total if draft.stated_total is not None else net,
-        tax=ZERO if recorded else tax,
-        total=draft.stated_total if draft.stated_total is not None else gross,
+        net=reckoned.net if stated is None else stated,
+        tax=reckoned.tax if stated is None else ZERO,
+        total=reckoned.gross if stated is None else stated,
         recorded=recorded,
         occurred_at=now if draft.occurred_at is None else draft.occurred_at,
         updated_at=now,
@@ -122,7 +154,7 @@ def compose(
             business=draft.business,
             vendor=command.vendor if draft.vendor is None else draft.vendor,
         ),
-        lines=counted(draft.lines, moves) if moves else draft.lines,
+        lines=reckoned.lines,
     )
     return order, placed_event(order, command, day_of(settings, now))
 

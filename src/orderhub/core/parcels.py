@@ -45,7 +45,7 @@ from orderhub.core.freight import (
 )
 from orderhub.core.money import from_micros, plain, to_micros
 from orderhub.core.numbering import number_for
-from orderhub.core.ordering import Draft, compose, untaxed_line
+from orderhub.core.ordering import Draft, Reckoned, composed, reckon, untaxed_line
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.splitting import Parcel, Place, Plan, Ranking, Want, split
@@ -193,14 +193,15 @@ def goods_of(facts: Facts, tenant_id: int, items: tuple[Item, ...]) -> tuple[Goo
 def _codes(facts: Facts, tenant_id: int) -> frozenset[str]:
     """The codes of all warehouses."""
     return facts.derived(
-        ("warehouse codes", tenant_id),
+        tenant_id,
+        "warehouse codes",
         lambda: frozenset(each.doc.code for each in facts.records(tenant_id, "warehouse")),
     )
 
 
 def sold_as(facts: Facts, tenant_id: int, sku: str) -> Sellable | Rejected:
     """What is sold under a code, or the refusal of what is not."""
-    return facts.derived(("sold as", tenant_id, sku), lambda: _sold_as(facts, tenant_id, sku))
+    return facts.derived(tenant_id, ("sold as", sku), lambda: _sold_as(facts, tenant_id, sku))
 
 
 def _sold_as(facts: Facts, tenant_id: int, sku: str) -> Sellable | Rejected:
@@ -230,6 +231,10 @@ def _unsold(facts: Facts, tenant_id: int, sellable: Sellable, field: str) -> Rej
     return price if isinstance(price, Rejected) else None
 
 
+# What a parcel comes to, and its draws: of which pool, how many units, for which line.
+_Packed = tuple[Reckoned, tuple[tuple[PoolKey, int, int], ...]]
+
+
 class Served(msgspec.Struct, frozen=True):
     """The open warehouses that ship to a country, by code, each with its rate on a channel."""
 
@@ -239,7 +244,8 @@ class Served(msgspec.Struct, frozen=True):
 
 def serving(facts: Facts, tenant_id: int, country: str, channel: str) -> Served:
     return facts.derived(
-        ("serving", tenant_id, country, channel),
+        tenant_id,
+        ("serving", country, channel),
         lambda: _serving(facts, tenant_id, country, channel),
     )
 
@@ -309,29 +315,15 @@ def _parcelled(
     events: list[Event] = []
     moves: list[Move] = []
     for parcel, new_id in zip(plan.parcels, own_ids, strict=False):
-        warehouse, rate = served.rates[parcel.place]
-        details = ParcelDetails(
-            warehouse=warehouse.code,
-            warehouse_id=warehouse.id,
-            warehouse_country=warehouse.country,
-            channel=rate.code or rate.channel,
-            weight_g=parcel_weight_g(goods, parcel),
-            plan="exact" if plan.exact else "greedy",
-            prepaid=terms.prepaid,
-        )
-        draft = _draft(settings, goods, parcel, details, rate, group)
-        stock = _stock_moves(tenant, goods, parcel, new_id[0])
+        packed = _packed(command, facts, goods, parcel, served, exact=plan.exact)
+        if isinstance(packed, Rejected):
+            return packed
+        reckoned, draws = packed
         natural_key = "" if placed else None  # it stands for the first of them
-        composed = compose(command, facts, new_id, draft, stock, natural_key)
-        if isinstance(composed, Rejected):
-            return composed
-        order, event = composed
+        order, event = composed(command, facts, new_id, reckoned, natural_key, group)
         placed.append(order)
         events.append(event)
-        moves += stock
-        if terms.prepaid and order.total:
-            key = PoolKey(tenant, "balance", order.currency)
-            moves.append(Move(key, "draw", to_micros(order.total), order.id))
+        moves += [Move(key, "draw", units, order.id, line_no) for key, units, line_no in draws]
     assert len(placed) == len(plan.parcels), "fewer ids than parcels were set aside"
     unpaid = _unpaid(facts, [move for move in moves if move.key.kind == "balance"])
     if unpaid is not None:
@@ -345,13 +337,70 @@ def _parcelled(
     )
 
 
+def _packed(
+    command: PlaceOrder,
+    facts: Facts,
+    goods: tuple[Good, ...],
+    parcel: Parcel,
+    served: Served,
+    *,
+    exact: bool,
+) -> _Packed | Rejected:
+    """What an order with such a parcel is, whoever orders it."""
+    terms, tenant = command.terms, command.origin.tenant_id
+    assert isinstance(terms, Dropship)
+    wares = tuple(
+        [
+            (goods[index].sellable.subject, units, goods[index].counted)
+            for index, units in parcel.units
+        ]
+    )
+    destination = (_country(command), terms.channel)
+    return facts.derived(
+        tenant,
+        ("packed", parcel.place, destination, terms.prepaid, exact, wares),
+        lambda: _pack(facts, tenant, goods, parcel, served, prepaid=terms.prepaid, exact=exact),
+    )
+
+
+def _pack(
+    facts: Facts,
+    tenant: int,
+    goods: tuple[Good, ...],
+    parcel: Parcel,
+    served: Served,
+    *,
+    prepaid: bool,
+    exact: bool,
+) -> _Packed | Rejected:
+    settings = facts.settings(tenant)
+    warehouse, rate = served.rates[parcel.place]
+    details = ParcelDetails(
+        warehouse=warehouse.code,
+        warehouse_id=warehouse.id,
+        warehouse_country=warehouse.country,
+        channel=rate.code or rate.channel,
+        weight_g=parcel_weight_g(goods, parcel),
+        plan="exact" if exact else "greedy",
+        prepaid=prepaid,
+    )
+    stock = _stock_moves(tenant, goods, parcel)
+    reckoned = reckon(_draft(settings, goods, parcel, details, rate), stock)
+    if isinstance(reckoned, Rejected):
+        return reckoned
+    draws = [(move.key, move.units, move.line_no) for move in stock]
+    if prepaid and reckoned.gross:
+        balance = PoolKey(tenant, "balance", settings.currency)
+        draws.append((balance, to_micros(reckoned.gross), 0))
+    return reckoned, tuple(draws)
+
+
 def _draft(
     settings: Settings,
     goods: tuple[Good, ...],
     parcel: Parcel,
     details: ParcelDetails,
     rate: FreightRate,
-    group: str,
 ) -> Draft:
     lines = [
         _line(number, goods[index].sellable, units)
@@ -369,7 +418,6 @@ def _draft(
     return Draft(
         lines=tuple(lines),
         currency=settings.currency,
-        group_number=group,
         pricing={"freight": rate.id, "split": settings.split_strategy},
         business=details,
     )
@@ -415,14 +463,13 @@ def _unpaid(facts: Facts, draws: list[Move]) -> Rejected | None:
     return msgspec.structs.replace(short, detail=detail)
 
 
-def _stock_moves(tenant: int, goods: tuple[Good, ...], parcel: Parcel, order_id: int) -> list[Move]:
+def _stock_moves(tenant: int, goods: tuple[Good, ...], parcel: Parcel) -> list[Move]:
     return [
         Move(
             PoolKey(tenant, "stock", goods[index].sellable.subject, parcel.place),
             "draw",
             units,
-            order_id,
-            number,
+            line_no=number,
         )
         for number, (index, units) in enumerate(parcel.units, 1)
         if goods[index].counted

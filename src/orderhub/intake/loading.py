@@ -38,6 +38,7 @@ class Loader:
         """All that these commands may need, pools locked."""
         self._tenants = sorted({command.origin.tenant_id for command in commands})
         self._load_records_and_orders(commands)
+        self._batch.recall_derived(self._facts, self._tenants)
         self._reserve_order_ids(commands)
         self._load_numbers(commands)
         self._load_fresh_ids(commands)

@@ -176,6 +176,11 @@ class Batch:
             facts.learn_records(key, records)
             self._kept.keep(key, tuple(records), weights[key])
 
+    def recall_derived(self, facts: Facts, tenants: Sequence[int]) -> None:
+        """What earlier batches derived from the records of these tenants; asked once all records are loaded."""
+        for tenant_id, derived in self._kept.derived(tenants):
+            facts.learn_derived(tenant_id, derived)
+
     def load_orders(self, facts: Facts, loads: Sequence[OrderLoad]) -> None:
         """The orders that the names mean, locked, with their lines and what they hold of pools."""
         self._kept.forget_versions()

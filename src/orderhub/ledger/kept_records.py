@@ -7,10 +7,10 @@ before it is used, after whatever locks the batch took: what is kept is never ol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from orderhub.core.facts import Record, RecordKey
+from orderhub.core.facts import Derived, Record, RecordKey
 from orderhub.ledger import bulk, tables
 from orderhub.ledger.driver import Driver
 
@@ -18,6 +18,8 @@ from orderhub.ledger.driver import Driver
 _MOST = 4_000_000
 _MOST_OF_KIND = 1_000_000
 _ANSWER = 400
+# Of so many tenants what follows from records is kept; see `Facts.derived` for how much of each.
+_MOST_TENANTS = 64
 
 Kind = tuple[int, str]  # tenant, kind
 Versions = dict[Kind, int]
@@ -43,9 +45,18 @@ class KeptRecords:
         self._versions: Versions | None = (
             None  # None = nobody looked yet: nothing is known to stand
         )
+        self._seen: Versions | None = None  # what this batch saw first
+        self._is_mixed = False  # whether it saw other versions later on
+        # By tenant, with the versions of all its kinds.
+        self._derived: dict[int, tuple[Versions, Derived]] = {}
+
+    def begin(self) -> None:
+        """A new batch."""
+        self._versions = self._seen = None
+        self._is_mixed = False
 
     def forget_versions(self) -> None:
-        """A new batch begins, or one has waited for locks: what is kept may have been changed meanwhile."""
+        """The batch has waited for locks: what is kept may have been changed meanwhile."""
         self._versions = None
 
     def see_versions(self, driver: Driver, tenants: Sequence[int]) -> None:
@@ -54,6 +65,10 @@ class KeptRecords:
             sql = _versions_sql(len(tenants), driver.is_postgres)
             found = driver.rows(sql, tenants)
             self._versions = {(tenant_id, kind): int(n) for tenant_id, kind, n in found}
+            if self._seen is None:
+                self._seen = self._versions
+            elif self._seen != self._versions:
+                self._is_mixed = True
 
     def answer(self, key: RecordKey) -> tuple[Record, ...] | None:
         """The records that the key names; None = not known."""
@@ -83,6 +98,25 @@ class KeptRecords:
         kept.answers[key.by, key.value] = records
         kept.weight += weight
         self._weight += weight
+
+    def derived(self, tenants: Sequence[int]) -> Iterator[tuple[int, Derived]]:
+        """By tenant, what batches derived from the very records that stand, to be added to.
+
+        Nothing of a batch that holds records from before a change and from after it.
+        """
+        if self._seen is None or self._is_mixed:
+            return
+        for tenant_id in tenants:
+            if len(tenants) == 1:
+                versions = self._seen
+            else:
+                versions = {kind: n for kind, n in self._seen.items() if kind[0] == tenant_id}
+            held = self._derived.get(tenant_id)
+            if held is None or held[0] != versions:
+                if len(self._derived) >= _MOST_TENANTS:
+                    self._derived.clear()
+                held = self._derived[tenant_id] = (versions, {})
+            yield tenant_id, held[1]
 
 
 def count_writes(driver: Driver, kinds: Iterable[Kind], slot: int) -> None:

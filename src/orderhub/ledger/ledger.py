@@ -118,7 +118,7 @@ class Ledger:
     def batch(self, mark: str) -> Iterator[Batch]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
         driver, kept = self._writing()
-        kept.forget_versions()
+        kept.begin()
         try:
             with self.counters.within(driver), batch_on(driver):
                 yield Batch(driver, self._codec, kept, mark)
