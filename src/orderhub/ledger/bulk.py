@@ -24,6 +24,8 @@ _MOST_PARAMETERS = 32_765
 _MOST_FOUND = 1_024
 # So few rows SQLite updates one by one, each by its key; more are joined.
 _FEW = 8
+# Rows of so few columns are bound as they are: nothing is gained by leaving a silent one out.
+_NARROW, _MOST_NARROW = 8, 2_048
 
 
 def size_of(count: int, postgres: bool) -> int:
@@ -276,8 +278,13 @@ def insert_tuples(
     on_conflict: str = "",
 ) -> None:
     """Insert rows that are given as the values of `columns`, with 0 and 1 for what is false and true."""
-    if len(rows) == 1 and not driver.is_postgres:
+    if not driver.is_postgres and len(rows) == 1:
         driver.send(_insert_sql(table, columns, 1, on_conflict, ""), rows[0])
+        return
+    if not driver.is_postgres and len(columns) <= _NARROW and len(rows) <= _MOST_NARROW:
+        size = 1 << (len(rows) - 1).bit_length()
+        parameters = _filled(list(chain.from_iterable(rows)), len(rows), len(columns), size)
+        driver.send(_insert_sql(table, columns, size, on_conflict, ""), parameters)
         return
     given = _Columns(columns, list(zip(*rows, strict=True)))
     _insert(driver, table, given.telling(table), on_conflict)
