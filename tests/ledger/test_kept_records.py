@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orderhub.core.commands import OrderName, RecordChange
-from orderhub.core.facts import Facts, OrderLoad, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderLoad, Record, RecordKey
 from orderhub.core.refusals import Reason
 from orderhub.ledger import kept_records
 from orderhub.ledger.batch import Batch
@@ -99,6 +99,58 @@ def test_what_was_waited_for_is_seen(postgres_world: str) -> None:
                 wait(batch)
                 assert batch.recall_records(Facts(), [NOTE], [SHOP]) == [NOTE]
                 assert load(batch, Facts()).version == version
+
+
+def derived(batch: Batch, found: object) -> object:
+    """What a batch that has loaded the note finds derived, or `found` if it must work it out."""
+    facts = Facts()
+    load(batch, facts)
+    batch.recall_derived(facts, [SHOP])
+    return facts.derived(SHOP, "what the note says", lambda: found)
+
+
+def test_what_was_derived_is_kept_until_anybody_writes_a_record(
+    ledger: Ledger, world_url: str
+) -> None:
+    for found, expected in ((1, 1), (2, 1)):
+        with ledger.batch("mark") as batch:
+            assert derived(batch, found) == expected
+    with second_process(world_url) as other:
+        run(other, put(RecordChange(kind="product", id=188, doc=product(188, price="11.00"))))
+    with ledger.batch("mark") as batch:
+        assert derived(batch, 3) == 3
+    run(ledger, put(note(7, {"n": 2})))
+    with ledger.batch("mark") as batch:
+        assert derived(batch, 4) == 4
+
+
+def test_what_a_batch_derived_after_it_wrote_is_not_kept(ledger: Ledger) -> None:
+    with ledger.batch("mark") as batch:
+        assert derived(batch, 1) == 1
+        facts = Facts()
+        load(batch, facts)
+        batch.recall_derived(facts, [SHOP])
+        facts.apply(
+            Accepted(removed=(Record(tenant_id=SHOP, kind="note", id=7, uid="", code="", doc={}),))
+        )
+        assert facts.derived(SHOP, "what the note says", lambda: 2) == 2
+    with ledger.batch("mark") as batch:
+        assert derived(batch, 3) == 1
+
+
+@pytest.mark.postgres
+def test_nothing_derived_is_met_by_a_batch_that_saw_a_change(postgres_world: str) -> None:
+    """It holds records from before its wait for a lock and from after it."""
+    with second_process(postgres_world) as ledger, second_process(postgres_world) as other:
+        with ledger.batch("warm") as batch:
+            assert derived(batch, 1) == 1
+        with ledger.batch("mark") as batch:
+            load(batch, Facts())
+            run(other, put(note(7, {"n": 2})))
+            batch.load_orders(Facts(), [OrderLoad(SHOP, OrderName("id", "1"))])
+            assert derived(batch, 2) == 2
+        with ledger.batch("mark") as batch:
+            assert derived(batch, 3) == 3
 
 
 def load(batch: Batch, facts: Facts) -> Any:
