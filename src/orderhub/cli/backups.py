@@ -25,14 +25,14 @@ def backup(
 
     What was saved is proven as `orderhub check` does; exit status 1 when a law is broken, and it is saved all the same.
     """
-    from orderhub.cli.progress import counting
-    from orderhub.cli.session import one_sentence, show
+    from orderhub.cli.session import one_sentence
+    from orderhub.cli.terminal import progress, show
     from orderhub.ledger.moving.backup import back_up
     from orderhub.settings import ProgramSettings
 
     with one_sentence():
         settings = ProgramSettings.from_environment(database=database)
-        with counting("saving") as advance:
+        with progress("saving") as advance:
             manifest = back_up(settings.database, file, advance, is_checked=not unchecked)
     show(_told(file, manifest))
     if manifest.breaches:
@@ -46,11 +46,11 @@ def restore(
     ],
 ) -> None:
     """Make a ledger of a backup, and prove it. Only into a file that is not there, or an empty database."""
-    from orderhub.cli.progress import counting
-    from orderhub.cli.session import one_sentence, show
+    from orderhub.cli.session import one_sentence
+    from orderhub.cli.terminal import progress, show
     from orderhub.ledger.moving import backup as moving
 
-    with one_sentence(), counting("restoring") as advance:
+    with one_sentence(), progress("restoring") as advance:
         manifest, report = moving.restore(file, database, advance)
     verdict = report.summary() if report else "of an older version: `orderhub serve` migrates it"
     show({**_told(file, manifest), "check": verdict})
@@ -65,7 +65,8 @@ def copy(
     target: Annotated[str, typer.Option("--to", help="The same, where nothing is yet.")],
 ) -> None:
     """Copy a ledger that nobody serves to another database, and compare every row. A repeat goes on where it was."""
-    from orderhub.cli.session import one_sentence, show
+    from orderhub.cli.session import one_sentence
+    from orderhub.cli.terminal import show
     from orderhub.ledger.moving import copying
 
     with one_sentence(), ExitStack() as held:

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from orderhub.cli import catalogue, clocks, order_files, orders, pools, secrets, tenants, tokens, users
+from orderhub.cli import (
+    catalogue,
+    clocks,
+    order_files,
+    orders,
+    pools,
+    secrets,
+    tenants,
+    tokens,
+    users,
+)
 from orderhub.cli.backups import backup, copy, restore
 from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.events import events

@@ -138,7 +138,8 @@ def _to_file(pages: _Pages, file: Path, after: str) -> None:
     import json
     import os
 
-    from orderhub.cli.session import CommandRefused, show
+    from orderhub.cli.session import CommandRefused
+    from orderhub.cli.terminal import show
 
     part, mark = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.part.json")
     wanted = {"format": pages.form, **pages.asked}
@@ -263,12 +264,11 @@ class _Import:
         self._counts = {"imported": 0, "unchanged": 0, "refused": 0}
 
     def run(self, rows: Iterator[tuple[int, Any]]) -> None:
-        from orderhub.cli.progress import counting
-        from orderhub.cli.session import show
+        from orderhub.cli.terminal import progress, show
 
         chunk: list[tuple[int, bytes]] = []
         size = 0
-        with counting("importing") as advance:
+        with progress("importing") as advance:
             for line, row in rows:
                 if isinstance(row, Exception):
                     self._refuse(line, str(row))

@@ -201,7 +201,7 @@ def _console(*, is_error: bool = False) -> Any:
 
 
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
     """On a terminal, how far it is; on stderr, so that stdout holds the result alone. Yields what is told of steps."""
     if asks_json() or not sys.stderr.isatty():
         yield lambda _done: None

@@ -371,8 +371,7 @@ order_event = Table(
     _text("data"),
     _text("request_id"),
     _text("request"),
-    # 1 = it has a place in the feed; 0 = older than the feed; 2 = taken over: it has none
-    _number("fed"),
+    _number("fed"),  # 1 = in the feed; 0 = older than the feed; 2 = taken over: not in it
     _text("day"),  # the tenant's, on which the roll-up counts it; empty = it does not yet
     sqlite_with_rowid=False,
 )
