@@ -64,6 +64,19 @@ def _items(key: PoolKey, facts: Facts) -> list[Any]:
     return [doc] if product is None else [doc, product]
 
 
+def _low_at(key: PoolKey, of_pool: int, items: list[Any]) -> int | None:
+    """What is little here; None: nobody watches the pool."""
+    if not of_pool and key.kind not in _OF_ITEMS:
+        return None
+    return of_pool or next((each.low_at for each in items if each.low_at), 0)
+
+
+def untold_from(pool: Pool, facts: Facts) -> int:
+    """While no less than this is in the pool, there is nothing to tell of it."""
+    low_at = _low_at(pool.key, pool.low_at, _items(pool.key, facts))
+    return 0 if low_at is None else low_at + 1
+
+
 def _level(available: int, low_at: int) -> int:
     if available <= 0:
         return _OUT
@@ -84,12 +97,10 @@ def told(accepted: Accepted, origin: Origin, facts: Facts) -> Accepted:
         pool = facts.pool(key)
         if pool is None or not by:
             continue
-        low_at = marks.get(key, pool.low_at)
-        if not low_at and key.kind not in _OF_ITEMS:
-            continue
         items = _items(key, facts)
-        if not low_at:
-            low_at = next((each.low_at for each in items if each.low_at), 0)
+        low_at = _low_at(key, marks.get(key, pool.low_at), items)
+        if low_at is None:
+            continue
         available = pool.available
         before, after = _level(available, low_at), _level(available + by, low_at)
         if before == after:

@@ -157,7 +157,7 @@ class Facts:
         self.loaded_pools.add(load)
         places = self._pools.setdefault((load.tenant_id, load.kind, load.subject), {})
         for pool in pools:
-            places.setdefault(pool.key.place, pool)
+            places[pool.key.place] = pool
 
     def learn_orders(self, load: OrderLoad, orders: Iterable[Order]) -> None:
         self.loaded_orders.add(load)

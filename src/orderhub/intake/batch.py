@@ -12,6 +12,7 @@ from orderhub.core import decide as core
 from orderhub.core.answer import Outcome
 from orderhub.core.commands import Origin
 from orderhub.core.decide import HANDLERS
+from orderhub.core.draws import Draw, draws_of
 from orderhub.core.facts import Accepted, Facts, NewIds
 from orderhub.core.refusals import Rejected
 from orderhub.intake.clock import Recording
@@ -20,6 +21,7 @@ from orderhub.intake.keys import OTHER_CONTENT, Keys, natural_key, replayed
 from orderhub.intake.loading import Loader
 from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.intake.uids import Uids
+from orderhub.ledger.changeset import Stale
 from orderhub.ledger.ledger import Ledger
 
 log = logging.getLogger("orderhub.intake")
@@ -38,6 +40,7 @@ class CommandBatch:
         *,
         hurried: bool = False,
         recording: Recording | None = None,
+        locks_late: bool = False,
     ) -> None:
         self._ledger = ledger
         self._uids = uids
@@ -45,6 +48,7 @@ class CommandBatch:
         self._waiting = waiting
         self._wall_us = wall_us
         self._hurried = hurried
+        self._locks_late = locks_late  # for who tries again without it when it is in vain
         self._recording = recording or Recording()
         self.has_written = False  # after `run`: whether the commit had anything to keep
 
@@ -61,15 +65,18 @@ class CommandBatch:
                 batch.hurry()
             keys = Keys(batch, self._waiting, self._wall_us)
             batch.lock_keys(_lock_keys(keys.live))
-            loader = Loader(batch, facts, ids)
+            loader = Loader(batch, facts, ids, locks_late=self._locks_late)
             loader.load([each.command for each in keys.live])
             decisions = Decisions(keys, facts, ids, self._recording)
             outcomes = decisions.of(self._waiting, loader)
+            draws = decisions.draws() if loader.locks_late else []
             if decisions.accepted:
                 ids.leave_behind_those_given()
                 moves = ids.of_moves(decisions.accepted)
-                batch.write(facts, decisions.accepted, moves, self._slot)
+                with_pools = not loader.locks_late
+                batch.write(facts, decisions.accepted, moves, self._slot, with_pools=with_pools)
             keys.settle()
+            batch.draw(draws)
             batch.feed(decisions.accepted, ids.of_notices(decisions.accepted), self._slot)
         self.has_written = bool(decisions.accepted)
         return outcomes
@@ -95,6 +102,13 @@ class Decisions:
                 break
             outcomes.append(self._outcome(waiting))
         return outcomes
+
+    def draws(self) -> list[Draw]:
+        """What was drawn, from pools that were read without a lock. Raises Stale where it needs one."""
+        found = draws_of(self._facts, (each for _, each in self.accepted))
+        if found is None:
+            raise Stale
+        return found
 
     def _lacks_facts(self, waiting: Waiting, loader: Loader) -> bool:
         if self._keys.kept(waiting.claim) is not None:

@@ -10,8 +10,9 @@ import msgspec
 
 from orderhub.core import alerts
 from orderhub.core import decide as core
-from orderhub.core.commands import NUMBERED_BY_BOTH, Command, RecordChange
+from orderhub.core.commands import NUMBERED_BY_BOTH, ChangeOrder, Command, PlaceOrder, RecordChange
 from orderhub.core.decide import HANDLERS
+from orderhub.core.draws import are_ample
 from orderhub.core.facts import Facts, OrderLoad, PoolLoad, RecordKey
 from orderhub.core.values import MICROSECONDS
 from orderhub.intake.ids import Ids
@@ -21,21 +22,23 @@ N = TypeVar("N", RecordKey, OrderLoad, PoolLoad)
 
 # A chain of records that name each other is at most this long; more is a bug.
 _MAX_ROUNDS = 12
+_DRAWING = (PlaceOrder, ChangeOrder)  # others say how much there is, or how much is little
 _MOST_AHEAD = 1_024
 
 
 class Loader:
-    """For one attempt at one batch."""
+    """For one attempt at one batch. `locks_late`: pools with ample left need no lock before they are drawn on."""
 
-    def __init__(self, batch: Batch, facts: Facts, ids: Ids) -> None:
+    def __init__(self, batch: Batch, facts: Facts, ids: Ids, *, locks_late: bool = False) -> None:
         self._batch = batch
         self._facts = facts
         self._ids = ids
         self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
         self._tenants: list[int] = []
+        self.locks_late = locks_late and batch.meets_others
 
     def load(self, commands: list[Command]) -> None:
-        """All that these commands may need, pools locked."""
+        """All that these commands may need. Pools are locked, unless `locks_late` is still set then."""
         self._tenants = sorted({command.origin.tenant_id for command in commands})
         self._load_records_and_orders(commands)
         self._batch.recall_derived(self._facts, self._tenants)
@@ -47,7 +50,15 @@ class Loader:
             pools += core.pool_loads(command, self._facts)
         if pools:
             self._load_items(pools)
-            self._batch.load_pools(self._facts, _distinct(pools))
+            self._load_pools(_distinct(pools), commands)
+
+    def _load_pools(self, pools: Sequence[PoolLoad], commands: list[Command]) -> None:
+        if self.locks_late and all(type(each) in _DRAWING for each in commands):
+            self._batch.load_pools(self._facts, pools, lock=False)
+            if are_ample(self._facts, pools, len(commands)):
+                return
+        self.locks_late = False
+        self._batch.load_pools(self._facts, pools)
 
     def _load_items(self, pools: list[PoolLoad]) -> None:
         """What the items of these pools say of them, before their locks are taken. Mostly it is known."""

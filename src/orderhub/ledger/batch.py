@@ -1,7 +1,8 @@
 """One writing transaction: claim, load, and write a whole batch in a handful of statements.
 
 Locks are taken in one order by every process (claims, natural keys, orders, pools, lanes of the feed, each
-sorted by key), so that two processes wait for each other but do not deadlock.
+sorted by key), so that two processes wait for each other but do not deadlock. Pools with ample left are not locked
+before they are drawn on, at the end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy import Table
 
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import Origin
+from orderhub.core.draws import Draw
 from orderhub.core.facts import (
     Accepted,
     Facts,
@@ -24,7 +26,7 @@ from orderhub.core.facts import (
     RecordKey,
 )
 from orderhub.core.values import Order, Pool
-from orderhub.ledger import bulk, feed, rows, tables
+from orderhub.ledger import bulk, draws, feed, rows, tables
 from orderhub.ledger.changeset import ChangeSet
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import KeptRecords
@@ -223,13 +225,18 @@ class Batch:
             facts.learn_draws(*name, rows.held(moves.get(name, ())))
         return [rows.to_order(row, lines.get((row.tenant_id, row.id), ())) for row in locked]
 
-    def load_pools(self, facts: Facts, loads: Sequence[PoolLoad]) -> None:
-        """Lock and read the pools, in key order."""
+    @property
+    def meets_others(self) -> bool:
+        """Whether others write meanwhile: SQLite has one writer."""
+        return self._postgres
+
+    def load_pools(self, facts: Facts, loads: Sequence[PoolLoad], *, lock: bool = True) -> None:
+        """Read the pools, locked in key order: what was read of them before without a lock is forgotten."""
         exact = [_pool_key(load) for load in loads if load.place is not None]
         whole = [_pool_key(load) for load in loads if load.place is None]
         parts = [(name, part) for name, part in (("exact", exact), ("whole", whole)) if part]
         branches, parameters = self._branches(parts)
-        sql = _pools_sql(branches, self._postgres)
+        sql = _pools_sql(branches, self._postgres, lock=lock)
         found: dict[tuple[int, str, str], list[Pool]] = {}
         for row in bulk.named(tables.pool, dict.fromkeys(self._driver.rows(sql, parameters))):
             found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
@@ -259,10 +266,19 @@ class Batch:
         accepted: Sequence[tuple[Origin, Accepted]],
         move_ids: Iterable[int],
         slot: int,
+        *,
+        with_pools: bool = True,
     ) -> None:
-        """Everything that the accepted commands changed: one statement per table. Raises Stale."""
+        """Everything that the accepted commands changed: one statement per table. Raises Stale.
+
+        `with_pools` False: `draw` is still to come.
+        """
         if accepted:
-            ChangeSet(facts, accepted, move_ids, slot).write(self._driver)
+            ChangeSet(facts, accepted, move_ids, slot).write(self._driver, with_pools=with_pools)
+
+    def draw(self, found: Sequence[Draw]) -> None:
+        """What was drawn from pools that are not locked: asked last but for `feed`."""
+        draws.write(self._driver, found)
 
     def feed(
         self, accepted: Sequence[tuple[Origin, Accepted]], notice_uids: Sequence[str], slot: int
@@ -387,17 +403,19 @@ def _orders_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def _pools_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
+def _pools_sql(sized: tuple[Branch, ...], postgres: bool, *, lock: bool) -> str:
     keys = ("tenant_id", "kind", "subject")
     branches = []
     for name, size in sized:
         columns = (*keys, "place") if name == "exact" else keys
         source = bulk.rows_source(tables.pool, columns, size, postgres)
         branches.append((source, " AND ".join(f't."{each}" = r."{each}"' for each in columns)))
-    return _locked_sql(tables.pool, branches, postgres)
+    return _locked_sql(tables.pool, branches, postgres, lock=lock)
 
 
-def _locked_sql(table: Table, branches: list[tuple[str, str]], postgres: bool) -> str:
+def _locked_sql(
+    table: Table, branches: list[tuple[str, str]], postgres: bool, *, lock: bool = True
+) -> str:
     """Each row once that any branch (source of names, condition) finds; on PostgreSQL locked, in the order of its key.
 
     SQLite walks a whole table for `IN` a subquery on several columns: there each branch is joined, which it never does
@@ -419,5 +437,5 @@ def _locked_sql(table: Table, branches: list[tuple[str, str]], postgres: bool) -
     return (
         f"WITH found AS MATERIALIZED ({found}) "
         f"SELECT {bulk.all_of(table)} FROM {name} AS t WHERE ({key}) IN (SELECT * FROM found) "
-        f"ORDER BY {key} FOR UPDATE OF t"
+        f"ORDER BY {key}{' FOR UPDATE OF t' if lock else ''}"
     )

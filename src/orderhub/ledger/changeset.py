@@ -148,8 +148,11 @@ class ChangeSet:
 
     # --- writing
 
-    def write(self, driver: Driver) -> None:
-        """At most one statement per table and kind of change. Raises Stale."""
+    def write(self, driver: Driver, *, with_pools: bool = True) -> None:
+        """At most one statement per table and kind of change. Raises Stale.
+
+        `with_pools` False: all but what is left of pools.
+        """
         if self._placed:
             placed = [rows.order_row(order) for order in self._placed.values()]
             bulk.insert_tuples(driver, tables.orders, _ORDER, placed)
@@ -164,7 +167,10 @@ class ChangeSet:
         if self._events:
             bulk.insert_tuples(driver, tables.order_event, _EVENT, self._events)
         self._write_terms(driver)
-        self._write_pools(driver)
+        if self._moves:
+            bulk.insert_tuples(driver, tables.pool_move, _MOVE, self._moves)
+        if with_pools:
+            self._write_pools(driver)
         self._write_groups(driver)
         self._write_records(driver)
         if self._timers:
@@ -201,8 +207,6 @@ class ChangeSet:
             self._tallies[name] = self._tallies.get(name, 0) + by
 
     def _write_pools(self, driver: Driver) -> None:
-        if self._moves:
-            bulk.insert_tuples(driver, tables.pool_move, _MOVE, self._moves)
         for keys, write in (
             (self._opened, bulk.insert),
             (self._touched - self._opened, bulk.update),

@@ -17,7 +17,7 @@ from orderhub.core.answer import KeptAnswer
 from orderhub.core.facts import Timer
 from orderhub.core.request_log import Exchange, LoggedRequest
 from orderhub.core.values import Clock, Settings
-from orderhub.ledger import bulk, daily, request_log, rows, tables, timers
+from orderhub.ledger import bulk, daily, draws, request_log, rows, tables, timers
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
@@ -42,8 +42,8 @@ from orderhub.ledger.turns import DatabaseLocked
 
 T = TypeVar("T")
 
-# serialization failure, deadlock: another process was in the way
-_PASSING_STATES = {"40001", "40P01"}
+# serialization failure, deadlock, a draw that does not hold any more: another process was in the way
+_PASSING_STATES = {"40001", "40P01", draws.DO_NOT_HOLD}
 # lock not available, query canceled: a time limit ran out
 _SLOW_STATES = {"55P03", "57014"}
 _INTEGRITY_RETRIES = 3
