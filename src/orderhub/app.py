@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import secrets
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,10 @@ from orderhub.web.port import HubPort
 from orderhub.web.request_log import KEPT_DAYS
 from orderhub.web.timers import Timers
 
+# A number is asked for again long before it ends: one look that fails loses nothing.
+_SLOT_EVERY_S = 10.0
+_SLOT_FOR_US = 45_000_000
+_METRICS_EVERY_S = 1.0
 _USED_EVERY_S = 30.0
 _LOOK_EVERY_S = 60.0
 _PURGE_EVERY_S = 600.0
@@ -62,12 +66,15 @@ def build(
     intake: Any = None,
     clock: Clock | None = None,
     is_serving: bool = True,
+    metrics: Metrics | None = None,
+    name: str = "",
 ) -> Hub:
     """The hub on `settings.database`, migrated; `is_serving` False: for one command, which makes no database.
 
+    `name`: of the process, unlike that of any other; who takes the place of a dead one bears its name.
     Raises DatabaseRefused, SettingRefused or SecretKeyMissing with one clear sentence.
     """
-    metrics, standing = Metrics(), Standing()
+    metrics, standing = metrics or Metrics(), Standing()
     clock = clock or Clock()
     limit_s = float(settings.answer_timeout_s)
     ledger = ledger or Ledger.open(
@@ -77,7 +84,6 @@ def build(
         ledger,
         queue_limit=settings.queue_limit,
         batch_limit=settings.batch_limit,
-        slot=os.getpid() % 64,
         now_us=clock.onward_us,
         meter=metrics,
         standing=standing,
@@ -90,22 +96,14 @@ def build(
     if is_serving or settings.secret_key:
         _check_key(ledger, port.cipher)
     tasks: list[asyncio.Task[None]] = []
+    place = _Place(port, name or secrets.token_hex(8))
 
     async def start() -> None:
         await _look_around(port)
+        await place.hold()
         intake.start()
         port.request_log.start()
-        timers = Timers(
-            ledger, intake, port.clock_changed, port.offload.housekeep, port.is_outage, clock.now_us
-        )
-        tasks[:] = [
-            asyncio.create_task(timers.run()),
-            asyncio.create_task(port.deliverer.run()),
-            asyncio.create_task(_note_use(port)),
-            asyncio.create_task(_keep_time(port)),
-            asyncio.create_task(_purge(port, settings.key_retention_days)),
-            asyncio.create_task(_count_old_events(port)),
-        ]
+        tasks[:] = map(asyncio.create_task, _lasting(place, metrics, settings))
         port.is_ready = True
 
     async def stop() -> None:
@@ -114,7 +112,8 @@ def build(
         await port.deliverer.stop(_LAST_CALLS_S)
         await port.sender.close()
         await _end(tasks)
-        await _leave(ledger, intake, port, 2 * settings.answer_timeout_s)
+        await _leave(place, intake, 2 * settings.answer_timeout_s)
+        metrics.save()
 
     app = HubApp(
         port=port,
@@ -125,6 +124,13 @@ def build(
         stop=stop,
     )
     return Hub(app, ledger, intake, port, metrics, start, stop)
+
+
+def prepare(settings: ProgramSettings) -> None:
+    """See that `build` will do, and migrate; nothing stays open. Raises as `build` does."""
+    ledger = Ledger.open(settings.database, RECORD_TYPES, limit_s=float(settings.answer_timeout_s))
+    _check_key(ledger, Cipher(settings.secret_key, settings.secret_key_old))
+    ledger.close()
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -153,9 +159,10 @@ def _secrets_kept(reads: Reads) -> list[str]:
     return found
 
 
-async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) -> None:
+async def _leave(place: _Place, intake: Any, within_s: float) -> None:
     """Finish what waits; a database that does not answer is not waited for any longer than that."""
-    loop = asyncio.get_running_loop()
+    loop, port = asyncio.get_running_loop(), place.port
+    ledger = port.ledger
     impatient = threading.Timer(within_s, ledger.cut)
     impatient.daemon = True
     impatient.start()
@@ -167,6 +174,7 @@ async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) ->
         await loop.run_in_executor(None, port.request_log.stop)
         try:
             await loop.run_in_executor(None, ledger.mark_used, port.lookups.used)
+            await loop.run_in_executor(None, ledger.leave_slot, place.name)
         except Exception as error:
             if not port.is_outage(error):
                 raise
@@ -174,6 +182,50 @@ async def _leave(ledger: Ledger, intake: Any, port: HubPort, within_s: float) ->
             ledger.close()
     finally:
         impatient.cancel()
+
+
+def _lasting(
+    place: _Place, metrics: Metrics, settings: ProgramSettings
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on for as long as the hub serves."""
+    port = place.port
+    keep_house = port.offload.housekeep
+    yield Timers(
+        port.ledger, port.intake, port.clock_changed, keep_house, port.is_outage, port.clock.now_us
+    ).run()
+    yield port.deliverer.run()
+    yield _note_use(port)
+    yield _keep_time(port)
+    yield place.keep()
+    yield _purge(place, settings.key_retention_days)
+    yield _count_old_events(place)
+    if metrics.is_shared:
+        yield _share_metrics(metrics)
+
+
+async def _share_metrics(metrics: Metrics) -> None:
+    """What this process counted is there when another one is asked, or when this one dies."""
+    while True:
+        metrics.save()
+        await asyncio.sleep(_METRICS_EVERY_S)
+
+
+class _Place:
+    """The process among those that serve one database: its number, and whether it keeps house for all of them."""
+
+    def __init__(self, port: HubPort, name: str) -> None:
+        self.port, self.name = port, name
+        self.is_first = False
+
+    async def hold(self) -> None:
+        slot = await _quietly(self.port, self.port.ledger.lease_slot, self.name, _SLOT_FOR_US)
+        if slot is not None:
+            self.port.intake.slot, self.is_first = slot.number, slot.is_first
+
+    async def keep(self) -> None:
+        while True:
+            await asyncio.sleep(_SLOT_EVERY_S)
+            await self.hold()
 
 
 async def _note_use(port: HubPort) -> None:
@@ -197,13 +249,17 @@ async def _keep_time(port: HubPort) -> None:
         await _look_around(port)
 
 
-async def _purge(port: HubPort, days: int) -> None:
+async def _purge(place: _Place, days: int) -> None:
     """Old header keys and kept calls go in small steps, so that no create waits behind a long delete.
 
-    A key's age is counted in time that is known to have passed: a clock that jumps ahead purges nothing.
+    One process does it for all. A key's age is counted in time that is known to have passed: a clock that jumps
+    ahead purges nothing.
     """
+    port = place.port
     while True:
         await asyncio.sleep(_PURGE_EVERY_S)
+        if not place.is_first:
+            continue
         while await purge_step(port, days):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
         while await purge_requests(port):  # noqa: ASYNC110
@@ -214,13 +270,14 @@ async def _purge(port: HubPort, days: int) -> None:
         await _quietly(port, port.ledger.purge_people, now_us - IDLE_S * 1_000_000, now_us)
 
 
-async def _count_old_events(port: HubPort) -> None:
+async def _count_old_events(place: _Place) -> None:
     """What was recorded before there was a daily roll-up, in small steps from the start on: it ends by itself.
 
     A process of before that still serves the same database writes more of them: they are looked for now and then.
     """
+    port = place.port
     while True:
-        while await _quietly(port, port.ledger.count_old_events):  # noqa: ASYNC110
+        while place.is_first and await _quietly(port, port.ledger.count_old_events):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
         await asyncio.sleep(_PURGE_EVERY_S)
 

@@ -63,6 +63,9 @@ class ProgramSettings:
     )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8080, "port to listen on; 0 = any that is free", _within(0, 65_535))
+    workers: int = _setting(
+        1, "processes that serve on the port; more than one needs PostgreSQL", _within(1, 64)
+    )
     public_url: str = _setting(
         "", "base URL that answers link to; empty = http://host:port of the listener", _web_address
     )

@@ -84,13 +84,20 @@ def serve(
     database: Database = None,
     port: Port = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve, on PostgreSQL.", min=1, max=64)
+    ] = None,
 ) -> None:
     """Serve the hub on a database, which is created or migrated as needed."""
     from orderhub.cli.server import serve as run
     from orderhub.settings import ProgramSettings
 
     with one_sentence():
-        run(ProgramSettings.from_environment(database=database, port=port, host=host))
+        run(
+            ProgramSettings.from_environment(
+                database=database, port=port, host=host, workers=workers
+            )
+        )
 
 
 @app.command()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import dataclasses
+import functools
 import gc
+import logging
 import os
 import secrets
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,18 +22,22 @@ from typing import cast
 
 import uvicorn
 
-from orderhub.app import Hub, build
+from orderhub.app import Hub, build, prepare
 from orderhub.cli.banner import tell_demo, tell_served
 from orderhub.cli.terminal import asks_json
+from orderhub.cli.workers import Workers
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import first_calls, live_a_month, seed
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
+from orderhub.ledger.urls import file_of, parse_url
 from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web import logs
 from orderhub.web.cipher import Cipher
 from orderhub.web.edge import Edge, Limits, limits_of, raise_file_limit
+from orderhub.web.metrics import Metrics
+from orderhub.web.metrics_of_all import Shared, forget_gauges
 
 _DEMO_DATABASE = "orderhub-demo.sqlite"
 _DEMO_KEY = "orderhub-demo.key"
@@ -52,8 +59,52 @@ def serve(settings: ProgramSettings) -> None:
     Raises DatabaseRefused, and SettingRefused where it cannot listen.
     """
     limits = limits_of(settings, raise_file_limit())
+    if settings.workers > 1 and file_of(parse_url(settings.database)) is not None:
+        raise DatabaseRefused(
+            f"{settings.workers} workers need PostgreSQL: one process writes to a SQLite file."
+        )
     with _claimed(settings) as (claimed, listener):
-        _serve(claimed, listener, limits, lambda: tell_served(claimed, _address_of(listener)))
+        if settings.workers == 1:
+            _serve(claimed, listener, limits, lambda: tell_served(claimed, _address_of(listener)))
+        else:
+            _serve_by_many(claimed, listener, limits)
+
+
+def _serve_by_many(settings: ProgramSettings, listener: socket.socket, limits: Limits) -> None:
+    """Whatever would stop a worker at its start stops this process, before there is any."""
+    prepare(settings)
+    listener.close()  # nobody else was there: see `listen`
+    name = secrets.token_hex(8)
+    log = logs.Own(settings.log_level)
+    with tempfile.TemporaryDirectory(prefix="orderhub-workers-") as folder:
+
+        def work(number: int, listener: socket.socket) -> None:
+            logs.configure(settings.log_level, is_json=asks_json() or None, worker=number)
+            logging.getLogger("uvicorn").setLevel(logging.WARNING)  # this process says it once
+            metrics = Metrics(Shared(Path(folder), number))
+            hub = build(settings, metrics=metrics, name=f"{name}-{number}")
+            _settle_memory()
+            try:
+                _run(hub, settings, ears(listener), limits, None)
+            finally:
+                logs.flush()
+
+        _settle_memory()
+        log.say("serving", url=settings.public_url, workers=settings.workers)
+        gone = functools.partial(forget_gauges, Path(folder))
+        another = functools.partial(listen, settings.host, settings.port, is_one_of_many=True)
+        status = Workers(settings.workers, another, work, gone, log.warn).run()
+    log.say("left", status=status)
+    if status:
+        sys.exit(status)
+
+
+def _settle_memory() -> None:
+    # What is built by now stays for good: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    # Nearly all that a call makes is gone when it ends; what is not need not be looked for every few calls.
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 @contextmanager
@@ -79,10 +130,13 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, is_one_of_many: bool = False) -> socket.socket:
+    """`is_one_of_many`: others of this kind may listen there too, and each is given a part of all connections."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(
+            address[:2], family=family, backlog=_BACKLOG, reuse_port=is_one_of_many
+        )
     except OSError as error:
         why = (error.strerror or str(error)).lower().partition(" (")[0]
         raise SettingRefused(f"Cannot listen on {host} port {port}: {why}.") from error
@@ -105,12 +159,8 @@ def _serve(
 ) -> None:
     logs.configure(settings.log_level, is_json=asks_json() or None)
     hub = build(settings)
-    # What is built by now stays for good: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    # Nearly all that a call makes is gone when it ends; what is not need not be looked for every few calls.
-    gc.set_threshold(_COLLECT_AFTER)
-    _run(hub, settings, listener, limits, ready)
+    _settle_memory()
+    _run(hub, settings, ears(listener), limits, ready)
 
 
 def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvicorn.Config:
@@ -138,9 +188,9 @@ def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvico
 def _run(
     hub: Hub,
     settings: ProgramSettings,
-    listener: socket.socket,
+    sockets: list[socket.socket],
     limits: Limits,
-    ready: Callable[[], None],
+    ready: Callable[[], None] | None,
 ) -> None:
     server = uvicorn.Server(uvicorn_config(hub, settings, limits))
 
@@ -151,10 +201,11 @@ def _run(
             sys.exit(0)
 
     signal.signal(signal.SIGTERM, stopped)
-    # What was asked for on the command line is known in the thread, too.
-    known = contextvars.copy_context()
-    threading.Thread(target=known.run, args=(_when_started, server, ready), daemon=True).start()
-    server.run(sockets=ears(listener))
+    if ready is not None:
+        # What was asked for on the command line is known in the thread, too.
+        known = contextvars.copy_context()
+        threading.Thread(target=known.run, args=(_when_started, server, ready), daemon=True).start()
+    server.run(sockets=sockets)
 
 
 def _when_started(server: uvicorn.Server, ready: Callable[[], None]) -> None:

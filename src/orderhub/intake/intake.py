@@ -113,7 +113,6 @@ class Intake:
         *,
         queue_limit: int = 2_000,
         batch_limit: int = 256,
-        slot: int = 0,
         now_us: Callable[[], int] | None = None,
         meter: Meter | None = None,
         standing: Standing | None = None,
@@ -122,7 +121,7 @@ class Intake:
         self._ledger = ledger
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
-        self._slot = slot
+        self.slot = 0  # the number of the process, as it is leased; any thread may set it
         self._now_us = now_us or wall_us
         self._recording = Recording()
         self._meter: Meter = meter or NoMeter()
@@ -248,7 +247,7 @@ class Intake:
                 run = CommandBatch(
                     self._ledger,
                     self._uids,
-                    self._slot,
+                    self.slot,
                     batch,
                     self._now_us(),
                     hurried=hurried,

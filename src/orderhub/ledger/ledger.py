@@ -17,7 +17,7 @@ from orderhub.core.answer import KeptAnswer
 from orderhub.core.facts import Timer
 from orderhub.core.request_log import Exchange, LoggedRequest
 from orderhub.core.values import Clock, Settings
-from orderhub.ledger import bulk, daily, draws, request_log, rows, tables, timers
+from orderhub.ledger import bulk, daily, draws, request_log, rows, slots, tables, timers
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
@@ -190,6 +190,14 @@ class Ledger:
             return ask(LedgerReads(connection, self._codec))
 
     # --- the directory and other short transactions
+
+    def lease_slot(self, holder: str, for_us: int) -> slots.Slot:
+        """The number of the process that calls itself so, for so long; asked again before it ends."""
+        return slots.lease(self._write, holder, for_us)
+
+    def leave_slot(self, holder: str) -> None:
+        """The process is gone: the number is the next one's."""
+        slots.leave(self._write, holder)
 
     def add_tenant(self, tenant: Tenant, settings: Settings) -> None:
         """A new tenant with its settings. Raises IntegrityError when id or name are taken."""

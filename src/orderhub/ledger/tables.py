@@ -572,14 +572,8 @@ for _name, _columns, _where in (
     ("delivery_behind", ("about", "id"), _waits),
     ("delivery_unsent", ("state", "id"), _is_unsent),
 ):
-    Index(
-        _name,
-        delivery.c.tenant_id,
-        delivery.c.webhook_id,
-        *(delivery.c[column] for column in _columns),
-        sqlite_where=_where,
-        postgresql_where=_where,
-    )
+    _of = (delivery.c[each] for each in ("tenant_id", "webhook_id", *_columns))
+    Index(_name, *_of, sqlite_where=_where, postgresql_where=_where)
 
 # Stretches of time that a webhook is sent again; gone once they are.
 webhook_replay = Table(
@@ -595,6 +589,9 @@ webhook_replay = Table(
     sqlite_with_rowid=False,
 )
 
+# Which process has which number, and until when by the database's clock: see slots.py.
+slot = Table("slot", metadata, _key("number", BigInteger), _text("holder"), _number("held_until"))
+
 DIRECTORY = (tenant, credential, person, person_session, person_link, guess)
 # What may be lost or cut short without anything being wrong: nobody checks it, and no answer depends on it.
-BESIDE_THE_BOOKS = (request_log,)
+BESIDE_THE_BOOKS = (request_log, slot)

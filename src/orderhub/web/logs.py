@@ -35,11 +35,18 @@ class Lines:
     """What is to be written, in order. Any thread may add to it; a stream for the standard library's handlers, too.
 
     An event is a mapping, with its time (seconds since 1970) under `timestamp`: to word it is the work of the thread.
+    `at_once`: characters written in one go, where other processes write to the same pipe; 0 = all there are.
     """
 
-    def __init__(self, file: IO[str], word: Callable[[dict[str, Any]], str] | None = None) -> None:
+    def __init__(
+        self,
+        file: IO[str],
+        word: Callable[[dict[str, Any]], str] | None = None,
+        at_once: int = 0,
+    ) -> None:
         self._file = file
         self._word = word or _text
+        self._at_once = at_once
         self._waiting: deque[str | dict[str, Any]] = deque()
         self._there = threading.Event()
         self._writing = threading.Lock()
@@ -64,14 +71,22 @@ class Lines:
     def flush(self) -> None:
         """Write all that waits. Where nobody reads on it is gone: no reason to stop taking orders."""
         with self._writing, suppress(OSError, ValueError):
-            lines = []
+            lines: list[str] = []
+            size = 0
             while self._waiting:
                 line = self._waiting.popleft()
-                lines.append(line if isinstance(line, str) else self._word(line))
-            if lines:
-                lines.append("")
-                self._file.write("\n".join(lines))
-            self._file.flush()
+                text = line if isinstance(line, str) else self._word(line)
+                if self._at_once and lines and size + len(text) >= self._at_once:
+                    self._put(lines)
+                    lines, size = [], 0
+                lines.append(text)
+                size += len(text) + 1
+            self._put(lines)
+
+    def _put(self, lines: list[str]) -> None:
+        if lines:
+            self._file.write("\n".join((*lines, "")))
+        self._file.flush()
 
     def _run(self) -> None:
         while True:
@@ -90,6 +105,9 @@ def _text(event: dict[str, Any]) -> str:
 
 _to: Lines | None = None  # where lines go once they are configured
 _tells_info = False
+_always: dict[str, Any] = {}  # what every line says
+# Of a pipe, so many bytes are written by one process without another's between them (PIPE_BUF).
+_WHOLE = 4_096
 
 
 class Logger:
@@ -104,6 +122,7 @@ class Logger:
         if _to is None:
             self._log.info(event, **members)
         elif _tells_info:
+            members |= _always
             members["event"] = event
             members["level"] = "info"
             members["timestamp"] = time.time()
@@ -116,8 +135,15 @@ def flush() -> None:
         _to.flush()
 
 
-def configure(level: str = "info", *, is_json: bool | None = None) -> None:
-    """Send structlog's and the standard library's lines to stderr: as JSON, unless that is a terminal."""
+def _tell_always(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Any:
+    return {**event, **_always}
+
+
+def configure(level: str = "info", *, is_json: bool | None = None, **always: Any) -> None:
+    """Send structlog's and the standard library's lines to stderr: as JSON, unless that is a terminal.
+
+    `always`: what every line says, to tell this process from those that write beside it.
+    """
     global _to, _tells_info
     number = getattr(logging, level.upper(), logging.INFO)
     if _to is None:
@@ -132,8 +158,11 @@ def configure(level: str = "info", *, is_json: bool | None = None) -> None:
         stamper = structlog.processors.TimeStamper(fmt=_CLOCK, utc=False)
         worded = _for_people()
         word = _read_by(worded)
-    _to, _tells_info = Lines(sys.stderr, word), number <= logging.INFO
-    shared: list[Any] = [structlog.stdlib.add_log_level, stamper]
+    _to, _tells_info = Lines(sys.stderr, word, _WHOLE if always else 0), number <= logging.INFO
+    _always.clear()
+    _always.update(always)
+    named = (_tell_always,) if always else ()
+    shared: list[Any] = [*named, structlog.stdlib.add_log_level, stamper]
     traced = [structlog.processors.format_exc_info] if is_json else []
     structlog.configure(
         processors=[*shared, *traced, worded],
@@ -178,3 +207,23 @@ def _read_by(renderer: Any) -> Callable[[dict[str, Any]], str]:
         return str(renderer(None, event["level"], event))
 
     return word
+
+
+class Own:
+    """Lines of a process that has no thread, since it forks others: written at once, whole."""
+
+    def __init__(self, level: str) -> None:
+        self._least = getattr(logging, level.upper(), logging.INFO)
+
+    def say(self, event: str, **members: Any) -> None:
+        self._write("info", event, members)
+
+    def warn(self, event: str, **members: Any) -> None:
+        self._write("warning", event, members)
+
+    def _write(self, level: str, event: str, members: dict[str, Any]) -> None:
+        if getattr(logging, level.upper()) < self._least:
+            return
+        line = _text({**members, "event": event, "level": level, "timestamp": time.time()})
+        with suppress(OSError):
+            os.write(2, f"{line}\n".encode())

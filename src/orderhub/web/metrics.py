@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from orderhub.web.metrics_of_all import Shared
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
@@ -100,7 +103,10 @@ class Labelled:
 
 
 class Metrics:
-    def __init__(self) -> None:
+    """`shared`: where several processes serve as one, what they all count is what is shown."""
+
+    def __init__(self, shared: Shared | None = None) -> None:
+        self._shared = shared
         self.registry = CollectorRegistry()
         self.orders = Labelled(
             Counter("orderhub_orders", "Orders placed", ["dialect"], registry=self.registry)
@@ -197,5 +203,21 @@ class Metrics:
         self.feed_events.labels(way).inc(count)
         self.feed_age.observe(max(0, age_us) / 1_000_000)
 
+    # --- what is shown
+
+    def collect(self) -> Iterable[Metric]:
+        own = self.registry.collect()
+        return own if self._shared is None else self._shared.all(own)
+
     def text(self) -> bytes:
-        return generate_latest(self.registry)
+        # All that it asks of a registry is what it collects.
+        return generate_latest(cast(Any, self))
+
+    @property
+    def is_shared(self) -> bool:
+        return self._shared is not None
+
+    def save(self) -> None:
+        """Leave what is counted here for the processes beside this one."""
+        if self._shared is not None:
+            self._shared.save(self.registry.collect())

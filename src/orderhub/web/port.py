@@ -109,6 +109,7 @@ class HubPort:
         self.sender = Sender(self.targets)
         self.formats: dict[str, Format] = {}  # handed in by who knows them
         metrics.feed_waiting.set_function(self.watch.total)
+        metrics.queue_depth.set_function(lambda: intake.depth)
         self.deliverer: Any = None
         self.checking = Checking(settings.database, self.now_us)
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)

@@ -115,18 +115,20 @@ async def health(call: Call, visitor: Visitor, sent: Form) -> Answer:
     hub = port(call)
     can_commit = await hub.readiness.can_commit()
     looks, size = await call.hub.read(_looks)
-    sample = hub.metrics.registry.get_sample_value
+    told = list(hub.metrics.collect())
+    plain = {each.name: each.value for one in told for each in one.samples if not each.labels}
+    sample = plain.get
     commits = int(sample("orderhub_commit_seconds_count") or 0)
     spent_s = sample("orderhub_commit_seconds_sum") or 0.0
     behind = [max(0, each.progress - (each.state.passed if each.state else 0)) for each in looks]
     context = Health(
         is_ready=hub.is_ready,
         can_commit=can_commit,
-        queue=hub.intake.depth,
+        queue=int(sample("orderhub_queue_depth") or 0),
         commits=commits,
         commit_ms=1_000 * spent_s / commits if commits else 0.0,
         retries=int(sample("orderhub_batch_retries_total") or 0),
-        orders=_orders(hub.metrics.orders.collect()),
+        orders=_orders(told),
         webhooks=len(looks),
         behind=sum(behind),
         furthest=max(behind, default=0),
@@ -162,6 +164,7 @@ def _orders(found: Any) -> int:
         sum(
             sample.value
             for metric in found
+            if metric.name == "orderhub_orders"
             for sample in metric.samples
             if sample.name.endswith("_total")
         )

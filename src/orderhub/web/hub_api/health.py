@@ -36,7 +36,6 @@ async def metrics(call: Call) -> Answer:
     hub = port(call)
     if not hub.proxies.is_here(call.client, call.headers) and not await _is_operators(call):
         raise HTTPFault(Fault(FaultKind.FORBIDDEN, "metrics are for operators"))
-    hub.metrics.queue_depth.set(hub.intake.depth)
     return Answer(200, hub.metrics.text(), (), CONTENT_TYPE_LATEST)
 
 
