@@ -22,6 +22,8 @@ _ANSWER = 400
 _MOST_TENANTS = 64
 
 Kind = tuple[int, str]  # tenant, kind
+# Counted with the settings of any tenant: by one look a process sees that some clock may have been moved.
+ANY_SETTINGS = (0, "any settings")
 Versions = dict[Kind, int]
 
 
@@ -123,11 +125,17 @@ def count_writes(driver: Driver, kinds: Iterable[Kind], slot: int) -> None:
     """Records of these kinds are written: to be said in the same transaction. A slot keeps processes apart."""
     counted = [
         {"tenant_id": tenant_id, "kind": kind, "slot": slot, "version": 1}
-        for tenant_id, kind in sorted(set(kinds))
+        for tenant_id, kind in _and_any_settings(set(kinds))
     ]
     if counted:
         counting = "DO UPDATE SET version = record_version.version + 1"
         bulk.insert(driver, tables.record_version, counted, counting)
+
+
+def _and_any_settings(kinds: set[Kind]) -> list[Kind]:
+    if any(kind == "settings" for _, kind in kinds):
+        kinds.add(ANY_SETTINGS)
+    return sorted(kinds)
 
 
 @lru_cache(maxsize=256)

@@ -247,6 +247,11 @@ class Ledger:
         with self.engine.connect() as connection:
             return timers.clocks(connection)
 
+    def settings_written(self) -> int:
+        """A number that changes when any tenant's settings, thus its clock, are written by whichever process."""
+        with self.engine.connect() as connection:
+            return timers.settings_written(connection)
+
     def due_timers(
         self,
         now_us: int,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from orderhub.core.facts import Timer
 from orderhub.core.values import Clock
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
-from orderhub.ledger.tables import record, tenant, timer
+from orderhub.ledger.kept_records import ANY_SETTINGS
+from orderhub.ledger.tables import record, record_version, tenant, timer
 
 _MOST_TENANTS = 200  # in one look; the next one sees the others
 
@@ -30,6 +31,14 @@ def clocks(connection: Connection) -> dict[int, Clock]:
     found = select(tenant.c.id, record.c.doc).where(*settings, record.c.doc.contains('"clock"'))
     told = {tenant_id: _clocked(doc).clock for tenant_id, doc in connection.execute(found)}
     return {tenant_id: clock for tenant_id, clock in told.items() if clock != Clock()}
+
+
+def settings_written(connection: Connection) -> int:
+    """How often the settings of any tenant were written: as long as it is the same, so are the clocks."""
+    counted = select(func.coalesce(func.sum(record_version.c.version), 0)).where(
+        record_version.c.tenant_id == ANY_SETTINGS[0], record_version.c.kind == ANY_SETTINGS[1]
+    )
+    return int(connection.execute(counted).scalar_one())
 
 
 def tenants_with_due(
