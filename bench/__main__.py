@@ -227,6 +227,7 @@ def main() -> None:
         "edge",
         "delivery",
         "idle",
+        "processes",
     ):
         del sys.argv[1]
         importlib.import_module(f"bench.{first}").main()

@@ -17,6 +17,7 @@ from prove.servers import Server, described, processes, running
 from prove.verdict import ProofStopped, Verdict
 
 CLIENTS = 64
+_PROCESSES = 4  # on PostgreSQL
 _POOL = "product:900"
 _REFUSED = re.compile(r'orderhub_refusals_total\{dialect="(\w+)",reason="(\w+)"\} (\d+)')
 # Mews puts the call's id into the body of a refusal.
@@ -25,8 +26,8 @@ _CALL_ID = re.compile(rb'"RequestId":\s*"[^"]*"')
 
 async def prove_race(url: str, *, rounds: int, seed: int, logs: Path) -> Verdict:
     """`rounds` races of 64 clients through three doors, restocked in between."""
-    verdict = Verdict("race", described(url))
-    async with running(url, processes(url), logs) as servers:
+    verdict = Verdict("race", described(url, _PROCESSES))
+    async with running(url, processes(url, _PROCESSES), logs) as servers:
         race = _Race(verdict, servers, random.Random(seed))
         try:
             await race.learn_words()
