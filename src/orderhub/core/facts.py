@@ -234,6 +234,10 @@ class Facts:
         """The order as it was before this batch."""
         return self._when_loaded[(order.tenant_id, order.id)]
 
+    def knows_groups(self) -> bool:
+        """Whether any order that was loaded belongs to a group."""
+        return any(order.group_number for order in self._order_by_id.values())
+
     def is_number_taken(self, tenant_id: int, number: str) -> bool:
         name = OrderLoad(tenant_id, OrderName("number", number))
         return bool(self._orders.get(name)) or (tenant_id, number) in self._taken

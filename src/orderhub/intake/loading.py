@@ -53,7 +53,9 @@ class Loader:
             self._load_pools(_distinct(pools), commands)
 
     def _load_pools(self, pools: Sequence[PoolLoad], commands: list[Command]) -> None:
-        if self.locks_late and all(type(each) in _DRAWING for each in commands):
+        # A group's row is locked when it is written: pools come before it, or two batches wait in a circle.
+        is_drawing = all(type(each) in _DRAWING for each in commands)
+        if self.locks_late and is_drawing and not self._facts.knows_groups():
             self._batch.load_pools(self._facts, pools, lock=False)
             if are_ample(self._facts, pools, len(commands)):
                 return
