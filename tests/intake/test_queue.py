@@ -202,10 +202,10 @@ def in_the_database(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         placed = tuple(_with_uid(order, uid) for order in each.placed)
         return msgspec.structs.replace(each, placed=placed)
 
-    def poisoned(batch: Batch, known: Any, accepted: Any, *more: Any, **named: Any) -> None:
+    def poisoned(batch: Batch, known: Any, accepted: Any, *more: Any) -> None:
         ((found,),) = batch._driver.rows("SELECT min(uid) FROM orders")
         accepted = [(at, same_uid(each, str(found))) for at, each in accepted]
-        write(batch, known, accepted, *more, **named)
+        write(batch, known, accepted, *more)
 
     monkeypatch.setattr(Batch, "write", poisoned)
     return {}
@@ -218,10 +218,10 @@ def _with_uid(order: Order, uid: str) -> Order:
 def in_a_statement(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     write = Batch.write
 
-    def poisoned(batch: Batch, known: Any, accepted: Any, *more: Any, **named: Any) -> None:
+    def poisoned(batch: Batch, known: Any, accepted: Any, *more: Any) -> None:
         if any(order.reference == "poison" for _, each in accepted for order in each.placed):
             batch._driver.rows("SELECT no_such_column FROM orders")
-        write(batch, known, accepted, *more, **named)
+        write(batch, known, accepted, *more)
 
     monkeypatch.setattr(Batch, "write", poisoned)
     return {}

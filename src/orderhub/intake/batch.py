@@ -73,8 +73,7 @@ class CommandBatch:
             if decisions.accepted:
                 ids.leave_behind_those_given()
                 moves = ids.of_moves(decisions.accepted)
-                with_pools = not loader.locks_late
-                batch.write(facts, decisions.accepted, moves, self._slot, with_pools=with_pools)
+                batch.write(facts, decisions.accepted, moves, self._slot, not loader.locks_late)
             keys.settle()
             batch.draw(draws)
             batch.feed(decisions.accepted, ids.of_notices(decisions.accepted), self._slot)

@@ -266,7 +266,6 @@ class Batch:
         accepted: Sequence[tuple[Origin, Accepted]],
         move_ids: Iterable[int],
         slot: int,
-        *,
         with_pools: bool = True,
     ) -> None:
         """Everything that the accepted commands changed: one statement per table. Raises Stale.
