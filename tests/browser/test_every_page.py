@@ -21,6 +21,7 @@ FOUND_ON = {
     "/desk/products/{product}/variants/{variant}": "/desk/products/950",
     "/desk/coupons/{coupon}": "/desk/coupons",
 }
+CHINESE = re.compile("[\u4e00-\u9fff]")
 PATHS = sorted(
     {route.path for route in the_desk().routes if route.method == "GET"}
     - {route.path for route in files.ROUTES}
@@ -90,5 +91,42 @@ def test_every_page_is_open_to_everybody_and_fits_a_phone(open_window) -> None:
     finder, faults = Finder(desk), []
     for path in PATHS:
         desk.open(finder.page_of(path))
+        faults += desk.faults()
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.usefixtures("something_of_everything")
+def test_every_page_is_chinese_as_well_and_fits_a_phone(open_window) -> None:
+    desk = open_window(OPERATOR, locale="zh-CN")
+    finder, faults = Finder(desk), []
+    for path in PATHS:
+        page = desk.open(finder.page_of(path))
+        assert page.locator("html").get_attribute("lang") == "zh-Hans-CN", path
+        assert CHINESE.search(page.inner_text("main h1")) or "{" in path, path
+        if wide := desk.too_wide():
+            faults.append(f"{path}: {wide}")
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_what_is_open_to_all_is_sound(open_window, locale: str) -> None:
+    desk = open_window("", locale=locale)
+    faults = []
+    for path in ("/", "/desk/login", "/desk/welcome?link=made-up"):
+        desk.open(path)
+        faults += desk.faults()
+    assert not faults, "\n".join(faults)
+
+
+def test_the_documentation_is_sound(open_window) -> None:
+    """Its first page, each API's, a guide of each sort, and what a search finds."""
+    desk = open_window("")
+    page = desk.open("/docs")
+    links = page.eval_on_selector_all("main a", "(all) => all.map((each) => each.pathname)")
+    apis = {"/docs/hub", "/docs/anqicms", "/docs/kakaclo", "/docs/mews", "/docs/tours4fun"}
+    assert apis <= set(links)
+    faults = desk.faults()
+    for path in (*sorted(apis), "/docs/desk", "/docs/architecture", "/docs/search?q=order"):
+        desk.open(path)
         faults += desk.faults()
     assert not faults, "\n".join(faults)
