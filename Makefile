@@ -23,8 +23,8 @@ STAMP := .venv/.installed
 RUNTIME := .venv/.runtime
 SOURCES = $(wildcard src tests bench prove tools)
 
-.PHONY: help setup demo test check lint types imports wheel image wheel-test bench prove fuzz format docs \
-  messages migration lock release clean
+.PHONY: help setup demo test check lint types imports wheel image wheel-test browser bench prove fuzz \
+  format docs messages migration lock release clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ image: ## build a container image of this checkout (CONTAINER=podman, ARGS="--bu
 # Not part of check: it fetches what the wheel needs, as anyone would who installs it.
 wheel-test: setup ## build the wheel, install it alone into an empty venv and take an order with it
 	@$(BIN)/python -m tools.wheel_test
+
+# Not part of check: it needs a Chromium, which it installs where it may (Debian, as root).
+browser: setup ## try the desk in a real browser (ARGS=--pictures: and make the guides' pictures)
+	@$(BIN)/python -m tools.browser $(ARGS)
 
 bench: setup ## run the benchmarks (ARGS=...)
 	@$(BIN)/python -m bench $(ARGS)

@@ -86,3 +86,9 @@ def open_window(chrome: Browser, demo: Served, cookies: dict[str, Any]) -> Itera
 @pytest.fixture
 def desk(open_window: Windows) -> Desk:
     return open_window()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pictures", action="store_true", help="the guides' pictures of the desk are made anew"
+    )
