@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from base64 import b64encode
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -201,6 +202,17 @@ def test_a_picture_of_a_guide_stands_in_its_page(hub: Caller) -> None:
     assert (DOCS / "architecture.svg").read_text() in page
     assert "<img" not in page
     assert "/docs/architecture" not in text_of(hub, "/docs/search?q=stroke-width")
+
+
+def test_the_desks_pictures_stand_in_its_guide_and_are_small(hub: Caller) -> None:
+    pictures = sorted(DOCS.glob("*.webp"))
+    assert sum(each.stat().st_size for each in pictures) < 600_000
+    page = text_of(hub, "/docs/desk")
+    for each in pictures:
+        assert b64encode(each.read_bytes()).decode() in page, each.name
+    assert page.count('<img src="data:image/webp;base64,') == len(pictures) == 6
+    assert 'alt=""' not in page
+    assert "docs/desk-orders.webp" in (DOCS.parent / "README.md").read_text()
 
 
 def test_a_picture_that_is_not_the_guides_own_is_not_drawn() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections import Counter
 from functools import cache
 from html import unescape
@@ -21,7 +22,7 @@ _FOLDERS = (_PACKAGE / "guides", _PACKAGE.parents[1] / "docs")
 _NAME = re.compile(r"(?:decisions/)?[\w-]+")
 _README = re.compile(r"(?:.*/)?(\w+)/README\.md")
 _GUIDE = re.compile(r"(?:\.\./|docs/)*((?:decisions/)?[\w-]+)\.md")
-_PICTURE = re.compile(r"[\w-]+\.svg")
+_PICTURE = re.compile(r"[\w-]+\.(svg|webp)")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 _TAG = re.compile("<[^>]*>")
@@ -87,9 +88,14 @@ def rendered(text: str, name: str = "") -> str:
 def _draw(image: Token) -> None:
     """A picture of the guides stands in the page itself: what it shows, and how, is the project's own."""
     folder, source = _folder(), str(image.attrs.get("src", ""))
-    if folder is not None and _PICTURE.fullmatch(source) and (folder / source).is_file():
+    if folder is None or not _PICTURE.fullmatch(source) or not (folder / source).is_file():
+        return
+    if source.endswith(".svg"):
         image.type, image.tag = "html_inline", ""
         image.content = (folder / source).read_text("utf-8")
+    else:
+        drawn = b64encode((folder / source).read_bytes()).decode()
+        image.attrSet("src", f"data:image/webp;base64,{drawn}")
 
 
 def headings(html: str) -> list[tuple[str, str]]:

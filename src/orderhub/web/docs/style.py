@@ -45,4 +45,5 @@ details{margin:.4rem 0}summary{cursor:pointer;color:var(--soft)}
 .status{margin-right:.6rem}
 ul.hits{list-style:none;padding:0}ul.hits li{margin:.9rem 0;overflow-wrap:anywhere}
 dt{margin-top:.5rem}
+main img{max-width:100%;border:1px solid var(--line);border-radius:6px}
 """
