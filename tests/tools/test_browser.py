@@ -27,7 +27,11 @@ def program(folder: Path, name: str, text: str) -> None:
 
 def test_where_nothing_can_be_installed_it_is_not_run(bare: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.browser"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "tools.browser"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == browser.NOT_TRIED
     last = done.stdout.splitlines()[-1]
@@ -65,7 +69,7 @@ def test_a_run_that_found_something_is_no_run_that_could_not_be(
 ) -> None:
     monkeypatch.setenv("ORDERHUB_CHROMIUM", sys.executable)
     monkeypatch.setattr(
-        subprocess, "run", lambda words, **more: subprocess.CompletedProcess(words, tests)
+        subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, tests)
     )
     assert browser.main([]) == said
 
