@@ -112,8 +112,8 @@ def test_every_page_is_chinese_as_well_and_fits_a_phone(open_window) -> None:
 def test_what_is_open_to_all_is_sound(open_window, locale: str) -> None:
     desk = open_window("", locale=locale)
     faults = []
-    for path in ("/", "/desk/login", "/desk/welcome?link=made-up"):
-        desk.open(path)
+    for path, status in (("/", 200), ("/desk/login", 200), ("/desk/welcome?link=made-up", 404)):
+        desk.open(path, status)
         faults += desk.faults()
     assert not faults, "\n".join(faults)
 

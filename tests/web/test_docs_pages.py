@@ -45,10 +45,11 @@ class Page(HTMLParser):
             self.ids.append(given["id"])
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        self.loads += [given[name] for name in ("src", "data") if name in given]
+        loads = [given[name] for name in ("src", "data") if name in given]
+        self.loads += [each for each in loads if not each.startswith("data:")]  # stands within
 
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        assert tag in VOID or self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_page_is_well_formed_and_loads_nothing(hub, path):
     page = Page(text)
     assert text.startswith('<!doctype html><html lang="en">')
     assert {"title", "main", "h1"} <= page.tags
-    assert not page.tags & {"script", "iframe", "object", "img"}
+    assert not page.tags & {"script", "iframe", "object"}
     assert not page.loads
     assert "url(" not in text
     assert len(page.ids) == len(set(page.ids))

@@ -27,7 +27,7 @@ from orderhub.web.hub_api.inner import port
 _LONGEST_QUERY = 200
 # No script, nothing from elsewhere, and in nobody's frame.
 _POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 _HTML = "text/html; charset=utf-8"
