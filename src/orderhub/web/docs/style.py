@@ -28,7 +28,7 @@ main{flex:1;min-width:0}
 header a.contents{display:block;white-space:nowrap}nav{display:none}
 nav:target{display:block;position:static;max-height:none;margin-bottom:1.5rem;padding:.6rem .8rem;
 border:1px solid var(--line);border-radius:4px}nav li{margin:.6rem 0}table{display:block;overflow-x:auto}}
-h1{line-height:1.2;margin:2rem 0 1rem}main>h1:first-child{margin-top:0}
+h1,h2,h3{overflow-wrap:anywhere}h1{line-height:1.2;margin:2rem 0 1rem}main>h1:first-child{margin-top:0}
 h2{margin:2.5rem 0 .6rem;line-height:1.3}h3{margin:1.4rem 0 .4rem;font-size:1rem}
 .operation{border-top:1px solid var(--line);padding-bottom:1rem;margin-top:2rem}
 code,pre{font:.88em/1.5 ui-monospace,monospace;background:var(--tint);border-radius:4px}
