@@ -92,3 +92,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures", action="store_true", help="the guides' pictures of the desk are made anew"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pictures first: they show the demo's month as it is, without what the tests sell."""
+    items.sort(key=lambda item: item.path.name != "test_pictures.py")
