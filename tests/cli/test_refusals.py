@@ -23,7 +23,7 @@ from tests.support import world
 def nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last step before the socket is left out, and so are the log's global settings."""
     monkeypatch.setattr(server, "_run", lambda *_: None)
-    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(logs, "configure", lambda *_, **__: None)
     monkeypatch.setattr("gc.freeze", lambda: None)
     for name in ("ORDERHUB_DATABASE", "ORDERHUB_PORT"):
         monkeypatch.delenv(name, raising=False)
