@@ -134,7 +134,7 @@ def test_a_record_that_anybody_changed_is_read_anew(ledger: Ledger) -> None:
 LOOKS = {
     "groups": (lambda size: groups._members_sql(size, False), ("group_number=?)",)),
     "pools": (
-        lambda size: batches._pools_sql((("exact", size), ("whole", size)), False),
+        lambda size: batches._pools_sql((("exact", size), ("whole", size)), False, lock=True),
         ("place=?)", "subject=?)"),
     ),
     "orders": (

@@ -26,9 +26,8 @@ def test_a_pool_that_another_batch_changes_is_found_once_it_is_free(
         first.execute("UPDATE pool SET drawn = drawn + 1 WHERE subject = %s", (changed,))
 
         def load() -> None:
-            found.extend(
-                second.execute(_pools_sql((("exact", 0), ("whole", 0)), True), POOLS).fetchall()
-            )
+            locking = _pools_sql((("exact", 0), ("whole", 0)), True, lock=True)
+            found.extend(second.execute(locking, POOLS).fetchall())
 
         loading = threading.Thread(target=load)
         loading.start()

@@ -64,6 +64,7 @@ _REJECTED = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422
 _MAY_BE_400 = {
     "hub": [
         "GET /hub/v1/orders",
+        "GET /hub/v1/orders:export",
         "GET /hub/v1/orders/{uid}",
         "GET /hub/v1/events",  # an operator says whose; a cursor is of one tenant
         "GET /hub/v1/requests",  # filters go with a tenant

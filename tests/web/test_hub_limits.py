@@ -83,7 +83,7 @@ TEXTS = (
 )
 # What the type alone does not decide: what another member, the order or the tenant says of this one too.
 BESIDES = {
-    ("get /hub/v1/orders", "cursor"),
+    *((f"get /hub/v1/{name}", "cursor") for name in ("orders", "orders:export")),
     ("get /hub/v1/orders/{uid}", "as"),
     ("post /hub/v1/plans", "dialect"),
     ("post /hub/v1/tenants/{tenant}/clock", "at"),
@@ -106,6 +106,7 @@ FOUND = {"prices": "188", "users": "4242"}
 # What an operation cannot do without.
 NEEDED = {
     "get /hub/v1/orders": {"tenant": "shop"},
+    "get /hub/v1/orders:export": {"tenant": "shop"},
     "get /hub/v1/tenants/{tenant}/pools/history": {"kind": "stock", "subject": "product:188"},
 }
 

@@ -97,6 +97,8 @@ async def test_a_file_has_the_rows_of_all_pages(
         webhook = (await hub.post("/hub/v1/webhooks", told, headers=AS_SHOP)).json()["id"]
         await hub.post(f"/hub/v1/webhooks/{webhook}/test", headers=AS_SHOP)
         for path in LISTS:
+            if path == "/hub/v1/orders:export":
+                continue  # its table has a row for each line of an order: see tests/cli/test_order_files.py
             query = QUERIES.get(path, {})
             where = path.format(uid=order["uid"], id=webhook, **NAMES)
             found = []

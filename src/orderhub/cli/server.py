@@ -85,7 +85,7 @@ def _serve_by_many(settings: ProgramSettings, listener: socket.socket, limits: L
             hub = build(settings, metrics=metrics, name=f"{name}-{number}")
             _settle_memory()
             try:
-                _run(hub, settings, ears(listener), limits, None)
+                _run(hub, settings, listener, limits, None)
             finally:
                 logs.flush()
 
@@ -160,7 +160,7 @@ def _serve(
     logs.configure(settings.log_level, is_json=asks_json() or None)
     hub = build(settings)
     _settle_memory()
-    _run(hub, settings, ears(listener), limits, ready)
+    _run(hub, settings, listener, limits, ready)
 
 
 def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvicorn.Config:
@@ -188,7 +188,7 @@ def uvicorn_config(hub: Hub, settings: ProgramSettings, limits: Limits) -> uvico
 def _run(
     hub: Hub,
     settings: ProgramSettings,
-    sockets: list[socket.socket],
+    listener: socket.socket,
     limits: Limits,
     ready: Callable[[], None] | None,
 ) -> None:
@@ -205,7 +205,7 @@ def _run(
         # What was asked for on the command line is known in the thread, too.
         known = contextvars.copy_context()
         threading.Thread(target=known.run, args=(_when_started, server, ready), daemon=True).start()
-    server.run(sockets=sockets)
+    server.run(sockets=ears(listener))
 
 
 def _when_started(server: uvicorn.Server, ready: Callable[[], None]) -> None:

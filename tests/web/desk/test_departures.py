@@ -32,7 +32,7 @@ async def test_the_next_days_have_their_seats(tmp_path: Path) -> None:
         pool = re.search(r'href="(/desk/stock/pool[^"]*)"', browser.page)
         assert pool
         await browser.get(pool[1].replace("&amp;", "&"))
-        assert "Counted 40 Sold 0 Available 40" in browser.text
+        assert "Counted 40 Sold 0 Held of these until they are paid 0 Available 40" in browser.text
 
 
 async def test_a_day_that_is_none_is_today_and_none_leaves_elsewhere(tmp_path: Path) -> None:

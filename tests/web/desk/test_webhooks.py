@@ -102,8 +102,8 @@ async def test_an_orders_timeline_tells_what_webhooks_were_told(tmp_path: Path) 
             assert "Webhook Shelf" in placed
             assert "Webhook Shelf" not in paid
             viewer = await invited(hub, "shop", "viewer")
-            await viewer.get(f"/desk/orders/{other['uid']}")
-            assert "Webhook Shelf sent 204" in viewer.text
+            elsewhere = f"/desk/orders/{other['uid']}"
+            await shown(viewer, elsewhere, lambda text: "Webhook Shelf sent 204" in text)
             assert path not in viewer.page
 
 

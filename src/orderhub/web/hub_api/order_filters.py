@@ -70,7 +70,7 @@ _STATUS = "|".join(Status)
 _TOGETHER = "; ".join(" with ".join(sorted(each)) for each in COMBINATIONS if each)
 
 
-class ListOrders(Query, frozen=True, kw_only=True):
+class FindOrders(Query, frozen=True, kw_only=True):
     """Filters, of which some go together: see COMBINATIONS. Empty = not given."""
 
     tenant: Annotated[str, msgspec.Meta(description="an operator's list may be of one tenant")] = ""
@@ -108,6 +108,9 @@ class ListOrders(Query, frozen=True, kw_only=True):
             "`next_cursor` of the page before",
         ),
     ] = ""
+
+
+class ListOrders(FindOrders, frozen=True, kw_only=True):
     fields: Annotated[str, some_of(OrderSummary)] = ""
 
 
@@ -119,7 +122,7 @@ class Wanted(msgspec.Struct, frozen=True):
     search: OrderSearch
 
 
-def wanted(call: Call, given: ListOrders, tenant_id: int | None) -> Wanted:
+def wanted(call: Call, given: FindOrders, tenant_id: int | None) -> Wanted:
     """Raises HTTPFault(INVALID) for what no index answers."""
     query: dict[str, str] = msgspec.structs.asdict(given)
     filters = frozenset(name for name in FILTERS if query.get(name))
