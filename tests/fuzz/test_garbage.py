@@ -4,6 +4,7 @@
 raises `--fuzz-examples` and with it the number of pieces, 20 to an example.
 """
 
+import json
 import random
 import warnings
 from typing import Any
@@ -37,7 +38,11 @@ def is_well_taken(hub: Caller, piece: Garbage) -> None:
         raise AssertionError(f"{error!r} at {piece}") from error
     assert reply.status < 500, f"{reply.status} {reply.body!r} at {piece}"
     assert hub.broken() == {}, f"worded as {reply.body!r} at {piece}"
-    if "json" in reply.headers.get("content-type", ""):
+    form = reply.headers.get("content-type", "")
+    if "ndjson" in form:
+        for line in reply.body.splitlines():
+            json.loads(line)
+    elif "json" in form:
         reply.json()
     assert "request-id" in reply.headers
 
