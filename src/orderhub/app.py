@@ -32,6 +32,7 @@ from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
 from orderhub.web.request_log import KEPT_DAYS
 from orderhub.web.timers import Timers
+from orderhub.web.vitals import Vitals
 
 # A number is asked for again long before it ends: one look that fails loses nothing.
 _SLOT_EVERY_S = 10.0
@@ -92,6 +93,9 @@ def build(
     dialects = find_dialects()
     port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock, open_sandbox)
     port.deliverer = deliverer(port)
+    own = (desk(), hub_api(dialects))
+    metrics.expect(each.name for each in (*dialects, *own))
+    vitals = Vitals(port, settings.database, settings.queue_limit)
     # A command that neither keeps nor reads a secret needs no key; whoever gives one gives the right one.
     if is_serving or settings.secret_key:
         _check_key(ledger, port.cipher)
@@ -103,7 +107,7 @@ def build(
         await place.hold()
         intake.start()
         port.request_log.start()
-        tasks[:] = map(asyncio.create_task, _lasting(place, metrics, settings))
+        tasks[:] = map(asyncio.create_task, _lasting(place, vitals, settings))
         port.is_ready = True
 
     async def stop() -> None:
@@ -118,7 +122,7 @@ def build(
     app = HubApp(
         port=port,
         dialects=dialects,
-        own=(desk(), hub_api(dialects)),
+        own=own,
         settings=settings,
         start=start,
         stop=stop,
@@ -185,15 +189,16 @@ async def _leave(place: _Place, intake: Any, within_s: float) -> None:
 
 
 def _lasting(
-    place: _Place, metrics: Metrics, settings: ProgramSettings
+    place: _Place, vitals: Vitals, settings: ProgramSettings
 ) -> Iterator[Coroutine[Any, Any, None]]:
     """What goes on for as long as the hub serves."""
     port = place.port
-    keep_house = port.offload.housekeep
+    metrics, keep_house = port.metrics, port.offload.housekeep
     yield Timers(
         port.ledger, port.intake, port.clock_changed, keep_house, port.is_outage, port.clock.now_us
     ).run()
     yield port.deliverer.run()
+    yield vitals.run()
     yield _note_use(port)
     yield _keep_time(port)
     yield place.keep()

@@ -83,6 +83,16 @@ def tenants_with_due(
     return [row[0] for row in found]
 
 
+def overdue(connection: Connection, before_us: int) -> dict[int, tuple[int, int]]:
+    """By tenant: how many of its timers came due before then, by the wall's clock, and when the first of them."""
+    found = (
+        select(timer.c.tenant_id, func.count(), func.min(timer.c.due_at))
+        .where(timer.c.due_at < before_us)
+        .group_by(timer.c.tenant_id)
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(found)}
+
+
 def claim(
     connection: Connection,
     now_us: int,

@@ -148,8 +148,11 @@ class HubApp:
             await self._sent(call, answer, receive, send)
         seconds = time.perf_counter() - started
         is_measured = match.route is None or not match.route.probe or answer.status >= 400
-        if is_measured and "waits" not in call.notes:
-            self.port.metrics.answers.observe(dialect.name, seconds)
+        if is_measured:
+            waits = "waits" in call.notes
+            self.port.metrics.answers.observe(
+                dialect.name, answer.status, None if waits else seconds
+            )
         self._log.info(
             "answered",
             request_id=request_id,
@@ -221,6 +224,7 @@ class HubApp:
             return False
         dialect, answer = found
         self.port.metrics.faults.inc(dialect, FaultKind.BUSY.value)
+        self.port.metrics.answers.observe(dialect, answer.status, None)
         if not _sent_whole(scope, scope["method"], request_id, answer):
             await _send(send, answer, request_id, head=scope["method"] == "HEAD")
         return True

@@ -8,14 +8,17 @@ from itertools import accumulate
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from orderhub.core.webhooks import FAILING, GONE
+from orderhub.dialects.contract import FaultKind
 from orderhub.web.metrics_of_all import Shared
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
 _AGES = (0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400)
+_STATUSES = (200, 500, 503)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -51,6 +54,10 @@ class WebhookMetrics:
             ["reason"],
             registry=registry,
         )
+        for outcome in ("sent", "failed", "dropped"):
+            self.deliveries.labels(outcome)
+        for reason in (GONE, FAILING):
+            self.switched_off.labels(reason)
 
     def delivered(self, outcome: str, count: int) -> None:
         self.deliveries.labels(outcome).inc(count)
@@ -59,14 +66,19 @@ class WebhookMetrics:
         self._sent_after.observe(seconds)
 
 
-class AnswerTimes(Collector):
-    """A histogram of what is measured with every call: plain numbers, which only the event loop's thread touches."""
+class Answers(Collector):
+    """What is measured with every call: plain numbers, which only the event loop's thread touches."""
 
     def __init__(self) -> None:
         self._counts: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
+        self._statuses: dict[tuple[str, int], int] = {}
 
-    def observe(self, dialect: str, seconds: float) -> None:
+    def observe(self, dialect: str, status: int, seconds: float | None) -> None:
+        """An answer left; `seconds` None: its time says nothing of the hub."""
+        self.expect(dialect, status, by=1)
+        if seconds is None:
+            return
         counts = self._counts.get(dialect)
         if counts is None:
             counts = self._counts[dialect] = [0] * (len(_SECONDS) + 1)
@@ -74,15 +86,25 @@ class AnswerTimes(Collector):
         counts[bisect_left(_SECONDS, seconds)] += 1
         self._sums[dialect] += seconds
 
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        family = HistogramMetricFamily(
+    def expect(self, dialect: str, status: int, *, by: int = 0) -> None:
+        name = (dialect, status)
+        self._statuses[name] = self._statuses.get(name, 0) + by
+
+    def collect(self) -> Iterator[Metric]:
+        times = HistogramMetricFamily(
             "orderhub_answer_seconds", "Time from request to answer", labels=["dialect"]
         )
         bounds = [*(str(float(each)) for each in _SECONDS), "+Inf"]
         for dialect, counts in self._counts.items():
             buckets = list(zip(bounds, accumulate(counts), strict=True))
-            family.add_metric([dialect], buckets, self._sums[dialect])
-        yield family
+            times.add_metric([dialect], buckets, self._sums[dialect])
+        yield times
+        statuses = CounterMetricFamily(
+            "orderhub_answers", "Answers by HTTP status", labels=["dialect", "status"]
+        )
+        for (dialect, status), count in self._statuses.items():
+            statuses.add_metric([dialect, str(status)], count)
+        yield statuses
 
 
 class Labelled:
@@ -135,7 +157,7 @@ class Metrics:
                 registry=self.registry,
             )
         )
-        self.answers = AnswerTimes()
+        self.answers = Answers()
         self.registry.register(self.answers)
         self.batch_sizes = Histogram(
             "orderhub_batch_commands", "Commands in a batch", buckets=_SIZES, registry=self.registry
@@ -186,6 +208,15 @@ class Metrics:
         self.feed_waiting = Gauge(
             "orderhub_feed_waiting", "Calls that wait for events", registry=self.registry
         )
+
+    def expect(self, dialects: Iterable[str]) -> None:
+        """Show what these may count from the start, at zero: a rate sees no first one come out of nothing."""
+        for dialect in dialects:
+            self.orders.inc(dialect, by=0)
+            for kind in (FaultKind.BUSY, FaultKind.UNAVAILABLE, FaultKind.BROKEN):
+                self.faults.inc(dialect, kind.value, by=0)
+            for status in _STATUSES:
+                self.answers.expect(dialect, status)
 
     # --- what the intake tells
 

@@ -14,8 +14,20 @@ from prometheus_client.metrics_core import Metric
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
-# Each process sees all webhooks: the same is not added up.
-_LARGEST = frozenset(("orderhub_webhook_lag_seconds", "orderhub_webhooks_failing"))
+# What each process sees whole is not added up: webhooks, timers, the database, its own version. Of their starts it is
+# the latest: that one changes when any of them was started again.
+_LARGEST = frozenset(
+    (
+        "orderhub_build_info",
+        "orderhub_database_bytes",
+        "orderhub_database_free_bytes",
+        "orderhub_timer_lag_seconds",
+        "orderhub_timers_overdue",
+        "orderhub_webhook_lag_seconds",
+        "orderhub_webhooks_failing",
+        "process_start_time_seconds",
+    )
+)
 _CREATED = "_created"
 
 
