@@ -109,6 +109,12 @@ def test_metrics_are_those_of_all_workers_and_never_go_back(database: str, tmp_p
         text = hub.ask("GET", "/metrics").text
         assert text.count("# TYPE orderhub_orders_total counter") == 1
         assert text.count("\norderhub_connections ") == 1
+        for own in ("orderhub_processes 3", "orderhub_ready 3", 'database="postgresql"} 1'):
+            assert f"{own}.0\n" in text
+        (size,) = re.findall(r"^orderhub_database_bytes (\S+)$", text, re.MULTILINE)
+        with psycopg.connect(database) as connection:
+            there = connection.execute("SELECT pg_database_size(current_database())").fetchall()
+        assert 0.5 * there[0][0] < float(size) <= there[0][0], "once, not once for each worker"
 
 
 def test_at_sigterm_calls_in_hand_are_finished(database: str, tmp_path: Path) -> None:

@@ -96,3 +96,12 @@ def test_an_operator_finds_an_order_by_its_uid_whosever_it_is(ledger: Ledger) ->
     name = OrderName("uid", order.uid)
     assert ledger.read(lambda reads: reads.order(None, name)) == order
     assert ledger.read(lambda reads: reads.order(world.OTHER, name)) is None
+
+
+def test_what_is_late_is_counted_by_the_walls_clock_alone(ledger: Ledger) -> None:
+    assert ledger.overdue_timers(NOW) == (0, None)
+    tenants(ledger, CLOCKS["wall"], *CLOCKS.values(), due_at=NOW - HOUR)
+    assert ledger.overdue_timers(NOW) == (2, NOW - HOUR), "nobody misses what a test clock owes"
+    assert ledger.overdue_timers(NOW - HOUR) == (0, None), "it was not due before then"
+    ledger.due_timers(NOW, claim_us=1_000_000)
+    assert ledger.overdue_timers(NOW) == (2, NOW - HOUR), "claimed is not done"

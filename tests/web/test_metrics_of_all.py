@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prometheus_client import Gauge
 from prometheus_client.parser import text_string_to_metric_families
 
 from orderhub.web.metrics import Metrics
@@ -70,3 +71,37 @@ def test_a_process_alone_shows_its_own() -> None:
     alone.orders.inc("mews")
     assert values(alone)["orderhub_orders_total,mews"] == 1
     alone.save()  # for nobody
+
+
+def test_what_each_process_sees_whole_is_not_added_up(tmp_path: Path) -> None:
+    one, two = of(tmp_path, 1), of(tmp_path, 2)
+    for metrics, late, began in ((one, 3, 100), (two, 4, 900)):
+        for name, value in {
+            "orderhub_build_info": 1,
+            "orderhub_database_bytes": 5_000,
+            "orderhub_timers_overdue": late,
+            "process_start_time_seconds": began,
+            "orderhub_ready": 1,
+        }.items():
+            Gauge(name, "as a look found it", registry=metrics.registry).set(value)
+    two.save()
+    found = values(one)
+    assert found["orderhub_build_info"] == 1
+    assert found["orderhub_database_bytes"] == 5_000
+    assert found["orderhub_timers_overdue"] == 4
+    assert found["process_start_time_seconds"] == 900
+    assert found["orderhub_ready"] == 2, "each of them takes orders"
+
+
+def test_answers_by_status_begin_at_zero_and_are_added_up(tmp_path: Path) -> None:
+    one, two = of(tmp_path, 1), of(tmp_path, 2)
+    one.expect(["mews"])
+    one.answers.observe("mews", 200, None)
+    two.answers.observe("mews", 200, 0.1)
+    two.answers.observe("mews", 503, None)
+    two.save()
+    found = values(one)
+    assert found["orderhub_answers_total,mews,200"] == 2
+    assert found["orderhub_answers_total,mews,503"] == 1
+    assert found["orderhub_answers_total,mews,500"] == 0, "so that the first one is seen"
+    assert found["orderhub_answer_seconds_count,mews"] == 1

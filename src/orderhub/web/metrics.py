@@ -196,6 +196,8 @@ class Metrics:
         self.feed_events = Counter(
             "orderhub_feed_events", "Events given out by the feed", ["way"], registry=self.registry
         )
+        for way in ("page", "stream"):
+            self.feed_events.labels(way)
         self.feed_age = Histogram(
             "orderhub_feed_age_seconds",
             "How old the last event of an answer was: how far behind those are who read the feed",
