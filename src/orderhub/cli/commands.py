@@ -18,6 +18,7 @@ from orderhub.cli import (
     tenants,
     tokens,
     users,
+    webhooks,
 )
 from orderhub.cli.backups import backup, copy, restore
 from orderhub.cli.conform import ConformCommand, conform
@@ -43,6 +44,7 @@ orders.app.add_typer(order_files.app)
 app.add_typer(orders.app, name="order")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(pools.app, name="pool")
+app.add_typer(webhooks.app, name="webhook")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)
