@@ -116,7 +116,7 @@ class Caller:
             sample.labels["dialect"]: sample.value
             for metric in self.hub.metrics.faults.collect()
             for sample in metric.samples
-            if sample.name.endswith("_total") and sample.labels["kind"] == "broken"
+            if sample.name.endswith("_total") and sample.labels["kind"] == "broken" and sample.value
         }
 
 
