@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -37,9 +38,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     assert process.poll() is None, log.read_text()
-    said = log.read_text().partition("OrderHub demo on ")[2]
-    url = said.partition(",")[0]
-    return url if url and httpx.get(f"{url}/health/ready").status_code == 200 else ""
+    told = re.search(r" demo on (http://\S+)", log.read_text())
+    is_ready = told and httpx.get(f"{told[1]}/health/ready").status_code == 200
+    return told[1] if told and is_ready else ""
 
 
 @pytest.fixture(scope="session")
