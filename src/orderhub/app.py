@@ -273,6 +273,7 @@ async def _purge(place: _Place, days: int) -> None:
             await asyncio.sleep(_PURGE_PAUSE_S)
         now_us = port.now_us()
         await _quietly(port, port.ledger.purge_people, now_us - IDLE_S * 1_000_000, now_us)
+        await _quietly(port, port.ledger.purge_snapshots, now_us)
 
 
 async def _count_old_events(place: _Place) -> None:

@@ -7,6 +7,7 @@ import secrets
 import msgspec
 
 from orderhub.core.decide import RECORD_TYPES
+from orderhub.core.snapshots import OPENED
 from orderhub.core.values import Settings
 from orderhub.demo import with_clock
 from orderhub.dialects.contract import Dialect
@@ -32,6 +33,9 @@ def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect, now_us: int) 
     hub_token = f"hub_{secrets.token_urlsafe(24)}"
     acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
     seeder.hub_token(tenant_id, hub_token, acts_as)
+    begun_with = apart.look_at(tenant_id)
+    with apart.directory("") as (_, directory):
+        directory.keep_snapshot(tenant_id, OPENED, begun_with, now_us)
     return Sandbox(
         tenant=business.name, dialect=dialect.name, hub_token=hub_token, credentials=given
     )

@@ -153,6 +153,9 @@ def test_another_tenant_has_a_feed_of_its_own(ledger: Ledger) -> None:
     assert len(read_on(feed)) == 2
 
 
+_OF_ANOTHER = "is a cursor of another tenant's feed, or of before it was restored"
+
+
 @pytest.mark.parametrize("cursor", ["x", "e", "WzEsMV0", "é", "W10", "a" * 3_000, "END", "=="])
 def test_what_is_no_cursor_is_refused(ledger: Ledger, cursor: str) -> None:
     assert refused(Feed(ledger), cursor) == "is no cursor of the feed"
@@ -162,7 +165,7 @@ def test_a_cursor_of_elsewhere_is_refused_rather_than_skipping_anything(ledger: 
     feed = Feed(ledger)
     world.place(ledger)
     cursor = feed.end(SHOP)
-    assert refused(feed, cursor, OTHER) == "is a cursor of another tenant's feed"
+    assert refused(feed, cursor, OTHER) == _OF_ANOTHER
     assert refused(feed, f"{cursor}A") == "is no cursor of the feed"
     with writing(ledger.engine).begin() as connection:
         connection.execute(text("UPDATE feed_lane SET next = next - 1"))

@@ -112,10 +112,25 @@ def cursor_of(tenant_id: int, place: FeedPlace) -> str:
     return urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
+def moved(cursor: str, tenant_id: int) -> str:
+    """The same place in the feed of a tenant that has another id by now. Raises CursorUnknown."""
+    if cursor in (BEGINNING, END):
+        return cursor
+    return cursor_of(tenant_id, _read(cursor)[1])
+
+
 def place_of(cursor: str, tenant_id: int) -> FeedPlace:
     """Raises CursorUnknown."""
     if not cursor:
         return FeedPlace()
+    of_tenant, place = _read(cursor)
+    if of_tenant != tenant_id:
+        raise CursorUnknown("is a cursor of another tenant's feed, or of before it was restored")
+    return place
+
+
+def _read(cursor: str) -> tuple[int, FeedPlace]:
+    """The tenant's id, and the place."""
     try:
         text = urlsafe_b64decode(cursor[:_LONGEST] + "=" * (-len(cursor) % 4))
         found = msgspec.json.decode(text, type=_Cursor)
@@ -130,6 +145,4 @@ def place_of(cursor: str, tenant_id: int) -> FeedPlace:
     )
     if not is_sound or cursor_of(found.tenant_id, place) != cursor:
         raise CursorUnknown("is no cursor of the feed")
-    if found.tenant_id != tenant_id:
-        raise CursorUnknown("is a cursor of another tenant's feed")
-    return place
+    return found.tenant_id, place

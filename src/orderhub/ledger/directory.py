@@ -8,8 +8,9 @@ import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from orderhub.core.access import Credential, Tenant
+from orderhub.core.snapshots import Snapshot
 from orderhub.core.values import Settings
-from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger import bulk, rows, snapshots, tables
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import count_writes
 from orderhub.ledger.people import People
@@ -77,6 +78,38 @@ class Directory:
             # Without any, it would reach the tenant that it belongs to, as it never did.
             change = {"tenants": left} if left else {"enabled": False}
             self.change_credential(msgspec.structs.replace(portfolio, **change))
+
+    # --- snapshots of sandboxes
+
+    def keep_snapshot(
+        self, tenant_id: int, snapshot_id: str, content: snapshots.Content, at_us: int
+    ) -> Snapshot:
+        """Keep what `Ledger.look_at` found of a tenant."""
+        return snapshots.keep(self._connection, tenant_id, snapshot_id, content, at_us)
+
+    def restore(
+        self, tenant_id: int, snapshot_id: str, now_us: int, moved: snapshots.Moved
+    ) -> Snapshot | None:
+        """Put a snapshot back, under a new id of the tenant's. None = there is no such snapshot.
+
+        Its credentials stay as they are, but for the faults that their calls were to meet. Raises SnapshotRefused.
+        """
+        new_id = self._connection.exec_driver_sql(_NEXT_TENANT).scalar_one()
+        restored = snapshots.restore(
+            self._connection, tenant_id, new_id, snapshot_id, now_us, moved
+        )
+        if restored is None:
+            return None
+        table = tables.credential
+        query = select(table).where(table.c.tenant_id == tenant_id).with_for_update()
+        for row in self._connection.execute(query).all():
+            credential = rows.to_credential(row)
+            data = {name: each for name, each in credential.data.items() if name != "faults"}
+            self.change_credential(msgspec.structs.replace(credential, tenant_id=new_id, data=data))
+        for portfolio in self._portfolios_of(tenant_id):
+            reached = tuple(new_id if each == tenant_id else each for each in portfolio.tenants)
+            self.change_credential(msgspec.structs.replace(portfolio, tenants=reached))
+        return restored
 
     def _portfolios_of(self, tenant_id: int) -> list[Credential]:
         table = tables.credential

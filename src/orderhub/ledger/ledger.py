@@ -16,8 +16,9 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.facts import Timer
 from orderhub.core.request_log import Exchange, LoggedRequest
+from orderhub.core.snapshots import Snapshot
 from orderhub.core.values import Clock, Settings
-from orderhub.ledger import bulk, daily, draws, request_log, rows, slots, tables, timers
+from orderhub.ledger import bulk, daily, draws, request_log, rows, slots, snapshots, tables, timers
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
@@ -188,6 +189,18 @@ class Ledger:
             if self.is_postgres:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             return ask(LedgerReads(connection, self._codec))
+
+    def look_at(self, tenant_id: int) -> snapshots.Content:
+        """All that is a tenant's own, for a snapshot. Raises SnapshotRefused for too much."""
+        with self.engine.connect() as connection:
+            if self.is_postgres:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            return snapshots.look(connection, tenant_id)
+
+    def snapshots_of(self, tenant_id: int, now_us: int) -> tuple[Snapshot, ...]:
+        """The snapshots of a sandbox, newest first."""
+        with self.engine.connect() as connection:
+            return snapshots.kept_of(connection, tenant_id, now_us)
 
     # --- the directory and other short transactions
 
@@ -366,6 +379,11 @@ class Ledger:
         """Remove what is old in the request log, a small step at a time; answers how many went."""
         with self._write.begin() as connection:
             return request_log.purge(connection, older_than_us, at_most)
+
+    def purge_snapshots(self, now_us: int) -> int:
+        """Remove snapshots of sandboxes that are past their time; answers how many went."""
+        with self._write.begin() as connection:
+            return snapshots.purge(connection, now_us)
 
     def purge_people(self, idle_since_us: int, now_us: int) -> int:
         """Remove sessions that nobody used since then, and links that have ended; answers how many went."""

@@ -589,9 +589,21 @@ webhook_replay = Table(
     sqlite_with_rowid=False,
 )
 
+# A sandbox as it was, to be put back: see snapshots.py.
+sandbox_snapshot = Table(
+    "sandbox_snapshot",
+    metadata,
+    _key("tenant_id", BigInteger),
+    _key("id", Text),
+    _number("taken_at"),
+    _number("rows"),
+    _text("schema"),  # of the ledger then
+    _text("content"),
+)
+
 # Which process has which number, and until when by the database's clock: see slots.py.
 slot = Table("slot", metadata, _key("number", BigInteger), _text("holder"), _number("held_until"))
 
 DIRECTORY = (tenant, credential, person, person_session, person_link, guess)
 # What may be lost or cut short without anything being wrong: nobody checks it, and no answer depends on it.
-BESIDE_THE_BOOKS = (request_log, slot)
+BESIDE_THE_BOOKS = (request_log, slot, sandbox_snapshot)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from orderhub.core.access import Credential
+from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.commands import Command, PlaceOrder
 from orderhub.core.facts import Accepted, Record
@@ -166,6 +166,16 @@ class HubPort:
         """A credential or a tenant was changed here."""
         self.lookups.forget_credentials()
         self.lookups.forget_settings()
+
+    async def was_restored(self, tenant: Tenant) -> None:
+        """The tenant has another id from now on: who waits for the old one asks anew."""
+        self.forget()
+        self.clock_changed.set()
+        self.watch.grew(tenant.id)
+        found = await self.read(lambda reads: reads.tenant(tenant.name))
+        for each in (tenant, found):
+            if each is not None:
+                self.deliverer.wake(each.id, is_changed=True)
 
     async def explains(self, call: Call) -> bool:
         """Whether a refusal may say why: to who tries things out, or to all where the operator wants it.

@@ -1,0 +1,184 @@
+"""Snapshots of a sandbox: all rows that are its own, kept as one text, and put back under a new id of the tenant's.
+
+The new id is what makes it safe: whatever somebody holds of the time before (cursors of the feed, ids set aside, what
+was read a moment ago) is of a tenant that is no more, and none of it is taken for something of the time after.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b85decode, b85encode
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, delete, insert, select, text, update
+
+from orderhub.core.snapshots import KEPT_DAYS, MOST_KEPT, MOST_ROWS, OPENED, Snapshot
+from orderhub.core.snapshots import SnapshotRefused as Refused
+from orderhub.core.values import Clock, ClockMode, Settings
+from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger.driver import Driver
+from orderhub.ledger.kept_records import count_writes
+
+_KEPT_US = KEPT_DAYS * 86_400_000_000
+# Who may call and who looks on stay as they are, and so do the snapshots; they go along to the new id.
+_GO_ALONG = (tables.person_role, tables.sandbox_snapshot)
+_APART = {
+    *(tables.tenant, tables.credential, tables.request_log, tables.record_version),
+    *_GO_ALONG,
+}
+OWN: tuple[Table, ...] = tuple(
+    each for each in tables.metadata.sorted_tables if "tenant_id" in each.c and each not in _APART
+)
+# What said who was at work on something: nobody is, in what is put back.
+_AT_WORK: dict[str, dict[str, Any]] = {
+    "webhook_state": {"owner": "", "leased_until": 0},
+    "timer": {"claimed_until": 0},
+}
+_CURSORS = {"webhook_state": ("cursor",), "webhook_replay": ("cursor", "until")}
+
+Rows = list[list[Any]]
+Content = dict[str, Rows]  # by table, without `tenant_id`, which is the first column of each
+# (cursor of the feed, id of a tenant) -> the same place in its feed
+Moved = Callable[[str, int], str]
+
+
+def look(connection: Connection, tenant_id: int) -> Content:
+    """All that is the tenant's own. The caller has one consistent look. Raises SnapshotRefused for too much."""
+    found: Content = {}
+    left = MOST_ROWS
+    for table in OWN:
+        query = select(*_columns(table)).where(table.c.tenant_id == tenant_id).limit(left + 1)
+        listed = [list(row) for row in connection.execute(query)]
+        left -= len(listed)
+        if left < 0:
+            raise Refused(
+                f"it holds more than {MOST_ROWS:,} rows, which is too much for a snapshot"
+            )
+        if listed:
+            found[table.name] = listed
+    return found
+
+
+def keep(
+    connection: Connection, tenant_id: int, snapshot_id: str, content: Content, at_us: int
+) -> Snapshot:
+    """Write it down. Of others than that of the opening the newest few are kept."""
+    table = tables.sandbox_snapshot
+    kept = Snapshot(snapshot_id, at_us, sum(map(len, content.values())))
+    of_tenant = (table.c.tenant_id == tenant_id, table.c.id != OPENED)
+    if snapshot_id != OPENED:
+        newest = select(table.c.id).where(*of_tenant, table.c.taken_at > at_us - _KEPT_US)
+        newest = newest.order_by(table.c.taken_at.desc(), table.c.id).limit(MOST_KEPT - 1)
+        stay = connection.scalars(newest).all()
+        connection.execute(delete(table).where(*of_tenant, table.c.id.not_in(stay)))
+    packed = b85encode(zlib.compress(msgspec.json.encode(content), 1)).decode()
+    row = {**msgspec.structs.asdict(kept), "tenant_id": tenant_id, "content": packed}
+    connection.execute(insert(table).values(**row, schema=_schema(connection)))
+    return kept
+
+
+def kept_of(connection: Connection, tenant_id: int, now_us: int) -> tuple[Snapshot, ...]:
+    """The snapshots of a tenant, newest first."""
+    table = tables.sandbox_snapshot
+    query = select(table.c.id, table.c.taken_at, table.c.rows).where(
+        table.c.tenant_id == tenant_id, _is_there(now_us)
+    )
+    ordered = query.order_by(table.c.taken_at.desc(), table.c.id)
+    return tuple(Snapshot(*row) for row in connection.execute(ordered))
+
+
+def purge(connection: Connection, now_us: int) -> int:
+    """Remove those that are past their time; answers how many went."""
+    return connection.execute(delete(tables.sandbox_snapshot).where(~_is_there(now_us))).rowcount
+
+
+def restore(
+    connection: Connection, tenant_id: int, new_id: int, snapshot_id: str, now_us: int, moved: Moved
+) -> Snapshot | None:
+    """Put a snapshot back: the tenant of the same name has `new_id` from now on, and nothing else of before.
+
+    Its credentials are the caller's to move. None = there is no such snapshot. Raises SnapshotRefused.
+    """
+    table = tables.sandbox_snapshot
+    sought = (table.c.tenant_id == tenant_id, table.c.id == snapshot_id, _is_there(now_us))
+    found = connection.execute(select(table).where(*sought)).first()
+    if found is None:
+        return None
+    if found.schema != _schema(connection):
+        raise Refused("it was taken by another version of OrderHub, whose tables were others")
+    content = msgspec.json.decode(zlib.decompress(b85decode(found.content)), type=Content)
+    _leave(connection, tenant_id, new_id)
+    driver = Driver(connection)
+    for each in OWN:
+        listed = content.get(each.name)
+        if listed:
+            names = [column.name for column in _columns(each)]
+            _as_of_now(each.name, names, listed, found.taken_at, now_us)
+            _in_its_feed(each.name, names, listed, new_id, moved)
+            bulk.insert(driver, each, [_row(new_id, names, values) for values in listed])
+    at = [column.name for column in _columns(tables.record)].index("kind")
+    kinds = {row[at] for row in content.get("record", ())}
+    count_writes(driver, [(new_id, kind) for kind in kinds], 0)
+    return Snapshot(found.id, found.taken_at, found.rows)
+
+
+def _leave(connection: Connection, tenant_id: int, new_id: int) -> None:
+    """Nothing is left under the old id."""
+    # Itself first: whoever writes beside the intake asks for it, waits, and then finds it gone. Then the lanes of its
+    # feed, with which a batch ends: what it wrote is there to be removed.
+    named = tables.tenant
+    connection.execute(update(named).where(named.c.id == tenant_id).values(id=new_id))
+    for table in _GO_ALONG:
+        move = update(table).where(table.c.tenant_id == tenant_id)
+        connection.execute(move.values(tenant_id=new_id))
+    sessions = tables.person_session
+    looks = update(sessions).where(sessions.c.looks_at == tenant_id)
+    connection.execute(looks.values(looks_at=new_id))
+    for table in (tables.feed_lane, *OWN, tables.request_log, tables.record_version):
+        connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
+
+
+def _as_of_now(table: str, names: Sequence[str], listed: Rows, taken_at: int, now_us: int) -> None:
+    """Nobody is at work on anything, and a test clock goes on from where it was."""
+    for name, value in _AT_WORK.get(table, {}).items():
+        at = names.index(name)
+        for row in listed:
+            row[at] = value
+    if table != "record":
+        return
+    kind, doc = names.index("kind"), names.index("doc")
+    for row in listed:
+        if row[kind] == "settings":
+            settings = msgspec.json.decode(row[doc], type=Settings)
+            clock = settings.clock
+            if clock.mode is ClockMode.RUNNING:
+                clock = Clock(ClockMode.RUNNING, offset_us=clock.offset_us - (now_us - taken_at))
+                row[doc] = rows.json_text(msgspec.structs.replace(settings, clock=clock))
+
+
+def _in_its_feed(table: str, names: Sequence[str], listed: Rows, new_id: int, moved: Moved) -> None:
+    """Webhooks go on from the place where they were, which is one of the new tenant's feed."""
+    for name in _CURSORS.get(table, ()):
+        at = names.index(name)
+        for row in listed:
+            row[at] = moved(row[at], new_id)
+
+
+def _columns(table: Table) -> list[Any]:
+    return [each for each in table.columns if each.name != "tenant_id"]
+
+
+def _row(tenant_id: int, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return {"tenant_id": tenant_id, **dict(zip(names, values, strict=True))}
+
+
+def _is_there(now_us: int) -> Any:
+    table = tables.sandbox_snapshot
+    return (table.c.id == OPENED) | (table.c.taken_at > now_us - _KEPT_US)
+
+
+def _schema(connection: Connection) -> str:
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    return str(found)
