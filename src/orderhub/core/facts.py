@@ -13,6 +13,10 @@ from orderhub.core.values import Event, Line, Move, Notice, Order, Pool, PoolKey
 T = TypeVar("T")
 
 
+class TenantGone(LookupError):
+    """A tenant that was there when its caller was looked up was removed or restored since: to be asked again."""
+
+
 class RecordKey(msgspec.Struct, frozen=True, order=True):
     """The name of a typed document. `by`: `id`, `uid`, `code`, `all` (value empty) or the name of one of its keys."""
 
@@ -177,7 +181,8 @@ class Facts:
 
     def settings(self, tenant_id: int) -> Settings:
         found = self._records[(tenant_id, "settings")][("id", "0")]
-        assert found, f"tenant {tenant_id} has no settings"
+        if not found:
+            raise TenantGone(tenant_id)
         doc: Settings = found[0].doc
         return doc
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from orderhub.core.decide import HANDLERS
+from orderhub.core.facts import TenantGone
 from orderhub.intake.batch import CommandBatch
 from orderhub.intake.busy import Busy, Returns
 from orderhub.intake.clock import Recording, wall_us
@@ -290,7 +291,7 @@ class Intake:
             self._standing.failed(error)
         elif not alone:
             return None
-        else:
+        elif not isinstance(error, TenantGone):
             log.error("a command cannot be written", exc_info=error)
             return Failure("broken", type(error).__name__)
         return Failure("unavailable", type(error).__name__)

@@ -28,7 +28,7 @@ from orderhub.core.deliveries import (
     WebhookStanding,
     WebhookState,
 )
-from orderhub.core.facts import Record
+from orderhub.core.facts import Record, TenantGone
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.queries import (
     EntryPage,
@@ -187,7 +187,8 @@ class LedgerReads:
 
     def settings(self, tenant_id: int) -> Settings:
         found = self.record(tenant_id, "settings", "id", 0)
-        assert found is not None, f"tenant {tenant_id} has no settings"
+        if found is None:
+            raise TenantGone(tenant_id)
         settings: Settings = found.doc
         return settings
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from orderhub.core.facts import TenantGone
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -292,7 +293,7 @@ class HubApp:
         except (Disconnected, Dropped):
             raise
         except Exception as error:  # noqa: BLE001 - the last net: worded, logged
-            if self.port.is_outage(error):
+            if isinstance(error, TenantGone) or self.port.is_outage(error):
                 return self._fault(call, Fault(FaultKind.UNAVAILABLE, retry_after_s=1))
             self._log.error("broken", request_id=call.request_id, path=call.path, exc_info=error)
             return self._fault(call, Fault(FaultKind.BROKEN))
