@@ -16,6 +16,7 @@ from orderhub.dialects.conforming import (
     LoginOption,
     Request,
 )
+from orderhub.dialects.mews.demo import CLIENT_TOKEN
 
 _TOKENS = ("ClientToken", "AccessToken")
 # What is missing is a parameter that is invalid, and a method of no operation is a path of none.
@@ -63,7 +64,7 @@ class TokensClient(Client):
         return replace(bare, body={**dict.fromkeys(_TOKENS, "0" * 32), **bare.body})
 
     def of_sandbox(self, credential: Mapping[str, str]) -> dict[str, str]:
-        return {"access_token": credential.get("token", "")}
+        return {"client_token": CLIENT_TOKEN, "access_token": credential.get("token", "")}
 
 
 CONFORMANCE = Conformance(
