@@ -69,6 +69,13 @@ class Counters:
         for _ in range(count):
             free.popleft()
 
+    def next_free(self, tenant_id: int, name: str) -> int | None:
+        """The next id that this process has set aside, None = none. Any thread may ask: it is soon out of date."""
+        try:
+            return self._free[(tenant_id, name)][0]
+        except LookupError:
+            return None
+
     def pass_over(self, tenant_id: int, name: str, ids: Collection[int]) -> None:
         """Never give out these ids, where they are set aside here: somebody else gave them."""
         free = self._free.get((tenant_id, name), ())

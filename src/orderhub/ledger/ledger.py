@@ -195,7 +195,10 @@ class Ledger:
         with self.engine.connect() as connection:
             if self.is_postgres:
                 connection.execution_options(isolation_level="REPEATABLE READ")
-            return snapshots.look(connection, tenant_id)
+            content = snapshots.look(connection, tenant_id)
+        # Once it was looked, so that no id is given that somebody has by then.
+        snapshots.count_from(content, lambda name: self.counters.next_free(tenant_id, name))
+        return content
 
     def snapshots_of(self, tenant_id: int, now_us: int) -> tuple[Snapshot, ...]:
         """The snapshots of a sandbox, newest first."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import zlib
 from base64 import b85decode, b85encode
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection, Table, delete, insert, select, text, update
@@ -17,6 +18,8 @@ from sqlalchemy import Connection, Table, delete, insert, select, text, update
 from orderhub.core.snapshots import KEPT_DAYS, MOST_KEPT, MOST_ROWS, OPENED, Snapshot
 from orderhub.core.snapshots import SnapshotRefused as Refused
 from orderhub.core.values import Clock, ClockMode, Settings
+from orderhub.core.webhooks import RECORD_KIND as WEBHOOK
+from orderhub.core.webhooks import Webhook
 from orderhub.ledger import bulk, rows, tables
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import count_writes
@@ -40,8 +43,12 @@ _CURSORS = {"webhook_state": ("cursor",), "webhook_replay": ("cursor", "until")}
 
 Rows = list[list[Any]]
 Content = dict[str, Rows]  # by table, without `tenant_id`, which is the first column of each
-# (cursor of the feed, id of a tenant) -> the same place in its feed
-Moved = Callable[[str, int], str]
+
+
+class Moved(Protocol):
+    """The same place in the feed of a tenant."""
+
+    def __call__(self, cursor: str, tenant_id: int) -> str: ...
 
 
 def look(connection: Connection, tenant_id: int) -> Content:
@@ -59,6 +66,13 @@ def look(connection: Connection, tenant_id: int) -> Content:
         if listed:
             found[table.name] = listed
     return found
+
+
+def count_from(content: Content, next_free: Callable[[str], int | None]) -> None:
+    """Counters go on from what was only set aside: numbers are the same again. What is taken is stepped over."""
+    for row in content.get(tables.counter.name, ()):
+        name, following = row
+        row[1] = min(following, next_free(name) or following)
 
 
 def keep(
@@ -110,13 +124,15 @@ def restore(
         raise Refused("it was taken by another version of OrderHub, whose tables were others")
     content = msgspec.json.decode(zlib.decompress(b85decode(found.content)), type=Content)
     _leave(connection, tenant_id, new_id)
-    driver = Driver(connection)
+    driver, here = Driver(connection), partial(moved, tenant_id=new_id)
     for each in OWN:
         listed = content.get(each.name)
         if listed:
             names = [column.name for column in _columns(each)]
-            _as_of_now(each.name, names, listed, found.taken_at, now_us)
-            _in_its_feed(each.name, names, listed, new_id, moved)
+            _nobody_at_work(each.name, names, listed)
+            _in_its_feed(each.name, names, listed, here)
+            if each is tables.record:
+                _documents_of_now(names, listed, now_us - found.taken_at, here)
             bulk.insert(driver, each, [_row(new_id, names, values) for values in listed])
     at = [column.name for column in _columns(tables.record)].index("kind")
     kinds = {row[at] for row in content.get("record", ())}
@@ -140,30 +156,39 @@ def _leave(connection: Connection, tenant_id: int, new_id: int) -> None:
         connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
 
 
-def _as_of_now(table: str, names: Sequence[str], listed: Rows, taken_at: int, now_us: int) -> None:
-    """Nobody is at work on anything, and a test clock goes on from where it was."""
+def _nobody_at_work(table: str, names: Sequence[str], listed: Rows) -> None:
     for name, value in _AT_WORK.get(table, {}).items():
         at = names.index(name)
         for row in listed:
             row[at] = value
-    if table != "record":
-        return
-    kind, doc = names.index("kind"), names.index("doc")
-    for row in listed:
-        if row[kind] == "settings":
-            settings = msgspec.json.decode(row[doc], type=Settings)
-            clock = settings.clock
-            if clock.mode is ClockMode.RUNNING:
-                clock = Clock(ClockMode.RUNNING, offset_us=clock.offset_us - (now_us - taken_at))
-                row[doc] = rows.json_text(msgspec.structs.replace(settings, clock=clock))
 
 
-def _in_its_feed(table: str, names: Sequence[str], listed: Rows, new_id: int, moved: Moved) -> None:
+def _in_its_feed(
+    table: str, names: Sequence[str], listed: Rows, here: Callable[[str], str]
+) -> None:
     """Webhooks go on from the place where they were, which is one of the new tenant's feed."""
     for name in _CURSORS.get(table, ()):
         at = names.index(name)
         for row in listed:
-            row[at] = moved(row[at], new_id)
+            row[at] = here(row[at])
+
+
+def _documents_of_now(
+    names: Sequence[str], listed: Rows, passed_us: int, here: Callable[[str], str]
+) -> None:
+    """A test clock that runs goes on from its time then, and a webhook begins at the same place."""
+    kind, at = names.index("kind"), names.index("doc")
+    for row in listed:
+        doc: Settings | Webhook
+        if row[kind] == "settings":
+            doc = msgspec.json.decode(row[at], type=Settings)
+            clock = doc.clock
+            if clock.mode is ClockMode.RUNNING:
+                clock = Clock(ClockMode.RUNNING, offset_us=clock.offset_us - passed_us)
+            row[at] = rows.json_text(msgspec.structs.replace(doc, clock=clock))
+        elif row[kind] == WEBHOOK:
+            doc = msgspec.json.decode(row[at], type=Webhook)
+            row[at] = rows.json_text(msgspec.structs.replace(doc, begins=here(doc.begins)))
 
 
 def _columns(table: Table) -> list[Any]:

@@ -1,0 +1,170 @@
+"""docs/testing.md, by its own test file, with nothing but the wheel; and what `orderhub.testing` promises besides."""
+
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orderhub.conform.cases import golden_cases
+from orderhub.conform.runner import body_bytes
+from orderhub.dialects.conforming import Login
+from orderhub.dialects.finding import conformance_of, dialect_names
+from orderhub.testing import Hub, HubRefused, running_hub
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "testing.md").read_text("utf-8")
+ORDER = {
+    "orderAddress": {"country": "FR", "phone": "1", "recipient": "L", "province": "C"},
+    "orderItemsList": [{"sku": "MUG_WHT", "quantity": 1}],
+}
+WITHOUT_PYTEST = """
+import sys
+sys.modules["pytest"] = None
+import orderhub.testing
+"""
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with running_hub() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that has the wheel; its dependencies, and pytest, are those of this environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=False)
+    found = folder / "venv" / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", str(found), "install", "--no-deps"]
+    subprocess.run([*install, "--no-index", str(wheel)], check=True, capture_output=True)
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = subprocess.run([found, "-c", ask], check=True, capture_output=True, text=True).stdout
+    Path(site.strip(), "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return found
+
+
+def test_the_test_file_of_the_guide_passes_with_the_wheel_alone(
+    python: Path, tmp_path: Path
+) -> None:
+    (test_file,) = re.findall(r"```python\n(\"\"\".*?)```", GUIDE, re.DOTALL)
+    (tmp_path / "test_shop.py").write_text(test_file, "utf-8")
+    strict = ["-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:schemathesis"]
+    run = subprocess.run(
+        [python, "-m", "pytest", "-q", *strict, "test_shop.py"],
+        cwd=tmp_path,
+        env={"PATH": "", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "4 passed" in run.stdout
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith("orderhub-")] == []
+
+
+def test_pytest_finds_the_fixture_and_is_no_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (entry,) = project["entry-points"]["pytest11"].values()
+    assert entry == "orderhub.pytest_plugin"
+    assert not [each for each in project["dependencies"] if each.startswith("pytest")]
+    subprocess.run([sys.executable, "-c", WITHOUT_PYTEST], cwd=ROOT, check=True)
+
+
+def test_the_plugin_loads_nothing_of_the_hub_for_those_who_do_not_ask_for_it() -> None:
+    look = "import sys, orderhub.pytest_plugin; print([n for n in sys.modules if n.startswith('orderhub.')])"
+    run = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "['orderhub.pytest_plugin']"
+
+
+def test_the_second_block_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"```python\n(from .*?)```", GUIDE, re.DOTALL)
+    exec(block, {})
+    assert "'access_token'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", dialect_names())
+def test_the_credentials_open_the_vendors_api_as_conform_names_them(hub: Hub, name: str) -> None:
+    with hub.sandbox(name) as sandbox:
+        client, sample = conformance_of(name).client, golden_cases(name)[0].request
+        assert set(sandbox.credentials) == {option.name for option in client.options}
+        request = client.with_own(sample, sample, Login(sandbox.credentials))
+        content = body_bytes(request, {}) or b""
+        query = dict(request.query)
+        if request.sign is not None:
+            query |= client.signature({**request.sign, **_of(sandbox.credentials)}, content)
+        sandbox.clock.freeze(golden_cases(name)[0].clock or None)
+        answer = httpx.post(
+            f"{sandbox.base_url}{request.path}",
+            params=query,
+            content=content,
+            headers=dict(request.headers),
+        )
+        assert answer.is_success, answer.text
+        assert len(sandbox.orders()) == 1, answer.text
+
+
+def _of(credentials: dict[str, str]) -> dict[str, str]:
+    return {name: credentials[name] for name in ("appkey", "secret") if name in credentials}
+
+
+def test_sandboxes_do_not_meet(hub: Hub) -> None:
+    with hub.sandbox("kakaclo") as one, hub.sandbox("kakaclo") as other:
+        assert one.client.post("/openapi/v1/order/order", json=ORDER).json()["code"] == 10000
+        one.clock.freeze("2026-01-02T03:04:05Z")
+        assert (len(one.orders()), len(other.orders())) == (1, 0)
+        assert other.clock.now().year != 2026 or other.clock.now().day != 2
+
+
+def test_faults_are_added_behind_those_that_are_left_and_cleared(hub: Hub) -> None:
+    with hub.sandbox("kakaclo") as shop:
+        shop.faults.add("rate_limit", times=2)
+        shop.faults.add("error_before", path="/openapi/")
+        assert [each["kind"] for each in shop.faults.left()] == ["rate_limit", "error_before"]
+        met = shop.client.post("/openapi/v1/order/order", json=ORDER).json()["code"]
+        assert met != 10000
+        shop.faults.clear()
+        assert shop.faults.left() == []
+        assert shop.client.post("/openapi/v1/order/order", json=ORDER).json()["code"] == 10000
+
+
+def test_a_move_of_the_clock_returns_when_what_came_due_is_done(hub: Hub) -> None:
+    with hub.sandbox("anqicms") as shop:
+        case = golden_cases("anqicms")[0]
+        shop.clock.freeze(case.clock or None)
+        settings = f"/hub/v1/tenants/{shop.tenant}/settings"
+        assert shop.client.patch(settings, json={"auto_close_s": 60}).is_success
+        path, body = case.request.path, case.request.body
+        assert shop.client.post(path, json=body, params=case.request.query).json()["code"] == 0
+        shop.clock.advance(61)
+        assert [each["status"] for each in shop.orders()] != ["placed"]
+        assert len(shop.events()) == 2
+
+
+def test_what_is_refused_says_so(hub: Hub) -> None:
+    with pytest.raises(ValueError, match="magento is none of anqicms"):
+        hub.sandbox("magento")
+    with hub.sandbox("kakaclo") as shop:
+        with pytest.raises(HubRefused, match="no snapshot nothing") as refused:
+            shop.restore("nothing")
+        assert refused.value.status == 404
+
+
+def test_a_hub_leaves_nothing_behind_and_a_folder_of_ones_own_stays(tmp_path: Path) -> None:
+    with running_hub(tmp_path) as hub:
+        url = hub.base_url
+        hub.sandbox("mews")
+        assert httpx.get(f"{url}/health/ready").is_success
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/health/ready")
+    assert (tmp_path / "hub.sqlite").exists()

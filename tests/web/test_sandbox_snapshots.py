@@ -1,0 +1,280 @@
+"""A sandbox is kept as it is, put back and reset: nothing of the time in between is left, and nothing of it is met."""
+
+import pytest
+from sqlalchemy import func, select
+
+from orderhub.core.facts import TenantGone
+from orderhub.core.feed import FeedPlace
+from orderhub.core.snapshots import KEPT_DAYS, MOST_KEPT
+from orderhub.delivery.feed import CursorUnknown, cursor_of, moved, place_of
+from orderhub.ledger import snapshots
+from orderhub.ledger.tables import metadata, webhook_state
+from tests.support.hub import HubUnderTest, operator_headers, running_hub
+
+pytestmark = pytest.mark.anyio
+SANDBOXES = "/hub/v1/sandboxes"
+ORDER = {
+    "orderAddress": {"country": "FR", "phone": "1", "recipient": "L", "province": "C"},
+    "orderItemsList": [{"sku": "MUG_WHT", "quantity": 1}],
+}
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+class Shop:
+    """A sandbox, by its own token."""
+
+    def __init__(self, hub: HubUnderTest, made: dict) -> None:
+        self.hub, self.tenant = hub, made["tenant"]
+        self.vendor = {"Authorization": f"Bearer {made['credentials'][0]['token']}"}
+        self.own = {"Authorization": f"Bearer {made['hub_token']}"}
+        self.path = f"{SANDBOXES}/{self.tenant}"
+
+    async def place(self, **headers):
+        answer = await self.hub.post(
+            "/openapi/v1/order/order", ORDER, headers={**self.vendor, **headers}
+        )
+        assert answer.json()["code"] == 10000, answer.text
+        return answer.json()["data"]
+
+    async def ask(self, method, path, expected=200, body=None, **headers):
+        answer = await self.hub.request(method, path, json=body, headers={**self.own, **headers})
+        assert answer.status_code == expected, answer.text
+        return answer.json() if answer.content else None
+
+    async def keep(self):
+        return (await self.ask("POST", f"{self.path}/snapshots", 201))["id"]
+
+    async def restore(self, name, expected=200, **headers):
+        return await self.ask("POST", f"{self.path}/snapshots/{name}/restore", expected, **headers)
+
+    async def reset(self):
+        return await self.ask("POST", f"{self.path}/reset")
+
+    async def events(self, after=""):
+        return await self.ask("GET", f"/hub/v1/events?after={after}")
+
+    def id(self):
+        ledger = self.hub.hub.ledger
+        return {t.name: t.id for t in ledger.read(lambda reads: reads.tenants())}[self.tenant]
+
+    def content(self):
+        return self.hub.hub.ledger.look_at(self.id())
+
+
+async def opened(hub: HubUnderTest) -> Shop:
+    made = await hub.post(SANDBOXES, {"dialect": "kakaclo"}, headers=operator_headers())
+    return Shop(hub, made.json())
+
+
+async def test_it_is_as_it_was_on_both_databases(database_url):
+    async with running_hub(database_url) as hub:
+        shop, other = await opened(hub), await opened(hub)
+        await other.place()
+        await hub.freeze(shop.tenant, "2026-01-02T03:04:05Z")
+        await shop.place(**{"Idempotency-Key": "first"})
+        kept, before, beside = await shop.keep(), shop.content(), other.content()
+        left = await hub.pool(shop.tenant, "stock", _mug(before))
+        numbers = []
+        for _ in range(2):
+            await hub.advance(shop.tenant, 3_600)
+            numbers.append(await shop.place(**{"Idempotency-Key": "second"}))
+            await shop.place()
+            assert len(await hub.orders(shop.tenant)) == 3
+            was = shop.id()
+            told = await shop.restore(kept)
+            assert (told["tenant"], told["snapshot"]) == (shop.tenant, kept)
+            assert shop.content() == before
+            assert await hub.pool(shop.tenant, "stock", _mug(before)) == left
+            _nothing_left(hub, was)
+        assert numbers[0] == numbers[1]
+        clock = await shop.ask("GET", f"/hub/v1/tenants/{shop.tenant}/clock")
+        assert clock["now"] == "2026-01-02T03:04:05Z"
+        # A key of then is known, one of the time in between is not.
+        replayed = await hub.post(
+            "/openapi/v1/order/order", ORDER, headers={**shop.vendor, "Idempotency-Key": "first"}
+        )
+        assert replayed.headers["Idempotent-Replayed"] == "true"
+        assert len(await hub.orders(shop.tenant)) == 1
+        assert other.content() == beside
+
+
+async def test_a_reset_is_the_day_it_was_opened_with_the_credentials_of_now(database_url):
+    async with running_hub(database_url) as hub:
+        shop = await opened(hub)
+        begun = shop.content()
+        first = await shop.place()
+        credentials = f"/hub/v1/tenants/{shop.tenant}/credentials"
+        items = (await shop.ask("GET", credentials))["items"]
+        vendor = next(each for each in items if each["kind"] == "kakaclo")
+        plan = {"faults": [{"kind": "error_before", "times": 9}]}
+        await shop.ask("PUT", f"{credentials}/{vendor['id']}/faults", body=plan)
+        assert (await shop.reset())["snapshot"] == "opened"
+        assert shop.content() == begun
+        assert await shop.place() == first
+        assert [each["id"] for each in (await shop.ask("GET", credentials))["items"]] == [
+            each["id"] for each in items
+        ]
+
+
+async def test_readers_of_the_feed_begin_again_and_miss_nothing(database_url):
+    async with running_hub(database_url) as hub:
+        shop = await opened(hub)
+        await shop.place()
+        kept = await shop.keep()
+        await shop.place()
+        before = await shop.events()
+        await shop.restore(kept)
+        refused = await hub.get(f"/hub/v1/events?after={before['next_cursor']}", headers=shop.own)
+        assert refused.status_code == 400
+        assert "before it was restored" in refused.text
+        again = await shop.events()
+        assert [each["id"] for each in again["items"]] == [before["items"][0]["id"]]
+        await shop.place()
+        assert len((await shop.events(again["next_cursor"]))["items"]) == 1
+
+
+async def test_webhooks_go_on_from_where_they_were(tmp_path):
+    async with running_hub(tmp_path) as hub:
+        shop = await opened(hub)
+        new = {"url": "http://127.0.0.1:9/nobody", "kinds": ["order.placed"]}
+        webhooks = "/hub/v1/webhooks"
+        made = await shop.ask("POST", webhooks, 201, new)
+        kept = await shop.keep()
+        await shop.place()
+        await shop.restore(kept)
+        found = await shop.ask("GET", f"{webhooks}/{made['id']}")
+        assert found["url"] == new["url"]
+        with hub.hub.ledger.engine.connect() as connection:
+            for row in connection.execute(select(webhook_state)):
+                assert row.tenant_id == shop.id()
+                assert place_of(row.cursor, row.tenant_id) is not None
+
+
+def test_a_cursor_is_moved_to_the_same_place() -> None:
+    place = FeedPlace((1, 2, 3), {0: 7, 5: 9})
+    assert place_of(moved(cursor_of(4, place), 6), 6) == place
+    assert (moved("", 6), moved("end", 6)) == ("", "end")
+    with pytest.raises(CursorUnknown):
+        moved("x", 6)
+
+
+async def test_a_test_clock_that_runs_goes_on_from_its_time_then(tmp_path):
+    async with running_hub(tmp_path) as hub:
+        shop = await opened(hub)
+        path = f"/hub/v1/tenants/{shop.tenant}/clock"
+        await shop.ask("POST", path, body={"action": "run", "at": "2026-01-02T00:00:00Z"})
+        kept = await shop.keep()
+        await shop.ask("POST", path, body={"action": "advance", "by_s": 86_400})
+        await shop.restore(kept)
+        assert (await shop.ask("GET", path))["now"].startswith("2026-01-02T00:0")
+
+
+async def test_a_repeat_of_the_call_puts_nothing_back_again(tmp_path):
+    async with running_hub(tmp_path) as hub:
+        shop = await opened(hub)
+        kept = await shop.keep()
+        told = await shop.restore(kept, **{"Idempotency-Key": "back"})
+        await shop.place()
+        assert await shop.restore(kept, **{"Idempotency-Key": "back"}) == told
+        assert len(await hub.orders(shop.tenant)) == 1
+        await shop.restore(kept, **{"Hub-Dry-Run": "true"})
+        assert len(await hub.orders(shop.tenant)) == 1
+        await shop.ask("POST", f"{shop.path}/snapshots", 201, **{"Hub-Dry-Run": "true"})
+        assert len((await shop.ask("GET", f"{shop.path}/snapshots"))["items"]) == 2
+
+
+async def test_who_may_and_what_cannot_be(tmp_path, monkeypatch):
+    async with running_hub(tmp_path) as hub:
+        shop, other = await opened(hub), await opened(hub)
+        kept = await shop.keep()
+        await shop.restore("nothing", 404)
+        await other.restore(kept, 404)  # each has its own
+        theirs = await hub.post(f"{other.path}/reset", headers=shop.own)
+        assert theirs.status_code == 404
+        demo = await hub.post(f"{SANDBOXES}/dropship/reset", headers=operator_headers())
+        assert (demo.status_code, "was not opened" in demo.text) == (404, True)
+        monkeypatch.setattr(snapshots, "MOST_ROWS", 5)
+        much = await hub.post(f"{shop.path}/snapshots", headers=shop.own)
+        assert (much.status_code, "more than 5 rows" in much.text) == (409, True)
+        for scope in ("orders:write", "clock", "pools", "settings", "catalogue", "webhooks"):
+            scopes = {"orders:write", "clock", "pools", "settings", "catalogue", "webhooks"} - {
+                scope
+            }
+            made = await shop.ask(
+                "POST",
+                f"/hub/v1/tenants/{shop.tenant}/credentials",
+                201,
+                {"kind": "hub", "scopes": sorted(scopes)},
+            )
+            token = {"Authorization": f"Bearer {made['token']}"}
+            refused = await hub.post(f"{shop.path}/reset", headers=token)
+            assert (refused.status_code, scope in refused.text) == (403, True)
+        await hub.settings(shop.tenant, sandbox=False)
+        ended = await hub.post(f"{shop.path}/reset", headers=operator_headers())
+        assert (ended.status_code, "only a sandbox" in ended.text) == (409, True)
+
+
+async def test_ten_are_kept_for_seven_days_and_that_of_the_opening_for_good(tmp_path):
+    async with running_hub(tmp_path) as hub:
+        shop = await opened(hub)
+        kept = [await shop.keep() for _ in range(MOST_KEPT + 2)]
+        items = (await shop.ask("GET", f"{shop.path}/snapshots"))["items"]
+        assert [each["id"] for each in items] == [*reversed(kept[2:]), "opened"]
+        assert items[-1]["ends_at"] is None
+        await shop.restore(kept[0], 404)
+        ledger, later = hub.hub.ledger, hub.hub.port.now_us() + KEPT_DAYS * 86_400_000_000 + 1
+        assert [each.id for each in ledger.snapshots_of(shop.id(), later)] == ["opened"]
+        assert ledger.purge_snapshots(later) == MOST_KEPT
+        await shop.reset()
+
+
+async def test_who_calls_while_it_is_put_back_is_told_to_come_again(database_url, monkeypatch):
+    async with running_hub(database_url) as hub:
+        shop = await opened(hub)
+        await shop.place()
+        port = hub.hub.port
+        with monkeypatch.context() as patched:
+            patched.setattr(port, "forget", lambda: None)  # as another process, for a moment
+            await shop.reset()
+            answer = await hub.post("/openapi/v1/order/order", ORDER, headers=shop.vendor)
+            assert answer.json()["code"] != 10000
+            assert answer.headers["Retry-After"] == "1"
+        port.forget()
+        await shop.place()
+        assert len(await hub.orders(shop.tenant)) == 1
+
+
+async def test_another_schema_is_not_put_back(tmp_path, monkeypatch):
+    async with running_hub(tmp_path) as hub:
+        shop = await opened(hub)
+        monkeypatch.setattr(snapshots, "_schema", lambda _: "another")
+        refused = await hub.post(f"{shop.path}/reset", headers=shop.own)
+        assert (refused.status_code, "another version" in refused.text) == (409, True)
+
+
+def test_every_table_of_a_tenants_is_put_back_or_is_named_with_a_reason() -> None:
+    of_tenants = {each.name for each in metadata.sorted_tables if "tenant_id" in each.c}
+    assert of_tenants - {each.name for each in snapshots.OWN} == {
+        *("credential", "person_role", "sandbox_snapshot"),
+        *("request_log", "record_version"),
+    }
+    assert issubclass(TenantGone, LookupError)
+
+
+def _mug(content) -> str:
+    """The subject of the pool that an order draws on."""
+    names = [each.name for each in metadata.tables["pool"].columns if each.name != "tenant_id"]
+    drawn = [dict(zip(names, row, strict=True)) for row in content["pool"]]
+    return next(each["subject"] for each in drawn if each["drawn"])
+
+
+def _nothing_left(hub: HubUnderTest, tenant_id: int) -> None:
+    with hub.hub.ledger.engine.connect() as connection:
+        for table in metadata.sorted_tables:
+            if "tenant_id" in table.c:
+                left = select(func.count()).where(table.c.tenant_id == tenant_id)
+                assert connection.execute(left).scalar_one() == 0, table.name
