@@ -89,10 +89,7 @@ async def remove_sandbox(call: Call, who: Caller) -> Answer:
 
 
 class KeptSnapshot(Shape, frozen=True, kw_only=True):
-    """A sandbox as it was, which can be put back until it ends: null = as long as the sandbox is there.
-
-    A dry run has no `id`: none is kept.
-    """
+    """A sandbox as it was, which can be put back until it ends: null = as long as the sandbox is there."""
 
     id: str
     taken_at: Instant
