@@ -97,8 +97,11 @@ def test_the_second_block_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) 
 def test_the_credentials_open_the_vendors_api_as_conform_names_them(hub: Hub, name: str) -> None:
     with hub.sandbox(name) as sandbox:
         client, sample = conformance_of(name).client, golden_cases(name)[0].request
-        assert set(sandbox.credentials) == {option.name for option in client.options}
-        request = client.with_own(sample, sample, Login(sandbox.credentials))
+        names = {option.name for option in client.options}
+        # Users of AnQiCMS have tokens, a site has none: the sandbox's own stands for one of its users.
+        assert set(sandbox.credentials) == names - ({"token"} if client.needs_hub_token else set())
+        token = sandbox.token if client.needs_hub_token else ""
+        request = client.with_login(sample, sample, Login(sandbox.credentials, token))
         content = body_bytes(request, {}) or b""
         query = dict(request.query)
         if request.sign is not None:

@@ -207,8 +207,6 @@ class Sandbox:
         self.credentials: dict[str, str] = {
             name: value for each in given for name, value in each.items() if value
         }
-        if kit.needs_hub_token:
-            self.credentials["token"] = self.token
         self.clock = Clock(api, self.tenant)
         self.faults = Faults(api, self.tenant)
         self.client = api.lasting_client(self.token)
