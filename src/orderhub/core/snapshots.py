@@ -7,7 +7,7 @@ import msgspec
 OPENED = "opened"  # the one of every sandbox that was opened: as it was then
 MOST_KEPT = 10  # of a sandbox, besides that one; the oldest goes for a newer one
 KEPT_DAYS = 7
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ was read a moment ago) is of a tenant that is no more, and none of it is taken f
 from __future__ import annotations
 
 import zlib
-from base64 import b85decode, b85encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -87,7 +87,7 @@ def keep(
         newest = newest.order_by(table.c.taken_at.desc(), table.c.id).limit(MOST_KEPT - 1)
         stay = connection.scalars(newest).all()
         connection.execute(delete(table).where(*of_tenant, table.c.id.not_in(stay)))
-    packed = b85encode(zlib.compress(msgspec.json.encode(content), 1)).decode()
+    packed = b64encode(zlib.compress(msgspec.json.encode(content), 1)).decode()
     row = {**msgspec.structs.asdict(kept), "tenant_id": tenant_id, "content": packed}
     connection.execute(insert(table).values(**row, schema=_schema(connection)))
     return kept
@@ -122,7 +122,7 @@ def restore(
         return None
     if found.schema != _schema(connection):
         raise Refused("it was taken by another version of OrderHub, whose tables were others")
-    content = msgspec.json.decode(zlib.decompress(b85decode(found.content)), type=Content)
+    content = msgspec.json.decode(zlib.decompress(b64decode(found.content)), type=Content)
     _leave(connection, tenant_id, new_id)
     driver, here = Driver(connection), partial(moved, tenant_id=new_id)
     for each in OWN:
@@ -133,7 +133,8 @@ def restore(
             _in_its_feed(each.name, names, listed, here)
             if each is tables.record:
                 _documents_of_now(names, listed, now_us - found.taken_at, here)
-            bulk.insert(driver, each, [_row(new_id, names, values) for values in listed])
+            columns = ("tenant_id", *names)
+            bulk.insert_tuples(driver, each, columns, [(new_id, *values) for values in listed])
     at = [column.name for column in _columns(tables.record)].index("kind")
     kinds = {row[at] for row in content.get("record", ())}
     count_writes(driver, [(new_id, kind) for kind in kinds], 0)
@@ -193,10 +194,6 @@ def _documents_of_now(
 
 def _columns(table: Table) -> list[Any]:
     return [each for each in table.columns if each.name != "tenant_id"]
-
-
-def _row(tenant_id: int, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    return {"tenant_id": tenant_id, **dict(zip(names, values, strict=True))}
 
 
 def _is_there(now_us: int) -> Any:
