@@ -1,5 +1,7 @@
 """A sandbox is kept as it is, put back and reset: nothing of the time in between is left, and nothing of it is met."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import func, select
 
@@ -62,7 +64,9 @@ class Shop:
         return {t.name: t.id for t in ledger.read(lambda reads: reads.tenants())}[self.tenant]
 
     def content(self):
-        return self.hub.hub.ledger.look_at(self.id())
+        """Its rows by table, but for what ids were only set aside."""
+        found = self.hub.hub.ledger.look_at(self.id())
+        return {name: sorted(rows) for name, rows in found.items() if name != "counter"}
 
 
 async def opened(hub: HubUnderTest) -> Shop:
@@ -248,6 +252,34 @@ async def test_who_calls_while_it_is_put_back_is_told_to_come_again(database_url
         assert len(await hub.orders(shop.tenant)) == 1
 
 
+async def test_orders_that_come_meanwhile_are_of_before_or_are_told_to_come_again(database_url):
+    """And every law holds of what is there then: `running_hub` asks."""
+    async with running_hub(database_url) as hub:
+        shop = await opened(hub)
+        kept = await shop.keep()
+        answers = []
+
+        async def sell() -> None:
+            for _ in range(15):
+                answer = await hub.post("/openapi/v1/order/order", ORDER, headers=shop.vendor)
+                answers.append(answer)
+
+        async def put_back() -> None:
+            for _ in range(8):
+                await shop.restore(kept)
+
+        await asyncio.gather(put_back(), *(sell() for _ in range(4)))
+        told = {(each.status_code, each.json()["code"]) for each in answers}
+        assert told <= {(200, 10000), (200, 10002), (503, 503)}, told
+        await shop.restore(kept)
+        assert await hub.orders(shop.tenant) == []
+        was_there = {t.id for t in hub.hub.ledger.read(lambda reads: reads.tenants())}
+        with hub.hub.ledger.engine.connect() as connection:
+            for table in snapshots.OWN:
+                found = set(connection.scalars(select(table.c.tenant_id).distinct()))
+                assert found <= {0, *was_there}, table.name
+
+
 async def test_another_schema_is_not_put_back(tmp_path, monkeypatch):
     async with running_hub(tmp_path) as hub:
         shop = await opened(hub)
@@ -275,6 +307,6 @@ def _mug(content) -> str:
 def _nothing_left(hub: HubUnderTest, tenant_id: int) -> None:
     with hub.hub.ledger.engine.connect() as connection:
         for table in metadata.sorted_tables:
-            if "tenant_id" in table.c:
+            if "tenant_id" in table.c and table.name != "request_log":  # written a moment later
                 left = select(func.count()).where(table.c.tenant_id == tenant_id)
                 assert connection.execute(left).scalar_one() == 0, table.name

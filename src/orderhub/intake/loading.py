@@ -40,6 +40,7 @@ class Loader:
     def load(self, commands: list[Command]) -> None:
         """All that these commands may need. Pools are locked, unless `locks_late` is still set then."""
         self._tenants = sorted({command.origin.tenant_id for command in commands})
+        self._batch.stay_with(self._tenants)
         self._load_records_and_orders(commands)
         self._batch.recall_derived(self._facts, self._tenants)
         self._reserve_order_ids(commands)

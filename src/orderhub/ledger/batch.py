@@ -28,6 +28,7 @@ from orderhub.core.facts import (
 from orderhub.core.values import Order, Pool
 from orderhub.ledger import bulk, draws, feed, rows, tables
 from orderhub.ledger.changeset import ChangeSet
+from orderhub.ledger.directory import STAY
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import KeptRecords
 
@@ -132,6 +133,15 @@ class Batch:
         if held:
             self._kept.forget_versions()
             self._driver.send(_LOCK_KEYS, (rows.json_text(sorted(held)),))
+
+    def stay_with(self, tenants: Sequence[int]) -> None:
+        """Until the commit, none of these tenants is removed or restored; one that is by now is found gone.
+
+        Before any row is locked, and without waiting for the answer.
+        """
+        if self._postgres:
+            self._kept.forget_versions()
+            self._driver.send(STAY, (rows.json_text(tenants),))
 
     # --- facts
 

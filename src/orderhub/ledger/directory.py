@@ -15,6 +15,13 @@ from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import count_writes
 from orderhub.ledger.people import People
 
+# Batches share it for each of their tenants, and whoever removes or restores one wants it alone.
+_OF_TENANT = "hashtextextended('tenant ' || {}, 0)"
+LEAVE = f"SELECT pg_advisory_xact_lock({_OF_TENANT.format('%s')})"
+STAY = (
+    f"SELECT pg_advisory_xact_lock_shared({_OF_TENANT.format('value')}) "
+    "FROM json_array_elements_text(CAST(%s AS json))"
+)
 # The next tenant's id: beyond every tenant there is, and every one that was removed.
 _NEXT_TENANT = """
 INSERT INTO counter (tenant_id, name, next)
@@ -68,6 +75,7 @@ class Directory:
 
         Portfolios of others no longer reach it; one that reached nothing else is switched off.
         """
+        self._wait_for_batches(tenant_id)
         # Itself first: whoever writes beside the intake asks for it, waits, and then finds it gone.
         self._connection.execute(delete(tables.tenant).where(tables.tenant.c.id == tenant_id))
         for table in tables.metadata.sorted_tables:
@@ -78,6 +86,11 @@ class Directory:
             # Without any, it would reach the tenant that it belongs to, as it never did.
             change = {"tenants": left} if left else {"enabled": False}
             self.change_credential(msgspec.structs.replace(portfolio, **change))
+
+    def _wait_for_batches(self, tenant_id: int) -> None:
+        """Those that have begun with the tenant end first, and those that come later find it gone: see `stay_with`."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.exec_driver_sql(LEAVE, (str(tenant_id),))
 
     # --- snapshots of sandboxes
 
@@ -94,6 +107,7 @@ class Directory:
 
         Its credentials stay as they are, but for the faults that their calls were to meet. Raises SnapshotRefused.
         """
+        self._wait_for_batches(tenant_id)
         new_id = self._connection.exec_driver_sql(_NEXT_TENANT).scalar_one()
         restored = snapshots.restore(
             self._connection, tenant_id, new_id, snapshot_id, now_us, moved
