@@ -18,6 +18,9 @@ USED_BY_WORDS = {
     "pytest-xdist": ("Makefile", "pytest -n $(WORKERS)"),
 }
 
+# Whoever runs pytest brings it, and nobody else needs it.
+PLUGIN = ROOT / "src" / "orderhub" / "pytest_plugin.py"
+
 
 def required(entries: list[str]) -> set[str]:
     return {normal(re.split(r"[\[<>=!~; ]", entry)[0]) for entry in entries}
@@ -81,8 +84,13 @@ def test_every_development_dependency_is_used() -> None:
 )
 def test_what_is_imported_is_asked_for(folders: tuple[str, ...], allowed: set[str]) -> None:
     imported, _ = used_in(*folders)
-    borrowed = sorted(distributions_of(imported) - allowed - {"orderhub"})
+    borrowed = sorted(distributions_of(imported) - allowed - {"orderhub", "pytest"})
     assert not borrowed, "they come only with something else: add them and run `make lock`"
+
+
+def test_pytest_is_imported_by_its_plugin_alone() -> None:
+    source = {path for path in (ROOT / "src").rglob("*.py") if "import pytest" in path.read_text()}
+    assert source == {PLUGIN}
 
 
 def test_nothing_is_asked_for_twice() -> None:
