@@ -171,3 +171,5 @@ def test_a_hub_leaves_nothing_behind_and_a_folder_of_ones_own_stays(tmp_path: Pa
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/health/ready")
     assert (tmp_path / "hub.sqlite").exists()
+    with pytest.raises(FileExistsError), running_hub(tmp_path):
+        pass

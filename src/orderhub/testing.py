@@ -6,6 +6,7 @@ With pytest, ask for the fixture `orderhub_hub`; with anything else, use `runnin
 from __future__ import annotations
 
 import logging
+import resource
 import secrets
 import socket
 import threading
@@ -34,7 +35,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.settings import ProgramSettings
 from orderhub.web.cipher import Cipher
-from orderhub.web.edge import limits_of, raise_file_limit
+from orderhub.web.edge import limits_of
 
 __all__ = ["Clock", "Faults", "Hub", "HubRefused", "Sandbox", "running_hub"]
 
@@ -44,6 +45,7 @@ _START_WITHIN_S = 30.0
 _DONE_WITHIN_S = 10.0
 _LOOK_S = 0.005
 _FILE = "hub.sqlite"
+_MOST_FILES = 65_536
 _NDJSON = {"Accept": "application/x-ndjson"}
 
 
@@ -90,7 +92,7 @@ class _Api:
         answer = self._ask(method, path, json=body)
         return answer.json() if answer.content else None
 
-    def list(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    def rows(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """All rows of a list, whatever their number. Raises HubRefused."""
         answer = self._ask("GET", path, params=query, headers=_NDJSON)
         return [msgspec.json.decode(line) for line in answer.content.splitlines()]
@@ -176,7 +178,7 @@ class Faults:
 
     def _plans(self) -> list[tuple[str, list[dict[str, Any]]]]:
         """What is left for each credential."""
-        return [(each["id"], self._left(each["id"])) for each in self._api.list(self._path, {})]
+        return [(each["id"], self._left(each["id"])) for each in self._api.rows(self._path, {})]
 
     def _left(self, credential: str) -> list[dict[str, Any]]:
         return [_again(each) for each in self._call("GET", credential)["faults"] if each["left"]]
@@ -215,11 +217,11 @@ class Sandbox:
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Everything that happened so far in its order, or what is of one kind (`order.placed`). Raises HubRefused."""
         query = {"tenant": self.tenant, **({"kinds": kind} if kind else {})}
-        return self._api.list("/hub/v1/events", query)
+        return self._api.rows("/hub/v1/events", query)
 
     def orders(self) -> list[dict[str, Any]]:
         """The orders, oldest first, each in full."""
-        return self._api.list("/hub/v1/orders:export", {"tenant": self.tenant})
+        return self._api.rows("/hub/v1/orders:export", {"tenant": self.tenant})
 
     def snapshot(self) -> str:
         """Keep it as it is, for `restore`. Ten are kept. Raises HubRefused."""
@@ -276,7 +278,8 @@ def running_hub(folder: Path | None = None) -> Iterator[Hub]:
     """A hub on a free port of this machine, with nothing in it, until the block ends.
 
     It runs in a thread of this process with a loop of its own, on a SQLite file in `folder` (a temporary one unless
-    given). What it has to say goes to `logging` as `orderhub.*`, unless structlog is configured.
+    given). What it has to say goes to `logging` as `orderhub.*`, unless structlog is configured. Raises
+    FileExistsError for a folder that has one.
     """
     with TemporaryDirectory(prefix="orderhub-") as temporary, _logs():
         where = folder or Path(temporary)
@@ -292,20 +295,22 @@ def running_hub(folder: Path | None = None) -> Iterator[Hub]:
                 errors_in_detail=True,
                 secret_key=secrets.token_urlsafe(32),
             )
-            (where / _FILE).write_bytes(_empty())
+            with (where / _FILE).open("xb") as file:  # never over another ledger
+                file.write(_empty())
             ledger = Ledger(
                 open_engine(settings.database, limit_s=float(settings.answer_timeout_s)),
                 RECORD_TYPES,
             )
-            Seeder(ledger, Cipher(settings.secret_key)).hub_token(0, operator_token, {})
-            program = build(settings, ledger=ledger)
-            api = _Api(program, url, operator_token)
             try:
+                Seeder(ledger, Cipher(settings.secret_key)).hub_token(0, operator_token, {})
+                program = build(settings, ledger=ledger)
                 with _served(program, settings, listener):
-                    yield Hub(api, operator_token)
-                    api.close()  # who keeps a connection open is waited for
+                    api = _Api(program, url, operator_token)
+                    try:
+                        yield Hub(api, operator_token)
+                    finally:
+                        api.close()  # who keeps a connection open is waited for
             finally:
-                api.close()
                 ledger.close()
 
 
@@ -319,18 +324,21 @@ def _empty() -> bytes:
 
 @contextmanager
 def _served(program: Program, settings: ProgramSettings, listener: socket.socket) -> Iterator[None]:
-    config = uvicorn_config(program, settings, limits_of(settings, raise_file_limit()))
-    server = uvicorn.Server(config)
+    files, _ = resource.getrlimit(
+        resource.RLIMIT_NOFILE
+    )  # of the tests, who may have their reasons
+    limits = limits_of(settings, _MOST_FILES if files == resource.RLIM_INFINITY else files)
+    server = uvicorn.Server(uvicorn_config(program, settings, limits))
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="orderhub", daemon=True
     )
     thread.start()
     ends_at = time.monotonic() + _START_WITHIN_S
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > ends_at:
-            raise RuntimeError("the hub did not start: its log says why")
-        time.sleep(_LOOK_S)
     try:
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > ends_at:
+                raise RuntimeError("the hub did not start: its log says why")
+            time.sleep(_LOOK_S)
         yield
     finally:
         server.should_exit = True
