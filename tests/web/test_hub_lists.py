@@ -96,6 +96,7 @@ async def test_a_file_has_the_rows_of_all_pages(
         told = {"url": "http://127.0.0.1:9/nobody", "enabled": False}
         webhook = (await hub.post("/hub/v1/webhooks", told, headers=AS_SHOP)).json()["id"]
         await hub.post(f"/hub/v1/webhooks/{webhook}/test", headers=AS_SHOP)
+        await hub.post("/hub/v1/sandboxes/shop/snapshots", headers=AS_SHOP)
         for path in LISTS:
             if path == "/hub/v1/orders:export":
                 continue  # its table has a row for each line of an order: see tests/cli/test_order_files.py

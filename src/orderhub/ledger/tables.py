@@ -18,20 +18,11 @@ from sqlalchemy import (
     text,
 )
 
+from orderhub.ledger.columns import key as _key
+from orderhub.ledger.columns import number as _number
+from orderhub.ledger.columns import words as _text
+
 metadata = MetaData()
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=text("''"))
-
-
-def _number(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=text("0"))
-
-
-def _key(name: str, kind: type[BigInteger | Text]) -> Column[object]:
-    return Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
-
 
 # --- the directory: finds the tenant, so it has no tenant in its keys
 
