@@ -32,6 +32,7 @@ ACCOUNTS = ("account.added", "account.changed", "payment.added")
 # What no call of the hub's API makes happen by itself.
 NOT_FROM_HERE = {
     "order.lines_cancelled": "a vendor's door cancels single lines of an order, such as Mews' orderItems/cancel",
+    "order.redacted": "`orderhub person forget` takes a person's data out of all of their orders",
     "webhook.off": "the hub switches a webhook off whose receiver answers 410, or fails for three days",
 }
 _PRICE = 20

@@ -21,12 +21,14 @@ class KeptAnswer(msgspec.Struct, frozen=True):
     """What a key is bound to: the content that it came with, and the answer that was given.
 
     `created_at` in microseconds since 1970 UTC; `order_uid` of the first order that was placed or changed.
+    `is_redacted`: the answer held a person's data and is gone, so a repeat is refused.
     """
 
     fingerprint: str
     answer: Answer
     created_at: int = 0
     order_uid: str = ""
+    is_redacted: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -223,6 +223,31 @@ class ChangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     members: dict[str, Any]
 
 
+class ForgetPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Take out of orders, and of what is kept beside them, whatever tells who somebody was. Nothing of it comes back.
+
+    orders      uids
+    words       what else the person is told by, besides what the orders say: an e-mail
+    claims      (scope, key) of the answers that are kept for repeats: their repeats are refused from then on
+    requests    ids of calls in the request log
+    deliveries  (webhook's id, delivery's id): what receivers answered
+    """
+
+    origin: Origin
+    orders: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
+    requests: tuple[str, ...] = ()
+    deliveries: tuple[tuple[int, int], ...] = ()
+
+
 Command = (
-    PlaceOrder | ImportOrder | ChangeOrder | AdjustPool | PutRecords | SetClock | ChangeSettings
+    PlaceOrder
+    | ImportOrder
+    | ChangeOrder
+    | AdjustPool
+    | PutRecords
+    | SetClock
+    | ChangeSettings
+    | ForgetPerson
 )

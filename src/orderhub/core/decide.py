@@ -17,6 +17,7 @@ from orderhub.core import (
     changes,
     charge_changes,
     charges,
+    forgetting,
     marks,
     news,
     numbering,
@@ -33,6 +34,7 @@ from orderhub.core.commands import (
     ChangeOrder,
     ChangeSettings,
     Command,
+    ForgetPerson,
     ImportOrder,
     Numbering,
     OrderName,
@@ -329,4 +331,5 @@ HANDLERS: dict[type[Command], CommandHandler] = {
     SetClock: CommandHandler(decide=admin.set_clock),
     # Ids are set aside when facts are loaded, and a tenant's first one is among its settings.
     ChangeSettings: CommandHandler(decide=admin.change_settings, stands_alone=True),
+    ForgetPerson: CommandHandler(decide=forgetting.forget, loads=forgetting.loads),
 }

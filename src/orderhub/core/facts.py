@@ -83,6 +83,20 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int
 
 
+class Redaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What is taken out of a tenant's ledger besides the orders themselves.
+
+    orders      as they were, as they are, and the words that their events shall no longer hold
+    the others  as in the command that asks for it
+    """
+
+    tenant_id: int
+    orders: tuple[tuple[Order, Order, tuple[str, ...]], ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
+    requests: tuple[str, ...] = ()
+    deliveries: tuple[tuple[int, int], ...] = ()
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one accepted command changes. Nothing else may change.
 
@@ -102,6 +116,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[Record, ...] = ()
     timers: tuple[Timer, ...] = ()
     timers_done: tuple[Timer, ...] = ()
+    redactions: tuple[Redaction, ...] = ()
     natural_keys: tuple[str, ...] = ()
     orders_used: int = (
         0  # order ids used up, where that is more than orders placed (a group's own number)

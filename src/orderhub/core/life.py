@@ -54,6 +54,7 @@ EVENT_KINDS = (
     "placed",
     *(kind for action, kind in EVENT_OF.items() if action is not Action.CALL_OFF),
     "lines_cancelled",
+    "redacted",
 )
 
 

@@ -224,11 +224,38 @@ class PeopleReads(Protocol):
     def link(self, link_id: str) -> Link | None: ...
 
 
+class Traces(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a person is found besides orders and records; as in core.commands.ForgetPerson."""
+
+    claims: tuple[tuple[str, str], ...] = ()
+    requests: tuple[str, ...] = ()
+    deliveries: tuple[tuple[int, int], ...] = ()
+
+
+class PersonReads(Protocol):
+    """What is kept of a person. Whole tables of the tenant are passed over: it is asked seldom."""
+
+    def records(self, tenant_id: int, email: str) -> tuple[Record, ...]: ...
+    def order_uids(
+        self,
+        tenant_id: int,
+        email: str,
+        owners: Collection[tuple[str, str]],
+        accounts: Collection[str],
+    ) -> tuple[str, ...]: ...
+    def traces(self, tenant_id: int, email: str, uids: Collection[str]) -> Traces: ...
+    def answers(
+        self, tenant_id: int, claims: Collection[tuple[str, str]]
+    ) -> tuple[tuple[str, KeptAnswer], ...]: ...
+
+
 class Reads(Protocol):
     """The ledger's reading side. Each call is one consistent look; instants are microseconds UTC."""
 
     @property
     def people(self) -> PeopleReads: ...
+    @property
+    def persons(self) -> PersonReads: ...
     def tenants(self, after_id: int = 0, limit: int | None = None) -> tuple[Tenant, ...]: ...
     def tenants_among(self, ids: Collection[int]) -> tuple[Tenant, ...]: ...
     def tenant(self, name: str) -> Tenant | None: ...

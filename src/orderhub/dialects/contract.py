@@ -473,6 +473,7 @@ class Route:
     public    whether nobody has to say who they are: the call is open, or its address is the credential
     tag       the group of operations it belongs to, for OpenAPI
     probe     whether it is asked every few seconds by machines: its answer times are not measured while all is well
+    private   whether it is about one person: the request log keeps neither what was sent nor what was answered
     """
 
     method: str
@@ -491,6 +492,7 @@ class Route:
     optional_body: bool = False
     public: bool = False
     probe: bool = False
+    private: bool = False
     tag: str = ""
     examples: Mapping[str, Any] = field(default_factory=dict)
 

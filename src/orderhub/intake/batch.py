@@ -17,7 +17,7 @@ from orderhub.core.facts import Accepted, Facts, NewIds, TenantGone
 from orderhub.core.refusals import Rejected
 from orderhub.intake.clock import Recording
 from orderhub.intake.ids import Ids
-from orderhub.intake.keys import OTHER_CONTENT, Keys, natural_key, replayed
+from orderhub.intake.keys import OTHER_CONTENT, REDACTED, Keys, natural_key, replayed
 from orderhub.intake.loading import Loader
 from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.intake.uids import Uids
@@ -120,6 +120,8 @@ class Decisions:
         if claim is not None and kept is not None:
             if kept.fingerprint != claim.fingerprint:
                 return _refused(waiting, OTHER_CONTENT)
+            if kept.is_redacted:
+                return _refused(waiting, REDACTED)
             return Outcome(replayed(kept.answer))
         try:
             decision, given = self._decide(waiting)

@@ -12,7 +12,7 @@ from orderhub.core.answer import Answer, KeptAnswer, Outcome
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.intake.claims import Claim
-from orderhub.intake.keys import OTHER_CONTENT, kept_answer, replayed
+from orderhub.intake.keys import OTHER_CONTENT, REDACTED, kept_answer, replayed
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
 
@@ -52,4 +52,6 @@ def write_directory(
 def _repeat(claim: Claim, kept: KeptAnswer) -> Outcome | Rejected:
     if kept.fingerprint != claim.fingerprint:
         return OTHER_CONTENT
+    if kept.is_redacted:
+        return REDACTED
     return Outcome(replayed(kept.answer))

@@ -20,6 +20,12 @@ OTHER_CONTENT = Rejected(
     Reason.KEY_REUSED, "idempotency_key", "this key came with other content before"
 )
 
+REDACTED = Rejected(
+    Reason.KEY_REDACTED,
+    "idempotency_key",
+    "what this key came with was done; its answer went with a person who was forgotten",
+)
+
 NaturalKey = tuple[int, str]  # tenant, key
 
 

@@ -9,7 +9,7 @@ from orderhub.core.commands import Origin
 from orderhub.core.facts import Accepted, Facts, Record
 from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
-from orderhub.ledger import bulk, groups, rows, tables
+from orderhub.ledger import bulk, groups, persons, rows, tables
 from orderhub.ledger.daily import ADDED, NO_SUMS, Days
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
@@ -59,6 +59,7 @@ class ChangeSet:
         self._tallies: dict[tuple[int, str, str, str], int] = {}
         self._statuses: dict[tuple[int, int], str] = {}
         self._days = Days(facts)
+        self._redactions = [redaction for _, each in accepted for redaction in each.redactions]
         ids = iter(move_ids)
         for origin, each in accepted:
             self._collect_orders(each)
@@ -167,6 +168,8 @@ class ChangeSet:
         if self._events:
             bulk.insert_tuples(driver, tables.order_event, _EVENT, self._events)
         self._write_terms(driver)
+        for redaction in self._redactions:
+            persons.redact(driver, redaction)
         if self._moves:
             bulk.insert_tuples(driver, tables.pool_move, _MOVE, self._moves)
         if with_pools:

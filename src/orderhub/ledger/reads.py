@@ -48,6 +48,7 @@ from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
 from orderhub.ledger.people import People
+from orderhub.ledger.persons import PersonReads
 from orderhub.ledger.tables import (
     claim,
     credential,
@@ -80,6 +81,10 @@ class LedgerReads:
     @property
     def people(self) -> People:
         return People(self._connection)
+
+    @property
+    def persons(self) -> PersonReads:
+        return PersonReads(self._connection, self._codec)
 
     # --- the feed
 

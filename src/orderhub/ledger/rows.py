@@ -397,6 +397,10 @@ class RecordCodec:
         )
 
 
+# The status of an answer that is gone: no answer that is kept ever had it.
+REDACTED_STATUS = 410
+
+
 def kept_answer_row(kept: KeptAnswer) -> dict[str, Any]:
     answer = kept.answer
     return {
@@ -410,11 +414,12 @@ def kept_answer_row(kept: KeptAnswer) -> dict[str, Any]:
 
 
 def to_kept_answer(row: Any) -> KeptAnswer:
-    headers = _PAIRS(row.headers)
+    headers = _PAIRS(row.headers) if row.headers else ()
     media_type = next((value for name, value in headers if name == _CONTENT_TYPE), _JSON)
     own = tuple(pair for pair in headers if pair[0] != _CONTENT_TYPE)
     answer = Answer(row.status, row.body.encode(), own, media_type)
-    return KeptAnswer(row.fingerprint, answer, row.created_at, row.order_uid)
+    is_redacted = row.status == REDACTED_STATUS and not row.body
+    return KeptAnswer(row.fingerprint, answer, row.created_at, row.order_uid, is_redacted)
 
 
 def credential_row(credential: Credential) -> dict[str, Any]:

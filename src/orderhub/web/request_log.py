@@ -167,6 +167,9 @@ class RequestLog:
             self._metrics.requests_dropped.inc()
             return
         answer = answer or Answer(0, b"")
+        is_private = route is not None and route.private
+        if is_private:
+            answer = Answer(answer.status, b"", answer.headers, answer.media_type)
         why = why or call.why
         if why is None and status == 0:
             why = Why("dropped", "", "the connection was closed without an answer, on purpose")
@@ -180,8 +183,8 @@ class RequestLog:
             path=call.path,
             query=call.query_string,
             headers=call.headers,
-            body=call.body[:_BODY_BYTES],
-            body_size=len(call.body),
+            body=b"" if is_private else call.body[:_BODY_BYTES],
+            body_size=0 if is_private else len(call.body),
             answer=answer,
             why=why,
             status=status,

@@ -90,6 +90,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该幂等键已用于其他请求",
         "This Idempotency-Key was used with another request",
     ),
+    "key_redacted": (
+        "该请求已处理，其响应已随个人数据删除",
+        "This request was done; its answer was deleted with personal data",
+    ),
     "key_invalid": ("幂等键不正确", "The Idempotency-Key header is unusable"),
     "exists": ("记录已存在", "The record already exists"),
     "not_possible": ("无法下单", "The order cannot be placed"),
@@ -118,6 +122,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # ACCOUNT_UNKNOWN is the buyer: his user is gone, so he is nobody.
 REFUSALS: dict[Reason, str] = {
     Reason.KEY_REUSED: "key_reused",
+    Reason.KEY_REDACTED: "key_redacted",
     Reason.ALREADY_EXISTS: "exists",
     Reason.ORDER_UNKNOWN: "record not found",
     Reason.RECORD_UNKNOWN: "record not found",

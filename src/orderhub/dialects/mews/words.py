@@ -40,6 +40,10 @@ _INVALID = "Invalid {field}"
 # worded too, so that the table is total.
 REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.KEY_REUSED: (422, "The Idempotency-Key was used with another request before."),
+    Reason.KEY_REDACTED: (
+        422,
+        "The request with this Idempotency-Key was done; its answer was deleted with personal data.",
+    ),
     Reason.ALREADY_EXISTS: (403, "A record with the same {field} already exists."),
     Reason.ORDER_UNKNOWN: (400, _INVALID),
     Reason.RECORD_UNKNOWN: (400, _INVALID),

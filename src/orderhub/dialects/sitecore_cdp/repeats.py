@@ -9,6 +9,8 @@ from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Ha
 
 # How often a change is tried again when another one came first.
 ATTEMPTS = 25
+# Refusals that say something of the key, whatever else is wrong.
+_OF_KEYS = (Reason.KEY_REUSED, Reason.KEY_REDACTED)
 
 
 def replayable(handler: Handler) -> Handler:
@@ -28,12 +30,12 @@ def replayable(handler: Handler) -> Handler:
             found = refused.rejected
 
         def render(rejected: Rejected) -> Answer:
-            reused = rejected.reason is Reason.KEY_REUSED
+            reused = rejected.reason in _OF_KEYS
             return call.dialect.refusal(call, rejected if reused else found)
 
         first_attempt(call)
         outcome = await call.submit(nothing(call, caller), _never, render)
-        if outcome.rejected is not None and outcome.rejected.reason is not Reason.KEY_REUSED:
+        if outcome.rejected is not None and outcome.rejected.reason not in _OF_KEYS:
             call.explain(found)
         return outcome.answer
 

@@ -67,6 +67,10 @@ _INVALID = "{field}: is not valid."
 # Reason -> HTTP status, message. One row for each, so that a new one is never worded by chance.
 _REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.KEY_REUSED: (422, "The Idempotency-Key was used before with another request."),
+    Reason.KEY_REDACTED: (
+        422,
+        "The request with this Idempotency-Key was done. Its answer was deleted with personal data.",
+    ),
     Reason.ALREADY_EXISTS: (409, "The resource already exists so it can't be created."),
     Reason.ORDER_UNKNOWN: (404, "The order does not exist."),
     Reason.RECORD_UNKNOWN: (404, "The resource does not exist."),

@@ -15,6 +15,9 @@ from orderhub.web.desk.language import ENGLISH, N_, catalogue
 # Total over Reason: a test fails when one has no row.
 REASONS: Mapping[Reason, str] = {
     Reason.KEY_REUSED: N_("This was sent before with another content."),
+    Reason.KEY_REDACTED: N_(
+        "This was done before. What was answered then is gone, with a person who was forgotten."
+    ),
     Reason.ALREADY_EXISTS: N_("Something else has this name already."),
     Reason.ORDER_UNKNOWN: N_("There is no such order."),
     Reason.RECORD_UNKNOWN: N_("There is no such thing."),

@@ -80,6 +80,7 @@ SENTENCES: Mapping[str, str] = {
     "refund_rejected": N_("The refund was turned down"),
     "amended": N_("Changed"),
     "lines_cancelled": N_("Lines were cancelled"),
+    "redacted": N_("Personal data was removed"),
 }
 assert set(SENTENCES) == set(EVENT_KINDS)
 DREW_FROM = N_("Drew %(units)s of %(what)s from %(place)s")

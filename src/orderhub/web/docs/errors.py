@@ -24,6 +24,7 @@ _WITH_CREDENTIAL = {
     FaultKind.BUSY,
 }
 _WITH_CHANGE = {FaultKind.KEY_INVALID, FaultKind.BUSY}
+_OF_KEYS = (Reason.KEY_REUSED, Reason.KEY_REDACTED)
 _WITH_PATH = {FaultKind.NOT_FOUND}
 _ALWAYS = {FaultKind.UNAVAILABLE, FaultKind.BROKEN}
 
@@ -103,5 +104,5 @@ def _reasons_of(route: Route) -> tuple[Reason, ...]:
     if route.mutates:
         return tuple(Reason)
     if _has_body(route) or route.query is not None or "{" in route.path:
-        return tuple(reason for reason in Reason if reason is not Reason.KEY_REUSED)
+        return tuple(reason for reason in Reason if reason not in _OF_KEYS)
     return ()

@@ -131,7 +131,8 @@ async def show_plan(call: Call, who: Caller) -> Answer:
     """A plan made a moment ago, as it was then."""
     sought = call.params["id"]
     found = await call.hub.read(lambda reads: reads.kept_answer(who.tenant_id, _SCOPE, sought))
-    if found is None or call.received_at >= found.created_at + _KEPT_US:
+    is_gone = found is None or found.is_redacted
+    if found is None or is_gone or call.received_at >= found.created_at + _KEPT_US:
         raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "id", f"no plan {sought}"))
     return Answer(200, found.answer.body)
 

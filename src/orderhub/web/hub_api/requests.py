@@ -141,7 +141,7 @@ async def one_request(call: Call, who: Caller) -> Answer:
     if found is None:
         why = f"no request {request_id[:40]} is kept"
         raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "id", why))
-    return Answer(200, encode(_in_full(*found, names)))
+    return Answer(200, encode(in_full(*found, names)))
 
 
 async def _tenant_id(call: Call, who: Caller, name: str) -> int | None:
@@ -212,7 +212,7 @@ def _summary(logged: LoggedRequest, names: dict[int, str]) -> RequestSummary:
     return RequestSummary.of(logged, **_members(logged, names))
 
 
-def _in_full(logged: LoggedRequest, exchange: Exchange, names: dict[int, str]) -> RequestInFull:
+def in_full(logged: LoggedRequest, exchange: Exchange, names: dict[int, str]) -> RequestInFull:
     return RequestInFull.of(
         logged,
         **_members(logged, names),

@@ -26,6 +26,7 @@ STATUSES = {
 
 WORDS: dict[Reason, str] = {
     Reason.KEY_REUSED: "that key was for another deal",
+    Reason.KEY_REDACTED: "that deal is done and forgotten",
     Reason.ALREADY_EXISTS: "we had that deal",
     Reason.ORDER_UNKNOWN: "never sold that",
     Reason.RECORD_UNKNOWN: "never seen that",
