@@ -13,6 +13,7 @@ from orderhub.cli import (
     clocks,
     order_files,
     orders,
+    persons,
     pools,
     secrets,
     tenants,
@@ -45,6 +46,7 @@ app.add_typer(orders.app, name="order")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(pools.app, name="pool")
 app.add_typer(webhooks.app, name="webhook")
+app.add_typer(persons.app, name="person")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
 app.command()(init)

@@ -12,11 +12,16 @@ from orderhub.cli.tokens import Database, Token, Url
 app = typer.Typer(help="All that is kept of a person who bought.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Option(help="Whoever has this e-mail.")]
+Orders = Annotated[
+    list[str] | None,
+    typer.Option("--order", help="The uid of a further order of theirs, which says no e-mail."),
+]
 
 
 @app.command()
 def forget(
     email: Email,
+    order: Orders = None,
     dry_run: DryRun = False,
     tenant: Tenant = None,
     database: Database = None,
@@ -29,12 +34,13 @@ def forget(
     """
     headers = {"Hub-Dry-Run": "true"} if dry_run else {}
     where = {"database": database, "url": url, "token": token}
-    _show(_asked("forget", email, tenant, where, headers))
+    _show(_asked("forget", _body(email, order), tenant, where, headers))
 
 
 @app.command()
 def export(
     email: Email,
+    order: Orders = None,
     tenant: Tenant = None,
     database: Database = None,
     url: Url = None,
@@ -44,13 +50,17 @@ def export(
     import json
 
     where = {"database": database, "url": url, "token": token}
-    found = _asked("export", email, tenant, where, {})
+    found = _asked("export", _body(email, order), tenant, where, {})
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def _body(email: str, orders: list[str] | None) -> dict[str, Any]:
+    return {"email": email, **({"orders": orders} if orders else {})}
 
 
 def _asked(
     what: str,
-    email: str,
+    body: dict[str, Any],
     tenant: str | None,
     where: dict[str, str | None],
     headers: dict[str, str],
@@ -59,8 +69,10 @@ def _asked(
 
     with one_sentence(), reached(**where) as send:
         path = path_of("tenants", own_tenant(send, tenant), "persons", what)
-        body = {"email": email}
-        return answer_of(send("POST", path, json=body, headers=headers), {"email": "--email"})
+        return answer_of(
+            send("POST", path, json=body, headers=headers),
+            {"email": "--email", "orders": "--order"},
+        )
 
 
 def _show(forgotten: Any) -> None:

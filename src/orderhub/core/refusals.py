@@ -13,7 +13,9 @@ class Reason(StrEnum):
 
     # repeats
     KEY_REUSED = "key_reused"  # same idempotency key, other content
-    KEY_REDACTED = "key_redacted"  # the answer kept for the key went with a person who was forgotten
+    KEY_REDACTED = (
+        "key_redacted"  # the answer kept for the key went with a person who was forgotten
+    )
     ALREADY_EXISTS = "already_exists"  # the vendor's natural key is taken
     # what the command is about
     ORDER_UNKNOWN = "order_unknown"

@@ -58,9 +58,7 @@ class PersonReads:
             or_(_holds(record.c.doc, email), _holds(record.c.names, email)),
         )
         ordered = found.order_by(record.c.kind, record.c.id)
-        return tuple(
-            self._codec.to_record(tuple(row)) for row in self._connection.execute(ordered)
-        )
+        return tuple(self._codec.to_record(tuple(row)) for row in self._connection.execute(ordered))
 
     def order_uids(
         self,
@@ -101,18 +99,22 @@ class PersonReads:
         self, tenant_id: int, claims: Collection[tuple[str, str]]
     ) -> tuple[tuple[str, KeptAnswer], ...]:
         """The answers that are kept under these keys, each with its key."""
-        found = []
+        found: list[tuple[str, KeptAnswer]] = []
         for some in _parts(sorted(claims)):
             query = select(claim).where(
                 claim.c.tenant_id == tenant_id, tuple_(claim.c.scope, claim.c.key).in_(some)
             )
-            for row in self._connection.execute(query):
-                found.append((row.key, rows.to_kept_answer(row)))
+            found += [
+                (row.key, rows.to_kept_answer(row)) for row in self._connection.execute(query)
+            ]
         return tuple(found)
 
     def _claims(self, tenant_id: int, email: str, uids: set[str]) -> Iterator[tuple[str, str]]:
         query = select(
-            claim.c.scope, claim.c.key, claim.c.order_uid, _holds(claim.c.body, email).label("holds")
+            claim.c.scope,
+            claim.c.key,
+            claim.c.order_uid,
+            _holds(claim.c.body, email).label("holds"),
         ).where(claim.c.tenant_id == tenant_id, claim.c.body != "")
         for row in self._connection.execute(query):
             if row.holds or row.order_uid in uids:
@@ -225,9 +227,7 @@ def _redact_requests(driver: Driver, tenant_id: int, ids: Sequence[str]) -> None
     given = [{"tenant_id": tenant_id, "id": each} for each in ids]
     changed = []
     for row in bulk.select(driver, request_log, given):
-        summary = {
-            name: each for name, each in _SUMMARY(row.summary).items() if name != "detail"
-        }
+        summary = {name: each for name, each in _SUMMARY(row.summary).items() if name != "detail"}
         changed.append(
             {
                 "tenant_id": tenant_id,

@@ -14,10 +14,11 @@ import msgspec
 from orderhub.core.access import Tenant
 from orderhub.core.commands import ForgetPerson, Origin, PutRecords, RecordChange
 from orderhub.core.facts import Accepted, Record
+from orderhub.core.forgetting import EVENT as FORGOTTEN
 from orderhub.core.memberships import User
 from orderhub.core.people import PEOPLE
 from orderhub.core.queries import Reads, RecordQuery, Traces
-from orderhub.core.redaction import Words, as_type, redacted, redacted_record
+from orderhub.core.redaction import Words, as_type, redacted, redacted_order, redacted_record
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
@@ -40,8 +41,14 @@ _KEPT_KEYS = ("kind", "user", "state", "account", "batch", "failed", "holder", "
 _TOLD_BY = ("first_name", "last_name", "user_name", "phone", "firstName", "lastName")
 
 
+_FEW = msgspec.Meta(max_length=500)
+
+
 class OnePerson(Body, frozen=True, kw_only=True):
-    """Whoever has this e-mail, in any case."""
+    """Whoever has this e-mail, in any case.
+
+    orders  uids of further orders that are theirs, where the vendor's orders say no e-mail
+    """
 
     email: Annotated[
         str,
@@ -52,6 +59,7 @@ class OnePerson(Body, frozen=True, kw_only=True):
             examples=["ann@example.com"],
         ),
     ]
+    orders: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=36)], ...], _FEW] = ()
 
 
 class RecordNamed(Shape, frozen=True, kw_only=True):
@@ -135,11 +143,12 @@ async def forget(call: Call, who: Caller) -> Answer:
     `Hub-Dry-Run: true` says what would be redacted. Once more changes nothing.
     """
     tenant = await tenant_in_path(call, who)
-    email = _email(call)
+    given = _given(call)
+    email = given.email
     origin = msgspec.structs.replace(origin_in(call, who, tenant.id), request="")
     done: list[_Found] = []
     for _ in range(_ROUNDS):
-        found = await _look(call, tenant, email)
+        found = await _look(call, tenant, given)
         if not (found.orders or found.records or any(_counted(found))):
             break
         done.append(found)
@@ -154,9 +163,7 @@ async def _take_out(call: Call, tenant: Tenant, origin: Origin, email: str, foun
     for some in _parts(found.orders, _CHUNK):
         await _submit(call, ForgetPerson(origin=origin, orders=tuple(some), words=words))
     # By now nobody else finds the orders by the person; answers that were given meanwhile are found here.
-    traces = await call.hub.read(
-        lambda reads: reads.persons.traces(tenant.id, email, found.orders)
-    )
+    traces = await call.hub.read(lambda reads: reads.persons.traces(tenant.id, email, found.orders))
     for claims in _parts(traces.claims, _TRACES):
         await _submit(call, ForgetPerson(origin=origin, claims=tuple(claims)))
     for requests in _parts(traces.requests, _TRACES):
@@ -213,8 +220,8 @@ def _change(record: Record, found: _Found, words: Words) -> RecordChange:
 async def export(call: Call, who: Caller) -> Answer:
     """All that is kept of a person, as one document: for whoever asks what the merchant knows of them."""
     tenant = await tenant_in_path(call, who)
-    email = _email(call)
-    found = await _look(call, tenant, email)
+    given = _given(call)
+    found = await _look(call, tenant, given)
     orders: list[PastOrder] = []
     for some in _parts(found.orders, _TRACES):
         orders += await call.hub.read(lambda reads, some=some: _orders(reads, tenant, some))
@@ -226,7 +233,7 @@ async def export(call: Call, who: Caller) -> Answer:
         )
     )
     whole = PersonFile(
-        email=email,
+        email=given.email,
         tenant=tenant.name,
         exported_at=exact_instant(call.received_at),
         orders=tuple(orders),
@@ -244,13 +251,14 @@ async def export(call: Call, who: Caller) -> Answer:
 # --- looked for
 
 
-async def _look(call: Call, tenant: Tenant, email: str) -> _Found:
+async def _look(call: Call, tenant: Tenant, given: OnePerson) -> _Found:
     doors = [each for each in port(call).dialects if each.login_kind]
     logins = {each.name: each.login_kind for each in doors}
-    return await call.hub.read(lambda reads: _found(reads, tenant.id, email, logins))
+    return await call.hub.read(lambda reads: _found(reads, tenant.id, given, logins))
 
 
-def _found(reads: Reads, tenant_id: int, email: str, logins: dict[str, str]) -> _Found:
+def _found(reads: Reads, tenant_id: int, given: OnePerson, logins: dict[str, str]) -> _Found:
+    email = given.email
     holding = [
         each
         for each in reads.persons.records(tenant_id, email)
@@ -262,7 +270,8 @@ def _found(reads: Reads, tenant_id: int, email: str, logins: dict[str, str]) -> 
     mine = {(each.kind, each.id) for each in own}
     owners = [(channel, str(user.id)) for channel in logins for user in users]
     accounts = [each.uid for each in own if each.kind not in ("user", _ADDRESS)]
-    uids = reads.persons.order_uids(tenant_id, email, owners, accounts)
+    by_person = reads.persons.order_uids(tenant_id, email, owners, accounts)
+    uids = tuple(sorted({*by_person, *_named(reads, tenant_id, given.orders)}))
     return _Found(
         own=tuple(own),
         others=tuple(each for each in holding if (each.kind, each.id) not in mine),
@@ -276,6 +285,19 @@ def _found(reads: Reads, tenant_id: int, email: str, logins: dict[str, str]) -> 
         traces=reads.persons.traces(tenant_id, email, uids),
         words=tuple(word for each in own for word in _words(each)),
     )
+
+
+def _named(reads: Reads, tenant_id: int, uids: Sequence[str]) -> Iterator[str]:
+    """Those of the orders that still say something of anybody. Raises CommandRejected for one that is not there."""
+    orders = reads.orders_of_uids(tenant_id, uids) if uids else ()
+    missing = set(uids) - {each.uid for each in orders}
+    if missing:
+        raise CommandRejected(Rejected(Reason.ORDER_UNKNOWN, "orders", f"no order {min(missing)}"))
+    histories = reads.histories(orders)
+    for each in orders:
+        is_told = any(event.kind == FORGOTTEN for event in histories[each.uid])
+        if not is_told or redacted_order(each, Words(())) != each:
+            yield each.uid
 
 
 def _is_own(record: Record, email: str) -> bool:
@@ -312,11 +334,11 @@ def _plain(doc: Any) -> dict[str, Any]:
     return plain
 
 
-def _email(call: Call) -> str:
-    email = body_of(call, OnePerson).email.strip().lower()
-    if "\x00" in email:
+def _given(call: Call) -> OnePerson:
+    given = body_of(call, OnePerson)
+    if "\x00" in given.email:
         raise refuse("email", "email is an address such as ann@example.com")
-    return email
+    return msgspec.structs.replace(given, email=given.email.lower())
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
