@@ -26,7 +26,7 @@ from orderhub.web.hub_api.access import guarded, origin_in, tenant_in_path
 from orderhub.web.hub_api.bodies import Body, body_of, refuse
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.order_records import PastOrder, past_order
-from orderhub.web.hub_api.requests import RequestInFull, in_full
+from orderhub.web.hub_api.requests import RequestInFull, in_full, write_down
 from orderhub.web.hub_api.shaping import Data, Instant, Shape, exact_instant, plain_values
 from orderhub.web.people import LONGEST_EMAIL
 
@@ -254,6 +254,7 @@ async def export(call: Call, who: Caller) -> Answer:
 async def _look(call: Call, tenant: Tenant, given: OnePerson) -> _Found:
     doors = [each for each in port(call).dialects if each.login_kind]
     logins = {each.name: each.login_kind for each in doors}
+    await write_down(call)
     return await call.hub.read(lambda reads: _found(reads, tenant.id, given, logins))
 
 
