@@ -21,7 +21,7 @@ from alembic.operations.ops import MigrationScript
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from orderhub.ledger.database import _config, head_revision
+from orderhub.ledger.database import head_revision, migrations_config
 
 _FILE = "%%(rev)s_%%(slug)s"  # 0003_orders_by_channel.py
 _NOTES = re.compile(r"^ *# ###.*\n", re.MULTILINE)
@@ -33,7 +33,7 @@ class NothingToMigrate(Exception):
 
 def write(name: str, *, is_data: bool = False) -> Path:
     """The path of the new migration. Raises NothingToMigrate, unless `is_data`: it is to be filled by hand."""
-    config = _config()
+    config = migrations_config()
     config.set_main_option("file_template", _FILE)
     folder = Path(ScriptDirectory.from_config(config).versions)
     before = set(folder.glob("*.py"))

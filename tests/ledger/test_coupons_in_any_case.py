@@ -12,7 +12,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.facts import Record
 from orderhub.dialects.codec import encode
 from orderhub.ledger.check import check_ledger
-from orderhub.ledger.database import _config, migrate, open_engine, writing
+from orderhub.ledger.database import migrate, migrations_config, open_engine, writing
 from orderhub.ledger.files import make_file
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.urls import file_of, parse_url
@@ -26,7 +26,7 @@ def old(database_url: str) -> Iterator[Engine]:
     if (path := file_of(parse_url(database_url))) is not None:
         make_file(path)
     engine = open_engine(database_url)
-    config = _config()
+    config = migrations_config()
     with writing(engine).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")

@@ -11,7 +11,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.delivery.feed import Feed
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.daily import DAY
-from orderhub.ledger.database import _config, migrate, open_engine, writing
+from orderhub.ledger.database import migrate, migrations_config, open_engine, writing
 from orderhub.ledger.files import make_file
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.tables import BESIDE_THE_BOOKS, metadata
@@ -43,7 +43,7 @@ def new_rows(demo_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Rows:
 
 def fill_old(engine: Engine, rows: Rows) -> None:
     """The first schema, with the rows as it would have held them."""
-    config = _config()
+    config = migrations_config()
     with writing(engine).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")

@@ -17,7 +17,13 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.codec import encode
 from orderhub.ledger import rows
 from orderhub.ledger.check import check_ledger
-from orderhub.ledger.database import DatabaseRefused, _config, migrate, open_engine, writing
+from orderhub.ledger.database import (
+    DatabaseRefused,
+    migrate,
+    migrations_config,
+    open_engine,
+    writing,
+)
 from orderhub.ledger.files import make_file
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.urls import file_of, parse_url
@@ -35,7 +41,7 @@ def old(database_url: str) -> Iterator[Engine]:
     if (path := file_of(parse_url(database_url))) is not None:
         make_file(path)
     engine = open_engine(database_url)
-    config = _config()
+    config = migrations_config()
     with writing(engine).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
@@ -76,7 +82,7 @@ def test_old_documents_have_the_one_form_that_is_read_and_the_ledger_is_sound(ol
 def test_a_ledger_of_any_size_is_rewritten_slice_by_slice(
     old: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    revision: Any = ScriptDirectory.from_config(_config()).get_revision("0003")
+    revision: Any = ScriptDirectory.from_config(migrations_config()).get_revision("0003")
     monkeypatch.setattr(revision.module, "_AT_ONCE", 5)
     with old.connect() as connection:
         slices = list(revision.module._slices(connection))

@@ -26,6 +26,7 @@ from orderhub.cli.conform import ConformCommand, conform
 from orderhub.cli.events import events
 from orderhub.cli.init import init
 from orderhub.cli.listen import listen
+from orderhub.cli.migrating import migrate
 from orderhub.cli.options import taking
 from orderhub.cli.session import one_sentence
 from orderhub.cli.tail import TailOptions, tail
@@ -53,6 +54,7 @@ app.command()(init)
 app.command()(backup)
 app.command()(restore)
 app.command()(copy)
+app.command()(migrate)
 app.command()(events)
 app.command()(listen)
 app.command()(trigger)

@@ -33,6 +33,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # Nobody waits for what has no limit of its own: a command, the check, a migration.
 _PATIENCE_S = 30
 COPY_MARK = "copy_in_progress"  # the table that a copy has until it is whole
+# Later migrations take whatever stands.
+LAST_THAT_REFUSES = "0003"
 _MIGRATION_LOCK = 0x6F72_6465_7268_7562  # "orderhub"
 # How many steps SQLite goes between two looks at the clock: some tenths of a millisecond.
 _STEPS = 20_000
@@ -261,7 +263,7 @@ def cut_all(engine: Engine) -> None:
 # --- the schema
 
 
-def _config() -> Config:
+def migrations_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
@@ -269,13 +271,13 @@ def _config() -> Config:
 
 def head_revision() -> str:
     """The newest schema this program knows."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = ScriptDirectory.from_config(migrations_config()).get_current_head()
     assert head is not None
     return head
 
 
 def migrate(engine: Engine, *, create: bool = True) -> None:
-    """Bring the ledger to this program's version.
+    """Bring the ledger to this program's version, step by step: each is a commit, and a repeat goes on where it was.
 
     Raises DatabaseRefused when it is newer, or holds what this version could not read: then nothing is changed.
 
@@ -289,7 +291,24 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
         raise DatabaseRefused(
             f"There is no ledger in {url}: `orderhub init` or `orderhub serve` makes one."
         )
-    config = _config()
+    while _migrated_on(engine) != head_revision():
+        pass
+
+
+def steps_from(current: str | None) -> list[str]:
+    """The schemas that a ledger is brought to one after another, each with a commit of its own."""
+    script = ScriptDirectory.from_config(migrations_config())
+    pending = [each.revision for each in script.iterate_revisions("head", current or "base")]
+    pending.reverse()
+    if current is None:
+        return pending[-1:]  # there is nothing yet that a half of it could be kept of
+    # Whatever may refuse what stands leaves the ledger as it was, for the program that it came from.
+    return [each for each in pending if each >= LAST_THAT_REFUSES]
+
+
+def _migrated_on(engine: Engine) -> str:
+    """One step further, if any is left; answers the schema then."""
+    config = migrations_config()
     with writing(engine).connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(
@@ -297,17 +316,21 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
             )
             # Processes that start together take turns; the second finds nothing left to do.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except ValueError as error:
-            raise DatabaseRefused(f"The ledger stays as it was: {error}") from error
-        connection.commit()
+        current = MigrationContext.configure(connection).get_current_revision()
+        steps = steps_from(current)
+        if steps:
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, steps[0])
+            except ValueError as error:
+                raise DatabaseRefused(f"The ledger stays as it was: {error}") from error
+            connection.commit()
+    return steps[0] if steps else head_revision()
 
 
 def check_version(engine: Engine, *, must_be_current: bool = True) -> str | None:
     """The schema, None for none; refused when it is newer than the program, or (where asked) older or none."""
-    script = ScriptDirectory.from_config(_config())
+    script = ScriptDirectory.from_config(migrations_config())
     known = {revision.revision for revision in script.walk_revisions()}
     current = _current_revision(engine)
     if current is not None and current not in known:
