@@ -207,6 +207,9 @@ def _postgres_arguments(query: Mapping[str, Any], limit_s: float | None) -> dict
     given = query.get("options", "")
     options = [given if isinstance(given, str) else " ".join(given)]
     options += ["-c synchronous_commit=on", "-c timezone=UTC"]
+    options += [
+        "-c orderhub.counts=on"
+    ]  # who says so counts the records that it writes: kept_records.py
     if limit_s is not None:
         limit_ms = max(1, int(limit_s * 1000))
         options += [f"-c statement_timeout={limit_ms}", f"-c lock_timeout={max(1, limit_ms // 2)}"]

@@ -3,6 +3,7 @@
 Whoever writes records counts it, in the same transaction, in a row of (tenant, kind, slot). What was loaded while the
 sum over slots was the same still stands, whichever process wrote. The sum is read before what is kept is loaded and
 before it is used, after whatever locks the batch took: what is kept is never older than what would be loaded.
+On PostgreSQL a trigger counts for those who do not: an older program in a rolling upgrade, or somebody by hand.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class Work(StrEnum):
     """What a migration does to a table, and what its rows cost."""
 
     MADE = "made"  # it is new, so it has no rows
-    DEFINED = "defined"  # a column with a default: no row is touched
+    DEFINED = "defined"  # a column with a default, or a trigger: no row is touched
     INDEXED = "indexed"  # each row is read once
     WALKED = "walked"  # each row is read, and some are written
 
@@ -50,6 +50,7 @@ WORK: dict[str, tuple[tuple[str, Work], ...]] = {
     "0011": (("record_version", Work.MADE), ("tenant", Work.WALKED)),
     "0012": (("delivery", Work.INDEXED), ("pool", Work.INDEXED), ("guess", Work.MADE)),
     "0013": (("slot", Work.MADE),),
+    "0014": (("record", Work.DEFINED),),
 }
 _ESTIMATED = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass(:name)")
 
