@@ -237,6 +237,14 @@ def test_a_user_of_a_shop_cannot_log_in_any_more(either: Caller) -> None:
     lawful(either)
 
 
+def test_whose_address_ends_alike_is_neither_told_nor_forgotten(either: Caller) -> None:
+    parcel(either, "one")
+    found = either.hub.port.ledger.read(
+        lambda reads: reads.persons.traces(reads.tenant("dropship").id, "olena@people.example", ())
+    )
+    assert (found.claims, found.requests) == ((), ())
+
+
 def test_only_who_may_give_access_forgets(hub: Caller) -> None:
     made = hub.ask(
         "POST",

@@ -68,6 +68,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+def _alone(word: str) -> str:
+    """The word, and no part of a longer one: `ann@example.com` is not in `jo.ann@example.com.au`."""
+    if "@" in word or "%40" in word:
+        return rf"(?<![\w.+%-]){re.escape(word)}(?!\w|[.-]\w)"
+    return rf"(?<!\w){re.escape(word)}(?!\w)"
+
+
 class Words:
     """A person's own words, found in texts whatever their case; part of a longer word is not meant."""
 
@@ -76,8 +83,8 @@ class Words:
             sorted({each.strip() for each in words if len(each.strip()) >= _LEAST_WORD})
         )
         longest_first = sorted(self.all, key=len, reverse=True)
-        any_of = "|".join(map(re.escape, longest_first))
-        self._find = re.compile(rf"(?<!\w)(?:{any_of})(?!\w)", re.IGNORECASE) if any_of else None
+        any_of = "|".join(map(_alone, longest_first))
+        self._find = re.compile(any_of, re.IGNORECASE) if any_of else None
 
     def are_in(self, text: str) -> bool:
         return self._find is not None and self._find.search(text) is not None
@@ -95,7 +102,10 @@ def words_of(order: Order) -> tuple[str, ...]:
 def redacted(value: Any, words: Words) -> Any:
     """JSON values without what is personal by its name or holds one of the words."""
     if isinstance(value, dict):
-        return {name: _member(str(name), each, words) for name, each in value.items()}
+        return {
+            REDACTED if words.are_in(str(name)) else name: _member(str(name), each, words)
+            for name, each in value.items()
+        }
     if isinstance(value, list | tuple):
         return [redacted(each, words) for each in value]
     if isinstance(value, str) and words.are_in(value):

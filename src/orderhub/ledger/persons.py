@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, case, func, literal, or_, select, tuple_
 
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.deliveries import Attempt
@@ -53,12 +53,17 @@ class PersonReads:
 
     def records(self, tenant_id: int, email: str) -> tuple[Record, ...]:
         """Typed documents that hold the e-mail in any case, wherever in them."""
+        said = Words((email,))
         found = select(record).where(
             record.c.tenant_id == tenant_id,
             or_(_holds(record.c.doc, email), _holds(record.c.names, email)),
         )
         ordered = found.order_by(record.c.kind, record.c.id)
-        return tuple(self._codec.to_record(tuple(row)) for row in self._connection.execute(ordered))
+        return tuple(
+            self._codec.to_record(tuple(row))
+            for row in self._connection.execute(ordered)
+            if said.are_in(row.doc) or said.are_in(row.names)
+        )
 
     def order_uids(
         self,
@@ -110,25 +115,26 @@ class PersonReads:
         return tuple(found)
 
     def _claims(self, tenant_id: int, email: str, uids: set[str]) -> Iterator[tuple[str, str]]:
-        query = select(
-            claim.c.scope,
-            claim.c.key,
-            claim.c.order_uid,
-            _holds(claim.c.body, email).label("holds"),
-        ).where(claim.c.tenant_id == tenant_id, claim.c.body != "")
+        at, said = claim.c, _said(email)
+        # No text is read of those that cannot be meant.
+        text = case((_holds(at.body, *said.all), at.body), else_="").label("text")
+        query = select(at.scope, at.key, at.order_uid, text).where(
+            at.tenant_id == tenant_id, at.body != ""
+        )
         for row in self._connection.execute(query):
-            if row.holds or row.order_uid in uids:
+            if row.order_uid in uids or said.are_in(row.text):
                 yield row.scope, row.key
 
     def _requests(self, tenant_id: int, email: str, uids: set[str]) -> Iterator[str]:
-        at = request_log.c
-        texts = (at.path, at.summary, at.exchange)
-        holds = or_(*(_holds(text, word) for text in texts for word in {email, quote(email)}))
-        query = select(at.id, at.summary, holds.label("holds")).where(
+        at, said = request_log.c, _said(email)
+        whole = at.path + literal(" ") + at.summary + literal(" ") + at.exchange
+        text = case((_holds(whole, *said.all), whole), else_="").label("text")
+        query = select(at.id, at.summary, text).where(
             at.tenant_id == tenant_id, at.exchange != _EXCHANGE
         )
         for row in self._connection.execute(query):
-            if row.holds or not uids.isdisjoint(_SUMMARY(row.summary).get("orders", ())):
+            orders = _SUMMARY(row.summary).get("orders", ())
+            if not uids.isdisjoint(orders) or said.are_in(row.text):
                 yield row.id
 
     def _deliveries(self, tenant_id: int, uids: Collection[str]) -> Iterator[tuple[int, int]]:
@@ -141,9 +147,15 @@ class PersonReads:
                     yield row.webhook_id, row.id
 
 
-def _holds(column: Any, word: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = func.lower(column).contains(word.lower(), autoescape=True)
-    return found
+def _said(email: str) -> Words:
+    """The e-mail as texts have it, and as paths and forms do."""
+    return Words((email, quote(email), quote(email, safe="+")))
+
+
+def _holds(column: Any, *words: str) -> ColumnElement[bool]:
+    """Whether a text may hold one of the words, in any case: what holds it as a part of a longer one, does too."""
+    text = func.lower(column)
+    return or_(*(text.contains(each.lower(), autoescape=True) for each in words))
 
 
 def _parts(names: Sequence[Any]) -> Iterator[list[Any]]:
