@@ -7,6 +7,7 @@ the answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -224,7 +225,7 @@ async def export(call: Call, who: Caller) -> Answer:
     found = await _look(call, tenant, given)
     orders: list[PastOrder] = []
     for some in _parts(found.orders, _TRACES):
-        orders += await call.hub.read(lambda reads, some=some: _orders(reads, tenant, some))
+        orders += await call.hub.read(partial(_orders, tenant=tenant, uids=some))
     requests, answers, deliveries = await call.hub.read(
         lambda reads: (
             _requests(reads, tenant, found.traces),
