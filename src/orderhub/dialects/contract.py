@@ -462,8 +462,7 @@ class Route:
 
     request   wire model of the body, for OpenAPI
     examples  name -> OpenAPI example of the body, beside those of the golden pairs
-    answers   HTTP status -> wire model of the answer, for OpenAPI; None: no body, ...: what the golden pairs show;
-              a tuple may hold a Media, for whoever asks for that instead
+    answers   HTTP status -> wire model, for OpenAPI; None: no body, ...: as the golden pairs show; Media: as asked for
     mutates   whether the call changes anything: idempotency keys and dry runs apply
     params    wire model of the path parameters, where they are not just any text, for OpenAPI
     query     wire model of the query parameters, for OpenAPI
