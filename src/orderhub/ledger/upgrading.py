@@ -51,6 +51,7 @@ WORK: dict[str, tuple[tuple[str, Work], ...]] = {
     "0012": (("delivery", Work.INDEXED), ("pool", Work.INDEXED), ("guess", Work.MADE)),
     "0013": (("slot", Work.MADE),),
     "0014": (("record", Work.DEFINED),),
+    "0015": (("sandbox_snapshot", Work.MADE),),
 }
 _ESTIMATED = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass(:name)")
 
