@@ -21,14 +21,14 @@ from orderhub.demo.month import Door, Month, live
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import part_of
 from orderhub.dialects.passwords import hashed
-from orderhub.dialects.sandbox import DemoBusiness, DemoPool
+from orderhub.dialects.sandbox import DEMO_OPERATOR, DemoBusiness, DemoPool, business_token
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
 from orderhub.web.cipher import Cipher
 
 OMNI = "omni"
 # Whoever signs in at the desk of a demo: an owner of each business, and the operator of all.
-OPERATOR_TOKEN = "hub-demo-operator"  # noqa: S105 - as public as the password
+OPERATOR_TOKEN = DEMO_OPERATOR
 PASSWORD = "orderhub-demo"  # noqa: S105 - printed for everybody to use
 _OPERATOR_EMAIL = "operator@hub.example"
 
@@ -102,7 +102,7 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
             )
             seeder.business(tenant_id, business)
             acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
-            seeder.hub_token(tenant_id, f"hub-demo-{business.name}", acts_as)
+            seeder.hub_token(tenant_id, business_token(business.name), acts_as)
             seeder.person(tenant_id, owner_of(business.name), Role.OWNER, password)
     parts = {dialect.name: part_of(dialect.name, "demo").OMNI for dialect in shown}
     omni = tenant_id + 1
@@ -119,7 +119,9 @@ def seed(ledger: Ledger, cipher: Cipher, dialects: tuple[Dialect, ...]) -> None:
     for part in parts.values():
         seeder.business(omni, part)
     seeder.hub_token(
-        omni, "hub-demo-omni", {name: part.acts_as for name, part in parts.items() if part.acts_as}
+        omni,
+        business_token(OMNI),
+        {name: part.acts_as for name, part in parts.items() if part.acts_as},
     )
     seeder.person(omni, owner_of(OMNI), Role.OWNER, password)
     seeder.hub_token(0, OPERATOR_TOKEN, {})
@@ -193,7 +195,7 @@ def first_calls(dialects: tuple[Dialect, ...], base_url: str) -> list[FirstCall]
         folder = resources.files(f"orderhub.dialects.{dialect.name}") / "golden"
         first = min(each.name for each in folder.iterdir() if each.name.endswith(".json"))
         case = json.loads((folder / first).read_text())
-        request, token = case["request"], f"hub-demo-{case['tenant']}"
+        request, token = case["request"], business_token(case["tenant"])
         body = json.dumps(request["body"], ensure_ascii=False)
         calls.append(
             FirstCall(

@@ -10,10 +10,28 @@ from typing import Any
 from orderhub.core.catalogue import Product
 from orderhub.core.commands import Origin, PlaceOrder, RecordChange
 from orderhub.core.values import Settings
+from orderhub.dialects.finding import part_of
 
 SANDBOX = (
     "sandbox-"  # how the names of tenants begin that were opened for one run of someone's tests
 )
+# Tokens of a demo, known to everybody: an operator's, and how those of its businesses begin.
+DEMO_OPERATOR = "hub-demo-operator"
+_OF_BUSINESS = "hub-demo-"
+
+
+def business_token(business: str) -> str:
+    """The hub token of a demo business."""
+    return f"{_OF_BUSINESS}{business}"
+
+
+def demo_token(dialect: str) -> str:
+    """The hub token of the first business that a demo has for the dialect; empty where it has none."""
+    try:
+        businesses = part_of(dialect, "demo").DEMO
+    except ModuleNotFoundError:
+        return ""
+    return business_token(businesses[0].name)
 
 
 @dataclass(frozen=True, slots=True)

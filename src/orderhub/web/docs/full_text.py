@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import unescape
 from typing import Any
 
 import msgspec
 
-MOST_HITS = 50
+MOST_HITS = 30
 _AROUND = 90
 _SECTION = re.compile(r'<h([1-3])(?: id="([^"]*)")?>(.*?)</h\1>', re.DOTALL)
 _TAG = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)  # and how a picture is drawn
 _SPACE = re.compile(r"\s+")
+_BETWEEN = re.compile(r"[\W_]+")
+_OFTEN = 5
+_SHORT = 3  # of a word that is none without its last letter
 
 Json = dict[str, Any]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One thing that can be found: where it is, on which page, and its text."""
+    """One thing that can be found: where it is, on which page, and its text. `rank` moves it before its equals."""
 
     title: str
     page: str
     link: str
     text: str
+    rank: int = 0
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -36,30 +40,32 @@ class Hit(msgspec.Struct, frozen=True):
     words: str
 
 
-def of_text(html: str, page: str, path: str) -> Iterable[Entry]:
-    """The sections of a rendered text, each under its heading."""
+def of_text(html: str, page: str, where: Callable[[str], str], rank: int = 0) -> Iterable[Entry]:
+    """The sections of a rendered text, each under its heading; `where` says where a place of it is."""
     parts = _SECTION.split(html)
-    for _, place, title, rest in zip(*(parts[n::4] for n in (1, 2, 3, 4)), strict=True):
-        link = f"{path}#{place}" if place else path
-        yield Entry(unescape(_TAG.sub("", title)).strip(), page, link, _plain(rest))
+    for level, place, title, rest in zip(*(parts[n::4] for n in (1, 2, 3, 4)), strict=True):
+        plain = unescape(_TAG.sub("", title)).strip()
+        link = where("" if level == "1" else place)  # the text itself
+        yield Entry(plain, page, link, _plain(rest), rank + (level == "1"))
 
 
 def of_operation(
     operation: Json, addresses: Iterable[tuple[str, str]], page: str, path: str
 ) -> Entry:
-    """An operation by its addresses, its description and its parameters."""
+    """An operation by its addresses, its description, its parameters and its id."""
     said = [", ".join(f"{method} {address}" for method, address in addresses)]
     said.append(operation.get("description", "").rstrip(". "))
     said.append(
         ", ".join(each["name"] for each in operation.get("parameters", ()) if "name" in each)
     )
-    link = f"{path}#{operation['operationId']}"
+    said.append(operation["operationId"])
+    link = f"{path}/{operation['operationId']}"
     return Entry(operation["summary"], page, link, _SPACE.sub(" ", ". ".join(filter(None, said))))
 
 
 def of_shape(name: str, schema: Json, page: str, path: str) -> Entry:
     """A shape by the names of its members, however deep."""
-    return Entry(name, page, f"{path}#shape-{name}", ", ".join(dict.fromkeys(_members(schema))))
+    return Entry(name, page, f"{path}/shapes/{name}", ", ".join(dict.fromkeys(_members(schema))))
 
 
 def _members(schema: Any) -> Iterable[str]:
@@ -73,18 +79,32 @@ def _members(schema: Any) -> Iterable[str]:
 
 
 def search(entries: Iterable[Entry], query: str) -> list[Hit]:
-    """Those that have every word of the query, the ones with the most of them in their title first."""
-    words = query.casefold().split()
+    """Those that have every word of the query; where none has, those with every part of them, or with any."""
+    entries, words = tuple(entries), query.casefold().split()
+    parts = [part for word in words for part in _BETWEEN.split(word) if part]
+    stems = [part.removesuffix("s") if len(part) > _SHORT else part for part in parts]
+    for wanted, is_all in ((words, True), (parts, True), (stems, True), (stems, False)):
+        found = _ranked(entries, wanted, is_all=is_all)
+        if found:
+            return [
+                Hit(each.title, each.page, each.link, _around(each.text, wanted))
+                for each in found[:MOST_HITS]
+            ]
+    return []
+
+
+def _ranked(entries: Iterable[Entry], words: list[str], *, is_all: bool) -> list[Entry]:
+    """The ones with the most words in their title first, then those whose page is named so."""
     found = []
     for entry in entries:
-        title, text = entry.title.casefold(), entry.text.casefold()
-        if words and all(word in title or word in text for word in words):
-            found.append((-sum(word in title for word in words), entry))
-    found.sort(key=lambda pair: pair[0])
-    return [
-        Hit(entry.title, entry.page, entry.link, _around(entry.text, words))
-        for _, entry in found[:MOST_HITS]
-    ]
+        title, text, page = entry.title.casefold(), entry.text.casefold(), entry.page.casefold()
+        there = sum(word in title or word in text for word in words)
+        if there and (there == len(words) or not is_all):
+            named = sum((word in title) * 3 + (word in page) for word in words)
+            often = sum(min(text.count(word), _OFTEN) for word in words)
+            found.append((-there, -named, -entry.rank - often, entry))
+    found.sort(key=lambda each: each[:3])
+    return [entry for *_, entry in found]
 
 
 def _around(text: str, words: list[str]) -> str:

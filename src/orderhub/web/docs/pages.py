@@ -2,73 +2,153 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
 from html import escape
-from typing import Any
-from urllib.parse import quote, urlencode
 
 from orderhub.dialects.contract import Dialect
+from orderhub.web.docs import sections
+from orderhub.web.docs.frame import page
 from orderhub.web.docs.full_text import MOST_HITS, Hit
-from orderhub.web.docs.guides import guides, headings, readme, rendered
-from orderhub.web.docs.schema_html import prose, schema_html
-from orderhub.web.docs.style import STYLE
+from orderhub.web.docs.guides import guide, guides, headings
+from orderhub.web.docs.readers import shelves
+from orderhub.web.docs.schema_html import prose
+from orderhub.web.docs.sections import Section, Text
 
-Json = dict[str, Any]
-_EXAMPLES_SHOWN = 24
+CURRENT = ' aria-current="page"'
 _FEW_HEADINGS = 2
-
-
-def page(title: str, body: str, aside: str = "", query: str = "") -> str:
-    """A whole page. On a small screen `aside` is shown on demand only, by its link in the header."""
-    navigation = f'<nav id="contents" aria-label="On this page">{aside}</nav>' if aside else ""
-    contents = '<a class="contents" href="#contents">On this page</a>' if aside else ""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} · OrderHub</title><style>{STYLE}</style></head><body>"
-        '<a class="skip" href="#main">Skip to the content</a>'
-        f'<header><a href="/docs">OrderHub</a>{contents}<form action="/docs/search" role="search">'
-        '<input type="search" name="q" required aria-label="Search the documentation" '
-        f'placeholder="Search" value="{escape(query)}"></form></header>'
-        f'<div class="columns">{navigation}<main id="main">{body}</main></div></body></html>'
-    )
-
-
-# --- the index
+# Every place of it is an address in answers of the hub, so it stays one page, in columns.
+_DENSE = {"problems"}
+_ACROSS = re.compile(r'href="/docs/([\w/-]+)#([^"]+)"')
 
 
 def index(dialects: Iterable[Dialect]) -> str:
+    """The first page: the guides by reader, the APIs."""
+    body = (
+        "<h1>OrderHub</h1><p>Five vendors’ order APIs in, one durable ledger out. Everything here is "
+        "served by the hub itself and needs no connection to anywhere else.</p>" + _apis(dialects)
+    )
+    named = guides()
+    for reader, names in shelves(named):
+        links = "".join(
+            f'<li><a href="/docs/{name}">{escape(named[name])}</a></li>' for name in names
+        )
+        body += f"<h2>{escape(reader.title)}</h2><p>{escape(reader.about)}</p><ul>{links}</ul>"
+    body += '<p><a href="/docs/decisions">Decisions</a>: why it is as it is.</p>'
+    return page("Documentation", body)
+
+
+def all_apis(dialects: Iterable[Dialect]) -> str:
+    """The reference's own first page."""
+    return page(
+        "Reference",
+        "<h1>Reference</h1><p>One page for each operation: an example first, what it takes and answers, and "
+        "what can go wrong. Behind each API stand its README and its deviations from the vendor’s document.</p>"
+        + _apis(dialects),
+    )
+
+
+def _apis(dialects: Iterable[Dialect]) -> str:
     rows = "".join(
-        f'<tr><td><a href="/docs/{d.name}">{escape(_named(d))}</a></td>'
+        f'<tr><td><a href="/docs/{d.name}">{escape(named(d))}</a></td>'
         f"<td>{len(d.routes)} operations</td>"
         f'<td><a href="/docs/{d.name}.json">OpenAPI 3.1</a></td></tr>'
         for d in dialects
     )
-    named = guides()
-    body = (
-        "<h1>OrderHub</h1><p>Five vendors’ order APIs in, one durable ledger out. Everything here is "
-        "served by the hub itself and needs no connection to anywhere else.</p>"
+    return (
         '<h2>APIs</h2><table><thead><tr><th scope="col">API</th><th scope="col">Size</th>'
         f'<th scope="col">Document</th></tr></thead><tbody>{rows}</tbody></table>'
     )
-    for heading, inside in (("Guides", False), ("Decisions", True)):
-        links = "".join(
-            f'<li><a href="/docs/{name}">{escape(title)}</a></li>'
-            for name, title in named.items()
-            if name.startswith("decisions/") is inside
-        )
-        body += f"<h2>{heading}</h2><ul>{links}</ul>" if links else ""
-    return page("Documentation", body)
 
 
-def _named(dialect: Dialect) -> str:
+def named(dialect: Dialect) -> str:
     return "The hub’s own API" if dialect.name == "hub" else dialect.title
 
 
-def guide_page(name: str, html: str) -> str:
-    return page(guides().get(name, name), html, _contents(html, "Contents"))
+def decisions() -> str:
+    """Every decision by its title."""
+    links = "".join(
+        f'<li><a href="/docs/{name}">{escape(title)}</a></li>'
+        for name, title in guides().items()
+        if name.startswith("decisions/")
+    )
+    about = "<p>What was hard to decide, or is hard to undo, and why it was decided so.</p>"
+    return page("Decisions", f"<h1>Decisions</h1>{about}<ul>{links}</ul>")
+
+
+# --- guides
+
+
+@cache
+def parts(name: str) -> Text | None:
+    """A long guide by its sections; None for one that is a page."""
+    html = guide(name) or ""
+    if name in _DENSE or not sections.is_long(html):
+        return None
+    text = sections.divided(html)
+    return text if len(text.sections) > 1 else None
+
+
+def guide_page(name: str) -> str | None:
+    """A guide, or where it is long its beginning and its parts. None: there is none of that name."""
+    html = guide(name)
+    if html is None:
+        return None
+    path, text = f"/docs/{name}", parts(name)
+    if text is None:
+        shown = led(html)
+        return page(guides()[name], shown, _contents(html, "Contents"), is_dense=name in _DENSE)
+    opening = led(sections.with_links(text.opening, None, text, path))
+    return page(guides()[name], f"{opening}<h2>Contents</h2>{sections.listed(text, path)}")
+
+
+def part_page(name: str, place: str) -> str | None:
+    """One section of a long guide."""
+    text = parts(name) if name in guides() else None
+    section = text.section(place) if text else None
+    if text is None or section is None:
+        return None
+    return section_page(text, section, guides()[name], f"/docs/{name}")
+
+
+def section_page(text: Text, section: Section, title: str, path: str) -> str:
+    """A section with its siblings beside it, and the next one behind it."""
+    places = [each.place for each in text.sections]
+    at = places.index(section.place)
+    follows = text.sections[at + 1] if at + 1 < len(places) else None
+    on = (
+        f'<p><a href="{path}/{follows.place}">Next: {escape(follows.title)}</a></p>'
+        if follows
+        else ""
+    )
+    beside = "".join(
+        f'<li><a href="{path}/{each.place}"'
+        f"{CURRENT if each is section else ''}>{escape(each.title)}</a></li>"
+        for each in text.sections
+    )
+    body = (
+        f'<p class="of"><a href="{path}">{escape(title)}</a></p>'
+        f'<h1 id="{section.place}">{escape(section.title)}</h1>'
+        + led(sections.with_links(section.html, section, text, path))
+        + on
+    )
+    aside = f"<strong>{escape(title)}</strong><ul>{beside}</ul>"
+    return page(f"{section.title} · {title}", body, aside)
+
+
+def led(html: str) -> str:
+    """Links to a place of a long guide lead to the page that it is on."""
+    return _ACROSS.sub(lambda match: f'href="{located(match[1], match[2])}"', html)
+
+
+def located(name: str, place: str) -> str:
+    """Where a place of a guide is."""
+    text = parts(name) if name in guides() else None
+    holder = text.holder(place) if text else None
+    if holder is None:
+        return f"/docs/{name}" + (f"#{place}" if place else "")
+    return f"/docs/{name}/{holder.place}" + ("" if place == holder.place else f"#{place}")
 
 
 def _contents(html: str, title: str) -> str:
@@ -92,189 +172,3 @@ def found_page(query: str, hits: Sequence[Hit]) -> str:
     )
     body = f'<h1>Search</h1><p>{count} for <q>{escape(query)}</q></p><ul class="hits">{rows}</ul>'
     return page(f"Search: {query}", body, query=query)
-
-
-# --- the reference of one dialect
-
-
-def reference(dialect: Dialect, document: Json) -> str:
-    about = readme(dialect.name)
-    operations = [*operations_of(document)]
-    aside = _contents(about, "About")
-    by_tag: dict[str, list[Json]] = {}
-    for _, operation in operations:
-        by_tag.setdefault(operation.get("tags", ["operations"])[0], []).append(operation)
-    for tag, those in by_tag.items():
-        aside += f"<strong>{escape(tag.capitalize())}</strong><ul>" + "".join(
-            f'<li><a href="#{each["operationId"]}">{escape(each["summary"])}</a></li>'
-            for each in those
-        )
-        aside += "</ul>"
-    shapes, errors = document["components"]["schemas"], _shared(document)
-    more = {"all-errors": "When it goes wrong"} if errors else {}
-    more |= {"all-shapes": "Shapes"} if shapes else {}
-    aside += "<ul>" + "".join(f'<li><a href="#{i}">{text}</a></li>' for i, text in more.items())
-    aside += "</ul>"
-    body = about or f"<h1>{escape(dialect.title)}</h1>"
-    body += (
-        '<h1 id="reference">Reference</h1><p>The same as an '
-        f'<a href="/docs/{dialect.name}.json">OpenAPI 3.1 document</a>.</p>'
-        + rendered(document["info"]["description"])
-        + _security(document)
-        + "".join(_operation(document, each, addresses) for addresses, each in operations)
-        + (f'<h2 id="all-errors">When it goes wrong</h2>{errors}' if errors else "")
-        + ('<h2 id="all-shapes">Shapes</h2>' if shapes else "")
-        + "".join(
-            f'<section><h3 id="shape-{escape(name)}">{escape(name)}</h3>{schema_html(each)}</section>'
-            for name, each in shapes.items()
-        )
-    )
-    return page(dialect.title, body, aside)
-
-
-def operations_of(document: Json) -> Iterator[tuple[list[tuple[str, str]], Json]]:
-    """Operations with their addresses: one that is served at several paths is shown once."""
-    found: dict[str, tuple[list[tuple[str, str]], Json]] = {}
-    posted = document.get("webhooks", {})
-    for path, methods in (*document["paths"].items(), *posted.items()):
-        for method, operation in methods.items():
-            same = [operation.get(name) for name in ("summary", "description", "parameters")]
-            taken = [
-                e["schema"] for e in operation.get("requestBody", {}).get("content", {}).values()
-            ]
-            key = json.dumps([method, same, taken], default=str, sort_keys=True)
-            found.setdefault(key, ([], operation))[0].append((method.upper(), path))
-    yield from found.values()
-
-
-def _security(document: Json) -> str:
-    rows = "".join(
-        f"<dt><code>{escape(name)}</code></dt><dd>{prose(_scheme(each))}</dd>"
-        for name, each in document["components"]["securitySchemes"].items()
-    )
-    return f"<h2>Who is calling</h2><dl>{rows}</dl>"
-
-
-def _scheme(scheme: Json) -> str:
-    kind = scheme.get("scheme") or f"{scheme.get('in')} {scheme.get('name')}"
-    return f"{kind}: {scheme.get('description', '')}"
-
-
-def _operation(document: Json, operation: Json, addresses: list[tuple[str, str]]) -> str:
-    lines = "".join(
-        f'<li><span class="method">{method}</span> <code>{escape(path)}</code></li>'
-        for method, path in addresses
-    )
-    name = operation["operationId"]
-    parts = [
-        f'<section class="operation" aria-labelledby="{name}">',
-        f'<h2 id="{name}">{escape(operation["summary"])}</h2><ul class="addresses">{lines}</ul>',
-    ]
-    if operation.get("description"):
-        parts.append(f"<p>{prose(operation['description'])}</p>")
-    parameters = [_resolved(document, each) for each in operation.get("parameters", ())]
-    if parameters:
-        rows = "".join(
-            f"<tr><td><code>{escape(each['name'])}</code></td><td>{each['in']}</td>"
-            f"<td>{'required' if each.get('required') else ''}</td>"
-            f"<td>{schema_html(each['schema'])} {prose(each.get('description', ''))}</td></tr>"
-            for each in parameters
-        )
-        parts.append(
-            '<h3>Parameters</h3><table><thead><tr><th scope="col">Name</th><th scope="col">Where</th>'
-            '<th scope="col"></th><th scope="col">What</th></tr></thead>'
-            f"<tbody>{rows}</tbody></table>"
-        )
-    if "requestBody" in operation:
-        parts.append("<h3>Request</h3>" + _content(document, operation["requestBody"]))
-    if addresses[0][1].startswith("/"):  # what is posted to others is nobody's to call
-        command = _curl(operation, addresses[0], parameters)
-        parts.append(f"<details><summary>As a command</summary><pre>{command}</pre></details>")
-    parts += [
-        f"<h3>Answer {status} {escape(answer['description'])}</h3>{_content(document, answer)}"
-        for status, answer in operation["responses"].items()
-        if int(status) < 400
-    ]
-    errors = [(s, a) for s, a in operation["responses"].items() if int(s) >= 400]
-    if errors:
-        parts.append("<h3>When it goes wrong</h3>")
-        parts += [_error(document, status, answer) for status, answer in errors]
-    return "".join(parts) + "</section>"
-
-
-def _curl(operation: Json, address: tuple[str, str], parameters: Sequence[Json]) -> str:
-    """The call for a shell, with the parameters of the first example there is, and the first body."""
-    method, path = address
-    query = {}
-    first = next((name for each in parameters for name in each.get("examples", ())), "")
-    for each in parameters:
-        example = each.get("examples", {}).get(first)
-        value = str(example["value"]) if example else each["name"].upper()
-        if each["in"] == "path":
-            path = path.replace(f"{{{each['name']}}}", quote(value, safe=""))
-        elif each["in"] == "query" and (example or each.get("required")):
-            query[each["name"]] = value
-    words = ["curl", *(("-X", method) if method != "GET" else ())]
-    words.append(f"http://127.0.0.1:8080{path}" + (f"?{urlencode(query)}" if query else ""))
-    if operation["security"]:
-        words += ["-H", "Authorization: Bearer $TOKEN"]
-    for media, content in operation.get("requestBody", {}).get("content", {}).items():
-        words += ["-H", f"Content-Type: {media}"]
-        example = next(iter(content.get("examples", {}).values()), None)
-        if example is not None:
-            value = example["value"]
-            words += (
-                ["--data-binary", value]
-                if isinstance(value, str)
-                else ["-d", json.dumps(value, ensure_ascii=False, default=str)]
-            )
-    # Within double quotes the shell fills the token in.
-    shown = [f'"{word}"' if "$TOKEN" in word else shlex.quote(word) for word in words]
-    return escape(" ".join(shown))
-
-
-def _error(document: Json, status: str, answer: Json) -> str:
-    """Most operations fail in the same words, which stand once at the end."""
-    if "$ref" in answer:
-        name = answer["$ref"].rpartition("/")[2]
-        return f'<a class="status" href="#answer-{name}">{status}</a> '
-    heading = f"{status} {escape(answer['description'])}"
-    return f"<details><summary>{heading}</summary>{_content(document, answer)}</details>"
-
-
-def _shared(document: Json) -> str:
-    """The answers that many operations have in common."""
-    return "".join(
-        f'<section><h3 id="answer-{name}">{name.removeprefix("Error")} '
-        f"{escape(answer['description'])}</h3>{_content(document, answer)}</section>"
-        for name, answer in sorted(document["components"]["responses"].items())
-    )
-
-
-def _content(document: Json, holder: Json) -> str:
-    shown = []
-    for media, content in holder.get("content", {}).items():
-        schema = content["schema"]
-        shape = schema_html(schema)
-        if "$ref" in schema:  # what is in it stands here too, so that nobody has to go and look
-            shape += " " + schema_html(_resolved(document, schema))
-        shown.append(f'<p class="media">{escape(media)}</p>{shape}')
-        for name, example in list(content.get("examples", {}).items())[:_EXAMPLES_SHOWN]:
-            value = example["value"]
-            text = (
-                value  # NDJSON
-                if isinstance(value, str)
-                else json.dumps(value, ensure_ascii=False, indent=2, default=str)
-            )
-            title = escape(example.get("summary", name))
-            shown.append(f"<details><summary>{title}</summary><pre>{escape(text)}</pre></details>")
-    return "".join(shown) or "<p>No body.</p>"
-
-
-def _resolved(document: Json, value: Json) -> Json:
-    while "$ref" in value:
-        found: Any = document
-        for step in value["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        value = found
-    return value

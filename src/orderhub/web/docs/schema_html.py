@@ -11,6 +11,7 @@ from orderhub.web.docs.schemas import REF
 Json = dict[str, Any]
 _DEPTH = 6
 _MANY = 24
+_FEW_MEMBERS = 4  # more of them within another shape are unfolded on demand
 _NULL = {"type": "null"}
 _BOUNDS = {
     "minimum": "from {}",
@@ -70,7 +71,11 @@ def _inside(schema: Json, depth: int) -> str:
         for name, each in schema.get("properties", {}).items()
     )
     if rows:
-        parts.append(f'<ul class="members">{rows}</ul>')
+        members = f'<ul class="members">{rows}</ul>'
+        count = len(schema["properties"])
+        if depth and count > _FEW_MEMBERS:
+            members = f"<details><summary>{count} members</summary>{members}</details>"
+        parts.append(members)
     if isinstance(schema.get("items"), dict) and schema["items"]:
         parts.append(f' <span class="of">of</span> {schema_html(schema["items"], depth + 1)}')
     for word in ("anyOf", "oneOf", "allOf"):
