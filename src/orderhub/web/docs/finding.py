@@ -12,7 +12,7 @@ from orderhub.web.docs.guides import guide, guides, readme
 
 Json = dict[str, Any]
 # Where a guide and a decision have the same words, the guide is wanted.
-_GUIDE, _DECISION = 2, -1
+_GUIDE, _DECISION = 5, -20
 _gathered: dict[str, tuple[Dialect, list[full_text.Entry]]] = {}
 
 
@@ -38,13 +38,13 @@ def _of_dialect(dialect: Dialect, document_of: Callable[[Dialect], Json]) -> lis
         for name, schema in document["components"]["schemas"].items()
     ]
     if dialect.name != "hub":  # whose text is a guide
-
-        def where(place: str) -> str:
-            return reference.located(dialect.name, place)
-
-        found += full_text.of_text(readme(dialect.name), dialect.title, where)
+        found += _of_text(dialect.name, readme(dialect.name), dialect.title)
     _gathered[dialect.name] = (dialect, found)
     return found
+
+
+def _of_text(name: str, html: str, title: str, rank: int = 0) -> Iterable[full_text.Entry]:
+    return full_text.of_text(html, title, lambda place: pages.located(name, place), rank)
 
 
 @cache
@@ -52,10 +52,10 @@ def _of_guides() -> list[full_text.Entry]:
     return [
         entry
         for name, title in guides().items()
-        for entry in full_text.of_text(
+        for entry in _of_text(
+            name,
             guide(name) or "",
             title,
-            lambda place, name=name: pages.located(name, place),  # type: ignore[misc]
             _DECISION if name.startswith("decisions/") else _GUIDE,
         )
     ]

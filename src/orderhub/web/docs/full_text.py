@@ -16,6 +16,7 @@ _TAG = re.compile(r"<style>.*?</style>|<[^>]*>", re.DOTALL)  # and how a picture
 _SPACE = re.compile(r"\s+")
 _BETWEEN = re.compile(r"[\W_]+")
 _OFTEN = 5
+_WHOLE = 15  # how much a text itself is before its sections
 _SHORT = 3  # of a word that is none without its last letter
 
 Json = dict[str, Any]
@@ -46,7 +47,7 @@ def of_text(html: str, page: str, where: Callable[[str], str], rank: int = 0) ->
     for level, place, title, rest in zip(*(parts[n::4] for n in (1, 2, 3, 4)), strict=True):
         plain = unescape(_TAG.sub("", title)).strip()
         link = where("" if level == "1" else place)  # the text itself
-        yield Entry(plain, page, link, _plain(rest), rank + (level == "1"))
+        yield Entry(plain, page, link, _plain(rest), rank + _WHOLE * (level == "1"))
 
 
 def of_operation(

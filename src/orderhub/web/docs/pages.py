@@ -8,10 +8,11 @@ from functools import cache
 from html import escape
 
 from orderhub.dialects.contract import Dialect
+from orderhub.dialects.finding import dialect_names
 from orderhub.web.docs import sections
 from orderhub.web.docs.frame import page
 from orderhub.web.docs.full_text import MOST_HITS, Hit
-from orderhub.web.docs.guides import guide, guides, headings
+from orderhub.web.docs.guides import guide, guides, headings, readme
 from orderhub.web.docs.readers import shelves
 from orderhub.web.docs.schema_html import prose
 from orderhub.web.docs.sections import Section, Text
@@ -142,9 +143,15 @@ def led(html: str) -> str:
     return _ACROSS.sub(lambda match: f'href="{located(match[1], match[2])}"', html)
 
 
+@cache
+def about(dialect: str) -> Text:
+    """The README of a dialect by its sections; the hub's own is a guide, and stands there."""
+    return sections.divided(readme(dialect) if dialect in dialect_names() else "")
+
+
 def located(name: str, place: str) -> str:
-    """Where a place of a guide is."""
-    text = parts(name) if name in guides() else None
+    """Where a place of a guide, or of a dialect's README, is."""
+    text = parts(name) if name in guides() else about(name)
     holder = text.holder(place) if text else None
     if holder is None:
         return f"/docs/{name}" + (f"#{place}" if place else "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from html import escape
 from typing import Any
 
@@ -13,10 +12,9 @@ import msgspec
 from orderhub.dialects.contract import Dialect
 from orderhub.web.docs import sections, trying
 from orderhub.web.docs.frame import page
-from orderhub.web.docs.guides import readme, rendered
-from orderhub.web.docs.pages import CURRENT, led, named, section_page
+from orderhub.web.docs.guides import rendered
+from orderhub.web.docs.pages import CURRENT, about, led, named, section_page
 from orderhub.web.docs.schema_html import prose, schema_html
-from orderhub.web.docs.sections import Text
 
 Json = dict[str, Any]
 Addresses = list[tuple[str, str]]
@@ -51,21 +49,6 @@ def _operations(document: Json) -> Iterator[tuple[Addresses, list[Json]]]:
             addresses.append((method.upper(), path))
             those.append(operation)
     yield from found.values()
-
-
-@cache
-def about(dialect: str) -> Text:
-    """The README by its sections; the hub's own is a guide, and stands there."""
-    return sections.divided("" if dialect == "hub" else readme(dialect))
-
-
-def located(dialect: str, place: str) -> str:
-    """Where a place of the README is."""
-    holder = about(dialect).holder(place)
-    if holder is None:
-        return f"/docs/{dialect}"
-    at = f"/docs/{dialect}/{holder.place}"
-    return at if place == holder.place else f"{at}#{place}"
 
 
 # --- the index
