@@ -23,13 +23,14 @@ Json = dict[str, Any]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One thing that can be found: where it is, on which page, and its text. `rank` moves it before its equals."""
+    """One thing that can be found: where it is, on which page, and its text. `rank` moves it before its equals; `known_as`: other names."""
 
     title: str
     page: str
     link: str
     text: str
     rank: int = 0
+    known_as: str = ""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -54,14 +55,19 @@ def of_operation(
     operation: Json, addresses: Iterable[tuple[str, str]], page: str, path: str
 ) -> Entry:
     """An operation by its addresses, its description, its parameters and its id."""
-    said = [", ".join(f"{method} {address}" for method, address in addresses)]
-    said.append(operation.get("description", "").rstrip(". "))
+    known_as = ", ".join(f"{method} {address}" for method, address in addresses)
+    said = [known_as, operation.get("description", "").rstrip(". ")]
     said.append(
         ", ".join(each["name"] for each in operation.get("parameters", ()) if "name" in each)
     )
     said.append(operation["operationId"])
-    link = f"{path}/{operation['operationId']}"
-    return Entry(operation["summary"], page, link, _SPACE.sub(" ", ". ".join(filter(None, said))))
+    return Entry(
+        title=operation["summary"],
+        page=page,
+        link=f"{path}/{operation['operationId']}",
+        text=_SPACE.sub(" ", ". ".join(filter(None, said))),
+        known_as=known_as,
+    )
 
 
 def of_shape(name: str, schema: Json, page: str, path: str) -> Entry:
@@ -101,7 +107,8 @@ def _ranked(entries: Iterable[Entry], words: list[str], *, is_all: bool) -> list
         title, text, page = entry.title.casefold(), entry.text.casefold(), entry.page.casefold()
         there = sum(word in title or word in text for word in words)
         if there and (there == len(words) or not is_all):
-            named = sum((word in title) * 3 + (word in page) for word in words)
+            names = f"{title} {entry.known_as.casefold()}"
+            named = sum((word in names) * 3 + (word in page) for word in words)
             often = sum(min(text.count(word), _OFTEN) for word in words)
             found.append((-there, -named, -entry.rank - often, entry))
     found.sort(key=lambda each: each[:3])
