@@ -116,21 +116,3 @@ def test_what_is_open_to_all_is_sound(open_window, locale: str) -> None:
         desk.open(path, status)
         faults += desk.faults()
     assert not faults, "\n".join(faults)
-
-
-def test_the_documentation_is_sound(open_window) -> None:
-    """Its first page, an API's page, guides, and what a search finds; the longest pages by their width alone."""
-    desk = open_window("")
-    page = desk.open("/docs")
-    links = page.eval_on_selector_all("a", "(all) => all.map((each) => each.pathname)")
-    apis = {f"/docs/{name}" for name in ("hub", "anqicms", "kakaclo", "mews", "tours4fun")}
-    assert apis <= set(links)
-    faults = desk.faults()
-    for path in ("/docs/tours4fun", "/docs/desk", "/docs/architecture", "/docs/search?q=order"):
-        desk.open(path)
-        faults += desk.faults()
-    for path in sorted(apis):
-        desk.open(path)
-        if wide := desk.too_wide():
-            faults.append(f"{path}: {wide}")
-    assert not faults, "\n".join(faults)

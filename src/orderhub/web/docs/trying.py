@@ -31,9 +31,9 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 def ready(operation: Json, address: tuple[str, str], parameters: Sequence[Json]) -> Ready:
     """The call with the parameters of the first example there is, and the first body."""
     method, path = address
-    media, content = next(
-        iter(operation.get("requestBody", {}).get("content", {}).items()), ("", {})
-    )
+    taken: dict[str, Json] = operation.get("requestBody", {}).get("content", {})
+    media = next(iter(taken), "")
+    content = taken.get(media, {})
     body_example = next(iter(content.get("examples", {})), "")
     first = body_example or next(
         (name for each in parameters for name in each.get("examples", ())), ""
