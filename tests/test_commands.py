@@ -11,7 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.main import get_command
 
+from orderhub.cli.commands import app
 from tests.support.hub_process import LIMIT_S, PROGRAM, environment, wait_for
 from tests.test_readme import RUN, documents
 
@@ -133,6 +135,7 @@ REHEARSED = {
 }
 
 
+_SPAN = re.compile(r"`(orderhub [^`]+)`")
 SHELLS = ("", "sh", "shell", "console")
 
 
@@ -196,6 +199,25 @@ def test_what_runs_the_others_is_there() -> None:
     assert used == {(file, test) for _, _, file, test in ELSEWHERE}
     for file, test in used:
         assert re.search(rf"^def {test}", (ROOT / file).read_text(), re.MULTILINE), (file, test)
+
+
+def test_a_command_that_is_named_in_a_sentence_is_there() -> None:
+    """`orderhub pool import`, `orderhub token create|list`: by its words, up to what stands for the reader's own."""
+    told = 0
+    for document in documents():
+        if document.name == "CHANGELOG.md":  # what was then
+            continue
+        for span in _SPAN.findall(_BLOCK.sub("", document.read_text("utf-8"))):
+            here = [get_command(app)]
+            for word in span.split()[1:]:
+                inner = getattr(here[0], "commands", None)
+                if inner is None or word.startswith("-") or word.isupper():
+                    break
+                missing = set(word.split("|")) - set(inner)
+                assert not missing, f"{document}: {span}"
+                here = [inner[each] for each in word.split("|")]
+            told += 1
+    assert told > 60
 
 
 def test_what_is_to_be_made_can_be_made() -> None:
