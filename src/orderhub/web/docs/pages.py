@@ -28,7 +28,7 @@ def index(dialects: Iterable[Dialect]) -> str:
     """The first page: the guides by reader, the APIs."""
     body = (
         "<h1>OrderHub</h1><p>Five vendors’ order APIs in, one durable ledger out. Everything here is "
-        "served by the hub itself and needs no connection to anywhere else.</p>" + _apis(dialects)
+        "served by the hub itself and needs no connection to anywhere else.</p>"
     )
     named = guides()
     for reader, names in shelves(named):
@@ -37,7 +37,7 @@ def index(dialects: Iterable[Dialect]) -> str:
         )
         body += f"<h2>{escape(reader.title)}</h2><p>{escape(reader.about)}</p><ul>{links}</ul>"
     body += '<p><a href="/docs/decisions">Decisions</a>: why it is as it is.</p>'
-    return page("Documentation", body)
+    return page("Documentation", body + _apis(dialects))
 
 
 def all_apis(dialects: Iterable[Dialect]) -> str:
