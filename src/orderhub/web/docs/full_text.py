@@ -23,7 +23,10 @@ Json = dict[str, Any]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One thing that can be found: where it is, on which page, and its text. `rank` moves it before its equals; `known_as`: other names."""
+    """One thing that can be found: where it is, on which page, and its text.
+
+    `rank` moves it before its equals; `known_as` are other names of it.
+    """
 
     title: str
     page: str

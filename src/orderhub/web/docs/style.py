@@ -32,7 +32,8 @@ header a.contents{display:block;white-space:nowrap}nav.readers{padding:.5rem 1re
 border:1px solid var(--line);border-radius:4px}#contents li{margin:.6rem 0}table{display:block;overflow-x:auto}}
 h1,h2,h3{overflow-wrap:anywhere}h1{line-height:1.2;margin:2rem 0 1rem}main>h1:first-child{margin-top:0}
 h2{margin:2.5rem 0 .6rem;line-height:1.3}h3{margin:1.4rem 0 .4rem;font-size:1rem}
-h1{overflow-wrap:anywhere}.code{position:relative}.code pre{padding-right:5rem}button.copy{position:absolute;top:.4rem;right:.4rem}
+.code{position:relative}.code pre{padding-right:5rem}
+button.copy{position:absolute;top:.4rem;right:.4rem}
 button{font:inherit;font-size:.88rem;color:inherit;background:var(--paper);border:1px solid var(--line);
 border-radius:4px;padding:.25rem .7rem;cursor:pointer}button:focus-visible{outline:3px solid var(--link)}
 .try label{display:block;margin:.6rem 0;font-size:.92rem}.try input:not([type=checkbox]),textarea{display:block;
