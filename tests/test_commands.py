@@ -132,6 +132,22 @@ REHEARSED = {
         "A-1;05.03.2024;Done;ann@example.com;Hat;HAT;2;9,50\\n' > old-shop.csv",
         least=6,
     ),
+    "docs/upgrade.md": Rehearsal(before=MADE, least=2),
+    "docs/personal-data.md": Rehearsal(
+        before="export ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-operator\n"
+        "curl -s $HUB/api/order/create -H 'Authorization: Bearer hub-demo-shop' "
+        """-d '{"goods_id": 188, "quantity": 1, "remark": "for ann@example.com"}' > made""",
+        least=3,
+    ),
+    "docs/runbook.md": Rehearsal(
+        before=MADE, instead={"sqlite:////var/lib/orderhub/": "sqlite:///"}, least=2
+    ),
+    "docs/testing.md": Rehearsal(
+        before="curl -s $HUB/hub/v1/sandboxes -H 'Authorization: Bearer hub-demo-operator' "
+        """-d '{"dialect": "mews"}' > made; TENANT=$(jq -r .tenant made); TOKEN=hub-demo-operator""",
+        instead={r"\$ID": "$(jq -r .id out)"},
+        least=3,
+    ),
 }
 
 
@@ -258,7 +274,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
         process.wait(LIMIT_S)
 
 
-@pytest.mark.parametrize("document", sorted(REHEARSED))
+@pytest.mark.parametrize("document", sorted(each for each in REHEARSED if (ROOT / each).exists()))
 def test_the_commands_of_a_document_do_what_they_are_for(
     document: str, demo: tuple[str, Path], tmp_path: Path
 ) -> None:
@@ -284,7 +300,7 @@ def test_the_commands_of_a_document_do_what_they_are_for(
             lines.append("ORDER")
         for pattern, text in given.instead.items():
             told = re.sub(pattern, text, told)
-        lines.append(f"{{ {told}\n}} > out 2> err || {{ cat out err >&2; exit 1; }}")
+        lines.append(f"{{ {told}\n}} > new 2> err || {{ cat new err >&2; exit 1; }}; mv new out")
     assert len([each for each in lines if each.startswith("{")]) >= given.least
     script = "\n".join(("set -eu", given.before, "set -x", *lines))
     done = subprocess.run(
