@@ -88,10 +88,10 @@ if test "${1-}" = paid; then orderhub order pay $uid --token hub-demo-omni > mad
 """
 REHEARSED = {
     "docs/demo.md": Rehearsal(
-        before=f"UID=$({SHOP_ORDER} | jq -r .data.order_id)\n"
-        "UID_=$(curl -s \"$HUB/hub/v1/orders?limit=1\" -H 'Authorization: Bearer hub-demo-shop' "
+        before=f"{SHOP_ORDER} > made\n"
+        "sale=$(curl -s \"$HUB/hub/v1/orders?limit=1\" -H 'Authorization: Bearer hub-demo-shop' "
         "| jq -r '.items[0].uid')",
-        instead={"UID/": "$UID_/", "'$": '"$'},
+        instead={"/UID/": "/$sale/"},
         least=3,
     ),
     "docs/openapi.md": Rehearsal(instead={"open http": "curl -s http"}, least=2),
@@ -102,7 +102,7 @@ REHEARSED = {
         least=2,
     ),
     "docs/hub-api.md": Rehearsal(
-        before="export TOKEN=hub-demo-operator ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-operator",
+        before="export TOKEN=hub-demo-shop ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-operator",
         instead={
             "kakaclo-…": "$(orderhub token list acme --json | jq -r '[.[] | select(.kind == \"kakaclo\")][0].id')"
         },
@@ -127,9 +127,10 @@ REHEARSED = {
     "docs/check.md": Rehearsal(before=MADE),
     "docs/desk.md": Rehearsal(before=MADE),
     "docs/moving.md": Rehearsal(
-        before="export TOKEN=hub-demo-operator ORDERHUB_DATABASE=$LEDGER ORDERHUB_URL= \n"
+        before="export TOKEN=hub-demo-operator ORDERHUB_DATABASE=$LEDGER; unset ORDERHUB_SECRET_KEY\n"
         "printf 'Order;Date;State;Buyer;Product;Article;Qty;Price\\n"
-        "A-1;05.03.2024;Done;ann@example.com;Hat;HAT;2;9,50\\n' > old-shop.csv",
+        "A-1;05.03.2024 14:30;Done;ann@example.com;Hat;HAT;2;9,50\\n' > old-shop.csv",
+        instead={"order import": "order import --url $HUB --token hub-demo-operator"},
         least=6,
     ),
     "docs/upgrade.md": Rehearsal(before=MADE, least=2),

@@ -214,7 +214,7 @@ def test_a_search_shows_what_was_asked_as_text(hub):
     for query in ("<script>", "\"'", "", " ", "nothing of the kind", "é" * 10_000):
         page = text_of(hub, f"/docs/search?{urlencode({'q': query})}")
         assert page.count("<script") == 1
-    assert "Nothing for <q>&lt;script&gt;</q>" in text_of(hub, "/docs/search?q=%3Cscript%3E")
+    assert "Nothing for <q>&lt;qqzz&gt;</q>" in text_of(hub, "/docs/search?q=%3Cqqzz%3E")
 
 
 def test_long_texts_are_a_page_for_each_section_with_the_others_beside_it(hub):

@@ -115,9 +115,8 @@ def _relink(link: Token, name: str) -> None:
     readme_of, of_guide = _README.fullmatch(target), _GUIDE.fullmatch(target)
     if readme_of:
         found = f"/docs/{readme_of[1]}"
-    elif of_guide:
-        inside = name.startswith("decisions/") and "/" not in target
-        found = f"/docs/{'decisions/' if inside else ''}{of_guide[1]}"
     else:
-        found = "/docs"
+        inside = name.startswith("decisions/") and "/" not in target
+        guide_name = f"{'decisions/' if inside else ''}{of_guide[1]}" if of_guide else ""
+        found = f"/docs/{guide_name}" if guide_name in guides() else "/docs"
     link.attrSet("href", f"{found}{hash_mark}{place}")
