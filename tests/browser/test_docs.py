@@ -117,7 +117,7 @@ def test_a_call_is_tried_from_its_page_and_leaves_nothing_unless_it_is_to(
         if not is_dry:
             page.uncheck("input[name=dry]")
         page.click("form.try button:not(.copy)")
-        page.wait_for_function("document.querySelector('output').textContent.includes('10000')")
+        page.locator("output", has_text="10000").wait_for()
         assert page.locator("output").inner_text().startswith("200")
         assert orders() == there
 
