@@ -43,7 +43,8 @@ output{display:block;white-space:pre-wrap;overflow-wrap:anywhere;font:.88rem/1.5
 background:var(--tint);padding:.8rem 1rem;border-radius:4px}form[hidden],output[hidden]{display:none}
 ul.operations,ul.parts{padding-left:1.1rem}ul.operations li{margin:.4rem 0}:target{background:var(--tint)}
 @media (min-width:56.01rem){.dense{columns:2;column-gap:2.5rem;font-size:.92rem}.dense>h1,.dense>h2{column-span:all}
-.dense>h3{break-after:avoid}.dense>:is(.code,pre,p,ol){break-inside:avoid}ul.parts,ul.operations{columns:2}ul.operations li{break-inside:avoid}}
+.dense>h3{break-after:avoid}.dense>:is(.code,pre,p,ol){break-inside:avoid}
+ul.parts,ul.operations{columns:2}ul.operations li{break-inside:avoid}}
 code,pre{font:.88em/1.5 ui-monospace,monospace;background:var(--tint);border-radius:4px}
 code{padding:.1em .3em;overflow-wrap:anywhere}pre{padding:.8rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 pre[tabindex],output{max-height:26rem;overflow:auto}
