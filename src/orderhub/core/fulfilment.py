@@ -57,6 +57,11 @@ def to_ship(order: Order, line: Line) -> int:
     return max(0, left(order, line) - line.shipped)
 
 
+def to_pack(order: Order, line: Line) -> int:
+    """The units of a line that are in its parcels or are going to be; of what is never sent, those that stand."""
+    return max(line.shipped, left(order, line))
+
+
 def is_partly_shipped(order: Order) -> bool:
     """Whether a parcel has left, even if others still wait."""
     return any(line.shipped for line in order.lines)

@@ -176,8 +176,13 @@ class LedgerReads:
 
     # --- directory
 
-    def tenants(self, after_id: int = 0, limit: int | None = None) -> tuple[Tenant, ...]:
+    def tenants(
+        self, after_id: int = 0, limit: int | None = None, begins: str = ""
+    ) -> tuple[Tenant, ...]:
+        """Oldest first; `begins`: those whose name does so."""
         query = select(tenant).where(tenant.c.id > after_id).order_by(tenant.c.id)
+        if begins:
+            query = query.where(tenant.c.name.startswith(begins, autoescape=True))
         found = self._all(query.limit(limit))
         return tuple(Tenant(row.id, row.name, row.title) for row in found)
 

@@ -10,6 +10,7 @@ from tests.web.desk.browser import signed_in
 
 pytestmark = pytest.mark.anyio
 TOUR = 102202692
+_DAY = re.compile(r'<time datetime="(2019-[\d-]+)">')
 
 
 @pytest.fixture
@@ -21,13 +22,15 @@ async def test_the_next_days_have_their_seats(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         browser = await signed_in(hub, "tours")
         await browser.get("/desk/departures")
-        days = re.findall(r"<td>(2019-[\d-]+)</td>", browser.page)
+        days = _DAY.findall(browser.page)
         assert days == sorted(days)
         assert days[0] == "2019-01-02"
         assert days[-1] == "2019-01-31"
         assert len(days) == 60  # two tours, both daily
         await browser.get(f"/desk/departures?tour={TOUR}&since=2019-03-30")
-        assert re.findall(r"<td>(2019-[\d-]+)</td>", browser.page) == ["2019-03-30", "2019-03-31"]
+        assert _DAY.findall(browser.page) == ["2019-03-30", "2019-03-31"]
+        assert "Mar 30, 2019 to Apr" in browser.text
+        assert "Sat, Mar 30, 2019" in browser.text
         assert " 40 0 " in browser.text
         pool = re.search(r'href="(/desk/stock/pool[^"]*)"', browser.page)
         assert pool

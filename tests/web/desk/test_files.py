@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orderhub.web.desk import sandboxes
 from tests.support.hub import running_hub
 from tests.web.desk.browser import as_operator, invited, signed_in
 from tests.web.hub_client import AS_SHOP, sell
@@ -46,6 +47,28 @@ async def test_a_list_is_a_file(tmp_path: Path, path: str, column: str, value: s
         lines = (await browser.get(f"{path}{mark}as=ndjson")).text.splitlines()
         assert len(lines) == len(rows)
         assert json.loads(lines[0])[column] == value
+
+
+async def test_sandboxes_are_a_file_for_operators_however_many_businesses_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandboxes, "MOST_TENANTS", 2)
+    async with running_hub(tmp_path) as hub:
+        operator = await as_operator(hub)
+        for _ in range(3):
+            await operator.get("/desk/sandboxes")
+            answer = await operator.post("/desk/sandboxes/open", {"dialect": "anqicms"})
+            assert answer.status_code == 200
+        await operator.get("/desk/sandboxes")
+        assert "/desk/sandboxes?as=csv" in operator.page
+        assert operator.page.count('action="/desk/sandboxes/remove"') == 2  # the first so many
+        lines = (await operator.get("/desk/sandboxes?as=ndjson")).text.splitlines()
+        names = [json.loads(each)["name"] for each in lines]
+        assert len({each for each in names if each.startswith("sandbox-")}) == len(names) == 3
+        answer = await operator.get("/desk/sandboxes?as=csv")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        owner = await signed_in(hub)
+        assert (await owner.get("/desk/sandboxes?as=csv")).status_code == 403
 
 
 async def test_businesses_are_a_file_for_operators(tmp_path: Path) -> None:

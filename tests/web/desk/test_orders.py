@@ -162,8 +162,8 @@ async def test_an_order_shows_what_it_is_and_what_happened(tmp_path: Path) -> No
             "ada@x.test",
             "Placed through AnQiCMS Drew 2 of GOODS-188 from MAIN",
             "Paid card ch_1",
-            "Shipped in part DHL JD14 Units by line: 1 × 1",
-            "Refunded in part scratched Amount: 10 CNY",
+            "Shipped in part DHL JD14 Units: GOODS-188 × 1",
+            "Refunded in part scratched Amount: CN¥10.00",
         ):
             assert said in text, said
         assert '"goods_id"' in browser.page or "&#34;goods_id&#34;" in browser.page
@@ -178,9 +178,13 @@ async def test_parcels_of_one_request_know_each_other(tmp_path: Path) -> None:
         for order in orders:
             await browser.get(f"/desk/orders/{order['uid']}")
             assert "One parcel from" in browser.text
-            assert "USD from the balance" in browser.text
+            assert re.search(r"Drew \$\d+\.\d\d from the balance", browser.text)
             others = {each["uid"] for each in orders} - {order["uid"]}
             assert others <= set(_LINK.findall(browser.page))
+            await browser.get(f"/desk/orders/{order['uid']}/invoice")
+            assert "Standard Shipping" in browser.text
+            await browser.get(f"/desk/orders/{order['uid']}/packing-slip")
+            assert "Standard Shipping" not in browser.text
         group = orders[0]["group_number"]
         assert len(await listed(browser, q=group)) == len(orders)
 

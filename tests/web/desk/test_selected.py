@@ -89,6 +89,23 @@ async def test_a_selection_that_is_none_is_said_so(tmp_path: Path) -> None:
         assert answer.status_code == 404
 
 
+async def test_a_packing_slip_has_what_is_sent_and_nothing_else(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        order = await sell(hub, 3)
+        uid = order["uid"]
+        await hub.pay(uid)
+        await hub.refund(uid, lines=[{"line_no": 1, "quantity": 1}])
+        browser = await signed_in(hub)
+        await browser.get(f"/desk/orders/{uid}/packing-slip")
+        assert "GOODS-188 普通商品 2" in browser.text
+        await browser.get(f"/desk/orders/{uid}/invoice")
+        assert "GOODS-188 普通商品 3 99.00 297.00" in browser.text
+        await hub.refund(uid)
+        await browser.get(f"/desk/orders/{uid}/packing-slip")
+        assert "GOODS-188" not in browser.text
+        assert "Nothing of it stands." in browser.text
+
+
 async def test_orders_on_paper(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         orders = [await sell(hub, n, name=f"Ada {n}") for n in (1, 2)]

@@ -127,6 +127,13 @@ async def test_a_second_click_does_nothing_more(tmp_path: Path) -> None:
         ("refund", {"extent": "units"}, "Say how many units of which lines."),
         ("refund", {"extent": "units", "units-1": "-1"}, "This cannot be taken."),
         ("refund", {"extent": "units", "units-1": "9"}, ""),
+        # What is typed is never passed over: who types one unit does not give everything back.
+        ("refund", {"units-1": "1"}, "Units are said below: choose them, or set them to 0."),
+        ("refund", {"extent": "amount", "amount": "5", "units-1": "1"}, "Units are said below"),
+        ("refund", {"extent": "all", "amount": "5"}, "An amount is said below: choose it"),
+        ("refund", {"extent": "units", "amount": "5", "units-1": "1"}, "An amount is said below"),
+        ("refund", {"extent": "some"}, "This cannot be taken."),
+        ("ship", {"units-1": "0"}, "Say how many units of which lines."),
         ("refund", {"extent": "amount", "amount": ""}, "Write an amount such as 12.50."),
         ("refund", {"extent": "amount", "amount": "1e9"}, "Write an amount such as 12.50."),
         ("refund", {"extent": "amount", "amount": "0.00"}, "Write an amount such as 12.50."),

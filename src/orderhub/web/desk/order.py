@@ -106,7 +106,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
                 for each in group
                 if each.id != found.id
             ),
-            entries=timeline(found, events, moves, told, names, channel, zone, visitor.say),
+            entries=timeline(found, events, moves, told, names, channel, zone, visitor),
             steps=(*possible(found), _amend(found)) if visitor.may(SCOPE) else (),
             views=_views(call, found),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -34,7 +35,7 @@ from orderhub.dialects.contract import (
     HTTPFault,
     Route,
 )
-from orderhub.web.desk import refusals, sessions
+from orderhub.web.desk import refusals, rendering, sessions
 from orderhub.web.desk.forms import Form, FormRefused, form_in
 from orderhub.web.desk.language import accepted, catalogue, chosen
 from orderhub.web.desk.rendering import Frame, render
@@ -93,6 +94,10 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     def say(self, text: str, **values: Any) -> str:
         """A text as `N_` marks it, in their language."""
         return catalogue(self.language).gettext(text) % values
+
+    def money(self, value: Decimal, currency: str) -> str:
+        """An amount as people write it in their language."""
+        return rendering.money(value, currency, self.language)
 
 
 _UNKNOWN = frozenset({Reason.ORDER_UNKNOWN})

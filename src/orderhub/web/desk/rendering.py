@@ -110,13 +110,17 @@ def _written(at: datetime, text: str) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, text)
 
 
-@pass_context
-def _money(context: Context, value: Decimal, currency: str = "") -> str:
+def money(value: Decimal, currency: str, language: str) -> str:
     """With its currency, or in a column that names it once without."""
-    locale = locale_of(context["frame"].language)
+    locale = locale_of(language)
     if currency:
         return format_currency(value, currency, locale=locale)
     return format_decimal(value, "#,##0.00####", locale=locale)
+
+
+@pass_context
+def _money(context: Context, value: Decimal, currency: str = "") -> str:
+    return money(value, currency, context["frame"].language)
 
 
 @pass_context
@@ -137,10 +141,10 @@ def _day(context: Context, at_us: int) -> Markup:
 
 
 @pass_context
-def _date(context: Context, day: str) -> str:
-    """A calendar day such as 2026-11-28, without its year."""
+def _date(context: Context, day: str, skeleton: str = "MMMd") -> str:
+    """A calendar day such as 2026-11-28, without its year unless the skeleton (CLDR's) has it."""
     locale = locale_of(context["frame"].language)
-    return format_skeleton("MMMd", date.fromisoformat(day), locale=locale)
+    return format_skeleton(skeleton, date.fromisoformat(day), locale=locale)
 
 
 def _instant(text: str) -> int:

@@ -14,6 +14,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call, CommandRejected
 from orderhub.dialects.sandbox import SANDBOX
+from orderhub.web.desk.exports import media_asked
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.inner import ask, tell
 from orderhub.web.desk.language import N_
@@ -21,9 +22,12 @@ from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import MOST_TENANTS, Visitor, form, go, page, show
 from orderhub.web.faults import Kind, Step, plan_of
 from orderhub.web.hub_api import faults, sandboxes, tenants
+from orderhub.web.hub_api.access import lacking
 from orderhub.web.hub_api.faults import Faults
+from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.sandboxes import Sandbox
 from orderhub.web.hub_api.shapes import TenantClock
+from orderhub.web.hub_api.shaping import Page
 
 PATH = "/desk/sandboxes"
 _MOST_CREDENTIALS = 100
@@ -100,6 +104,8 @@ class Sandboxes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
+    if media := media_asked(call):
+        return await _file(call, visitor, media)
     is_sandbox = visitor.settings is not None and visitor.settings.sandbox
     clock = None
     if is_sandbox:
@@ -111,8 +117,8 @@ async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
             of_tenant = reads.credentials(visitor.at.id, limit=_MOST_CREDENTIALS)
         if not visitor.may(OPERATOR):
             return of_tenant, None
-        found = (Opened(each.name, each.title) for each in reads.tenants(limit=MOST_TENANTS))
-        return of_tenant, tuple(each for each in found if each.name.startswith(SANDBOX))
+        found = reads.tenants(limit=MOST_TENANTS, begins=SANDBOX)
+        return of_tenant, tuple(Opened(each.name, each.title) for each in found)
 
     found, opened = await call.hub.read(look)
     context = Sandboxes(
@@ -129,6 +135,24 @@ async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
         dialects=tuple(titles_of(call).items()),
     )
     return show(call, visitor, "sandboxes.html", context, sent)
+
+
+async def _file(call: Call, visitor: Visitor, media: str) -> Answer:
+    """All sandboxes that were opened. Raises HTTPFault(FORBIDDEN) for who does not open them."""
+    if not visitor.may(OPERATOR):
+        raise lacking(OPERATOR)
+
+    async def ask(cursor: str, limit: int) -> Page[Opened]:
+        after = int(cursor or 0)
+        found = await call.hub.read(
+            lambda reads: reads.tenants(after_id=after, limit=limit, begins=SANDBOX)
+        )
+        following = str(found[-1].id) if len(found) == limit else None
+        items = tuple(Opened(each.name, each.title) for each in found)
+        return Page(items=items, next_cursor=following)
+
+    columns = Opened.__struct_fields__
+    return await listed(call, "sandboxes", ask, columns, cursor="", limit=MOST_TENANTS, media=media)
 
 
 # --- the tenant's own

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from orderhub.core.fulfilment import to_pack
 from orderhub.core.queries import Reads
 from orderhub.core.values import Address, Contact, Line, Order
 from orderhub.dialects.contract import Answer, Call
@@ -22,12 +23,19 @@ MOST = 50
 PAPERS = (("packing-slip", N_("Packing slip")), ("invoice", N_("Invoice")))
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """A line, and how many units of it the paper is about."""
+
+    line: Line
+    units: int
+
+
 class Slip(msgspec.Struct, frozen=True, kw_only=True):
-    """One order on paper. Lines that were cancelled are left out."""
+    """One order on paper. Lines that were cancelled are left out; a packing slip has what is in its parcels."""
 
     order: Order
     path: str
-    lines: tuple[Line, ...]
+    lines: tuple[Listed, ...]
     contact: Contact | None
     ship_to: Address | None
     taxes: tuple[Tax, ...]
@@ -57,24 +65,29 @@ async def print_some(call: Call, visitor: Visitor, _sent: Form) -> Answer:
 
 async def _printed(call: Call, visitor: Visitor, paper: str, uids: tuple[str, ...]) -> Answer:
     name, title = next((each for each in PAPERS if each[0] == paper), PAPERS[0])
+    is_invoice = name == "invoice"
 
     def look(reads: Reads) -> tuple[Slip, ...]:
-        return tuple(_slip(one(reads, visitor, uid)) for uid in dict.fromkeys(uids))
+        return tuple(_slip(one(reads, visitor, uid), is_invoice) for uid in dict.fromkeys(uids))
 
     shown = Slips(
         title=title,
-        is_invoice=name == "invoice",
+        is_invoice=is_invoice,
         business=visitor.at.name,
         slips=await call.hub.read(look),
     )
     return show(call, visitor, "slips.html", shown)
 
 
-def _slip(order: Order) -> Slip:
+def _slip(order: Order, is_invoice: bool) -> Slip:
+    listed = (
+        Listed(line, line.quantity if is_invoice else to_pack(order, line))
+        for line in order.kept_lines
+    )
     return Slip(
         order=order,
         path=path_of(order),
-        lines=tuple(order.kept_lines),
+        lines=tuple(each for each in listed if each.units),
         contact=order.doc.contact,
         ship_to=order.doc.ship_to,
         taxes=taxes_of(order),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -52,8 +52,8 @@ STEPS: Mapping[str, Step] = {
 }
 EXTENTS = (
     ("all", N_("Everything")),
-    ("units", N_("The units said above")),
-    ("amount", N_("An amount")),
+    ("units", N_("The units said below")),
+    ("amount", N_("The amount said below")),
 )
 
 
@@ -66,7 +66,7 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     reference: Text = ""
     carrier: Text = ""
     tracking: Text = ""
-    extent: str = "all"
+    extent: Literal["all", "units", "amount"] = "all"
     amount: Text = ""
     reason: Text = ""
 
@@ -180,17 +180,26 @@ def _with_details(bare: ChangeOrder, given: _Given, units: Units) -> ChangeOrder
         case Action.SHIP:
             shipment = Shipment(carrier=given.carrier, tracking=given.tracking, lines=units)
             return more(bare, shipment=shipment, action=Action.SHIP_PART if units else bare.action)
-        case Action.REFUND if given.extent == "units":
-            if not units:
-                raise FormRefused({"extent": N_("Say how many units of which lines.")})
-            refund = Refund(reason=given.reason, lines=units)
-            return more(bare, refund=refund, action=Action.REFUND_PART)
-        case Action.REFUND if given.extent == "amount":
-            refund = Refund(reason=given.reason, amount=_amount(given.amount))
-            return more(bare, refund=refund, action=Action.REFUND_PART)
         case Action.REFUND:
-            return more(bare, refund=Refund(reason=given.reason))
+            return _refund(bare, given, units)
     return bare
+
+
+def _refund(bare: ChangeOrder, given: _Given, units: Units) -> ChangeOrder:
+    """Raises FormRefused where something is said that was not chosen: nobody gives back more than they meant."""
+    if units and given.extent != "units":
+        raise FormRefused({"extent": N_("Units are said below: choose them, or set them to 0.")})
+    if given.amount and given.extent != "amount":
+        raise FormRefused({"extent": N_("An amount is said below: choose it, or take it out.")})
+    refund = Refund(reason=given.reason, lines=units)
+    match given.extent:
+        case "all":
+            return msgspec.structs.replace(bare, refund=refund)
+        case "units" if not units:
+            raise FormRefused({"extent": N_("Say how many units of which lines.")})
+        case "amount":
+            refund = msgspec.structs.replace(refund, amount=_amount(given.amount))
+    return msgspec.structs.replace(bare, refund=refund, action=Action.REFUND_PART)
 
 
 def _amount(text: str) -> Decimal:
@@ -200,12 +209,14 @@ def _amount(text: str) -> Decimal:
 
 
 def _units(order: Order, step: Step, sent: Form) -> Units:
-    """How many units of which lines were said; none of a line that takes none."""
+    """How many units of which lines were said; none of a line that takes none, and of a parcel not none at all."""
     units: Units = {}
     faults: dict[str, str] = {}
+    is_said = False
     for line in order.lines if step.units else ():
         member = f"units-{line.line_no}"
         text = sent.first(member).strip()
+        is_said = is_said or bool(text)
         if text.isascii() and text.isdecimal() and len(text) < 10:
             if int(text):
                 units[line.line_no] = int(text)
@@ -213,6 +224,8 @@ def _units(order: Order, step: Step, sent: Form) -> Units:
             faults[member] = N_("This cannot be taken.")
     if faults:
         raise FormRefused(faults)
+    if is_said and not units and step.action is Action.SHIP:
+        raise FormRefused({"": N_("Say how many units of which lines.")})
     return units
 
 

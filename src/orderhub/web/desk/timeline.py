@@ -38,6 +38,14 @@ class Say(Protocol):
     def __call__(self, text: str, **values: Any) -> str: ...
 
 
+class Reader(Protocol):
+    """Whoever reads it, in their language."""
+
+    def say(self, text: str, **values: Any) -> str: ...
+
+    def money(self, value: Decimal, currency: str) -> str: ...
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook that was told of it, or is to be. `path` leads to its page, for who may see that.
 
@@ -140,14 +148,15 @@ def timeline(
     names: Mapping[str, str],
     channel: str,
     zone: tzinfo,
-    say: Say,
+    reader: Reader,
 ) -> tuple[Entry, ...]:
     """Oldest first. `told` as `told_of` finds it."""
+    say = reader.say
     entries: list[Entry] = []
     day = None
     for event in events:
         on = datetime.fromtimestamp(event.occurred_at / MICROSECONDS, zone).date()
-        details = _details(order, event, moves, say)
+        details = _details(order, event, moves, reader)
         entries.append(
             Entry(
                 at_us=event.occurred_at,
@@ -170,12 +179,12 @@ def name_of_actor(actor: str, names: Mapping[str, str], say: Say) -> str:
     return names.get(actor, actor)
 
 
-def _details(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> list[str]:
+def _details(order: Order, event: Event, moves: tuple[Move, ...], reader: Reader) -> list[str]:
     """What is particular to it."""
-    data, at = event.data, event.occurred_at
+    say, data, at = reader.say, event.data, event.occurred_at
     told: list[str] = []
     if event.kind == "placed":
-        told += _decided(order, moves, say)
+        told += _decided(order, moves, reader)
     for shipment in order.doc.shipments:
         if event.kind in ("shipped", "shipped_in_part") and shipment.at == at:
             told.append(" ".join(filter(None, (shipment.carrier, shipment.tracking))))
@@ -186,9 +195,9 @@ def _details(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> l
         if event.kind in ("refunded", "refunded_in_part") and refund.at == at:
             told += [refund.reason, refund.remark]
     if isinstance(data.get("units"), dict):
-        told.append(say(N_("Units by line: %(units)s"), units=_units(data["units"])))
+        told.append(say(N_("Units: %(units)s"), units=_units(order, data["units"])))
     if event.kind == "refunded_in_part" and data.get("amount"):
-        amount = f"{Decimal(str(data['amount'])):f} {order.currency}"
+        amount = reader.money(Decimal(str(data["amount"])), order.currency)
         told.append(say(N_("Amount: %(amount)s"), amount=amount))
     if event.kind == "amended":
         told.append(", ".join(name.replace("_", " ") for name in data if name != "reason"))
@@ -198,22 +207,22 @@ def _details(order: Order, event: Event, moves: tuple[Move, ...], say: Say) -> l
     return told
 
 
-def _decided(order: Order, moves: tuple[Move, ...], say: Say) -> list[str]:
+def _decided(order: Order, moves: tuple[Move, ...], reader: Reader) -> list[str]:
     """What it drew, and how it was split."""
+    say = reader.say
     told: list[str] = []
     details = order.doc.business
     if isinstance(details, ParcelDetails) and details.warehouse:
         told.append(say(N_("One parcel from %(warehouse)s."), warehouse=details.warehouse))
         told.append(say(_why_split(order, details)))
-    goods = {line.line_no: line.sku or line.title for line in order.lines}
+    goods = _goods(order)
     for move in moves:
         if move.kind != "draw":
             continue
         key, units = move.key, stated(move.key.kind, move.units)
         if key.kind in MONEY_KINDS:
-            told.append(
-                say(N_("Drew %(amount)s %(pool)s from the balance"), amount=units, pool=key.subject)
-            )
+            amount = reader.money(Decimal(units), order.currency)
+            told.append(say(N_("Drew %(amount)s from the balance"), amount=amount))
             continue
         what = goods.get(move.line_no) or f"{key.kind} {key.subject}"
         if key.place:
@@ -231,5 +240,13 @@ def _why_split(order: Order, details: ParcelDetails) -> str:
     return N_("Of a request this large not every split was tried: this is the best that was found.")
 
 
-def _units(units: Mapping[str, Any]) -> str:
-    return ", ".join(f"{number} × {count}" for number, count in units.items())
+def _goods(order: Order) -> dict[int, str]:
+    """What people call each of its lines."""
+    return {line.line_no: line.sku or line.title for line in order.lines}
+
+
+def _units(order: Order, units: Mapping[str, Any]) -> str:
+    goods = _goods(order)
+    return ", ".join(
+        f"{goods.get(int(number)) or number} × {count}" for number, count in units.items()
+    )
