@@ -18,6 +18,8 @@ from orderhub.core.steps import Refund, Shipment, Units
 from orderhub.core.timers import timers_for, timers_of
 from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Status
 
+# What an AMEND changes of the document itself, beside what is the vendor's.
+_WRITTEN = ("notes", "contact", "ship_to")
 # The canonical members that an action may set besides its own; the life cycle is never among them.
 _SETTABLE = {Action.AMEND: ("total", "currency", "account"), Action.CANCEL: ("account",)}
 # What is kept of when an order took a step.
@@ -168,6 +170,7 @@ def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Eve
         actor=origin.actor,
         data={
             **data,
+            **_amended(order, after),
             **fulfilment.told(command),
             **({"reason": command.reason} if command.reason else {}),
         },
@@ -176,6 +179,12 @@ def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Eve
         request=origin.request,
     )
     return after, event
+
+
+def _amended(before: Order, after: Order) -> dict[str, Any]:
+    """Which of what people write was changed; the order says how it stands now, the event not what it was."""
+    names = [name for name in _WRITTEN if getattr(before.doc, name) != getattr(after.doc, name)]
+    return {"changed": names} if names else {}
 
 
 def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str, Any] | Rejected:
@@ -229,7 +238,7 @@ def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
     if command.refund is not None or command.action is Action.REFUND:
         refund = command.refund or Refund()
         changes["refunds"] = (*doc.refunds, msgspec.structs.replace(refund, at=now))
-    for name in ("notes", "contact", "ship_to"):
+    for name in _WRITTEN:
         if command.action is Action.AMEND and name in command.changes:
             changes[name] = command.changes[name]
     return msgspec.structs.replace(doc, **changes) if changes else doc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -125,26 +125,19 @@ class Cipher(Protocol):
 
     def decrypt(self, secret: str) -> str:
         """What `encrypt` made. Raises ValueError for anything else."""
-        ...
 
     def encrypt(self, secret: str) -> str:
         """Raises ValueError when the hub has no key."""
-        ...
 
 
 class Windows(Protocol):
-    """Hits by name: vendors' rate limits and guess limits."""
+    """Hits by name: vendors' rate limits, in this process."""
 
-    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
-        """Count a hit in a sliding window: 0.0 when allowed, else seconds to wait. `limit` 0 = no limit.
-
-        `count` False only looks: for windows of failures, which are not known beforehand.
-        """
-        ...
+    def allow(self, name: str, limit: int, window_s: float) -> float:
+        """Count a hit in a sliding window: 0.0 when allowed, else seconds to wait. `limit` 0 = no limit."""
 
     def pour(self, name: str, bucket: int, leak_per_s: float) -> float:
         """Pour a hit into a leaky bucket: 0.0 when it fits, else seconds until it will."""
-        ...
 
 
 class Hub(Protocol):
@@ -162,37 +155,30 @@ class Hub(Protocol):
     @property
     def is_crowded(self) -> bool:
         """Whether some tenant's calls are being told busy: then see who calls before a body is decoded."""
-        ...
 
     def let_in(self, call: Call, caller: Caller) -> None:
         """Count the call as one of its tenant's in hand until it ends. Raises HTTPFault(BUSY) for too many."""
-        ...
 
     def now_us(self) -> int:
         """Wall time that never goes back, microseconds since 1970 UTC: for what expires and what is measured.
 
         What time it is for the business, `Call.received_at` says.
         """
-        ...
 
     async def credential(self, kind: str, name: str, *more_kinds: str) -> Credential | None:
         """A usable credential of this kind, else of the first of the others that has one, or None.
 
         As of at most a second ago.
         """
-        ...
 
     async def settings(self, tenant_id: int) -> Settings:
         """The tenant's settings, as of at most a moment ago; decisions load their own."""
-        ...
 
     async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
         """A record by its id, as of at most a second ago; what this process wrote is seen at once."""
-        ...
 
     async def read(self, ask: Callable[[Reads], T]) -> T:
         """Run a question on a reading connection, off the event loop."""
-        ...
 
     async def submit(
         self,
@@ -208,11 +194,15 @@ class Hub(Protocol):
 
         Returns what was decided and the answer that says so. Raises HTTPFault when nothing could be decided.
         """
-        ...
 
     async def blocking(self, work: Callable[..., T], *args: Any) -> T:
         """Run slow work (password hashing) off the event loop."""
-        ...
+
+    async def guess(self, limits: Mapping[str, int], window_s: int) -> float:
+        """Count a guess under each name before it is looked at: 0.0 = it may be, else seconds to wait."""
+
+    async def forgive(self, names: Collection[str]) -> None:
+        """Take a guess of each name back: it was right."""
 
 
 @dataclass(frozen=True, slots=True)

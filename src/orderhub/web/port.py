@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from orderhub.core.commands import Command, PlaceOrder
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
-from orderhub.core.values import Settings
+from orderhub.core.values import MICROSECONDS, Settings
 from orderhub.core.webhook_formats import Format
 from orderhub.delivery.sender import Sender
 from orderhub.delivery.targets import Targets
@@ -140,6 +140,24 @@ class HubPort:
 
     async def write(self, work: Callable[..., T], *args: Any, limit_s: float | None = None) -> T:
         return await self.offload.write(work, *args, limit_s=limit_s)
+
+    # --- guesses at passwords: the ledger counts them, for all processes and over restarts
+
+    async def guess(self, limits: Mapping[str, int], window_s: int) -> float:
+        now_us = self.now_us()
+
+        def work() -> int:
+            with self.ledger.directory("") as (_, directory):
+                return directory.people.guess(limits, window_s * MICROSECONDS, now_us)
+
+        return await self.write(work) / MICROSECONDS
+
+    async def forgive(self, names: Collection[str]) -> None:
+        def work() -> None:
+            with self.ledger.directory("") as (_, directory):
+                directory.people.forgive(names)
+
+        await self.write(work)
 
     # --- who calls, and whose turn it is
 

@@ -1,4 +1,4 @@
-"""Windows of hits by name: vendors' rate limits and guess limits."""
+"""Windows of hits by name: vendors' rate limits."""
 
 from __future__ import annotations
 
@@ -20,35 +20,25 @@ class Windows:
         self._hits: dict[str, deque[float]] = {}
         self._levels: dict[str, tuple[float, float]] = {}
 
-    def allow(self, name: str, limit: int, window_s: float, *, count: bool = True) -> float:
-        """Count a hit in a sliding window, or with `count` False only look. `limit` 0 = no limit.
+    def allow(self, name: str, limit: int, window_s: float) -> float:
+        """Count a hit in a sliding window. `limit` 0 = no limit.
 
         Returns 0.0, or the seconds until one would be allowed again.
         """
         if not limit:
             return 0.0
         now = self._clock()
-        # Last hit, last forgotten: a flood of new names does not wash away the one under attack. Nor does
-        # one of names that are only looked at, which costs its sender next to nothing: those are not kept.
+        # Last hit, last forgotten: a flood of new names does not wash away the one under attack.
         hits = self._hits.pop(name, None) or deque()
         while hits and hits[0] <= now - window_s:
             hits.popleft()
         wait_s = max(hits[0] + window_s - now, 0.001) if len(hits) >= limit else 0.0
-        if count and not wait_s:
+        if not wait_s:
             hits.append(now)
-        if hits:
-            self._hits[name] = hits
-            if len(self._hits) > MOST_NAMES:
-                del self._hits[next(iter(self._hits))]
+        self._hits[name] = hits
+        if len(self._hits) > MOST_NAMES:
+            del self._hits[next(iter(self._hits))]
         return wait_s
-
-    def forgive(self, name: str) -> None:
-        """Take the newest hit back: it was no guess after all."""
-        hits = self._hits.get(name)
-        if hits:
-            hits.pop()
-            if not hits:
-                del self._hits[name]
 
     def room(self, name: str, limit: int, window_s: float) -> tuple[int, float]:
         """After `allow`: how many hits are left, and the seconds until the oldest one leaves the window."""

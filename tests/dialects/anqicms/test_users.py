@@ -124,6 +124,22 @@ async def test_after_ten_failures_a_minute_even_the_right_password_is_refused_at
     assert (await call(hub, LOGIN, DEMO, {}))["code"] == 0
 
 
+async def test_failures_are_remembered_by_the_ledger_as_the_desks_are(hub, hashing_threads):
+    """Another process counts on where this one ended, and a password that is changed is guessed at like any."""
+    wrong = {"user_name": "other", "password": "guess-it"}
+    for _ in range(10):
+        await call(hub, LOGIN, wrong, {})
+    hub.stop_watch()  # nothing that the process keeps
+    answer = await hub.post(LOGIN, {"user_name": "other", "password": "other123456"})
+    assert told(answer.json()) == (-1, "登录失败次数过多，请稍后重试")
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+    now = hub.hub.port.now_us()
+    with hub.hub.ledger.directory("") as (_, directory):
+        assert directory.people.purge(now + 1, now) > 0
+    right = {"user_name": "other", "password": "other123456"}
+    assert (await call(hub, LOGIN, right, {}))["code"] == 0
+
+
 async def test_right_logins_are_no_failures_and_no_hash_is_worked_out_on_the_event_loop(
     hub, hashing_threads
 ):

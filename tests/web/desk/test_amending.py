@@ -68,7 +68,8 @@ async def test_an_address_and_notes_are_put_right(tmp_path: Path) -> None:
         assert whole["ship_to"]["recipient"] == "Ada Berg"
         await browser.get(path)
         assert "It is changed." in browser.text
-        assert "Changed moved by staff@shop.test" in browser.text
+        assert "Changed Notes, Address moved by staff@shop.test" in browser.text
+        assert whole["events"][-1]["data"] == {"changed": ["notes", "ship_to"], "reason": "moved"}
         assert "ring twice" in browser.text
         await browser.get("/desk/orders?q=ring")
         assert path in browser.page

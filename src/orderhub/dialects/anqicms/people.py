@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -42,12 +43,12 @@ MAX_TEXT = 250
 # whose own server logs its users in is one address for all of them, unless it is a trusted proxy.
 _GUESSES = 10
 _GUESSES_FROM_ONE = 100
-_GUESS_WINDOW_S = 60.0
+_GUESS_WINDOW_S = 60
 _PHONE = re.compile(MOBILE)
 _EMAIL = re.compile(EMAIL)
 
-# Guesses at one account wait for each other, or parallel ones would all pass; from one address there are
-# as many at once as there are threads to work out hashes.
+# Guesses at one account wait for each other, and from one address there are as many at once as there are threads to
+# work out hashes: whoever is right waits a little rather than being taken for one guess too many.
 _turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 
@@ -200,19 +201,15 @@ async def guess(
             turn = asyncio.Semaphore(window.at_once)
             turn = _turns.setdefault(f"{id(hub)}:{window.name}", turn)
             await turns.enter_async_context(turn)
-        waits = [
-            hub.windows.allow(each.name, each.most, _GUESS_WINDOW_S, count=False)
-            for each in windows
-        ]
-        if any(waits):
-            retry = (("Retry-After", str(int(max(waits)) + 1)),)
+        wait_s = await hub.guess({each.name: each.most for each in windows}, _GUESS_WINDOW_S)
+        if wait_s:
+            retry = (("Retry-After", str(math.ceil(wait_s))),)
             cause = Fault(FaultKind.RATE_LIMITED, "too many wrong passwords")
             return words.turned_down(call, "login_blocked", cause, headers=retry)
         fits = await hub.blocking(passwords.fits, hashed or passwords.NOBODYS_HASH, password)
         if hashed and fits:
+            await hub.forgive([each.name for each in windows])
             return None
-        for each in windows:
-            hub.windows.allow(each.name, each.most, _GUESS_WINDOW_S)
         cause = Fault(FaultKind.UNAUTHENTICATED, "unknown user or wrong password")
         return words.turned_down(call, wrong, cause)
 

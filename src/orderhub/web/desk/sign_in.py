@@ -110,32 +110,20 @@ async def is_password(call: Call, person: Person | None, email: str, password: s
     stored = person.password if person is not None and known else passwords.NOBODYS_HASH
     fits = await call.hub.blocking(passwords.fits, stored, passwords.read(password))
     if fits and known:
-        await forgive(call, names)
+        await call.hub.forgive(names)
     return fits and known
 
 
 async def guesses(call: Call, account: str) -> tuple[str, ...]:
-    """Count a guess before it is looked at, so that many at once are not more. Raises HTTPFault(RATE_LIMITED).
-
-    The ledger counts them, so that a limit holds for all processes of a hub together, and when one begins anew.
-    """
+    """Count a guess before it is looked at, so that many at once are not more. Raises HTTPFault(RATE_LIMITED)."""
     limits = {
         f"address:{call.client}": _FROM_ADDRESS,
         f"account:{digest(account)}": _OF_ACCOUNT,
     }
-    now_us = call.hub.now_us()
-    wait_us = await sessions.change(
-        call, lambda people: people.guess(limits, _WINDOW_S * MICROSECONDS, now_us)
-    )
-    if wait_us:
-        retry_after_s = math.ceil(wait_us / MICROSECONDS)
-        raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=retry_after_s))
+    wait_s = await call.hub.guess(limits, _WINDOW_S)
+    if wait_s:
+        raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=math.ceil(wait_s)))
     return tuple(limits)
-
-
-async def forgive(call: Call, names: tuple[str, ...]) -> None:
-    """It was right: no guess."""
-    await sessions.change(call, lambda people: people.forgive(names))
 
 
 # --- the second factor
@@ -165,7 +153,7 @@ async def code(call: Call, sent: Form) -> Answer:
     step = step_of(secret, given.code, now)
     if not step or not await sessions.change(call, lambda at: at.use_code(uid, step)):
         raise FormRefused({"code": _WRONG_CODE})
-    await forgive(call, names)
+    await call.hub.forgive(names)
     return go(call, HOME, await sessions.signed_in(call, person))
 
 

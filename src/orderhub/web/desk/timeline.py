@@ -91,6 +91,19 @@ SENTENCES: Mapping[str, str] = {
     "redacted": N_("Personal data was removed"),
 }
 assert set(SENTENCES) == set(EVENT_KINDS)
+# Members that an order is amended by.
+CHANGED: Mapping[str, str] = {
+    "notes": N_("Notes"),
+    "contact": N_("Contact"),
+    "ship_to": N_("Address"),
+    "total": N_("Total"),
+    "net": N_("Total"),
+    "tax": N_("Total"),
+    "currency": N_("Currency"),
+    "account": N_("Account"),
+    "units_changed": N_("Lines"),
+}
+_BESIDE_CHANGES = frozenset({"changed", "reason"})
 DREW_FROM = N_("Drew %(units)s of %(what)s from %(place)s")
 # Actors that are no credential.
 _ACTORS = {
@@ -200,11 +213,19 @@ def _details(order: Order, event: Event, moves: tuple[Move, ...], reader: Reader
         amount = reader.money(Decimal(str(data["amount"])), order.currency)
         told.append(say(N_("Amount: %(amount)s"), amount=amount))
     if event.kind == "amended":
-        told.append(", ".join(name.replace("_", " ") for name in data if name != "reason"))
+        told.append(", ".join(say(text) for text in _amended(data)))
     reason = data.get("reason")
     if isinstance(reason, str) and reason not in told:
         told.append(reason)
     return told
+
+
+def _amended(data: Mapping[str, Any]) -> list[str]:
+    """What was changed, each once, as `N_` marks it; what is not the order's own is its channel's."""
+    names = (*data.get("changed", ()), *(name for name in data if name not in _BESIDE_CHANGES))
+    return list(
+        dict.fromkeys(CHANGED.get(name, N_("What its channel says of it")) for name in names)
+    )
 
 
 def _decided(order: Order, moves: tuple[Move, ...], reader: Reader) -> list[str]:
