@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,35 @@ async def test_a_list_is_a_file(tmp_path: Path, path: str, column: str, value: s
         lines = (await browser.get(f"{path}{mark}as=ndjson")).text.splitlines()
         assert len(lines) == len(rows)
         assert json.loads(lines[0])[column] == value
+
+
+async def test_a_file_has_what_the_filters_of_its_list_let_through(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        pool = {"kind": "stock", "subject": "product:188", "place": "MAIN"}
+        await browser.get("/desk/stock/pool", params=pool)
+        low = {**pool, "low_at": "5000", "reason": "so many a day"}
+        assert (await browser.post("/desk/stock/pool", low)).status_code == 303
+        for path, codes in (
+            ("/desk/products?q=GOODS-188", ["GOODS-188"]),
+            ("/desk/products?q=nobody", []),
+            ("/desk/coupons?q=coupon2023", ["COUPON2023"]),
+            ("/desk/coupons?q=nobody", []),
+            ("/desk/stock?level=low", ["GOODS-188"]),
+            ("/desk/stock?level=out", []),
+            ("/desk/stock?level=low&q=nobody", []),
+        ):
+            await browser.get(path)
+            for kind in ("csv", "ndjson"):
+                link = re.search(rf'href="([^"]*as={kind})"', browser.page)
+                assert link, path
+                text = (await browser.client.get(unescape(link[1]))).text
+                rows = (
+                    list(csv.DictReader(text.lstrip("\ufeff").splitlines()))
+                    if kind == "csv"
+                    else [json.loads(each) for each in text.splitlines()]
+                )
+                assert [each["code"] for each in rows] == codes, (path, kind)
 
 
 async def test_sandboxes_are_a_file_for_operators_however_many_businesses_there_are(

@@ -9,7 +9,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.values import Pool, PoolKey
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.counted import Counted, counted
-from orderhub.web.desk.exports import media_asked, path_to
+from orderhub.web.desk.exports import AS_CSV, media_asked, path_to
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.item_form import Input, inputs, zone_here
 from orderhub.web.desk.language import N_
@@ -72,14 +72,13 @@ class CouponPage(msgspec.Struct, frozen=True, kw_only=True):
 
 async def coupons(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     """Newest first, or the one of a code or number."""
-    if media_asked(call):
-        return await items_file(call, visitor, "coupons")
     text = call.query.get("q", "").strip()[:_LONGEST]
-    after = number_in(call.query.get("after", ""))
-    tenant_id, now_us = visitor.at.id, _now(call, visitor)
-
     # A code is found in any case, as a buyer types it.
     names = (*keys_of_coupon(Coupon(id=1, code=text)), *names_in(text)) if text else None
+    if media_asked(call):
+        return await items_file(call, visitor, "coupons", names)
+    after = number_in(call.query.get("after", ""))
+    tenant_id, now_us = visitor.at.id, _now(call, visitor)
 
     def look(reads: Reads) -> tuple[tuple[Row, ...], int]:
         found, following = records_page(reads, tenant_id, "coupon", names, after)
@@ -93,7 +92,7 @@ async def coupons(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         pages=pages_of(PATH, {"q": text}, after, following),
         text=text,
         currency=visitor.settings.currency,
-        csv=path_to(PATH, {"as": "csv"}),
+        csv=path_to(PATH, {"q": text, **AS_CSV}),
     )
     return show(call, visitor, "coupons.html", context)
 

@@ -13,7 +13,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Pool
 from orderhub.dialects.contract import Answer, Call, CommandRejected
 from orderhub.web.desk.counted import Counted, counted
-from orderhub.web.desk.exports import media_asked, path_to
+from orderhub.web.desk.exports import AS_CSV, media_asked, path_to
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.item_form import Input, document, inputs, save, zone_here
 from orderhub.web.desk.language import N_
@@ -22,14 +22,16 @@ from orderhub.web.desk.page import Visitor, form, go, page, show
 from orderhub.web.hub_api.catalogue import items_page
 from orderhub.web.hub_api.catalogue_bulk import next_ids
 from orderhub.web.hub_api.catalogue_kinds import KINDS
-from orderhub.web.hub_api.catalogue_rows import columns_of_items, table_row
+from orderhub.web.hub_api.catalogue_rows import Item, columns_of_items, item_shape, table_row
 from orderhub.web.hub_api.lists import listed
+from orderhub.web.hub_api.shaping import Page
 
 PATH = "/desk/products"
 SCOPE = "catalogue"
 _PAGE = 50
 _MOST_VARIANTS = 500
 _LONGEST = 200
+Names = tuple[tuple[str, str], ...]  # what an item may be meant by, as (by, value)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +76,12 @@ class ItemPage(msgspec.Struct, frozen=True, kw_only=True):
 
 async def products(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     """Newest first, or what bears a code, a UUID or a number."""
-    if media_asked(call):
-        return await items_file(call, visitor, "products")
     text = call.query.get("q", "").strip()[:_LONGEST]
+    names = names_in(text) if text else None
+    if media_asked(call):
+        return await items_file(call, visitor, "products", names)
     after = number_in(call.query.get("after", ""))
     tenant_id, currency = visitor.at.id, _currency(visitor)
-
-    names = names_in(text) if text else None
 
     def look(reads: Reads) -> tuple[tuple[Row, ...], int]:
         found, following = records_page(reads, tenant_id, "product", names, after)
@@ -93,19 +94,19 @@ async def products(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         rows=rows,
         pages=pages_of(PATH, {"q": text}, after, following),
         text=text,
-        csv=path_to(PATH, {"as": "csv"}),
+        csv=path_to(PATH, {"q": text, **AS_CSV}),
     )
     return show(call, visitor, "products.html", context)
 
 
-def names_in(text: str) -> tuple[tuple[str, str], ...]:
-    """What an item may be meant by, as (by, value)."""
+def names_in(text: str) -> Names:
+    """What an item may be meant by."""
     number = number_in(text)
     return (("code", text), ("uid", text.lower()), *((("id", str(number)),) if number else ()))
 
 
 def records_page(
-    reads: Reads, tenant_id: int, kind: str, names: tuple[tuple[str, str], ...] | None, after: int
+    reads: Reads, tenant_id: int, kind: str, names: Names | None, after: int
 ) -> tuple[tuple[Record, ...], int]:
     """The newest items of a kind beyond an id, and the id that the next page is beyond, 0 = none.
 
@@ -136,12 +137,17 @@ def number_in(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
 
 
-async def items_file(call: Call, visitor: Visitor, name: str) -> Answer:
-    """All items of a kind, in columns that a file sent back may have."""
-    kind = KINDS[name]
+async def items_file(call: Call, visitor: Visitor, name: str, names: Names | None) -> Answer:
+    """All items of a kind, or those of a name, in columns that a file sent back may have."""
+    kind, tenant_id = KINDS[name], visitor.at.id
 
-    async def ask(cursor: str, limit: int) -> Any:
-        return await items_page(call, visitor.at.id, kind, cursor, limit)
+    async def ask(cursor: str, limit: int) -> Page[Item]:
+        if names is None:
+            return await items_page(call, tenant_id, kind, cursor, limit)
+        found, _ = await call.hub.read(
+            lambda reads: records_page(reads, tenant_id, kind.record, names, 0)
+        )
+        return Page(items=tuple(item_shape(kind, each) for each in found), next_cursor=None)
 
     columns = columns_of_items(kind)
     return await listed(

@@ -13,7 +13,7 @@ from orderhub.core.queries import MoveQuery, PastMove, Reads, RecordQuery
 from orderhub.core.values import Pool, PoolKey
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.counted import LOW, OUT, POOL, Counted, counted, held_in, named, rows_of
-from orderhub.web.desk.exports import media_asked, path_to
+from orderhub.web.desk.exports import AS_CSV, media_asked, path_to
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
@@ -113,7 +113,7 @@ async def stock(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     text = call.query.get("q", "").strip()[:_LONGEST]
     asked = {"q": text, "kind": "" if kind == "stock" else kind, "level": level}
     if media_asked(call):
-        return await _file(call, visitor, kind, text)
+        return await _file(call, visitor, kind, level, text)
     place = _place(call.query.get("after", ""))
     rows, following = await call.hub.read(
         lambda reads: _page(reads, visitor.at.id, kind, level, text, place)
@@ -133,7 +133,7 @@ async def stock(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         kind=kind,
         level=level,
         kinds=tuple(KINDS.items()),
-        csv=path_to(_PATH, {**asked, "level": "", "as": "csv"}),
+        csv=path_to(_PATH, {**asked, **AS_CSV}),
     )
     return show(call, visitor, "stock.html", context)
 
@@ -208,8 +208,8 @@ def subjects_of(reads: Reads, tenant_id: int, text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-async def _file(call: Call, visitor: Visitor, kind: str, text: str) -> Answer:
-    """All of them, the least that is left first."""
+async def _file(call: Call, visitor: Visitor, kind: str, level: str, text: str) -> Answer:
+    """All that the list has, the least that is left first."""
 
     async def ask(cursor: str, limit: int) -> Page[StockRow]:
         place = _place(cursor)
@@ -222,7 +222,8 @@ async def _file(call: Call, visitor: Visitor, kind: str, text: str) -> Answer:
 
         found, following = await call.hub.read(look)
         onward = None if following is None else _written(following)
-        return Page(items=tuple(map(_row, found)), next_cursor=onward)
+        wanted = (each for each in found if not level or each.level == _WANTED[level])
+        return Page(items=tuple(map(_row, wanted)), next_cursor=onward)
 
     return await listed(
         call, "stock", ask, _COLUMNS, cursor="", limit=_PAGE, media=media_asked(call)
