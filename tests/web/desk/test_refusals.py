@@ -37,6 +37,17 @@ def test_every_reason_and_every_problem_has_words_in_every_language() -> None:
     assert refused(ENGLISH, Rejected(Reason.OUT_OF_STOCK, "", "3 wanted, 2 left")).startswith("3 w")
 
 
+async def test_a_number_out_of_its_range_is_told_the_range_at_its_field(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        for language, said in (("en", "This is at least 0."), ("zh-CN", "不能小于 0。")):
+            browser = await signed_in(hub, **{"accept-language": language})
+            path = "/desk/products/new"
+            await browser.get(path)
+            answer = await browser.post(path, {"title": "Shelf", "weight_g": "-1"})
+            assert answer.status_code == 422
+            assert f'<span class="fault" id="d-weight_g">{said}</span>' in browser.page
+
+
 async def test_a_refused_form_speaks_chinese_to_who_reads_it(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         order = await sell(hub, 2)

@@ -102,6 +102,11 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"is a UUID.*", N_("This is no UUID.")),
         (r"has no blanks.*", N_("No blanks around it and no line breaks.")),
         (r".*at most 12 digits.*", N_("At most 12 digits before the point.")),
+        (r"Expected `int` >= (?P<least>\S+)", N_("This is at least %(least)s.")),
+        (r"Expected `int` <= (?P<most>\S+)", N_("This is at most %(most)s.")),
+        (r"Expected `str` of length <= (?P<most>\S+)", N_("At most %(most)s characters.")),
+        (r"Expected `int`, got `str`", N_("Write a whole number.")),
+        (r"Invalid decimal string", N_("Write an amount such as 12.50.")),
     )
 )
 
