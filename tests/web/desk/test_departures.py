@@ -29,7 +29,7 @@ async def test_the_next_days_have_their_seats(tmp_path: Path) -> None:
         assert len(days) == 60  # two tours, both daily
         await browser.get(f"/desk/departures?tour={TOUR}&since=2019-03-30")
         assert _DAY.findall(browser.page) == ["2019-03-30", "2019-03-31"]
-        assert "Mar 30, 2019 to Apr" in browser.text
+        assert "Mar 30, 2019 to " in browser.text
         assert "Sat, Mar 30, 2019" in browser.text
         assert " 40 0 " in browser.text
         pool = re.search(r'href="(/desk/stock/pool[^"]*)"', browser.page)
