@@ -32,7 +32,7 @@ def tab_to(desk: Desk, words: str) -> None:
 def test_an_order_is_found_and_noted_without_a_mouse(open_window) -> None:
     desk = open_window("")
     page, keys = desk.open("/desk/login"), desk.page.keyboard
-    tab_to(desk, "email")
+    page.wait_for_function("document.activeElement.name === 'email'")  # the page puts one there
     keys.type(OWNER)
     tab_to(desk, "password")
     keys.type(PASSWORD)
