@@ -113,8 +113,14 @@ REHEARSED = {
         + ORDER
         + "orderhub catalogue put products HAT --set title=Hat --set price=9.50 --set stocked=true\n"
         "orderhub catalogue show products HAT > hat.json\n"
-        f"number=$({SHOP_ORDER} | jq -r .data.order_id)",
+        f"number=$({SHOP_ORDER} | jq -r .data.order_id)\n"
+        "hook() { orderhub webhook list --json | jq -r '.[-1].id'; }\n"
+        'event() { curl -s "$HUB/hub/v1/events?limit=1&kinds=order.placed" '
+        "-H 'Authorization: Bearer hub-demo-omni' | jq -r '.items[0].id'; }",
         instead={
+            "webhook test ID": "webhook test $(hook) || test $? = 1",  # nobody is there
+            "webhook (deliveries|replay) ID": r"webhook \1 $(hook)",
+            "evt_…": "$(event)",
             "order pay ORDER": "order pay $uid",
             "order (ship|refund) ORDER": r"order \1 $uid",
             "order cancel ORDER": "order cancel $uid",

@@ -69,6 +69,7 @@ HEADINGS = {
     **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),
     "credentials": "## Credentials",
     "users": "## Users",
+    "persons": "## Persons",
     "plans": "## Plans",
     "requests": "## Requests",
     "reports": "## Reports",

@@ -62,7 +62,8 @@ async def test_a_dry_run_answers_like_the_real_one_and_leaves_nothing(served, na
     before = dump(database)
     tried = await runner.send(case, place, dry(request), saved)
     again = await runner.send(case, place, dry(request), saved)
-    assert changed(before, database) == []
+    # A password is guessed by a call that is only tried out as well as by any other.
+    assert [each for each in changed(before, database) if each != "guess"] == []
     assert tried.headers["hub-dry-run"] == again.headers["hub-dry-run"] == "true"
     # The golden pair holds to the byte for the tried-out call, and still for the real one after it.
     assert case.check([*replies, tried], saved) == []
@@ -70,7 +71,7 @@ async def test_a_dry_run_answers_like_the_real_one_and_leaves_nothing(served, na
     assert "hub-dry-run" not in real.headers
     assert case.check([*replies, real], saved) == []
     if succeeded(real) and name not in PREVIEWS:
-        assert changed(before, database)
+        assert changed(before, database) != []
 
 
 # Calls that keep nothing even when they are meant.

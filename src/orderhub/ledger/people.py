@@ -15,7 +15,8 @@ from orderhub.ledger.tables import guess, person, person_link, person_role, pers
 
 _PERSON = tuple(name for name in Person.__struct_fields__ if name != "roles")
 
-_IS_OVER = "guess.since <= :from OR guess.since > :now"
+# Callers' clocks are read before they take turns: a window may well begin a little ahead of who counts in it.
+_IS_OVER = "guess.since <= :from OR guess.since > :until"
 # Answers with nothing where it was one too many.
 _GUESS = text(
     "INSERT INTO guess (name, since, n) VALUES (:name, :now, 1) ON CONFLICT (name) DO UPDATE SET "
@@ -179,11 +180,12 @@ class People:
         """Count a try under each of these names, of which each has a limit within the window.
 
         Answers in how many microseconds there may be another: 0 = this one may be. One too many is not counted, nor
-        looked at under the names behind it. A window begins with its first try; one ahead of the clock is over.
+        looked at under the names behind it. A window begins with its first try; one far ahead of the clock is over.
         Names are locked in the order that they are given in.
         """
         for name, limit in limits.items():
-            given = {"name": name, "most": limit, "now": now_us, "from": now_us - window_us}
+            window = {"from": now_us - window_us, "until": now_us + window_us}
+            given = {"name": name, "most": limit, "now": now_us, **window}
             if self._connection.execute(_GUESS, given).first() is None:
                 began = select(guess.c.since).where(guess.c.name == name)
                 since = self._connection.execute(began).scalar_one()

@@ -397,9 +397,8 @@ class LedgerReads:
         found: dict[str, list[Event]] = {each.uid: [] for each in orders_of}
         for tenant_id in sorted({each.tenant_id for each in orders_of}):
             uids = {each.id: each.uid for each in orders_of if each.tenant_id == tenant_id}
-            query = select(order_event).where(
-                order_event.c.tenant_id == tenant_id, order_event.c.order_id.in_(sorted(uids))
-            )
+            mine = order_event.c.tenant_id == tenant_id
+            query = select(order_event).where(mine, order_event.c.order_id.in_(sorted(uids)))
             for row in self._all(query.order_by(*order_event.primary_key.columns)):
                 found[uids[row.order_id]].append(rows.to_event(row))
         return {uid: tuple(events) for uid, events in found.items()}
@@ -482,10 +481,8 @@ class LedgerReads:
 
     def kept_answer(self, tenant_id: int, scope: str, key: str) -> KeptAnswer | None:
         """What `Ledger.keep_answer` keeps under this name."""
-        found = select(claim).where(
-            claim.c.tenant_id == tenant_id, claim.c.scope == scope, claim.c.key == key
-        )
-        row = self._connection.execute(found).first()
+        named = (claim.c.tenant_id == tenant_id, claim.c.scope == scope, claim.c.key == key)
+        row = self._connection.execute(select(claim).where(*named)).first()
         return None if row is None else rows.to_kept_answer(row)
 
     # --- the request log

@@ -140,6 +140,11 @@ async def open_session(call: Call, members: dict[str, Any]) -> Session:
     if caller is None:
         caller = await _vendor_caller(call, members)
         call.caller = caller
+    for name in (
+        _TOKENS
+    ):  # the hub's own token needs none of them, and what is there has its type all the same
+        if not isinstance(members.get(name, ""), str):
+            raise invalid(WireFault(name, "type", f"{name} is text"))
     tenants = caller.credential.tenants or (caller.tenant_id,)
     return Session(call, caller, members, tenants)
 
