@@ -259,11 +259,11 @@ def map_case(context: Any, case: Case) -> Case:
 def filter_case(context: Any, case: Case) -> bool:
     """Of a query parameter that is given twice the last counts: none of the schemas' business.
 
-    A list or an object in the path is written as it stands, "?" and all: another path is called then.
+    A list or an object in the path is written as it stands, "?" and "#" and all: another path is called then.
     """
     in_path = (case.path_parameters or {}).values()
     return not any(isinstance(each, list) for each in (case.query or {}).values()) and not any(
-        isinstance(each, list | dict) and "?" in str(each) for each in in_path
+        isinstance(each, list | dict) and set("?#") & set(str(each)) for each in in_path
     )
 
 
