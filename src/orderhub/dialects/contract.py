@@ -20,6 +20,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, Settings
 from orderhub.core.webhook_formats import Format
+from orderhub.dialects.client import Client
 from orderhub.dialects.spelling import spelled
 
 T = TypeVar("T")
@@ -557,6 +558,7 @@ class Dialect:
     webhooks   its own form of messages about events; None = the vendor documents none
     webhook_options  what that form reads of a webhook's `options`, a Struct; they are checked when they are written
     sends      what is posted to webhooks, by the kind of event: its wire model, for OpenAPI
+    client     how the hub speaks to the vendor as its client (`client.py`); None = orders are not handed on to it
     asks_body  whether callers may say who they are in the body: two calls with one head may be two callers'
     takes_slash  whether one slash behind a path makes no difference
     about      what it is, for people: the docstring of its folder
@@ -583,6 +585,7 @@ class Dialect:
     webhooks: Format | None = None
     webhook_options: type[msgspec.Struct] | None = None
     sends: Mapping[str, Any] = field(default_factory=dict)
+    client: Client | None = None
     asks_body: bool = False
     takes_slash: bool = False
     about: str = ""
