@@ -1,14 +1,14 @@
 """How a vendor's folder speaks as that vendor's client: each dialect's `client.py` has its `CLIENT`.
 
 All of it is pure: no socket, no clock, no chance. Whatever needs more than one call is a *talk*: a function from the
-answers so far (oldest first, none at the beginning) to the next step, which is a request or the end. So the relay is the
+answers so far (oldest first, none at the beginning) to the next step: a request, or the end. So the relay is the
 only place with a socket, whatever it does can be simulated, and a talk that broke off is simply begun again.
 
     talk(…, ())       -> Ask(request)         a call that changes nothing; may be made again at any time
     talk(…, (a,))     -> Send(request)        a call that may change something; the intent is committed before it
     talk(…, (a, b))   -> Placed(number="17")  the end
 
-The one rule for `Send`: a talk is never asked about an answer that is none (timeout, drop, any 5xx): then the relay asks
+The one rule for `Send`: a talk is never asked about an answer that is none (timeout, drop, any 5xx): then it asks
 with `find` before anything is sent again. A talk says `Doubt` where the vendor words such a failure as a plain answer.
 
 Requests hold no credentials: `signed` puts them in at the last moment. So a request can be shown, logged and kept.
@@ -88,7 +88,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     lines     those that are handed over; lines of discount and freight only go with a whole order
     is_whole  whether these are all lines of the order
     listings  of each line, by its number. Where `Client.needs_listings`, each line but discount and freight has one
-    marker    the text under which it can be found again, 29 letters, digits and dashes: the same whenever it is sent again
+    marker    29 letters, digits and dashes under which it can be found again: the same whenever it is sent again
     """
 
     order: Order
@@ -114,7 +114,7 @@ class Send(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """The vendor clearly said no to this order, and nothing of it is there. `reason` in its own words, with its code."""
+    """The vendor clearly refused this order, and nothing of it is there. `reason` in its own words, with its code."""
 
     reason: str
 
@@ -132,7 +132,7 @@ class Blocked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Doubt(msgspec.Struct, frozen=True, tag=True):
-    """The answer does not tell whether anything was done, or cannot be read: the vendor is asked before more is sent."""
+    """The answer does not tell whether anything was done, or cannot be read: it is asked before more is sent."""
 
     reason: str
 
@@ -307,7 +307,7 @@ class Client:
         return ""
 
     def place(self, link: Link, job: Job, answers: Answers) -> Placing:
-        """Place it, with one `Send` at most, and nothing but the end behind it. Only called for what `unfit` lets pass."""
+        """Place it, with one `Send` at most and nothing but the end behind it. Only for what `unfit` lets pass."""
         raise NotImplementedError
 
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
