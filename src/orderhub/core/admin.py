@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from orderhub.core import routes
+from orderhub.core.business import LockKey
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, Record, RecordKey
 from orderhub.core.refusals import Reason, Rejected
@@ -22,7 +24,18 @@ def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
     keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
     for kind, by, value in (*command.unique, *command.exists):
         keys.append(RecordKey(tenant, kind, by, value))
+    if _writes_routes(command):
+        keys.append(RecordKey(tenant, routes.RECORD_KIND, "all"))
     return keys
+
+
+def put_lock_keys(command: PutRecords) -> tuple[LockKey, ...]:
+    """Who writes a route decides upon all of them."""
+    return (*command.unique, *(((routes.RECORD_KIND, "all", ""),) * _writes_routes(command)))
+
+
+def _writes_routes(command: PutRecords) -> bool:
+    return any(change.kind == routes.RECORD_KIND for change in command.changes)
 
 
 def put_id_quota(command: PutRecords, _facts: Facts) -> IdQuota:
@@ -72,6 +85,9 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
             written.append(after)
             standing.append(after)
             notices += _notices(command, current, after, facts)
+    refused = routes.refusal(command, written, facts)
+    if refused is not None:
+        return refused
     return Accepted(
         records=tuple(written),
         removed=tuple(removed),

@@ -8,11 +8,20 @@ from typing import Any
 
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
 from orderhub.core.details import Details
-from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, OrderLoad, PoolLoad, RecordKey
+from orderhub.core.facts import (
+    Accepted,
+    Facts,
+    HandOverLoad,
+    IdQuota,
+    NewIds,
+    OrderLoad,
+    PoolLoad,
+    RecordKey,
+)
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import Order, OrderDoc
 
-Loads = Iterable[RecordKey | OrderLoad]
+Loads = Iterable[RecordKey | OrderLoad | HandOverLoad]
 # A record's name: kind, by, value.
 LockKey = tuple[str, str, str]
 

@@ -241,6 +241,38 @@ class ForgetPerson(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[tuple[int, int], ...] = ()
 
 
+class HandOverStep(StrEnum):
+    """What becomes of a hand-over: see core/hand_overs.py."""
+
+    WAIT = "wait"  # it cannot go yet: `reason`, looked at again at `due_at`
+    SEND = "send"  # the call is made once this is committed
+    ASK = "ask"  # nobody knows whether it is there: the vendor is asked, at `due_at`
+    FIND = "find"  # it is there, under `number`, and something is still to be done about it
+    PLACE = "place"
+    REFUSE = "refuse"
+    DOUBT = "doubt"  # nobody can know: a person decides
+    AGAIN = "again"  # it is not there: send it
+
+
+class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Move the hand-over of an order to a connection along its life.
+
+    number      what the vendor calls it; empty = it was said before
+    candidates  DOUBT: numbers of what it may be
+    """
+
+    origin: Origin
+    order_id: int
+    connection_id: int
+    step: HandOverStep
+    if_version: int | None = None
+    number: str = ""
+    refs: dict[str, str] = {}
+    reason: str = ""
+    due_at: int = 0
+    candidates: tuple[str, ...] = ()
+
+
 Command = (
     PlaceOrder
     | ImportOrder
@@ -250,4 +282,5 @@ Command = (
     | SetClock
     | ChangeSettings
     | ForgetPerson
+    | MoveHandOver
 )

@@ -17,13 +17,17 @@ from orderhub.core import (
     changes,
     charge_changes,
     charges,
+    connections,
     forgetting,
+    hand_overs,
+    listings,
     marks,
     news,
     numbering,
     parcels,
     past,
     recorded,
+    routes,
     tours,
     webhooks,
 )
@@ -36,6 +40,7 @@ from orderhub.core.commands import (
     Command,
     ForgetPerson,
     ImportOrder,
+    MoveHandOver,
     Numbering,
     OrderName,
     PlaceOrder,
@@ -47,6 +52,7 @@ from orderhub.core.details import AnyDetails
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    HandOverLoad,
     IdQuota,
     NewIds,
     OrderLoad,
@@ -81,6 +87,9 @@ assert {kept.__struct_config__.tag: kept for kept in get_args(AnyDetails)} == {
 RECORD_TYPES: dict[str, type] = {
     "settings": Settings,
     webhooks.RECORD_KIND: webhooks.Webhook,
+    connections.RECORD_KIND: connections.Connection,
+    routes.RECORD_KIND: routes.Route,
+    listings.RECORD_KIND: listings.Listing,
 }
 for _records in (CATALOGUE_RECORDS, *(each.records for each in _BUSINESSES)):
     for _kind, _struct in _records.items():
@@ -101,12 +110,15 @@ def business_by_doc(doc: OrderDoc) -> Business:
     return _BY_NAME[doc.business.name]
 
 
-def loads(command: Command, facts: Facts) -> Iterator[RecordKey | OrderLoad]:
+def loads(command: Command, facts: Facts) -> Iterator[RecordKey | OrderLoad | HandOverLoad]:
     """The records and orders to load before `command` can be decided.
 
     Asked again after each load, since one record may name another, until nothing new is wanted.
     """
     yield RecordKey(command.origin.tenant_id, "settings", "id", "0")
+    routed = hand_overs.routes_load(command)
+    if routed is not None:
+        yield routed
     yield from HANDLERS[type(command)].loads(command, facts)
 
 
@@ -130,6 +142,7 @@ def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
     decision = HANDLERS[type(command)].decide(command, facts, ids)
     if isinstance(decision, Accepted):
         _assert_sound(decision)
+        decision = hand_overs.planned(decision, command, facts)
         return news.told(alerts.told(decision, command.origin, facts), command.origin, facts)
     return decision
 
@@ -325,11 +338,14 @@ HANDLERS: dict[type[Command], CommandHandler] = {
         decide=admin.put,
         loads=admin.put_loads,
         id_quota=admin.put_id_quota,
-        lock_keys=attrgetter("unique"),
+        lock_keys=admin.put_lock_keys,
         records=attrgetter("changes"),
     ),
     SetClock: CommandHandler(decide=admin.set_clock),
     # Ids are set aside when facts are loaded, and a tenant's first one is among its settings.
     ChangeSettings: CommandHandler(decide=admin.change_settings, stands_alone=True),
     ForgetPerson: CommandHandler(decide=forgetting.forget, loads=forgetting.loads),
+    MoveHandOver: CommandHandler(
+        decide=hand_overs.move, loads=hand_overs.loads, lock_keys=hand_overs.lock_keys
+    ),
 }

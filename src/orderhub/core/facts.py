@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from orderhub.core.commands import OrderName
+from orderhub.core.handing import HandOver
 from orderhub.core.values import Event, Line, Move, Notice, Order, Pool, PoolKey, Settings
 
 T = TypeVar("T")
@@ -38,6 +39,15 @@ class PoolLoad(msgspec.Struct, frozen=True, order=True):
 class OrderLoad(msgspec.Struct, frozen=True, order=True):
     tenant_id: int
     name: OrderName
+
+
+class HandOverLoad(msgspec.Struct, frozen=True, order=True):
+    """Hand-overs by `order` (its id), or by the `number` at a connection (its id)."""
+
+    tenant_id: int
+    by: str
+    id: int
+    number: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +127,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     timers: tuple[Timer, ...] = ()
     timers_done: tuple[Timer, ...] = ()
     redactions: tuple[Redaction, ...] = ()
+    hand_overs: tuple[
+        HandOver, ...
+    ] = ()  # new ones of version 1, which stand aside where there is one
     natural_keys: tuple[str, ...] = ()
     orders_used: int = (
         0  # order ids used up, where that is more than orders placed (a group's own number)
@@ -151,6 +164,11 @@ class Facts:
         self._when_loaded: dict[tuple[int, int], Order] = {}
         self._draws: dict[tuple[int, int], tuple[Move, ...]] = {}
         self._derived: dict[int, Derived] = {}
+        self._hand_overs: dict[
+            tuple[int, int], dict[int, HandOver]
+        ] = {}  # of an order, by connection
+        self._numbered: dict[tuple[int, int, str], HandOver] = {}
+        self.loaded_hand_overs: set[HandOverLoad] = set()
         self.loaded_records: set[RecordKey] = set()
         self.loaded_pools: set[PoolLoad] = set()
         self.loaded_orders: set[OrderLoad] = set()
@@ -192,7 +210,26 @@ class Facts:
         """What an order still holds of pools: its draws less its returns."""
         self._draws.setdefault((tenant_id, order_id), tuple(draws))
 
+    def learn_hand_overs(self, load: HandOverLoad, found: Iterable[HandOver]) -> None:
+        self.loaded_hand_overs.add(load)
+        for each in found:
+            self._see_hand_over(each, is_new=True)
+
+    def has_loaded(self, load: RecordKey | OrderLoad | HandOverLoad) -> bool:
+        if isinstance(load, RecordKey):
+            return load in self.loaded_records
+        if isinstance(load, OrderLoad):
+            return load in self.loaded_orders
+        return load in self.loaded_hand_overs
+
     # --- read by decisions
+
+    def hand_overs(self, load: HandOverLoad) -> list[HandOver]:
+        """Those that were loaded by this name, and those of this batch that bear it."""
+        if load.by == "order":
+            return list(self._hand_overs.get((load.tenant_id, load.id), {}).values())
+        holder = self._numbered.get((load.tenant_id, load.id, load.number))
+        return [] if holder is None else [holder]
 
     def settings(self, tenant_id: int) -> Settings:
         found = self._records[(tenant_id, "settings")][("id", "0")]
@@ -292,6 +329,8 @@ class Facts:
             pool = self.pool(key)
             assert pool is not None, f"a mark on a pool nobody loaded: {key}"
             pool.low_at = low_at
+        for hand_over in accepted.hand_overs:
+            self._see_hand_over(hand_over, is_new=hand_over.version == 1)
         for record in accepted.removed:
             self._see_record(record, removed=True)
         for record in accepted.records:
@@ -325,6 +364,14 @@ class Facts:
             load = OrderLoad(order.tenant_id, OrderName(by, value))
             if load in self.loaded_orders:
                 self._orders[load] = (*self._orders.get(load, ()), order)
+
+    def _see_hand_over(self, each: HandOver, *, is_new: bool) -> None:
+        of_order = self._hand_overs.setdefault((each.tenant_id, each.order_id), {})
+        if is_new and each.connection_id in of_order:
+            return
+        of_order[each.connection_id] = each
+        if each.number:
+            self._numbered[(each.tenant_id, each.connection_id, each.number)] = each
 
     def _see_record(self, record: Record, *, removed: bool) -> None:
         self._derived[record.tenant_id] = {}

@@ -7,11 +7,16 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core import alerts, news
+from orderhub.core import alerts, hand_overs, news
 from orderhub.core.life import EVENT_KINDS
 
 # Every kind that the feed knows.
-KINDS = (*(f"order.{kind}" for kind in EVENT_KINDS), *alerts.NOTICE_KINDS, *news.KINDS)
+KINDS = (
+    *(f"order.{kind}" for kind in EVENT_KINDS),
+    *alerts.NOTICE_KINDS,
+    *news.KINDS,
+    *hand_overs.KINDS,
+)
 
 _OF_ORDER = re.compile(r"evt_([0-9a-f]{32})_([1-9][0-9]{0,8})")
 _OF_NONE = re.compile(r"evt_([0-9a-f]{32})")

@@ -21,6 +21,7 @@ from orderhub.core.deliveries import (
 from orderhub.core.facts import Record
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.people import Link, Person, Session
+from orderhub.core.relaying import RelayReads
 from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
 
@@ -256,6 +257,8 @@ class Reads(Protocol):
     def people(self) -> PeopleReads: ...
     @property
     def persons(self) -> PersonReads: ...
+    @property
+    def relay(self) -> RelayReads: ...
     def tenants(
         self, after_id: int = 0, limit: int | None = None, begins: str = ""
     ) -> tuple[Tenant, ...]: ...

@@ -43,6 +43,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s  how long the receiver wants to be left alone, a day at most; 0 = it does not say
     error          why there was none, in a sentence; empty = there was
     duration_us    from the look-up of the name to the end of the answer
+    headers        by lower-case name
+    is_cut         whether there is more of the body
     """
 
     status: int = 0
@@ -50,10 +52,22 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: int = 0
     error: str = ""
     duration_us: int = 0
+    headers: Mapping[str, str] = {}
+    is_cut: bool = False
 
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call. `follows`: redirects that are followed, with the same body, under the same rules for addresses."""
+
+    method: str
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+    follows: frozenset[int] = frozenset()
 
 
 class _Closed(OSError):
@@ -97,11 +111,23 @@ class Sender:
         follows  redirects that are followed, with the same body, under the same rules for addresses
         may_loopback  whether the webhook is a sandbox's
         """
+        call = Call("POST", url, body, headers, follows)
+        return await self.call(call, timeout_s=timeout_s, may_loopback=may_loopback)
+
+    async def call(
+        self,
+        call: Call,
+        *,
+        timeout_s: float,
+        may_loopback: bool = False,
+        most_bytes: int = MOST_BYTES,
+    ) -> Reply:
+        """Make a call once, on the terms of `post`. Of its answer so many bytes are read."""
         started = time.perf_counter_ns()
         attempt = _Attempt()
         try:
             async with asyncio.timeout(timeout_s):
-                reply = await self._post(attempt, url, body, headers, follows, may_loopback)
+                reply = await self._made(attempt, call, may_loopback, most_bytes)
         except TimeoutError:
             reply = attempt.failed(f"there was no {attempt.missing} within {timeout_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
@@ -136,40 +162,37 @@ class Sender:
         self._sessions.clear()
         self._names.end()
 
-    async def _post(
-        self,
-        attempt: _Attempt,
-        url: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        follows: frozenset[int],
-        may_loopback: bool,
+    async def _made(
+        self, attempt: _Attempt, call: Call, may_loopback: bool, most_bytes: int
     ) -> Reply:
+        url = call.url
         for _ in range(_MOST_HOPS + 1):
             if why := self._targets.refusal(url, may_loopback=may_loopback):
                 return attempt.failed(f"its URL {why}")
             session = self._session(is_secure(url), may_loopback)
-            async with session.post(
-                url, data=body, headers=headers, allow_redirects=False
+            async with session.request(
+                call.method, url, data=call.body, headers=call.headers, allow_redirects=False
             ) as answer:
                 attempt.status = answer.status
                 place = answer.headers.get("location", "")
-                if answer.status not in follows or not place:
-                    return await self._read(answer)
+                if answer.status not in call.follows or not place:
+                    return await self._read(answer, most_bytes)
                 url = str(answer.url.join(URL(place)))
                 attempt.follow(url)
                 answer.close()
         return Reply(error=f"it redirects more than {_MOST_HOPS} times")
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> Reply:
+    async def _read(self, answer: aiohttp.ClientResponse, most_bytes: int) -> Reply:
         text = bytearray()
-        while len(text) < MOST_BYTES and (piece := await answer.content.read(MOST_BYTES)):
+        while len(text) < most_bytes and (piece := await answer.content.read(MOST_BYTES)):
             text += piece
-        if len(text) >= MOST_BYTES:
+        if len(text) >= most_bytes:
             answer.close()  # it may never end
         return Reply(
             status=answer.status,
-            body=bytes(text[:MOST_BYTES]),
+            body=bytes(text[:most_bytes]),
+            headers={name.lower(): value for name, value in answer.headers.items()},
+            is_cut=len(text) >= most_bytes,
             retry_after_s=_pause_s(answer.headers.get("retry-after", ""), self._now_s()),
         )
 

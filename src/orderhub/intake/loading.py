@@ -13,7 +13,7 @@ from orderhub.core import decide as core
 from orderhub.core.commands import NUMBERED_BY_BOTH, ChangeOrder, Command, PlaceOrder, RecordChange
 from orderhub.core.decide import HANDLERS
 from orderhub.core.draws import are_ample
-from orderhub.core.facts import Facts, OrderLoad, PoolLoad, RecordKey
+from orderhub.core.facts import Facts, HandOverLoad, OrderLoad, PoolLoad, RecordKey
 from orderhub.core.values import MICROSECONDS
 from orderhub.intake.ids import Ids
 from orderhub.ledger.batch import Batch
@@ -86,13 +86,8 @@ class Loader:
                 return True
         if not is_record_changed and id(command) not in self._naming_orders:
             return False  # orders came or changed, and its needs are not worked out from any
-        for load in core.loads(command, facts):
-            if not (
-                load in facts.loaded_records
-                if isinstance(load, RecordKey)
-                else load in facts.loaded_orders
-            ):
-                return True
+        if not all(map(facts.has_loaded, core.loads(command, facts))):
+            return True
         return any(
             load not in facts.loaded_pools
             and msgspec.structs.replace(load, place=None) not in facts.loaded_pools
@@ -103,7 +98,7 @@ class Loader:
         undone = commands
         for _ in range(_MAX_ROUNDS):
             records: set[RecordKey] = set()
-            orders: set[OrderLoad] = set()
+            orders: set[OrderLoad | HandOverLoad] = set()
             again: list[Command] = []
             for command in undone:
                 lacking = self._lacking(command, records)
@@ -117,12 +112,21 @@ class Loader:
             if records:
                 self._batch.load_records(self._facts, sorted(records))
             if orders:
-                self._batch.load_orders(self._facts, sorted(orders))
+                self._load_orders(orders)
         raise RuntimeError("records name each other in a circle")
+
+    def _load_orders(self, named: AbstractSet[OrderLoad | HandOverLoad]) -> None:
+        """Orders are locked first: hand-overs move under the lock of their order."""
+        orders = sorted(each for each in named if isinstance(each, OrderLoad))
+        if orders:
+            self._batch.load_orders(self._facts, orders)
+        hand_overs = sorted(each for each in named if isinstance(each, HandOverLoad))
+        if hand_overs:
+            self._batch.load_hand_overs(self._facts, hand_overs)
 
     def _lacking(
         self, command: Command, unknown: AbstractSet[RecordKey]
-    ) -> tuple[list[RecordKey], list[OrderLoad]] | None:
+    ) -> tuple[list[RecordKey], list[OrderLoad | HandOverLoad]] | None:
         """What the command names and must be loaded; None: everything is known, or was recalled.
 
         `unknown`: what was found before not to be known.
@@ -130,14 +134,14 @@ class Loader:
         facts = self._facts
         while True:
             records: list[RecordKey] = []
-            orders: list[OrderLoad] = []
+            orders: list[OrderLoad | HandOverLoad] = []
             for load in core.loads(command, facts):
                 if isinstance(load, RecordKey):
                     if load not in facts.loaded_records:
                         records.append(load)
                 else:
                     self._naming_orders.add(id(command))
-                    if load not in facts.loaded_orders:
+                    if not facts.has_loaded(load):
                         orders.append(load)
             if not records:
                 return ([], orders) if orders else None

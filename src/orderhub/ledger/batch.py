@@ -20,13 +20,14 @@ from orderhub.core.draws import Draw
 from orderhub.core.facts import (
     Accepted,
     Facts,
+    HandOverLoad,
     OrderLoad,
     PoolLoad,
     Record,
     RecordKey,
 )
 from orderhub.core.values import Order, Pool
-from orderhub.ledger import bulk, draws, feed, rows, tables
+from orderhub.ledger import bulk, draws, feed, relay, rows, tables
 from orderhub.ledger.changeset import ChangeSet
 from orderhub.ledger.directory import STAY
 from orderhub.ledger.driver import Driver
@@ -234,6 +235,11 @@ class Batch:
             name = (row.tenant_id, row.id)
             facts.learn_draws(*name, rows.held(moves.get(name, ())))
         return [rows.to_order(row, lines.get((row.tenant_id, row.id), ())) for row in locked]
+
+    def load_hand_overs(self, facts: Facts, loads: Sequence[HandOverLoad]) -> None:
+        """Asked after their orders are locked: they move with these alone."""
+        for each, found in relay.load(self._driver, loads).items():
+            facts.learn_hand_overs(each, found)
 
     @property
     def meets_others(self) -> bool:

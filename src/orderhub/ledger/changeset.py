@@ -7,9 +7,10 @@ from typing import Any
 
 from orderhub.core.commands import Origin
 from orderhub.core.facts import Accepted, Facts, Record
+from orderhub.core.handing import HandOver
 from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
-from orderhub.ledger import bulk, groups, persons, rows, tables
+from orderhub.ledger import bulk, groups, persons, relay, rows, tables
 from orderhub.ledger.daily import ADDED, NO_SUMS, Days
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
@@ -59,12 +60,15 @@ class ChangeSet:
         self._tallies: dict[tuple[int, str, str, str], int] = {}
         self._statuses: dict[tuple[int, int], str] = {}
         self._days = Days(facts)
+        self._hand_overs: dict[tuple[int, int, int], HandOver] = {}
         self._redactions = [redaction for _, each in accepted for redaction in each.redactions]
         ids = iter(move_ids)
         for origin, each in accepted:
             self._collect_orders(each)
             self._collect_moves(origin, each, ids)
             self._collect_records(each)
+            for hand_over in each.hand_overs:
+                self._hand_overs[hand_over.name] = hand_over
 
     def _collect_orders(self, accepted: Accepted) -> None:
         self._days.count(accepted)
@@ -176,6 +180,8 @@ class ChangeSet:
             self._write_pools(driver)
         self._write_groups(driver)
         self._write_records(driver)
+        if self._hand_overs:
+            relay.write(driver, list(self._hand_overs.values()))
         if self._timers:
             bulk.insert(
                 driver,

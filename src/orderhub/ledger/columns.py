@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Text, text
+from sqlalchemy import BigInteger, Column, MetaData, Text, text
+
+metadata = MetaData()  # of all tables
 
 
 def words(name: str) -> Column[str]:

@@ -39,6 +39,7 @@ from orderhub.ledger.driver import Driver
 from orderhub.ledger.files import DatabaseGone
 from orderhub.ledger.kept_records import KeptRecords
 from orderhub.ledger.reads import LedgerReads
+from orderhub.ledger.relay import RelayLeases
 from orderhub.ledger.turns import DatabaseLocked
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Ledger:
         self._codec = rows.RecordCodec(record_types)
         self.counters = Counters(self._write)
         self.deliveries = Deliveries(self._write)
+        self.relay = RelayLeases(self._write)
 
     @classmethod
     def open(

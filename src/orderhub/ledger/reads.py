@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,13 +21,6 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import KeptAnswer
 from orderhub.core.commands import OrderName
 from orderhub.core.daily import DayFigures
-from orderhub.core.deliveries import (
-    Delivery,
-    Stretch,
-    WebhookLook,
-    WebhookStanding,
-    WebhookState,
-)
 from orderhub.core.facts import Record, TenantGone
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.queries import (
@@ -43,12 +36,13 @@ from orderhub.core.queries import (
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
-from orderhub.ledger import daily, deliveries, feed_reads, listing, request_log, rows
+from orderhub.ledger import daily, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.lines import page_of_lines
 from orderhub.ledger.people import People
 from orderhub.ledger.persons import PersonReads
+from orderhub.ledger.relay import RelayReads
 from orderhub.ledger.tables import (
     claim,
     credential,
@@ -62,13 +56,14 @@ from orderhub.ledger.tables import (
     tally,
     tenant,
 )
+from orderhub.ledger.webhook_reads import WebhookReads
 
 _MAX_ID_DIGITS = 18
 _SIZE_THERE = text("SELECT pg_database_size(current_database())")
 _SIZE_HERE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
 
 
-class LedgerReads:
+class LedgerReads(WebhookReads):
     """Implements core.queries.Reads on one connection."""
 
     def __init__(self, connection: Connection, codec: rows.RecordCodec) -> None:
@@ -85,6 +80,10 @@ class LedgerReads:
     @property
     def persons(self) -> PersonReads:
         return PersonReads(self._connection, self._codec)
+
+    @property
+    def relay(self) -> RelayReads:
+        return RelayReads(self._connection)
 
     # --- the feed
 
@@ -108,54 +107,6 @@ class LedgerReads:
     def feed_progress(self, tenant_ids: Collection[int]) -> dict[int, int]:
         """How many positions each of these tenants has given out: more, once more is in its feed."""
         return feed_reads.progress(self._connection, tenant_ids)
-
-    # --- webhooks
-
-    def webhooks_look(self) -> list[WebhookLook]:
-        return deliveries.look(self._connection)
-
-    def webhook_state(self, tenant_id: int, webhook_id: int) -> WebhookState | None:
-        return deliveries.state(self._connection, tenant_id, webhook_id)
-
-    def webhook_standing(self, tenant_id: int, webhook_id: int) -> WebhookStanding:
-        return deliveries.standing(self._connection, tenant_id, webhook_id)
-
-    def deliveries(
-        self, tenant_id: int, webhook_id: int, state: str = "", after: int = 0, limit: int = 100
-    ) -> tuple[Delivery, ...]:
-        """Newest first, below the id `after`; of one state, empty = of all."""
-        return deliveries.page(self._connection, tenant_id, webhook_id, state, after, limit)
-
-    def delivery(self, tenant_id: int, webhook_id: int, delivery_id: int) -> Delivery | None:
-        return deliveries.one(self._connection, tenant_id, webhook_id, delivery_id)
-
-    def deliveries_about(self, tenant_id: int, name: str, limit: int) -> tuple[Delivery, ...]:
-        """Of all webhooks, those about an order (its uid): the newest of each webhook first."""
-        return deliveries.about(self._connection, tenant_id, name, limit)
-
-    def due_deliveries(
-        self,
-        tenant_id: int,
-        webhook_id: int,
-        now_us: int,
-        limit: int,
-        in_hand: Callable[[str], bool],
-    ) -> tuple[tuple[Delivery, ...], int]:
-        """What is due, and when more is; nothing about what is in hand."""
-        return deliveries.due(self._connection, tenant_id, webhook_id, now_us, limit, in_hand)
-
-    def waiting_deliveries(
-        self, tenant_id: int, webhook_id: int, about: Collection[str], limit: int
-    ) -> tuple[Delivery, ...]:
-        """What waits of these orders, in order."""
-        return deliveries.waiting_about(self._connection, tenant_id, webhook_id, about, limit)
-
-    def held_up(self, tenant_id: int, webhook_id: int, about: Collection[str]) -> set[str]:
-        """Those of these orders of which anything waits."""
-        return deliveries.held_up(self._connection, tenant_id, webhook_id, about)
-
-    def stretches(self, tenant_id: int, webhook_id: int) -> tuple[Stretch, ...]:
-        return deliveries.stretches(self._connection, tenant_id, webhook_id)
 
     # --- the daily roll-up
 

@@ -37,6 +37,7 @@ OWN: tuple[Table, ...] = tuple(
 # What said who was at work on something: nobody is, in what is put back.
 _AT_WORK: dict[str, dict[str, Any]] = {
     "webhook_state": {"owner": "", "leased_until": 0},
+    "relay_state": {"owner": "", "leased_until": 0},
     "timer": {"claimed_until": 0},
 }
 _CURSORS = {"webhook_state": ("cursor",), "webhook_replay": ("cursor", "until")}

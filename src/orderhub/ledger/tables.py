@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     literal_column,
@@ -19,10 +18,14 @@ from sqlalchemy import (
 )
 
 from orderhub.ledger.columns import key as _key
+from orderhub.ledger.columns import metadata as metadata  # noqa: PLC0414 - of all tables
 from orderhub.ledger.columns import number as _number
 from orderhub.ledger.columns import words as _text
-
-metadata = MetaData()
+from orderhub.ledger.leaving import delivery as delivery  # noqa: PLC0414
+from orderhub.ledger.leaving import hand_over as hand_over  # noqa: PLC0414
+from orderhub.ledger.leaving import relay_state as relay_state  # noqa: PLC0414
+from orderhub.ledger.leaving import webhook_replay as webhook_replay  # noqa: PLC0414
+from orderhub.ledger.leaving import webhook_state as webhook_state  # noqa: PLC0414
 
 # --- the directory: finds the tenant, so it has no tenant in its keys
 
@@ -140,6 +143,14 @@ Index(
     record.c.id,
     sqlite_where=record.c.kind == literal_column("'webhook'"),
     postgresql_where=record.c.kind == literal_column("'webhook'"),
+)
+# And so are connections.
+Index(
+    "record_of_connections",
+    record.c.tenant_id,
+    record.c.id,
+    sqlite_where=record.c.kind == literal_column("'connection'"),
+    postgresql_where=record.c.kind == literal_column("'connection'"),
 )
 
 record_key = Table(
@@ -514,70 +525,6 @@ request_log = Table(
     Index("request_log_by_reason", "tenant_id", "reason", "recorded_at", "id"),
     Index("request_log_by_credential", "tenant_id", "credential", "recorded_at", "id"),
     Index("request_log_of_all_tenants", "recorded_at", "tenant_id", "id"),
-)
-
-# How far each webhook is, and who serves it: see docs/decisions/0023.
-webhook_state = Table(
-    "webhook_state",
-    metadata,
-    _key("tenant_id", BigInteger),
-    _key("webhook_id", BigInteger),
-    _text("cursor"),
-    _number("passed"),
-    _number("failing_since"),
-    _number("misses"),
-    _number("resume_at"),
-    _number("due_at"),
-    _number("version"),
-    _text("owner"),
-    _number("leased_until"),
-    _number("next_delivery"),  # the id that no delivery has yet
-    sqlite_with_rowid=False,
-)
-
-# One event for one webhook: written once it was tried, or behind one of the same order that waits.
-delivery = Table(
-    "delivery",
-    metadata,
-    _key("tenant_id", BigInteger),
-    _key("webhook_id", BigInteger),
-    _key("id", BigInteger),
-    _text("event_id"),
-    _text("kind"),
-    _text("about"),
-    _text("cause"),
-    _text("state"),
-    _number("attempts"),
-    _number("next_at"),
-    _number("first_at"),
-    _number("last_at"),
-    _text("log"),
-    Index("delivery_by_age", "last_at"),
-    Index("delivery_of_order", "tenant_id", "about", "webhook_id", "id"),
-    sqlite_with_rowid=False,
-)
-_waits = delivery.c.state == literal_column("'waiting'")
-_is_unsent = delivery.c.state != literal_column("'sent'")
-for _name, _columns, _where in (
-    ("delivery_due", ("next_at",), _waits),
-    ("delivery_behind", ("about", "id"), _waits),
-    ("delivery_unsent", ("state", "id"), _is_unsent),
-):
-    _of = (delivery.c[each] for each in ("tenant_id", "webhook_id", *_columns))
-    Index(_name, *_of, sqlite_where=_where, postgresql_where=_where)
-
-# Stretches of time that a webhook is sent again; gone once they are.
-webhook_replay = Table(
-    "webhook_replay",
-    metadata,
-    _key("tenant_id", BigInteger),
-    _key("webhook_id", BigInteger),
-    _key("id", BigInteger),
-    _number("from_at"),
-    _number("to_at"),
-    _text("cursor"),
-    _text("until"),
-    sqlite_with_rowid=False,
 )
 
 # A sandbox as it was, to be put back: see snapshots.py.

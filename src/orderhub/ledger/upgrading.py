@@ -52,6 +52,10 @@ WORK: dict[str, tuple[tuple[str, Work], ...]] = {
     "0013": (("slot", Work.MADE),),
     "0014": (("record", Work.DEFINED),),
     "0015": (("sandbox_snapshot", Work.MADE),),
+    "0016": (
+        *(("hand_over", Work.MADE), ("relay_state", Work.MADE)),
+        ("record", Work.INDEXED),
+    ),
 }
 _ESTIMATED = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass(:name)")
 

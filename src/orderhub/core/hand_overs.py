@@ -1,0 +1,273 @@
+"""The life of a hand-over: planned with what happens to its order, then moved by commands alone.
+
+    planned -> sending -> placed | refused | unsure
+    sending | refused | unsure -> planned,  unsure -> placed
+
+An order is locked while its hand-over moves, so that what was cancelled meanwhile is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from orderhub.core import routes
+from orderhub.core.business import Loads, LockKey
+from orderhub.core.commands import (
+    ChangeOrder,
+    Command,
+    HandOverStep,
+    MoveHandOver,
+    OrderName,
+    Origin,
+    PlaceOrder,
+)
+from orderhub.core.facts import Accepted, Facts, HandOverLoad, NewIds, OrderLoad, RecordKey
+from orderhub.core.fulfilment import GIVEN_BACK, left
+from orderhub.core.handing import NEVER, HandOver, HandOverState, uid_of
+from orderhub.core.money import divided, rounded, times
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Line, Notice, Order, Status
+
+PLACED, REFUSED, UNSURE = "handover.placed", "handover.refused", "handover.unsure"
+KINDS = (PLACED, REFUSED, UNSURE)
+
+_S, _T = HandOverState, HandOverStep
+STEPS: dict[HandOverStep, dict[HandOverState, HandOverState]] = {
+    _T.WAIT: {_S.PLANNED: _S.PLANNED},
+    _T.SEND: {_S.PLANNED: _S.SENDING},
+    _T.ASK: {_S.SENDING: _S.SENDING},
+    _T.FIND: {_S.SENDING: _S.SENDING},
+    _T.PLACE: {_S.SENDING: _S.PLACED, _S.UNSURE: _S.PLACED},
+    _T.REFUSE: {_S.PLANNED: _S.REFUSED, _S.SENDING: _S.REFUSED},
+    _T.DOUBT: {_S.SENDING: _S.UNSURE},
+    _T.AGAIN: {_S.SENDING: _S.PLANNED, _S.REFUSED: _S.PLANNED, _S.UNSURE: _S.PLANNED},
+}
+_TOLD = {_S.PLACED: PLACED, _S.REFUSED: REFUSED, _S.UNSURE: UNSURE}
+_PAID = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
+_HOUR_US = 3_600_000_000
+_MOST_REASON = 2_000
+_DIGITS = 6
+
+
+# --- planning
+
+
+def routes_load(command: Command) -> RecordKey | None:
+    """What planning must know; None: no order comes of the command, nor is one paid by it."""
+    if isinstance(command, PlaceOrder | ChangeOrder):
+        return RecordKey(command.origin.tenant_id, routes.RECORD_KIND, "all")
+    return None
+
+
+def planned(accepted: Accepted, command: Command, facts: Facts) -> Accepted:
+    """The same decision with the hand-overs that its orders come to."""
+    origin = command.origin
+    found = facts.records(origin.tenant_id, routes.RECORD_KIND)
+    if not found or not accepted.events or not isinstance(command, PlaceOrder | ChangeOrder):
+        return accepted
+    reached: dict[int, tuple[str, ...]] = {
+        order.id: ("placed", "paid") if order.status in _PAID else ("placed",)
+        for order in accepted.placed
+    }
+    for event in accepted.events:
+        if event.kind == "paid":
+            reached[event.order_id] = (*reached.get(event.order_id, ()), "paid")
+    orders = {order.id: order for order in (*accepted.placed, *accepted.changed)}
+    plans = tuple(
+        each
+        for order_id, kinds in reached.items()
+        if order_id in orders
+        for each in _plans(orders[order_id], tuple(routes.due(found, kinds)), origin.recorded_at)
+    )
+    return msgspec.structs.replace(accepted, hand_overs=plans) if plans else accepted
+
+
+def plan_of(order: Order, found: tuple[routes.Route, ...], at_us: int) -> list[HandOver]:
+    """Where these routes would take an order."""
+    return list(_plans(order, found, at_us))
+
+
+def _plans(order: Order, found: tuple[routes.Route, ...], at_us: int) -> Iterator[HandOver]:
+    lines: dict[int, tuple[routes.Route, tuple[int, ...]]] = {}
+    for route in found:
+        taken = routes.takes(route, order)
+        if taken is None:
+            continue
+        # Two routes to one connection make one hand-over of the lines of both.
+        _, others = lines.get(route.connection, (route, taken))
+        both = tuple(sorted({*taken, *others})) if taken and others else ()
+        lines[route.connection] = (route, both)
+    for connection, (route, numbers) in lines.items():
+        yield HandOver(
+            tenant_id=order.tenant_id,
+            order_id=order.id,
+            connection_id=connection,
+            uid=uid_of(route.connection_uid, order.uid),
+            order_uid=order.uid,
+            connection_uid=route.connection_uid,
+            lines=numbers,
+            created_at=at_us,
+            updated_at=at_us,
+            due_at=at_us,
+        )
+
+
+# --- what of an order is handed over
+
+
+def lines_left(order: Order, hand_over: HandOver) -> tuple[Line, ...]:
+    """The lines as they still stand: without units that were given back, with their share of the amounts."""
+    return tuple(
+        _standing(order, line)
+        for line in order.kept_lines
+        if _is_handed(hand_over, line) and _is_there(order, line)
+    )
+
+
+def is_whole(order: Order, hand_over: HandOver) -> bool:
+    """Whether it is all that there is of the order."""
+    return not hand_over.lines or all(
+        line.line_no in hand_over.lines or line.kind in routes.EXTRAS for line in order.kept_lines
+    )
+
+
+def _is_handed(hand_over: HandOver, line: Line) -> bool:
+    return not hand_over.lines or line.line_no in hand_over.lines
+
+
+def _is_there(order: Order, line: Line) -> bool:
+    return not line.cancelled if line.kind in routes.EXTRAS else left(order, line) > 0
+
+
+def _standing(order: Order, line: Line) -> Line:
+    if line.kind in routes.EXTRAS or not line.refunded:
+        return line
+    count = left(order, line)
+    net, gross = (_share(each, count, line.quantity) for each in (line.net, line.gross))
+    return msgspec.structs.replace(line, quantity=count, net=net, tax=gross - net, gross=gross)
+
+
+def _share(amount: Decimal, count: int, quantity: int) -> Decimal:
+    return rounded(divided(times(amount, count), Decimal(quantity)), _DIGITS)
+
+
+# --- its life
+
+
+def loads(command: MoveHandOver, _facts: Facts) -> Loads:
+    tenant = command.origin.tenant_id
+    yield OrderLoad(tenant, OrderName("id", str(command.order_id)))
+    yield HandOverLoad(tenant, "order", command.order_id)
+    if command.number:
+        yield _of_number(command)
+
+
+def lock_keys(command: MoveHandOver) -> tuple[LockKey, ...]:
+    """A number is one hand-over's alone, whoever writes it."""
+    if not command.number:
+        return ()
+    return (("hand_over", str(command.connection_id), command.number),)
+
+
+def _of_number(command: MoveHandOver) -> HandOverLoad:
+    return HandOverLoad(command.origin.tenant_id, "number", command.connection_id, command.number)
+
+
+def move(command: MoveHandOver, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
+    """`result` is the hand-over as it stands afterwards, which may not be as was asked: see `_sent`."""
+    tenant = command.origin.tenant_id
+    orders = facts.orders(tenant, OrderName("id", str(command.order_id)))
+    found = [
+        each
+        for each in facts.hand_overs(HandOverLoad(tenant, "order", command.order_id))
+        if each.connection_id == command.connection_id
+    ]
+    if not orders or not found:
+        return Rejected(Reason.RECORD_UNKNOWN, "handover", "no such hand-over")
+    (order,), (before,) = orders, found
+    if command.if_version is not None and command.if_version != before.version:
+        why = f"version {command.if_version} was expected, the hand-over is at {before.version}"
+        return Rejected(Reason.VERSION_CONFLICT, "version", why)
+    state = STEPS[command.step].get(before.state)
+    if state is None:
+        why = f"a hand-over that is {before.state} cannot take the step {command.step}"
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "state", why)
+    if command.number:
+        for holder in facts.hand_overs(_of_number(command)):
+            if holder.name != before.name:
+                why = f"{command.number[:80]} is the hand-over {holder.uid} already"
+                return Rejected(Reason.ALREADY_EXISTS, "number", why)
+    after = _moved(command, before, state, order)
+    told = _TOLD.get(after.state)
+    notices = (_notice(told, after, command.origin, facts),) if told else ()
+    return Accepted(hand_overs=(after,), notices=notices, result=after)
+
+
+def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order: Order) -> HandOver:
+    now = command.origin.recorded_at
+    after = msgspec.structs.replace(
+        before,
+        state=state,
+        version=before.version + 1,
+        updated_at=now,
+        reason=command.reason[:_MOST_REASON],
+        due_at=NEVER,
+        candidates=(),
+    )
+    replace = msgspec.structs.replace
+    match command.step:
+        case HandOverStep.WAIT:
+            return replace(after, due_at=command.due_at)
+        case HandOverStep.SEND:
+            return _sent(after, order, command.due_at)
+        case HandOverStep.ASK:
+            return replace(after, due_at=command.due_at, asked=before.asked + 1)
+        case HandOverStep.FIND:
+            number = command.number or before.number
+            refs = command.refs or before.refs
+            return replace(after, number=number, refs=refs, due_at=command.due_at)
+        case HandOverStep.PLACE:
+            number, refs = command.number or before.number, command.refs or before.refs
+            return replace(after, number=number, refs=refs)
+        case HandOverStep.DOUBT:
+            return replace(after, candidates=command.candidates)
+        case HandOverStep.AGAIN:
+            return replace(after, started_at=0, asked=0, due_at=command.due_at or now)
+    return replace(after, started_at=0, asked=0)
+
+
+def _sent(after: HandOver, order: Order, due_at: int) -> HandOver:
+    """On its way, unless its order went another way meanwhile: then it is refused, or waits."""
+    replace = msgspec.structs.replace
+    if order.status in GIVEN_BACK:
+        return replace(after, state=HandOverState.REFUSED, reason=f"the order is {order.status}")
+    if not lines_left(order, after):
+        return replace(after, state=HandOverState.REFUSED, reason="all its lines were given back")
+    if order.status is Status.REFUNDING:
+        why = "a refund of the order was asked for"
+        later = after.updated_at + _HOUR_US
+        return replace(after, state=HandOverState.PLANNED, reason=why, due_at=later)
+    started = after.started_at or after.updated_at
+    return replace(after, attempts=after.attempts + 1, started_at=started, due_at=due_at)
+
+
+def _notice(kind: str, after: HandOver, origin: Origin, facts: Facts) -> Notice:
+    data = {
+        "handover": after.uid,
+        "connection": after.connection_uid,
+        "order": after.order_uid,
+        "number": after.number,
+        "reason": after.reason,
+    }
+    return Notice(
+        tenant_id=origin.tenant_id,
+        kind=kind,
+        occurred_at=facts.settings(origin.tenant_id).clock.at(origin.recorded_at),
+        recorded_at=origin.recorded_at,
+        actor=origin.actor,
+        data={name: each for name, each in data.items() if each},
+        request_id=origin.request_id,
+    )

@@ -1,0 +1,77 @@
+"""A hand-over: one order, or the lines of it that routes take, at one connection."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from enum import StrEnum
+
+import msgspec
+
+# `due_at` of what nobody needs to look at.
+NEVER = 2**62
+_BYTES = 16
+
+
+class HandOverState(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"
+    PLACED = "placed"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+
+
+class HandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Instants are microseconds since 1970 UTC, of the wall.
+
+    uid         its name outside; of the same order at the same connection always the same
+    lines       numbers of the order's lines; () = all of them
+    number      what the vendor calls it. With `sending`: it is there, and something is left to be done about it
+    refs        what else the vendor's client wants to be told of it later
+    reason      why it waits, was refused, or why nobody knows
+    attempts    how many times it was sent
+    asked       how many times the vendor was asked since
+    started_at  when it was first sent, since it was last known not to be there; 0 = it was not
+    due_at      when somebody should see to it; NEVER = nobody need
+    candidates  unsure: numbers of what it may be
+    """
+
+    tenant_id: int
+    order_id: int
+    connection_id: int
+    uid: str
+    order_uid: str
+    connection_uid: str
+    state: HandOverState = HandOverState.PLANNED
+    version: int = 1
+    lines: tuple[int, ...] = ()
+    number: str = ""
+    refs: dict[str, str] = {}
+    reason: str = ""
+    attempts: int = 0
+    asked: int = 0
+    created_at: int
+    updated_at: int
+    started_at: int = 0
+    due_at: int = 0
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> tuple[int, int, int]:
+        return self.tenant_id, self.order_id, self.connection_id
+
+    @property
+    def marker(self) -> str:
+        """The text under which the vendor's order can be found again."""
+        return marker_of(self.uid)
+
+
+def uid_of(connection_uid: str, order_uid: str) -> str:
+    """The name of the hand-over of an order to a connection."""
+    digest = hashlib.sha256(f"{connection_uid}:{order_uid}".encode()).digest()
+    return str(uuid.UUID(bytes=digest[:_BYTES], version=8))
+
+
+def marker_of(uid: str) -> str:
+    return "oh-" + base64.b32encode(uuid.UUID(uid).bytes).decode().rstrip("=").lower()
