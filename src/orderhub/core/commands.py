@@ -257,7 +257,9 @@ class HandOverStep(StrEnum):
 class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
     """Move the hand-over of an order to a connection along its life.
 
+    if_order    SEND: the version of the order that is going to be sent
     number      what the vendor calls it; empty = it was said before
+    sure_at     SEND, ASK: its absence over there proves nothing before this; 0 = as it was said before
     candidates  DOUBT: numbers of what it may be
     """
 
@@ -266,10 +268,12 @@ class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: int
     step: HandOverStep
     if_version: int | None = None
+    if_order: int | None = None
     number: str = ""
     refs: dict[str, str] = {}
     reason: str = ""
     due_at: int = 0
+    sure_at: int = 0
     candidates: tuple[str, ...] = ()
 
 

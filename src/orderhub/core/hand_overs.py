@@ -118,6 +118,11 @@ def _plans(order: Order, found: tuple[routes.Route, ...], at_us: int) -> Iterato
 # --- what of an order is handed over
 
 
+def lines_of(order: Order, hand_over: HandOver) -> tuple[Line, ...]:
+    """The lines as they were ordered."""
+    return tuple(line for line in order.lines if _is_handed(hand_over, line))
+
+
 def lines_left(order: Order, hand_over: HandOver) -> tuple[Line, ...]:
     """The lines as they still stand: without units that were given back, with their share of the amounts."""
     return tuple(
@@ -191,6 +196,8 @@ def move(command: MoveHandOver, facts: Facts, _ids: NewIds) -> Accepted | Reject
     if command.if_version is not None and command.if_version != before.version:
         why = f"version {command.if_version} was expected, the hand-over is at {before.version}"
         return Rejected(Reason.VERSION_CONFLICT, "version", why)
+    if command.if_order is not None and command.if_order != order.version:
+        return Rejected(Reason.VERSION_CONFLICT, "order", f"the order is at {order.version}")
     state = STEPS[command.step].get(before.state)
     if state is None:
         why = f"a hand-over that is {before.state} cannot take the step {command.step}"
@@ -222,9 +229,11 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
         case HandOverStep.WAIT:
             return replace(after, due_at=command.due_at)
         case HandOverStep.SEND:
-            return _sent(after, order, command.due_at)
+            return _sent(after, order, command)
         case HandOverStep.ASK:
-            return replace(after, due_at=command.due_at, asked=before.asked + 1)
+            sure_at = command.sure_at or before.sure_at
+            asked = before.asked + 1
+            return replace(after, due_at=command.due_at, asked=asked, sure_at=sure_at)
         case HandOverStep.FIND:
             number = command.number or before.number
             refs = command.refs or before.refs
@@ -235,11 +244,12 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
         case HandOverStep.DOUBT:
             return replace(after, candidates=command.candidates)
         case HandOverStep.AGAIN:
-            return replace(after, started_at=0, asked=0, due_at=command.due_at or now)
-    return replace(after, started_at=0, asked=0)
+            due_at = command.due_at or now
+            return replace(after, started_at=0, sure_at=0, asked=0, due_at=due_at)
+    return replace(after, started_at=0, sure_at=0, asked=0)
 
 
-def _sent(after: HandOver, order: Order, due_at: int) -> HandOver:
+def _sent(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
     """On its way, unless its order went another way meanwhile: then it is refused, or waits."""
     replace = msgspec.structs.replace
     if order.status in GIVEN_BACK:
@@ -250,8 +260,13 @@ def _sent(after: HandOver, order: Order, due_at: int) -> HandOver:
         why = "a refund of the order was asked for"
         later = after.updated_at + _HOUR_US
         return replace(after, state=HandOverState.PLANNED, reason=why, due_at=later)
-    started = after.started_at or after.updated_at
-    return replace(after, attempts=after.attempts + 1, started_at=started, due_at=due_at)
+    return replace(
+        after,
+        attempts=after.attempts + 1,
+        started_at=after.updated_at,
+        sure_at=command.sure_at,
+        due_at=command.due_at,
+    )
 
 
 def _notice(kind: str, after: HandOver, origin: Origin, facts: Facts) -> Notice:

@@ -32,7 +32,8 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     reason      why it waits, was refused, or why nobody knows
     attempts    how many times it was sent
     asked       how many times the vendor was asked since
-    started_at  when it was first sent, since it was last known not to be there; 0 = it was not
+    started_at  when it was sent; 0 = it was not, or is known not to have come
+    sure_at     its absence over there proves nothing before this
     due_at      when somebody should see to it; NEVER = nobody need
     candidates  unsure: numbers of what it may be
     """
@@ -54,6 +55,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     started_at: int = 0
+    sure_at: int = 0
     due_at: int = 0
     candidates: tuple[str, ...] = ()
 

@@ -37,3 +37,8 @@ def subject_of(product_id: int, variant_id: int) -> str:
     if variant_id:
         return f"variant:{variant_id}"
     return f"product:{product_id}" if product_id else ""
+
+
+def key_of(connection: int, subject: str) -> str:
+    """The name of the one listing of a thing at a connection: its key `subject`."""
+    return f"{connection}:{subject}"

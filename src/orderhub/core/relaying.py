@@ -94,5 +94,8 @@ class RelayReads(Protocol):
     def is_in_doubt(self, tenant_id: int, connection_id: int, besides: int) -> bool:
         """Whether it is not known of another order than `besides` whether it is there."""
 
+    def is_sending(self, tenant_id: int, connection_id: int) -> bool:
+        """Whether something is under way at a connection, or was when it broke off."""
+
     def unsure(self) -> int:
         """How many a person must decide about, of all tenants."""

@@ -92,6 +92,7 @@ hand_over = Table(
     _number("created_at"),
     _number("updated_at"),
     _number("started_at"),
+    _number("sure_at"),
     _number("due_at"),
     _text("lines"),
     _text("refs"),

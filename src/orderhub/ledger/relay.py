@@ -16,6 +16,7 @@ from sqlalchemy import (
     Engine,
     and_,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -272,6 +273,13 @@ class RelayReads:
             table.c.connection_id == connection_id,
             table.c.order_id != besides,
             table.c.number == "",
+        )
+        return self._connection.execute(query.limit(1)).first() is not None
+
+    def is_sending(self, tenant_id: int, connection_id: int) -> bool:
+        table = hand_over
+        query = select(table.c.order_id).where(
+            _named(table, tenant_id, connection_id), table.c.state == literal_column("'sending'")
         )
         return self._connection.execute(query.limit(1)).first() is not None
 

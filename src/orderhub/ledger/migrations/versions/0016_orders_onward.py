@@ -46,6 +46,7 @@ def upgrade() -> None:
         _number("created_at"),
         _number("updated_at"),
         _number("started_at"),
+        _number("sure_at"),
         _number("due_at"),
         _text("lines"),
         _text("refs"),

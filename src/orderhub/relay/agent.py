@@ -1,0 +1,203 @@
+"""Sees to one connection, under its lease: what is due is sent or asked about, several at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+import structlog
+
+from orderhub.core.connections import Connection
+from orderhub.core.facts import Record
+from orderhub.core.handing import HandOver, HandOverState
+from orderhub.core.queries import Reads
+from orderhub.core.relaying import RelayState
+from orderhub.relay.means import Means, NotDecided
+from orderhub.relay.steps import SECOND_US, Steps, Trouble, pause_us
+from orderhub.relay.talking import Line
+
+# Longer than any call: who takes a connection over knows that no call of the one before is under way.
+LEASE_S = 90.0
+_RENEWED_S = 60.0  # while no less of it is left
+_MARGIN_S = 5.0
+_REST_S = 0.2  # while only what is in hand can go on
+
+
+class Agent:
+    """For as long as the record of its connection is what it was."""
+
+    def __init__(
+        self, means: Means, record: Record, line: Line, owner: str, *, linger_s: float = 0.0
+    ) -> None:
+        self._means = means
+        self._record = record
+        self._line = line
+        self._steps = Steps(means, line)
+        self._linger_s = linger_s
+        self._tasks: dict[int, asyncio.Task[Trouble | None]] = {}  # by order
+        self._woken = asyncio.Event()
+        self._is_leaving = False
+        self._renewing = asyncio.Lock()
+        self.state = RelayState(
+            tenant_id=record.tenant_id,
+            connection_id=record.id,
+            owner=owner,
+            version=record.version,
+        )
+        self._log = structlog.get_logger("orderhub.relay")
+
+    @property
+    def version(self) -> int:
+        return self._record.version
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._tasks
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def leave(self) -> None:
+        """Nothing more is begun; what is under way may end."""
+        self._is_leaving = True
+        self._woken.set()
+
+    # --- its work
+
+    async def run(self) -> None:
+        """Until nothing is due any more, it is left in peace, or somebody else has it."""
+        if not await self._leased():
+            return
+        try:
+            while not self._is_leaving and self.state.resume_at <= self._means.now_us():
+                self._woken.clear()
+                if not await self._leased():
+                    break
+                if not await self._round() and not await self._is_called_for():
+                    break
+        finally:
+            await self._ended()
+            await self._means.in_thread(lambda: self._means.ledger.relay.release(self.state))
+
+    async def _is_called_for(self) -> bool:
+        """Whether there is more within a moment: a lease costs two commits, and orders come one after another."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._linger_s):
+                await self._woken.wait()
+                return True
+        return False
+
+    async def abandon(self) -> None:
+        """What is under way is cut off: it stays `sending`, and is asked about by whoever comes next."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _round(self) -> bool:
+        """Begin what is due; False: there is nothing, and nothing is in hand."""
+        free = self._places - len(self._tasks)
+        due = await self._due(free) if free > 0 else ()
+        for hand_over in due:
+            task = asyncio.create_task(self._seen_to(hand_over))
+            self._tasks[hand_over.order_id] = task
+        if not self._tasks:
+            return self._woken.is_set()
+        done, _ = await asyncio.wait(
+            self._tasks.values(),
+            timeout=None if len(self._tasks) >= self._places else _REST_S,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        await self._note(done)
+        return True
+
+    async def _due(self, free: int) -> Sequence[HandOver]:
+        """What is due and not in hand. Without a marker only one may be in doubt: others would look the same."""
+        now, name = self._means.now_us(), (self.state.tenant_id, self.state.connection_id)
+        in_hand = tuple(self._tasks)
+        ask = self._means.ledger.read
+        one_by_one = not self._line.client.marker
+
+        def look(reads: Reads) -> Sequence[HandOver]:
+            found = reads.relay.due(*name, now, free, in_hand)
+            if not one_by_one or not reads.relay.is_sending(*name):
+                return found
+            return [each for each in found if each.state is HandOverState.SENDING]
+
+        return await self._means.in_thread(lambda: ask(look))
+
+    @property
+    def _places(self) -> int:
+        return self._doc.at_once if self._line.client.marker else 1
+
+    @property
+    def _doc(self) -> Connection:
+        doc: Connection = self._record.doc
+        return doc
+
+    async def _seen_to(self, hand_over: HandOver) -> Trouble | None:
+        try:
+            return await self._steps.see_to(hand_over, self._may_call)
+        except NotDecided as error:
+            return Trouble(str(error))
+        except Exception as error:  # noqa: BLE001 - told, and tried again later
+            # A bug of a client, or of ours: neither may take the connection down with it for good.
+            self._log.exception(
+                "a hand-over broke", tenant=hand_over.tenant_id, handover=hand_over.uid
+            )
+            return Trouble(f"the client broke: {type(error).__name__}")
+
+    async def _note(self, done: set[asyncio.Task[Trouble | None]]) -> None:
+        """What went well, or did not, is held for or against the connection."""
+        for order_id in [name for name, task in self._tasks.items() if task in done]:
+            del self._tasks[order_id]
+        troubles = [each for task in done if not task.cancelled() and (each := task.result())]
+        if troubles:
+            trouble = max(troubles, key=lambda each: each.retry_after_s)
+            misses = self.state.misses + 1
+            wait_us = max(pause_us(misses), round(trouble.retry_after_s * SECOND_US))
+            await self._noted(
+                misses=misses, resume_at=self._means.now_us() + wait_us, reason=trouble.reason
+            )
+        elif done and self.state.misses:
+            await self._noted(misses=0, resume_at=0, reason="")
+
+    async def _noted(self, *, misses: int, resume_at: int, reason: str) -> None:
+        self.state = msgspec.structs.replace(
+            self.state, misses=misses, resume_at=resume_at, reason=reason[:500]
+        )
+        state = self.state
+        await self._means.in_thread(lambda: self._means.ledger.relay.note(state))
+
+    async def _ended(self) -> None:
+        """Until nothing is in hand any more."""
+        while self._tasks:
+            done, _ = await asyncio.wait(self._tasks.values())
+            with suppress(Exception):
+                await self._note(done)
+
+    # --- the lease
+
+    async def _may_call(self) -> bool:
+        """Whether a call that begins now ends while the connection is still ours."""
+        needed_us = round((self._line.client.timeout_s + _MARGIN_S) * SECOND_US)
+        if self.state.leased_until - self._means.now_us() >= needed_us:
+            return True
+        return await self._leased(always=True)
+
+    async def _leased(self, *, always: bool = False) -> bool:
+        async with self._renewing:
+            now = self._means.now_us()
+            left_us = self.state.leased_until - now
+            if left_us >= round(_RENEWED_S * SECOND_US) and not always:
+                return True
+            longest_us = round(LEASE_S * SECOND_US)
+            wanted = msgspec.structs.replace(
+                self.state, leased_until=now + longest_us, version=self._record.version
+            )
+            relay = self._means.ledger.relay
+            taken = await self._means.in_thread(lambda: relay.lease(wanted, now, longest_us))
+            if taken is None:
+                return False
+            self.state = taken
+            return True

@@ -1,0 +1,392 @@
+"""One hand-over seen to: sent, asked about, finished.
+
+The rule that makes it safe: commit that you will call, call, commit what came back; and after any doubt ask before
+calling again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
+from orderhub.core.handing import NEVER, HandOver, HandOverState
+from orderhub.core.refusals import Reason, Rejected
+from orderhub.dialects.client import (
+    Answers,
+    Blocked,
+    Doubt,
+    Finding,
+    Finishing,
+    Found,
+    Job,
+    Link,
+    Placed,
+    Placing,
+    Refused,
+    Window,
+)
+from orderhub.relay.jobs import job_of
+from orderhub.relay.means import Means
+from orderhub.relay.talking import Line, NotSent, Silence
+
+ACTOR = "relay"
+# Whether a call that begins now ends while the connection is still ours.
+MayCall = Callable[[], Awaitable[bool]]
+SECOND_US = 1_000_000
+_LONGEST_PAUSE_S = 300.0
+# What waits for a listing is looked at when one is written; and now and then, in case something else was in the way.
+_LOOK_AGAIN_US = 6 * 3_600 * SECOND_US
+# So often without a clear answer, and each time it was not there: it is the order that the vendor cannot stand.
+_MOST_ATTEMPTS = 5
+_NOT_YET = "it is not there yet: asked again"
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Nothing that is this order's alone: the connection is left in peace for a while."""
+
+    reason: str
+    retry_after_s: float = 0.0
+
+
+class Steps:
+    """Sees to hand-overs of one connection."""
+
+    def __init__(self, means: Means, line: Line) -> None:
+        self._means = means
+        self._line = line
+        self._client = line.client
+
+    async def see_to(self, hand_over: HandOver, may_call: MayCall) -> Trouble | None:
+        """One step, or as many as can be taken now. Raises NotDecided."""
+        if hand_over.state is HandOverState.PLANNED:
+            return await self._place(hand_over, may_call)
+        if hand_over.number:
+            return await self._finish(hand_over, _placed(hand_over))
+        return await self._ask(hand_over, may_call)
+
+    # --- sent
+
+    async def _place(self, planned: HandOver, may_call: MayCall) -> Trouble | None:
+        job = await self._job(planned)
+        if isinstance(job, str):
+            await self._wait(planned, job, _LOOK_AGAIN_US)
+            return None
+        sending: list[HandOver] = []
+
+        async def before_send() -> bool:
+            after = await self._sending(planned, job)
+            if after is not None:
+                sending.append(after)
+                return await may_call()
+            return False
+
+        def step(link: Link, answers: Answers) -> Placing:
+            return self._client.place(link, job, answers)
+
+        end = await self._line.talk(step, key=planned.marker, before_send=before_send)
+        if isinstance(end, NotSent):
+            return None
+        if not sending:
+            return await self._not_sent(planned, job, end)
+        return await self._sent(sending[0], job, end)
+
+    async def _sending(self, planned: HandOver, job: Job) -> HandOver | None:
+        """It is committed that it is sent; None: its order went another way, or it was moved meanwhile."""
+        now = self._now
+        ends = now + round(self._client.timeout_s * SECOND_US)
+        command = self._command(
+            planned,
+            HandOverStep.SEND,
+            if_order=job.order.version,
+            due_at=ends,
+            sure_at=ends + self._settle_us,
+        )
+        after = await self._means.submit(command)
+        if isinstance(after, Rejected):
+            return None
+        self._tell(after)
+        return after if after.state is HandOverState.SENDING else None
+
+    async def _not_sent(self, planned: HandOver, job: Job, end: object) -> Trouble | None:
+        """It ended before anything was sent."""
+        match end:
+            case Placed():  # the vendor was asked, and has it
+                sending = await self._sending(planned, job)
+                return None if sending is None else await self._found(sending, end, job)
+            case Refused(reason):
+                await self._move(planned, HandOverStep.REFUSE, reason=reason)
+            case Blocked(reason, _, retry_after_s):
+                await self._wait(planned, reason, self._pause_us(planned))
+                return Trouble(reason, retry_after_s)
+            case Silence(reason, _, is_down, retry_after_s):
+                await self._wait(planned, reason, self._pause_us(planned))
+                return Trouble(reason, retry_after_s) if is_down else None
+            case Doubt(reason):
+                await self._wait(planned, reason, self._pause_us(planned))
+        return None
+
+    async def _sent(self, sending: HandOver, job: Job, end: object) -> Trouble | None:
+        """The call was made: what is known by now."""
+        match end:
+            case Placed():
+                return await self._found(sending, end, job)
+            case Refused(reason):
+                await self._move(sending, HandOverStep.REFUSE, reason=reason)
+            case Blocked(reason, _, retry_after_s):
+                await self._move(sending, HandOverStep.AGAIN, reason=reason)
+                return Trouble(reason, retry_after_s)
+            case Silence(reason, _, is_down, retry_after_s):
+                await self._doubted(sending, reason)
+                return Trouble(reason, retry_after_s) if is_down else None
+            case Doubt(reason):
+                await self._doubted(sending, reason)
+        return None
+
+    async def _doubted(self, sending: HandOver, reason: str) -> None:
+        """The call has ended, so it is known from when on its absence proves something."""
+        now = self._now
+        self._means.meter.handed("doubted")
+        await self._move(
+            sending,
+            HandOverStep.ASK,
+            reason=reason,
+            due_at=now,
+            sure_at=min(sending.sure_at, now + self._settle_us),
+        )
+
+    # --- asked about
+
+    async def _ask(self, sending: HandOver, may_call: MayCall) -> Trouble | None:
+        job = await self._job(sending)
+        if isinstance(job, str):
+            # It was sent in other words than it could be by now: look for it all the same.
+            job = await self._job(sending, as_it_was=True)
+            if isinstance(job, str):
+                await self._move(sending, HandOverStep.DOUBT, reason=job)
+                return None
+        asked, window = self._now, Window(sending.started_at, self._now)
+
+        def step(link: Link, answers: Answers) -> Finding:
+            return self._client.find(link, job, window, answers)
+
+        end = await self._line.talk(step)
+        match end:
+            case Found(candidates):
+                return await self._weigh(sending, candidates, asked, job, may_call)
+            case Blocked(reason, _, retry_after_s):
+                await self._later(sending, reason)
+                return Trouble(reason, retry_after_s)
+            case Silence(reason, _, is_down, retry_after_s):
+                await self._later(sending, reason)
+                return Trouble(reason, retry_after_s) if is_down else None
+            case Doubt(reason):
+                await self._later(sending, reason)
+        return None
+
+    async def _weigh(
+        self,
+        sending: HandOver,
+        candidates: Sequence[Placed],
+        asked_us: int,
+        job: Job,
+        may_call: MayCall,
+    ) -> Trouble | None:
+        """What was found may be this order, or another's."""
+        free = await self._free(sending, candidates)
+        if len(free) > 1:
+            why = "several orders there may be this one"
+            return await self._unsure(sending, why, free)
+        if free:
+            if not self._client.marker and await self._others_in_doubt(sending):
+                why = "it may be this one, or another order that nobody is sure of either"
+                return await self._unsure(sending, why, free)
+            return await self._found(sending, free[0], job)
+        if self._client.find_delay_s is None:
+            return await self._unsure(sending, "the vendor cannot say that it is not there", ())
+        if asked_us < sending.sure_at:
+            wait_us = min(self._pause_us(sending), sending.sure_at - asked_us)
+            await self._move(sending, HandOverStep.ASK, reason=_NOT_YET, due_at=asked_us + wait_us)
+            return None
+        if sending.attempts >= _MOST_ATTEMPTS:
+            why = f"{sending.attempts} times sent, and no clear answer: {sending.reason}"
+            await self._move(sending, HandOverStep.REFUSE, reason=why)
+            return None
+        again = await self._move(sending, HandOverStep.AGAIN, reason="it is not there: sent again")
+        return await self._place(again, may_call) if again is not None else None
+
+    async def _free(self, sending: HandOver, candidates: Sequence[Placed]) -> list[Placed]:
+        """Those that no other hand-over has."""
+        if not candidates:
+            return []
+        numbers = [each.number for each in candidates]
+        name = (sending.tenant_id, sending.connection_id)
+        ask = self._means.ledger.read
+        held = await self._means.in_thread(
+            lambda: ask(lambda reads: reads.relay.held(*name, numbers))
+        )
+        own = sending.order_id
+        return [each for each in candidates if held.get(each.number, own) == own]
+
+    async def _others_in_doubt(self, sending: HandOver) -> bool:
+        name = (sending.tenant_id, sending.connection_id, sending.order_id)
+        ask = self._means.ledger.read
+        return await self._means.in_thread(
+            lambda: ask(lambda reads: reads.relay.is_in_doubt(*name))
+        )
+
+    async def _unsure(
+        self, sending: HandOver, reason: str, candidates: Sequence[Placed]
+    ) -> Trouble | None:
+        numbers = tuple(each.number for each in candidates)
+        await self._move(sending, HandOverStep.DOUBT, reason=reason, candidates=numbers)
+        return None
+
+    async def _later(self, sending: HandOver, reason: str) -> None:
+        due_at = self._now + self._pause_us(sending)
+        await self._move(sending, HandOverStep.ASK, reason=reason, due_at=due_at)
+
+    # --- there
+
+    async def _found(self, sending: HandOver, placed: Placed, job: Job) -> Trouble | None:
+        step = HandOverStep.FIND if self._client.has("finish") else HandOverStep.PLACE
+        command = self._command(
+            sending, step, number=placed.number, refs=dict(placed.refs), due_at=self._now
+        )
+        after = await self._means.submit(command)
+        if isinstance(after, Rejected):
+            if after.reason is Reason.ALREADY_EXISTS:
+                return await self._unsure(sending, after.detail, (placed,))
+            return None
+        self._tell(after)
+        if step is HandOverStep.FIND:
+            return await self._finish(after, placed, job)
+        return None
+
+    async def _finish(
+        self, sending: HandOver, placed: Placed, job: Job | None = None
+    ) -> Trouble | None:
+        if not self._client.has("finish"):
+            await self._move(sending, HandOverStep.PLACE)
+            return None
+        found = job or await self._job(sending)
+        if isinstance(found, str):
+            await self._find(sending, found, _LOOK_AGAIN_US)
+            return None
+        whole = found
+
+        def step(link: Link, answers: Answers) -> Finishing:
+            return self._client.finish(link, whole, placed, answers)
+
+        end = await self._line.talk(step, key=f"{sending.marker}-more")
+        match end:
+            case Placed(_, refs):
+                await self._move(sending, HandOverStep.PLACE, refs=dict(refs))
+            case Blocked(reason, _, retry_after_s):
+                await self._find(sending, reason, self._pause_us(sending))
+                return Trouble(reason, retry_after_s)
+            case Silence(reason, _, is_down, retry_after_s):
+                await self._find(sending, reason, self._pause_us(sending))
+                return Trouble(reason, retry_after_s) if is_down else None
+            case Doubt(reason):
+                await self._find(sending, reason, self._pause_us(sending))
+        return None
+
+    async def _find(self, sending: HandOver, reason: str, after_us: int) -> None:
+        due_at = self._now + after_us
+        await self._move(sending, HandOverStep.FIND, reason=reason, due_at=due_at)
+
+    # --- commands
+
+    async def _job(self, hand_over: HandOver, *, as_it_was: bool = False) -> Job | str:
+        ask = self._means.ledger.read
+        client = self._client
+        job = await self._means.in_thread(
+            lambda: ask(lambda reads: job_of(reads, hand_over, client, as_it_was=as_it_was))
+        )
+        if isinstance(job, str) or as_it_was or hand_over.state is not HandOverState.PLANNED:
+            return job
+        return client.unfit(job, self._line.link) or job
+
+    async def _wait(self, planned: HandOver, reason: str, after_us: int) -> None:
+        self._means.meter.handed("waiting")
+        await self._move(planned, HandOverStep.WAIT, reason=reason, due_at=self._now + after_us)
+
+    async def _move(
+        self,
+        before: HandOver,
+        step: HandOverStep,
+        *,
+        reason: str = "",
+        due_at: int = 0,
+        sure_at: int = 0,
+        refs: dict[str, str] | None = None,
+        candidates: tuple[str, ...] = (),
+    ) -> HandOver | None:
+        """None: somebody else moved it meanwhile, and the next look sees how."""
+        command = msgspec.structs.replace(
+            self._command(before, step, due_at=due_at, refs=refs),
+            reason=reason,
+            sure_at=sure_at,
+            candidates=candidates,
+        )
+        after = await self._means.submit(command)
+        if isinstance(after, Rejected):
+            return None
+        self._tell(after)
+        return after
+
+    def _command(
+        self,
+        before: HandOver,
+        step: HandOverStep,
+        *,
+        number: str = "",
+        refs: dict[str, str] | None = None,
+        due_at: int = 0,
+        sure_at: int = 0,
+        if_order: int | None = None,
+    ) -> MoveHandOver:
+        return MoveHandOver(
+            origin=Origin(
+                tenant_id=before.tenant_id, channel="hub", actor=ACTOR, recorded_at=self._now
+            ),
+            order_id=before.order_id,
+            connection_id=before.connection_id,
+            step=step,
+            if_version=before.version,
+            if_order=if_order,
+            number=number,
+            refs=refs or {},
+            due_at=due_at,
+            sure_at=sure_at,
+        )
+
+    def _tell(self, after: HandOver) -> None:
+        if after.due_at == NEVER:
+            self._means.meter.handed(after.state.value)
+            if after.state is HandOverState.PLACED:
+                self._means.meter.took((after.updated_at - after.created_at) / SECOND_US)
+
+    @property
+    def _now(self) -> int:
+        return self._means.now_us()
+
+    @property
+    def _settle_us(self) -> int:
+        """How long after a call has ended without an answer its order may still appear."""
+        late_s = self._client.find_delay_s or 0.0
+        return round((self._line.connection.settle_s + late_s) * SECOND_US)
+
+    def _pause_us(self, hand_over: HandOver) -> int:
+        return pause_us(hand_over.asked or hand_over.version)
+
+
+def pause_us(times: int) -> int:
+    """Twice as long each time, five minutes at most."""
+    return round(min(_LONGEST_PAUSE_S, 2.0 ** min(times, 20) / 2) * SECOND_US)
+
+
+def _placed(hand_over: HandOver) -> Placed:
+    return Placed(hand_over.number, hand_over.refs)
