@@ -72,7 +72,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
 def uid_of(connection_uid: str, order_uid: str) -> str:
     """The name of the hand-over of an order to a connection."""
     digest = hashlib.sha256(f"{connection_uid}:{order_uid}".encode()).digest()
-    return str(uuid.UUID(bytes=digest[:_BYTES], version=8))
+    return str(uuid.UUID(bytes=digest[:_BYTES], version=5))
 
 
 def marker_of(uid: str) -> str:

@@ -76,6 +76,8 @@ class RelayReads(Protocol):
         now_us: int,
         limit: int,
         in_hand: Collection[int] = (),
+        *,
+        only_sending: bool = False,
     ) -> tuple[HandOver, ...]:
         """What somebody should see to by now, the longest due first; none of the orders `in_hand`."""
 

@@ -198,6 +198,8 @@ class RelayReads:
         now_us: int,
         limit: int,
         in_hand: Collection[int] = (),
+        *,
+        only_sending: bool = False,
     ) -> tuple[HandOver, ...]:
         table = hand_over
         query = (
@@ -205,6 +207,7 @@ class RelayReads:
             .where(
                 _named(table, tenant_id, connection_id),
                 text(_OPEN),
+                *((table.c.state == literal_column("'sending'"),) * only_sending),
                 table.c.due_at <= now_us,
             )
             .order_by(table.c.due_at, table.c.order_id)

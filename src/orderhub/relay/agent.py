@@ -11,7 +11,7 @@ import structlog
 
 from orderhub.core.connections import Connection
 from orderhub.core.facts import Record
-from orderhub.core.handing import HandOver, HandOverState
+from orderhub.core.handing import HandOver
 from orderhub.core.queries import Reads
 from orderhub.core.relaying import RelayState
 from orderhub.relay.means import Means, NotDecided
@@ -119,10 +119,8 @@ class Agent:
         one_by_one = not self._line.client.marker
 
         def look(reads: Reads) -> Sequence[HandOver]:
-            found = reads.relay.due(*name, now, free, in_hand)
-            if not one_by_one or not reads.relay.is_sending(*name):
-                return found
-            return [each for each in found if each.state is HandOverState.SENDING]
+            only_sending = one_by_one and reads.relay.is_sending(*name)
+            return reads.relay.due(*name, now, free, in_hand, only_sending=only_sending)
 
         return await self._means.in_thread(lambda: ask(look))
 

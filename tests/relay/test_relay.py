@@ -1,0 +1,334 @@
+"""The relay against a vendor that can be as bad as any."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from orderhub.core.commands import Action, HandOverStep, MoveHandOver
+from orderhub.core.handing import HandOverState
+from orderhub.core.refusals import Reason
+from orderhub.core.relaying import RelayState
+from orderhub.ledger.ledger import Ledger
+from tests.relay.rig import (
+    HOUR,
+    SECOND,
+    SECRET,
+    Bench,
+    PlainClient,
+    ShopClient,
+    connect,
+    hand_overs,
+    listing,
+)
+from tests.support import world
+
+
+@pytest.fixture
+def bench(ledger: Ledger) -> Iterator[Bench]:
+    connect(ledger)
+    made = Bench(ledger)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plain(ledger: Ledger) -> Iterator[Bench]:
+    connect(ledger)
+    made = Bench(ledger, PlainClient())
+    yield made
+    made.close()
+
+
+def order(bench: Bench) -> Any:
+    placed = world.place(bench.ledger, world.basket())
+    return placed
+
+
+def test_an_order_is_placed_and_its_number_is_known(bench: Bench) -> None:
+    placed = order(bench)
+    bench.run()
+    found = bench.one
+    assert (found.state, found.number) == (HandOverState.PLACED, "N1")
+    (there,) = bench.vendor.orders
+    assert (there["note"], there["items"]) == (found.marker, ["V188"])
+    assert found.order_uid == placed.uid
+    bench.settle()
+    assert len(bench.vendor.orders) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop", "500", "after drop", "after 500", "late"])
+def test_after_any_doubt_the_vendor_is_asked_before_anything_is_sent_again(
+    bench: Bench, fault: str
+) -> None:
+    bench.vendor.faults = [fault]
+    order(bench)
+    bench.run()
+    bench.settle()
+    assert (bench.one.state, len(bench.vendor.orders)) == (HandOverState.PLACED, 1)
+    assert bench.one.number == "N1"
+
+
+@pytest.mark.parametrize("where", ["before commit", "after commit", "before call", "after call"])
+def test_a_program_that_dies_anywhere_doubles_nothing(bench: Bench, where: str) -> None:
+    bench.rig.dies_at = where
+    order(bench)
+    bench.run()
+    bench.settle()
+    assert (bench.one.state, len(bench.vendor.orders)) == (HandOverState.PLACED, 1)
+
+
+def test_a_list_that_is_late_is_asked_again_before_anything_is_sent(ledger: Ledger) -> None:
+    connect(ledger)
+    client = ShopClient()
+    client.find_delay_s = 120.0
+    bench = Bench(ledger, client)
+    bench.vendor.visible_after_us = 100 * SECOND
+    bench.vendor.faults = ["after drop"]
+    order(bench)
+    bench.run()
+    bench.run(9, every_us=10 * SECOND)
+    assert bench.one.state is HandOverState.SENDING
+    bench.settle()
+    assert (bench.one.state, len(bench.vendor.orders)) == (HandOverState.PLACED, 1)
+    bench.close()
+
+
+def test_while_the_vendor_cannot_be_asked_nothing_is_sent_again(bench: Bench) -> None:
+    bench.vendor.faults = ["drop"]
+    bench.vendor.blind = ["drop", "500", "drop"]
+    order(bench)
+    bench.run()
+    assert bench.one.state is HandOverState.SENDING
+    assert bench.vendor.orders == []
+    bench.settle()
+    assert (bench.one.state, len(bench.vendor.orders)) == (HandOverState.PLACED, 1)
+
+
+def test_what_is_refused_can_be_sent_again(bench: Bench) -> None:
+    bench.vendor.faults = ["refuse"]
+    order(bench)
+    bench.run()
+    refused = bench.one
+    assert refused.state is HandOverState.REFUSED
+    assert refused.reason == "the vendor does not want it"
+    bench.settle()
+    assert bench.vendor.orders == []
+    bench.decide(refused, HandOverStep.AGAIN)
+    bench.run()
+    assert bench.one.state is HandOverState.PLACED
+
+
+def test_a_connection_that_is_not_let_in_waits_as_a_whole(bench: Bench) -> None:
+    bench.vendor.faults = ["out"]
+    order(bench)
+    order(bench)
+    bench.run()
+    state = bench.ledger.read(lambda reads: reads.relay.state(world.SHOP, 1))
+    assert state is not None
+    assert (state.misses, state.reason) == (1, "not let in")
+    bench.run(2, every_us=30 * SECOND)
+    assert [each.state for each in hand_overs(bench.ledger)] == [HandOverState.PLACED] * 2
+
+
+def test_what_is_not_listed_waits_with_that_reason_and_goes_once_it_is(ledger: Ledger) -> None:
+    connect(ledger, listed=(188,))
+    bench = Bench(ledger)
+    world.place(ledger, world.basket((188, 1), (189, 1)))
+    bench.run()
+    assert bench.one.state is HandOverState.PLANNED
+    assert bench.one.reason.startswith("not listed at this connection: ")
+    assert bench.vendor.calls == []
+    world.run_all(ledger, world.put(listing(1, 189)))
+    ledger.relay.pull(world.SHOP, 1, bench.clock())
+    bench.run()
+    assert bench.one.state is HandOverState.PLACED
+    assert bench.vendor.orders[0]["items"] == ["V188", "V189"]
+    bench.close()
+
+
+@pytest.mark.parametrize(
+    ("actions", "reason"),
+    [((Action.CANCEL,), "cancelled"), ((Action.PAY, Action.REFUND), "refunded")],
+)
+def test_an_order_that_went_another_way_while_it_waited_is_not_sent(
+    bench: Bench, actions: tuple[Action, ...], reason: str
+) -> None:
+    bench.vendor.blind = ["drop"]
+    placed = order(bench)
+    for action in actions:
+        world.run_all(bench.ledger, world.change(placed, action))
+    bench.run()
+    bench.settle()
+    assert (bench.one.state, bench.vendor.calls) == (HandOverState.REFUSED, [])
+    assert bench.one.reason == f"the order is {reason}"
+
+
+def test_an_order_whose_refund_is_asked_for_waits(bench: Bench) -> None:
+    placed = order(bench)
+    world.run_all(bench.ledger, world.change(placed, Action.PAY))
+    world.run_all(bench.ledger, world.change(placed, Action.REQUEST_REFUND))
+    bench.run()
+    assert (bench.one.state, bench.vendor.calls) == (HandOverState.PLANNED, [])
+    world.run_all(bench.ledger, world.change(placed, Action.REJECT_REFUND))
+    bench.run(1, every_us=2 * HOUR)
+    assert bench.one.state is HandOverState.PLACED
+
+
+def test_an_order_cancelled_between_its_last_look_and_its_sending_is_not_sent(bench: Bench) -> None:
+    placed = order(bench)
+    submit = bench.rig.engine.submit
+
+    async def first_cancelled(command: MoveHandOver) -> Any:
+        if command.step is HandOverStep.SEND and placed.status == "pending":
+            world.run(bench.ledger, world.change(placed, Action.CANCEL))
+        return await submit(command)
+
+    bench.rig.engine.submit = first_cancelled
+    bench.run()
+    assert (bench.one.state, bench.vendor.calls) == (HandOverState.REFUSED, [])
+
+
+# --- a vendor that carries no marker
+
+
+def test_without_a_marker_what_looks_the_same_is_taken_if_nobody_else_has_it(plain: Bench) -> None:
+    plain.vendor.faults = ["", "after drop"]
+    order(plain)
+    order(plain)
+    plain.run()
+    plain.settle()
+    found = hand_overs(plain.ledger)
+    assert {each.state for each in found} == {HandOverState.PLACED}
+    assert {each.number for each in found} == {"N1", "N2"}
+
+
+def test_without_a_marker_more_than_one_candidate_is_for_a_person_to_decide(plain: Bench) -> None:
+    plain.vendor.faults = ["after drop"]
+    order(plain)
+    made = plain.vendor._make
+
+    def twice(sent: dict[str, Any]) -> str:
+        made(sent)
+        return made(sent)
+
+    plain.vendor._make = twice  # type: ignore[method-assign]
+    plain.run()
+    plain.run(1, every_us=10 * SECOND)
+    unsure = plain.one
+    assert (unsure.state, unsure.candidates) == (HandOverState.UNSURE, ("N1", "N2"))
+    plain.settle()
+    assert plain.one.state is HandOverState.UNSURE
+    placed = plain.decide(unsure, HandOverStep.PLACE, number="N2")
+    assert (placed.state, placed.number) == (HandOverState.PLACED, "N2")
+
+
+def test_a_number_is_one_hand_overs_alone(plain: Bench) -> None:
+    order(plain)
+    plain.run()
+    plain.vendor.faults = ["refuse"]
+    order(plain)
+    plain.run()
+    first, second = hand_overs(plain.ledger)
+    again = plain.decide(second, HandOverStep.AGAIN)
+    sent = plain.decide(again, HandOverStep.SEND)
+    refused = plain.decide(sent, HandOverStep.PLACE, number=first.number)
+    assert refused.reason is Reason.ALREADY_EXISTS
+
+
+def test_without_a_marker_nothing_is_sent_while_another_is_in_doubt(plain: Bench) -> None:
+    plain.vendor.faults = ["drop"]
+    plain.vendor.blind = ["drop"] * 2
+    order(plain)
+    order(plain)
+    plain.run()
+    plain.run(1, every_us=SECOND)
+    assert plain.vendor.orders == []
+    plain.settle()
+    assert {each.state for each in hand_overs(plain.ledger)} == {HandOverState.PLACED}
+    assert len(plain.vendor.orders) == 2
+
+
+def test_a_vendor_that_can_never_say_that_it_is_not_there_leaves_it_unsure(ledger: Ledger) -> None:
+    connect(ledger)
+    client = ShopClient()
+    client.find_delay_s = None
+    bench = Bench(ledger, client)
+    bench.vendor.faults = ["drop"]
+    order(bench)
+    bench.run()
+    bench.settle()
+    assert (bench.one.state, bench.vendor.orders) == (HandOverState.UNSURE, [])
+    bench.decide(bench.one, HandOverStep.AGAIN)
+    bench.run()
+    assert bench.one.state is HandOverState.PLACED
+    bench.close()
+
+
+# --- what else holds
+
+
+def test_the_feed_tells_what_became_of_it(bench: Bench) -> None:
+    bench.vendor.faults = ["refuse"]
+    placed = order(bench)
+    bench.run()
+    with bench.ledger.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT kind, data FROM notice").all()
+    (notice,) = [row for row in rows if row.kind.startswith("handover.")]
+    assert notice.kind == "handover.refused"
+    assert placed.uid in notice.data
+
+
+def test_no_token_stands_in_any_row(bench: Bench) -> None:
+    bench.vendor.faults = ["after drop", "refuse"]
+    order(bench)
+    order(bench)
+    bench.run()
+    bench.settle()
+    rows = world.every_row(bench.ledger)
+    kept = [table for table, found in rows.items() if SECRET in repr(found)]
+    assert kept == ["record"]  # where this test's cipher keeps it
+    assert any(SECRET in repr(each.headers) for each in bench.vendor.calls)
+
+
+def test_the_same_content_always_has_the_same_key(bench: Bench) -> None:
+    bench.vendor.faults = ["drop"]
+    order(bench)
+    bench.run()
+    bench.settle()
+    keys = [
+        dict(each.headers)["Idempotency-Key"]
+        for each in bench.vendor.calls
+        if each.method == "POST"
+    ]
+    assert len(keys) == 2
+    assert len({*keys}) == 1
+    asked = [each for each in bench.vendor.calls if each.method == "GET"]
+    assert all("Idempotency-Key" not in dict(each.headers) for each in asked)
+
+
+def test_what_the_vendor_cannot_stand_is_given_up_in_the_end(bench: Bench) -> None:
+    bench.vendor.faults = ["500"] * 20
+    order(bench)
+    for _ in range(4):
+        bench.settle()
+    assert bench.one.state is HandOverState.REFUSED
+    assert bench.one.attempts == 5
+
+
+def test_a_hub_that_has_the_lease_keeps_others_out(bench: Bench) -> None:
+    now = bench.clock()
+    state = bench.ledger.read(lambda reads: reads.relay.state(world.SHOP, 1))
+    assert state is None
+    mine = RelayState(
+        tenant_id=world.SHOP, connection_id=1, owner="me", leased_until=now + HOUR, version=1
+    )
+    assert bench.ledger.relay.lease(mine, now, HOUR) is not None
+    yours = replace(mine, owner="you")
+    assert bench.ledger.relay.lease(yours, now, HOUR) is None
+    order(bench)
+    bench.run()
+    assert (bench.one.state, bench.vendor.calls) == (HandOverState.PLANNED, [])
+    bench.run(1, every_us=2 * HOUR)
+    assert bench.one.state is HandOverState.PLACED
