@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from orderhub.core.connections import RECORD_KIND as CONNECTION
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.queries import Reads
 from orderhub.core.webhooks import RECORD_KIND
@@ -30,6 +31,7 @@ from orderhub.web.desk.sessions import IDLE_S
 from orderhub.web.hub_api import hub_api
 from orderhub.web.metrics import Metrics
 from orderhub.web.port import HubPort
+from orderhub.web.relayer import relayer
 from orderhub.web.request_log import KEPT_DAYS
 from orderhub.web.timers import Timers
 from orderhub.web.vitals import Vitals
@@ -93,6 +95,7 @@ def build(
     dialects = find_dialects()
     port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock, open_sandbox)
     port.deliverer = deliverer(port)
+    port.relayer = relayer(port)
     own = (desk(), hub_api(dialects))
     metrics.expect(each.name for each in (*dialects, *own))
     vitals = Vitals(port, settings.database, settings.queue_limit)
@@ -113,7 +116,7 @@ def build(
     async def stop() -> None:
         port.is_ready = False
         port.watch.close()
-        await port.deliverer.stop(_LAST_CALLS_S)
+        await asyncio.gather(port.deliverer.stop(_LAST_CALLS_S), port.relayer.stop(_LAST_CALLS_S))
         await port.sender.close()
         await _end(tasks)
         await _leave(place, intake, 2 * settings.answer_timeout_s)
@@ -160,6 +163,9 @@ def _secrets_kept(reads: Reads) -> list[str]:
     for seen in reads.webhooks_look():
         webhook = reads.record(seen.tenant_id, RECORD_KIND, "id", seen.webhook_id)
         found += [] if webhook is None else [each.text for each in webhook.doc.secrets]
+    for look in reads.relay.look(0):
+        connection = reads.record(look.tenant_id, CONNECTION, "id", look.connection_id)
+        found += [] if connection is None else [*connection.doc.credentials.values()]
     return found
 
 
@@ -174,6 +180,7 @@ async def _leave(place: _Place, intake: Any, within_s: float) -> None:
         await loop.run_in_executor(None, intake.stop)
         # A cancelled call's thread runs on: its connection must be back before the pool is closed.
         await loop.run_in_executor(None, port.deliverer.close)
+        await loop.run_in_executor(None, port.relayer.close)
         await loop.run_in_executor(None, port.close)
         await loop.run_in_executor(None, port.request_log.stop)
         try:
@@ -198,6 +205,7 @@ def _lasting(
         port.ledger, port.intake, port.clock_changed, keep_house, port.is_outage, port.clock.now_us
     ).run()
     yield port.deliverer.run()
+    yield port.relayer.run()
     yield vitals.run()
     yield _note_use(port)
     yield _keep_time(port)

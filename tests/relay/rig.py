@@ -202,7 +202,7 @@ class Meter:
 
 
 class Rig:
-    """One hub's relay. `dies_at`: where its program ends at once, one of `before commit`, `before call`, `after call`."""
+    """One hub's relay. `dies_at`: where its program ends at once, before or after a commit or a call."""
 
     def __init__(self, ledger: Ledger, clock: Clock, vendor: Vendor, client: Client) -> None:
         self.ledger = ledger

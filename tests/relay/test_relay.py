@@ -42,8 +42,7 @@ def plain(ledger: Ledger) -> Iterator[Bench]:
 
 
 def order(bench: Bench) -> Any:
-    placed = world.place(bench.ledger, world.basket())
-    return placed
+    return world.place(bench.ledger, world.basket())
 
 
 def test_an_order_is_placed_and_its_number_is_known(bench: Bench) -> None:

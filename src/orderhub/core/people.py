@@ -39,6 +39,7 @@ _MANAGER = (
     "faults",
     "requests",
     "webhooks",
+    "relay",
     "dialects",
     CREDENTIALS,
 )

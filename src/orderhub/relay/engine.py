@@ -93,6 +93,14 @@ class Engine:
             now_us=self.now_us,
         )
 
+    @property
+    def stuck(self) -> int:
+        """How many connections that are switched on could not be used of late."""
+        return sum(
+            each.state is not None and each.state.misses > 0 and self._is_on(name)
+            for name, each in list(self._seen.items())
+        )
+
     # --- its life
 
     async def run(self) -> None:

@@ -66,6 +66,42 @@ class WebhookMetrics:
         self._sent_after.observe(seconds)
 
 
+class RelayMetrics:
+    """What the engine of orders onward tells: implements relay.means.Meter."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._moved = Counter(
+            "orderhub_handovers",
+            "Hand-overs that were placed or refused, became unsure, wait for something, or were in doubt",
+            ["outcome"],
+            registry=registry,
+        )
+        self._took = Histogram(
+            "orderhub_handover_lag_seconds",
+            "Time from an order's hand-over being planned to its number being known",
+            buckets=_LAGS,
+            registry=registry,
+        )
+        self.unsure = Gauge(
+            "orderhub_handovers_unsure",
+            "Hand-overs of which nobody knows whether they are there: a person decides",
+            registry=registry,
+        )
+        self.stuck = Gauge(
+            "orderhub_connections_failing",
+            "Connections, switched on, that could not be used of late",
+            registry=registry,
+        )
+        for outcome in ("placed", "refused", "unsure", "waiting", "doubted"):
+            self._moved.labels(outcome)
+
+    def handed(self, outcome: str) -> None:
+        self._moved.labels(outcome).inc()
+
+    def took(self, seconds: float) -> None:
+        self._took.observe(seconds)
+
+
 class Answers(Collector):
     """What is measured with every call: plain numbers, which only the event loop's thread touches."""
 
@@ -191,6 +227,7 @@ class Metrics:
         )
         self._add_feed()
         self.webhooks = WebhookMetrics(self.registry)
+        self.relay = RelayMetrics(self.registry)
 
     def _add_feed(self) -> None:
         self.feed_events = Counter(

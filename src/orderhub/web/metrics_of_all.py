@@ -25,6 +25,8 @@ _LARGEST = frozenset(
         "orderhub_timers_overdue",
         "orderhub_webhook_lag_seconds",
         "orderhub_webhooks_failing",
+        "orderhub_handovers_unsure",
+        "orderhub_connections_failing",
         "process_start_time_seconds",
     )
 )

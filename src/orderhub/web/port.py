@@ -54,6 +54,8 @@ from orderhub.web.windows import Windows
 
 T = TypeVar("T")
 
+# Records that say where orders go, and as what.
+ONWARD = ("connection", "route", "listing")
 MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`
 # A bulk load may wait behind others for long, but not for ever.
 _BULK_PATIENCE_S = 60.0
@@ -111,6 +113,7 @@ class HubPort:
         metrics.feed_waiting.set_function(self.watch.total)
         metrics.queue_depth.set_function(lambda: intake.depth)
         self.deliverer: Any = None
+        self.relayer: Any = None
         self.checking = Checking(settings.database, self.now_us)
         self.readiness = Readiness(ledger.try_commit, self.standing, self.answer_timeout_s)
 
@@ -194,6 +197,7 @@ class HubPort:
         for each in (tenant, found):
             if each is not None:
                 self.deliverer.wake(each.id, is_changed=True)
+                self.relayer.wake(each.id, is_changed=True)
 
     async def explains(self, call: Call) -> bool:
         """Whether a refusal may say why: to who tries things out, or to all where the operator wants it.
@@ -333,6 +337,7 @@ class HubPort:
                     each.kind == "webhook" for each in (*decision.records, *decision.removed)
                 )
                 self.deliverer.wake(command.origin.tenant_id, is_changed=is_changed)
+            self._wake_relayer(command, decision)
             orders = decision.placed or decision.changed
             if orders:
                 notes["orders"] = tuple(order.uid for order in orders)
@@ -342,6 +347,13 @@ class HubPort:
             elif any(record.kind == "settings" for record in decision.records):
                 self.lookups.forget_settings()
                 self.clock_changed.set()
+
+    def _wake_relayer(self, command: Command, decision: Accepted) -> None:
+        written = (*decision.records, *decision.removed)
+        if decision.hand_overs or written:
+            is_changed = any(each.kind in ONWARD for each in written)
+            if decision.hand_overs or is_changed:
+                self.relayer.wake(command.origin.tenant_id, is_changed=is_changed)
 
 
 def _busy(busy: Busy) -> HTTPFault:

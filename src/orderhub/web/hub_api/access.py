@@ -52,6 +52,7 @@ SCOPES = (
     "faults",
     "requests",
     "webhooks",
+    "relay",
     PEOPLE,
     DIALECTS,
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from orderhub.core.commands import PutRecords, RecordChange
+from orderhub.core.connections import RECORD_KIND as CONNECTION
+from orderhub.core.connections import Connection
 from orderhub.core.facts import Record
 from orderhub.core.queries import Reads
 from orderhub.core.webhooks import RECORD_KIND, Webhook, WebhookSecret
@@ -38,10 +41,11 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
         raise refuse(
             "", "set ORDERHUB_SECRET_KEY, and the key before it as ORDERHUB_SECRET_KEY_OLD"
         )
-    found, webhooks, people = await hub.read(
+    found, webhooks, connections, people = await hub.read(
         lambda reads: (
             reads.credentials(None),
             _webhooks(reads),
+            _connections(reads),
             reads.people.with_second_factor(),
         )
     )
@@ -64,7 +68,10 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
     of_webhooks = [each for webhook in webhooks for each in webhook.doc.secrets]
     stale = [each for each in webhooks if _is_stale(hub.cipher, each.doc)]
     factors = [each.email for each in people if not hub.cipher.is_current(each.totp)]
+    of_connections = [text for each in connections for text in each.doc.credentials.values()]
+    worn = [each for each in connections if _count_worn(hub.cipher, each.doc)]
     rotated = len(old) + len(factors) + _count_old(hub.cipher, of_webhooks)
+    rotated += sum(_count_worn(hub.cipher, each.doc) for each in worn)
     if not call.is_dry_run:
         rotated = 0
         for start in range(0, len(old), _STEP):
@@ -73,7 +80,9 @@ async def rotate_secrets(call: Call, who: Caller) -> Answer:
         hub.forget()
         for webhook in stale:
             rotated += await _move_webhook(call, who, webhook)
-    found_all = len(kept) + len(of_webhooks) + len(people)
+        for connection in worn:
+            rotated += await _move_connection(call, who, connection)
+    found_all = len(kept) + len(of_webhooks) + len(of_connections) + len(people)
     return Answer(200, encode(Rotated(secrets=found_all, rotated=rotated)))
 
 
@@ -107,6 +116,26 @@ def _webhooks(reads: Reads) -> list[Record]:
     return [each for each in found if each is not None]
 
 
+def _connections(reads: Reads) -> list[Record]:
+    found = (
+        reads.record(each.tenant_id, CONNECTION, "id", each.connection_id)
+        for each in reads.relay.look(0)
+    )
+    return [each for each in found if each is not None]
+
+
+def _count_worn(cipher: Cipher, connection: Connection) -> int:
+    return sum(not cipher.is_current(each) for each in connection.credentials.values())
+
+
+async def _move_connection(call: Call, who: Caller, connection: Record) -> int:
+    """How many of its credentials were moved: none where it was changed meanwhile, which the next call finds."""
+    cipher, doc = port(call).cipher, connection.doc
+    moved = {name: cipher.encrypt(cipher.decrypt(text)) for name, text in doc.credentials.items()}
+    done = await _written(call, who, connection, {"credentials": moved})
+    return _count_worn(cipher, doc) if done else 0
+
+
 def _is_stale(cipher: Cipher, webhook: Webhook) -> bool:
     return _count_old(cipher, webhook.secrets) > 0
 
@@ -122,20 +151,22 @@ async def _move_webhook(call: Call, who: Caller, webhook: Record) -> int:
         msgspec.structs.replace(each, text=cipher.encrypt(cipher.decrypt(each.text)))
         for each in doc.secrets
     ]
+    done = await _written(call, who, webhook, {"secrets": msgspec.to_builtins(moved)})
+    return _count_old(cipher, doc.secrets) if done else 0
+
+
+async def _written(call: Call, who: Caller, record: Record, members: dict[str, Any]) -> bool:
+    """Whether it still was what was read."""
+    change = RecordChange(
+        kind=record.kind, id=record.id, if_version=record.version, members=members
+    )
     command = PutRecords(
-        origin=origin_in(call, who, webhook.tenant_id),
-        changes=(
-            RecordChange(
-                kind=RECORD_KIND,
-                id=webhook.id,
-                if_version=webhook.version,
-                members={"secrets": msgspec.to_builtins(moved)},
-            ),
-        ),
-        exists=((RECORD_KIND, "id", str(webhook.id)),),
+        origin=origin_in(call, who, record.tenant_id),
+        changes=(change,),
+        exists=((record.kind, "id", str(record.id)),),
     )
     outcome = await call.submit(command, lambda _accepted: Answer(204, b""), secret_answer=True)
-    return 0 if outcome.rejected else _count_old(cipher, doc.secrets)
+    return outcome.rejected is None
 
 
 ROUTES = (
