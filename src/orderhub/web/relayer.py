@@ -7,8 +7,8 @@ from functools import partial
 
 import structlog
 
-from orderhub.core.answer import Answer
-from orderhub.core.commands import MoveHandOver
+from orderhub.core.answer import Answer, Outcome
+from orderhub.core.commands import ChangeOrder, MoveHandOver
 from orderhub.core.connections import Connection
 from orderhub.core.facts import Accepted
 from orderhub.core.handing import HandOver
@@ -63,6 +63,28 @@ async def _made(
 
 async def submitted(port: HubPort, command: MoveHandOver) -> HandOver | Rejected:
     """The hand-over as it stands once the command is committed. Raises NotDecided."""
+    outcome = await _decided(port, command)
+    if outcome.rejected is not None:
+        return outcome.rejected
+    assert outcome.accepted is not None, "no key is bound to it, so it is no repeat"
+    found: HandOver = outcome.accepted.result
+    if found.reason:
+        _log.info(
+            "a hand-over moved",
+            tenant=found.tenant_id,
+            handover=found.uid,
+            state=found.state.value,
+            reason=found.reason,
+        )
+    return found
+
+
+async def changed(port: HubPort, command: ChangeOrder) -> Rejected | None:
+    """What happened to an order at a vendor's, done to ours: why it was refused, or None. Raises NotDecided."""
+    return (await _decided(port, command)).rejected
+
+
+async def _decided(port: HubPort, command: MoveHandOver | ChangeOrder) -> Outcome:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Settled] = loop.create_future()
     waiting = Waiting(
@@ -79,23 +101,11 @@ async def submitted(port: HubPort, command: MoveHandOver) -> HandOver | Rejected
     outcome = await done
     if isinstance(outcome, Failure):
         raise NotDecided(f"the hub cannot write: {outcome.kind}")
-    if outcome.rejected is not None:
-        return outcome.rejected
     accepted = outcome.accepted
-    assert accepted is not None, "no key is bound to it, so it is no repeat"
-    if accepted.notices:
+    if accepted is not None and (accepted.notices or accepted.events):
         port.watch.grew(command.origin.tenant_id)
         port.deliverer.wake(command.origin.tenant_id)
-    found: HandOver = accepted.result
-    if found.reason:
-        _log.info(
-            "a hand-over moved",
-            tenant=found.tenant_id,
-            handover=found.uid,
-            state=found.state.value,
-            reason=found.reason,
-        )
-    return found
+    return outcome
 
 
 def _tell(done: asyncio.Future[Settled], settled: Settled) -> None:
