@@ -1,0 +1,133 @@
+"""Hub A hands its orders on to hub B, both real processes: each is there once, and A knows B's number."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.calls import seed_demo
+from tests.support.hub_process import Served, serving, wait_for
+
+SHOP, THERE = "hub-demo-shop", "hub-demo-dropship"
+SECRET = "demo-kakaclo"
+HOME = {
+    "first_name": "Ann",
+    "last_name": "Lee",
+    "phone": "555 0100",
+    "country": "US",
+    "province": "IL",
+    "city": "Springfield",
+    "address_info": "1 Main Street",
+    "postcode": "62701",
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Served]:
+    with serving(demo(tmp_path, "here"), tmp_path / "here.log") as hub:
+        yield hub
+
+
+def demo(folder: Path, name: str) -> str:
+    url = f"sqlite:///{folder / name}.sqlite"
+    seed_demo(url)
+    return url
+
+
+def asked(hub: Served, method: str, path: str, token: str = SHOP, **more: Any) -> Any:
+    answer = hub.ask(method, path, token, **more)
+    assert answer.status_code < 300, answer.text
+    return answer.json() if answer.content else None
+
+
+def connect(here: Served, there: str, **more: Any) -> str:
+    body = {
+        "dialect": "kakaclo",
+        "base_url": there,
+        "credentials": {"token": SECRET},
+        "options": {"country": "US"},
+        "settle_s": 0.5,
+        **more,
+    }
+    connection: str = asked(here, "POST", "/hub/v1/connections", json=body)["id"]
+    return connection
+
+
+def route(here: Served, connection: str) -> None:
+    asked(here, "POST", "/hub/v1/routes", json={"connection": connection, "when": "placed"})
+    listed = {
+        "connection": connection,
+        "items": [{"subject": "product:188", "id": "MUG_WHT", "sku": "MUG_WHT"}],
+    }
+    asked(here, "POST", "/hub/v1/listings", json=listed)
+
+
+def sell(here: Served) -> None:
+    body = {"goods_id": 188, "quantity": 1, "type": "goods", "address": HOME}
+    answer = here.ask("POST", "/api/order/create", SHOP, json=body)
+    assert answer.json()["code"] == 0, answer.text
+
+
+def hand_overs(here: Served) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = asked(here, "GET", "/hub/v1/handovers")["items"]
+    return found
+
+
+def settled(here: Served, count: int) -> list[dict[str, Any]]:
+    def look() -> list[dict[str, Any]]:
+        found = [each for each in hand_overs(here) if each["state"] not in ("planned", "sending")]
+        return found if len(found) >= count else []
+
+    found: list[dict[str, Any]] = wait_for(look, f"{count} hand-overs; {hand_overs(here)}")
+    return found
+
+
+def orders_at(there: Served) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = asked(there, "GET", "/hub/v1/orders?limit=200", THERE)["items"]
+    return found
+
+
+def test_an_order_of_the_shop_is_placed_with_the_dropshipper(here: Served, tmp_path: Path) -> None:
+    with serving(demo(tmp_path, "there"), tmp_path / "there.log") as there:
+        before = len(orders_at(there))
+        connection = connect(here, there.url)
+        probed = asked(here, "POST", f"/hub/v1/connections/{connection}/test")
+        assert probed["ok"], probed
+        route(here, connection)
+        for _ in range(3):
+            sell(here)
+        found = settled(here, 3)
+        assert {each["state"] for each in found} == {"placed"}, found
+        made = orders_at(there)[: len(orders_at(there)) - before]
+        assert {each["number"] for each in made} == {each["number"] for each in found}
+        preview = {"order": found[0]["order"]}
+        shown = asked(here, "POST", "/hub/v1/handovers/preview", json=preview)["items"][0]
+        assert shown["obstacle"] is None
+        assert found[0]["marker"] in str(shown["request"])
+        assert SECRET not in str(shown)
+    assert SECRET not in (tmp_path / "here.log").read_text()
+
+
+def test_a_vendor_that_dies_in_between_has_each_order_once(here: Served, tmp_path: Path) -> None:
+    database, log = demo(tmp_path, "there"), tmp_path / "there.log"
+    with serving(database, log) as there:
+        before = len(orders_at(there))
+        connection = connect(here, there.url)
+        route(here, connection)
+        sell(here)
+        settled(here, 1)
+        for _ in range(5):
+            sell(here)
+        there.process.send_signal(signal.SIGKILL)
+        there.process.wait()
+    for _ in range(3):
+        sell(here)
+    with serving(database, log) as there:
+        moved = {"base_url": there.url}
+        asked(here, "PATCH", f"/hub/v1/connections/{connection}", json=moved)
+        found = settled(here, 9)
+        assert {each["state"] for each in found} == {"placed"}, found
+        assert len({each["number"] for each in found}) == 9
+        assert len(orders_at(there)) - before == 9
