@@ -11,6 +11,8 @@ import typer
 from orderhub.cli import (
     catalogue,
     clocks,
+    connections,
+    handovers,
     order_files,
     orders,
     persons,
@@ -47,6 +49,10 @@ app.add_typer(orders.app, name="order")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(pools.app, name="pool")
 app.add_typer(webhooks.app, name="webhook")
+app.add_typer(connections.connection, name="connection")
+app.add_typer(connections.route, name="route")
+app.add_typer(connections.listing, name="listing")
+app.add_typer(handovers.app, name="handover")
 app.add_typer(persons.app, name="person")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")

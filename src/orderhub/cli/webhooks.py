@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from orderhub.cli.options import taking
-from orderhub.cli.tokens import Database, Token, Url
+from orderhub.cli.whose import DryRun, Reach, listed, sent
 
 app = typer.Typer(help="Webhooks: where events are sent.", no_args_is_help=True)
 
-_PATH = "/hub/v1/webhooks"
+_ALL = "webhooks"
 _COLUMNS = ("id", "url", "enabled", "behind", "waiting", "failing_since", "disabled_reason")
 _OF_DELIVERIES = ("id", "event", "kind", "cause", "state", "tries", "answered", "next_attempt_at")
 
 Id = Annotated[str, typer.Argument(help="The webhook's id, as `list` shows it.")]
-Tenant = Annotated[str | None, typer.Option(help="Whose; a tenant's own token knows it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="The same answer, and nothing is kept.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reach:
-    """Whose webhooks, and by which way."""
-
-    tenant: Tenant = None
-    database: Database = None
-    url: Url = None
-    token: Token = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Named(_Reach):
+class _Named(Reach):
     """Of what is done with one webhook."""
 
     id: Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddOptions(_Reach):
+class AddOptions(Reach):
     """Of `orderhub webhook add`."""
 
     to: Annotated[str, typer.Argument(metavar="ADDRESS", help="https://shop.example/hook")]
@@ -88,14 +75,12 @@ class ReplayOptions(_Named):
 
 
 @app.command("list")
-@taking(_Reach)
-def list_(options: _Reach, _late: dict[str, str]) -> None:
+@taking(Reach)
+def list_(options: Reach, _late: dict[str, str]) -> None:
     """Webhooks, and how far each is."""
-    from orderhub.cli.session import items_of
     from orderhub.cli.terminal import show
 
-    with _reached(options) as (send, whose):
-        found, _ = items_of(send, _PATH, whose, typed=_WHOSE)
+    found, _ = listed(options, _ALL)
     show(found, _COLUMNS)
 
 
@@ -117,21 +102,25 @@ def add(options: AddOptions, _late: dict[str, str]) -> None:
         enabled=False if options.off else None,
     )
     typed = {name: f"--{name.removesuffix('s')}" for name in body} | {"url": "ADDRESS"}
-    show(_sent(options, (), body, typed=typed, is_dry=options.dry_run))
+    show(sent(options, _ALL, body=body, typed=typed, is_dry=options.dry_run))
 
 
 @app.command()
 @taking(DeliveriesOptions)
 def deliveries(options: DeliveriesOptions, _late: dict[str, str]) -> None:
     """What was sent and what waits, newest first, with what the receiver answered."""
-    from orderhub.cli.session import given, items_of, path_of
+    from orderhub.cli.session import given
     from orderhub.cli.terminal import is_for_people, show
 
-    with _reached(options) as (send, whose):
-        wanted = {**whose, **given(state=options.state)}
-        path = path_of("webhooks", options.id, "deliveries")
-        typed = {**_WHOSE, "state": "--state"}
-        found, is_more = items_of(send, path, wanted, most=options.limit, typed=typed)
+    found, is_more = listed(
+        options,
+        _ALL,
+        options.id,
+        "deliveries",
+        wanted=given(state=options.state),
+        most=options.limit,
+        typed={"state": "--state"},
+    )
     if is_for_people():
         found = [{**each, "answered": _said(each["attempts"])} for each in found]
     show(found, _OF_DELIVERIES)
@@ -149,7 +138,10 @@ def replay(options: ReplayOptions, _late: dict[str, str]) -> None:
     stretch = {"from": options.since, "to": options.until}
     body = given(events=options.event or None, **stretch)
     typed = {"events": "--event", "from": "--from", "to": "--to"}
-    show(_sent(options, (options.id, "replay"), body, typed=typed, is_dry=options.dry_run))
+    again = sent(
+        options, _ALL, options.id, "replay", body=body, typed=typed, is_dry=options.dry_run
+    )
+    show(again)
 
 
 @app.command("test")
@@ -158,13 +150,10 @@ def try_out(options: _Named, _late: dict[str, str]) -> None:
     """Send one `webhook.test` now. Exit status 1 when the receiver does not answer 2xx."""
     from orderhub.cli.terminal import show
 
-    attempt = _sent(options, (options.id, "test"), None)
+    attempt = sent(options, _ALL, options.id, "test")
     show(attempt)
     if not 200 <= (attempt["status"] or 0) < 300:
         raise typer.Exit(1)
-
-
-_WHOSE = {"tenant": "--tenant", "id": "ID"}
 
 
 def _said(attempts: list[Mapping[str, Any]]) -> str:
@@ -172,34 +161,3 @@ def _said(attempts: list[Mapping[str, Any]]) -> str:
     if not attempts:
         return ""
     return str(attempts[-1]["status"] or attempts[-1]["error"])
-
-
-def _sent(
-    reach: _Reach,
-    of: tuple[str, ...],
-    body: dict[str, Any] | None,
-    *,
-    typed: Mapping[str, str] | None = None,
-    is_dry: bool = False,
-) -> Any:
-    from orderhub.cli.session import answer_of, path_of
-
-    headers = {"Hub-Dry-Run": "true"} if is_dry else {}
-    with _reached(reach) as (send, whose):
-        asked = {"params": whose, "headers": headers} | ({} if body is None else {"json": body})
-        return answer_of(
-            send("POST", path_of("webhooks", *of), **asked), {**_WHOSE, **(typed or {})}
-        )
-
-
-@contextmanager
-def _reached(asked: _Reach) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The hub, and the parameter that says whose webhooks are meant; refusals are one sentence."""
-    from orderhub.cli.session import one_sentence, own_tenant, reached
-
-    where = {"database": asked.database, "url": asked.url, "token": asked.token}
-    with one_sentence(), reached(**where) as send:
-        if asked.tenant is None and send("GET", _PATH, params={"limit": "1"}).is_success:
-            yield send, {}  # a token of a tenant's own
-        else:
-            yield send, {"tenant": own_tenant(send, asked.tenant)}

@@ -40,10 +40,11 @@ STEPS: dict[HandOverStep, dict[HandOverState, HandOverState]] = {
     _T.SEND: {_S.PLANNED: _S.SENDING},
     _T.ASK: {_S.SENDING: _S.SENDING},
     _T.FIND: {_S.SENDING: _S.SENDING},
-    _T.PLACE: {_S.SENDING: _S.PLACED, _S.UNSURE: _S.PLACED},
+    # A person may have placed it by hand, whatever the relay came to.
+    _T.PLACE: {each: _S.PLACED for each in _S if each is not _S.PLACED},
     _T.REFUSE: {_S.PLANNED: _S.REFUSED, _S.SENDING: _S.REFUSED},
     _T.DOUBT: {_S.SENDING: _S.UNSURE},
-    _T.AGAIN: {_S.SENDING: _S.PLANNED, _S.REFUSED: _S.PLANNED, _S.UNSURE: _S.PLANNED},
+    _T.AGAIN: {each: _S.PLANNED for each in _S if each is not _S.PLACED},
 }
 _TOLD = {_S.PLACED: PLACED, _S.REFUSED: REFUSED, _S.UNSURE: UNSURE}
 _PAID = (Status.PAID, Status.SHIPPED, Status.COMPLETED)

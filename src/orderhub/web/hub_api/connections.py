@@ -302,7 +302,7 @@ async def delete_connection(call: Call, who: Caller) -> Answer:
 
 
 @guarded(SCOPE)
-async def test_connection(call: Call, who: Caller) -> Answer:
+async def try_connection(call: Call, who: Caller) -> Answer:
     """One harmless call to the vendor, and what it learnt: whose account it is, whether it lets you in."""
     tenant_id = await tenant_id_of(call, who)
     name = call.params["id"]
@@ -537,7 +537,7 @@ ROUTES = (
     Route(
         "POST",
         f"{ONE}/test",
-        test_connection,
+        try_connection,
         "See whether a connection works",
         query=OfTenant,
         answers={200: Probed},

@@ -180,31 +180,33 @@ async def get_hand_over(call: Call, who: Caller) -> Answer:
 
 @guarded(SCOPE)
 async def is_there(call: Call, who: Caller) -> Answer:
-    """A person decides about one that is unsure: it is there, under this number."""
+    """A person decides about one that is unsure: it is there, under this number. Or has placed it by hand."""
     given = body_of(call, ThereAs)
     return await _moved(call, who, HandOverStep.PLACE, number=given.number)
 
 
 @guarded(SCOPE)
 async def send_again(call: Call, who: Caller) -> Answer:
-    """What was refused is sent again. Of what is unsure a person says by it: it is not there."""
+    """What was refused or waits is sent now. Of what is unsure a person says by it: it is not there."""
     return await _moved(call, who, HandOverStep.AGAIN)
 
 
 async def _moved(call: Call, who: Caller, step: HandOverStep, number: str = "") -> Answer:
     tenant_id = await tenant_id_of(call, who)
     found = await _found(call, tenant_id)
-    if found.state not in (HandOverState.UNSURE, HandOverState.REFUSED):
-        why = f"it is {found.state}: nobody need decide about it"
+    if found.state in (HandOverState.SENDING, HandOverState.PLACED):
+        why = f"it is {found.state}: nobody can decide about it now"
         raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "state", why))
     command = MoveHandOver(
         origin=origin_in(call, who, tenant_id),
         order_id=found.order_id,
         connection_id=found.connection_id,
         step=step,
+        if_version=found.version,
         number=number,
     )
 
+    # A key's repeat is answered before; else whoever decides decides about what they saw.
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(_shown(accepted.result)))
 

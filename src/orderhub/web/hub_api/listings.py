@@ -96,11 +96,13 @@ class Matched(Shape, frozen=True, kw_only=True):
     read       things in it
     listed     how many were listed now, since their SKU is a code of ours
     unmatched  the first hundred that are neither listed nor like a code of ours
+    error      why it could not be read; null = it was
     """
 
     read: int
     listed: int
     unmatched: tuple[VendorItem, ...]
+    error: str | None
 
 
 @guarded(SCOPE)
@@ -172,7 +174,7 @@ async def match_listings(call: Call, who: Caller) -> Answer:
     end = await line.talk(line.client.items)
     if not isinstance(end, Listed):
         why = getattr(end, "reason", "its answer cannot be read")
-        raise refuse("connection", f"the list could not be read: {why}")
+        return Answer(200, encode(Matched(read=0, listed=0, unmatched=(), error=why)))
 
     def look(reads: Reads) -> tuple[list[ListingGiven], list[Item]]:
         new: list[ListingGiven] = []
@@ -205,7 +207,8 @@ async def match_listings(call: Call, who: Caller) -> Answer:
         if isinstance(written, Answer):
             return written
     told = tuple(VendorItem.of(each) for each in unmatched[:_MOST_SHOWN])
-    return Answer(200, encode(Matched(read=len(end.items), listed=len(new), unmatched=told)))
+    found = Matched(read=len(end.items), listed=len(new), unmatched=told, error=None)
+    return Answer(200, encode(found))
 
 
 async def _written(

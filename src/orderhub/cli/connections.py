@@ -1,0 +1,301 @@
+"""orderhub connection, route and listing: the vendors that orders are handed on to, which orders, and as what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orderhub.cli.options import taking
+from orderhub.cli.whose import DryRun, Reach, listed, sent
+
+connection = typer.Typer(help="Connections: vendors that take orders.", no_args_is_help=True)
+route = typer.Typer(help="Routes: which orders go to which connection.", no_args_is_help=True)
+listing = typer.Typer(help="Listings: which of theirs is which of ours.", no_args_is_help=True)
+
+_ALL, _ROUTES, _LISTINGS = "connections", "routes", "listings"
+_COLUMNS = ("id", "dialect", "base_url", "enabled", "planned", "sending", "unsure", "failing")
+_OF_ROUTES = ("id", "connection", "when", "channels", "countries", "skus", "warehouses", "enabled")
+_OF_LISTINGS = ("id", "connection", "subject", "code", "item", "sku", "title")
+_AT_ONCE = 500
+_NAMED = ("code", "subject", "item", "sku", "title")
+
+Id = Annotated[str, typer.Argument(help="The connection's id, as `list` shows it.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named(Reach):
+    """Of what is done with one of them."""
+
+    id: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOptions(Reach):
+    """Of `orderhub connection add`."""
+
+    dialect: Annotated[str, typer.Argument(help="kakaclo, mews, …: whose API it is.")]
+    to: Annotated[str, typer.Argument(metavar="ADDRESS", help="https://openapi.vendor.example")]
+    credential: Annotated[
+        list[str] | None,
+        typer.Option(help="name=text that the vendor knows you by; repeat for more."),
+    ] = None
+    option: Annotated[
+        list[str] | None, typer.Option(help="name=text that its client asks for; repeat for more.")
+    ] = None
+    title: Annotated[str | None, typer.Option(help="A note for people.")] = None
+    most_calls: Annotated[
+        int | None, typer.Option(help="At most so many a second, if the vendor allows more.")
+    ] = None
+    off: Annotated[bool, typer.Option("--off", help="Switched off: nothing is sent yet.")] = False
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteOptions(Reach):
+    """Of `orderhub route add`."""
+
+    connection: Annotated[str, typer.Argument(help="The connection's id.")]
+    when: Annotated[str | None, typer.Option(help="placed, or paid unless said.")] = None
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Only orders by this door; repeat for more.")
+    ] = None
+    country: Annotated[
+        list[str] | None, typer.Option(help="Only orders sent there: US; repeat for more.")
+    ] = None
+    sku: Annotated[
+        list[str] | None, typer.Option(help="Only with this SKU, or TS_*; repeat for more.")
+    ] = None
+    warehouse: Annotated[
+        list[str] | None, typer.Option(help="Only what leaves there; repeat for more.")
+    ] = None
+    matching: Annotated[
+        bool, typer.Option("--matching", help="Only the lines that are meant, not whole orders.")
+    ] = False
+    title: Annotated[str | None, typer.Option(help="A note for people.")] = None
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingsOptions(Reach):
+    """Of `orderhub listing list`."""
+
+    connection: Annotated[str | None, typer.Option(help="Only at this one, by its id.")] = None
+    limit: Annotated[int, typer.Option(help="How many at most; 0 = all.", min=0)] = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions(Reach):
+    """Of `orderhub listing add`."""
+
+    connection: Annotated[str, typer.Argument(help="The connection's id.")]
+    code: Annotated[str, typer.Argument(help="Ours: a product's code or a SKU, or product:900.")]
+    item: Annotated[str, typer.Argument(help="The vendor's own id of it.")]
+    sku: Annotated[str | None, typer.Option(help="The vendor's code of it.")] = None
+    title: Annotated[str | None, typer.Option(help="The vendor's name of it.")] = None
+    data: Annotated[
+        list[str] | None, typer.Option(help="name=value that the vendor is told; repeat for more.")
+    ] = None
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions(Reach):
+    """Of `orderhub listing import`."""
+
+    connection: Annotated[str, typer.Argument(help="The connection's id.")]
+    file: Annotated[
+        Path, typer.Argument(help="CSV: code or subject, item, and sku, title where there are any.")
+    ]
+    dry_run: DryRun = False
+
+
+# --- connections
+
+
+@connection.command("list")
+@taking(Reach)
+def list_connections(options: Reach, _late: dict[str, str]) -> None:
+    """Connections, and how each goes."""
+    from orderhub.cli.terminal import show
+
+    show(listed(options, _ALL)[0], _COLUMNS)
+
+
+@connection.command("add")
+@taking(AddOptions)
+def add_connection(options: AddOptions, _late: dict[str, str]) -> None:
+    """A vendor's API, and what it knows you by. Nothing goes there before a route says what."""
+    from orderhub.cli.session import given, texts
+    from orderhub.cli.terminal import show
+
+    body = given(
+        dialect=options.dialect,
+        base_url=options.to,
+        credentials=texts("--credential", options.credential) or {},
+        options=texts("--option", options.option),
+        title=options.title,
+        most_calls=options.most_calls,
+        enabled=False if options.off else None,
+    )
+    typed = {"dialect": "DIALECT", "base_url": "ADDRESS", "most_calls": "--most-calls"}
+    show(sent(options, _ALL, body=body, typed=typed, is_dry=options.dry_run))
+
+
+@connection.command("test")
+@taking(_Named)
+def try_connection(options: _Named, _late: dict[str, str]) -> None:
+    """One harmless call, and what it learnt. Exit status 1 when the connection does not work."""
+    from orderhub.cli.terminal import show
+
+    probed = sent(options, _ALL, options.id, "test")
+    show(probed)
+    if not probed["ok"]:
+        raise typer.Exit(1)
+
+
+@connection.command("match")
+@taking(_Named)
+def match(options: _Named, _late: dict[str, str]) -> None:
+    """Read the vendor's list, and list what bears a SKU that is a code of ours."""
+    from orderhub.cli.terminal import show
+
+    show(sent(options, _ALL, options.id, "match"))
+
+
+@connection.command("remove")
+@taking(_Named)
+def remove_connection(options: _Named, _late: dict[str, str]) -> None:
+    """Once no route leads there; its listings go with it."""
+    sent(options, _ALL, options.id, method="DELETE")
+
+
+# --- routes
+
+
+@route.command("list")
+@taking(Reach)
+def list_routes(options: Reach, _late: dict[str, str]) -> None:
+    """Which orders go to which connection."""
+    from orderhub.cli.terminal import show
+
+    show(listed(options, _ROUTES)[0], _OF_ROUTES)
+
+
+@route.command("add")
+@taking(RouteOptions)
+def add_route(options: RouteOptions, _late: dict[str, str]) -> None:
+    """Orders that come to `--when` from now on are handed over; those that stand are not."""
+    from orderhub.cli.session import given
+    from orderhub.cli.terminal import show
+
+    body = given(
+        connection=options.connection,
+        when=options.when,
+        channels=options.channel or None,
+        countries=options.country or None,
+        skus=options.sku or None,
+        warehouses=options.warehouse or None,
+        takes_all=False if options.matching else None,
+        title=options.title,
+    )
+    typed = {
+        "connection": "CONNECTION",
+        "when": "--when",
+        "channels": "--channel",
+        "countries": "--country",
+        "skus": "--sku",
+        "warehouses": "--warehouse",
+    }
+    show(sent(options, _ROUTES, body=body, typed=typed, is_dry=options.dry_run))
+
+
+@route.command("remove")
+@taking(_Named)
+def remove_route(options: _Named, _late: dict[str, str]) -> None:
+    """What was planned by then goes on."""
+    sent(options, _ROUTES, options.id, method="DELETE")
+
+
+# --- listings
+
+
+@listing.command("list")
+@taking(ListingsOptions)
+def list_listings(options: ListingsOptions, _late: dict[str, str]) -> None:
+    """Which of the vendors' things is which of ours."""
+    from orderhub.cli.session import given
+    from orderhub.cli.terminal import show
+
+    wanted = given(connection=options.connection)
+    typed = {"connection": "--connection"}
+    found, _ = listed(options, _LISTINGS, wanted=wanted, most=options.limit, typed=typed)
+    show(found, _OF_LISTINGS)
+
+
+@listing.command("add")
+@taking(ListOptions)
+def add_listing(options: ListOptions, _late: dict[str, str]) -> None:
+    """One thing of ours, as the vendor has it. Orders that waited for it go on."""
+    from orderhub.cli.session import given, members
+    from orderhub.cli.terminal import show
+
+    named = "subject" if ":" in options.code else "code"
+    item = given(
+        id=options.item,
+        sku=options.sku,
+        title=options.title,
+        data=members("--data", options.data),
+        **{named: options.code},
+    )
+    body = {"connection": options.connection, "items": [item]}
+    typed = {
+        "connection": "CONNECTION",
+        "items[0]": "CODE",
+        "items[0].code": "CODE",
+        "items[0].id": "ITEM",
+    }
+    show(sent(options, _LISTINGS, body=body, typed=typed, is_dry=options.dry_run)["items"])
+
+
+@listing.command("import")
+@taking(ImportOptions)
+def import_listings(options: ImportOptions, _late: dict[str, str]) -> None:
+    """From a CSV file with a line of names, as the list of the API is as CSV; 500 at a time, all or none of them."""
+    from orderhub.cli.terminal import show
+
+    items = _items_in(options.file)
+    for start in range(0, len(items), _AT_ONCE):
+        part = items[start : start + _AT_ONCE]
+        body = {"connection": options.connection, "items": part}
+        sent(options, _LISTINGS, body=body, is_dry=options.dry_run)
+    show({"listed": len(items)})
+
+
+def _items_in(file: Path) -> list[dict[str, Any]]:
+    """Raises BadParameter for what is no such file."""
+    import csv
+
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise typer.BadParameter(f"FILE: it cannot be read: {error}") from None
+    if not rows or "item" not in rows[0]:
+        raise typer.BadParameter("FILE: its first line names `item`, and `code` or `subject`")
+    found = []
+    for row in rows:
+        said = {name: row[name] for name in _NAMED if row.get(name)}
+        if said.get("subject"):
+            said.pop("code", None)
+        found.append({"id": said.pop("item", ""), **said})
+    return found
+
+
+@listing.command("remove")
+@taking(_Named)
+def remove_listing(options: _Named, _late: dict[str, str]) -> None:
+    """Orders that name the thing wait from now on."""
+    sent(options, _LISTINGS, options.id, method="DELETE")
