@@ -28,9 +28,9 @@ _MADE_UP = re.compile(
     r"|hub_[A-Za-z0-9_-]{20,}|(?<=\"secret\":\")[A-Za-z0-9_-]{20,}"  # what is shown once
     r"|(?:hub|anqicms\.site|sandbox|site:|plan)-?[0-9a-f]{12,}"  # a drawn name
     r"|(?<=\"duration_ms\":)[0-9.]+|(?<=\"behind\":)[0-9]+|(?<=\"cursor\":\")[^\"]+"
-    r"|snap_[0-9a-f]{16}"
+    r"|snap_[0-9a-f]{16}|oh-[a-z2-7]{26}"
     r"|evt_[0-9a-f]{32}(?:_[0-9]+)?"
-    r"|(?<=\"error\":\")[^\"]+"  # what a resolver says
+    r"|(?<=\"error\":\")[^\"]+|(?<=\"about\":\")[^\"]+"  # what a resolver says
     r"|(?<=welcome\?link=)[A-Za-z0-9_-]{43}|(?<=\"uid\":\")[0-9a-f]{16}(?=\")"
     r"|\"request_id\":\"[0-9a-f]{32}\"|(?<=\"id\":\")[A-Za-z0-9_-]{16,}(?=\")"
 )
