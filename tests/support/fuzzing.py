@@ -81,6 +81,26 @@ _MAY_BE_400 = {
         "DELETE /hub/v1/webhooks/{id}",
         *(f"POST /hub/v1/webhooks/{{id}}/{name}" for name in ("rotate", "test", "replay")),
         "GET /hub/v1/webhooks/{id}/deliveries",
+        # The same of what orders are handed on by; which vendors there are, and what each is told, is not for a schema.
+        *(
+            f"{method} /hub/v1/{path}"
+            for path, methods in (
+                ("connections", ("GET", "POST")),
+                ("connections/{id}", ("GET", "PATCH", "DELETE")),
+                ("connections/{id}/test", ("POST",)),
+                ("connections/{id}/match", ("POST",)),
+                ("routes", ("GET", "POST")),
+                ("routes/{id}", ("GET", "PATCH", "DELETE")),
+                ("listings", ("GET", "POST")),
+                ("listings/{id}", ("DELETE",)),
+                ("handovers", ("GET",)),
+                ("handovers/preview", ("POST",)),
+                ("handovers/{id}", ("GET",)),
+                ("handovers/{id}/placed", ("POST",)),
+                ("handovers/{id}/send", ("POST",)),
+            )
+            for method in methods
+        ),
         "POST /hub/v1/plans",
         "POST /hub/v1/tenants",
         "PATCH /hub/v1/tenants/{tenant}/settings",

@@ -57,7 +57,7 @@ def test_every_route_has_a_scope_and_a_model_that_can_be_read() -> None:
 BESIDES = {(route.method, route.path): ("dialects",) for route in people.ROUTES}
 # Whoever puts a sandbox back changes all of these at once.
 BESIDES |= {
-    (route.method, route.path): ("catalogue", "clock", "pools", "settings", "webhooks")
+    (route.method, route.path): ("catalogue", "clock", "pools", "relay", "settings", "webhooks")
     for route in sandboxes.ROUTES
     if scope_of(route) != OPERATOR
 }
@@ -124,6 +124,9 @@ async def test_what_is_anothers_answers_like_what_is_not_there(tmp_path: Path) -
         sent = {"url": "https://hooks.shop.example/orders", "enabled": False}
         webhook = (await hub.post("/hub/v1/webhooks", sent, headers=AS_SHOP)).json()["id"]
         unknown = "01900000-0000-7000-8000-000000000000"
+        to = {"dialect": "kakaclo", "base_url": "https://openapi.dropship.example"}
+        to |= {"credentials": {"token": "given"}, "enabled": False}
+        connection = (await hub.post("/hub/v1/connections", to, headers=AS_SHOP)).json()["id"]
         walked = 0
         for route in ROUTES:
             if "{" not in route.path or scope_of(route) == OPERATOR:
@@ -136,6 +139,8 @@ async def test_what_is_anothers_answers_like_what_is_not_there(tmp_path: Path) -
                 pairs.append(({"tenant": OPERATOR, "id": theirs}, {"tenant": "nowhere"}))
             if route.path.startswith("/hub/v1/webhooks/"):
                 pairs.append(({"id": webhook}, {"id": unknown}))
+            if route.path.startswith("/hub/v1/connections/"):
+                pairs.append(({"id": connection}, {"id": unknown}))
             if "{uid}" in route.path:
                 pairs.append(({"uid": order["uid"]}, {"uid": unknown}))
             for others, nothing in pairs:

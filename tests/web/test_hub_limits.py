@@ -29,6 +29,7 @@ NULL = {"type": "null"}
 CREDENTIALS = "/hub/v1/tenants/{tenant}/credentials"
 CATALOGUE = "/hub/v1/tenants/{tenant}/catalogue"
 WEBHOOKS = "/hub/v1/webhooks"
+RELAY = tuple(f"/hub/v1/{each}" for each in ("connections", "routes", "listings", "handovers"))
 ITEM = f"{CATALOGUE}/{{kind}}/{{id}}"
 # Texts of all sorts: those that fit a pattern are taken, all others are refused.
 TEXTS = (
@@ -91,6 +92,11 @@ BESIDES = {
     ("delete /hub/v1/tenants/{tenant}/catalogue/{kind}/{id}", "kind"),
     *((f"post {WEBHOOKS}", name) for name in ("format", "after", "options.EUR")),
     (f"patch {WEBHOOKS}/{{id}}", "options.EUR"),
+    *(
+        (f"{each} {RELAY[0]}{path}", f"{where}.EUR")
+        for each, path in (("post", ""), ("patch", "/{id}"))
+        for where in ("options", "credentials")
+    ),
     *((f"post {WEBHOOKS}/{{id}}/replay", name) for name in ("events", "from", "to")),
     *(("post /hub/v1/tenants/{tenant}/users", name) for name in ("email", "role")),
     *((f"post {CREDENTIALS}", name) for name in ("kind", "token", "expires_at", "digests.EUR")),
@@ -298,6 +304,21 @@ def placed(base: Any, schema: Any, path: tuple[str | int, ...], value: Any) -> A
     return members
 
 
+def made_for_relay(hub: Caller) -> dict[str, str]:
+    """The id of one thing of each kind that orders are handed on by: kind -> id."""
+
+    def made(kind: str, body: Any) -> Any:
+        return hub.ask("POST", f"/hub/v1/{kind}?tenant=shop", body).json()
+
+    body: Any = {"dialect": "kakaclo", "base_url": "https://openapi.dropship.example"}
+    body |= {"credentials": {"token": "given"}, "enabled": False}
+    connection = made("connections", body)["id"]
+    items = [{"subject": "product:188", "id": "MUG_WHT"}]
+    listing = made("listings", {"connection": connection, "items": items})["items"][0]["id"]
+    route = made("routes", {"connection": connection, "when": "placed"})["id"]
+    return {"connections": connection, "listings": listing, "routes": route}
+
+
 class Sender:
     """Sends an operation with one value in its place."""
 
@@ -311,6 +332,7 @@ class Sender:
         self._order = hub.orders("shop")[0]["uid"]
         made = {"url": "https://hooks.shop.example/", "enabled": False}
         self._webhook = hub.ask("POST", f"{WEBHOOKS}?tenant=shop", made).json()["id"]
+        self._relayed = made_for_relay(hub)
         self._tour = hub.operate("GET", "/hub/v1/tenants/tours/catalogue/tours")["items"][0]["id"]
 
     def send(self, operation: Operation, limit: Limit, value: Any) -> Reply:
@@ -319,6 +341,7 @@ class Sender:
             given["id"] = self._credential
         if operation.path.startswith(WEBHOOKS):
             given["id"] = self._webhook
+        given["id"] = self._relayed.get(operation.path.split("/")[3], given["id"])
         for kind in KINDS.values():
             if f"/{kind.name}/" in operation.path:
                 given["id"] = str(kind.example["id"])
@@ -327,7 +350,7 @@ class Sender:
                     given |= {"tenant": "tours", "id": str(self._tour)}
         headers, body = {"hub_dry_run": "true"}, operation.base
         query = dict(NEEDED.get(operation.name, {}))
-        if operation.path.startswith(WEBHOOKS):
+        if operation.path.startswith((WEBHOOKS, *RELAY)):
             query["tenant"] = "shop"
         match limit.where:
             case "path":

@@ -38,6 +38,7 @@ READERS = (
             "dialects",
             "events",
             "webhooks",
+            "relay",
             "requests",
             "problems",
             "testing",

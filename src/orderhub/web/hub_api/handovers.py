@@ -318,6 +318,7 @@ ROUTES = (
         "Where an order would go, and the very request",
         query=OfTenant,
         request=WhatIf,
+        examples={"by the routes": {"value": {"order": "46"}}},
         answers={200: Previews},
     ),
     Route(

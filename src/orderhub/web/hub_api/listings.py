@@ -321,6 +321,11 @@ def _shown(to: Record, record: Record) -> ListingShown:
 
 _ALL = "/hub/v1/listings"
 
+_EXAMPLE = {
+    "connection": "00000000-0000-4000-8000-000000000001",
+    "items": [{"code": "SKU-1", "id": "TS_RED_M", "sku": "TS_RED_M", "title": "T-shirt"}],
+}
+
 ROUTES = (
     Route(
         "GET",
@@ -337,6 +342,7 @@ ROUTES = (
         "List things at a connection",
         query=OfTenant,
         request=NewListings,
+        examples={"by our code": {"value": _EXAMPLE}},
         answers={200: ListingsWritten},
         mutates=True,
         idempotency_key=False,  # the same again is the same

@@ -234,6 +234,13 @@ def _shown(record: Record) -> RouteShown:
 _ALL = "/hub/v1/routes"
 _ONE = f"{_ALL}/{{id}}"
 
+_EXAMPLE = {
+    "connection": "00000000-0000-4000-8000-000000000001",
+    "when": "paid",
+    "channels": ["anqicms"],
+    "skus": ["TS_*"],
+}
+
 ROUTES = (
     Route(
         "GET",
@@ -250,6 +257,7 @@ ROUTES = (
         "A new route",
         query=OfTenant,
         request=NewRoute,
+        examples={"what one door sells": {"value": _EXAMPLE}},
         answers={201: RouteShown},
         mutates=True,
     ),

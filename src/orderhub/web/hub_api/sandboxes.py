@@ -32,7 +32,7 @@ from orderhub.web.hub_api.shaping import Instant, Shape, Whole, exact_instant
 _SEED_WITHIN_S = 60.0
 _US_A_DAY = 86_400_000_000
 # Whoever puts a sandbox back changes all of these at once.
-_CHANGED = ("catalogue", "clock", "pools", "settings", "webhooks")
+_CHANGED = ("catalogue", "clock", "pools", "relay", "settings", "webhooks")
 
 
 class NewSandbox(Body, frozen=True, kw_only=True):
