@@ -185,12 +185,13 @@ class Listed(msgspec.Struct, frozen=True, tag=True):
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to an order at the vendor's.
+    """What happened to an order at the vendor's. It may be told again at any time: applied twice it is the same.
 
     number    as `Placed.number`
     kind      `shipped`, `cancelled` or `refunded`; `completed` where the vendor says so
     id        the same whenever the same thing is told again, and no other's of this order
-    units     by the vendor's id of the thing (`Listing.id`); empty = all of the order that this can be said of
+    units     by the vendor's id of the thing (`Listing.id`), or its name where nothing lists it; empty = the whole
+              order. `shipped`: those in this parcel. `cancelled` and `refunded`: all of them so far, not those since
     amount    refunded: money, in the order's currency; None = not said
     at_us     when, microseconds since 1970 UTC; 0 = not said
     """
@@ -219,6 +220,12 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     about: str = ""
 
 
+class Pending(msgspec.Struct, frozen=True, tag=True):
+    """The vendor took the wish and decides later: news says how. `about` for people."""
+
+    about: str = ""
+
+
 class Window(msgspec.Struct, frozen=True):
     """A stretch of time, microseconds since 1970 UTC; a client widens it by what the vendor's clock may be off."""
 
@@ -234,7 +241,7 @@ LoggingIn = Ask | LoggedIn | Blocked | Doubt
 Probing = Ask | Learnt | Blocked | Doubt
 Itemizing = Ask | Listed | Blocked | Doubt
 Telling = Ask | Told | Blocked | Doubt
-Undoing = Ask | Send | Done | Refused | Blocked | Doubt
+Undoing = Ask | Send | Done | Pending | Refused | Blocked | Doubt
 
 
 # --- the vendor
@@ -274,6 +281,7 @@ class Client:
                     None = it never proves that, and a person decides
     needs_listings  whether each line must be known by the vendor's id
     timeout_s       for one call
+    is_asked        whether what is called off here has to be called off there first; if not, the vendor only records it
     """
 
     credentials: tuple[Member, ...] = ()
@@ -283,6 +291,7 @@ class Client:
     find_delay_s: float | None = 0.0
     needs_listings: bool = True
     timeout_s: float = 30.0
+    is_asked: bool = True
 
     # --- who calls
 
@@ -307,7 +316,10 @@ class Client:
         return ""
 
     def place(self, link: Link, job: Job, answers: Answers) -> Placing:
-        """Place it, with one `Send` at most and nothing but the end behind it. Only for what `unfit` lets pass."""
+        """Place it, with one `Send` at most. Only called for what `unfit` lets pass.
+
+        Behind the `Send` it may only ask: some vendors word every failure alike, and what is there tells them apart.
+        """
         raise NotImplementedError
 
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
@@ -321,7 +333,7 @@ class Client:
     # --- what a vendor may have
 
     def has(self, talk: str) -> bool:
-        """Whether the vendor has this talk: `finish`, `items`, `news`, `cancel`, `refund`."""
+        """Whether the vendor has this talk: `finish`, `items`, `news`, `heard`, `cancel`, `refund`."""
         return getattr(type(self), talk) is not getattr(Client, talk)
 
     def finish(self, link: Link, job: Job, placed: Placed, answers: Answers) -> Finishing:
@@ -340,6 +352,13 @@ class Client:
     ) -> Telling:
         """What happened. `placed` are those that news may still come of: asked by their numbers or by the window."""
         raise NotImplementedError
+
+    def heard(self, body: bytes) -> tuple[str, ...] | None:  # noqa: ARG002
+        """The numbers that a message of the vendor's webhooks names, whose news is asked at once.
+
+        None = no such message.
+        """
+        return None
 
     def cancel(
         self, link: Link, job: Job, placed: Placed, units: Mapping[int, int], answers: Answers
