@@ -1,6 +1,7 @@
 """AnQiCMS: a shop front's order API, with its users, carts, coupons and memberships."""
 
 from orderhub.dialects.anqicms.access import KINDS, SECURITY, SITE_KIND, identify
+from orderhub.dialects.anqicms.client import CLIENT
 from orderhub.dialects.anqicms.data import LevelData, ProductData, SiteData, VariantData
 from orderhub.dialects.anqicms.mapping import DIALECT_NAME
 from orderhub.dialects.anqicms.people import LOGIN_KIND
@@ -33,6 +34,7 @@ DIALECT = Dialect(
     kinds=KINDS,
     security=SECURITY,
     takes_slash=True,
+    client=CLIENT,
 )
 
 __all__ = ["DIALECT"]

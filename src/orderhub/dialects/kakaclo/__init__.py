@@ -5,6 +5,7 @@ from __future__ import annotations
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.kakaclo import words
 from orderhub.dialects.kakaclo.access import KINDS, SECURITY, caller_of
+from orderhub.dialects.kakaclo.client import CLIENT
 from orderhub.dialects.kakaclo.data import ProductData, SkuData, Switches
 from orderhub.dialects.kakaclo.mapping import NAME
 from orderhub.dialects.kakaclo.routes import ROUTES
@@ -26,4 +27,5 @@ DIALECT = Dialect(
     data={"product": ProductData, "variant": SkuData, "settings": Switches},
     kinds=KINDS,
     security=SECURITY,
+    client=CLIENT,
 )

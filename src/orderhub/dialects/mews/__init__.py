@@ -3,6 +3,7 @@
 from orderhub.dialects.auth import hub_caller
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.mews.access import KINDS, NAME, SECRETS
+from orderhub.dialects.mews.client import CLIENT
 from orderhub.dialects.mews.data import CategoryData, ProductData, ServiceData, Switches, TokenData
 from orderhub.dialects.mews.routes import PREFIX, ROUTES
 from orderhub.dialects.mews.show import render
@@ -35,4 +36,5 @@ DIALECT = Dialect(
     webhooks=GeneralWebhooks(),
     webhook_options=WebhookOptions,
     security=({},),  # the vendor's own tokens are members of the body
+    client=CLIENT,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.sitecore_cdp import words
 from orderhub.dialects.sitecore_cdp.access import KINDS, NAME, SECURITY, caller_of
+from orderhub.dialects.sitecore_cdp.client import CLIENT
 from orderhub.dialects.sitecore_cdp.data import LoginData, Switches
 from orderhub.dialects.sitecore_cdp.routes import ROUTES
 from orderhub.dialects.sitecore_cdp.show import render
@@ -25,4 +26,5 @@ DIALECT = Dialect(
     data={NAME: LoginData, "settings": Switches},
     kinds=KINDS,
     security=SECURITY,
+    client=CLIENT,
 )

@@ -2,6 +2,7 @@
 
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.tours4fun.access import KINDS, SECURITY, authenticate
+from orderhub.dialects.tours4fun.client import CLIENT
 from orderhub.dialects.tours4fun.data import AppData, ProductData, Switches
 from orderhub.dialects.tours4fun.routes import ROUTES
 from orderhub.dialects.tours4fun.show import render
@@ -23,4 +24,5 @@ DIALECT = Dialect(
     data={"product": ProductData, "tours4fun": AppData, "settings": Switches},
     kinds=KINDS,
     security=SECURITY,
+    client=CLIENT,
 )
