@@ -29,12 +29,12 @@ def _day(year: str) -> str:
     )
 
 
-_DAY = _day("(?:19|20)[0-9]{2}")
+DAY = _day("(?:19|20)[0-9]{2}")
 # Perhaps without an offset, and perhaps without a time at all.
-LOOSE_INSTANT: Schema = {"type": "string", "pattern": f"^{_DAY}T{_CLOCK}{_SECOND}{_OFFSET}?$"}
+LOOSE_INSTANT: Schema = {"type": "string", "pattern": f"^{DAY}T{_CLOCK}{_SECOND}{_OFFSET}?$"}
 DAY_OR_INSTANT: Schema = {
     "type": "string",
-    "pattern": f"^{_DAY}(?:T{_CLOCK}{_SECOND}{_OFFSET}?)?$",
+    "pattern": f"^{DAY}(?:T{_CLOCK}{_SECOND}{_OFFSET}?)?$",
 }
 BIRTHDAY: Schema = {
     "type": "string",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta, Struct, field
 
 from orderhub.core.countries import ALIASES, ISO_COUNTRIES, country_code
-from orderhub.dialects.describing import Schema, or_empty
+from orderhub.dialects.describing import DAY, Schema, or_empty
 from orderhub.dialects.describing import whole as between
 from orderhub.dialects.kakaclo.states import V1_WORDS, V2_WORDS, states_of
 from orderhub.dialects.members import (
@@ -196,10 +196,7 @@ def _or_empty(pattern: str) -> Schema:
 
 _TIME = kind(
     _instant,
-    _or_empty(
-        "(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
-        "(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?"
-    ),
+    _or_empty(f"{DAY}(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)?"),
 )
 
 

@@ -260,6 +260,10 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
             elif trouble is not None:
                 return trouble
     contact = _contact(job.order)
+    email = "".join(contact.get("emails", ()))
+    if email and "@" not in email[1:-1]:
+        not_taken["email"] = f"{email} is no e-mail address"
+        del contact["emails"]
     if not contact:
         return Placed(ref, not_taken)
     answer = yield Ask(Request(method="GET", path=f"{_ORDERS}/{ref}"))
