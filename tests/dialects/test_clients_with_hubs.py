@@ -4,7 +4,10 @@ import time
 from decimal import Decimal as D
 
 import pytest
+from msgspec.structs import replace
 
+from orderhub.core.details import TakenUpgrade
+from orderhub.core.rooms import Room
 from orderhub.core.values import Address, LineKind
 from orderhub.dialects.client import (
     Blocked,
@@ -348,8 +351,8 @@ def test_two_bookings_that_look_the_same_are_both_found(tours):
     ("booked", "contact"),
     [
         (tour(date="2019-01-21"), ANN),
-        (tour(rooms=(Room_ := tour().rooms[0], Room_), guests=tour().guests * 2), ANN),
-        (tour(), type(ANN)("Ann", "Lee", "other@example.com", ANN.phone)),
+        (tour(rooms=tour().rooms * 2, guests=tour().guests * 2), ANN),
+        (tour(), replace(ANN, email="other@example.com")),
     ],
     ids=["another day", "more rooms", "another contact"],
 )
@@ -360,7 +363,7 @@ def test_a_booking_of_another_day_party_or_contact_is_not_taken_for_it(tours, bo
 
 
 def test_a_booking_that_differs_in_its_upgrades_alone_is_in_doubt(tours):
-    cheap = tour(upgrades=tuple(type(u)(u.id, "", "", 30577, "", "") for u in tour().upgrades))
+    cheap = tour(upgrades=tuple(replace(each, option=30577) for each in tour().upgrades))
     other = order(channel="tours4fun", lines=BOOKED.lines, doc=doc(cheap, contact=ANN))
     number = tours("place", job(str(TOUR), other)).number
     doubt = tours("find", job(str(TOUR), BOOKED), TOURS)
@@ -374,18 +377,11 @@ def test_tickets_are_booked_by_their_own_numbers(hub, tours):
     )
     wanted = job(str(TICKET), order_, data={"tickets": {"99": 15021}})
     assert isinstance(tours("place", wanted), Refused)  # this tour wants a choice of upgrades
-    chosen = tickets(99)
-    chosen = type(chosen)(
-        **{
-            name: getattr(chosen, name)
-            for name in chosen.__struct_fields__
-            if name not in ("upgrades",)
-        },
-        upgrades=tuple(
-            type(tour().upgrades[0])(group, "", "", option, "", "")
-            for group, option in ((219, 1375), (221, 1378))
-        ),
+    upgrades = tuple(
+        TakenUpgrade(id=group, name="", sub_name="", option=option, option_name="", option_code="")
+        for group, option in ((219, 1375), (221, 1378))
     )
+    chosen = replace(tickets(99), upgrades=upgrades)
     wanted = job(
         str(TICKET),
         order(lines=order_.lines, doc=doc(chosen, contact=ANN)),
@@ -398,7 +394,7 @@ def test_tickets_are_booked_by_their_own_numbers(hub, tours):
 
 def test_a_refusal_of_tours_is_told_from_its_faults_by_what_is_there(tours):
     assert tours("place", job("404", BOOKED)) == Refused("20001: Product Detail Not Found")
-    crowded = tour(rooms=(type(tour().rooms[0])(adults=9),), guests=tour().guests[:1] * 9)
+    crowded = tour(rooms=(Room(adults=9),), guests=tour().guests[:1] * 9)
     full = order(channel="tours4fun", lines=BOOKED.lines, doc=doc(crowded, contact=ANN))
     played = tours.played("place", job(str(TOUR), full))
     assert played.end == Refused("30001: Add Order Failed")
@@ -498,9 +494,9 @@ def test_the_shop_is_probed_and_logged_in_to(shop):
     assert blocked.is_login
     shop.link = Link(credentials={"token": "given"})
     assert shop("login") == LoggedIn("given")
-    assert shop("probe") == Blocked(
-        "1001: This operation requires login, please log in and try again", is_login=True
-    ) or isinstance(shop("probe"), Blocked)
+    blocked = shop("probe")
+    assert isinstance(blocked, Blocked)
+    assert blocked.is_login
 
 
 def test_the_price_of_a_unit_is_an_exact_number(mews):

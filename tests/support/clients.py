@@ -1,4 +1,4 @@
-"""Clients of vendors against a hub of ours: orders to hand over, and talks played with real calls that are all checked."""
+"""Clients of vendors against a hub of ours: orders to hand over, and talks played with real calls, all checked."""
 
 from __future__ import annotations
 
