@@ -139,6 +139,8 @@ def test_kakaclo_places_finds_tells_and_calls_off(hub, kakaclo, version):
     assert kakaclo("cancel", wanted, placed, {}) == Done("it was called off there before")
     (told,) = kakaclo("news", around(now_us()), (placed,)).news
     assert (told.number, told.kind, told.units) == (placed.number, "cancelled", {})
+    assert kakaclo("news", around(now_us()), ()).news == (told,)
+    assert kakaclo("news", Window(0, SECOND), ()) == Told()
 
 
 def test_what_kakaclo_has_is_what_was_ordered(hub, kakaclo):
@@ -281,9 +283,10 @@ def test_mews_charges_finds_tells_and_calls_off(hub, mews):
     refused = mews("cancel", wanted, placed, {1: 1})
     assert refused == Refused("line 1: items come off whole, not in part")
     assert mews("refund", wanted, placed, {}, None) == Done("2 items cancelled")
-    assert mews("news", HOTEL, (placed,)).news == (
-        News(number=placed.number, kind="cancelled", id="cancelled"),
-    )
+    whole = News(number=placed.number, kind="cancelled", id="cancelled")
+    assert mews("news", HOTEL, (placed,)).news == (whole,)
+    assert mews("news", HOTEL, ()).news == (whole,)
+    assert mews("news", Window(HOTEL.since_us - 9 * 86_400 * SECOND, HOTEL.since_us), ()) == Told()
     assert mews("cancel", wanted, placed, {}) == Done("it was called off there before")
 
 

@@ -208,10 +208,9 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, tag=True):
-    """All news of a window. `until_us`: where the next window begins; 0 = where this one ended."""
+    """All news of a window, or of the orders that were asked for."""
 
     news: tuple[News, ...] = ()
-    until_us: int = 0
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
@@ -281,6 +280,7 @@ class Client:
                     None = it never proves that, and a person decides
     needs_listings  whether each line must be known by the vendor's id
     timeout_s       for one call
+    tells_windows   whether its list tells what changed within a window; if not, each order is asked for by its number
     is_asked        whether what is called off here has to be called off there first; if not, the vendor only records it
     """
 
@@ -291,6 +291,7 @@ class Client:
     find_delay_s: float | None = 0.0
     needs_listings: bool = True
     timeout_s: float = 30.0
+    tells_windows: bool = False
     is_asked: bool = True
 
     # --- who calls
@@ -350,7 +351,10 @@ class Client:
     def news(
         self, link: Link, window: Window, placed: tuple[Placed, ...], answers: Answers
     ) -> Telling:
-        """What happened. `placed` are those that news may still come of: asked by their numbers or by the window."""
+        """What happened: of these orders, whenever it was; of none named, whatever the vendor tells of the window.
+
+        Without a number only where `tells_windows`; other accounts' orders may be among those.
+        """
         raise NotImplementedError
 
     def heard(self, body: bytes) -> tuple[str, ...] | None:  # noqa: ARG002

@@ -103,6 +103,7 @@ class KakaClo(Client):
     # A bucket of so many that leaks two a second never runs over at so many a minute.
     limits = (Limit(BUCKET, BUCKET / LEAK_PER_S),)
     marker = "CustomOrderNumber"
+    tells_windows = True
 
     def signed(self, link: Link, request: Request, at_us: int) -> Signed:  # noqa: ARG002
         headers = [*request.headers, ("Authorization", f"Bearer {link.credentials['token']}")]
@@ -322,15 +323,23 @@ def _items() -> Asking[Listed | Blocked | Doubt]:
 
 
 def _news(link: Link, window: Window, placed: tuple[Placed, ...]) -> Asking[Told | Blocked | Doubt]:
-    """Orders that changed in the window. Either version's members are read: what the other has is missing."""
+    """Either version's members are read: what the other has is missing."""
     start, end = _span(window)
-    found = yield from _orders(link, (("updateStartTime", start), ("updateEndTime", end)))
-    if not isinstance(found, list):
-        return found
-    numbers = {each.number for each in placed}
-    told = (
-        news for each in found if text_of(each.get("id")) in numbers for news in _happened(each)
-    )
+    queries: list[tuple[tuple[str, str], ...]] = [
+        (("updateStartTime", start), ("updateEndTime", end))
+    ]
+    if placed:
+        numbers = [each.number for each in placed]
+        queries = [
+            (("ids", ",".join(numbers[first : first + _PAGE])),)
+            for first in range(0, len(numbers), _PAGE)
+        ]
+    told: list[News] = []
+    for query in queries:
+        found = yield from _orders(link, query)
+        if not isinstance(found, list):
+            return found
+        told += [news for order in found for news in _happened(order)]
     return Told(tuple(told))
 
 

@@ -106,6 +106,7 @@ class Mews(Client):
     )
     limits = (Limit(RATE_LIMIT, RATE_WINDOW_S),)
     marker = "Notes"
+    tells_windows = True
     needs_listings = False  # see `unfit`: what names a product of ours must be listed
 
     def signed(self, link: Link, request: Request, at_us: int) -> Signed:  # noqa: ARG002
@@ -396,19 +397,18 @@ def _title(row: Mapping[str, Any]) -> str:
 
 
 def _news(link: Link, window: Window, placed: tuple[Placed, ...]) -> Asking[Told | Blocked | Doubt]:
-    """The orders whose items changed in the window, then all of their items: what is cancelled is told in all."""
-    numbers = {each.number for each in placed}
-    service = option(link, "service_id")
-    filters = {"ServiceIds": [service]} if service else {}
-    items = yield from _items_within(link, window, "UpdatedUtc", filters)
-    if not isinstance(items, list):
-        return items
-    changed = sorted({text_of(item.get("ServiceOrderId")).lower() for item in items} & numbers)
-    if not changed:
-        return Told()
+    """The orders of which items were cancelled in the window, then all of their items: it is told in all."""
+    numbers = [each.number for each in placed]
+    if not placed:
+        service = option(link, "service_id")
+        filters = {"ServiceIds": [service]} if service else {}
+        items = yield from _items_within(link, window, "CanceledUtc", filters)
+        if not isinstance(items, list):
+            return items
+        numbers = sorted({text_of(item.get("ServiceOrderId")).lower() for item in items} - {""})
     told: list[News] = []
-    for start in range(0, len(changed), _PAGE):
-        some = changed[start : start + _PAGE]
+    for start in range(0, len(numbers), _PAGE):
+        some = numbers[start : start + _PAGE]
         items = yield from _every("orderItems/getAll", "OrderItems", {"ServiceOrderIds": some})
         if not isinstance(items, list):
             return items
