@@ -124,6 +124,14 @@ class CancelItem(msgspec.Struct, frozen=True, kw_only=True):
     country: str = ""
 
 
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """By which hand-over a change is known: what happened to the order at a vendor. Its `news` are told for good."""
+
+    order_id: int
+    connection_id: int
+    news: tuple[str, ...] = ()
+
+
 class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Move an order, or every order of a group, along its life."""
 
@@ -146,6 +154,7 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     changes: dict[str, Any] = {}
     add_lines: tuple[StatedLine, ...] = ()  # AMEND of a recorded order: further lines
     line_changes: tuple[LineChange, ...] = ()  # AMEND of a recorded order: lines that change
+    heard: Heard | None = None
 
 
 class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +261,7 @@ class HandOverStep(StrEnum):
     REFUSE = "refuse"
     DOUBT = "doubt"  # nobody can know: a person decides
     AGAIN = "again"  # it is not there: send it
+    NEWS = "news"  # it was asked what happened there, and is asked again at `due_at`
 
 
 class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +271,7 @@ class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
     number      what the vendor calls it; empty = it was said before
     sure_at     SEND, ASK: its absence over there proves nothing before this; 0 = as it was said before
     candidates  DOUBT: numbers of what it may be
+    news        NEWS: names of what is told for good
     """
 
     origin: Origin
@@ -275,6 +286,7 @@ class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int = 0
     sure_at: int = 0
     candidates: tuple[str, ...] = ()
+    news: tuple[str, ...] = ()
 
 
 Command = (

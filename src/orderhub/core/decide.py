@@ -119,6 +119,9 @@ def loads(command: Command, facts: Facts) -> Iterator[RecordKey | OrderLoad | Ha
     routed = hand_overs.routes_load(command)
     if routed is not None:
         yield routed
+    noted = hand_overs.heard_load(command)
+    if noted is not None:
+        yield noted
     yield from HANDLERS[type(command)].loads(command, facts)
 
 
@@ -142,6 +145,7 @@ def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
     decision = HANDLERS[type(command)].decide(command, facts, ids)
     if isinstance(decision, Accepted):
         _assert_sound(decision)
+        decision = hand_overs.heard(decision, command, facts)
         decision = hand_overs.planned(decision, command, facts)
         return news.told(alerts.told(decision, command.origin, facts), command.origin, facts)
     return decision

@@ -45,6 +45,7 @@ STEPS: dict[HandOverStep, dict[HandOverState, HandOverState]] = {
     _T.REFUSE: {_S.PLANNED: _S.REFUSED, _S.SENDING: _S.REFUSED},
     _T.DOUBT: {_S.SENDING: _S.UNSURE},
     _T.AGAIN: {each: _S.PLANNED for each in _S if each is not _S.PLACED},
+    _T.NEWS: {_S.PLACED: _S.PLACED},
 }
 _TOLD = {_S.PLACED: PLACED, _S.REFUSED: REFUSED, _S.UNSURE: UNSURE}
 _PAID = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
@@ -209,7 +210,7 @@ def move(command: MoveHandOver, facts: Facts, _ids: NewIds) -> Accepted | Reject
                 why = f"{command.number[:80]} is the hand-over {holder.uid} already"
                 return Rejected(Reason.ALREADY_EXISTS, "number", why)
     after = _moved(command, before, state, order)
-    told = _TOLD.get(after.state)
+    told = _TOLD.get(after.state) if after.state is not before.state else None
     notices = (_notice(told, after, command.origin, facts),) if told else ()
     return Accepted(hand_overs=(after,), notices=notices, result=after)
 
@@ -241,13 +242,47 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             return replace(after, number=number, refs=refs, due_at=command.due_at)
         case HandOverStep.PLACE:
             number, refs = command.number or before.number, command.refs or before.refs
-            return replace(after, number=number, refs=refs)
+            return replace(after, number=number, refs=refs, asked=0, due_at=command.due_at or NEVER)
         case HandOverStep.DOUBT:
             return replace(after, candidates=command.candidates)
         case HandOverStep.AGAIN:
             due_at = command.due_at or now
             return replace(after, started_at=0, sure_at=0, asked=0, due_at=due_at)
+        case HandOverStep.NEWS:
+            asked, due_at = before.asked + 1, command.due_at or NEVER
+            return replace(after, told=_more(before, command.news), asked=asked, due_at=due_at)
     return replace(after, started_at=0, sure_at=0, asked=0)
+
+
+def _more(hand_over: HandOver, news: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*hand_over.told, *news)))
+
+
+def heard_load(command: Command) -> HandOverLoad | None:
+    """What a change that was heard of at a vendor's is noted on."""
+    heard = command.heard if isinstance(command, ChangeOrder) else None
+    if heard is None:
+        return None
+    return HandOverLoad(command.origin.tenant_id, "order", heard.order_id)
+
+
+def heard(accepted: Accepted, command: Command, facts: Facts) -> Accepted:
+    """The same decision with what is told by it, so that neither is without the other."""
+    load = heard_load(command)
+    if load is None or not isinstance(command, ChangeOrder) or command.heard is None:
+        return accepted
+    noted = tuple(
+        msgspec.structs.replace(
+            each,
+            version=each.version + 1,
+            updated_at=command.origin.recorded_at,
+            asked=0,
+            told=_more(each, command.heard.news),
+        )
+        for each in facts.hand_overs(load)
+        if each.connection_id == command.heard.connection_id
+    )
+    return msgspec.structs.replace(accepted, hand_overs=(*accepted.hand_overs, *noted))
 
 
 def _sent(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:

@@ -34,8 +34,9 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     asked       how many times the vendor was asked since
     started_at  when it was sent; 0 = it was not, or is known not to have come
     sure_at     its absence over there proves nothing before this
-    due_at      when somebody should see to it; NEVER = nobody need
+    due_at      when somebody should see to it, of what is placed: ask what happened; NEVER = nobody need
     candidates  unsure: numbers of what it may be
+    told        placed: names of what happened there and is known here
     """
 
     tenant_id: int
@@ -58,6 +59,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     sure_at: int = 0
     due_at: int = 0
     candidates: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def name(self) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Index, Table, literal_column
 
+from orderhub.core.handing import NEVER
 from orderhub.ledger.columns import key as _key
 from orderhub.ledger.columns import metadata
 from orderhub.ledger.columns import number as _number
@@ -97,13 +98,14 @@ hand_over = Table(
     _text("lines"),
     _text("refs"),
     _text("candidates"),
+    _text("told"),
     Index("hand_over_by_uid", "tenant_id", "uid"),
     Index("hand_over_by_arrival", "tenant_id", "created_at", "order_id", "connection_id"),
     Index("hand_over_by_state", "tenant_id", "state", "created_at", "order_id", "connection_id"),
     Index("hand_over_by_number", "tenant_id", "connection_id", "number"),
     sqlite_with_rowid=False,
 )
-_is_open = hand_over.c.state.in_([literal_column("'planned'"), literal_column("'sending'")])
+_is_open = hand_over.c.due_at < literal_column(str(NEVER))
 Index(
     "hand_over_due",
     hand_over.c.tenant_id,

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy import delete as delete_from
 
 from orderhub.core.facts import HandOverLoad
-from orderhub.core.handing import HandOver
+from orderhub.core.handing import NEVER, HandOver
 from orderhub.core.relaying import HandOverQuery, RelayLook, RelayState
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
@@ -34,10 +34,16 @@ from orderhub.ledger.leaving import hand_over, relay_state
 
 _ENCODE = msgspec.json.Encoder().encode
 _STATE_COLUMNS = RelayState.__struct_fields__
-_JSON = {"lines": tuple[int, ...], "refs": dict[str, str], "candidates": tuple[str, ...]}
+_JSON = {
+    "lines": tuple[int, ...],
+    "refs": dict[str, str],
+    "candidates": tuple[str, ...],
+    "told": tuple[str, ...],
+}
 _DECODERS = {name: msgspec.json.Decoder(kind).decode for name, kind in _JSON.items()}
-_EMPTY: dict[str, Any] = {"lines": (), "refs": {}, "candidates": ()}
-_OPEN = "state IN ('planned', 'sending')"
+_EMPTY: dict[str, Any] = {"lines": (), "refs": {}, "candidates": (), "told": ()}
+# The planner finds the index by these words.
+_OPEN = f"due_at < {NEVER}"
 _LOOK = f"""
     SELECT r.tenant_id AS of_tenant, r.id AS id, r.version AS current, EXISTS (
         SELECT 1 FROM hand_over h WHERE h.tenant_id = r.tenant_id AND h.connection_id = r.id
@@ -267,6 +273,21 @@ class RelayReads:
         if connection_id:
             query = query.where(table.c.connection_id == connection_id)
         return {state: int(count) for state, count in self._connection.execute(query)}
+
+    def first_placed(self, tenant_id: int, connection_id: int, since_us: int) -> int:
+        table = hand_over
+        query = (
+            select(table.c.created_at)
+            .where(
+                table.c.tenant_id == tenant_id,
+                table.c.state == "placed",
+                table.c.created_at >= since_us,
+                table.c.connection_id == connection_id,
+            )
+            .order_by(table.c.created_at)
+            .limit(1)
+        )
+        return int(self._connection.execute(query).scalar() or 0)
 
     def is_in_doubt(self, tenant_id: int, connection_id: int, besides: int) -> bool:
         table = hand_over

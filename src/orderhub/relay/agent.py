@@ -15,6 +15,7 @@ from orderhub.core.handing import HandOver
 from orderhub.core.queries import Reads
 from orderhub.core.relaying import RelayState
 from orderhub.relay.means import Means, NotDecided
+from orderhub.relay.news import Newsreader
 from orderhub.relay.steps import SECOND_US, Steps, Trouble, pause_us
 from orderhub.relay.talking import Line
 
@@ -35,6 +36,7 @@ class Agent:
         self._record = record
         self._line = line
         self._steps = Steps(means, line)
+        self._news = Newsreader(means, line)
         self._linger_s = linger_s
         self._tasks: dict[int, asyncio.Task[Trouble | None]] = {}  # by order
         self._woken = asyncio.Event()
@@ -75,11 +77,33 @@ class Agent:
                 self._woken.clear()
                 if not await self._leased():
                     break
+                await self._hear()
                 if not await self._round() and not await self._is_called_for():
                     break
         finally:
             await self._ended()
             await self._means.in_thread(lambda: self._means.ledger.relay.release(self.state))
+
+    async def _hear(self) -> None:
+        """Ask what happened there, when it is time to."""
+        if not self._news.is_due(self.state) or not await self._may_call():
+            return
+        try:
+            read = await self._news.read_on(self.state)
+        except NotDecided as error:
+            read = Trouble(str(error))
+        except Exception as error:  # noqa: BLE001 - told, and tried again later
+            self._log.exception("news broke", tenant=self.state.tenant_id)
+            read = Trouble(f"the client broke: {type(error).__name__}")
+        if isinstance(read, Trouble):
+            await self._against(read)
+            return
+        # The lease may have been renewed meanwhile.
+        self.state = msgspec.structs.replace(
+            self.state, news_until=read.news_until, news_due_at=read.news_due_at
+        )
+        state = self.state
+        await self._means.in_thread(lambda: self._means.ledger.relay.note(state))
 
     async def _is_called_for(self) -> bool:
         """Whether there is more within a moment: a lease costs two commits, and orders come one after another."""
@@ -135,6 +159,8 @@ class Agent:
 
     async def _seen_to(self, hand_over: HandOver) -> Trouble | None:
         try:
+            if hand_over.state is HandOverState.PLACED:
+                return await self._news.of(hand_over)
             return await self._steps.see_to(hand_over, self._may_call)
         except NotDecided as error:
             return Trouble(str(error))
@@ -151,14 +177,17 @@ class Agent:
             del self._tasks[order_id]
         troubles = [each for task in done if not task.cancelled() and (each := task.result())]
         if troubles:
-            trouble = max(troubles, key=lambda each: each.retry_after_s)
-            misses = self.state.misses + 1
-            wait_us = max(pause_us(misses), round(trouble.retry_after_s * SECOND_US))
-            await self._noted(
-                misses=misses, resume_at=self._means.now_us() + wait_us, reason=trouble.reason
-            )
+            await self._against(max(troubles, key=lambda each: each.retry_after_s))
         elif done and self.state.misses:
             await self._noted(misses=0, resume_at=0, reason="")
+
+    async def _against(self, trouble: Trouble) -> None:
+        """The connection is left in peace for a while."""
+        misses = self.state.misses + 1
+        wait_us = max(pause_us(misses), round(trouble.retry_after_s * SECOND_US))
+        await self._noted(
+            misses=misses, resume_at=self._means.now_us() + wait_us, reason=trouble.reason
+        )
 
     async def _noted(self, *, misses: int, resume_at: int, reason: str) -> None:
         self.state = msgspec.structs.replace(

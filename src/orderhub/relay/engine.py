@@ -22,7 +22,7 @@ from orderhub.core.relaying import RelayLook, RelayState
 from orderhub.dialects.client import Client
 from orderhub.ledger.ledger import Ledger
 from orderhub.relay.agent import Agent
-from orderhub.relay.means import Decrypt, Make, Meter, Submit
+from orderhub.relay.means import Change, Decrypt, Make, Meter, Submit
 from orderhub.relay.talking import Line
 
 T = TypeVar("T")
@@ -43,6 +43,7 @@ class Engine:
         *,
         make: Make,
         submit: Submit,
+        change: Change,
         decrypt: Decrypt,
         meter: Meter,
         now_us: Callable[[], int],
@@ -54,6 +55,7 @@ class Engine:
         self.clients = clients
         self.make = make
         self.submit = submit
+        self.change = change
         self.decrypt = decrypt
         self.meter = meter
         self.now_us = now_us
@@ -143,7 +145,7 @@ class Engine:
                 if name not in self._tasks:
                     del self._agents[name]
         for name, seen in self._seen.items():
-            if self._is_on(name) and self._has_work(seen, now):
+            if self._is_on(name) and (self._has_work(seen, now) or self._has_news(name, now)):
                 self._start(name)
 
     def _has_work(self, seen: RelayLook, now_us: int) -> bool:
@@ -151,6 +153,13 @@ class Engine:
         if state is None or state.version != seen.version:
             return True  # it was written: whatever waits is looked at anew
         return self._is_free(state) and seen.is_due and state.resume_at <= now_us
+
+    def _has_news(self, name: Name, now_us: int) -> bool:
+        """Whether it is time to ask what happened there."""
+        state, client = self._seen[name].state, self.clients[self._records[name].doc.dialect]
+        if state is None or not (client.tells_windows and self._is_free(state)):
+            return False
+        return max(state.news_due_at, state.resume_at) <= now_us
 
     def _is_free(self, state: RelayState | None) -> bool:
         """Whether nobody else has it, as far as could be seen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
-from orderhub.core.commands import MoveHandOver
+from orderhub.core.commands import ChangeOrder, MoveHandOver
 from orderhub.core.connections import Connection
 from orderhub.core.handing import HandOver
 from orderhub.core.refusals import Rejected
@@ -47,6 +47,8 @@ class NotDecided(Exception):
 Make = Callable[[int, Connection, Signed, float], Awaitable[Reply]]
 # Has a command decided and committed. Raises NotDecided.
 Submit = Callable[[MoveHandOver], Awaitable[HandOver | Rejected]]
+# The same of an order's change: why it was refused, or None.
+Change = Callable[[ChangeOrder], Awaitable[Rejected | None]]
 # What is kept encrypted, in plain. Raises ValueError.
 Decrypt = Callable[[str], str]
 
@@ -64,6 +66,8 @@ class Means(Protocol):
     def make(self) -> Make: ...
     @property
     def submit(self) -> Submit: ...
+    @property
+    def change(self) -> Change: ...
     @property
     def decrypt(self) -> Decrypt: ...
     def now_us(self) -> int: ...

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
-from orderhub.core.handing import NEVER, HandOver, HandOverState
+from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.client import (
     Answers,
@@ -36,6 +36,8 @@ ACTOR = "relay"
 MayCall = Callable[[], Awaitable[bool]]
 SECOND_US = 1_000_000
 _LONGEST_PAUSE_S = 300.0
+# After it was placed, where each order is asked for by its number.
+FIRST_NEWS_S = 60.0
 # What waits for a listing is looked at when one is written; and now and then, in case something else was in the way.
 _LOOK_AGAIN_US = 6 * 3_600 * SECOND_US
 # So often without a clear answer, and each time it was not there: it is the order that the vendor cannot stand.
@@ -251,8 +253,9 @@ class Steps:
 
     async def _found(self, sending: HandOver, placed: Placed, job: Job) -> Trouble | None:
         step = HandOverStep.FIND if self._client.has("finish") else HandOverStep.PLACE
+        due_at = self._now if step is HandOverStep.FIND else self._news_at
         command = self._command(
-            sending, step, number=placed.number, refs=dict(placed.refs), due_at=self._now
+            sending, step, number=placed.number, refs=dict(placed.refs), due_at=due_at
         )
         after = await self._means.submit(command)
         if isinstance(after, Rejected):
@@ -268,7 +271,7 @@ class Steps:
         self, sending: HandOver, placed: Placed, job: Job | None = None
     ) -> Trouble | None:
         if not self._client.has("finish"):
-            await self._move(sending, HandOverStep.PLACE)
+            await self._move(sending, HandOverStep.PLACE, due_at=self._news_at)
             return None
         found = job or await self._job(sending)
         if isinstance(found, str):
@@ -282,7 +285,8 @@ class Steps:
         end = await self._line.talk(step, key=f"{sending.marker}-more")
         match end:
             case Placed(_, refs):
-                await self._move(sending, HandOverStep.PLACE, refs=dict(refs))
+                due_at = self._news_at
+                await self._move(sending, HandOverStep.PLACE, refs=dict(refs), due_at=due_at)
             case Blocked(reason, _, retry_after_s):
                 await self._find(sending, reason, self._pause_us(sending))
                 return Trouble(reason, retry_after_s)
@@ -364,7 +368,7 @@ class Steps:
         )
 
     def _tell(self, after: HandOver) -> None:
-        if after.due_at == NEVER:
+        if after.state not in (HandOverState.PLANNED, HandOverState.SENDING):
             self._means.meter.handed(after.state.value)
             if after.state is HandOverState.PLACED:
                 self._means.meter.took((after.updated_at - after.created_at) / SECOND_US)
@@ -378,6 +382,13 @@ class Steps:
         """How long after a call has ended without an answer its order may still appear."""
         late_s = self._client.find_delay_s or 0.0
         return round((self._line.connection.settle_s + late_s) * SECOND_US)
+
+    @property
+    def _news_at(self) -> int:
+        """When it is first asked what became of what was just placed; 0 = nobody has to ask, or its windows tell."""
+        if not self._client.has("news") or self._client.tells_windows:
+            return 0
+        return self._now + round(FIRST_NEWS_S * SECOND_US)
 
     def _pause_us(self, hand_over: HandOver) -> int:
         return pause_us(hand_over.asked or hand_over.version)

@@ -51,6 +51,7 @@ def upgrade() -> None:
         _text("lines"),
         _text("refs"),
         _text("candidates"),
+        _text("told"),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "connection_id"),
         sqlite_with_rowid=False,
     )
@@ -60,7 +61,7 @@ def upgrade() -> None:
     op.create_index("hand_over_by_state", "hand_over", ["tenant_id", "state", "created_at", *name])
     op.create_index("hand_over_by_number", "hand_over", ["tenant_id", "connection_id", "number"])
     due = ["tenant_id", "connection_id", "due_at"]
-    _index("hand_over_due", "hand_over", due, "state IN ('planned', 'sending')")
+    _index("hand_over_due", "hand_over", due, "due_at < 4611686018427387904")
     op.create_table(
         "relay_state",
         _key("tenant_id"),

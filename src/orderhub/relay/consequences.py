@@ -1,0 +1,194 @@
+"""What an order here does about what happened to it at a vendor's. Pure: the order and the news in, one change out.
+
+News are told again and again, all that there is of an order: what it knows already comes to nothing. One change is
+taken at a time, and each sees the order as the one before left it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from orderhub.core.commands import Action, CancelItem, ChangeOrder, Heard, OrderName, Origin
+from orderhub.core.fulfilment import GIVEN_BACK, left, to_ship
+from orderhub.core.handing import HandOver
+from orderhub.core.steps import Refund, Shipment, Units
+from orderhub.core.values import Line, LineKind, Order, Status
+from orderhub.dialects.client import Job, News
+
+_STANDING = (Status.PAID, Status.SHIPPED)
+_IN_ORDER = ("shipped", "completed", "refunded", "cancelled")
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The order is to take this step."""
+
+    command: ChangeOrder
+
+
+class Known(msgspec.Struct, frozen=True):
+    """Nothing is left to do.
+
+    news   names of those that are told for good
+    stuck  why others cannot be followed yet
+    """
+
+    news: tuple[str, ...] = ()
+    stuck: str = ""
+
+
+def consequence(
+    order: Order, hand_over: HandOver, job: Job, news: Iterable[News], origin: Origin
+) -> Change | Known:
+    """The next step that an order is to take for its news, or what is known by now.
+
+    origin   of the command. Its actor is who tells: the relay
+    """
+    told: list[str] = []
+    stuck: list[str] = []
+    for each in sorted(news, key=lambda one: _IN_ORDER.index(one.kind)):
+        if each.kind == "shipped" and each.id in hand_over.told:
+            continue
+        found = _FOLLOWED[each.kind](order, job, each)
+        if isinstance(found, str):
+            stuck.append(found)
+        elif found is not None:
+            heard = Heard(
+                order_id=order.id,
+                connection_id=hand_over.connection_id,
+                news=(each.id,) if each.kind == "shipped" else (),
+            )
+            reason = each.reason or f"{each.kind} at the vendor's, as {each.number}"
+            return Change(
+                msgspec.structs.replace(
+                    found, origin=origin, if_version=order.version, reason=reason, heard=heard
+                )
+            )
+        elif each.kind == "shipped":
+            told.append(each.id)
+    return Known(tuple(told), "; ".join(dict.fromkeys(stuck)))
+
+
+def is_settled(order: Order, hand_over: HandOver, news: Sequence[News]) -> bool:
+    """Whether no more news is waited for: it ended here, or there."""
+    if order.status in (*GIVEN_BACK, Status.COMPLETED):
+        return True
+    ends = {each.kind for each in news if not each.units}
+    is_over = bool(ends & {"completed", "refunded", "cancelled"})
+    return is_over and all(each.id in hand_over.told for each in news if each.kind == "shipped")
+
+
+# --- one kind of news: a change without its origin, a sentence why it cannot be followed, or nothing to do
+
+_NOBODY = Origin(tenant_id=0, channel="", actor="", recorded_at=0)
+
+
+def _change(order: Order, action: Action, **members: object) -> ChangeOrder:
+    bare = ChangeOrder(origin=_NOBODY, name=OrderName("id", str(order.id)), action=action)
+    return msgspec.structs.replace(bare, **members)
+
+
+def _shipped(order: Order, job: Job, news: News) -> ChangeOrder | str | None:
+    parcel = f"{news.carrier} {news.tracking}".strip() or news.id
+    if order.status in GIVEN_BACK:
+        return f"the parcel {parcel} left there, though the order is {order.status} here"
+    if order.status is Status.PENDING:
+        return f"the parcel {parcel} left there, and the order is not paid here"
+    if order.status is Status.REFUNDING:
+        return f"the parcel {parcel} left there, while a refund is asked for here"
+    lines = _handed(order, job)
+    waiting = {line.line_no: to_ship(order, line) for line in lines}
+    units = _shared(job, lines, news.units, waiting) if news.units else _some(waiting)
+    shipment = Shipment(carrier=news.carrier, tracking=news.tracking, lines=units)
+    if units:
+        return _change(order, Action.SHIP_PART, shipment=shipment)
+    # What is no goods has nothing to pack: the order goes as a whole.
+    if order.status is Status.PAID and job.is_whole and not any(waiting.values()):
+        return _change(order, Action.SHIP, shipment=shipment)
+    return None
+
+
+def _completed(order: Order, job: Job, _news: News) -> ChangeOrder | str | None:
+    if not job.is_whole or order.status not in _STANDING:
+        return None
+    if any(to_ship(order, line) for line in order.lines):
+        return None
+    return _change(order, Action.COMPLETE)
+
+
+def _given_back(order: Order, job: Job, news: News) -> ChangeOrder | str | None:
+    """Cancelled or refunded there, as a whole or some units: all so far, of which the order may know some."""
+    if order.status in GIVEN_BACK:
+        return None
+    lines = _handed(order, job)
+    standing = {line.line_no: left(order, line) for line in lines}
+    if news.units:
+        back = {line.line_no: line.refunded for line in lines}
+        units = _shared(job, lines, _beyond(job, lines, news.units, back), standing)
+    else:
+        units = _some(standing)
+    if job.is_whole and units == _some({line.line_no: left(order, line) for line in order.lines}):
+        whole = Action.CANCEL if order.status is Status.PENDING else Action.REFUND
+        return _change(order, whole)
+    if not units:
+        return None
+    if order.status is not Status.PENDING:
+        return _change(order, Action.REFUND_PART, refund=Refund(lines=units))
+    if all(line.kind is LineKind.GOOD for line in lines if line.line_no in units):
+        items = tuple(
+            CancelItem(quantity=count, order_id=order.id, line_no=number)
+            for number, count in units.items()
+        )
+        return _change(order, Action.CALL_OFF, items=items)
+    return f"some of it was {news.kind} there, which an unpaid order of its kind cannot follow"
+
+
+_FOLLOWED: Mapping[str, Callable[[Order, Job, News], ChangeOrder | str | None]] = {
+    "shipped": _shipped,
+    "completed": _completed,
+    "refunded": _given_back,
+    "cancelled": _given_back,
+}
+
+# --- units
+
+
+def _handed(order: Order, job: Job) -> list[Line]:
+    """The order's lines, as they stand, that were handed over."""
+    numbers = {line.line_no for line in job.lines}
+    return [line for line in order.lines if line.line_no in numbers]
+
+
+def _names(job: Job, line: Line) -> tuple[str, ...]:
+    """What the vendor may call a line's thing: by its id, or by its name where nothing lists it."""
+    listing = job.listings.get(line.line_no)
+    names = (line.title,) if listing is None else (listing.id, listing.title, line.title)
+    return tuple(name.lower() for name in names if name)
+
+
+def _some(units: Units) -> Units:
+    return {number: count for number, count in units.items() if count > 0}
+
+
+def _shared(job: Job, lines: list[Line], theirs: Mapping[str, int], most: Units) -> Units:
+    """Units by the vendor's names, among the lines that bear them: first those that come first."""
+    rest = {name.lower(): count for name, count in theirs.items()}
+    found: Units = {}
+    for line in lines:
+        name = next((each for each in _names(job, line) if each in rest), "")
+        count = min(rest.get(name, 0), most.get(line.line_no, 0))
+        if count > 0:
+            rest[name] -= count
+            found[line.line_no] = count
+    return found
+
+
+def _beyond(job: Job, lines: list[Line], theirs: Mapping[str, int], known: Units) -> dict[str, int]:
+    """What is more than the lines of each name know of already."""
+    rest = {name.lower(): count for name, count in theirs.items()}
+    for line in lines:
+        name = next((each for each in _names(job, line) if each in rest), "")
+        if name:
+            rest[name] -= known.get(line.line_no, 0)
+    return {name: count for name, count in rest.items() if count > 0}
