@@ -56,6 +56,10 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 
+    def __repr__(self) -> str:
+        """Where it goes, and nothing of who sends it: in a trace or a log it must not tell."""
+        return f"Signed({self.method} {self.target.partition('?')[0]})"
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back, whole. Names of headers are in lower case."""
@@ -79,6 +83,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     credentials: Mapping[str, str] = {}
     options: Mapping[str, str] = {}
     session: str = ""
+
+    def __repr__(self) -> str:
+        """Which credentials there are, and none of them."""
+        return f"Link({', '.join(sorted(self.credentials))}; {dict(self.options)!r})"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +177,9 @@ class LoggedIn(msgspec.Struct, frozen=True, tag=True):
 
     session: str
     for_s: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"LoggedIn(for_s={self.for_s})"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
