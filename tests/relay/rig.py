@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from orderhub.core.commands import HandOverStep, MoveHandOver, RecordChange
+from orderhub.core.commands import ChangeOrder, HandOverStep, MoveHandOver, RecordChange
 from orderhub.core.connections import RECORD_KIND, Connection
 from orderhub.core.handing import HandOver
 from orderhub.core.listings import Listing, key_of
@@ -216,6 +216,7 @@ class Rig:
             {"shop": client},
             make=self._make,
             submit=self._submit,
+            change=self._change,
             decrypt=lambda text: text.removeprefix("kept:"),
             meter=self.meter,
             now_us=clock,
@@ -247,6 +248,13 @@ class Rig:
         await self._die("after commit")
         found: HandOver = outcome.accepted.result
         return found
+
+    async def _change(self, command: ChangeOrder) -> Rejected | None:
+        await self._die("before change")
+        (outcome,) = world.run(self.ledger, command)
+        await self._die("after change")
+        refused: Rejected | None = outcome.rejected
+        return refused
 
     async def pass_once(self) -> None:
         """One look, and all that it leads to for now; or the end of the program."""

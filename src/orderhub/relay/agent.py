@@ -11,7 +11,7 @@ import structlog
 
 from orderhub.core.connections import Connection
 from orderhub.core.facts import Record
-from orderhub.core.handing import HandOver
+from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.queries import Reads
 from orderhub.core.relaying import RelayState
 from orderhub.relay.means import Means, NotDecided
