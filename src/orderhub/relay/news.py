@@ -73,7 +73,7 @@ class Newsreader:
         name = (state.tenant_id, state.connection_id)
         first = await self._first_placed(name, now)
         if not first:
-            return self._read(state, until=now, pause_s=_SELDOM_S)
+            return self._read(state, until=now if state.news_until else 0, pause_s=_SELDOM_S)
         since = state.news_until or first
         window = Window(max(since - _OVERLAP_US, now - _LONGEST_US), now)
         told = await self._told(window, ())

@@ -253,7 +253,7 @@ class Steps:
 
     async def _found(self, sending: HandOver, placed: Placed, job: Job) -> Trouble | None:
         step = HandOverStep.FIND if self._client.has("finish") else HandOverStep.PLACE
-        due_at = self._now if step is HandOverStep.FIND else self._news_at
+        due_at = self._now if step is HandOverStep.FIND else self._news_at(sending)
         command = self._command(
             sending, step, number=placed.number, refs=dict(placed.refs), due_at=due_at
         )
@@ -271,7 +271,7 @@ class Steps:
         self, sending: HandOver, placed: Placed, job: Job | None = None
     ) -> Trouble | None:
         if not self._client.has("finish"):
-            await self._move(sending, HandOverStep.PLACE, due_at=self._news_at)
+            await self._move(sending, HandOverStep.PLACE, due_at=self._news_at(sending))
             return None
         found = job or await self._job(sending)
         if isinstance(found, str):
@@ -285,7 +285,7 @@ class Steps:
         end = await self._line.talk(step, key=f"{sending.marker}-more")
         match end:
             case Placed(_, refs):
-                due_at = self._news_at
+                due_at = self._news_at(sending)
                 await self._move(sending, HandOverStep.PLACE, refs=dict(refs), due_at=due_at)
             case Blocked(reason, _, retry_after_s):
                 await self._find(sending, reason, self._pause_us(sending))
@@ -383,10 +383,12 @@ class Steps:
         late_s = self._client.find_delay_s or 0.0
         return round((self._line.connection.settle_s + late_s) * SECOND_US)
 
-    @property
-    def _news_at(self) -> int:
-        """When it is first asked what became of what was just placed; 0 = nobody has to ask, or its windows tell."""
-        if not self._client.has("news") or self._client.tells_windows:
+    def _news_at(self, sending: HandOver) -> int:
+        """When it is first asked what became of what was just placed; 0 = nobody has to ask, or its windows tell.
+
+        Windows went by while nobody knew that it was there.
+        """
+        if not self._client.has("news") or (self._client.tells_windows and not sending.asked):
             return 0
         return self._now + round(FIRST_NEWS_S * SECOND_US)
 

@@ -37,6 +37,7 @@ def relayer(port: HubPort) -> Engine:
         {each.name: each.client for each in port.dialects if each.client is not None},
         make=partial(_made, port),
         submit=partial(submitted, port),
+        change=partial(changed, port),
         decrypt=port.cipher.decrypt,
         meter=told,
         now_us=port.now_us,
