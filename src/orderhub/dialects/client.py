@@ -292,7 +292,7 @@ class Client:
     needs_listings  whether each line must be known by the vendor's id
     timeout_s       for one call
     tells_windows   whether its list tells what changed within a window; if not, each order is asked for by its number
-    is_asked        whether what is called off here has to be called off there first; if not, the vendor only records it
+    records_only    whether the vendor only keeps what was sold, so that nothing is asked there before it is final here
     """
 
     credentials: tuple[Member, ...] = ()
@@ -303,7 +303,7 @@ class Client:
     needs_listings: bool = True
     timeout_s: float = 30.0
     tells_windows: bool = False
-    is_asked: bool = True
+    records_only: bool = False
 
     # --- who calls
 

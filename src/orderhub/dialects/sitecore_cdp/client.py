@@ -75,7 +75,7 @@ class SitecoreCdp(Client):
     )
     marker = "referenceId with orderedAt"
     needs_listings = False
-    is_asked = False
+    records_only = True
 
     def signed(self, link: Link, request: Request, at_us: int) -> Signed:  # noqa: ARG002
         login = basic(f"{link.credentials['client_key']}:{link.credentials['api_token']}")

@@ -223,7 +223,7 @@ async def create_connection(call: Call, who: Caller) -> Answer:
     doc = Connection(
         dialect=given.dialect,
         credentials=_encrypted(call, given.credentials),
-        records_only=not client.needs_listings,
+        records_only=client.records_only,
         sends_key=given.sends_key,
         is_enabled=given.enabled,
         created_at=call.received_at,
