@@ -202,7 +202,13 @@ def _lasting(
     port = place.port
     metrics, keep_house = port.metrics, port.offload.housekeep
     yield Timers(
-        port.ledger, port.intake, port.clock_changed, keep_house, port.is_outage, port.clock.now_us
+        port.ledger,
+        port.intake,
+        port.clock_changed,
+        keep_house,
+        port.is_outage,
+        port.clock.now_us,
+        port.relayer.called_off,
     ).run()
     yield port.deliverer.run()
     yield port.relayer.run()

@@ -58,6 +58,10 @@ class Agent:
     def is_idle(self) -> bool:
         return not self._tasks
 
+    @property
+    def line(self) -> Line:
+        return self._line
+
     def wake(self) -> None:
         self._woken.set()
 

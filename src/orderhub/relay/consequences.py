@@ -18,6 +18,8 @@ from orderhub.core.values import Line, LineKind, Order, Status
 from orderhub.dialects.client import Job, News
 
 _STANDING = (Status.PAID, Status.SHIPPED)
+# What was called off here is known there by this name.
+CALLED_OFF = "called off"
 _IN_ORDER = ("shipped", "completed", "refunded", "cancelled")
 
 
@@ -71,11 +73,11 @@ def consequence(
 
 
 def is_settled(order: Order, hand_over: HandOver, news: Sequence[News]) -> bool:
-    """Whether no more news is waited for: it ended here, or there."""
-    if order.status in (*GIVEN_BACK, Status.COMPLETED):
+    """Whether no more news is waited for: it ended here and there, or there alone."""
+    if order.status is Status.COMPLETED:
         return True
     ends = {each.kind for each in news if not each.units}
-    is_over = bool(ends & {"completed", "refunded", "cancelled"})
+    is_over = bool(ends & {"completed", "refunded", "cancelled"}) or CALLED_OFF in hand_over.told
     return is_over and all(each.id in hand_over.told for each in news if each.kind == "shipped")
 
 

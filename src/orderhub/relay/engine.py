@@ -16,13 +16,18 @@ from uuid import uuid4
 import structlog
 
 from orderhub.core.connections import RECORD_KIND, Connection
-from orderhub.core.facts import Record
+from orderhub.core.facts import Accepted, Record
+from orderhub.core.fulfilment import GIVEN_BACK
 from orderhub.core.queries import Reads
+from orderhub.core.refusals import Rejected
 from orderhub.core.relaying import RelayLook, RelayState
+from orderhub.core.values import Order
 from orderhub.dialects.client import Client
 from orderhub.ledger.ledger import Ledger
+from orderhub.relay import calling_off
 from orderhub.relay.agent import Agent
 from orderhub.relay.means import Change, Decrypt, Make, Meter, Submit
+from orderhub.relay.steps import Trouble
 from orderhub.relay.talking import Line
 
 T = TypeVar("T")
@@ -70,6 +75,7 @@ class Engine:
         self._seen: dict[Name, RelayLook] = {}
         self._of_tenant: dict[int, list[Name]] = {}
         self._woken = asyncio.Event()
+        self._pulls: set[asyncio.Task[None]] = set()
         self._is_leaving = False
         self._log = structlog.get_logger("orderhub.relay")
         self.unsure = 0  # how many a person must decide about
@@ -102,6 +108,36 @@ class Engine:
             each.state is not None and each.state.misses > 0 and self._is_on(name)
             for name, each in list(self._seen.items())
         )
+
+    async def ask_first(self, before: Order, after: Order) -> Rejected | Trouble | None:
+        """Have vendors call off what is to be called off here: see `calling_off.first`."""
+        return await calling_off.first(self, self._way, before, after)
+
+    def called_off(self, accepted: Accepted) -> None:
+        """Orders were given back here: where they are at a vendor's, that is said there soon, and until it is known."""
+        orders = [each for each in accepted.changed if each.status in GIVEN_BACK or each.refunded]
+        if any(self.is_onward(each.tenant_id) for each in orders) and not self._is_leaving:
+            task = asyncio.create_task(self._quietly(self._pull(orders)))
+            self._pulls.add(task)
+            task.add_done_callback(self._pulls.discard)
+
+    async def _pull(self, orders: list[Order]) -> None:
+        for order in orders:
+            for command in await calling_off.pulls(self, order):
+                await self.submit(command)
+            self.wake(order.tenant_id)
+
+    def is_onward(self, tenant_id: int) -> bool:
+        """Whether orders of this tenant may be at a vendor's, as of the last look."""
+        return tenant_id in self._of_tenant
+
+    def _way(self, tenant_id: int, connection_id: int) -> tuple[Record, Line] | None:
+        name = (tenant_id, connection_id)
+        if not self._is_on(name):
+            return None
+        record = self._records[name]
+        agent = self._agents.get(name)
+        return record, agent.line if agent is not None else self.line(record)
 
     # --- its life
 

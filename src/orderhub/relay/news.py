@@ -30,6 +30,7 @@ from orderhub.dialects.client import (
     Told,
     Window,
 )
+from orderhub.relay import calling_off
 from orderhub.relay.consequences import Change, consequence, is_settled
 from orderhub.relay.jobs import job_of
 from orderhub.relay.means import Means
@@ -123,8 +124,9 @@ class Newsreader:
     async def of(self, hand_over: HandOver) -> Trouble | None:
         """One order. Raises NotDecided."""
         placed = Placed(hand_over.number, hand_over.refs)
-        now = self._now
-        told = await self._told(Window(hand_over.created_at, now), (placed,))
+        told: Sequence[News] | Trouble = ()
+        if self.has_news:
+            told = await self._told(Window(hand_over.created_at, self._now), (placed,))
         if isinstance(told, Trouble):
             return told
         await self._follow(hand_over, [each for each in told if each.number == hand_over.number])
@@ -165,7 +167,12 @@ class Newsreader:
                 stuck: str = refused.detail or refused.reason.value
                 await self._note(order, hand_over, news, (), stuck)
                 return moved
-            await self._note(order, hand_over, news, next_.news, next_.stuck)
+            names, stuck = next_.news, next_.stuck
+            if hand_over.due_at <= self._now:
+                off = await calling_off.told(self._means, self._line, hand_over, order)
+                names = (*names, off) if isinstance(off, str) and off else names
+                stuck = off.reason if isinstance(off, Trouble) else stuck
+            await self._note(order, hand_over, news, names, stuck)
             return moved
         self._log.warning("news without an end", tenant=hand_over.tenant_id, handover=hand_over.uid)
         return moved
@@ -194,7 +201,8 @@ class Newsreader:
         stuck: str,
     ) -> None:
         """When it is asked for next, and why what was told could not be followed."""
-        due_at = 0 if is_settled(order, hand_over, news) else self._next(hand_over, stuck)
+        known = msgspec.structs.replace(hand_over, told=(*hand_over.told, *told))
+        due_at = 0 if is_settled(order, known, news) else self._next(hand_over, stuck)
         is_news = bool(set(told) - set(hand_over.told)) or stuck != hand_over.reason
         if not is_news and not due_at and hand_over.due_at > self._now:
             return

@@ -37,8 +37,10 @@ from orderhub.intake.outcome import Failure, Settled, Waiting
 from orderhub.intake.standing import Standing
 from orderhub.ledger.directory import Directory
 from orderhub.ledger.ledger import Ledger
+from orderhub.relay.steps import Trouble
 from orderhub.settings import ProgramSettings
 from orderhub.web.call_claims import claim_of, claim_of_key
+from orderhub.web.calling_off import asked_first
 from orderhub.web.checking import Checking
 from orderhub.web.cipher import Cipher
 from orderhub.web.faults import Faults, Step, take_step
@@ -257,6 +259,10 @@ class HubPort:
             if not done.done():
                 done.set_result(settled)
 
+        if not dry_run:
+            refused = await self._refused_there(command)
+            if refused is not None:
+                return self._refused(call, command, refused, render_refusal)
         waiting = Waiting(
             command=command,
             render=render,
@@ -319,6 +325,29 @@ class HubPort:
             self.metrics.replays.inc(call.dialect.name)
         return outcome.answer
 
+    async def _refused_there(self, command: Command) -> Rejected | None:
+        """Why a vendor that has the order does not call it off. Raises HTTPFault when it gives no answer."""
+        found = await asked_first(self.relayer, self.intake, self.read, command)
+        if isinstance(found, Trouble):
+            wait_s = max(1, round(found.retry_after_s))
+            raise HTTPFault(Fault(FaultKind.UNAVAILABLE, found.reason, retry_after_s=wait_s))
+        return found
+
+    def _refused(
+        self,
+        call: Call,
+        command: Command,
+        refused: Rejected,
+        render_refusal: Callable[[Rejected], Answer],
+    ) -> Outcome:
+        outcome = Outcome(answer=render_refusal(refused), decision=refused)
+        call.notes["outcome"] = outcome.kind
+        self._note(call, command, outcome, dry_run=False)
+        call.cause = refused
+        if call.planned is not None:
+            call.planned.append(outcome)
+        return outcome
+
     def _note(self, call: Call, command: Command, outcome: Outcome, dry_run: bool) -> None:
         """For the log line and the metrics; and what was written is not remembered as it was."""
         notes, name, decision = call.notes, call.dialect.name, outcome.decision
@@ -338,6 +367,7 @@ class HubPort:
                 )
                 self.deliverer.wake(command.origin.tenant_id, is_changed=is_changed)
             self._wake_relayer(command, decision)
+            self.relayer.called_off(decision)
             orders = decision.placed or decision.changed
             if orders:
                 notes["orders"] = tuple(order.uid for order in orders)

@@ -106,6 +106,8 @@ async def _decided(port: HubPort, command: MoveHandOver | ChangeOrder) -> Outcom
     if accepted is not None and (accepted.notices or accepted.events):
         port.watch.grew(command.origin.tenant_id)
         port.deliverer.wake(command.origin.tenant_id)
+    if accepted is not None:
+        port.relayer.called_off(accepted)
     return outcome
 
 
