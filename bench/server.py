@@ -87,7 +87,7 @@ def main(arguments: list[str]) -> None:
     logs.configure(settings.log_level)
     ledger = Ledger.open(url, RECORD_TYPES)
     intake: Any = FloorIntake(ledger) if "floor" in more else None
-    hub = build(settings, ledger=ledger, intake=intake)
+    hub = build(settings, ledger=ledger, intake=intake, is_apart=True)  # as `orderhub serve` does
     if "unfair" in more:
         make_unfair(hub)
     gc.collect()

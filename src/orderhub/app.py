@@ -71,9 +71,11 @@ def build(
     is_serving: bool = True,
     metrics: Metrics | None = None,
     name: str = "",
+    is_apart: bool = False,
 ) -> Hub:
     """The hub on `settings.database`, migrated; `is_serving` False: for one command, which makes no database.
 
+    `is_apart`: webhooks are served by a process of their own, which the hub starts when there are any.
     `name`: of the process, unlike that of any other; who takes the place of a dead one bears its name.
     Raises DatabaseRefused, SettingRefused or SecretKeyMissing with one clear sentence.
     """
@@ -94,7 +96,7 @@ def build(
     )
     dialects = find_dialects()
     port = HubPort(ledger, intake, settings, metrics, dialects, standing, clock, open_sandbox)
-    port.deliverer = deliverer(port)
+    port.deliverer = deliverer(port, settings, is_apart=is_apart)
     port.relayer = relayer(port)
     own = (desk(), hub_api(dialects))
     metrics.expect(each.name for each in (*dialects, *own))

@@ -19,6 +19,7 @@ from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.engine import Engine
 from orderhub.delivery.hub_format import HubFormat
+from orderhub.delivery.means import Off
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
@@ -98,12 +99,12 @@ class Rig:
         retry_after_s = float(answer.headers.get("retry-after", 0))
         return Came(answer.status_code, answer.content, retry_after_s, duration_us=took_us)
 
-    async def _switch_off(self, webhook: Record, why: str) -> None:
-        members = {"is_enabled": False, "off_why": why, "off_at": self.clock()}
+    async def _switch_off(self, off: Off) -> None:
+        members = {"is_enabled": False, "off_why": off.why, "off_at": self.clock()}
         change = RecordChange(
-            kind=RECORD_KIND, id=webhook.id, members=members, if_version=webhook.version
+            kind=RECORD_KIND, id=off.webhook_id, members=members, if_version=off.version
         )
-        self.offs.append(why)
+        self.offs.append(off.why)
         await self.engine.in_thread(lambda: world.run(self.ledger, world.put(change)))
 
     async def pass_once(self) -> None:

@@ -82,7 +82,7 @@ def _serve_by_many(settings: ProgramSettings, listener: socket.socket, limits: L
             logs.configure(settings.log_level, is_json=asks_json() or None, worker=number)
             logging.getLogger("uvicorn").setLevel(logging.WARNING)  # this process says it once
             metrics = Metrics(Shared(Path(folder), number))
-            hub = build(settings, metrics=metrics, name=f"{name}-{number}")
+            hub = build(settings, metrics=metrics, name=f"{name}-{number}", is_apart=True)
             _settle_memory()
             try:
                 _run(hub, settings, listener, limits, None)
@@ -158,7 +158,7 @@ def _serve(
     ready: Callable[[], None],
 ) -> None:
     logs.configure(settings.log_level, is_json=asks_json() or None)
-    hub = build(settings)
+    hub = build(settings, is_apart=True)
     _settle_memory()
     _run(hub, settings, listener, limits, ready)
 

@@ -8,11 +8,9 @@ is on its way, and all of a round is written in one short transaction that is vo
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from uuid import uuid4
 
 import msgspec
 import structlog
@@ -34,28 +32,24 @@ from orderhub.core.webhook_formats import Format, Message, Terms, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery import retries
 from orderhub.delivery.feed import Item, place_of
+from orderhub.delivery.journal import LeaseLost, Settled
 from orderhub.delivery.looking import Found, Wants, is_for, look
-from orderhub.delivery.means import Means, attempt_of, patiently
+from orderhub.delivery.means import Means, Off, attempt_of
 from orderhub.delivery.outcomes import Outcomes, Written
 from orderhub.delivery.pieces import Lines, Piece, Reading
 from orderhub.delivery.replays import about, beginning
-from orderhub.ledger.deliveries import LeaseLost, Settling
+from orderhub.ledger.deliveries import Settling
 
 LEASE_US = 30_000_000
 MOST_FLYING = 16  # sent at once to one receiver
-# Read at once, unless more than that is in hand; beside a crowd fewer leave, and fewer are read for it.
-_PAGE = 256
-_BUSY_PAGE = 48
+_PAGE = 256  # read at once, unless more than that is in hand
 # A cursor behind which so much is settled but for one slow answer gets a move on.
 _MOST_MARKS = 512
-# Results are written together: so many, or what there is after so long.
-_FLUSH = 128
-_FLUSH_EVERY_S = 0.1
-# So often at most it reads and writes, at leisure, beside calls and in a crowd of them: what is committed meanwhile is
-# one page, and a round costs the same for many.
+# Results are written together: so many, or what there is after so long while there is more to send.
+_FLUSH = 256
+_FLUSH_EVERY_S = 0.25
+# So often at most it reads and writes: what is committed meanwhile is one page, and a round costs the same for many.
 _ROUND_S = 0.05
-_CALLED_ROUND_S = 0.2
-_BUSY_ROUND_S = 1.0
 # A cursor that only passed by what is not for the webhook is written now and then.
 _PASSED_BY = 1_000
 _SAFE_US = 1_000_000
@@ -156,7 +150,7 @@ class Courier:
         """Let others have the webhook; what is known was written by the end of `run`."""
         state = self.state
         if state.owner:
-            await self._means.in_thread(lambda: self._means.ledger.deliveries.release(state))
+            await self._means.journal.release(state)
             self._give_up()
 
     def _give_up(self) -> None:
@@ -165,89 +159,61 @@ class Courier:
 
     # --- a round
 
-    @property
-    def _round_s(self) -> float:
-        pace = self._means.pace
-        if pace.is_busy:
-            return _BUSY_ROUND_S
-        return _ROUND_S if pace.is_quiet else _CALLED_ROUND_S
-
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
-        # Short pauses: each end of one is a look at whether the hub is busy, and so how long the round is.
-        while (early_s := self._round_at + self._round_s - loop.time()) > 0:
-            await self._pause(min(early_s, _ROUND_S / 2))
+        while (early_s := self._round_at + _ROUND_S - loop.time()) > 0:
+            await self._pause(early_s)
         self._round_at = loop.time()
         if not self._has_lease() and not await self._take():
             return False
         wants = self._wants()
         if wants is not None and wants.live is not None:
             self._is_woken = False
-        settling = self._settling() if self._must_write() else None
+        settling = self._settling() if self._must_write(wants) else None
         if (settling or wants) and not await self._turn(settling, wants):
             return False
-        pause_s = self._send()
+        self._send()
         if self._off and not self._flights:
             await self._switch_off()
             return False
-        if self._flights or (pause_s and not self.is_leaving):
-            await self._wait(pause_s)
+        if self._flights:
+            await self._wait()
             return True
         # What came back while it wrote is written first: only then there may be more of a stretch.
-        return self._wants() is not None or self._must_write()
+        return self._wants() is not None or self._must_write(None)
 
-    async def _wait(self, pause_s: float) -> None:
+    async def _wait(self) -> None:
         """Until there is something to read or to write; what may leave meanwhile does."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + 5.0
         while True:
-            if self.is_leaving and not self._flights:
-                return
-            now = loop.time()
-            until = min(ends_at, now + pause_s) if pause_s else ends_at
+            until = ends_at
             if self._outcomes:
-                until = min(until, self._outcomes.began_s + max(_FLUSH_EVERY_S, self._round_s))
+                until = min(until, self._outcomes.began_s + _FLUSH_EVERY_S)
             if self._wants() is not None:
-                until = min(until, self._round_at + self._round_s)
-            if until <= now:
+                until = min(until, self._round_at + _ROUND_S)
+            if until <= (now := loop.time()):
                 return
-            await self._told_anything(until - now)
-            pause_s = self._send()
-            is_idle = not self._flights and not pause_s
+            await self._pause(until - now)
             is_over = not self._has_lease() or self._off or loop.time() >= ends_at
-            if is_idle or is_over or len(self._outcomes) >= _FLUSH:
+            if not self._flights or is_over or len(self._outcomes) >= _FLUSH:
                 return
 
-    async def _pause(self, limit_s: float) -> None:
-        """For so long at most, or until anything happens; what may leave now does."""
-        await self._told_anything(min(self._send() or math.inf, limit_s))
-
-    async def _told_anything(self, limit_s: float) -> None:
-        """Until something is back or there is more to read or to do, for so long at most."""
+    async def _pause(self, limit_s: float | None) -> None:
+        """Until something is back or there is more to read or to do, for so long at most; then what may leave does."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if limit_s == math.inf else limit_s):
+            async with asyncio.timeout(limit_s):
                 await self._event.wait()
         self._event.clear()
+        self._send()
 
     async def _turn(self, settling: Written | None, wants: Wants | None) -> bool:
-        """Write and read, in a thread, while others leave. False: the webhook is not to be served any more."""
-        means, name = self._means, self._name
-
-        def work() -> tuple[tuple[list[int], WebhookState] | None, Found | None]:
-            now, written = means.now_us(), None
-            if settling is not None:
-                written = patiently(
-                    means.ledger, lambda: means.ledger.deliveries.settle(settling.what, now)
-                )
-            if wants is None:
-                return written, None
-            return written, means.ledger.read(lambda reads: look(reads, *name, wants, now))
-
-        working = asyncio.ensure_future(means.in_thread(work))
+        """Write and read while others leave. False: the webhook is not to be served any more."""
+        working = asyncio.ensure_future(self._written_and_read(settling, wants))
         working.add_done_callback(lambda _: self._event.set())
         while not working.done():
-            await self._pause(math.inf)
+            await self._pause(None)
         written, found = await working
         due_at = BEHIND
         if settling is not None and written is not None:
@@ -256,6 +222,18 @@ class Courier:
         # What was given its turn just now was passed over by the look if the one before it was in hand still.
         self._due_at = min(self._due_at, due_at)
         return is_served
+
+    async def _written_and_read(
+        self, settling: Written | None, wants: Wants | None
+    ) -> tuple[Settled | None, Found | None]:
+        means, name, now = self._means, self._name, self._means.now_us()
+        written = None if settling is None else await means.journal.settle(settling.what, now)
+        if wants is None:
+            return written, None
+        found = await means.in_thread(
+            lambda: means.ledger.read(lambda reads: look(reads, *name, wants, now))
+        )
+        return written, found
 
     async def _landed(self) -> None:
         """What is on its way is back: switched off or removed, it has been sent all the same."""
@@ -273,14 +251,15 @@ class Courier:
                         piece, BEHIND if nth else max(now, self.state.resume_at), now
                     )
         passed = sum(place_of(self._live.at, self._name[0]).lanes.values()) - self.state.passed
-        if self.state.owner and (self._must_write() or passed >= _PASSED_BY):
+        if self.state.owner and (self._must_write(None) or passed >= _PASSED_BY):
             await self._turn(self._settling(), None)
 
     async def _switch_off(self) -> None:
         why, self._off = self._off, ""
         await self._rest()
-        assert self._webhook is not None
-        await self._means.switch_off(self._webhook, why)
+        found = self._webhook
+        assert found is not None
+        await self._means.switch_off(Off(found.tenant_id, found.id, found.uid, found.version, why))
 
     # --- the lease
 
@@ -302,24 +281,21 @@ class Courier:
             return await self._turn(self._settling(), None)
         self._forget()
         ledger, (tenant_id, webhook_id) = self._means.ledger, self._name
-
-        def taken() -> tuple[Record, WebhookState] | None:
-            webhook = ledger.read(
+        webhook = await self._means.in_thread(
+            lambda: ledger.read(
                 lambda reads: reads.record(tenant_id, RECORD_KIND, "id", webhook_id)
             )
-            if webhook is None or not webhook.doc.is_enabled:
-                return None
-            begins = beginning(webhook)
-            owner = self.state.owner or uuid4().hex
-            mine = msgspec.structs.replace(begins, owner=owner, leased_until=now + LEASE_US)
-            state = ledger.deliveries.lease(mine, now, LEASE_US, webhook.version)
-            return None if state is None else (webhook, state)
-
-        found = await self._means.in_thread(taken)
-        if found is None:
+        )
+        state = None
+        if webhook is not None and webhook.doc.is_enabled:
+            mine = msgspec.structs.replace(
+                beginning(webhook), owner=self._means.owner, leased_until=now + LEASE_US
+            )
+            state = await self._means.journal.lease(mine, now, LEASE_US, webhook.version)
+        if webhook is None or state is None:
             self._give_up()
             return False
-        webhook, self.state = found
+        self.state = state
         self._forget()
         return self._serves(webhook)
 
@@ -351,7 +327,7 @@ class Courier:
             if count:
                 return None
         else:
-            limit = _BUSY_PAGE if self._means.pace.is_busy else _PAGE
+            limit = _PAGE
             if count > limit:
                 return None
         has_live = has_live and len(self._live) < 2 * _MOST_MARKS
@@ -428,18 +404,15 @@ class Courier:
 
     # --- sending
 
-    def _send(self) -> float:
-        """Let leave what may; more may in so many seconds (0.0: only once something is back)."""
+    def _send(self) -> None:
+        """Let leave what may."""
         if not self._has_lease():
-            return 0.0
-        while self._lines.has_ready and not (self.is_leaving or self._off or self.is_resting):
-            if len(self._flights) >= (1 if retries.is_down(self.state) else MOST_FLYING):
-                break
-            pause_s = self._means.pace.may_send()
-            if pause_s:
-                return pause_s
+            return
+        most = 1 if retries.is_down(self.state) else MOST_FLYING
+        while self._lines.has_ready and len(self._flights) < most:
+            if self.is_leaving or self._off or self.is_resting:
+                return
             self._launch(self._lines.take(self._terms.most_events))
-        return 0.0
 
     def _launch(self, pieces: list[Piece]) -> None:
         assert self._webhook is not None
@@ -541,12 +514,12 @@ class Courier:
 
     # --- writing
 
-    def _must_write(self) -> bool:
-        """Whether there is enough, or anything and nothing better to do."""
+    def _must_write(self, wants: Wants | None) -> bool:
+        """Whether there is enough, or anything and nothing better to do than what is wanted."""
         if self._outcomes or self._pull_since is not None:
             since_s = asyncio.get_running_loop().time() - self._outcomes.began_s
-            is_late = since_s >= max(_FLUSH_EVERY_S, self._round_s)
-            if len(self._outcomes) >= _FLUSH or is_late or not self._flights:
+            is_idle = not (self._flights or self._lines.count or wants)
+            if len(self._outcomes) >= _FLUSH or since_s >= _FLUSH_EVERY_S or is_idle:
                 return True
         if self._replay is not None and self._replay[1].is_settled:
             return True

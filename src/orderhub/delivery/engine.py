@@ -31,8 +31,8 @@ from orderhub.core.queries import Reads
 from orderhub.core.webhook_formats import Format, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.courier import Courier
+from orderhub.delivery.journal import Journal, LedgerJournal
 from orderhub.delivery.means import Meter, Post, SwitchOff, attempt_of
-from orderhub.delivery.pace import Pace
 from orderhub.delivery.replays import beginning
 from orderhub.ledger.ledger import Ledger
 
@@ -46,7 +46,8 @@ _LAST_WRITES_S = 3.0
 class Engine:
     """Implements Means. For the event loop of its process alone, but for `lag_s` and `failing`.
 
-    pace       how much of the hub's time sending may take; None = all that it wants
+    journal    who writes; None = the ledger itself
+    owner      of the leases that it takes; who takes the place of a dead one bears its name
     is_outage  whether an error is the database's: that has a log of its own
     is_alone   nobody else serves this ledger: leases that are there are of a program that died
     """
@@ -60,7 +61,8 @@ class Engine:
         switch_off: SwitchOff,
         meter: Meter,
         now_us: Callable[[], int],
-        pace: Pace | None = None,
+        journal: Journal | None = None,
+        owner: str = "",
         is_outage: Callable[[Exception], bool] = Ledger.is_outage,
         is_alone: bool = False,
     ) -> None:
@@ -70,8 +72,9 @@ class Engine:
         self.post = post
         self.switch_off = switch_off
         self.now_us = now_us
-        self.pace = pace or Pace(lambda: 0)
-        self._is_outage = is_outage
+        self.journal = journal or LedgerJournal(ledger, self.in_thread)
+        self.owner = owner or uuid4().hex
+        self.is_outage = is_outage
         self._is_alone = is_alone
         self._threads = ThreadPoolExecutor(_THREADS, "orderhub-delivery")
         self._couriers: dict[tuple[int, int], Courier] = {}
@@ -135,6 +138,11 @@ class Engine:
         return attempt_of(now, await self.post(webhook.tenant_id, doc, message, form.terms))
 
     @property
+    def tenants(self) -> list[int]:
+        """Those whose commits are to wake it."""
+        return [*self._of_tenant]
+
+    @property
     def failing(self) -> int:
         """How many webhooks that are switched on had nothing but failures of late."""
         return sum(
@@ -158,7 +166,7 @@ class Engine:
     async def run(self) -> None:
         """Until it is cancelled or `stop` is called."""
         if self._is_alone:
-            await self._quietly(self.in_thread(self.ledger.deliveries.forget_leases))
+            await self._quietly(self.journal.forget_leases())
         while not self._is_leaving:
             await self._quietly(self.look())
             with suppress(TimeoutError):
@@ -170,7 +178,7 @@ class Engine:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - a later look may succeed
-            if not self._is_outage(error):
+            if not self.is_outage(error):
                 self._log.warning("webhooks will be looked at again", exc_info=error)
 
     async def look(self) -> None:
@@ -232,10 +240,10 @@ class Engine:
 
     def _is_free(self, seen: WebhookLook) -> bool:
         """Whether nobody else has it, as far as could be seen."""
-        state, courier = seen.state, self._couriers.get((seen.tenant_id, seen.webhook_id))
-        if state is None or not state.owner or state.leased_until < self.now_us():
+        state = seen.state
+        if state is None or state.leased_until < self.now_us():
             return True
-        return courier is not None and courier.state.owner == state.owner
+        return state.owner in ("", self.owner)
 
     def _courier(self, name: tuple[int, int]) -> Courier:
         courier = self._couriers.get(name)

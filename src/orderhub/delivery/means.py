@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from orderhub.core.deliveries import MOST_ANSWER_BYTES, Attempt
-from orderhub.core.facts import Record
 from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import Webhook
-from orderhub.delivery.pace import Pace
-from orderhub.ledger.deliveries import LeaseLost
+from orderhub.delivery.journal import Journal
 from orderhub.ledger.ledger import Ledger
 
 T = TypeVar("T")
-
-_TRIES = 4
 
 
 class Reply(Protocol):
@@ -43,22 +40,36 @@ class Meter(Protocol):
 
 # Signs a message for a webhook of a tenant and posts it.
 Post = Callable[[int, Webhook, Message, Terms], Awaitable[Reply]]
-# Has the record say that the hub switched the webhook off, and why; somebody who changed it meanwhile was first.
-SwitchOff = Callable[[Record, str], Awaitable[None]]
+
+
+class Off(msgspec.Struct, frozen=True):
+    """A webhook that the hub switches off, as its record was when it had `version`, and why."""
+
+    tenant_id: int
+    webhook_id: int
+    uid: str
+    version: int
+    why: str
+
+
+# Has the record say so; somebody who changed it meanwhile was first.
+SwitchOff = Callable[[Off], Awaitable[None]]
 
 
 class Means(Protocol):
     """What couriers work with: the engine."""
 
     @property
-    def ledger(self) -> Ledger: ...
+    def ledger(self) -> Ledger: ...  # to read
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def owner(self) -> str: ...  # of leases
     @property
     def formats(self) -> Mapping[str, Format]: ...
     @property
     def meter(self) -> Meter: ...
     def now_us(self) -> int: ...
-    @property
-    def pace(self) -> Pace: ...
     def in_thread(self, work: Callable[[], T]) -> Awaitable[T]: ...
     @property
     def post(self) -> Post: ...
@@ -70,17 +81,3 @@ def attempt_of(at_us: int, reply: Reply) -> Attempt:
     """What is kept of a call."""
     answer = reply.body[:MOST_ANSWER_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
     return Attempt(at_us, reply.status, reply.duration_us, answer, reply.error)
-
-
-def patiently(ledger: Ledger, work: Callable[[], T]) -> T:
-    """In a thread: a database that is in trouble for a moment costs nobody a second message."""
-    for attempt in range(_TRIES - 1):
-        try:
-            return work()
-        except LeaseLost:
-            raise
-        except Exception as error:
-            if not (ledger.is_passing(error, attempt) or ledger.is_outage(error)):
-                raise
-            time.sleep(0.1 * 2**attempt)
-    return work()

@@ -55,10 +55,6 @@ _LOOK = f"""
     WHERE r.kind = 'webhook' ORDER BY r.tenant_id, r.id"""
 
 
-class LeaseLost(Exception):
-    """Somebody else serves the webhook by now, or it was removed: nothing was written."""
-
-
 class Settling(msgspec.Struct, kw_only=True):
     """What is written of a round.
 
@@ -138,50 +134,20 @@ class Deliveries:
                 .values(owner="", leased_until=0)
             )
 
-    def settle(self, settling: Settling, now_us: int) -> tuple[list[int], WebhookState]:
-        """Write what came of a round, all or nothing: answers the ids of what was added, and the state as it stands.
+    def settle(
+        self, settlings: Sequence[Settling], now_us: int
+    ) -> list[tuple[list[int], WebhookState] | None]:
+        """Write what came of rounds of webhooks in one transaction: each whole or, without its lease, not at all.
 
-        The first that waits of each order that was touched is due afterwards. Raises LeaseLost.
+        Answers of each the ids of what was added, and the state as it stands; None: the lease is lost.
+        The first that waits of each order that was touched is due afterwards.
         """
-        state, added, changed = settling.state, settling.added, settling.changed
+        found: list[tuple[list[int], WebhookState] | None] = [None] * len(settlings)
         with self._write.begin() as connection:
-            values = msgspec.structs.asdict(state)
-            del values["tenant_id"], values["webhook_id"], values["owner"], values["due_at"]
-            following = connection.execute(
-                update(webhook_state)
-                .where(
-                    _named(webhook_state, state.tenant_id, state.webhook_id),
-                    webhook_state.c.owner == state.owner,
-                )
-                .values(**values, next_delivery=webhook_state.c.next_delivery + len(added))
-                .returning(webhook_state.c.next_delivery, webhook_state.c.due_at)
-            ).first()
-            if following is None:
-                raise LeaseLost
-            first = following.next_delivery - len(added)
-            ids = list(range(first, following.next_delivery))
-            driver = Driver(connection)
-            if added:
-                rows = [_row(each, number) for each, number in zip(added, ids, strict=True)]
-                bulk.insert(driver, delivery, rows)
-            if changed:
-                bulk.update(driver, delivery, [_changed_row(each) for each in changed])
-            _settle_stretches(connection, settling.stretches)
-            touched = {each.about for each in changed}
-            touched |= {each.about for each in added if each.state == WAITING}
-            due_at = following.due_at
-            if settling.pull_since is not None:
-                _pull(connection, state, settling.pull_since, now_us)
-            if touched:
-                _take_turns(connection, state, sorted(touched), now_us)
-            if touched or settling.pull_since is not None or due_at <= now_us:
-                due_at = _due_at(connection, state)
-                connection.execute(
-                    update(webhook_state)
-                    .where(_named(webhook_state, state.tenant_id, state.webhook_id))
-                    .values(due_at=due_at)
-                )
-            return ids, msgspec.structs.replace(state, due_at=due_at)
+            # Rows are locked in one order, whoever else takes several.
+            for nth in sorted(range(len(settlings)), key=lambda nth: _order_of(settlings[nth])):
+                found[nth] = _settle(connection, settlings[nth], now_us)
+        return found
 
     def keep(self, begins: WebhookState, deliveries: Sequence[Delivery], now_us: int) -> list[int]:
         """Add deliveries beside whoever serves the webhook; those that wait are due now. Answers their ids."""
@@ -430,6 +396,53 @@ def _due_at(connection: Connection, state: WebhookState) -> int:
     )
     found = connection.execute(query).scalar()
     return BEHIND if found is None else int(found)
+
+
+def _order_of(settling: Settling) -> tuple[int, int]:
+    return settling.state.tenant_id, settling.state.webhook_id
+
+
+def _settle(
+    connection: Connection, settling: Settling, now_us: int
+) -> tuple[list[int], WebhookState] | None:
+    state, added, changed = settling.state, settling.added, settling.changed
+    values = msgspec.structs.asdict(state)
+    del values["tenant_id"], values["webhook_id"], values["owner"], values["due_at"]
+    following = connection.execute(
+        update(webhook_state)
+        .where(
+            _named(webhook_state, state.tenant_id, state.webhook_id),
+            webhook_state.c.owner == state.owner,
+        )
+        .values(**values, next_delivery=webhook_state.c.next_delivery + len(added))
+        .returning(webhook_state.c.next_delivery, webhook_state.c.due_at)
+    ).first()
+    if following is None:
+        return None
+    first = following.next_delivery - len(added)
+    ids = list(range(first, following.next_delivery))
+    driver = Driver(connection)
+    if added:
+        rows = [_row(each, number) for each, number in zip(added, ids, strict=True)]
+        bulk.insert(driver, delivery, rows)
+    if changed:
+        bulk.update(driver, delivery, [_changed_row(each) for each in changed])
+    _settle_stretches(connection, settling.stretches)
+    touched = {each.about for each in changed}
+    touched |= {each.about for each in added if each.state == WAITING}
+    due_at = following.due_at
+    if settling.pull_since is not None:
+        _pull(connection, state, settling.pull_since, now_us)
+    if touched:
+        _take_turns(connection, state, sorted(touched), now_us)
+    if touched or settling.pull_since is not None or due_at <= now_us:
+        due_at = _due_at(connection, state)
+        connection.execute(
+            update(webhook_state)
+            .where(_named(webhook_state, state.tenant_id, state.webhook_id))
+            .values(due_at=due_at)
+        )
+    return ids, msgspec.structs.replace(state, due_at=due_at)
 
 
 def _settle_stretches(connection: Connection, found: Sequence[Stretch]) -> None:

@@ -1,87 +1,133 @@
-"""What sends events to webhooks, put together: in the words of the hub's own API, signed, switched off by commands."""
+"""What sends events to webhooks, put together: in the words of the hub's own API, signed, switched off by commands.
+
+A hub that serves has it in a process of its own, made by delivery_process.py; a command and a test have it at hand.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import structlog
 
 from orderhub.core.answer import Answer
 from orderhub.core.commands import Origin, PutRecords, RecordChange
-from orderhub.core.facts import Accepted, Record
+from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
-from orderhub.core.webhook_formats import Message, Terms
+from orderhub.core.webhook_formats import Format, Message, Terms
 from orderhub.core.webhooks import HUB_FORMAT, RECORD_KIND, Webhook
+from orderhub.delivery.apart import EngineApart
 from orderhub.delivery.engine import Engine
 from orderhub.delivery.hub_format import HubFormat
-from orderhub.delivery.means import Reply
-from orderhub.delivery.pace import Pace
+from orderhub.delivery.means import Off, Reply
 from orderhub.delivery.sender import Reply as Came
+from orderhub.delivery.sender import Sender
 from orderhub.delivery.signing import headers
 from orderhub.dialects.codec import encode
+from orderhub.dialects.contract import Dialect
 from orderhub.intake.outcome import Settled, Waiting
-from orderhub.web.cipher import SecretKeyMissing
+from orderhub.settings import ProgramSettings
+from orderhub.web import logs
+from orderhub.web.cipher import Cipher, SecretKeyMissing
 from orderhub.web.hub_api.events import fed_event_shape
 from orderhub.web.hub_api.shapes import order_told
 from orderhub.web.hub_api.shaping import exact_instant
 from orderhub.web.port import HubPort
 
+PROCESS = "orderhub.web.delivery_process"
 _ACTOR = "webhooks"
 _DONE = Answer(200, b"")
 
 
-def deliverer(port: HubPort) -> Engine:
-    """The engine of a hub. Formats of dialects are known by their dialect's name."""
-    port.formats[HUB_FORMAT] = HubFormat(fed_event_shape, order_told, exact_instant, encode)
-    for dialect in port.dialects:
-        if dialect.webhooks is not None:
-            port.formats[dialect.name] = dialect.webhooks
+def deliverer(
+    port: HubPort, settings: ProgramSettings, *, is_apart: bool = False
+) -> Engine | EngineApart:
+    """The engine of a hub; `is_apart`: in a process of its own, for one that serves."""
+    port.formats.update(formats_of(port.dialects))
     told = port.metrics.webhooks
     engine = Engine(
         port.ledger,
         port.formats,
-        post=_Posts(port),
+        post=Posts(port.now_us, port.cipher, port.sender, port.is_sandbox),
         switch_off=_Switch(port),
         meter=told,
         now_us=port.now_us,
-        pace=Pace(lambda: port.hands.total),
         is_outage=port.is_outage,
         is_alone=not port.ledger.is_postgres,  # a SQLite file is served by one process
     )
-    told.lag.set_function(lambda: engine.lag_s)
-    told.failing.set_function(lambda: engine.failing)
-    return engine
+    made: Engine | EngineApart = engine
+    if is_apart:
+        given = {"settings": dataclasses.asdict(settings), "logs": logs.as_configured()}
+        made = EngineApart(engine, _spawn, given)
+    told.lag.set_function(lambda: made.lag_s)
+    told.failing.set_function(lambda: made.failing)
+    return made
 
 
-class _Posts:
+def formats_of(dialects: Iterable[Dialect]) -> dict[str, Format]:
+    """Those of dialects are known by their dialect's name."""
+    found: dict[str, Format] = {
+        HUB_FORMAT: HubFormat(fed_event_shape, order_told, exact_instant, encode)
+    }
+    for dialect in dialects:
+        if dialect.webhooks is not None:
+            found[dialect.name] = dialect.webhooks
+    return found
+
+
+def _spawn(end: socket.socket) -> subprocess.Popen[bytes]:
+    """A new interpreter: this one has threads, and must not be forked. Secrets come over the socket."""
+    number = end.fileno()
+    return subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-P", "-m", PROCESS, str(number)],
+        pass_fds=[number],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+class Posts:
     """Signs with every secret that is valid, and posts."""
 
-    def __init__(self, port: HubPort) -> None:
-        self._port = port
+    def __init__(
+        self,
+        now_us: Callable[[], int],
+        cipher: Cipher,
+        sender: Sender,
+        is_sandbox: Callable[[int], Awaitable[bool]],
+    ) -> None:
+        self._now_us = now_us
+        self._cipher = cipher
+        self._sender = sender
+        self._is_sandbox = is_sandbox
 
     async def __call__(
         self, tenant_id: int, webhook: Webhook, message: Message, terms: Terms
     ) -> Reply:
         sent = dict(message.headers)
         if terms.is_signed:
-            now = self._port.now_us()
+            now = self._now_us()
             try:
                 secrets = [
-                    self._port.cipher.decrypt(each.text)
+                    self._cipher.decrypt(each.text)
                     for each in webhook.secrets
                     if not each.until_us or each.until_us > now
                 ]
             except SecretKeyMissing as missing:
                 return Came(error=f"not signed: {missing}")
             sent |= headers(secrets, message.id, now // 1_000_000, message.body)
-        return await self._port.sender.post(
+        return await self._sender.post(
             webhook.url,
             message.body,
             sent,
             timeout_s=terms.timeout_s,
             follows=terms.follows,
-            may_loopback=await self._port.is_sandbox(tenant_id),
+            may_loopback=await self._is_sandbox(tenant_id),
         )
 
 
@@ -92,19 +138,17 @@ class _Switch:
         self._port = port
         self._log = structlog.get_logger("orderhub.webhooks")
 
-    async def __call__(self, webhook: Record, why: str) -> None:
+    async def __call__(self, off: Off) -> None:
         loop, now = asyncio.get_running_loop(), self._port.now_us()
         done: asyncio.Future[Settled] = loop.create_future()
-        members = {"is_enabled": False, "off_why": why, "off_at": now}
+        members = {"is_enabled": False, "off_why": off.why, "off_at": now}
         change = RecordChange(
-            kind=RECORD_KIND, id=webhook.id, if_version=webhook.version, members=members
+            kind=RECORD_KIND, id=off.webhook_id, if_version=off.version, members=members
         )
         command = PutRecords(
-            origin=Origin(
-                tenant_id=webhook.tenant_id, channel="hub", actor=_ACTOR, recorded_at=now
-            ),
+            origin=Origin(tenant_id=off.tenant_id, channel="hub", actor=_ACTOR, recorded_at=now),
             changes=(change,),
-            exists=((RECORD_KIND, "id", str(webhook.id)),),
+            exists=((RECORD_KIND, "id", str(off.webhook_id)),),
         )
         waiting = Waiting(
             command=command,
@@ -117,12 +161,12 @@ class _Switch:
         outcome = await done
         if outcome.kind != "accepted":
             return  # it was changed meanwhile, or cannot be written now: the next failure says so again
-        self._port.metrics.webhooks.switched_off.labels(why).inc()
+        self._port.metrics.webhooks.switched_off.labels(off.why).inc()
         self._log.warning(
-            "a webhook is switched off", tenant=webhook.tenant_id, webhook=webhook.uid, reason=why
+            "a webhook is switched off", tenant=off.tenant_id, webhook=off.uid, reason=off.why
         )
-        self._port.watch.grew(webhook.tenant_id)
-        self._port.deliverer.wake(webhook.tenant_id, is_changed=True)
+        self._port.watch.grew(off.tenant_id)
+        self._port.deliverer.wake(off.tenant_id, is_changed=True)
 
 
 def _tell(done: asyncio.Future[Settled], settled: Settled) -> None:

@@ -106,6 +106,7 @@ def _text(event: dict[str, Any]) -> str:
 _to: Lines | None = None  # where lines go once they are configured
 _tells_info = False
 _always: dict[str, Any] = {}  # what every line says
+_configured: dict[str, Any] = {}  # what `configure` was told last
 # Of a pipe, so many bytes are written by one process without another's between them (PIPE_BUF).
 _WHOLE = 4_096
 
@@ -151,6 +152,8 @@ def configure(level: str = "info", *, is_json: bool | None = None, **always: Any
     flush()
     if is_json is None:
         is_json = not sys.stderr.isatty()
+    _configured.clear()
+    _configured.update({"level": level, "is_json": is_json, **always})
     stamper: Any = structlog.processors.TimeStamper(fmt="iso", utc=True)
     worded: Any = _as_json
     word: Callable[[dict[str, Any]], str] = _text
@@ -189,6 +192,11 @@ def configure(level: str = "info", *, is_json: bool | None = None, **always: Any
     # The server's own steps are told by what the hub says itself; a program that reads lines has them all.
     quiet = number if is_json else max(number, logging.WARNING)
     logging.getLogger("uvicorn").setLevel(quiet)
+
+
+def as_configured() -> dict[str, Any]:
+    """What `configure` was told last: for a process that is to write as this one does."""
+    return dict(_configured)
 
 
 def _for_people() -> Any:
