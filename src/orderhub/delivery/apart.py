@@ -116,15 +116,10 @@ class EngineApart:
         """Until it is cancelled or `stop` is called."""
         pause_s = _FIRST_PAUSE_S
         while not self._is_leaving:
-            if not await self._has_webhooks():
+            if await self._has_webhooks():
+                pause_s = await self._serve_once(pause_s)
+            else:
                 await self._wait(LOOK_EVERY_S)
-                continue
-            has_served = await self._serve()
-            if self._is_leaving:
-                return
-            self._log.error("the delivery process is gone, and is started again")
-            pause_s = _FIRST_PAUSE_S if has_served else min(2 * pause_s, _LONGEST_PAUSE_S)
-            await self._wait(pause_s)
 
     async def stop(self, within_s: float) -> None:
         self._is_leaving = True
@@ -142,6 +137,14 @@ class EngineApart:
         self._engine.close()
 
     # --- its life
+
+    async def _serve_once(self, pause_s: float) -> float:
+        """Answers how long to wait after the next that does not come to serve."""
+        has_served = await self._serve()
+        if not self._is_leaving:
+            self._log.error("the delivery process is gone, and is started again")
+            await self._wait(_FIRST_PAUSE_S if has_served else pause_s)
+        return _FIRST_PAUSE_S if has_served else min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _wait(self, limit_s: float) -> None:
         with suppress(TimeoutError):
@@ -264,7 +267,8 @@ class ToHub:
         self._count = 0
         self._outcomes: dict[str, int] = {}
         self._lags_s: list[float] = []
-        self._is_asked_to_leave: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._within_s = 0.0
+        self._asked_to_leave = asyncio.Event()
 
     async def settle(self, settling: Settling, now_us: int) -> Settled:
         done = await self._call(lambda number: wire.Settle(number, settling, now_us))
@@ -297,7 +301,8 @@ class ToHub:
     async def _call(self, worded: Callable[[int], wire.Call]) -> wire.Done:
         self._count += 1
         number = self._count
-        came = self._calls[number] = asyncio.get_running_loop().create_future()
+        came: asyncio.Future[wire.Done] = asyncio.get_running_loop().create_future()
+        self._calls[number] = came
         self._line.say(worded(number))
         try:
             done = await came
@@ -313,19 +318,18 @@ class ToHub:
         """Run the engine until the hub says that it is to leave. False: the hub is gone."""
         running = [asyncio.create_task(each) for each in (engine.run(), self._keep_telling(engine))]
         hearing = asyncio.create_task(self._hear(engine))
+        leaving = asyncio.create_task(self._leave(engine))
         try:
-            await asyncio.wait(
-                [hearing, self._is_asked_to_leave], return_when=asyncio.FIRST_COMPLETED
-            )
-            if hearing.done():
-                return False
-            stopping = asyncio.create_task(engine.stop(self._is_asked_to_leave.result()))
-            await asyncio.wait([hearing, stopping], return_when=asyncio.FIRST_COMPLETED)
-            self._tell(engine)
-            return stopping.done()
+            await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
+            return leaving.done()
         finally:
-            for each in (*running, hearing):
+            for each in (*running, hearing, leaving):
                 each.cancel()
+
+    async def _leave(self, engine: Engine) -> None:
+        await self._asked_to_leave.wait()
+        await engine.stop(self._within_s)
+        self._tell(engine)
 
     async def _hear(self, engine: Engine) -> None:
         """Until the hub is gone."""
@@ -339,8 +343,8 @@ class ToHub:
                     if came is not None and not came.done():
                         came.set_result(said)
                 case wire.Leave():
-                    if not self._is_asked_to_leave.done():
-                        self._is_asked_to_leave.set_result(said.within_s)
+                    self._within_s = said.within_s
+                    self._asked_to_leave.set()
 
     async def _keep_telling(self, engine: Engine) -> None:
         while True:
