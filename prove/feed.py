@@ -164,13 +164,21 @@ async def prove_feed(
                     load.interrupted()
                     victim.spawn()
                     await victim.wait_ready()
-            await until(verdict, "orders to move on", lambda: _has_moved(verdict))
+            await until(
+                verdict,
+                "orders to move on",
+                lambda: _has_moved(verdict),
+                lambda: (verdict.counts["steps of orders"], len(steps.kept)),
+            )
             steps.has_done = True
             await moving
             for each in readers:
                 each.is_at_end = False
             await until(
-                verdict, "readers at the end", lambda: all(each.is_at_end for each in readers)
+                verdict,
+                "readers at the end",
+                lambda: all(each.is_at_end for each in readers),
+                lambda: [len(each.kept) for each in readers],
             )
         finally:
             for each in (steps, *readers):
@@ -189,14 +197,29 @@ def _has_moved(verdict: Verdict) -> bool:
     return verdict.counts["steps of orders"] >= _LEAST_STEPS
 
 
-async def until(verdict: Verdict, what: str, holds: Callable[[], bool]) -> None:
-    """Looks now and then: what is waited for happens in other processes."""
-    deadline = asyncio.get_running_loop().time() + _WAITS_S
+async def until(
+    verdict: Verdict, what: str, holds: Callable[[], bool], moved: Callable[[], object]
+) -> None:
+    """As `comes`, and a violation where it does not."""
+    verdict.demand(await comes(holds, moved), f"no {what}, and nothing moves for {_WAITS_S:.0f} s")
+
+
+async def comes(
+    holds: Callable[[], bool], moved: Callable[[], object], stands_s: float = _WAITS_S
+) -> bool:
+    """Waits until it holds, however slow the machine; False: `moved` has answered the same for so long.
+
+    Looks now and then: what is waited for happens in other processes.
+    """
+    loop = asyncio.get_running_loop()
+    seen, deadline = moved(), loop.time() + stands_s
     while not holds():
-        if asyncio.get_running_loop().time() > deadline:
-            verdict.violate(f"no {what} within {_WAITS_S:.0f} s")
-            return
+        if (now := moved()) != seen:
+            seen, deadline = now, loop.time() + stands_s
+        elif loop.time() > deadline:
+            return False
         await asyncio.sleep(_POLL_S)
+    return True
 
 
 def stored(url: str) -> list[tuple[str, str]]:

@@ -72,6 +72,8 @@ class Server:
         environment |= {
             "ORDERHUB_SECRET_KEY": SECRET_KEY,
             "ORDERHUB_RATE_LIMITS": "false",
+            # A machine that others need, too, is slow: that is no fault of the hub's.
+            "ORDERHUB_ANSWER_TIMEOUT_S": "30",
             "ORDERHUB_WEBHOOK_ALLOW": "127.0.0.1",
             # Errors alone: whatever is logged then is a violation.
             "ORDERHUB_LOG_LEVEL": "error",

@@ -23,8 +23,8 @@ from orderhub.delivery.means import Off
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
+from tests.support.receivers import PATIENCE_S, Receiver
 from tests.support.receivers import Came as Call
-from tests.support.receivers import Receiver
 from tests.support.world import NOON, SHOP
 
 SECOND = 1_000_000
@@ -86,12 +86,17 @@ class Rig:
         )
         self.offs: list[str] = []
 
-    async def _post(self, tenant_id: int, webhook: Webhook, message: Message, terms: Terms) -> Came:
+    async def _post(
+        self, _tenant_id: int, webhook: Webhook, message: Message, _terms: Terms
+    ) -> Came:
         headers = {"webhook-id": message.id, **dict(message.headers)}
         began = time.monotonic()
         try:
             answer = await self._client.post(
-                webhook.url, content=message.body, headers=headers, timeout=terms.timeout_s
+                webhook.url,
+                content=message.body,
+                headers=headers,
+                timeout=PATIENCE_S,
             )
         except httpx.HTTPError as error:
             return Came(error=type(error).__name__)
@@ -124,7 +129,7 @@ class Rig:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Looked at again and again, for a while."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - what is waited for happens in other threads
             await asyncio.sleep(0.01)
 

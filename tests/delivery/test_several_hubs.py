@@ -22,7 +22,7 @@ from tests.delivery.rig import (
     until,
 )
 from tests.support import world
-from tests.support.receivers import Receiver, receiver
+from tests.support.receivers import PATIENCE_S, Receiver, receiver
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_what_a_hub_had_that_died_is_sent_by_another_once_the_lease_has_ended(
     world_url: str, ledger: Ledger, sink: Receiver
 ) -> None:
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     put_webhook(ledger, sink.url)
     orders = [world.place(ledger) for _ in range(5)]
     for each in orders:
@@ -93,7 +93,7 @@ def test_what_a_hub_had_that_died_is_sent_by_another_once_the_lease_has_ended(
 
 def test_who_lost_the_lease_writes_nothing(world_url: str, ledger: Ledger, sink: Receiver) -> None:
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     put_webhook(ledger, sink.url)
     world.place(ledger)
 
@@ -121,7 +121,7 @@ def test_a_hub_that_leaves_lets_the_attempt_in_flight_end_and_others_go_on_at_on
     world_url: str, ledger: Ledger, sink: Receiver
 ) -> None:
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     put_webhook(ledger, sink.url)
     orders = [world.place(ledger) for _ in range(30)]
 
@@ -149,7 +149,7 @@ def test_a_hub_that_may_not_wait_leaves_what_is_in_flight_to_the_next(
     world_url: str, ledger: Ledger, sink: Receiver
 ) -> None:
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     put_webhook(ledger, sink.url)
     order = world.place(ledger)
     amend(ledger, order)

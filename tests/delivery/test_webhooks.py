@@ -35,7 +35,7 @@ from tests.delivery.rig import (
     webhook,
 )
 from tests.support import world
-from tests.support.receivers import Came, Receiver, receiver
+from tests.support.receivers import PATIENCE_S, Came, Receiver, receiver
 from tests.support.world import SHOP
 
 
@@ -115,7 +115,7 @@ def test_what_is_in_hand_leaves_while_a_round_is_written(
     settle = ledger.deliveries.settle
 
     def slow(*given: Any) -> Any:
-        in_time.append(have_come.wait(20))
+        in_time.append(have_come.wait(PATIENCE_S))
         return settle(*given)
 
     async def work(rig: Rig) -> None:
@@ -380,7 +380,7 @@ def test_a_dead_endpoint_holds_up_no_other(ledger: Ledger, sink: Receiver) -> No
 
     def answer(came: Came) -> int:
         if came.path.endswith("dead"):
-            stalled.wait(20)
+            stalled.wait(PATIENCE_S)
         return 204
 
     sink.answer = answer
@@ -409,7 +409,7 @@ def test_one_slow_answer_holds_up_its_own_order_alone(
 
     def answer(came: Came) -> int:
         if came.id == slow_id:
-            go.wait(20)
+            go.wait(PATIENCE_S)
         return 204
 
     sink.answer = answer
@@ -454,7 +454,7 @@ def test_what_is_on_its_way_while_a_webhook_is_switched_off_is_not_sent_again(
     ledger: Ledger, sink: Receiver
 ) -> None:
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     put_webhook(ledger, sink.url)
     first = world.place(ledger)
 
@@ -485,7 +485,7 @@ def test_a_webhook_that_is_switched_off_is_sent_no_more_of_what_was_read(
     ledger: Ledger, sink: Receiver
 ) -> None:
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(20) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     put_webhook(ledger, sink.url)
     orders = [each.order for each in world.run_all(ledger, *[world.sale() for _ in range(60)])]
 

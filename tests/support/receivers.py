@@ -13,7 +13,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-PATIENCE_S = 20.0  # however slow the machine
+PATIENCE_S = 120.0  # however slow the machine
 
 
 @dataclass

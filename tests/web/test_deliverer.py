@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
@@ -27,8 +27,8 @@ from orderhub.web.cipher import Cipher
 from tests.delivery.rig import until
 from tests.support import world
 from tests.support.hub import SECRET_KEY, HubUnderTest, _with_demo, operator_headers, running_hub
-from tests.support.hub_process import serving
-from tests.support.receivers import Receiver, receiver
+from tests.support.hub_process import Served, serving, wait_for
+from tests.support.receivers import PATIENCE_S, Receiver, receiver
 
 SHOP = {"authorization": "Bearer hub-demo-shop"}
 GOODS = {"goods_id": 188, "quantity": 1, "type": "goods"}
@@ -169,6 +169,13 @@ def test_a_target_that_is_not_allowed_is_never_connected_to(tmp_path: Path, sink
     asyncio.run(run())
 
 
+def listens(hub: Served) -> bool:
+    try:
+        return httpx.get(f"{hub.url}/health/ready", timeout=PATIENCE_S).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_real_hub_that_is_ended_in_the_middle_loses_nothing_and_sends_again_only_after_a_kill(
     tmp_path: Path, sink: Receiver, how: signal.Signals
@@ -176,31 +183,27 @@ def test_a_real_hub_that_is_ended_in_the_middle_loses_nothing_and_sends_again_on
     url = _with_demo(tmp_path)
     tenant_id, _ = put_webhook(url, sink.url)
     go = threading.Event()
-    sink.answer = lambda _: 204 if go.wait(8) else 500
+    sink.answer = lambda _: 204 if go.wait(PATIENCE_S) else 500
     with serving(url, tmp_path / "first.log", ORDERHUB_WEBHOOK_ALLOW=ALLOWED) as first:
         for _ in range(3):
             assert first.create().json()["code"] == 0
-        ends = time.monotonic() + 20
-        while not sink.calls and time.monotonic() < ends:
-            time.sleep(0.02)
-        assert sink.calls
+        wait_for(lambda: sink.calls, "a call")
         first.process.send_signal(how)
-        time.sleep(0.3)
+        wait_for(lambda: not listens(first), "a hub that leaves")
         go.set()
-        first.process.wait(20)
+        first.process.wait(PATIENCE_S)
     with serving(url, tmp_path / "second.log", ORDERHUB_WEBHOOK_ALLOW=ALLOWED) as second:
         assert second.create().json()["code"] == 0
         ledger = Ledger(open_engine(url), RECORD_TYPES)
         try:
-            ends = time.monotonic() + 20
-            while time.monotonic() < ends:
-                rows = ledger.read(lambda reads: reads.deliveries(tenant_id, 1, SENT))
-                placed = [each for each in rows if each.kind == "order.placed"]
-                newest = ledger.read(lambda reads: reads.webhook_standing(tenant_id, 1))
-                if newest.behind == 0 and newest.waiting == 0:
-                    break
-                time.sleep(0.05)
-            assert (newest.behind, newest.waiting) == (0, 0)
+
+            def is_done() -> bool:
+                found = ledger.read(lambda reads: reads.webhook_standing(tenant_id, 1))
+                return (found.behind, found.waiting) == (0, 0)
+
+            wait_for(is_done, "all that is to be sent")
+            rows = ledger.read(lambda reads: reads.deliveries(tenant_id, 1, SENT))
+            placed = [each for each in rows if each.kind == "order.placed"]
         finally:
             ledger.close()
     ids = [each.id for each in sink.taken]
