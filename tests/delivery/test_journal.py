@@ -85,7 +85,7 @@ def test_who_lost_the_lease_writes_nothing_and_costs_nobody_anything(ledger: Led
 def test_a_round_that_cannot_be_written_fails_alone(ledger: Ledger) -> None:
     states = [leased(ledger, number) for number in range(1, 4)]
     rounds = [round_of(each, f"evt_{each.webhook_id}") for each in states]
-    rounds[1] = round_of(states[1], "evt_2", attempts="many")
+    rounds[1] = round_of(states[1], "evt_2", attempts=object())
     found, _ = settled(ledger, rounds)
     assert isinstance(found[1], Exception)
     assert not isinstance(found[1], LeaseLost)

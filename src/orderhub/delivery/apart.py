@@ -72,6 +72,7 @@ class EngineApart:
         self._serving: set[asyncio.Task[None]] = set()
         self._told = wire.Told({}, [], 0.0, 0, [])
         self._told_us = 0
+        self._alone_us = 0  # since when there is a webhook and no process; 0 = there is one
         self._tenants: frozenset[int] = frozenset()
         self._wakes: set[int] = set()
         self._is_changed = False
@@ -107,10 +108,11 @@ class EngineApart:
 
     @property
     def lag_s(self) -> float:
-        """As it was told; what waited then still does while nothing is told."""
-        if not self._told.lag_s:
-            return 0.0
-        return self._told.lag_s + max(0, self._engine.now_us() - self._told_us) / 1e6
+        """As it was told; what waited then still does while nothing is told. Nobody sends: since when."""
+        now = self._engine.now_us()
+        if self._alone_us:
+            return max(0, now - self._alone_us) / 1e6
+        return self._told.lag_s and self._told.lag_s + max(0, now - self._told_us) / 1e6
 
     async def run(self) -> None:
         """Until it is cancelled or `stop` is called."""
@@ -167,6 +169,7 @@ class EngineApart:
 
     async def _serve(self) -> bool:
         """One process, from its start to its end. Whether it came to serve."""
+        self._alone_us = self._alone_us or self._engine.now_us()
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -194,7 +197,7 @@ class EngineApart:
             child.kill()
             raise
         finally:
-            self._line, self.child = None, None
+            self._line, self.child, self._alone_us = None, None, self._engine.now_us()
             await line.close()
             if not await self._ended(child, _LAST_STEPS_S):
                 child.kill()  # who says nothing any more is of no use: what it has in hand is sent again
@@ -223,7 +226,7 @@ class EngineApart:
             engine.meter.delivered(outcome, count)
         for each in told.lags_s:
             engine.meter.lagged(each)
-        self._told, self._told_us = told, engine.now_us()
+        self._told, self._told_us, self._alone_us = told, engine.now_us(), 0
         self._tenants = frozenset(told.tenants)
 
     async def _answer(self, line: wire.Line, call: wire.Call) -> None:
@@ -267,6 +270,7 @@ class ToHub:
         self._count = 0
         self._outcomes: dict[str, int] = {}
         self._lags_s: list[float] = []
+        self._told: wire.Told | None = None
         self._within_s = 0.0
         self._asked_to_leave = asyncio.Event()
 
@@ -354,4 +358,6 @@ class ToHub:
     def _tell(self, engine: Engine) -> None:
         told = wire.Told(self._outcomes, self._lags_s, engine.lag_s, engine.failing, engine.tenants)
         self._outcomes, self._lags_s = {}, []
-        self._line.say(told)
+        if told != self._told:
+            self._told = told
+            self._line.say(told)
