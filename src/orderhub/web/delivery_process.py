@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 
 import uvloop
 
@@ -39,7 +40,8 @@ def main(arguments: list[str]) -> None:
     # Whoever ends a hub by its group of processes ends the hub: this one is told, or sees that it is gone.
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    os.nice(_NICE)
+    with suppress(OSError):  # where the system does not let it, both have the same priority
+        os.nice(_NICE)
     is_left = uvloop.run(_run(socket.socket(fileno=int(arguments[0]))))
     logs.flush()
     os._exit(0 if is_left else 1)  # threads may wait for a database that does not answer
