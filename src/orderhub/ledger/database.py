@@ -50,6 +50,9 @@ _DURABLE = {
     "full_page_writes": ("on",),
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
 }
+# Pages that a connection to SQLite keeps, in KiB: where one works alone (a command, the writer of a hub), and each of
+# the many that a hub has beside it, so that they come to little; the machine has the file's pages in memory anyway.
+_KEPT_KIB, _KEPT_BESIDE_KIB = 32_768, 8_192
 _TURN = "turn"  # in a connection's info, while it has one
 # The connections to PostgreSQL that are open, to be cut when it does not answer.
 _OPEN: WeakKeyDictionary[Engine, set[Any]] = WeakKeyDictionary()
@@ -101,7 +104,7 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
 
     def prepare(connection: Any, record: Any) -> None:
         try:
-            _prepare_sqlite(connection, wait_s)
+            _prepare_sqlite(connection, wait_s, _KEPT_KIB if limit_s is None else _KEPT_BESIDE_KIB)
         except BaseException:
             connection.close()
             raise
@@ -141,7 +144,7 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
     return engine
 
 
-def _prepare_sqlite(connection: Any, wait_s: float) -> None:
+def _prepare_sqlite(connection: Any, wait_s: float, kept_kib: int) -> None:
     connection.isolation_level = None  # transactions are begun by us, explicitly
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -151,7 +154,7 @@ def _prepare_sqlite(connection: Any, wait_s: float) -> None:
     level = cursor.fetchone()[0]
     cursor.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
     cursor.execute("PRAGMA temp_store=MEMORY")
-    cursor.execute("PRAGMA cache_size=-32768")
+    cursor.execute(f"PRAGMA cache_size=-{kept_kib}")
     cursor.close()
     if mode != "wal" or level != 2:
         raise DatabaseRefused(
@@ -165,6 +168,8 @@ def open_writer(engine: Engine) -> Driver:
     if engine.dialect.name == "postgresql":
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
     driver = Driver(connection)
+    if engine.dialect.name == "sqlite":
+        driver.send(f"PRAGMA cache_size=-{_KEPT_KIB}")
     driver.pipeline()
     return driver
 
