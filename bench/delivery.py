@@ -33,7 +33,7 @@ from tests.support.sink import Sink, sinking
 _CASE, _TOKEN = "kakaclo-one-sku", "hub-demo-omni"
 _COUNTS = (0, 1, 10)
 _PARTS = ("orders", "drain", "lag", "behind")
-_STARTED_S = 3.0  # the delivery process has begun by then
+_STARTS_WITHIN_S = 60.0
 # What is promised.
 _ORDERS_AT_LEAST = 0.9
 _PER_S_AT_LEAST = 500
@@ -97,10 +97,19 @@ def _load(base_url: str, connections: int, seconds: float) -> Result:
     return patient(cases_with_run(_CASE), base_url, connections, seconds)
 
 
-def _webhook(server: _Server, sink: Sink) -> str:
-    """A new one, of what comes from now on; its path."""
-    made = _call(server[0], "POST", "/hub/v1/webhooks", _TOKEN, {"url": sink.url})
-    return f"/hub/v1/webhooks/{made['id']}"
+def _webhooks(pool: ProcessPoolExecutor, server: _Server, sink: Sink, count: int = 1) -> list[str]:
+    """So many new ones, of what comes from now on; their paths. The delivery process is up and has sent to each."""
+    paths = []
+    for _ in range(count):
+        made = _call(server[0], "POST", "/hub/v1/webhooks", _TOKEN, {"url": sink.url})
+        paths.append(f"/hub/v1/webhooks/{made['id']}")
+    if count:
+        pool.submit(_evenly_run, server[0], 1, 1).result()
+    posts, until = 0, time.perf_counter() + _STARTS_WITHIN_S
+    while posts < count and time.perf_counter() < until:
+        time.sleep(0.05)
+        posts += sink.counts()["posts"]
+    return paths
 
 
 def _set(server: _Server, path: str, *, enabled: bool) -> None:
@@ -123,9 +132,7 @@ def _orders(
     for number in range(given.rounds):
         for count in [*servers][:: 1 if number % 2 else -1]:
             server = servers[count]
-            paths = [_webhook(server, sink) for _ in range(count)]
-            time.sleep(_STARTED_S)
-            sink.counts()
+            paths = _webhooks(pool, server, sink, count)
             before = Spent.now(server)
             load = pool.submit(_load, server[0], given.connections, given.seconds).result()
             rounds[count].append(Round(load, Spent.now(server).since(before)))
@@ -163,7 +170,7 @@ def _drain(
     rates: list[float] = []
     each_ms: list[tuple[float, float]] = []
     for _ in range(given.rounds):
-        path = _webhook(server, sink)
+        (path,) = _webhooks(pool, server, sink)
         _set(server, path, enabled=False)
         load = pool.submit(_load, server[0], given.connections, given.seconds).result()
         sink.counts()
@@ -228,9 +235,7 @@ def _lag(pool: ProcessPoolExecutor, server: _Server, sink: Sink, given: argparse
     before = Spent.now(server)
     alone_s = pool.submit(_evenly_run, server[0], half, seconds).result().took_s
     alone = Spent.now(server).since(before)
-    path = _webhook(server, sink)
-    time.sleep(_STARTED_S)
-    sink.counts()
+    (path,) = _webhooks(pool, server, sink)
     before = Spent.now(server)
     placed = pool.submit(_evenly_run, server[0], half, seconds).result()
     spent = Spent.now(server).since(before)
@@ -251,7 +256,7 @@ def _lag(pool: ProcessPoolExecutor, server: _Server, sink: Sink, given: argparse
 def _behind(
     pool: ProcessPoolExecutor, server: _Server, sink: Sink, given: argparse.Namespace
 ) -> bool:
-    path = _webhook(server, sink)
+    (path,) = _webhooks(pool, server, sink)
     _set(server, path, enabled=False)
     placed = 0
     while placed < given.behind:
