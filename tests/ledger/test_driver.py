@@ -50,7 +50,7 @@ def test_every_row_is_written_once_and_changed_once(ledger: Ledger, count: int) 
         early = " AND timer.due_at < 102"
         assert bulk.update_those(driver, TIMER, rows_of(count), early) == min(count, 2)
         gone = [{"tenant_id": SHOP, "kind": "test", "order_id": n} for n in range(count + 5)]
-        assert bulk.delete(driver, TIMER, gone) == count
+        assert bulk.deleted(driver, TIMER, gone) == count
     assert standing(ledger) == []
 
 

@@ -6,7 +6,7 @@ to the next power of two, so that the statements it has prepared are few: docs/d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, compress
 from operator import itemgetter
@@ -24,8 +24,8 @@ _MOST_PARAMETERS = 32_765
 _MOST_FOUND = 1_024
 # So few rows SQLite updates one by one, each by its key; more are joined.
 _FEW = 8
-# Rows of so few columns are bound as they are: nothing is gained by leaving a silent one out.
-_NARROW, _MOST_NARROW = 8, 2_048
+# Rows of so few columns are bound as they are, and so are few values: nothing is gained by leaving a silent one out.
+_NARROW, _MOST_NARROW, _FEW_VALUES = 8, 2_048, 160
 
 
 def size_of(count: int, postgres: bool) -> int:
@@ -281,7 +281,8 @@ def insert_tuples(
     if not driver.is_postgres and len(rows) == 1:
         driver.send(_insert_sql(table, columns, 1, on_conflict, ""), rows[0])
         return
-    if not driver.is_postgres and len(columns) <= _NARROW and len(rows) <= _MOST_NARROW:
+    is_narrow = len(columns) <= _NARROW and len(rows) <= _MOST_NARROW
+    if not driver.is_postgres and (is_narrow or len(columns) * len(rows) <= _FEW_VALUES):
         size = 1 << (len(rows) - 1).bit_length()
         parameters = _filled(list(chain.from_iterable(rows)), len(rows), len(columns), size)
         driver.send(_insert_sql(table, columns, size, on_conflict, ""), parameters)
@@ -355,14 +356,26 @@ def update_those(driver: Driver, table: Table, rows: Sequence[dict[str, Any]], m
     )
 
 
-def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Delete the rows that match the given members; answers how many were."""
-    columns, postgres = tuple(rows[0]), driver.is_postgres
-    sql = _delete_sql(table, columns, postgres)
-    if postgres:
-        return driver.changed(sql, rows_parameters(rows, columns, 0, postgres))
+def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Delete the rows that match the given members."""
+    if driver.is_postgres:
+        driver.send(*_delete(table, rows))
+    else:
+        deleted(driver, table, rows)
+
+
+def deleted(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """As `delete`; answers how many there were, which PostgreSQL is waited for."""
+    if driver.is_postgres:
+        return driver.changed(*_delete(table, rows))
     # Given many rows at once, SQLite would walk the whole table.
+    sql = _delete_sql(table, tuple(rows[0]), False)
     return driver.changed_by_each(sql, [tuple(row.values()) for row in rows])
+
+
+def _delete(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
+    columns = tuple(rows[0])
+    return _delete_sql(table, columns, True), rows_parameters(rows, columns, 0, True)
 
 
 def select(
@@ -374,7 +387,20 @@ def select(
     lock: bool = False,
 ) -> list[Any]:
     """The rows of `table` that match any of the given ones."""
+    return asked(driver, table, rows, order_by=order_by, lock=lock)()
+
+
+def asked(
+    driver: Driver,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    *,
+    order_by: tuple[str, ...] = (),
+    lock: bool = False,
+) -> Callable[[], list[Any]]:
+    """As `select`, of which the rows are waited for later: see `Driver.ask`."""
     columns, postgres = tuple(rows[0]), driver.is_postgres
     size = size_of(len(rows), postgres)
     sql = _select_sql(table, columns, size, postgres, order_by, lock=lock)
-    return named(table, driver.rows(sql, rows_parameters(rows, columns, size, postgres)))
+    found = driver.ask(sql, rows_parameters(rows, columns, size, postgres))
+    return lambda: named(table, found())

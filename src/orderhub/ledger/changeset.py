@@ -10,8 +10,8 @@ from orderhub.core.facts import Accepted, Facts, Record
 from orderhub.core.handing import HandOver
 from orderhub.core.search_terms import terms_of
 from orderhub.core.values import Line, Order, PoolKey
-from orderhub.ledger import bulk, groups, persons, relay, rows, tables
-from orderhub.ledger.daily import ADDED, NO_SUMS, Days
+from orderhub.ledger import bulk, daily, groups, persons, relay, rows, tables
+from orderhub.ledger.daily import NO_SUMS, Days
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.groups import ALL_OWNERS, GROUPED
 from orderhub.ledger.kept_records import count_writes
@@ -261,7 +261,7 @@ class ChangeSet:
                 {"tenant_id": name[0], "kind": name[1], "id": name[2], "version": base}
                 for name, base in self._removed.items()
             ]
-            if bulk.delete(driver, tables.record, gone) != len(gone):
+            if bulk.deleted(driver, tables.record, gone) != len(gone):
                 raise Stale
         names = [
             {
@@ -279,19 +279,5 @@ class ChangeSet:
 
     def _write_tallies(self, driver: Driver) -> None:
         """How many orders there are, and what the days add up to."""
-        counted = [
-            {
-                "tenant_id": tenant_id,
-                "owner": owner,
-                "door": channel,
-                "status": status,
-                "slot": self._slot,
-                **NO_SUMS,
-                "n": by,
-            }
-            for (tenant_id, owner, channel, status), by in self._tallies.items()
-            if by
-        ]
-        counted += self._days.sums.rows(self._slot)
-        if counted:
-            bulk.insert(driver, tables.tally, counted, ADDED)
+        counted = [(*name, self._slot, by, *NO_SUMS) for name, by in self._tallies.items() if by]
+        daily.add(driver, counted + self._days.sums.rows(self._slot))

@@ -38,9 +38,10 @@ _WAITS = {
     name: text(f"SELECT 1 FROM order_event {by} WHERE tenant_id = :tenant AND day = '' LIMIT 1")
     for name, by in (("sqlite", "INDEXED BY order_event_uncounted"), ("postgresql", ""))
 }
-NO_SUMS = dict.fromkeys(SUMS, 0)
+NO_SUMS = (0,) * (len(SUMS) - 1)  # behind the first, which is a plain count
+_COLUMNS = tuple(tally.columns.keys())
 # Whatever is counted is added to what is there; the millionths that make a whole are carried.
-ADDED = "DO UPDATE SET " + ", ".join(
+_ADDED = "DO UPDATE SET " + ", ".join(
     (
         *(f"{name} = tally.{name} + excluded.{name}" for name in _COUNTS.values()),
         *(
@@ -70,8 +71,8 @@ class Sums:
         for currency, figures in counted:
             self.of((tenant_id, day, channel, currency)).add(figures)
 
-    def rows(self, slot: int) -> list[dict[str, Any]]:
-        """As tallies, to be added to what is there."""
+    def rows(self, slot: int) -> list[tuple[Any, ...]]:
+        """As tallies, for `add`."""
         return [
             _row_of(name, slot, figures)
             for name, figures in self.figures.items()
@@ -79,9 +80,7 @@ class Sums:
         ]
 
     def write(self, driver: Driver, slot: int) -> None:
-        found = self.rows(slot)
-        if found:
-            bulk.insert(driver, tally, found, ADDED)
+        add(driver, self.rows(slot))
 
 
 class Days:
@@ -141,13 +140,28 @@ class Days:
         return daily.first(event.data, daily.units_in(placed))[0]
 
 
-def _row_of(name: DayName, slot: int, figures: Figures) -> dict[str, Any]:
-    row: dict[str, Any] = {**row_name(name), "slot": slot}
-    for each, column in _COUNTS.items():
-        row[column] = getattr(figures, each)
-    for each in _AMOUNTS:
-        row[each], row[f"{each}_millionths"] = divmod(getattr(figures, each), _MILLION)
-    return row
+def _row_of(name: DayName, slot: int, figures: Figures) -> tuple[Any, ...]:
+    tenant_id, day, channel, currency = name
+    return (
+        tenant_id,
+        DAY + day,
+        channel,
+        currency,
+        slot,
+        figures.orders,
+        figures.units,
+        *divmod(figures.revenue, _MILLION),
+        figures.refunds,
+        *divmod(figures.refunded, _MILLION),
+        figures.cancellations,
+        *divmod(figures.cancelled, _MILLION),
+    )
+
+
+def add(driver: Driver, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add to the tallies. A row is one of the table's, in the order of its columns; no two have one key."""
+    if rows:
+        bulk.insert_tuples(driver, tally, _COLUMNS, rows, _ADDED)
 
 
 def row_name(name: DayName) -> dict[str, Any]:

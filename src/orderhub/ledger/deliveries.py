@@ -187,7 +187,7 @@ class Deliveries:
                 .limit(at_most)
             )
             found = [dict(row) for row in connection.execute(old).mappings()]
-            return gone + (bulk.delete(Driver(connection), delivery, found) if found else 0)
+            return gone + (bulk.deleted(Driver(connection), delivery, found) if found else 0)
 
 
 # --- reading

@@ -5,14 +5,19 @@ Errors stay SQLAlchemy's, and so does what is done about a lost connection; its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from orderhub.ledger.pipeline import Pipeline
+
 Row = tuple[Any, ...]
+
+_PIPELINE = "pipeline"  # in a connection's info, once it had one
 
 
 class Driver:
@@ -25,32 +30,32 @@ class Driver:
         self.is_postgres = connection.dialect.name == "postgresql"
         self._raw = raw
         self._errors = connection.dialect.loaded_dbapi.Error
-        self._pipeline: Any = None
-        self._held = ExitStack()
-        self._send = raw.execute
+        self._pipeline: Pipeline | None = None
+        self._send: Callable[..., Any] = raw.execute
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of the answer."""
-        cursor = self._run(sql, parameters)
-        try:
-            found: list[Row] = cursor.fetchall()
-        except self._errors as error:
-            raise self._told(sql, error) from error
-        return found
+        return self.ask(sql, parameters)()
+
+    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> Callable[[], list[Row]]:
+        """As `rows`, which are waited for when they are asked of what this answers: once, before the commit."""
+        if self._pipeline is not None:
+            return partial(self._done, sql, self._pipeline.ask(sql, parameters).rows)
+        return partial(self._done, sql, self._run(sql, parameters).fetchall)
 
     def changed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows were."""
-        cursor = self._run(sql, parameters)
         if self._pipeline is not None:
-            self._wait(sql)
-        return int(cursor.rowcount)
+            count: int = self._done(sql, self._pipeline.ask(sql, parameters).changed)
+            return count
+        return int(self._run(sql, parameters).rowcount)
 
     def changed_by_each(self, sql: str, rows: Sequence[Row]) -> int:
         """To SQLite, a statement for each row of parameters; how many rows were changed by all."""
-        return int(self._run(sql, rows, many=True).rowcount)
+        return int(self._done(sql, self._raw.executemany, sql, rows).rowcount)
 
     def send(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """Nothing is asked back: within `together`, what is wrong with it is told by its end."""
+        """Nothing is asked back: within a batch, what is wrong with it may be told by its end."""
         try:
             self._send(sql, parameters)
         except self._errors as error:
@@ -62,9 +67,11 @@ class Driver:
         What is wrong with one is told by the next that asks for something, at the latest by `commit`.
         """
         if self.is_postgres:
-            self._pipeline = self._held.enter_context(self._raw.pipeline())
-            # Of what nobody asks back, one cursor bears all: a new one costs a third of its statement.
-            self._send = self._raw.cursor().execute
+            # What it has prepared stays with the connection.
+            info = self.connection.info
+            self._pipeline = info.get(_PIPELINE) or info.setdefault(_PIPELINE, Pipeline(self._raw))
+            self._pipeline.open()
+            self._send = self._pipeline.send
 
     def begin(self) -> None:
         """For a connection that nobody else begins transactions on: on PostgreSQL one that commits by itself."""
@@ -72,30 +79,26 @@ class Driver:
 
     def commit(self) -> None:
         """Raises what is wrong with any statement since `begin`."""
-        done = self._run("COMMIT", ())
-        if self._pipeline is not None:
-            self._wait("COMMIT")
-        if self.is_postgres and done.statusmessage != "COMMIT":
+        if self._pipeline is None:
+            self._run("COMMIT", ())
+        elif self._done("COMMIT", self._pipeline.commit) != "COMMIT":
             raise OperationalError("COMMIT", None, Exception("it was rolled back"))
 
     def close(self) -> None:
         """Give the connection back to its pool, which rolls back what is not committed."""
-        with suppress(self._errors):
-            self._held.close()
-        self._pipeline = None
+        if self._pipeline is not None:
+            with suppress(self._errors):
+                self._pipeline.close()
+            self._pipeline = None
         self.connection.close()
 
-    def _run(self, sql: str, parameters: Sequence[Any], *, many: bool = False) -> Any:
-        """Every statement goes through here of which something is asked back."""
-        run = self._raw.executemany if many else self._raw.execute
-        try:
-            return run(sql, parameters)
-        except self._errors as error:
-            raise self._told(sql, error) from error
+    def _run(self, sql: str, parameters: Sequence[Any]) -> Any:
+        return self._done(sql, self._raw.execute, sql, parameters)
 
-    def _wait(self, sql: str) -> None:
+    def _done(self, sql: str, work: Callable[..., Any], *args: Any) -> Any:
+        """What comes of work at the driver for a statement."""
         try:
-            self._pipeline.sync()
+            return work(*args)
         except self._errors as error:
             raise self._told(sql, error) from error
 

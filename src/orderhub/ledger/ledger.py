@@ -367,7 +367,7 @@ class Ledger:
                 {"tenant_id": row.tenant_id, "scope": row.scope, "key": row.key}
                 for row in connection.execute(old)
             ]
-            return bulk.delete(Driver(connection), claim, gone) if gone else 0
+            return bulk.deleted(Driver(connection), claim, gone) if gone else 0
 
     def count_old_events(self, at_most: int = 100) -> int:
         """Count events of so many orders from before there was a daily roll-up; answers of how many it did."""

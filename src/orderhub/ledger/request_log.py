@@ -82,7 +82,7 @@ def purge(connection: Connection, older_than_us: int, at_most: int) -> int:
     gone: list[dict[str, Any]] = [
         {"tenant_id": row.tenant_id, "id": row.id} for row in connection.execute(old)
     ]
-    return bulk.delete(Driver(connection), log, gone) if gone else 0
+    return bulk.deleted(Driver(connection), log, gone) if gone else 0
 
 
 def page(connection: Connection, search: RequestSearch) -> tuple[LoggedRequest, ...]:
