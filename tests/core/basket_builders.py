@@ -139,7 +139,7 @@ class World:
 
 
 def _has(known: Facts, load: RecordKey | OrderLoad) -> bool:
-    return load in (known.loaded_records if isinstance(load, RecordKey) else known.loaded_orders)
+    return known.knows(load) if isinstance(load, RecordKey) else load in known.loaded_orders
 
 
 def basket(*items: tuple[int, int] | BasketItem, notes: str = "", **terms: Any) -> PlaceOrder:

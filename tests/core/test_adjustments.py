@@ -62,7 +62,7 @@ def adjusted(known: Facts | None = None, **members: object) -> Accepted | Reject
     origin = Origin(tenant_id=1, channel="hub", actor="test", recorded_at=1)
     command = AdjustPool(origin=origin, reason="count", **members)
     every = [record(*name) for name in DOCS]
-    while missing := [n for n in decide.loads(command, known) if n not in known.loaded_records]:
+    while missing := [n for n in decide.loads(command, known) if not known.knows(n)]:
         for load in missing:
             known.learn_records(load, [each for each in every if names(each, load)])
     for load in decide.pool_loads(command, known):

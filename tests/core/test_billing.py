@@ -80,7 +80,7 @@ def known_to(asked, *orders: Order, payments=(), **bill) -> Facts:
     while missing := [
         load
         for load in loads(asked, known)
-        if load not in (known.loaded_orders | known.loaded_records)
+        if not (load in known.loaded_orders if isinstance(load, OrderLoad) else known.knows(load))
     ]:
         for load in missing:
             if isinstance(load, OrderLoad):

@@ -121,7 +121,7 @@ def known_to(command, settings=SETTINGS, stock=()) -> Facts:
     ]
     for _ in range(2):
         for load in list(loads(command, known)):
-            if isinstance(load, OrderLoad) or load in known.loaded_records:
+            if isinstance(load, OrderLoad) or known.knows(load):
                 continue
             assert isinstance(load, RecordKey)
             known.learn_records(
@@ -329,9 +329,9 @@ def test_all_facts_are_asked_for_in_one_round():
         )
     second = set(loads(command, known))
     for load in second:
-        if load not in known.loaded_records:
+        if not known.knows(load):
             known.learn_records(load, [])
-    assert all(load in known.loaded_records for load in loads(command, known))
+    assert all(known.knows(load) for load in loads(command, known))
 
 
 # --- single lines cancelled

@@ -57,9 +57,9 @@ def learned(**found: tuple[Record, ...]) -> Facts:
 
 def test_what_was_not_loaded_is_not_known_and_what_was_not_found_is() -> None:
     known = learned(code_X=())
-    assert RecordKey(1, "note", "code", "X") in known.loaded_records
-    assert RecordKey(1, "note", "code", "Y") not in known.loaded_records
-    assert RecordKey(2, "note", "code", "X") not in known.loaded_records
+    assert known.knows(RecordKey(1, "note", "code", "X"))
+    assert not known.knows(RecordKey(1, "note", "code", "Y"))
+    assert not known.knows(RecordKey(2, "note", "code", "X"))
     assert known.record(1, "note", "code", "X") is None
 
 

@@ -39,7 +39,7 @@ def item_loads(load: PoolLoad, facts: Facts) -> Iterator[RecordKey]:
         kind, number = "product", doc.product_id
         doc = facts.known_doc(load.tenant_id, kind, number)
     key = RecordKey(load.tenant_id, kind, "id", str(number))
-    if doc is None and key not in facts.loaded_records:
+    if doc is None and not facts.knows(key):
         yield key
 
 

@@ -144,7 +144,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
         return (self.placed or self.changed)[0]
 
 
-_NO_RECORDS: dict[tuple[str, str], tuple[Record, ...]] = {}
+Named = dict[tuple[str, str], tuple[Record, ...]]  # (by, value) -> the records of this name
+_NO_RECORDS: Named = {}
+ById = dict[int, Record | None]  # None: removed by a decision
+_NO_IDS: ById = {}
 _NO_POOLS: dict[str, Pool] = {}
 # Of a tenant: names may come from callers, such as a channel that does not exist.
 _MOST_DERIVED = 2_048
@@ -155,8 +158,11 @@ class Facts:
     """Facts by name. `decide` reads them; `apply` lets later commands of the batch see what earlier ones did."""
 
     def __init__(self) -> None:
-        self._records: dict[tuple[int, str], dict[tuple[str, str], tuple[Record, ...]]] = {}
-        self._by_id: dict[tuple[int, str, int], Record | None] = {}
+        # Records by tenant and kind, each kind by name and by id.
+        self._records: dict[tuple[int, str], Named] = {}
+        self._by_id: dict[tuple[int, str], ById] = {}
+        self._lent: set[tuple[int, str]] = set()  # what is not to be changed in place
+        self._settings: dict[int, Settings] = {}
         self._pools: dict[tuple[int, str, str], dict[str, Pool]] = {}
         self._orders: dict[OrderLoad, tuple[Order, ...]] = {}
         self._order_by_id: dict[tuple[int, int], Order] = {}
@@ -169,22 +175,25 @@ class Facts:
         ] = {}  # of an order, by connection
         self._numbered: dict[tuple[int, int, str], HandOver] = {}
         self.loaded_hand_overs: set[HandOverLoad] = set()
-        self.loaded_records: set[RecordKey] = set()
         self.loaded_pools: set[PoolLoad] = set()
         self.loaded_orders: set[OrderLoad] = set()
 
     # --- filled by the ledger, or by a test
 
+    def lend_records(self, tenant_id: int, kind: str, named: Named, by_id: ById) -> None:
+        """Records of a kind as they stand. They stay the lender's, who may add what stands, too."""
+        of_kind = (tenant_id, kind)
+        self._records[of_kind], self._by_id[of_kind] = named, by_id
+        self._lent.add(of_kind)
+
     def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
-        self.loaded_records.add(key)
-        live = []
-        for record in records:
-            name = (record.tenant_id, record.kind, record.id)
-            current = self._by_id.setdefault(name, record)
-            if current is not None:
-                live.append(current)
-        kind = self._records.setdefault((key.tenant_id, key.kind), {})
-        kind[(key.by, key.value)] = tuple(live)
+        named, by_id = self._own((key.tenant_id, key.kind))
+        found = (by_id.setdefault(record.id, record) for record in records)
+        named[(key.by, key.value)] = tuple(record for record in found if record is not None)
+
+    def knows(self, key: RecordKey) -> bool:
+        """Whether the records of this name were loaded, be there any or none."""
+        return (key.by, key.value) in self._records.get((key.tenant_id, key.kind), _NO_RECORDS)
 
     def learn_derived(self, tenant_id: int, derived: Derived) -> None:
         """What was derived before from the very records that these facts hold; what is derived now is added to it."""
@@ -217,7 +226,7 @@ class Facts:
 
     def has_loaded(self, load: RecordKey | OrderLoad | HandOverLoad) -> bool:
         if isinstance(load, RecordKey):
-            return load in self.loaded_records
+            return self.knows(load)
         if isinstance(load, OrderLoad):
             return load in self.loaded_orders
         return load in self.loaded_hand_overs
@@ -232,11 +241,13 @@ class Facts:
         return [] if holder is None else [holder]
 
     def settings(self, tenant_id: int) -> Settings:
-        found = self._records[(tenant_id, "settings")][("id", "0")]
-        if not found:
-            raise TenantGone(tenant_id)
-        doc: Settings = found[0].doc
-        return doc
+        found = self._settings.get(tenant_id)
+        if found is None:
+            records = self._records[(tenant_id, "settings")][("id", "0")]
+            if not records:
+                raise TenantGone(tenant_id)
+            found = self._settings[tenant_id] = records[0].doc
+        return found
 
     def record(self, tenant_id: int, kind: str, by: str, value: str | int) -> Record | None:
         found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
@@ -249,7 +260,7 @@ class Facts:
 
     def known_doc(self, tenant_id: int, kind: str, record_id: int) -> Any:
         """The document of a record that was loaded, whichever name it was loaded by; else None."""
-        found = self._by_id.get((tenant_id, kind, record_id))
+        found = self._by_id.get((tenant_id, kind), _NO_IDS).get(record_id)
         return None if found is None else found.doc
 
     def doc(self, tenant_id: int, kind: str, by: str, value: str | int) -> Any:
@@ -375,12 +386,21 @@ class Facts:
 
     def _see_record(self, record: Record, *, removed: bool) -> None:
         self._derived[record.tenant_id] = {}
-        name = (record.tenant_id, record.kind, record.id)
-        self._by_id[name] = None if removed else record
+        if record.kind == "settings":
+            self._settings.pop(record.tenant_id, None)
+        named, by_id = self._own((record.tenant_id, record.kind))
+        by_id[record.id] = None if removed else record
         answers = {("id", str(record.id)), ("uid", record.uid), ("code", record.code), ("all", "")}
         answers.update(record.keys)
-        kind = self._records.setdefault((record.tenant_id, record.kind), {})
-        for key, found in kind.items():
+        for key, found in named.items():
             if key in answers or any(each.id == record.id for each in found):
                 others = tuple(each for each in found if each.id != record.id)
-                kind[key] = (*others, record) if key in answers and not removed else others
+                named[key] = (*others, record) if key in answers and not removed else others
+
+    def _own(self, of_kind: tuple[int, str]) -> tuple[Named, ById]:
+        """What is known of a kind, to be added to or changed."""
+        if of_kind in self._lent:
+            self._lent.remove(of_kind)
+            self._records[of_kind] = dict(self._records[of_kind])
+            self._by_id[of_kind] = dict(self._by_id[of_kind])
+        return self._records.setdefault(of_kind, {}), self._by_id.setdefault(of_kind, {})

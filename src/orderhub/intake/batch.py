@@ -74,8 +74,8 @@ class CommandBatch:
                 ids.leave_behind_those_given()
                 moves = ids.of_moves(decisions.accepted)
                 batch.write(facts, decisions.accepted, moves, self._slot, not loader.locks_late)
-            keys.settle()
             batch.draw(draws)
+            keys.settle()
             batch.feed(decisions.accepted, ids.of_notices(decisions.accepted), self._slot)
         self.has_written = bool(decisions.accepted)
         return outcomes

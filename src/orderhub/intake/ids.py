@@ -51,8 +51,7 @@ class Ids:
             key
             for (tenant_id, kind), count in sorted(counts.items())
             for number in self.records(tenant_id, kind, count)
-            if (key := RecordKey(tenant_id, kind, "id", str(number)))
-            not in self._facts.loaded_records
+            if not self._facts.knows(key := RecordKey(tenant_id, kind, "id", str(number)))
         ]
 
     def go_on_behind(self, tenant_id: int, kind: str, number: int) -> None:

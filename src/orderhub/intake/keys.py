@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -30,7 +31,10 @@ NaturalKey = tuple[int, str]  # tenant, key
 
 
 class Keys:
-    """For one attempt at one batch: taken when it is made, bound or freed by `settle`."""
+    """For one attempt at one batch: claims are taken when it is made, and bound or freed by `settle`.
+
+    A natural key is only looked at before; who finds by `settle` that another process took it tries again.
+    """
 
     def __init__(self, batch: Batch, waiting: Sequence[Waiting], wall_us: int) -> None:
         self._batch = batch
@@ -44,8 +48,8 @@ class Keys:
         }
         self._kept: dict[ClaimName, KeptAnswer] = {}
         self.live = [w for w in waiting if not w.claim or w.claim.name not in self._bound]
-        self._natural = [key for each in self.live if (key := natural_key(each.command))]
-        self._taken = batch.claim_natural(self._natural)
+        natural = [key for each in self.live if (key := natural_key(each.command))]
+        self._taken_before = batch.taken_natural(natural)
         self._used: dict[NaturalKey, str] = {}
 
     def kept(self, claim: Claim | None) -> KeptAnswer | None:
@@ -55,7 +59,12 @@ class Keys:
         return self._bound.get(claim.name) or self._kept.get(claim.name)
 
     def is_taken(self, key: NaturalKey) -> bool:
-        return key in self._taken or key in self._used
+        return key in self._used or key in self._taken
+
+    @cached_property
+    def _taken(self) -> set[NaturalKey]:
+        """By orders of earlier batches; waited for once it is needed."""
+        return self._taken_before()
 
     def bind(self, waiting: Waiting, accepted: Accepted, answer: Answer) -> None:
         """Bind the keys of an accepted command."""
@@ -72,7 +81,6 @@ class Keys:
         freed = [n for n in self._claimed if n not in self._kept and n not in self._bound]
         batch.settle_claims(self._kept, freed)
         batch.bind_natural(self._used)
-        batch.free_natural(sorted(set(self._natural) - self._taken - set(self._used)))
 
 
 def natural_key(command: Command) -> NaturalKey | None:

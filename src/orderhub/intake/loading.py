@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
 import msgspec
@@ -39,8 +38,11 @@ class Loader:
 
     def load(self, commands: list[Command]) -> None:
         """All that these commands may need. Pools are locked, unless `locks_late` is still set then."""
+        if not commands:
+            return
         self._tenants = sorted({command.origin.tenant_id for command in commands})
         self._batch.stay_with(self._tenants)
+        self._batch.recall(self._facts, self._tenants)
         self._load_records_and_orders(commands)
         self._batch.recall_derived(self._facts, self._tenants)
         self._reserve_order_ids(commands)
@@ -69,12 +71,7 @@ class Loader:
             keys = [key for load in pools for key in alerts.item_loads(load, self._facts)]
             if not keys:
                 return
-            self._load_records(sorted(set(keys)))
-
-    def _load_records(self, keys: Sequence[RecordKey]) -> None:
-        unknown = self._batch.recall_records(self._facts, keys, self._tenants)
-        if unknown:
-            self._batch.load_records(self._facts, unknown)
+            self._batch.load_records(self._facts, sorted(set(keys)))
 
     def lacks(self, command: Command, *, is_record_changed: bool) -> bool:
         """Whether the command needs more than what was loaded, now that others were decided before it."""
@@ -99,23 +96,16 @@ class Loader:
         for _ in range(_MAX_ROUNDS):
             records: set[RecordKey] = set()
             orders: set[OrderLoad | HandOverLoad] = set()
-            again: list[Command] = []
-            for command in undone:
-                lacking = self._lacking(command, records)
-                if lacking is not None:
-                    records.update(lacking[0])
-                    orders.update(lacking[1])
-                    again.append(command)
-            if not again:
+            undone = [each for each in undone if self._is_lacking(each, records, orders)]
+            if not undone:
                 return
-            undone = again
             if records:
                 self._batch.load_records(self._facts, sorted(records))
             if orders:
                 self._load_orders(orders)
         raise RuntimeError("records name each other in a circle")
 
-    def _load_orders(self, named: AbstractSet[OrderLoad | HandOverLoad]) -> None:
+    def _load_orders(self, named: set[OrderLoad | HandOverLoad]) -> None:
         """Orders are locked first: hand-overs move under the lock of their order."""
         orders = sorted(each for each in named if isinstance(each, OrderLoad))
         if orders:
@@ -124,31 +114,22 @@ class Loader:
         if hand_overs:
             self._batch.load_hand_overs(self._facts, hand_overs)
 
-    def _lacking(
-        self, command: Command, unknown: AbstractSet[RecordKey]
-    ) -> tuple[list[RecordKey], list[OrderLoad | HandOverLoad]] | None:
-        """What the command names and must be loaded; None: everything is known, or was recalled.
-
-        `unknown`: what was found before not to be known.
-        """
-        facts = self._facts
-        while True:
-            records: list[RecordKey] = []
-            orders: list[OrderLoad | HandOverLoad] = []
-            for load in core.loads(command, facts):
-                if isinstance(load, RecordKey):
-                    if load not in facts.loaded_records:
-                        records.append(load)
-                else:
-                    self._naming_orders.add(id(command))
-                    if not facts.has_loaded(load):
-                        orders.append(load)
-            if not records:
-                return ([], orders) if orders else None
-            asked = [load for load in records if load not in unknown]
-            lost = self._batch.recall_records(facts, asked, self._tenants) if asked else asked
-            if len(lost) == len(asked):
-                return records, orders
+    def _is_lacking(
+        self, command: Command, records: set[RecordKey], orders: set[OrderLoad | HandOverLoad]
+    ) -> bool:
+        """Whether the command names what must be loaded; that is added to what others name."""
+        facts, is_lacking = self._facts, False
+        for load in core.loads(command, facts):
+            if isinstance(load, RecordKey):
+                if not facts.knows(load):
+                    is_lacking = True
+                    records.add(load)
+            else:
+                self._naming_orders.add(id(command))
+                if not facts.has_loaded(load):
+                    is_lacking = True
+                    orders.add(load)
+        return is_lacking
 
     def _reserve_order_ids(self, commands: list[Command]) -> None:
         """All at once, so that a large batch asks for no more blocks than a small one."""
@@ -211,7 +192,7 @@ class Loader:
         while missing := self._ids.unseen({name: counts[name] for name in drawing}):
             if ahead > 1:  # many are taken: the rounds stay few
                 missing = self._ids.unseen({name: counts[name] * ahead for name in drawing})
-            self._load_records(missing)
+            self._batch.load_records(self._facts, missing)
             ahead = min(2 * ahead, _MOST_AHEAD)
 
 

@@ -1,13 +1,13 @@
 """One writing transaction: claim, load, and write a whole batch in a handful of statements.
 
-Locks are taken in one order by every process (claims, natural keys, orders, pools, lanes of the feed, each
+Locks are taken in one order by every process (claims, orders, pools, natural keys, lanes of the feed, each
 sorted by key), so that two processes wait for each other but do not deadlock. Pools with ample left are not locked
 before they are drawn on, at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -66,6 +66,7 @@ class Batch:
         self._codec = codec
         self._kept = kept
         self._mark = mark  # tells this attempt's rows from earlier ones
+        self._tenants: Sequence[int] = ()  # that the batch has to do with
         self._postgres = self._driver.is_postgres
 
     def hurry(self) -> None:
@@ -107,22 +108,16 @@ class Batch:
             if row.batch != self._mark
         }
 
-    def claim_natural(self, keys: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Take the vendor's natural keys that are free; answers the ones that are not."""
-        given = [
-            {"tenant_id": tenant_id, "key": key, "batch": self._mark}
-            for tenant_id, key in sorted(set(keys))
-        ]
+    def taken_natural(self, keys: Iterable[tuple[int, str]]) -> Callable[[], set[tuple[int, str]]]:
+        """Which of the vendors' natural keys are taken: asked now, and known once what this answers is called.
+
+        One that another process takes meanwhile is found out by `bind_natural`.
+        """
+        given = [{"tenant_id": tenant_id, "key": key} for tenant_id, key in sorted(set(keys))]
         if not given:
-            return set()
-        found = bulk.insert_returning(
-            self._driver,
-            tables.natural_key,
-            given,
-            "DO UPDATE SET batch = natural_key.batch",
-            "tenant_id, key, batch",
-        )
-        return {(tenant_id, key) for tenant_id, key, batch in found if batch != self._mark}
+            return set
+        found = bulk.asked(self._driver, tables.natural_key, given)
+        return lambda: {(row.tenant_id, row.key) for row in found()}
 
     def lock_keys(self, names: Iterable[tuple[int, str, str, str]]) -> None:
         """Until the commit, nobody else decides about these record names (tenant, kind, by, value).
@@ -146,25 +141,20 @@ class Batch:
 
     # --- facts
 
-    def recall_records(
-        self, facts: Facts, keys: Sequence[RecordKey], tenants: Sequence[int]
-    ) -> list[RecordKey]:
-        """The records that earlier batches loaded and nobody has written since; answers the keys still to be loaded.
+    def recall(self, facts: Facts, tenants: Sequence[int]) -> None:
+        """Lend all that earlier batches loaded of these tenants' records and nobody has written since.
 
         `tenants`: all that the batch has to do with.
         """
+        self._tenants = tenants
         self._kept.see_versions(self._driver, tenants)
-        unknown = []
-        for key in keys:
-            records = self._kept.answer(key)
-            if records is None:
-                unknown.append(key)
-            else:
-                facts.learn_records(key, records)
-        return unknown
+        for each in self._kept.standing(tenants):
+            facts.lend_records(*each)
 
     def load_records(self, facts: Facts, keys: Sequence[RecordKey]) -> None:
         """One statement for all the records that the keys name."""
+        if self._tenants:
+            self._kept.see_versions(self._driver, self._tenants)
         parts: dict[str, list[dict[str, Any]]] = {}
         for key in keys:
             by = key.by if key.by in _OWN_NAMES else "key"
@@ -186,8 +176,9 @@ class Batch:
             found[key].append(record)
             weights[key] += self._codec.weight(row)
         for key, records in found.items():
-            facts.learn_records(key, records)
             self._kept.keep(key, tuple(records), weights[key])
+            if not facts.knows(key):  # by what was lent to them
+                facts.learn_records(key, records)
 
     def recall_derived(self, facts: Facts, tenants: Sequence[int]) -> None:
         """What earlier batches derived from the records of these tenants; asked once all records are loaded."""
@@ -292,7 +283,7 @@ class Batch:
             ChangeSet(facts, accepted, move_ids, slot).write(self._driver, with_pools=with_pools)
 
     def draw(self, found: Sequence[Draw]) -> None:
-        """What was drawn from pools that are not locked: asked last but for `feed`."""
+        """What was drawn from pools that are not locked: asked last but for what is unique and `feed`."""
         draws.write(self._driver, found)
 
     def feed(
@@ -324,9 +315,9 @@ class Batch:
             bulk.delete(self._driver, tables.claim, gone)
 
     def bind_natural(self, orders: dict[tuple[int, str], str]) -> None:
-        """Name the orders (by uid) that natural keys stand for."""
+        """Take natural keys for orders (by uid). One that another process took meanwhile breaks the batch."""
         if orders:
-            bulk.update(
+            bulk.insert(
                 self._driver,
                 tables.natural_key,
                 [
@@ -334,11 +325,6 @@ class Batch:
                     for (tenant_id, key), uid in sorted(orders.items())
                 ],
             )
-
-    def free_natural(self, keys: Iterable[tuple[int, str]]) -> None:
-        gone = [{"tenant_id": tenant_id, "key": key} for tenant_id, key in keys]
-        if gone:
-            bulk.delete(self._driver, tables.natural_key, gone)
 
 
 def _pool_key(load: PoolLoad) -> dict[str, Any]:

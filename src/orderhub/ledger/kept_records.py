@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from orderhub.core.facts import Derived, Record, RecordKey
+from orderhub.core.facts import ById, Derived, Named, Record, RecordKey
 from orderhub.ledger import bulk, tables
 from orderhub.ledger.driver import Driver
 
@@ -31,11 +31,12 @@ Versions = dict[Kind, int]
 class _Kept:
     """The answers about one kind of a tenant's records, all of one version."""
 
-    __slots__ = ("answers", "version", "weight")
+    __slots__ = ("by_id", "named", "version", "weight")
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self.answers: dict[tuple[str, str], tuple[Record, ...]] = {}
+        self.named: Named = {}
+        self.by_id: ById = {}
         self.weight = 0
 
 
@@ -43,7 +44,7 @@ class KeptRecords:
     """Of one connection, for one batch after the other. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._kinds: dict[Kind, _Kept] = {}
+        self._kinds: dict[int, dict[str, _Kept]] = {}  # by tenant
         self._weight = 0
         self._versions: Versions | None = (
             None  # None = nobody looked yet: nothing is known to stand
@@ -73,32 +74,34 @@ class KeptRecords:
             elif self._seen != self._versions:
                 self._is_mixed = True
 
-    def answer(self, key: RecordKey) -> tuple[Record, ...] | None:
-        """The records that the key names; None = not known."""
-        name = (key.tenant_id, key.kind)
-        kept = self._kinds.get(name)
-        if kept is None or self._versions is None or kept.version != self._versions.get(name, 0):
-            return None
-        return kept.answers.get((key.by, key.value))
+    def standing(self, tenants: Sequence[int]) -> Iterator[tuple[int, str, Named, ById]]:
+        """What stands of these tenants, as the versions were seen last: tenant, kind, records by name and by id."""
+        versions = self._versions or {}
+        for tenant_id in tenants:
+            for kind, kept in self._kinds.get(tenant_id, {}).items():
+                if kept.version == versions.get((tenant_id, kind), 0):
+                    yield tenant_id, kind, kept.named, kept.by_id
 
     def keep(self, key: RecordKey, records: tuple[Record, ...], weight: int) -> None:
         """What was loaded after the versions were seen. `weight`: characters of its documents."""
         if self._versions is None:
             return
         weight += _ANSWER
-        name = (key.tenant_id, key.kind)
-        version = self._versions.get(name, 0)
-        kept = self._kinds.get(name)
+        kinds = self._kinds.setdefault(key.tenant_id, {})
+        version = self._versions.get((key.tenant_id, key.kind), 0)
+        kept = kinds.get(key.kind)
         if kept is not None and (kept.version != version or kept.weight + weight > _MOST_OF_KIND):
             self._weight -= kept.weight
-            del self._kinds[name]
+            del kinds[key.kind]
         if self._weight + weight > _MOST:
             self._kinds.clear()
             self._weight = 0
-        kept = self._kinds.get(name)
+            kinds = self._kinds.setdefault(key.tenant_id, {})
+        kept = kinds.get(key.kind)
         if kept is None:
-            kept = self._kinds[name] = _Kept(version)
-        kept.answers[key.by, key.value] = records
+            kept = kinds[key.kind] = _Kept(version)
+        kept.named[key.by, key.value] = records
+        kept.by_id.update((record.id, record) for record in records)
         kept.weight += weight
         self._weight += weight
 

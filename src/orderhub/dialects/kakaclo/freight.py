@@ -36,7 +36,7 @@ def _facts(reads: Reads, settings: Settings, command: PlaceOrder) -> Facts:
         missing = [
             need
             for need in dict.fromkeys(parcels.loads(command, facts))
-            if isinstance(need, RecordKey) and need not in facts.loaded_records
+            if isinstance(need, RecordKey) and not facts.knows(need)
         ]
         if not missing:
             break
