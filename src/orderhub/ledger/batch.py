@@ -29,8 +29,8 @@ from orderhub.core.facts import (
 from orderhub.core.values import Order, Pool
 from orderhub.ledger import bulk, draws, feed, relay, rows, tables
 from orderhub.ledger.changeset import ChangeSet
-from orderhub.ledger.directory import STAY
-from orderhub.ledger.driver import Driver
+from orderhub.ledger.directory import STAY, STAY_WITH_ONE
+from orderhub.ledger.driver import Driver, Row
 from orderhub.ledger.kept_records import KeptRecords
 
 
@@ -48,6 +48,8 @@ Branch = tuple[
 
 # What was in the way of a batch is in the way of some of its commands: its parts wait no longer than this.
 _HURRIED_MS = 200
+# So few pools PostgreSQL is asked for by name.
+_FEW_POOLS = 8
 # Names a record always has; every other `by` is one of its keys.
 _OWN_NAMES = ("id", "uid", "code", "all")
 _LOCK_KEYS = (
@@ -137,7 +139,10 @@ class Batch:
         """
         if self._postgres:
             self._kept.forget_versions()
-            self._driver.send(STAY, (rows.json_text(tenants),))
+            if len(tenants) == 1:
+                self._driver.send(STAY_WITH_ONE, tenants)
+            else:
+                self._driver.send(STAY, (rows.json_text(tenants),))
 
     # --- facts
 
@@ -239,13 +244,23 @@ class Batch:
 
     def load_pools(self, facts: Facts, loads: Sequence[PoolLoad], *, lock: bool = True) -> None:
         """Read the pools, locked in key order: what was read of them before without a lock is forgotten."""
+        if self._driver.gathers and len(loads) <= _FEW_POOLS:
+            names = [_pool_key(load) for load in loads]
+            sql = _few_pools_sql(tuple(map(len, names)), lock=lock)
+            given = [value for each in names for value in each.values()]
+            self._learn_pools(facts, loads, self._driver.rows(sql, given))
+            return
         exact = [_pool_key(load) for load in loads if load.place is not None]
         whole = [_pool_key(load) for load in loads if load.place is None]
         parts = [(name, part) for name, part in (("exact", exact), ("whole", whole)) if part]
         branches, parameters = self._branches(parts)
         sql = _pools_sql(branches, self._postgres, lock=lock)
+        self._learn_pools(facts, loads, dict.fromkeys(self._driver.rows(sql, parameters)))
+
+    @staticmethod
+    def _learn_pools(facts: Facts, loads: Sequence[PoolLoad], given: Iterable[Row]) -> None:
         found: dict[tuple[int, str, str], list[Pool]] = {}
-        for row in bulk.named(tables.pool, dict.fromkeys(self._driver.rows(sql, parameters))):
+        for row in bulk.named(tables.pool, given):
             found.setdefault((row.tenant_id, row.kind, row.subject), []).append(rows.to_pool(row))
         for load in loads:
             pools = found.get((load.tenant_id, load.kind, load.subject), [])
@@ -279,6 +294,9 @@ class Batch:
 
         `with_pools` False: `draw` is still to come.
         """
+        for origin, each in accepted:
+            if each.records or each.removed:
+                self._kept.wrote(origin.tenant_id)
         if accepted:
             ChangeSet(facts, accepted, move_ids, slot).write(self._driver, with_pools=with_pools)
 
@@ -401,6 +419,23 @@ def _orders_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
         for column, size in sized
     ]
     return _locked_sql(tables.orders, branches, postgres)
+
+
+@lru_cache(maxsize=256)
+def _few_pools_sql(places: tuple[int, ...], *, lock: bool) -> str:
+    """For PostgreSQL; of each load by how many parts of the key it is known.
+
+    It asks one table alone, so that a row that was changed while it was waited for is looked at again.
+    """
+    keys = ("tenant_id", "kind", "subject", "place")
+    found = " OR ".join(
+        f"({' AND '.join(f't.{name} = %s' for name in keys[:count])})" for count in places
+    )
+    order = ", ".join(f"t.{name}" for name in keys)
+    return (
+        f"SELECT {bulk.all_of(tables.pool)} FROM pool AS t WHERE {found} ORDER BY {order}"
+        f"{' FOR UPDATE' if lock else ''}"
+    )
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,8 @@
 """Bulk statements, generated from the tables: one for each table and batch, whatever the number of rows.
 
-To PostgreSQL the rows of a statement travel as one JSON parameter, to SQLite as a list of values that is filled up
-to the next power of two, so that the statements it has prepared are few: docs/decisions/0001 and 0018.
+To PostgreSQL the rows of a statement travel as one JSON parameter, but for a few in a batch, to SQLite as a list of
+values that is filled up to the next power of two, so that the statements it has prepared are few: docs/decisions/0001,
+0018 and 0040.
 """
 
 from __future__ import annotations
@@ -111,13 +112,39 @@ def _insert_sql(
         # Without a condition, ON CONFLICT would be read as that of a join.
         sql += f"SELECT * FROM {_values_source(columns, size)} WHERE true"
     else:
-        source, order = rows_source(table, columns, 0, True), _names(keys, "r.")
+        source = rows_source(table, columns, 0, True)
+        # As a program sorts, whatever the database's own order is.
+        order = ", ".join(
+            f'r."{name}"' + (' COLLATE "C"' if _pg_type(table, name) == "text" else "")
+            for name in keys
+        )
         sql += f"SELECT {_names(columns, 'r.')} FROM {source} ORDER BY {order}"
     if on_conflict:
         sql += f" ON CONFLICT ({_names(keys)}) {on_conflict}"
     if returning:
         sql += f" RETURNING {returning}"
     return sql
+
+
+@lru_cache(maxsize=1_024)
+def _few_sql(
+    table: Table, columns: tuple[str, ...], count: int, on_conflict: str, returning: str
+) -> str:
+    """INSERT of so many rows for PostgreSQL, each value a parameter: a plan without a source to take apart and sort."""
+    row = f"({', '.join(['%s'] * len(columns))})"
+    sql = f"INSERT INTO {table.name} ({_names(columns)}) VALUES {', '.join([row] * count)}"
+    if on_conflict:
+        sql += f" ON CONFLICT ({_names(_keys(table))}) {on_conflict}"
+    return f"{sql} RETURNING {returning}" if returning else sql
+
+
+@lru_cache(maxsize=256)
+def _update_one_sql(table: Table, columns: tuple[str, ...]) -> str:
+    """UPDATE of a row for PostgreSQL, its key last among the parameters."""
+    keys = _keys(table)
+    assignments = ", ".join(f'"{name}" = %s' for name in columns if name not in keys)
+    same = " AND ".join(f'"{name}" = %s' for name in keys)
+    return f"UPDATE {table.name} SET {assignments} WHERE {same}"
 
 
 @lru_cache(maxsize=256)
@@ -267,6 +294,12 @@ def insert(
     if len(rows) == 1 and not driver.is_postgres:
         driver.send(_insert_sql(table, names, 1, on_conflict, ""), _alone(table, rows[0]))
         return
+    if driver.gathers and len(rows) * len(names) <= _FEW_VALUES:
+        # In the order of keys, as they come from JSON: two writers meet in one order.
+        given = sorted(rows, key=itemgetter(*_keys(table))) if len(rows) > 1 else rows
+        values = list(chain.from_iterable(map(itemgetter(*names), given)))
+        driver.send(_few_sql(table, names, len(rows), on_conflict, ""), values)
+        return
     _insert(driver, table, _Columns.of(rows, names).telling(table), on_conflict)
 
 
@@ -277,7 +310,7 @@ def insert_tuples(
     rows: Sequence[tuple[Any, ...]],
     on_conflict: str = "",
 ) -> None:
-    """Insert rows that are given as the values of `columns`, with 0 and 1 for what is false and true."""
+    """Insert rows that are given as the values of `columns`, with 0 and 1 for what is false and true, keys first."""
     if not driver.is_postgres and len(rows) == 1:
         driver.send(_insert_sql(table, columns, 1, on_conflict, ""), rows[0])
         return
@@ -286,6 +319,10 @@ def insert_tuples(
         size = 1 << (len(rows) - 1).bit_length()
         parameters = _filled(list(chain.from_iterable(rows)), len(rows), len(columns), size)
         driver.send(_insert_sql(table, columns, size, on_conflict, ""), parameters)
+        return
+    if driver.gathers and len(columns) * len(rows) <= _FEW_VALUES:
+        values = list(chain.from_iterable(sorted(rows)))
+        driver.send(_few_sql(table, columns, len(rows), on_conflict, ""), values)
         return
     given = _Columns(columns, list(zip(*rows, strict=True)))
     _insert(driver, table, given.telling(table), on_conflict)
@@ -311,6 +348,9 @@ def insert_returning(
     if len(rows) == 1 and not driver.is_postgres:
         sql = _insert_sql(table, names, 1, on_conflict, returning)
         return driver.rows(sql, _alone(table, rows[0]))
+    if driver.gathers and len(rows) == 1:
+        sql = _few_sql(table, names, 1, on_conflict, returning)
+        return driver.rows(sql, tuple(rows[0].values()))
     columns = _Columns.of(rows, names).telling(table)
     if driver.is_postgres:
         sql = _insert_sql(table, columns.names, 0, on_conflict, returning)
@@ -337,7 +377,14 @@ def _update(
 
 
 def update(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Update rows by their primary key."""
+    """Update rows by their primary key; a few of them in the order in which they are given."""
+    if driver.gathers and len(rows) <= _FEW:
+        keys = _keys(table)
+        names = tuple(rows[0])
+        named = itemgetter(*(name for name in names if name not in keys), *keys)
+        for row in rows:
+            driver.send(_update_one_sql(table, names), named(row))
+        return
     if len(rows) <= _FEW and not driver.is_postgres:
         keys = _keys(table)
         columns = (*keys, *(name for name in rows[0] if name not in keys))

@@ -73,6 +73,11 @@ class Driver:
             self._pipeline.open()
             self._send = self._pipeline.send
 
+    @property
+    def gathers(self) -> bool:
+        """Whether statements to PostgreSQL leave together, so that many small ones are no dearer than a large one."""
+        return self._pipeline is not None
+
     def begin(self) -> None:
         """For a connection that nobody else begins transactions on: on PostgreSQL one that commits by itself."""
         self.send("BEGIN ISOLATION LEVEL READ COMMITTED" if self.is_postgres else "BEGIN IMMEDIATE")

@@ -21,6 +21,7 @@ _MOST_OF_KIND = 1_000_000
 _ANSWER = 400
 # Of so many tenants what follows from records is kept; see `Facts.derived` for how much of each.
 _MOST_TENANTS = 64
+_MOST_KNOWN = 1_000  # tenants whose versions are
 
 Kind = tuple[int, str]  # tenant, kind
 # Counted with the settings of any tenant: by one look a process sees that some clock may have been moved.
@@ -51,6 +52,8 @@ class KeptRecords:
         )
         self._seen: Versions | None = None  # what this batch saw first
         self._is_mixed = False  # whether it saw other versions later on
+        # By tenant: the sum over its kinds, and that of each, as they were seen last.
+        self._known: dict[int, tuple[int, Versions]] = {}
         # By tenant, with the versions of all its kinds.
         self._derived: dict[int, tuple[Versions, Derived]] = {}
 
@@ -64,15 +67,45 @@ class KeptRecords:
         self._versions = None
 
     def see_versions(self, driver: Driver, tenants: Sequence[int]) -> None:
-        """What stands now of the records of these tenants, unless it was seen since the last lock."""
-        if self._versions is None:
+        """What stands now of the records of these tenants, unless it was seen since the last lock.
+
+        While a tenant's sum over all kinds is what it was, so is that of each.
+        """
+        if self._versions is not None:
+            return
+        known = self._known
+        if not self._is_known(driver, tenants):
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known.update((each, (0, {})) for each in tenants)
             sql = _versions_sql(len(tenants), driver.is_postgres)
-            found = driver.rows(sql, tenants)
-            self._versions = {(tenant_id, kind): int(n) for tenant_id, kind, n in found}
-            if self._seen is None:
-                self._seen = self._versions
-            elif self._seen != self._versions:
-                self._is_mixed = True
+            for tenant_id, kind, n in driver.rows(sql, tenants):
+                total, versions = known[tenant_id]
+                versions[(tenant_id, kind)] = n
+                known[tenant_id] = (total + n, versions)
+        if len(tenants) == 1:
+            self._versions = known[tenants[0]][1]
+        else:
+            self._versions = {}
+            for each in tenants:
+                self._versions.update(known[each][1])
+        if self._seen is None:
+            self._seen = self._versions
+        elif self._seen != self._versions:
+            self._is_mixed = True
+
+    def _is_known(self, driver: Driver, tenants: Sequence[int]) -> bool:
+        """Whether these tenants' sums are what they were when each kind was looked at."""
+        known = self._known
+        if not all(each in known for each in tenants):
+            return False
+        sql = _totals_sql(len(tenants), driver.is_postgres)
+        totals: dict[int, int] = dict(driver.rows(sql, tenants))
+        return all(known[each][0] == totals.get(each, 0) for each in tenants)
+
+    def wrote(self, tenant_id: int) -> None:
+        """The batch writes records of this tenant: its sum will be another."""
+        self._known.pop(tenant_id, None)
 
     def standing(self, tenants: Sequence[int]) -> Iterator[tuple[int, str, Named, ById]]:
         """What stands of these tenants, as the versions were seen last: tenant, kind, records by name and by id."""
@@ -144,8 +177,17 @@ def _and_any_settings(kinds: set[Kind]) -> list[Kind]:
 
 @lru_cache(maxsize=256)
 def _versions_sql(tenants: int, postgres: bool) -> str:
+    return _summed_sql("tenant_id, kind", tenants, postgres)
+
+
+@lru_cache(maxsize=256)
+def _totals_sql(tenants: int, postgres: bool) -> str:
+    return _summed_sql("tenant_id", tenants, postgres)
+
+
+def _summed_sql(by: str, tenants: int, postgres: bool) -> str:
     marks = ", ".join(["%s" if postgres else "?"] * tenants)
     return (
-        "SELECT tenant_id, kind, sum(version) FROM record_version "
-        f"WHERE tenant_id IN ({marks}) GROUP BY tenant_id, kind"
+        f"SELECT {by}, CAST(sum(version) AS bigint) FROM record_version "
+        f"WHERE tenant_id IN ({marks}) GROUP BY {by}"
     )
