@@ -19,7 +19,15 @@ from orderhub.core.currencies import currency_digits
 from orderhub.core.details import ChargeDetails
 from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
 from orderhub.core.money import EXACT, is_storable, kept
-from orderhub.core.ordering import MAX_LINES, MAX_QUANTITY, Draft, compose
+from orderhub.core.ordering import (
+    MAX_LINES,
+    MAX_QUANTITY,
+    Draft,
+    Reckoned,
+    composed,
+    drawn,
+    reckon,
+)
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.stock import is_counted_now, stock_loads
 from orderhub.core.tax import TaxEnvironment, TaxRate, TaxRules, UnusableCode
@@ -37,6 +45,7 @@ from orderhub.core.values import (
 
 _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 _FIELD = "lines[{}].{}"
+_ENCODED = msgspec.json.Encoder(decimal_format="number").encode  # as they are kept
 
 
 class StatedPrice(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,19 +175,19 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     if isinstance(currencies, Rejected):
         return currencies
     context = _context(terms, facts, tenant, settings, currencies, now)
-    lines = _lines(terms, facts, tenant, context)
-    if isinstance(lines, Rejected):
-        return lines
-    moves = _draws(command, lines, facts, ids.orders[0][0], settings)
+    charged = _charged(terms, facts, tenant, context)
+    if isinstance(charged, Rejected):
+        return charged
+    moves = _draws(command, charged.lines, facts, ids.orders[0][0], settings)
     if isinstance(moves, Rejected):
         return moves
     account: Account = facts.doc(tenant, "account", "uid", terms.account)
-    composed = compose(
+    order, event = composed(
         command,
         facts,
         ids.orders[0],
         Draft(
-            lines=lines,
+            lines=charged.lines,
             currency=context.currency,
             pricing={
                 "mode": settings.pricing,
@@ -196,19 +205,20 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
             bill=terms.bill,
             service_at=context.consumed_at,
         ),
-        moves,
+        drawn(charged, moves),
     )
-    if isinstance(composed, Rejected):
-        return composed
-    order, event = composed
     return Accepted(placed=(order,), events=(event,), moves=moves)
 
 
 class _Taxes(msgspec.Struct, frozen=True):
-    """The tenant's tax rates by code, and the environment that says which of them it may charge; None = all."""
+    """The tenant's tax rates by code, and the environment that says which of them it may charge; None = all.
+
+    dated  those that do not hold always
+    """
 
     rates: Mapping[str, TaxRate]
     environment: TaxEnvironment | None
+    dated: tuple[TaxRate, ...]
 
 
 def _taxes(facts: Facts, tenant: int) -> _Taxes:
@@ -227,13 +237,17 @@ def _taxes(facts: Facts, tenant: int) -> _Taxes:
             TaxEnvironment(code=enterprise.tax_environment),
         )
     rates = {record.doc.code: record.doc for record in facts.records(tenant, "tax_rate")}
-    return _Taxes(rates, environment)
+    return _Taxes(rates, environment, tuple(each for each in rates.values() if each.valid))
+
+
+def _taxes_of(facts: Facts, tenant: int) -> _Taxes:
+    return facts.derived(tenant, "taxes", lambda: _taxes(facts, tenant))
 
 
 def _context(
     terms: AccountCharge, facts: Facts, tenant: int, settings: Settings, currency: str, now: int
 ) -> _Context:
-    taxes = facts.derived(tenant, "taxes", lambda: _taxes(facts, tenant))
+    taxes = _taxes_of(facts, tenant)
     digits = settings.tax_precision
     return _Context(
         settings=settings,
@@ -376,6 +390,22 @@ def _currencies(
             )
         chosen = currency
     return chosen
+
+
+def _charged(
+    terms: AccountCharge, facts: Facts, tenant: int, context: _Context
+) -> Reckoned | Rejected:
+    """What the charges come to, whoever they are charged to: worked out once for all who charge the same."""
+    dated = _taxes_of(facts, tenant).dated
+    holding = tuple([rate.is_valid(context.consumed_at) for rate in dated])
+    charges = _ENCODED(terms.charges)
+
+    def work_out() -> Reckoned | Rejected:
+        lines = _lines(terms, facts, tenant, context)
+        return lines if isinstance(lines, Rejected) else reckon(lines)
+
+    named = ("charged", charges, context.currency, terms.may_rebate, holding)
+    return facts.derived(tenant, named, work_out)
 
 
 def _lines(

@@ -42,9 +42,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reckoned(msgspec.Struct, frozen=True):
-    """A draft whose amounts can be kept: `lines` say what they count, and add up to the sums."""
+    """Lines whose amounts can be kept, and what they add up to."""
 
-    draft: Draft
     lines: tuple[Line, ...]
     net: Decimal
     tax: Decimal
@@ -89,33 +88,37 @@ def compose(
     moves        what its lines draw on pools: each line is marked with the units that it counts
     natural_key  None = the command's
     """
-    reckoned = reckon(draft, moves)
+    reckoned = reckon(draft.lines, draft.stated_total)
     if isinstance(reckoned, Rejected):
         return reckoned
-    return composed(command, facts, new_id, reckoned, natural_key)
+    return composed(command, facts, new_id, draft, drawn(reckoned, moves), natural_key)
 
 
-def reckon(draft: Draft, moves: Sequence[Move] = ()) -> Reckoned | Rejected:
-    """What is the same for every order of this draft that draws as much. The orders that moves name do not matter."""
-    net, tax, gross = _sums(draft.lines)
-    refusal = _out_of_range(draft, (net, tax, gross))
-    if refusal is not None:
-        return refusal
-    lines = counted(draft.lines, moves) if moves else draft.lines
-    return Reckoned(draft, lines, net, tax, gross)
+def reckon(lines: tuple[Line, ...], stated: Decimal | None = None) -> Reckoned | Rejected:
+    """What is the same for every order of these lines. `stated`: the total of an order that is recorded."""
+    net, tax, gross = _sums(lines)
+    amounts = (net, tax, gross) if stated is None else (net, tax, gross, stated)
+    return _out_of_range(lines, amounts) or Reckoned(lines, net, tax, gross)
+
+
+def drawn(reckoned: Reckoned, moves: Sequence[Move]) -> Reckoned:
+    """With each line saying what it counts, by what it draws. The orders that moves name do not matter."""
+    if not moves:
+        return reckoned
+    return msgspec.structs.replace(reckoned, lines=counted(reckoned.lines, moves))
 
 
 def composed(
     command: PlaceOrder,
     facts: Facts,
     new_id: tuple[int, str],
+    draft: Draft,
     reckoned: Reckoned,
     natural_key: str | None = None,
     group_number: str | None = None,
 ) -> tuple[Order, Event]:
     """The order and its first event. `natural_key`, `group_number`: None = the command's, the draft's."""
-    draft, stated = reckoned.draft, reckoned.draft.stated_total
-    origin = command.origin
+    origin, stated = command.origin, draft.stated_total
     settings = facts.settings(origin.tenant_id)
     now = settings.clock.at(origin.recorded_at)
     order_id, uid = new_id
@@ -197,8 +200,8 @@ def placed_event(order: Order, command: PlaceOrder, day: str) -> Event:
     )
 
 
-def _out_of_range(draft: Draft, sums: tuple[Decimal, ...]) -> Rejected | None:
-    for line in draft.lines:
+def _out_of_range(lines: tuple[Line, ...], sums: tuple[Decimal, ...]) -> Rejected | None:
+    for line in lines:
         if line.quantity > MAX_QUANTITY:
             return Rejected(
                 Reason.AMOUNT_OUT_OF_RANGE,
@@ -212,8 +215,7 @@ def _out_of_range(draft: Draft, sums: tuple[Decimal, ...]) -> Rejected | None:
                 "at most 12 digits before the point",
             )
         assert line.net + line.tax == line.gross, f"line {line.line_no}: net + tax is not gross"
-    stated = () if draft.stated_total is None else (draft.stated_total,)
-    for amount in (*sums, *stated):
+    for amount in sums:
         if amount is not ZERO and not is_storable(amount):
             return Rejected(
                 Reason.AMOUNT_OUT_OF_RANGE,

@@ -45,7 +45,7 @@ from orderhub.core.freight import (
 )
 from orderhub.core.money import from_micros, plain, to_micros
 from orderhub.core.numbering import number_for
-from orderhub.core.ordering import Draft, Reckoned, composed, reckon, untaxed_line
+from orderhub.core.ordering import Draft, Reckoned, composed, drawn, reckon, untaxed_line
 from orderhub.core.pools import shortage
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.splitting import Parcel, Place, Plan, Ranking, Want, split
@@ -232,7 +232,7 @@ def _unsold(facts: Facts, tenant_id: int, sellable: Sellable, field: str) -> Rej
 
 
 # What a parcel comes to, and its draws: of which pool, how many units, for which line.
-_Packed = tuple[Reckoned, tuple[tuple[PoolKey, int, int], ...]]
+_Packed = tuple[Draft, Reckoned, tuple[tuple[PoolKey, int, int], ...]]
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -318,9 +318,9 @@ def _parcelled(
         packed = _packed(command, facts, goods, parcel, served, exact=plan.exact)
         if isinstance(packed, Rejected):
             return packed
-        reckoned, draws = packed
+        draft, reckoned, draws = packed
         natural_key = "" if placed else None  # it stands for the first of them
-        order, event = composed(command, facts, new_id, reckoned, natural_key, group)
+        order, event = composed(command, facts, new_id, draft, reckoned, natural_key, group)
         placed.append(order)
         events.append(event)
         moves += [Move(key, "draw", units, order.id, line_no) for key, units, line_no in draws]
@@ -385,14 +385,15 @@ def _pack(
         prepaid=prepaid,
     )
     stock = _stock_moves(tenant, goods, parcel)
-    reckoned = reckon(_draft(settings, goods, parcel, details, rate), stock)
+    draft = _draft(settings, goods, parcel, details, rate)
+    reckoned = reckon(draft.lines)
     if isinstance(reckoned, Rejected):
         return reckoned
     draws = [(move.key, move.units, move.line_no) for move in stock]
     if prepaid and reckoned.gross:
         balance = PoolKey(tenant, "balance", settings.currency)
         draws.append((balance, to_micros(reckoned.gross), 0))
-    return reckoned, tuple(draws)
+    return draft, drawn(reckoned, stock), tuple(draws)
 
 
 def _draft(
