@@ -110,6 +110,24 @@ def test_a_record_removed_is_found_by_nothing_and_one_written_again_is() -> None
     assert known.doc(1, "note", "code", "C") == "again"
 
 
+def test_what_is_lent_is_seen_and_stays_as_it_is() -> None:
+    mine, other = record(7, "mine", code="C"), record(8, "other")
+    named, by_id = {("code", "C"): (mine,), ("all", ""): (mine, other)}, {7: mine, 8: other}
+    before = dict(named), dict(by_id)
+    known = Facts()
+    known.lend_records(1, "note", named, by_id)
+    assert known.doc(1, "note", "code", "C") == known.known_doc(1, "note", 7) == "mine"
+    assert not known.knows(RecordKey(1, "note", "code", "D"))
+    named["code", "D"] = ()  # the lender may add what stands
+    assert known.knows(RecordKey(1, "note", "code", "D"))
+    del named["code", "D"]
+    known.learn_records(RecordKey(1, "note", "id", "8"), (other,))
+    known.apply(Accepted(records=(record(7, "changed", code="C"),), removed=(other,)))
+    assert known.doc(1, "note", "code", "C") == known.known_doc(1, "note", 7) == "changed"
+    assert known.known_doc(1, "note", 8) is known.doc(1, "note", "id", 8) is None
+    assert (named, by_id) == before
+
+
 def test_a_record_of_another_kind_or_tenant_changes_nothing_here() -> None:
     mine = record(7, code="C")
     known = learned(code_C=(mine,))

@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from orderhub.core.facts import Facts, RecordKey
 from orderhub.ledger import batch as batches
@@ -80,6 +80,89 @@ def test_what_is_wrong_with_a_statement_is_told_before_the_commit(ledger: Ledger
     with ledger.batch("mark") as batch:
         bulk.insert(batch._driver, TIMER, rows_of(5))
     assert len(standing(ledger)) == 9
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_batch_writes_every_row_once_and_changes_it_once(ledger: Ledger, count: int) -> None:
+    """Whichever way its rows travel: a few as they are, many as one parameter."""
+    columns = tuple(TIMER.columns.keys())
+    with ledger.batch("mark") as batch:
+        rows = [tuple(row[name] for name in columns) for row in rows_of(count)]
+        bulk.insert_tuples(batch._driver, TIMER, columns, rows[::-1])
+    assert standing(ledger) == [(number + 1, 0, 7) for number in range(count)]
+    with ledger.batch("mark") as batch:
+        bulk.insert(
+            batch._driver, TIMER, rows_of(count, 100), "DO UPDATE SET due_at = excluded.due_at"
+        )
+    assert standing(ledger) == [(number + 1, 100 + number, 7) for number in range(count)]
+    with ledger.batch("mark") as batch:
+        bulk.update(batch._driver, TIMER, rows_of(count, 200))
+        names = [{"tenant_id": SHOP, "kind": "test", "order_id": n + 1} for n in range(count)]
+        found = bulk.asked(batch._driver, TIMER, names)
+        again = bulk.insert_returning(
+            batch._driver, TIMER, rows_of(1), "DO UPDATE SET kind = timer.kind", "order_id, due_at"
+        )
+        assert again == [(1, 200)]
+        assert sorted(row.due_at for row in found()) == [200 + number for number in range(count)]
+        bulk.delete(batch._driver, TIMER, names[1:] or [{**names[0], "due_at": 1}])
+    assert standing(ledger) == [(1, 200, 7)]
+
+
+def test_what_is_asked_is_answered_in_whichever_order_it_is_read(ledger: Ledger) -> None:
+    with ledger.batch("mark") as batch:
+        first, second, _ = (batch._driver.ask(f"SELECT {number}, 'x'") for number in (1, 2, 3))
+        bulk.insert(batch._driver, TIMER, rows_of(1))
+        assert (second(), first()) == ([(2, "x")], [(1, "x")])
+    assert len(standing(ledger)) == 1
+
+
+@pytest.mark.postgres
+def test_statements_come_through_however_large_and_however_many(postgres_world: str) -> None:
+    """More than a socket takes at once, both ways; and no more are prepared than the server should keep."""
+    large = "x" * 3_000_000
+    ledger = Ledger.open(postgres_world, {})
+    try:
+        for _ in range(2):
+            with ledger.batch("mark") as batch:
+                echoed = [
+                    batch._driver.ask("SELECT CAST(%s AS text), 5 %% 3", (large,)) for _ in range(5)
+                ]
+                assert all(each() == [(large, 2)] for each in echoed)
+                for number in range(200):
+                    for _ in range(4):
+                        assert batch._driver.rows(f"SELECT {number}") == [(number,)]
+                ((kept,),) = batch._driver.rows("SELECT count(*) FROM pg_prepared_statements")
+                assert 100 < kept <= 128
+    finally:
+        ledger.close()
+
+
+@pytest.mark.postgres
+def test_a_batch_that_failed_leaves_its_connection_as_good_as_new(postgres_world: str) -> None:
+    """Whatever of it was prepared, sent or asked by then."""
+    ledger = Ledger.open(postgres_world, {})
+
+    def fail(sql: str, value: object) -> None:
+        with ledger.batch("mark") as batch:
+            bulk.insert(batch._driver, TIMER, rows_of(3))
+            batch._driver.ask("SELECT 7")
+            batch._driver.send(sql, (value,))
+
+    try:
+        for _ in range(5):
+            for sql, value in (
+                ("SELECT 1 / CAST(%s AS integer)", 0),
+                ("SELECT * FROM nowhere WHERE 1 = %s", 1),
+                ("SELECT CAST(%s AS text)", "\0"),
+            ):
+                with pytest.raises(DBAPIError):
+                    fail(sql, value)
+            with ledger.batch("mark") as batch:
+                assert batch._driver.rows("SELECT CAST(%s AS bigint)", (5,)) == [(5,)]
+        assert ledger.engine.pool.checkedout() == 1  # type: ignore[attr-defined]
+        assert standing(ledger) == []
+    finally:
+        ledger.close()
 
 
 @pytest.mark.postgres
