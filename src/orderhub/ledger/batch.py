@@ -29,7 +29,7 @@ from orderhub.core.facts import (
 from orderhub.core.values import Order, Pool
 from orderhub.ledger import bulk, draws, feed, relay, rows, tables
 from orderhub.ledger.changeset import ChangeSet
-from orderhub.ledger.directory import STAY, STAY_WITH_ONE
+from orderhub.ledger.directory import STAY
 from orderhub.ledger.driver import Driver, Row
 from orderhub.ledger.kept_records import KeptRecords
 
@@ -139,10 +139,7 @@ class Batch:
         """
         if self._postgres:
             self._kept.forget_versions()
-            if len(tenants) == 1:
-                self._driver.send(STAY_WITH_ONE, tenants)
-            else:
-                self._driver.send(STAY, (rows.json_text(tenants),))
+            self._driver.send(STAY, (rows.json_text(tenants),))
 
     # --- facts
 

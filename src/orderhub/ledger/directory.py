@@ -18,7 +18,6 @@ from orderhub.ledger.people import People
 # Batches share it for each of their tenants, and whoever removes or restores one wants it alone.
 _OF_TENANT = "hashtextextended('tenant ' || {}, 0)"
 LEAVE = f"SELECT pg_advisory_xact_lock({_OF_TENANT.format('%s')})"
-STAY_WITH_ONE = f"SELECT pg_advisory_xact_lock_shared({_OF_TENANT.format('%s')})"
 STAY = (
     f"SELECT pg_advisory_xact_lock_shared({_OF_TENANT.format('value')}) "
     "FROM json_array_elements_text(CAST(%s AS json))"
