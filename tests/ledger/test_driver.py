@@ -157,6 +157,10 @@ def test_a_batch_that_failed_leaves_its_connection_as_good_as_new(postgres_world
             ):
                 with pytest.raises(DBAPIError):
                     fail(sql, value)
+            with pytest.raises(KeyError), ledger.batch("mark") as batch:  # noqa: PT012 - one batch
+                batch._driver.send("SELECT 1 / CAST(%s AS integer)", (0,))
+                batch._driver.ask("SELECT 7")
+                raise KeyError
             with ledger.batch("mark") as batch:
                 assert batch._driver.rows("SELECT CAST(%s AS bigint)", (5,)) == [(5,)]
         assert ledger.engine.pool.checkedout() == 1  # type: ignore[attr-defined]

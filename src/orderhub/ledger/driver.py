@@ -92,8 +92,7 @@ class Driver:
     def close(self) -> None:
         """Give the connection back to its pool, which rolls back what is not committed."""
         if self._pipeline is not None:
-            with suppress(self._errors):
-                self._pipeline.close()
+            self._pipeline.close()
             self._pipeline = None
         self.connection.close()
 

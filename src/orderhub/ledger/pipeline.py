@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -67,11 +68,14 @@ class Pipeline:
 
     def close(self) -> None:
         """Leave the connection to psycopg, with whatever it is in. Does not wait for one that is lost."""
-        if self._pgconn.status == pq.ConnStatus.OK:
+        with suppress(psycopg.Error):
             self._sync()
-            while self._syncs:
+        while self._syncs and self._pgconn.status == pq.ConnStatus.OK:
+            with suppress(psycopg.Error):  # whoever waited for it was told, or nobody did
                 self._next()
+        with suppress(psycopg.Error):
             self._pgconn.exit_pipeline_mode()
+        self._syncs = 0
         self._owed.clear()
         for sql in self._unproven:
             self._names.pop(sql, None)
