@@ -124,14 +124,7 @@ def build(
         await _leave(place, intake, 2 * settings.answer_timeout_s)
         metrics.save()
 
-    app = HubApp(
-        port=port,
-        dialects=dialects,
-        own=own,
-        settings=settings,
-        start=start,
-        stop=stop,
-    )
+    app = HubApp(port=port, dialects=dialects, own=own, settings=settings, start=start, stop=stop)
     return Hub(app, ledger, intake, port, metrics, start, stop)
 
 
