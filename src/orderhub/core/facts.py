@@ -162,6 +162,8 @@ class Facts:
         self._records: dict[tuple[int, str], Named] = {}
         self._by_id: dict[tuple[int, str], ById] = {}
         self._lent: set[tuple[int, str]] = set()  # what is not to be changed in place
+        # Of kinds that are written: the names by which each record is known, by id.
+        self._bearers: dict[tuple[int, str], dict[int, set[tuple[str, str]]]] = {}
         self._settings: dict[int, Settings] = {}
         self._pools: dict[tuple[int, str, str], dict[str, Pool]] = {}
         self._orders: dict[OrderLoad, tuple[Order, ...]] = {}
@@ -185,11 +187,16 @@ class Facts:
         of_kind = (tenant_id, kind)
         self._records[of_kind], self._by_id[of_kind] = named, by_id
         self._lent.add(of_kind)
+        self._bearers.pop(of_kind, None)
 
     def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
         named, by_id = self._own((key.tenant_id, key.kind))
         found = (by_id.setdefault(record.id, record) for record in records)
-        named[(key.by, key.value)] = tuple(record for record in found if record is not None)
+        live = named[(key.by, key.value)] = tuple(each for each in found if each is not None)
+        bearers = self._bearers.get((key.tenant_id, key.kind))
+        if bearers is not None:
+            for record in live:
+                bearers.setdefault(record.id, set()).add((key.by, key.value))
 
     def knows(self, key: RecordKey) -> bool:
         """Whether the records of this name were loaded, be there any or none."""
@@ -388,14 +395,21 @@ class Facts:
         self._derived[record.tenant_id] = {}
         if record.kind == "settings":
             self._settings.pop(record.tenant_id, None)
-        named, by_id = self._own((record.tenant_id, record.kind))
+        of_kind = (record.tenant_id, record.kind)
+        named, by_id = self._own(of_kind)
         by_id[record.id] = None if removed else record
+        bearers = self._bearers.get(of_kind)
+        if bearers is None:
+            bearers = self._bearers[of_kind] = {}
+            for key, found in named.items():
+                for each in found:
+                    bearers.setdefault(each.id, set()).add(key)
         answers = {("id", str(record.id)), ("uid", record.uid), ("code", record.code), ("all", "")}
-        answers.update(record.keys)
-        for key, found in named.items():
-            if key in answers or any(each.id == record.id for each in found):
-                others = tuple(each for each in found if each.id != record.id)
-                named[key] = (*others, record) if key in answers and not removed else others
+        now = set() if removed else named.keys() & answers.union(record.keys)
+        for key in now | bearers.get(record.id, set()):
+            others = tuple(each for each in named[key] if each.id != record.id)
+            named[key] = (*others, record) if key in now else others
+        bearers[record.id] = now
 
     def _own(self, of_kind: tuple[int, str]) -> tuple[Named, ById]:
         """What is known of a kind, to be added to or changed."""
