@@ -52,6 +52,7 @@ TEXTS = (
     *(
         "abc",
         "operator",
+        "US",
         "A",
         "a" * 64,
         "EUR",
