@@ -101,6 +101,23 @@ REHEARSED = {
         """-d '{"url": "http://127.0.0.1:3001/hook", "enabled": false}' | jq -r .id)""",
         least=2,
     ),
+    "docs/relay.md": Rehearsal(
+        before="export ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-shop\n"
+        "connection() { orderhub connection list --json | jq -r '.[0].id'; }\n"
+        "printf 'code,subject,item\\n,product:188,MUG_WHT\\n' > listings.csv\n"
+        + SHOP_ORDER.replace("}'", ", \"type\": \"goods\"}'")
+        + " > made\n",
+        instead={
+            "0190…": "'$(connection)'",
+            "connection test ID": "connection test $(connection) || test $? = 1",
+            "add CONNECTION": "add $(connection)",
+            "import CONNECTION": "import $(connection)",
+            "preview ORDER": "preview 46",
+            # Whether there is one to decide about is up to the relay.
+            r"handover (placed|send) ID.*": r"handover \1 none 1 || test $? = 2",
+        },
+        least=10,
+    ),
     "docs/hub-api.md": Rehearsal(
         before="export TOKEN=hub-demo-shop ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-operator",
         instead={

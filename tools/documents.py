@@ -65,6 +65,7 @@ HEADINGS = {
     "events": "## Events",
     "catalogue": "## Catalogue",
     "webhooks": "## Webhooks",
+    "relay": "## Relay",
     "pools": "## Pools",
     **dict.fromkeys(("tenants", "sandboxes"), "## Tenants, settings, clocks"),
     "credentials": "## Credentials",
