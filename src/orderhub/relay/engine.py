@@ -203,6 +203,14 @@ class Engine:
             return True
         return state.leased_until < self.now_us()
 
+    def _rests(self, name: Name) -> bool:
+        """Whether its vendor is left in peace: not even its lease is taken for each order that comes."""
+        agent, record = self._agents.get(name), self._records[name]
+        state = self._seen[name].state if agent is None else agent.state
+        if state is None or state.version != record.version:
+            return False
+        return state.resume_at > self.now_us()
+
     def _is_on(self, name: Name) -> bool:
         record = self._records.get(name)
         return record is not None and record.doc.is_enabled and record.doc.dialect in self.clients
@@ -213,7 +221,7 @@ class Engine:
             agent.wake()
         if self._is_leaving or name in self._tasks or name not in self._records:
             return
-        if not self._is_free(self._seen[name].state):
+        if not self._is_free(self._seen[name].state) or self._rests(name):
             return
         if agent is None:
             record = self._records[name]
