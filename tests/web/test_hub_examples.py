@@ -42,6 +42,6 @@ def test_every_operation_has_a_tag_and_a_true_example() -> None:
 def test_the_tags_are_declared() -> None:
     document = document_of(HUB)[0]
     assert [tag["name"] for tag in document["tags"]] == [
-        *("orders", "events", "webhooks", "catalogue", "pools", "tenants", "users", "persons"),
-        *("credentials", "sandboxes", "plans", "requests", "reports", "operations"),
+        *("orders", "events", "webhooks", "relay", "catalogue", "pools", "tenants", "users"),
+        *("persons", "credentials", "sandboxes", "plans", "requests", "reports", "operations"),
     ]

@@ -84,12 +84,25 @@ def test_every_list_of_the_hub_is_a_file_too() -> None:
     assert len(LISTS) >= 10
 
 
+async def hand_on(hub: HubUnderTest) -> None:
+    """A connection that is switched off, a route to it, and a listing there."""
+    to = {"dialect": "kakaclo", "base_url": "https://openapi.dropship.example", "enabled": False}
+    made = await hub.post(
+        "/hub/v1/connections", {**to, "credentials": {"token": "given"}}, headers=AS_SHOP
+    )
+    there = {"connection": made.json()["id"]}
+    await hub.post("/hub/v1/routes", {**there, "when": "placed"}, headers=AS_SHOP)
+    items = [{"subject": "product:188", "id": "MUG_WHT"}]
+    await hub.post("/hub/v1/listings", {**there, "items": items}, headers=AS_SHOP)
+
+
 @pytest.mark.anyio
 async def test_a_file_has_the_rows_of_all_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lists, "_AT_ONCE", 2)
     async with running_hub(tmp_path) as hub:
+        await hand_on(hub)
         for n in range(5):
             order = await sell(hub, 1, name=f"Buyer {n}")
         await hub.get("/api/nothing", headers=AS_SHOP)

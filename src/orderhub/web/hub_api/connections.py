@@ -273,6 +273,7 @@ async def change_connection(call: Call, who: Caller) -> Answer:
 @guarded(SCOPE)
 async def delete_connection(call: Call, who: Caller) -> Answer:
     """Only once no route leads there. What was handed over stays, as history; listings go."""
+    if_match(call)  # what is no version is refused as such, whatever stands in the way
     tenant_id = await tenant_id_of(call, who)
     found = await found_in(call, tenant_id, RECORD_KIND)
 
