@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
-from orderhub.core.hand_overs import KINDS
+from orderhub.core.hand_overs import PLACED, UNSURE
 from orderhub.core.handing import HandOver
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.web.relayer import submitted
@@ -105,7 +105,7 @@ async def test_credentials_are_kept_encrypted_and_shown_nowhere(tmp_path: Path) 
         ({"credentials": {"token": "x", "pin": "1"}}, "credentials.pin"),
         ({"options": {"colour": "red"}}, "options.colour"),
         ({"options": {"country": "USA"}}, "options.country"),
-        ({"base_url": "http://openapi.dropship.example"}, "base_url"),
+        ({"base_url": "ftp://openapi.dropship.example"}, "base_url"),
         ({"base_url": "https://10.0.0.1"}, "base_url"),
         ({"base_url": "https://169.254.169.254"}, "base_url"),
         ({"base_url": "https://openapi.dropship.example/?a=1"}, "base_url"),
@@ -181,7 +181,11 @@ async def test_a_listing_of_the_same_thing_is_replaced(tmp_path: Path) -> None:
         listed = await hub.request(
             "GET", "/hub/v1/listings", headers={**AS_SHOP, "Accept": "text/csv"}
         )
-        assert listed.text.splitlines()[0].startswith("id,connection,subject,code,item")
+        assert (
+            listed.text.splitlines()[0]
+            .lstrip("\ufeff")
+            .startswith("id,connection,subject,code,item")
+        )
 
 
 async def test_what_nobody_can_know_is_listed_first_and_decided_by_a_person(
@@ -213,8 +217,8 @@ async def test_what_nobody_can_know_is_listed_first_and_decided_by_a_person(
         assert (said["state"], said["number"]) == ("placed", "N2")
         again = await hub.post(f"/hub/v1/{one}/send", {}, headers=AS_SHOP)
         assert problem_of(again) == "transition_not_allowed"
-        events = await ask(hub, "GET", "events?kinds=handover.unsure&kinds=handover.placed")
-        assert {each["kind"] for each in events["items"]} <= {*KINDS}
+        events = await ask(hub, "GET", "events?kinds=handover.unsure,handover.placed")
+        assert [each["kind"] for each in events["items"]] == [UNSURE, PLACED]
 
 
 async def test_a_preview_says_what_is_in_the_way(tmp_path: Path) -> None:
