@@ -105,7 +105,7 @@ REHEARSED = {
         before="export ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-shop\n"
         "connection() { orderhub connection list --json | jq -r '.[0].id'; }\n"
         "printf 'code,subject,item\\n,product:188,MUG_WHT\\n' > listings.csv\n"
-        + SHOP_ORDER.replace("}'", ", \"type\": \"goods\"}'")
+        + SHOP_ORDER.replace("}'", ', "type": "goods"}\'')
         + " > made\n",
         instead={
             "0190…": "'$(connection)'",
