@@ -114,7 +114,7 @@ REHEARSED = {
             "import CONNECTION": "import $(connection)",
             "preview ORDER": "preview 46",
             # Whether there is one to decide about is up to the relay.
-            r"handover (placed|send) ID.*": r"handover \1 none 1 || test $? = 2",
+            r"handover (placed|send|drop) ID.*": r"handover \1 none 1 || test $? = 2",
         },
         least=10,
     ),

@@ -52,6 +52,14 @@ class SendOptions(_Named):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropOptions(_Named):
+    """Of `orderhub handover drop`."""
+
+    reason: Annotated[str | None, typer.Option(help="A note for people.")] = None
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewOptions(Reach):
     """Of `orderhub handover preview`."""
 
@@ -105,6 +113,19 @@ def send(options: SendOptions, _late: dict[str, str]) -> None:
     from orderhub.cli.terminal import show as shown
 
     shown(sent(options, _ALL, options.id, "send", is_dry=options.dry_run))
+
+
+@app.command()
+@taking(DropOptions)
+def drop(options: DropOptions, _late: dict[str, str]) -> None:
+    """It shall not go there: of one that waits, or that is unsure and not there."""
+    from orderhub.cli.session import given
+    from orderhub.cli.terminal import show as shown
+
+    body = given(reason=options.reason)
+    typed = {"reason": "--reason"}
+    path = (_ALL, options.id, "drop")
+    shown(sent(options, *path, body=body, typed=typed, is_dry=options.dry_run))
 
 
 @app.command()

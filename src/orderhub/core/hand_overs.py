@@ -42,7 +42,7 @@ STEPS: dict[HandOverStep, dict[HandOverState, HandOverState]] = {
     _T.FIND: {_S.SENDING: _S.SENDING},
     # A person may have placed it by hand, whatever the relay came to.
     _T.PLACE: {each: _S.PLACED for each in _S if each is not _S.PLACED},
-    _T.REFUSE: {_S.PLANNED: _S.REFUSED, _S.SENDING: _S.REFUSED},
+    _T.REFUSE: dict.fromkeys((_S.PLANNED, _S.SENDING, _S.UNSURE), _S.REFUSED),
     _T.DOUBT: {_S.SENDING: _S.UNSURE},
     _T.AGAIN: {each: _S.PLANNED for each in _S if each is not _S.PLACED},
     _T.NEWS: {_S.PLACED: _S.PLACED},

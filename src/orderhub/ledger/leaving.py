@@ -115,6 +115,16 @@ Index(
     postgresql_where=_is_open,
 )
 
+# What a person must decide about is counted twice a second.
+_is_unsure = hand_over.c.state == literal_column("'unsure'")
+Index(
+    "hand_over_unsure",
+    hand_over.c.tenant_id,
+    hand_over.c.connection_id,
+    sqlite_where=_is_unsure,
+    postgresql_where=_is_unsure,
+)
+
 # Who sees to a connection, and since when the vendor wants to be left alone: see relay/.
 relay_state = Table(
     "relay_state",

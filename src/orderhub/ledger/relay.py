@@ -309,7 +309,7 @@ class RelayReads:
 
     def unsure(self) -> int:
         table = hand_over
-        query = select(func.count()).where(table.c.state == "unsure")
+        query = select(func.count()).where(table.c.state == literal_column("'unsure'"))
         return int(self._connection.execute(query).scalar_one())
 
 

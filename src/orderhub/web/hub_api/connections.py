@@ -272,7 +272,7 @@ async def change_connection(call: Call, who: Caller) -> Answer:
 
 @guarded(SCOPE)
 async def delete_connection(call: Call, who: Caller) -> Answer:
-    """Only once no route leads there. What was handed over stays, as history; listings go."""
+    """Only once no route leads there and nothing waits. What was handed over stays, as history; listings go."""
     if_match(call)  # what is no version is refused as such, whatever stands in the way
     tenant_id = await tenant_id_of(call, who)
     found = await found_in(call, tenant_id, RECORD_KIND)
@@ -283,6 +283,9 @@ async def delete_connection(call: Call, who: Caller) -> Answer:
         if any(each.doc.connection == found.id for each in routes):
             why = "routes lead to it: remove them first"
             raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "route", why))
+        if open_there := sum(reads.relay.counts(tenant_id, found.id).values()):
+            why = f"{open_there} hand-overs there are not settled: send, place or drop them first"
+            raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "handover", why))
         sought = RecordQuery(
             tenant_id=tenant_id,
             kind=listings.RECORD_KIND,

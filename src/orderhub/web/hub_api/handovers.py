@@ -20,7 +20,7 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.relay.jobs import job_of
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
-from orderhub.web.hub_api.bodies import Body, body_of, form, one_of, query_of, up_to
+from orderhub.web.hub_api.bodies import Body, Text, body_of, form, one_of, query_of, up_to
 from orderhub.web.hub_api.connections import (
     MAX_PAGE,
     SCOPE,
@@ -34,6 +34,7 @@ from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant, pl
 from orderhub.web.hub_api.tables import columns_of
 
 _STATES = [each.value for each in HandOverState]
+_DROPPED = "somebody decided that it shall not go there"
 _CURSOR = r"(?:[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,18}u?)?"
 
 
@@ -54,6 +55,12 @@ class ThereAs(Body, frozen=True, kw_only=True):
     number: Annotated[
         str, msgspec.Meta(min_length=1, max_length=200, description="what the vendor calls it")
     ]
+
+
+class NotThere(Body, frozen=True, kw_only=True):
+    """It shall not go there; a note for people says why."""
+
+    reason: Text = ""
 
 
 class WhatIf(Body, frozen=True, kw_only=True):
@@ -191,7 +198,16 @@ async def send_again(call: Call, who: Caller) -> Answer:
     return await _moved(call, who, HandOverStep.AGAIN)
 
 
-async def _moved(call: Call, who: Caller, step: HandOverStep, number: str = "") -> Answer:
+@guarded(SCOPE)
+async def drop(call: Call, who: Caller) -> Answer:
+    """It shall not go there. Of what is unsure a person says by it: it is not there, and need not be."""
+    given = body_of(call, NotThere)
+    return await _moved(call, who, HandOverStep.REFUSE, reason=given.reason or _DROPPED)
+
+
+async def _moved(
+    call: Call, who: Caller, step: HandOverStep, number: str = "", reason: str = ""
+) -> Answer:
     tenant_id = await tenant_id_of(call, who)
     found = await _found(call, tenant_id)
     if found.state in (HandOverState.SENDING, HandOverState.PLACED):
@@ -204,6 +220,7 @@ async def _moved(call: Call, who: Caller, step: HandOverStep, number: str = "") 
         step=step,
         if_version=found.version,
         number=number,
+        reason=reason,
     )
 
     # A key's repeat is answered before; else whoever decides decides about what they saw.
@@ -331,6 +348,17 @@ ROUTES = (
         "It is there: its number",
         query=OfTenant,
         request=ThereAs,
+        answers={200: HandOverShown},
+        mutates=True,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/drop",
+        drop,
+        "It shall not go there",
+        query=OfTenant,
+        request=NotThere,
+        optional_body=True,
         answers={200: HandOverShown},
         mutates=True,
     ),

@@ -62,6 +62,7 @@ def upgrade() -> None:
     op.create_index("hand_over_by_number", "hand_over", ["tenant_id", "connection_id", "number"])
     due = ["tenant_id", "connection_id", "due_at"]
     _index("hand_over_due", "hand_over", due, "due_at < 4611686018427387904")
+    _index("hand_over_unsure", "hand_over", ["tenant_id", "connection_id"], "state = 'unsure'")
     op.create_table(
         "relay_state",
         _key("tenant_id"),
