@@ -103,7 +103,8 @@ REHEARSED = {
     ),
     "docs/relay.md": Rehearsal(
         before="export ORDERHUB_URL=$HUB ORDERHUB_TOKEN=hub-demo-shop\n"
-        "connection() { orderhub connection list --json | jq -r '.[0].id'; }\n"
+        "connection() { curl -s $HUB/hub/v1/connections -H 'Authorization: Bearer hub-demo-shop' "
+        "| jq -r '.items[0].id'; }\n"
         "printf 'code,subject,item\\n,product:188,MUG_WHT\\n' > listings.csv\n"
         + SHOP_ORDER.replace("}'", ', "type": "goods"}\'')
         + " > made\n",
@@ -112,7 +113,6 @@ REHEARSED = {
             "connection test ID": "connection test $(connection) || test $? = 1",
             "add CONNECTION": "add $(connection)",
             "import CONNECTION": "import $(connection)",
-            "preview ORDER": "preview 46",
             # Whether there is one to decide about is up to the relay.
             r"handover (placed|send|drop) ID.*": r"handover \1 none 1 || test $? = 2",
         },

@@ -48,6 +48,7 @@ def connect(here: Served, there: str, **more: Any) -> str:
         "base_url": there,
         "credentials": {"token": SECRET},
         "options": {"country": "US"},
+        "timeout_s": 2,
         "settle_s": 0.5,
         **more,
     }
@@ -131,3 +132,24 @@ def test_a_vendor_that_dies_in_between_has_each_order_once(here: Served, tmp_pat
         assert {each["state"] for each in found} == {"placed"}, found
         assert len({each["number"] for each in found}) == 9
         assert len(orders_at(there)) - before == 9
+
+
+def test_a_hub_that_dies_in_between_places_each_order_once(tmp_path: Path) -> None:
+    database, log = demo(tmp_path, "here"), tmp_path / "here.log"
+    with serving(demo(tmp_path, "there"), tmp_path / "there.log") as there:
+        before = len(orders_at(there))
+        sold = 0
+        for round_no in range(3):
+            with serving(database, log) as here:
+                if not round_no:
+                    route(here, connect(here, there.url))
+                for _ in range(4):
+                    sell(here)
+                    sold += 1
+                here.process.send_signal(signal.SIGKILL)
+                here.process.wait()
+        with serving(database, log) as here:
+            found = settled(here, sold)
+            assert {each["state"] for each in found} == {"placed"}, found
+            assert len({each["number"] for each in found}) == sold
+            assert len(orders_at(there)) - before == sold

@@ -18,6 +18,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     records_only    whether the vendor only keeps what was sold (a customer history): others may have the same lines
     most_calls      within `window_s` seconds, where that is less than the vendor's own limits; 0 = no less
     at_once         hand-overs under way at the same time
+    timeout_s       for one call; 0 = as the vendor's client has it
     settle_s        how long after a call that got no answer the vendor may still be at it
     sends_key       whether an `Idempotency-Key` goes with whatever changes something
     """
@@ -32,6 +33,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     most_calls: int = 0
     window_s: float = 1.0
     at_once: int = 8
+    timeout_s: float = 0.0
     settle_s: float = 30.0
     sends_key: bool = True
     is_enabled: bool = True

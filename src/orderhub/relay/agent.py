@@ -211,7 +211,7 @@ class Agent:
 
     async def _may_call(self) -> bool:
         """Whether a call that begins now ends while the connection is still ours."""
-        needed_us = round((self._line.client.timeout_s + _MARGIN_S) * SECOND_US)
+        needed_us = round((self._line.timeout_s + _MARGIN_S) * SECOND_US)
         if self.state.leased_until - self._means.now_us() >= needed_us:
             return True
         return await self._leased(always=True)

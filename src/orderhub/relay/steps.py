@@ -97,7 +97,7 @@ class Steps:
     async def _sending(self, planned: HandOver, job: Job) -> HandOver | None:
         """It is committed that it is sent; None: its order went another way, or it was moved meanwhile."""
         now = self._now
-        ends = now + round(self._client.timeout_s * SECOND_US)
+        ends = now + round(self._line.timeout_s * SECOND_US)
         command = self._command(
             planned,
             HandOverStep.SEND,

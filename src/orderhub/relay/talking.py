@@ -78,6 +78,11 @@ class Line:
         self._login = asyncio.Lock()
 
     @property
+    def timeout_s(self) -> float:
+        """Within which a call is over, whatever came of it."""
+        return self.connection.timeout_s or self.client.timeout_s
+
+    @property
     def link(self) -> Link:
         return self._link
 
@@ -152,7 +157,7 @@ class Line:
         if key and self.connection.sends_key:
             header = ("Idempotency-Key", f"{key}-{_print(request)}")
             signed = msgspec.structs.replace(signed, headers=(*signed.headers, header))
-        reply = await self._make(self.tenant_id, self.connection, signed, self.client.timeout_s)
+        reply = await self._make(self.tenant_id, self.connection, signed, self.timeout_s)
         if not reply.status:
             return Silence(reply.error or "no answer", was_sent=False, is_down=True)
         if reply.status >= _BROKEN or reply.status == _TOO_MANY or reply.is_cut:

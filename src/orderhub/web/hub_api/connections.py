@@ -46,7 +46,16 @@ from orderhub.web.hub_api.tables import columns_of
 SCOPE = "relay"
 MOST_CONNECTIONS = 50
 MAX_PAGE = 200
-_PLAIN = ("title", "base_url", "options", "most_calls", "window_s", "at_once", "settle_s")
+_PLAIN = (
+    "title",
+    "base_url",
+    "options",
+    "most_calls",
+    "window_s",
+    "at_once",
+    "timeout_s",
+    "settle_s",
+)
 
 BaseUrl = Annotated[
     str,
@@ -72,6 +81,10 @@ MostCalls = Annotated[
 ]
 WindowSeconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 AtOnce = Annotated[int, msgspec.Meta(ge=1, le=64, description="hand-overs under way at once")]
+TimeoutSeconds = Annotated[
+    float,
+    msgspec.Meta(ge=0, le=60, description="for one call; 0 = as the vendor's client has it"),
+]
 SettleSeconds = Annotated[
     float,
     msgspec.Meta(
@@ -102,6 +115,7 @@ class NewConnection(Body, frozen=True, kw_only=True):
     most_calls: MostCalls = 0
     window_s: WindowSeconds = 1.0
     at_once: AtOnce = 8
+    timeout_s: TimeoutSeconds = 0.0
     settle_s: SettleSeconds = 30.0
     sends_key: Annotated[
         bool,
@@ -122,6 +136,7 @@ class ConnectionChange(Body, frozen=True, kw_only=True):
     most_calls: MostCalls | None = None
     window_s: WindowSeconds | None = None
     at_once: AtOnce | None = None
+    timeout_s: TimeoutSeconds | None = None
     settle_s: SettleSeconds | None = None
     sends_key: bool | None = None
     enabled: bool | None = None
@@ -143,6 +158,7 @@ class ConnectionShown(Shape, frozen=True, kw_only=True):
     most_calls: int
     window_s: float
     at_once: int
+    timeout_s: float
     settle_s: float
     sends_key: bool
     records_only: bool
