@@ -33,6 +33,9 @@ ACCOUNTS = ("account.added", "account.changed", "payment.added")
 NOT_FROM_HERE = {
     "order.lines_cancelled": "a vendor's door cancels single lines of an order, such as Mews' orderItems/cancel",
     "order.redacted": "`orderhub person forget` takes a person's data out of all of their orders",
+    "handover.placed": "a vendor takes an order that a route hands on to it, or `orderhub handover placed` says so",
+    "handover.refused": "a vendor refuses an order that is handed on to it, or `orderhub handover drop` says so",
+    "handover.unsure": "nobody can know whether a vendor has an order that was handed on to it",
     "webhook.off": "the hub switches a webhook off whose receiver answers 410, or fails for three days",
 }
 _PRICE = 20
