@@ -14,6 +14,9 @@ from tests.support.postgres import fresh_database, make_home, shared_server, sto
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# In this order: the second is made of the first, and is to be rewritten before it is imported.
+pytest_plugins = ["tests.support.worlds", "tests.support.demos"]
+
 POSTGRES_HOME = pytest.StashKey[Path]()
 OWNER_PID = pytest.StashKey[int]()
 

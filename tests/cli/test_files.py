@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.calls import copied
-from tests.support.demos import demo_file
 from tests.support.hub_process import (
     Served,
     bound_by_modes,
@@ -17,8 +16,6 @@ from tests.support.hub_process import (
     serving,
     wait_for,
 )
-
-__all__ = ["demo_file"]
 
 GONE = "was removed, moved or replaced"
 

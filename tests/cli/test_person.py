@@ -11,10 +11,8 @@ from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
 from tests.support.calls import copied
-from tests.support.demos import demo_file
 from tests.support.hub import SECRET_KEY
 
-__all__ = ["demo_file"]
 EMAIL = "other@example.com"
 
 

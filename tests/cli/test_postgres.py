@@ -16,7 +16,7 @@ import pytest
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.database import DatabaseRefused
 from orderhub.ledger.ledger import Ledger
-from tests.support.calls import seed_demo
+from tests.support.hub import seed_demo
 from tests.support.hub_process import orderhub, placed, serving, wait_for
 from tests.support.postgres import fresh_database, make_home, processes_of, running_server
 

@@ -10,19 +10,9 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.web.cipher import Cipher, SecretKeyMissing
 from orderhub.web.hub_api import secrets
 from tests.support.calls import calling
-from tests.support.demos import (
-    demo_file,
-    demo_template,
-    demo_url,
-    postgres_demo,
-    quiet_logs,
-    sqlite_demo,
-)
 from tests.support.golden import by, goldens, sent
 from tests.support.hub import SECRET_KEY
 from tests.support.hub_process import orderhub, serving
-
-__all__ = ["demo_file", "demo_template", "demo_url", "postgres_demo", "quiet_logs", "sqlite_demo"]
 
 NEW = "another key"
 BOTH = {"ORDERHUB_SECRET_KEY": NEW, "ORDERHUB_SECRET_KEY_OLD": SECRET_KEY}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
 from tests.cli.test_terminal import OnTerminal
-from tests.support.calls import seed_demo
+from tests.support.hub import seed_demo
 from tests.support.hub_process import SECRET_KEY, Served, serving, wait_for
 from tests.support.receivers import Came
 from tests.support.receivers import receiver as receiving

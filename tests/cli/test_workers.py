@@ -18,7 +18,7 @@ import pytest
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
-from tests.support.calls import seed_demo
+from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, orderhub, placed, serving, wait_for
 
 pytestmark = pytest.mark.postgres

@@ -12,9 +12,6 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.json_paths import PathMissing, at, filled
 from orderhub.dialects.tours4fun.conform import CONFORMANCE
 from tests.support.calls import Caller, Reply
-from tests.support.demos import demo_file, hub, quiet_logs, sqlite_demo
-
-__all__ = ["demo_file", "hub", "quiet_logs", "sqlite_demo"]
 
 RECORDED = {path.stem: path for path in sorted((Path(__file__).parent / "recorded").glob("*.json"))}
 DIALECTS = {dialect.name for dialect in find_dialects()}

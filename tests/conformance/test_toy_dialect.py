@@ -16,7 +16,8 @@ import orderhub.dialects
 from orderhub.conform import report, running
 from orderhub.conform.runner import FAILED
 from orderhub.dialects.finding import find_dialects
-from tests.support.calls import Caller, calling, seed_demo
+from tests.support.calls import Caller, calling
+from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, environment, serving
 
 ROOT = Path(__file__).resolve().parents[2]

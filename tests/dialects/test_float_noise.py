@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.test_every_pair_of_doors import HUB, MEWS, PLACE
-from tests.support.calls import calling, copied, seed_demo
+from tests.support.calls import calling, copied
 from tests.support.examples import examples
+from tests.support.hub import seed_demo
 
 REFERENCES = itertools.count(1)
 CENTS = st.integers(1, 50_000).map(lambda cents: cents / 100)

@@ -15,11 +15,8 @@ from orderhub.dialects.contract import HTTPFault
 from orderhub.dialects.finding import conformance_of, find_dialects
 from orderhub.dialects.json_faults import BREAKS_OFF, fault_in, mended, unicode_fault
 from tests.support.calls import Caller
-from tests.support.demos import demo_file, hub, quiet_logs, sqlite_demo
 from tests.support.examples import examples
 from tests.support.golden import sent
-
-__all__ = ["demo_file", "hub", "quiet_logs", "sqlite_demo"]
 
 # As encoding/json 1.25 says it.
 GRAMMAR = [

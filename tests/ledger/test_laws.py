@@ -339,10 +339,8 @@ def sold(
         url = f"sqlite:///{path}"
     else:
         template: Template = request.getfixturevalue("demo_template")
+        template.restore()
         url = template.url
-        emptied = open_engine(url)
-        restore(emptied, template.rows)
-        emptied.dispose()
     sell(url)
     engine = open_engine(url)
     yield engine

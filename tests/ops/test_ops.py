@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from orderhub.settings import SECRETS, describe
-from tests.support.calls import seed_demo
+from tests.support.hub import seed_demo
 from tests.support.hub_process import serving, wait_for
 
 OPS = Path(__file__).parents[2] / "ops"

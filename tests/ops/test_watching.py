@@ -18,7 +18,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from orderhub.web.docs.guides import headings, rendered
-from tests.support.calls import seed_demo
+from tests.support.hub import seed_demo
 from tests.support.hub_process import serving
 
 ROOT = Path(__file__).parents[2]

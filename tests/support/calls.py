@@ -14,13 +14,10 @@ from urllib.parse import unquote, urlencode
 
 from orderhub.app import Hub, build
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.demo import seed
-from orderhub.dialects.finding import find_dialects
 from orderhub.intake.clock import Clock
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.settings import ProgramSettings
-from orderhub.web.port import Cipher
 from tests.support.hub import OPERATOR, SECRET_KEY
 
 JSON = {"content-type": "application/json"}
@@ -122,17 +119,6 @@ class Caller:
 
 def _encoded(value: Any) -> bytes:
     return b"" if value is None else json.dumps(value).encode()
-
-
-def seed_demo(url: str) -> None:
-    ledger = Ledger.open(url, RECORD_TYPES)
-    try:
-        seed(ledger, Cipher(SECRET_KEY), find_dialects())
-        if not ledger.is_postgres:
-            with ledger.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        ledger.close()
 
 
 def copied(template: Path, where: Path) -> str:

@@ -1,18 +1,15 @@
-"""Fixtures: the demo businesses, seeded once and copied for each test."""
+"""Fixtures: the demo businesses, seeded once and copied for each test. A plugin of every test run."""
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
-import psycopg
 import pytest
 import structlog
 
-from orderhub.ledger.database import open_engine
-from tests.support.calls import Caller, calling, copied, seed_demo
-from tests.support.postgres import database_url
-from tests.support.world import restore, rows_of_all
-from tests.support.worlds import Template
+from tests.support.calls import Caller, calling, copied
+from tests.support.hub import demo_file as seeded_file
+from tests.support.hub import seed_demo
+from tests.support.worlds import Template, pristine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,28 +19,13 @@ def quiet_logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("demo") / "demo.sqlite"
-    seed_demo(f"sqlite:///{path}")
-    return path
+def demo_file() -> Path:
+    return seeded_file()
 
 
 @pytest.fixture(scope="session")
-def demo_template(postgres_server: str, request: pytest.FixtureRequest) -> Template:
-    worker = getattr(request.config, "workerinput", {}).get("workerid", "alone")
-    return _template(postgres_server, f"demo_{worker}")
-
-
-@cache  # the fixture is imported in several folders, and each counts as one of its own
-def _template(server: str, name: str) -> Template:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    url = database_url(server, name)
-    seed_demo(url)
-    engine = open_engine(url)
-    rows = rows_of_all(engine)
-    engine.dispose()
-    return Template(url, rows)
+def demo_template(postgres_server: str, worker: str) -> Template:
+    return pristine(postgres_server, f"demo_{worker}", seed_demo)
 
 
 @pytest.fixture
@@ -54,9 +36,7 @@ def sqlite_demo(demo_file: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def postgres_demo(demo_template: Template) -> str:
     """One database, its rows put back for each test."""
-    engine = open_engine(demo_template.url)
-    restore(engine, demo_template.rows)
-    engine.dispose()
+    demo_template.restore()
     return demo_template.url
 
 

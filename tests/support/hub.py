@@ -126,35 +126,49 @@ class HubUnderTest:
         return await self._operate("POST", f"/hub/v1/tenants/{tenant}/pools/adjust", body)
 
 
+def demo_file() -> Path:
+    """A SQLite file with the demo in it, to be copied: made once for all tests of this process."""
+    return _demo_file(tuple(each.name for each in find_dialects()))
+
+
 @cache
-def _seeded(_dialects: tuple[str, ...]) -> Path:
-    """A database with the demo in it, made once for all tests of this process: a copy costs a tenth of a new one."""
+def _demo_file(_dialects: tuple[str, ...]) -> Path:
     folder = Path(mkdtemp(prefix="orderhub-demo-"))
     atexit.register(rmtree, folder, ignore_errors=True)
-    url = f"sqlite:///{folder / 'demo.sqlite'}"
+    file = folder / "demo.sqlite"
+    _seed(f"sqlite:///{file}")
+    return file
+
+
+def seed_demo(url: str) -> None:
+    """The demo into a new database."""
+    file = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite") and not file.exists():
+        copyfile(demo_file(), file)
+    else:
+        _seed(url)
+
+
+def _seed(url: str) -> None:
     ledger = Ledger.open(url, RECORD_TYPES)
     try:
-        seed(ledger, Cipher(SECRET_KEY), find_dialects())
-        with ledger.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not ledger.read(lambda reads: reads.tenants()):
+            seed(ledger, Cipher(SECRET_KEY), find_dialects())
+        if not ledger.is_postgres:
+            with ledger.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         ledger.close()
-    return folder / "demo.sqlite"
 
 
 def _with_demo(where: Path | str) -> str:
     """The URL of a database, the demo in it unless it has tenants of its own."""
     if isinstance(where, str):
-        ledger = Ledger.open(where, RECORD_TYPES)
-        try:
-            if not ledger.read(lambda reads: reads.tenants()):
-                seed(ledger, Cipher(SECRET_KEY), find_dialects())
-        finally:
-            ledger.close()
+        _seed(where)
         return where
     file = where / "hub.sqlite"
     if not file.exists():
-        copyfile(_seeded(tuple(each.name for each in find_dialects())), file)
+        copyfile(demo_file(), file)
     return f"sqlite:///{file}"
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import orderhub.web.hub_api
 from orderhub.conform.cases import request_of
-from tests.support.calls import Caller, calling, seed_demo
+from tests.support.calls import Caller, calling
 from tests.support.golden import by, sent
+from tests.support.hub import seed_demo
 
 FOLDER = Path(orderhub.web.hub_api.__file__).parent / "golden"
 NOON = "2024-01-02T12:00:00Z"

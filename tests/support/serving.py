@@ -19,8 +19,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.support.calls import seed_demo
-from tests.support.hub import SECRET_KEY
+from tests.support.hub import SECRET_KEY, seed_demo
 
 _READY_WITHIN_S = 60.0
 # Below the range that outgoing connections get their ports from.

@@ -12,16 +12,7 @@ import pytest
 from orderhub.app import purge_step
 from tests.support.calls import Caller, calling
 from tests.support.clocks import DAY, HOUR, MINUTE, Machine
-from tests.support.demos import (
-    demo_file,
-    demo_template,
-    demo_url,
-    postgres_demo,
-    quiet_logs,
-    sqlite_demo,
-)
 
-__all__ = ["demo_file", "demo_template", "demo_url", "postgres_demo", "quiet_logs", "sqlite_demo"]
 ORDER = {
     "orderedAt": "2024-01-01T16:17:16Z",
     "currencyCode": "EUR",

@@ -19,10 +19,7 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.web.hub_api.access import SCOPES
 from orderhub.web.hub_api.credential_kinds import kinds_of
 from tests.support.calls import Caller, calling
-from tests.support.demos import demo_file, quiet_logs, sqlite_demo
 from tests.support.hub import SECRET_KEY, operator_headers
-
-__all__ = ["demo_file", "quiet_logs", "sqlite_demo"]
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = kinds_of(find_dialects())

@@ -15,8 +15,9 @@ from orderhub.web.docs import frame, pages, reference, sections
 from orderhub.web.docs.guides import guides, rendered
 from orderhub.web.docs.readers import READERS, shelves
 from orderhub.web.hub_api.docs import document_of
-from tests.support.calls import Caller, calling, seed_demo
+from tests.support.calls import Caller, calling
 from tests.support.dialects import HUB
+from tests.support.hub import seed_demo
 
 NAMES = [each.name for each in (*find_dialects(), HUB)]
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -14,9 +14,10 @@ import pytest
 from orderhub.dialects.contract import Dialect
 from orderhub.dialects.finding import find_dialects
 from tests.support import world
-from tests.support.calls import Caller, calling, copied, seed_demo
+from tests.support.calls import Caller, calling, copied
 from tests.support.dialects import HUB
 from tests.support.golden import Golden, Request, goldens, sent
+from tests.support.hub import seed_demo
 
 DIALECTS = find_dialects()
 DEADLINE_S = 20.0

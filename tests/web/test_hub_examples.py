@@ -3,11 +3,8 @@
 from orderhub.web.docs.goldens import by_route, goldens_of
 from orderhub.web.hub_api.docs import document_of
 from tests.support.calls import Caller
-from tests.support.demos import demo_file, hub, quiet_logs, sqlite_demo
 from tests.support.dialects import HUB
 from tests.support.hub_examples import masked, told
-
-__all__ = ["demo_file", "hub", "quiet_logs", "sqlite_demo"]
 
 
 def test_the_hub_answers_as_its_examples_say(hub: Caller) -> None:

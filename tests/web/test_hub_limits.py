@@ -18,11 +18,8 @@ from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.hub_api.catalogue_shapes import component_of
 from orderhub.web.hub_api.docs import document_of
 from tests.support.calls import Caller, Reply, calling, copied
-from tests.support.demos import demo_file, quiet_logs
 from tests.support.dialects import HUB
 from tests.support.golden import goldens, sent
-
-__all__ = ["demo_file", "quiet_logs"]
 
 DOCUMENT: Any = json.loads(document_of(HUB)[1], parse_float=Decimal)
 NULL = {"type": "null"}

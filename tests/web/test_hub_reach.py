@@ -11,9 +11,6 @@ from orderhub.core.access import Credential
 from orderhub.dialects.auth import digest
 from orderhub.web.hub_api.access import OPERATOR, SCOPES
 from tests.support.calls import Caller, calling
-from tests.support.demos import demo_file, quiet_logs, sqlite_demo
-
-__all__ = ["demo_file", "quiet_logs", "sqlite_demo"]
 
 HOUR_US = 3_600 * 1_000_000
 ALL = tuple(SCOPES)

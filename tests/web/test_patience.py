@@ -12,16 +12,6 @@ from orderhub.web import readiness
 from orderhub.web.patience import Patience, begin, patience
 from orderhub.web.readiness import Readiness
 from tests.support.calls import Caller, calling
-from tests.support.demos import (
-    demo_file,
-    demo_template,
-    demo_url,
-    postgres_demo,
-    quiet_logs,
-    sqlite_demo,
-)
-
-__all__ = ["demo_file", "demo_template", "demo_url", "postgres_demo", "quiet_logs", "sqlite_demo"]
 
 TROUBLE = OperationalError("INSERT", {}, Exception("database or disk is full"))
 

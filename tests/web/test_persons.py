@@ -13,26 +13,8 @@ from orderhub.core.reach import OPERATOR as OPERATORS
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.tables import metadata
 from tests.support.calls import Caller, calling
-from tests.support.demos import (
-    demo_file,
-    demo_template,
-    demo_url,
-    hub,
-    postgres_demo,
-    quiet_logs,
-    sqlite_demo,
-)
 from tests.support.golden import goldens, sent
 
-__all__ = [
-    "demo_file",
-    "demo_template",
-    "demo_url",
-    "hub",
-    "postgres_demo",
-    "quiet_logs",
-    "sqlite_demo",
-]
 EMAIL = "lollia.olena@people.example"
 # What tells who it was, as the doors below are told it.
 TELLING = (EMAIL, "lollia", "olena", "0782246793", "rue du bois", "mind the dog")

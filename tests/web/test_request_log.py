@@ -14,26 +14,8 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.web import request_log
 from tests.support import world
 from tests.support.calls import Caller, Reply, calling
-from tests.support.demos import (
-    demo_file,
-    demo_template,
-    demo_url,
-    hub,
-    postgres_demo,
-    quiet_logs,
-    sqlite_demo,
-)
 from tests.support.golden import goldens, sent
 
-__all__ = [
-    "demo_file",
-    "demo_template",
-    "demo_url",
-    "hub",
-    "postgres_demo",
-    "quiet_logs",
-    "sqlite_demo",
-]
 REQUESTS = "/hub/v1/requests"
 ORDER = "/openapi/v1/order/order"
 PARCEL: dict[str, Any] = {

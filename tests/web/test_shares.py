@@ -18,10 +18,8 @@ from orderhub.intake.busy import Busy
 from orderhub.web.recent import Recent
 from orderhub.web.shares import TENANT, Hands, Threads
 from tests.support.calls import Caller, Reply
-from tests.support.demos import demo_file, hub, quiet_logs, sqlite_demo
 from tests.support.golden import Golden, by, goldens, raw, sent
 
-__all__ = ["demo_file", "hub", "quiet_logs", "sqlite_demo"]
 DIALECTS = find_dialects()
 LIMIT_S = 20.0
 
