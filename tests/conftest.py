@@ -14,8 +14,8 @@ from tests.support.postgres import fresh_database, make_home, shared_server, sto
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# In this order: the second is made of the first, and is to be rewritten before it is imported.
-pytest_plugins = ["tests.support.worlds", "tests.support.demos"]
+# Each before those that import it: pytest rewrites the asserts of what it imports itself.
+pytest_plugins = ["tests.support.worlds", "tests.support.demos", "tests.support.wheels"]
 
 POSTGRES_HOME = pytest.StashKey[Path]()
 OWNER_PID = pytest.StashKey[int]()
@@ -75,6 +75,12 @@ def fuzz_examples(pytestconfig: pytest.Config) -> int:
 def postgres_server(pytestconfig: pytest.Config) -> str:
     """The URL of the run's one PostgreSQL; started at the first use, never for SQLite alone."""
     return shared_server(pytestconfig.stash[POSTGRES_HOME], pytestconfig.stash[OWNER_PID])
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What runs the tests that are coroutines, and their fixtures."""
+    return "asyncio"
 
 
 @pytest.fixture

@@ -4,56 +4,24 @@ import os
 import re
 import socket
 import subprocess
-import sys
-import sysconfig
 import time
-import venv
 from pathlib import Path
 
 import httpx
-import pytest
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "first-sale.md").read_text()
 LIMIT_S = 60.0  # what the way to a first sale may take; it takes a few
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `orderhub`, installed from the wheel alone; its dependencies are those of this environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", with_pip=False)
-    python = folder / "venv" / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps"]
-    subprocess.run(
-        [*install, "--no-index", "--no-compile", str(wheel)], check=True, capture_output=True
-    )
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout
-    # A path in a .pth file brings what is installed there, but not the .pth of the checkout.
-    Path(site.strip(), "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    where = subprocess.run(
-        [python, "-c", "import orderhub; print(orderhub.__file__)"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-    ).stdout
-    assert where.startswith(str(folder))
-    return python.parent
-
-
-def test_the_way_to_a_first_sale_is_as_the_guide_says(program: Path, tmp_path: Path) -> None:
+def test_the_way_to_a_first_sale_is_as_the_guide_says(installed: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     kept = {name: each for name, each in os.environ.items() if not name.startswith("ORDERHUB_")}
     shell = {
         "cwd": tmp_path,
-        "env": {**kept, "PATH": f"{program}:{kept['PATH']}", "ORDERHUB_PORT": str(port)},
+        "env": {**kept, "PATH": f"{installed}:{kept['PATH']}", "ORDERHUB_PORT": str(port)},
     }
     (table,) = re.findall(r"```csv\n(.*?)```", GUIDE, re.DOTALL)
     (tmp_path / "products.csv").write_text(table)

@@ -3,9 +3,7 @@
 import re
 import subprocess
 import sys
-import sysconfig
 import tomllib
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,31 +35,14 @@ def hub() -> Iterator[Hub]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that has the wheel; its dependencies, and pytest, are those of this environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", with_pip=False)
-    found = folder / "venv" / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", str(found), "install", "--no-deps"]
-    subprocess.run([*install, "--no-index", str(wheel)], check=True, capture_output=True)
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site = subprocess.run([found, "-c", ask], check=True, capture_output=True, text=True).stdout
-    Path(site.strip(), "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    return found
-
-
 def test_the_test_file_of_the_guide_passes_with_the_wheel_alone(
-    python: Path, tmp_path: Path
+    installed: Path, tmp_path: Path
 ) -> None:
     (test_file,) = re.findall(r"```python\n(\"\"\".*?)```", GUIDE, re.DOTALL)
     (tmp_path / "test_shop.py").write_text(test_file, "utf-8")
     strict = ["-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:schemathesis"]
     run = subprocess.run(
-        [python, "-m", "pytest", "-q", *strict, "test_shop.py"],
+        [installed / "python", "-m", "pytest", "-q", *strict, "test_shop.py"],
         cwd=tmp_path,
         env={"PATH": "", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
         capture_output=True,

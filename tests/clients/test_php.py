@@ -9,7 +9,6 @@ import pytest
 from tests.dialects.tours4fun.shop import DAY, open_shop
 
 pytestmark = [
-    pytest.mark.anyio,
     pytest.mark.skipif(shutil.which("php") is None, reason="php is not installed"),
 ]
 # The vendor's sample with our body, our flags, and its "Do http request ..." as a line to read.
@@ -46,11 +45,6 @@ FLAGS = [
     "JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_LINE_TERMINATORS",
     "JSON_PRETTY_PRINT | JSON_NUMERIC_CHECK | JSON_UNESCAPED_UNICODE",
 ]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

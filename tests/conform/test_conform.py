@@ -23,13 +23,7 @@ from orderhub.dialects.tours4fun.conform import signature
 from tests.support.hub import OPERATOR, running_hub
 from tests.support.pairs import passes, runner_on
 
-pytestmark = pytest.mark.anyio
 DIALECTS = dialect_names()
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

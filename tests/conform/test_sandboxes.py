@@ -11,17 +11,11 @@ from orderhub.ledger.tables import metadata
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import passes, runner_on
 
-pytestmark = pytest.mark.anyio
 SANDBOXES = "/hub/v1/sandboxes"
 ORDER = {
     "orderAddress": {"country": "FR", "phone": "1", "recipient": "L", "province": "C"},
     "orderItemsList": [{"sku": "MUG_WHT", "quantity": 5}],
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 async def opened(hub, dialect="kakaclo"):

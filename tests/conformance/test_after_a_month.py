@@ -21,11 +21,6 @@ from tests.support.pairs import passes, runner_on
 NAMES = [dialect.name for dialect in find_dialects()]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lived") / "demo.sqlite"
@@ -36,7 +31,6 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("dialect", NAMES)
 async def test_examples_get_their_numbers(lived: Path, tmp_path: Path, dialect: str) -> None:
     async with running_hub(copied(lived, tmp_path)) as hub:

@@ -12,14 +12,8 @@ from orderhub.web.docs.goldens import by_route, goldens_of
 from tests.support.hub import running_hub
 from tests.support.pairs import passes, runner_on
 
-pytestmark = pytest.mark.anyio
 DIALECTS = {dialect.name: dialect for dialect in find_dialects()}
 CASES = [case for name in DIALECTS for case in golden_cases(name)]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -16,16 +16,10 @@ from orderhub.dialects.finding import dialect_names
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 from tests.support.pairs import runner_on
 
-pytestmark = pytest.mark.anyio
 REASONS = {each.value for each in (*Reason, *FaultKind)}
 SKU = "orderItemsList[0].sku"
 PASSWORD = "pw123456"
 ADDRESS = {"country": "US", "phone": "555 0100", "recipient": "Jane Doe", "province": "IL"}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

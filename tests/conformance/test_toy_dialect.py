@@ -153,7 +153,6 @@ def test_the_commands_options_show_its_own_login(folder: Path, served: Served) -
     assert "expected 201, got 401" in other.stdout
 
 
-@pytest.mark.anyio
 @pytest.mark.usefixtures("with_bazaar")
 async def test_the_kit_finds_out_a_server_that_does_not_speak_it() -> None:
     def yes(_request: httpx.Request) -> httpx.Response:

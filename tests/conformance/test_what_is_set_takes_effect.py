@@ -33,7 +33,6 @@ from tests.support.hub import HubUnderTest, operator_headers, running_hub
 from tests.support.pairs import runner_on
 from tests.support.reading import Reader, Reads, recorded
 
-pytestmark = pytest.mark.anyio
 OMNI = "/hub/v1/tenants/omni"
 AS_OMNI = {"Authorization": "Bearer hub-demo-omni"}
 SERVICE = "00000000-0000-4000-8000-000000000901"
@@ -73,11 +72,6 @@ SHOWING = (
     "coupons",
     "show",
 )
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def catalogue_structs() -> Iterator[type[msgspec.Struct]]:

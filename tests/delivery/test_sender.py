@@ -20,7 +20,6 @@ from orderhub.delivery.sender import Reply, Sender
 from orderhub.delivery.targets import Targets
 from tests.support.rough_receivers import Received, Receiver, always, answer, receiving
 
-pytestmark = pytest.mark.anyio
 LOOPBACK = Targets.of("127.0.0.0/8", "127.0.0.1")
 PUBLIC = Targets()
 SANDBOXES = Targets(is_local=True)

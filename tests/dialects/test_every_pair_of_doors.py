@@ -12,7 +12,6 @@ from orderhub.dialects.anqicms import orders as shop_orders
 from orderhub.dialects.tours4fun.access import sign
 from tests.support.hub import running_hub
 
-pytestmark = pytest.mark.anyio
 DAY = (datetime.now(UTC).date() + timedelta(days=60)).isoformat()
 HUB = {"authorization": "Bearer hub-demo-omni"}
 SITE = {"site_id": "2"}
@@ -68,11 +67,6 @@ LINES = {
     "sitecore_cdp": [(2, 25), (1, Decimal("-1.25"))],
     "tours4fun": [(1, 1762), (2, 0)],
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

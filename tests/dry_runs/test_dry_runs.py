@@ -18,14 +18,8 @@ from tests.support.dumps import changed, dump
 from tests.support.hub import running_hub
 from tests.support.pairs import runner_on
 
-pytestmark = pytest.mark.anyio
 ROUTER = Router(find_dialects())
 CDP = {"Authorization": "Basic ZGVtby1jZHA6ZGVtby1jZHAtc2VjcmV0"}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,7 @@ from orderhub.dialects.finding import dialect_names
 from tests.support.dumps import changed, dump
 from tests.support.hub import running_hub
 
-pytestmark = pytest.mark.anyio
 PLANS = "/hub/v1/plans"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

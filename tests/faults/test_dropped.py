@@ -11,16 +11,10 @@ import uvicorn
 
 from tests.support.hub import operator_headers, running_hub
 
-pytestmark = pytest.mark.anyio
 ORDER = {
     "orderAddress": {"country": "FR", "phone": "1", "recipient": "L", "province": "C"},
     "orderItemsList": [{"sku": "TS_RED_M", "quantity": 1}],
 }
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def test_the_connection_closes_without_an_answer(tmp_path):

@@ -16,15 +16,9 @@ from orderhub.web.faults import Kind as FaultKind
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import runner_on
 
-pytestmark = pytest.mark.anyio
 DIALECTS = dialect_names()
 # A vendor's natural key keeps a second order away without any header.
 WITHOUT_A_KEY = {dialect: 1 if dialect == "sitecore_cdp" else 2 for dialect in DIALECTS}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,6 @@ def _decide(ledger, each):
 # --- through every door
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("dialect", dialect_names())
 async def test_through_every_door(tmp_path, dialect, anyio_backend):

@@ -23,11 +23,6 @@ OMNI_SERVICE = "00000000-0000-4000-8000-000000000901"
 OMNI_ACCOUNT = "00000000-0000-4000-8000-000000000902"
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def document() -> Any:
     return json.loads(document_of(HUB)[1])
@@ -73,7 +68,6 @@ def test_an_example_is_what_its_kind_s_shape_says_and_no_other_member_is(
     assert not checked.is_valid({**doc, "colour": "red"})
 
 
-@pytest.mark.anyio
 async def test_the_examples_are_written_read_back_and_sold(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
 

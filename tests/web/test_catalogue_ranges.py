@@ -10,13 +10,7 @@ from sqlalchemy import text
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, problem_of
 
-pytestmark = pytest.mark.anyio
 ITEMS = f"{BASE}/catalogue"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

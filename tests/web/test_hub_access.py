@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from orderhub.core.refusals import Reason
 from orderhub.dialects.contract import FaultKind, Route
@@ -17,16 +16,9 @@ from tests.support.dialects import HUB
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, new_token, problem_of, sell, token
 
-pytestmark = pytest.mark.anyio
-
 # Everything but the published documents and the probes, which are for all.
 ROUTES = [route for route in HUB.routes if route.path.startswith("/hub/")]
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 def scope_of(route: Route) -> str:

@@ -3,19 +3,10 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from orderhub.core.values import Settings
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, SHOP
 from tests.web.test_hub_catalogue import ITEMS, bulk, put
-
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_a_new_item_without_an_id_gets_the_next(database_url: str) -> None:

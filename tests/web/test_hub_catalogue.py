@@ -12,15 +12,8 @@ from orderhub.web.hub_api.catalogue_kinds import KINDS
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, BASE, SHOP, problem_of, sell
 
-pytestmark = pytest.mark.anyio
-
 ITEMS = f"{BASE}/catalogue"
 SERVICE = "d2129910-1da9-4d39-be14-ab3a00c9e70c"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def put(hub: HubUnderTest, path: str, doc: dict, **more: Any) -> Any:

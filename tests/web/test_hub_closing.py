@@ -7,13 +7,7 @@ import pytest
 from tests.dialects.kakaclo.shop import TWO_PARCELS, Seller
 from tests.support.hub import operator_headers, running_hub
 
-pytestmark = pytest.mark.anyio
 NOW = "2026-01-02T03:04:05Z"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

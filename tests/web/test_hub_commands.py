@@ -8,13 +8,6 @@ from orderhub.ledger.check import check_ledger
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_SHOP, SHOP, problem_of, sell
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
 
 async def step(hub: HubUnderTest, order: dict, action: str, body: dict | None = None, **headers):
     path = f"/hub/v1/orders/{order['uid']}/{action}"

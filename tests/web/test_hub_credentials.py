@@ -11,14 +11,7 @@ import pytest
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, SHOP, new_token, problem_of, token
 
-pytestmark = pytest.mark.anyio
-
 TOKENS = f"{BASE}/credentials"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def status(hub: HubUnderTest, shown: str) -> int:

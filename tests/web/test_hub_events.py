@@ -22,14 +22,7 @@ from tests.web.hub_client import (
     token,
 )
 
-pytestmark = pytest.mark.anyio
-
 EVENTS = "/hub/v1/events"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def ask(hub: HubUnderTest, headers: Any = AS_SHOP, **query: Any) -> dict[str, Any]:

@@ -46,11 +46,6 @@ LISTS = sorted(
 )
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def table(answer: httpx.Response) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -96,7 +91,6 @@ async def hand_on(hub: HubUnderTest) -> None:
     await hub.post("/hub/v1/listings", {**there, "items": items}, headers=AS_SHOP)
 
 
-@pytest.mark.anyio
 async def test_a_file_has_the_rows_of_all_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +147,6 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-@pytest.mark.anyio
 async def test_filters_limits_cursors_and_fields_are_in_force(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         made = [await sell(hub, 1) for _ in range(4)]
@@ -210,7 +203,6 @@ def test_files_of_the_catalogue_go_in_as_they_came_out(tmp_path: Path) -> None:
     assert len(tried) > len(KINDS) // 2
 
 
-@pytest.mark.anyio
 async def test_what_is_wrong_with_the_question_is_said_instead_of_a_file(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         wrong = ({"owner": "1", "email": "a@b.c"}, {"cursor": "x"}, {"limit": "0"}, {"fields": "x"})
@@ -223,7 +215,6 @@ async def test_what_is_wrong_with_the_question_is_said_instead_of_a_file(tmp_pat
         assert (await hub.get("/hub/v1/orders", headers=CSV)).status_code == 401
 
 
-@pytest.mark.anyio
 async def test_events_end_where_the_feed_does(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         for n in range(3):
@@ -239,7 +230,6 @@ async def test_events_end_where_the_feed_does(tmp_path: Path) -> None:
 # --- cells
 
 
-@pytest.mark.anyio
 async def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         body = {"referenceId": "=HYPERLINK(1)", "orderedAt": "2024-01-01T16:17:16Z"}
@@ -345,7 +335,6 @@ def test_an_answer_that_breaks_off_has_no_end() -> None:
     assert asyncio.run(sent(breaks=False)) == [more, {"type": "http.response.body", "body": b""}]
 
 
-@pytest.mark.anyio
 async def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
     """What Python holds: the database has a cache of its own, which is as large as it is set."""
     file = tmp_path / "hub.sqlite"

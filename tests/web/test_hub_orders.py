@@ -20,13 +20,6 @@ from tests.web.hub_client import (
     sell,
 )
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
 
 async def found(hub: HubUnderTest, headers: dict = AS_SHOP, **query: str) -> list[str]:
     answer = await hub.get("/hub/v1/orders", params=query, headers=headers)

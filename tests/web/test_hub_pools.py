@@ -13,19 +13,12 @@ from prove.doors import PARCELS, SELLING, SHOP, Door
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_DROPSHIP, AS_SHOP, problem_of, token
 
-pytestmark = pytest.mark.anyio
-
 AS_OMNI = token("hub-demo-omni")
 OMNI = "/hub/v1/tenants/omni"
 DROPSHIP = "/hub/v1/tenants/dropship"
 SERVICE = "00000000-0000-4000-8000-000000000901"
 HAT = 920
 HAT_UID = f"00000000-0000-4000-8000-{HAT:012d}"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def sells_hats(hub: HubUnderTest, **more: Any) -> None:

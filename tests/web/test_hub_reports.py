@@ -3,20 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, new_token, problem_of, sell, token
 from tests.web.test_hub_lists import CSV, table
 
-pytestmark = pytest.mark.anyio
-
 DAILY, REFUSALS = "/hub/v1/reports/daily", "/hub/v1/reports/refusals"
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def ask(hub: HubUnderTest, headers: Any = AS_SHOP, **query: Any) -> list[dict[str, Any]]:

@@ -14,13 +14,7 @@ from orderhub.ledger.database import writing
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_OPERATOR, problem_of, token
 
-pytestmark = pytest.mark.anyio
 TENANT = "/hub/v1/tenants/hotel"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

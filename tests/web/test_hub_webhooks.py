@@ -32,15 +32,8 @@ from tests.web.hub_client import (
     token,
 )
 
-pytestmark = pytest.mark.anyio
-
 ALL = "/hub/v1/webhooks"
 QUIET = {"url": "https://hooks.shop.example/orders", "enabled": False}
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def made(hub: HubUnderTest, headers: Any = AS_SHOP, **members: Any) -> dict[str, Any]:

@@ -7,13 +7,7 @@ import pytest
 from orderhub.core.access import Credential
 from orderhub.web.lookups import Lookups
 
-pytestmark = pytest.mark.anyio
 NOW = 1_700_000_000_000_000
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def credential(kind: str, **more: Any) -> Credential:

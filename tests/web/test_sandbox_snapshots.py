@@ -13,17 +13,11 @@ from orderhub.ledger import snapshots
 from orderhub.ledger.tables import metadata, webhook_state
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 
-pytestmark = pytest.mark.anyio
 SANDBOXES = "/hub/v1/sandboxes"
 ORDER = {
     "orderAddress": {"country": "FR", "phone": "1", "recipient": "L", "province": "C"},
     "orderItemsList": [{"sku": "MUG_WHT", "quantity": 1}],
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 class Shop:

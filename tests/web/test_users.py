@@ -19,14 +19,8 @@ from orderhub.web import people
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, new_token, problem_of, token
 
-pytestmark = pytest.mark.anyio
 BASE = "/hub/v1/tenants/shop/users"
 OWNER = "owner@shop.example"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def add(hub: HubUnderTest, email: str, role: str, tenant: str = "shop") -> dict[str, Any]:

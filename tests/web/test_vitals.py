@@ -17,13 +17,6 @@ from orderhub.web import vitals
 from tests.delivery.rig import until
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
 
 async def shown(hub: HubUnderTest) -> dict[str, float]:
     """Every sample by its name and labels."""

@@ -11,7 +11,6 @@ from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import CREATE, WIDE, call, create, open_shop, told, user
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 NOT_FOUND = (-1, "record not found")
 GROUPS = (
     UserGroup(id=3, title="Staff", level=9, discount=50, share_reward=40),
@@ -19,11 +18,6 @@ GROUPS = (
     UserGroup(id=5, title="Below 0", price=Decimal(-1)),  # as an older hub let it in
 )
 CATALOGUE = "/hub/v1/tenants/shop/catalogue"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,6 @@ from tests.dialects.anqicms.front import (
 )
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 LOGIN = "/api/login"
 PASSWORD = "/api/user/password"
 RESET = "/api/password/reset"
@@ -34,11 +33,6 @@ PAY = "/api/order/payment"
 ALMOST_FREE = Coupon(id=20, code="ALMOST", kind=CouponKind.PERCENT, percent=99, per_user=1)
 SPACED = Coupon(id=21, code=" Space ", money=Decimal(1))
 ONE_EACH = Coupon(id=22, code="EACH", money=Decimal(1), per_user=1)
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

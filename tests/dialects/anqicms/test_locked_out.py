@@ -7,18 +7,12 @@ import pytest
 from tests.dialects.anqicms.front import CREATE, call, create, open_shop, told
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 LOGIN, REGISTER, ME, PAY = "/api/login", "/api/register", "/api/user/detail", "/api/order/payment"
 TENANT = "/hub/v1/tenants/shop"
 USERS = f"{TENANT}/catalogue/users"
 ANONYMOUS, PLEASE_LOGIN, FAILED = 1001, (1001, "PleaseLogin"), (-1, "登录失败")
 PASSWORD = "pw123456"
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,10 @@ import pytest
 from tests.dialects.anqicms.front import call, open_shop
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 LOGIN, REGISTER, ME = "/api/login", "/api/register", "/api/user/detail"
 USERS = "/hub/v1/tenants/shop/catalogue/users"
 PASSWORD = "pw123456"
 _ids = count(101)
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,8 @@ from orderhub.web.port import Cipher
 from tests.dialects.anqicms.front import call, open_shop
 from tests.support.hub import OPERATOR, SECRET_KEY, operator_headers, running_hub
 
-pytestmark = pytest.mark.anyio
 SITES = "/hub/v1/tenants/acme/credentials"
 NEW = {"user_name": "u1", "password": "pw123456", "email": "u1@example.com"}
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 async def made(hub, **body):

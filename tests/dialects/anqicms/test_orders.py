@@ -28,14 +28,8 @@ from tests.dialects.anqicms.front import (
 )
 from tests.support.examples import examples
 
-pytestmark = pytest.mark.anyio
 NOT_OPERABLE = (-1, "该订单不可操作")
 NOT_FOUND = (-1, "record not found")
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -21,15 +21,9 @@ from tests.dialects.anqicms.front import (
 )
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 NOT_OPERABLE = (-1, "该订单不可操作")
 NOT_FOUND = (-1, "record not found")
 PAY, CHECK = "/api/order/payment", "/api/payment/check?order_id="
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,9 @@ from argon2 import PasswordHasher
 from orderhub.dialects import passwords
 from tests.dialects.anqicms.front import EN, SECRET, call, create, open_shop, token, told, user
 
-pytestmark = pytest.mark.anyio
 LOGIN, REGISTER, ME = "/api/login", "/api/register", "/api/user/detail"
 DEMO = {"user_name": "demo", "password": "demo123456"}
 ANONYMOUS = (1001, "该操作需要登录，请登录后重试")
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from orderhub.web.port import Cipher
 from tests.dialects.kakaclo.shop import V1, V2, Seller, order_of
 from tests.support.hub import SECRET_KEY, running_hub
 
-pytestmark = pytest.mark.anyio
 PRODUCTS = "/openapi/v1/product/products"
 STOCKS = "/openapi/v1/product/stocks"
 
@@ -50,11 +49,6 @@ TO_FRANCE = FreightRate(id=10, code="WB001", country="FR", base=Decimal(1), days
 
 def _record(kind, doc, **more):
     return RecordChange(kind=kind, id=doc.id, code=doc.code, doc=doc, **more)
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,7 @@ import pytest
 from tests.dialects.kakaclo.shop import TWO_PARCELS, V1, V2, Seller
 from tests.support.hub import running_hub
 
-pytestmark = pytest.mark.anyio
 TOO_LATE = {"code": 10005, "message": "the order cannot be refunded any more"}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,7 @@ from orderhub.dialects.kakaclo.words import FAULTS, REFUSALS
 from tests.dialects.kakaclo.shop import ADDRESS, OMNI, TOKEN, TWO_PARCELS, V1, V2, Seller, order_of
 from tests.support.hub import running_hub
 
-pytestmark = pytest.mark.anyio
 AT = "2026-01-02T03:04:05Z"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

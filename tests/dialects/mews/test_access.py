@@ -18,15 +18,9 @@ from tests.dialects.mews.hotel import (
     hotel,
 )
 
-pytestmark = pytest.mark.anyio
 ADD = "/api/connector/v1/orders/add"
 JUNK = (None, True, -1, 1.5, 1e30, "", "\U0001f600", [None], {"": [{}]})
 OMNI_ENTERPRISE = "00000000-0000-4000-8000-000000000903"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,9 @@ from orderhub.core.accounts import Reservation
 from tests.dialects.mews.hotel import ACCOUNT, BEER, BILL, NOBODY, PAGE, SERVICE, hotel, with_price
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 FEBRUARY = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
 JANUARY = {"StartUtc": "2020-01-01T00:00:00Z", "EndUtc": "2020-02-01T00:00:00Z"}
 INSTANT = {"StartUtc": "2020-02-04T00:00:00Z", "EndUtc": "2020-02-04T00:00:00Z"}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 async def test_each_filter_finds_what_it_names_and_nothing_else(database_url):

@@ -23,7 +23,6 @@ from tests.dialects.mews.hotel import (
 )
 from tests.support.hub import operator_headers, running_hub
 
-pytestmark = pytest.mark.anyio
 FEBRUARY = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
 EXTENT = {"Extent": {"Customers": True}}
 JANE = {
@@ -32,11 +31,6 @@ JANE = {
     "Email": "Jane@Example.com",
     "OverwriteExisting": False,
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 async def test_a_customer_is_added_once_and_found_by_every_name(tmp_path):

@@ -24,14 +24,8 @@ from tests.dialects.mews.hotel import (
     with_price,
 )
 
-pytestmark = pytest.mark.anyio
 CLOSED, ROOMS, OLD, MUG = (f"22222222-2222-4222-8222-22222222222{n}" for n in range(4))
 SEGMENT, STAY, CLASSIC = (f"33333333-3333-4333-8333-33333333333{n}" for n in range(3))
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 async def furnish(client):

@@ -15,7 +15,6 @@ from tests.dialects.mews.hotel import (
 )
 from tests.support.hub import operator_headers
 
-pytestmark = pytest.mark.anyio
 STAY = "0f515589-99b4-423d-b83a-b237009f0509"
 CATALOGUE = "/hub/v1/tenants/hotel/catalogue"
 REQUIRED = (
@@ -36,11 +35,6 @@ LISTS = {
     "payments/getAll": {"AccountIds": [ACCOUNT]},
     "reservations/getAll/2023-06-06": {},
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from orderhub.dialects.mews.routes import ROUTES
 from tests.dialects.mews.hotel import ORDER, PAGE, TOKENS, hotel
 from tests.dialects.mews.vendor import CONTRACT, OPERATIONS, json_schema, openapi
 
-pytestmark = pytest.mark.anyio
 MONTH = {"StartUtc": "2020-01-01T00:00:00Z", "EndUtc": "2020-03-01T00:00:00Z"}
 SEGMENT, STAY = "dc9188f6-fb61-412c-b3fd-af32dab082ed", "0f515589-99b4-423d-b83a-b237009f0509"
 
@@ -42,11 +41,6 @@ DIFFERENCES = {
 }
 # Members whose own members are names that others choose.
 MAPS = {"Descriptions", "LegalIdentifiers", "SurchargeFees"}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 class World:

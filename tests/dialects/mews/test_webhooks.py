@@ -13,16 +13,10 @@ from orderhub.dialects.mews import DIALECT
 from orderhub.dialects.mews.webhooks import WebhookOptions
 from tests.dialects.mews.hotel import ACCOUNT, BILL, ENTERPRISE, hotel
 
-pytestmark = pytest.mark.anyio
 INTEGRATION = "c8bee838-7fb1-4f4e-8fac-ac87008b2f90"
 OPTIONS = {"EnterpriseId": ENTERPRISE, "IntegrationId": INTEGRATION}
 WEBHOOK = Webhook(url="https://pos.example/hook?token=x", format="mews", options=OPTIONS)
 FORM = DIALECT.webhooks
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 def event(event_kind, number=1, *, order="", **data):

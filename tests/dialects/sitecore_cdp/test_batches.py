@@ -21,13 +21,6 @@ from orderhub.dialects.sitecore_cdp.batch_load import Load
 from orderhub.dialects.sitecore_cdp.batch_rows import Row, parse
 from tests.dialects.sitecore_cdp.cdp import ORDER, Cdp, an_order, open_cdp
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
 
 @pytest.fixture(scope="module")
 async def cdp(tmp_path_factory):

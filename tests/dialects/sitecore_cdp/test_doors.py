@@ -11,14 +11,8 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.sitecore_cdp.kinds import STATUSES
 from tests.dialects.sitecore_cdp.cdp import Cdp, an_order, open_cdp, row
 
-pytestmark = pytest.mark.anyio
 DIALECTS = {dialect.name: dialect for dialect in find_dialects()}
 OTHERS = ("anqicms", "kakaclo", "mews", "tours4fun")
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

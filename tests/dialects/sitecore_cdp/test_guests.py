@@ -6,7 +6,6 @@ import pytest
 
 from tests.dialects.sitecore_cdp.cdp import UNKNOWN, Cdp, open_cdp
 
-pytestmark = pytest.mark.anyio
 GUESTS = "/v2.1/guests"
 GUEST = {
     "guestType": "customer",
@@ -15,11 +14,6 @@ GUEST = {
     "identifiers": [{"provider": "CRM", "id": "123"}],
     "subscriptions": [{"name": "default", "channel": "EMAIL"}],
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

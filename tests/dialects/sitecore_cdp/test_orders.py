@@ -17,13 +17,7 @@ from tests.dialects.sitecore_cdp.cdp import (
     row,
 )
 
-pytestmark = pytest.mark.anyio
 ORDERS = "/v2.1/orders"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 
 from tests.dialects.sitecore_cdp.cdp import UNKNOWN, an_order, open_cdp, row
 
-pytestmark = pytest.mark.anyio
 ITEM = {
     "name": "Phone",
     "description": "64 GB",
@@ -36,11 +35,6 @@ CONTACT = {
     "city": "Dublin",
     "country": "IE",
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

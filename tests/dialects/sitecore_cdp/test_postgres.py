@@ -7,12 +7,7 @@ import pytest
 from tests.dialects.sitecore_cdp.cdp import Cdp, an_order
 from tests.support.hub import running_hub
 
-pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
+pytestmark = pytest.mark.postgres
 
 
 async def test_u0000_in_an_address_reaches_no_database(postgres_url):

@@ -13,7 +13,6 @@ from tests.dialects.sitecore_cdp.cdp import an_order, open_cdp, row
 from tests.dialects.sitecore_cdp.test_batches import done, found, packed
 from tests.dialects.sitecore_cdp.test_batches import row as batch_row
 
-pytestmark = pytest.mark.anyio
 ORDERS = "/v2.1/orders"
 NEVER = "0001-01-01T00:00:00"  # how .NET writes a time that nobody set
 FLIGHTS = [{"origin": "DUB", "destination": "LAS", "departureDateTime": "2015-09-01T08:00Z"}]
@@ -43,11 +42,6 @@ def sample(**changes):
         orderItems=[{**ITEM, "referenceId": "L-0"}, ITEM],
         **changes,
     )
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from orderhub.dialects.sitecore_cdp.words import duplicate_words, natural_key
 from tests.dialects.sitecore_cdp.cdp import FULL, LOGIN, ORDER, UNKNOWN, an_order, open_cdp
 from tests.support.examples import examples
 
-pytestmark = pytest.mark.anyio
 ORDERS = "/v2.1/orders"
 UNAUTHORIZED = {
     "status": "UNAUTHORIZED",
@@ -27,11 +26,6 @@ UNAUTHORIZED = {
     "All requests must be authenticated.",
     "moreInfoUrl": "https://support.sitecore.com",
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,7 @@ from msgspec.structs import replace
 from orderhub.dialects.tours4fun.access import sign
 from tests.dialects.tours4fun.shop import HUB_TOKEN, ORDER, code, open_shop, post
 
-pytestmark = pytest.mark.anyio
 LIST, PAGE = "/v2/order/list", {"page": 1}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

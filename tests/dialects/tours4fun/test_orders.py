@@ -23,16 +23,10 @@ from tests.dialects.tours4fun.shop import (
 )
 from tests.support.examples import examples
 
-pytestmark = pytest.mark.anyio
 ADD, CAL, DETAIL = "/v2/order/add", "/v2/order/cal", "/v2/order/detail"
 LIST, CANCEL = "/v2/order/list", "/v2/order/cancel"
 GUEST = ORDER["guest_info"][0]
 PICKUP = TOUR.pickups[0]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,8 @@ import pytest
 from orderhub.dialects.tours4fun import products
 from tests.dialects.tours4fun.shop import DAY, SPECIAL, call, open_shop
 
-pytestmark = pytest.mark.anyio
 TOUR = 102202692
 TOURS = len(SPECIAL)  # one of them is not on sale, the demo's own is
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,9 @@ import pytest
 
 from tests.dialects.tours4fun.shop import ORDER, call, open_shop
 
-pytestmark = pytest.mark.anyio
 APP = "omni-tours"
 NEW_YORK = {"time_zone": "America/New_York"}
 FIVE_BEHIND = {"utc_offset_minutes": -300}
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,6 @@ from orderhub.dialects.contract import FaultKind
 from orderhub.dialects.tours4fun import DIALECT, words
 from tests.dialects.tours4fun.shop import HUB_TOKEN, ORDER, TICKETS, code, open_shop, post
 
-pytestmark = pytest.mark.anyio
-
 README = files("orderhub.dialects.tours4fun") / "README.md"
 FULL = [{"adult": 4}] * 11
 GUEST = ORDER["guest_info"][0]
@@ -114,11 +112,6 @@ CASES = [
     ("/v2/order/nothing", {}, 10005),
     ("/ttd/sku", {}, 10005),
 ]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")

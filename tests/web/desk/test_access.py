@@ -15,8 +15,6 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import LOGIN, Browser, invited
 from tests.web.hub_client import sell
 
-pytestmark = pytest.mark.anyio
-
 ROUTES = [route for route in desk().routes if route not in files.ROUTES]
 # What is open on purpose: each of these shows nothing of anybody's.
 OPEN = {"/", "/desk", "/desk/login", "/desk/login/code", "/desk/welcome"}
@@ -26,11 +24,6 @@ FORMS = [route for route in GUARDED if route.method == "POST"]
 LAST = ("/desk/logout",)
 # Whose {uid} is no order's: the walk's own is unknown there, which is not refused.
 OF_OTHER_THINGS = ("/desk/requests/", "/desk/webhooks/", "/desk/credentials/", "/desk/sandboxes/")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def guard_of(route: Route) -> Guard:

@@ -5,22 +5,14 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orderhub.core.values import Address
 from orderhub.web.desk.amending import LABELS
 from tests.support.hub import running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import sell
 
-pytestmark = pytest.mark.anyio
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 _FIELD = re.compile(r'name="(\w+)" type="text"\s+value="([^"]*)"')
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def drawn(browser: Browser, path: str) -> dict[str, str]:

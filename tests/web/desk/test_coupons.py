@@ -12,13 +12,7 @@ from tests.web.desk.browser import invited, signed_in
 from tests.web.desk.test_products import drawn, item
 from tests.web.hub_client import AS_OPERATOR, BASE, SHOP, sell
 
-pytestmark = pytest.mark.anyio
 NEW: dict[str, str] = {"title": "春季", "code": "SPRING", "kind": "percent", "percent": "90"}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def made(hub: HubUnderTest, **more: Any) -> str:

@@ -11,13 +11,7 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import SHOP, token
 
-pytestmark = pytest.mark.anyio
 PATH = "/desk/credentials"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def made(browser: Browser, **members: Any) -> tuple[str, list[str]]:

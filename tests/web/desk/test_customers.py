@@ -10,13 +10,7 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import invited, signed_in
 from tests.web.hub_client import sell
 
-pytestmark = pytest.mark.anyio
 _LINK = re.compile(r'href="/desk/orders/([0-9a-f-]{36})"')
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_a_customer_has_their_orders_and_no_others(

@@ -3,19 +3,11 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.support.hub import running_hub
 from tests.web.desk.browser import signed_in
 
-pytestmark = pytest.mark.anyio
 TOUR = 102202692
 _DAY = re.compile(r'<time datetime="(2019-[\d-]+)">')
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_the_next_days_have_their_seats(tmp_path: Path) -> None:

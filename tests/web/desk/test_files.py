@@ -13,13 +13,6 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import as_operator, invited, signed_in
 from tests.web.hub_client import AS_SHOP, sell
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
 
 @pytest.mark.parametrize(
     ("path", "column", "value"),

@@ -12,14 +12,8 @@ from tests.web.desk.browser import Browser, signed_in
 from tests.web.desk.test_access import GUARDED, OPEN, path_of
 from tests.web.hub_client import sell
 
-pytestmark = pytest.mark.anyio
 TEMPLATES = Path(__file__).parents[3] / "src" / "orderhub" / "web" / "desk" / "templates"
 STYLE = TEMPLATES.parent / "static" / "style.css"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_every_page_says_what_a_browser_may_do_with_it(tmp_path: Path) -> None:

@@ -14,13 +14,7 @@ from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.desk.test_products import item
 from tests.web.hub_client import AS_OPERATOR, BASE, SHOP
 
-pytestmark = pytest.mark.anyio
 ITEMS, COUNTS = "/desk/import", "/desk/stock/import"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def sent(browser: Browser, path: str, data: bytes, **members: str) -> httpx.Response:

@@ -10,13 +10,6 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import as_operator, signed_in
 from tests.web.hub_client import AS_OPERATOR, sell
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
 
 async def test_a_business_is_made_listed_and_looked_at(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:

@@ -15,14 +15,8 @@ from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, signed_in
 from tests.web.hub_client import AS_DROPSHIP, record, sell
 
-pytestmark = pytest.mark.anyio
 SKUS = ("TS_RED_M", "TS_BLUE_L", "HOOD_BLK_S", "MUG_WHT")
 _LINK = re.compile(r'href="/desk/orders/([0-9a-f-]{36})"')
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def listed(browser: Browser, **query: str) -> list[str]:

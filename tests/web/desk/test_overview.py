@@ -4,19 +4,10 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from orderhub.web.desk.charts import HEIGHT, chart
 from tests.support.hub import running_hub
 from tests.web.desk.browser import invited, signed_in
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, record, sell
-
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_today_is_counted_by_channel_and_currency_and_drawn(tmp_path: Path) -> None:

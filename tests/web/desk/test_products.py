@@ -15,14 +15,8 @@ from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import AS_OPERATOR, BASE, SHOP
 
-pytestmark = pytest.mark.anyio
 _INPUT = re.compile(r'<input id="f-(\w+)" name="\w+" type="[\w-]+"\s+value="([^"]*)"')
 _SELECT = re.compile(r'<select id="f-(\w+)".*?<option value="(\w*)" selected>', re.DOTALL)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def item(hub: HubUnderTest, kind: str, number: int) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import WireFault
 from orderhub.web.desk.language import CHINESE, ENGLISH, LANGUAGES, catalogue
@@ -13,13 +11,7 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import signed_in
 from tests.web.hub_client import sell
 
-pytestmark = pytest.mark.anyio
 _ENGLISH_SENTENCE = re.compile(r"[A-Za-z]{3,} [a-z]{2,} ")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def test_every_reason_and_every_problem_has_words_in_every_language() -> None:

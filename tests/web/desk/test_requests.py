@@ -5,20 +5,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import AS_SHOP, record, sell, token
 
-pytestmark = pytest.mark.anyio
 _LINK = re.compile(r'href="/desk/requests/([0-9a-f]{32})"')
 TOO_MANY = {"goods_id": 188, "quantity": 1_000_000, "type": "goods", "remark": "<script>x</script>"}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def listed(browser: Browser, **query: Any) -> list[str]:

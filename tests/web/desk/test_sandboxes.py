@@ -3,19 +3,11 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import as_operator, invited, signed_in
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, token
 
-pytestmark = pytest.mark.anyio
 PATH = "/desk/sandboxes"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def clock(hub: HubUnderTest) -> dict[str, str]:

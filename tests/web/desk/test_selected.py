@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from orderhub.web.desk.orders import SEVERAL
 from orderhub.web.desk.selected import STEPS
 from orderhub.web.desk.slips import PAPERS
@@ -12,14 +10,8 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import sell
 
-pytestmark = pytest.mark.anyio
 PATH = "/desk/orders/selected"
 _CHOSEN = re.compile(r'name="order" value="([0-9a-f-]{36}\.\d+)"')
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def previewed(browser: Browser, step: str, uids: list[str]) -> list[str]:

@@ -21,14 +21,8 @@ from orderhub.web.hub_api.access import OPERATOR
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 from tests.web.desk.browser import LOGIN, Browser, invited, signed_in
 
-pytestmark = pytest.mark.anyio
 OWNER = owner_of("shop")
 _US = 1_000_000
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture

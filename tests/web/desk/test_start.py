@@ -10,13 +10,6 @@ from tests.support.hub import running_hub
 from tests.web.desk.browser import Browser
 from tests.web.hub_client import AS_OPERATOR
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
 
 async def test_a_browser_is_led_to_desk_and_docs(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:

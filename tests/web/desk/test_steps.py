@@ -10,7 +10,6 @@ from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import SHOP, sell
 
-pytestmark = pytest.mark.anyio
 _LISTS = (
     *("stock", "stock?as=csv", "stock?level=low&q=GOODS-188", "departures", "departures?as=csv"),
     *(
@@ -21,11 +20,6 @@ _LISTS = (
     *("products", "products?as=csv", "products?q=GOODS-188", "coupons", "coupons?q=coupon2023"),
 )
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def previewed(browser: Browser, path: str, **members: Any) -> dict[str, str]:

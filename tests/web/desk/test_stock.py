@@ -14,14 +14,8 @@ from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import AS_OPERATOR, BASE, SHOP, sell
 
-pytestmark = pytest.mark.anyio
 POOL = "/desk/stock/pool?kind=stock&subject=product%3A188&place=MAIN"
 KEY = {"kind": "stock", "subject": "product:188", "place": "MAIN"}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def left(hub: HubUnderTest) -> int:

@@ -16,13 +16,7 @@ from tests.support.receivers import receiver as receiving
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import AS_SHOP, sell
 
-pytestmark = pytest.mark.anyio
 PATH = "/desk/webhooks"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def made(browser: Browser, **members: Any) -> tuple[str, str]:
