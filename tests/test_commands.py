@@ -14,6 +14,7 @@ import pytest
 from typer.main import get_command
 
 from orderhub.cli.commands import app
+from tests.support.forks import FOR_SHELLS, address
 from tests.support.hub_process import LIMIT_S, PROGRAM, environment, wait_for
 from tests.test_readme import RUN, documents
 
@@ -308,7 +309,9 @@ def test_the_commands_of_a_document_do_what_they_are_for(
     tools = tmp_path / "bin"
     tools.mkdir()
     program = tools / "orderhub"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m orderhub "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -SE "{FOR_SHELLS}" "{address()}" "$@"\n'
+    )
     program.chmod(0o755)
     (tmp_path / ".curlrc").write_text("fail-with-body\n")
     for name, text in re.findall(r"```(toml)\n(.*?)```", (ROOT / document).read_text(), re.DOTALL):

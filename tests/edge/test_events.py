@@ -1,19 +1,17 @@
 """The feed of a real server: a stream over the wire, the command that follows it, and a stop that ends both."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import httpx
 
+from tests.support.hub_process import PROGRAM, environment, orderhub
 from tests.support.serving import PATIENCE_S, serving
 
 CDP = {"Authorization": "Bearer hub-demo-cdp"}
-_PROGRAM = "from orderhub.cli import main; main()"
 
 
 def record(url: str, number: int) -> None:
@@ -52,15 +50,13 @@ def test_the_command_prints_events_and_follows_those_that_come(tmp_path: Path) -
     with serving(tmp_path) as served:
         record(served.url, 1)
         words = ["events", "--url", served.url, "--token", "hub-demo-cdp"]
-        run = [sys.executable, "-c", _PROGRAM, *words]
-        environment = {n: v for n, v in os.environ.items() if not n.startswith("ORDERHUB_")}
-        done = subprocess.run(run, env=environment, capture_output=True, text=True, check=True)
+        done = orderhub(*words)
         (line,) = done.stdout.splitlines()
         assert json.loads(line)["kind"] == "order.placed"
         cursor = done.stderr.strip().removeprefix("next: --after ")
         with subprocess.Popen(
-            [*run, "--follow", "--after", cursor],
-            env=environment,
+            [*PROGRAM, *words, "--follow", "--after", cursor],
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -73,9 +69,7 @@ def test_the_command_prints_events_and_follows_those_that_come(tmp_path: Path) -
             following.send_signal(signal.SIGINT)
             assert following.wait(PATIENCE_S) == 0
             overdue.cancel()
-        wrong = subprocess.run(
-            [*run, "--after", "x"], env=environment, capture_output=True, text=True, check=False
-        )
+        wrong = orderhub(*words, "--after", "x")
         assert (wrong.returncode, wrong.stderr) == (
             2,
             "orderhub: --after: after is no cursor of the feed.\n",

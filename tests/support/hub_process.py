@@ -8,13 +8,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
+
+from tests.support.forks import Forked
 
 PROGRAM = [sys.executable, "-c", "from orderhub.cli import main; main()"]
 SECRET_KEY = "a key for tests"
@@ -38,21 +41,25 @@ def orderhub(
     *words: str, before: Callable[[], None] | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself. `before` runs in its process, ahead of the program."""
-    return subprocess.run(
-        [*PROGRAM, *words],
-        capture_output=True,
-        text=True,
-        env=environment(**variables),
-        timeout=LIMIT_S,
-        preexec_fn=before,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = Forked(words, env=environment(**variables), out=out, err=err, before=before)
+        try:
+            code = process.wait(LIMIT_S)
+        finally:
+            process.kill()
+        told = [_text(each) for each in (out, err)]
+    return subprocess.CompletedProcess(process.args, code, *told)
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode()
 
 
 class Served:
     """One hub process and its address."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, url: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked, log: Path, url: str) -> None:
         self.process, self.log, self.url = process, log, url
 
     def ask(
@@ -82,15 +89,19 @@ class Served:
 
 @contextmanager
 def serving(
-    database: str, log: Path, *, program: Sequence[str] = PROGRAM, **variables: str
+    database: str, log: Path, *, program: Sequence[str] = (), **variables: str
 ) -> Iterator[Served]:
-    """A ready hub on the database; gone at the end, however that comes."""
-    words = [*program, "serve", "--database", database, "--port", "0"]
-    variables = {"ORDERHUB_RATE_LIMITS": "false", **variables}
+    """A ready hub on the database, of this program or another; gone at the end, however that comes."""
+    words = ["serve", "--database", database, "--port", "0"]
+    env = environment(**{"ORDERHUB_RATE_LIMITS": "false", **variables})
+    process: subprocess.Popen[bytes] | Forked
     with log.open("ab") as out:
-        process = subprocess.Popen(
-            words, stdout=out, stderr=out, env=environment(**variables), start_new_session=True
-        )
+        if program:
+            process = subprocess.Popen(
+                [*program, *words], stdout=out, stderr=out, env=env, start_new_session=True
+            )
+        else:
+            process = Forked(words, env=env, out=out, start_new_session=True)
     try:
         url = wait_for(lambda: _address(process.pid, process), "an address")
         hub = Served(process, log, url)
@@ -120,7 +131,7 @@ def _answers(hub: Served) -> bool:
         return False
 
 
-def _address(pid: int, process: subprocess.Popen[bytes]) -> str:
+def _address(pid: int, process: subprocess.Popen[bytes] | Forked) -> str:
     """Port 0 is any: the kernel knows which one the process listens on."""
     assert process.poll() is None, "it left at once"
     import psutil  # noqa: PLC0415

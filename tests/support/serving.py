@@ -9,22 +9,22 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
+from tests.support.forks import Forked
 from tests.support.hub import SECRET_KEY, seed_demo
 
 _READY_WITHIN_S = 60.0
 # Below the range that outgoing connections get their ports from.
 _PORTS = range(15_000, 32_000)
-_PROGRAM = "from orderhub.cli import main; main()"
 PATIENCE_S = 20.0  # however slow the machine
 
 
@@ -32,10 +32,10 @@ PATIENCE_S = 20.0  # however slow the machine
 class Served:
     """A running server. Its clients are the test's to close."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     port: int
     log: Path
-    start: Callable[[], subprocess.Popen[bytes]]
+    start: Callable[[], Forked]
 
     @property
     def url(self) -> str:
@@ -152,21 +152,13 @@ def serving(folder: Path, *, files: int = 0, **settings: Any) -> Iterator[Served
     environment = {n: value for n, value in os.environ.items() if not n.startswith("ORDERHUB_")}
     environment |= {f"ORDERHUB_{name.upper()}": str(value) for name, value in given.items()}
 
-    def limit_files() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files // 2, files))
-
+    limit_files = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (files // 2, files))
     log = folder / "server.log"
 
-    def start() -> subprocess.Popen[bytes]:
-        with log.open("ab") as stream:
-            return subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, "serve", "--database", url, "--port", str(port)],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                env=environment,
-                preexec_fn=limit_files if files else None,  # noqa: PLW1509 - before any thread of ours matters
-            )
+    def start() -> Forked:
+        words = ["serve", "--database", url, "--port", str(port)]
+        with log.open("ab") as out:
+            return Forked(words, env=environment, out=out, before=limit_files if files else None)
 
     served = Served(start(), port, log, start)
     try:
