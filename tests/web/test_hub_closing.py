@@ -1,11 +1,10 @@
 """`auto_close_s`: unpaid orders of every business that is paid are closed; a tenant that has none is told so."""
 
-import asyncio
-
 import pytest
 
 from tests.dialects.kakaclo.shop import TWO_PARCELS, Seller
 from tests.support.hub import operator_headers, running_hub
+from tests.support.waiting import until
 
 NOW = "2026-01-02T03:04:05Z"
 
@@ -14,15 +13,6 @@ NOW = "2026-01-02T03:04:05Z"
 async def hub(tmp_path_factory):
     async with running_hub(tmp_path_factory.mktemp("closing")) as opened:
         yield opened
-
-
-async def state_becomes(seller, number, status):
-    for _ in range(100):
-        shown = await seller.shown(number)
-        if shown["status"] == status:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"still {shown['status']}")
 
 
 async def test_unpaid_parcels_are_closed_and_paid_ones_are_not(hub):
@@ -34,7 +24,7 @@ async def test_unpaid_parcels_are_closed_and_paid_ones_are_not(hub):
     paid = await seller.create(("TS_RED_M", 1))
     await hub.pay((await seller.uids(paid))[0])
     await hub.advance("dropship", 601)
-    await state_becomes(seller, unpaid, "cancel")
+    await until(lambda: seller.shown(unpaid), lambda shown: shown["status"] == "cancel")
     assert (await seller.shown(paid))["status"] == "waiting_toship"
     left = await seller.stock("TS_RED_M")
     assert sum(before[0].values()) - sum(left.values()) == 1

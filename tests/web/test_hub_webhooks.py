@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,8 +18,9 @@ from orderhub.web.hub_api import webhooks
 from orderhub.web.hub_api.docs import document_of
 from tests.support.dialects import HUB
 from tests.support.hub import HubUnderTest, running_hub
-from tests.support.receivers import PATIENCE_S, Answered, Came, Receiver
+from tests.support.receivers import Answered, Came, Receiver
 from tests.support.receivers import receiver as receiving
+from tests.support.waiting import until
 from tests.web.hub_client import (
     AS_CDP,
     AS_OPERATOR,
@@ -55,17 +55,6 @@ async def ask(hub: HubUnderTest, method: str, path: str, json: Any = None, **mor
 
 async def came(receiver: Receiver, count: int) -> list[Came]:
     return await asyncio.to_thread(receiver.wait_for, count)
-
-
-async def until(ask_again: Callable[[], Any], is_so: Callable[[Any], bool]) -> Any:
-    """What is answered once it is so; fails when it never is."""
-    ends = time.monotonic() + PATIENCE_S
-    while True:
-        found = await ask_again()
-        if is_so(found):
-            return found
-        assert time.monotonic() < ends, found
-        await asyncio.sleep(0.02)
 
 
 async def deliveries(hub: HubUnderTest, webhook: dict[str, Any], query: str = "") -> Any:

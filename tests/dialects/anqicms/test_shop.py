@@ -20,6 +20,7 @@ from tests.dialects.anqicms.front import (
     user,
 )
 from tests.support.hub import operator_headers
+from tests.support.waiting import until
 
 NOT_OPERABLE = (-1, "该订单不可操作")
 NOT_FOUND = (-1, "record not found")
@@ -492,12 +493,7 @@ async def test_addresses_are_kept_changed_and_listed_newest_first(hub):
 
 
 async def _status_becomes(hub, order, status):
-    for _ in range(100):
-        shown = await show(hub, order)
-        if shown["status"] == status:
-            return shown
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"still {shown['status']}")
+    return await until(lambda: show(hub, order), lambda shown: shown["status"] == status)
 
 
 async def test_the_hub_closes_unpaid_orders_and_finishes_shipped_ones_by_itself(hub):

@@ -9,6 +9,7 @@ from orderhub.dialects.contract import FaultKind
 from orderhub.dialects.kakaclo.words import FAULTS, REFUSALS
 from tests.dialects.kakaclo.shop import ADDRESS, OMNI, TOKEN, TWO_PARCELS, V1, V2, Seller, order_of
 from tests.support.hub import running_hub
+from tests.support.waiting import until
 
 AT = "2026-01-02T03:04:05Z"
 
@@ -228,11 +229,9 @@ async def test_an_order_pays_itself_after_ten_minutes_of_the_tenants_clock(hub):
     assert not hub.has_due_timers()
     assert (await seller.shown(number))["status"] == "waiting_payment"
     await hub.advance("dropship", 1)
-    for _ in range(50):
-        shown = await seller.shown(number, V2)
-        if shown["status"] == "processing":
-            break
-        await asyncio.sleep(0.1)
+    shown = await until(
+        lambda: seller.shown(number, V2), lambda shown: shown["status"] == "processing"
+    )
     assert (shown["financialStatus"], shown["payDate"]) == ("paid", "2026-01-02T03:14:05Z")
     await hub.freeze("dropship", AT)
 

@@ -1,12 +1,12 @@
 """What operators see: every business, how the hub stands, and a check of the books while orders go on."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from orderhub.web.checking import Checking
 from tests.support.hub import running_hub
+from tests.support.waiting import until
 from tests.web.desk.browser import as_operator, signed_in
 from tests.web.hub_client import AS_OPERATOR, sell
 
@@ -57,25 +57,20 @@ async def test_a_check_runs_in_the_background_and_reports(tmp_path: Path) -> Non
         await browser.get("/desk/health")
         assert "No check was made" in browser.text
         assert (await browser.post("/desk/health/check")).status_code == 303
-        answer = await browser.get("/desk/health")
-        for _ in range(500):
-            if "every law holds" in browser.text:
-                break
-            assert answer.headers["refresh"] == "2"  # it is shown anew while it runs
-            await asyncio.sleep(0.02)
-            answer = await browser.get("/desk/health")
-        assert "every law holds" in browser.text
-        assert "refresh" not in answer.headers
+
+        async def health() -> tuple[str, str | None]:
+            refresh = (await browser.get("/desk/health")).headers.get("refresh")
+            # It is shown anew while it runs.
+            assert refresh == "2" or "every law holds" in browser.text
+            return browser.text, refresh
+
+        _, refresh = await until(health, lambda seen: "every law holds" in seen[0])
+        assert refresh is None
         # What is broken is told by its law.
         with hub.hub.ledger.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE pool SET drawn = drawn + 1 WHERE kind = 'stock'")
         await browser.post("/desk/health/check")
-        for _ in range(500):
-            await browser.get("/desk/health")
-            if "breaches" in browser.text:
-                break
-            await asyncio.sleep(0.02)
-        assert "breaches" in browser.text
+        await until(health, lambda seen: "breaches" in seen[0])
         with hub.hub.ledger.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE pool SET drawn = drawn - 1 WHERE kind = 'stock'")
 

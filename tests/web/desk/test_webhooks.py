@@ -13,6 +13,7 @@ from orderhub.web.desk.timeline import DELIVERED
 from tests.support.hub import running_hub
 from tests.support.receivers import Receiver
 from tests.support.receivers import receiver as receiving
+from tests.support.waiting import until
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import AS_SHOP, sell
 
@@ -43,12 +44,11 @@ async def came(receiver: Receiver, count: int) -> Any:
 
 
 async def shown(browser: Browser, path: str, is_so: Callable[[str], bool]) -> None:
-    for _ in range(250):
+    async def text() -> str:
         await browser.get(path)
-        if is_so(browser.text):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(browser.text)
+        return browser.text
+
+    await until(text, is_so)
 
 
 async def test_one_is_made_tried_out_and_sends_again(tmp_path: Path) -> None:
