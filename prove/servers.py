@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import seed
@@ -40,6 +41,18 @@ def seed_database(url: str) -> None:
         seed(ledger, Cipher(SECRET_KEY), find_dialects())
     finally:
         ledger.close()
+
+
+def begin(words: list[str], env: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A process of `orderhub`."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=env,
+        start_new_session=True,  # a Ctrl-C is meant for the proof, which ends its servers
+    )
 
 
 class ServerTrouble(ProofStopped):
@@ -80,14 +93,7 @@ class Server:
         }
         words = ["serve", "--database", self._url, "--port", str(self.port)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,  # a Ctrl-C is meant for the proof, which ends its servers
-            )
+            self._process = begin(words, environment, log)
 
     async def wait_ready(self) -> None:
         assert self._process is not None

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
+from prove import servers
 from prove.__main__ import arguments
 from prove.backup import prove_backup
 from prove.deliver import prove_deliver
@@ -18,9 +19,20 @@ from prove.servers import seed_database
 from prove.term import prove_term
 from prove.twins import prove_twins
 from prove.verdict import Verdict
+from tests.support.forks import Forked
 from tests.support.postgres import fresh_database
 
 SEED = 20_240_101
+
+
+@pytest.fixture(autouse=True)
+def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers are killed and started again all the time, and each start would import the whole program."""
+
+    def begin(words: list[str], env: dict[str, str], log: IO[bytes]) -> Forked:
+        return Forked(words, env=env, out=log, start_new_session=True)
+
+    monkeypatch.setattr(servers, "begin", begin)
 
 
 def must_hold(proof: Coroutine[Any, Any, Verdict]) -> None:
