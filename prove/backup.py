@@ -6,19 +6,18 @@ import asyncio
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from prove import servers
 from prove.audit import audit
 from prove.doors import ALL, Door
 from prove.kill import compare, finish
 from prove.load import Load
-from prove.servers import PROGRAM, described, processes, running
+from prove.servers import described, processes, running
 from prove.verdict import Verdict
 from tests.support.postgres import client_programs
 
@@ -51,8 +50,8 @@ async def prove_backup(
     verdict.counts.update(dict.fromkeys(_COUNTS, 0))
     chance = random.Random(seed)
     longest = 0.0
-    async with running(url, processes(url), logs) as servers:
-        load = Load(verdict, servers, doors, seed=seed, clients=CLIENTS)
+    async with running(url, processes(url), logs) as hubs:
+        load = Load(verdict, hubs, doors, seed=seed, clients=CLIENTS)
         async with load.running():
             while verdict.counts["backups"] < backups and not verdict.violations:
                 await load.answered(chance.randrange(1, answers))
@@ -67,7 +66,7 @@ async def prove_backup(
                     await asyncio.to_thread(_restored, verdict, file, fresh, before)
                 file.unlink(missing_ok=True)
         found = await asyncio.to_thread(audit, url)
-        for server in servers:
+        for server in hubs:
             verdict.demand(not server.log(), f"the server complained: {server.log()}")
     finish(verdict, load, found)
     verdict.notes.append(f"the longest backup took {longest:.1f} s")
@@ -94,14 +93,7 @@ def _run(verdict: Verdict, *words: str) -> dict[str, str]:
     }
     programs = client_programs()
     environment["PATH"] = f"{programs}{os.pathsep}{environment.get('PATH', '')}"
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=_COMMAND_S,
-        check=False,
-    )
+    done = servers.command([*words], environment, _COMMAND_S)
     if done.returncode:
         verdict.violate(f"{words[0]} left with {done.returncode}: {done.stderr[-500:]}")
         return {}

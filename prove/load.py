@@ -21,7 +21,7 @@ _TWIN_EVERY = 10
 _MOST_SENDS = 200
 # After an interruption so many answers are enough until the proof has looked at the ledger: two
 # processes would otherwise pile up orders for as long as one of them starts.
-_SPELL = 200
+SPELL = 200
 
 
 @dataclass(eq=False)
@@ -99,7 +99,7 @@ class Load:
 
     def interrupted(self) -> None:
         """A server went away: every order acknowledged since the last time is asked for once more."""
-        self._limit = self.answers.total() + _SPELL
+        self._limit = self.answers.total() + SPELL
         self._retries.extend(self._acknowledged)
         self._acknowledged.clear()
 

@@ -55,6 +55,20 @@ def begin(words: list[str], env: dict[str, str], log: IO[bytes]) -> subprocess.P
     )
 
 
+def command(
+    words: list[str], env: dict[str, str], within_s: float
+) -> subprocess.CompletedProcess[str]:
+    """What a command of `orderhub` says that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=within_s,
+        check=False,
+    )
+
+
 class ServerTrouble(ProofStopped):
     """A server that did not start or did not leave; the message ends with what it logged."""
 

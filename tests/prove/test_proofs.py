@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import pytest
 
-from prove import servers
+from prove import load, servers
 from prove.__main__ import arguments
 from prove.backup import prove_backup
 from prove.deliver import prove_deliver
@@ -19,6 +19,7 @@ from prove.servers import seed_database
 from prove.term import prove_term
 from prove.twins import prove_twins
 from prove.verdict import Verdict
+from tests.support import forks
 from tests.support.forks import Forked
 from tests.support.postgres import fresh_database
 
@@ -26,13 +27,15 @@ SEED = 20_240_101
 
 
 @pytest.fixture(autouse=True)
-def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers are killed and started again all the time, and each start would import the whole program."""
+def in_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers are killed and started again all the time: no start imports the whole program, few orders pile up."""
 
     def begin(words: list[str], env: dict[str, str], log: IO[bytes]) -> Forked:
         return Forked(words, env=env, out=log, start_new_session=True)
 
     monkeypatch.setattr(servers, "begin", begin)
+    monkeypatch.setattr(servers, "command", forks.run)
+    monkeypatch.setattr(load, "SPELL", 50)
 
 
 def must_hold(proof: Coroutine[Any, Any, Verdict]) -> None:
@@ -74,7 +77,7 @@ def test_backups_under_load_restore_to_ledgers_without_a_gap(
             with fresh_database(request.getfixturevalue("postgres_server")) as url:
                 yield url
 
-    short = {"backups": 3, "answers": 60}
+    short = {"backups": 2, "answers": 60}
     must_hold(prove_backup(database_url, seed=SEED, logs=tmp_path, fresh=fresh, **short))
 
 

@@ -97,6 +97,27 @@ class Forked:
         return int.from_bytes(sent, "big", signed=True)
 
 
+def run(
+    words: Sequence[str],
+    env: Mapping[str, str],
+    within_s: float,
+    before: Callable[[], object] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """What a command says that ends by itself. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = Forked(words, env=env, out=out, err=err, before=before)
+        try:
+            code = process.wait(within_s)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(process.args, code, *map(_text, (out, err)))
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode()
+
+
 @cache
 def address() -> Path:
     """Where the process listens that forks for this one. It is started at the first use and ends with this one."""

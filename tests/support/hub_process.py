@@ -8,16 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 
-from tests.support.forks import Forked
+from tests.support.forks import Forked, run
 
 PROGRAM = [sys.executable, "-c", "from orderhub.cli import main; main()"]
 SECRET_KEY = "a key for tests"
@@ -41,19 +40,7 @@ def orderhub(
     *words: str, before: Callable[[], None] | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself. `before` runs in its process, ahead of the program."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = Forked(words, env=environment(**variables), out=out, err=err, before=before)
-        try:
-            code = process.wait(LIMIT_S)
-        finally:
-            process.kill()
-        told = [_text(each) for each in (out, err)]
-    return subprocess.CompletedProcess(process.args, code, *told)
-
-
-def _text(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    return stream.read().decode()
+    return run(words, environment(**variables), LIMIT_S, before)
 
 
 class Served:
