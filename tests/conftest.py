@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import compiled
 from tests.support.postgres import fresh_database, make_home, shared_server, stop_server
 
 # Where writing bytecode is forbidden, each of the many hubs that tests start would compile the whole program again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+compiled.share()
 
 # Each before those that import it: pytest rewrites the asserts of what it imports itself.
 pytest_plugins = ["tests.support.worlds", "tests.support.demos", "tests.support.wheels"]

@@ -11,6 +11,7 @@ import atexit
 import gc
 import os
 import pickle
+import pkgutil
 import select
 import shutil
 import signal
@@ -21,8 +22,15 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import IO, NamedTuple
+
+from typer.main import get_command
+
+import orderhub
+from orderhub.cli import main
+from orderhub.cli.commands import app
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_SHELLS = Path(__file__).with_name("forked.py")
@@ -98,18 +106,16 @@ class Forked:
 
 
 def run(
-    words: Sequence[str],
-    env: Mapping[str, str],
-    within_s: float,
-    before: Callable[[], object] | None = None,
+    words: Sequence[str], env: Mapping[str, str], within_s: float
 ) -> subprocess.CompletedProcess[str]:
     """What a command says that ends by itself. Raises subprocess.TimeoutExpired."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = Forked(words, env=env, out=out, err=err, before=before)
+        process = Forked(words, env=env, out=out, err=err)
         try:
             code = process.wait(within_s)
         finally:
             process.kill()
+            process.wait()
         return subprocess.CompletedProcess(process.args, code, *map(_text, (out, err)))
 
 
@@ -220,12 +226,16 @@ def _begin(start: Start, streams: list[int]) -> None:
         start.before()
 
 
-if __name__ == "__main__":
-    import tests.support.hub_process  # noqa: F401 - what a start may name
-    from orderhub.cli import main
-    from orderhub.dialects.finding import find_dialects
+def load() -> None:
+    """All of the program, what its commands import late as well."""
+    for each in pkgutil.walk_packages(orderhub.__path__, "orderhub."):
+        if not each.name.endswith("__main__") and ".migrations" not in each.name:
+            import_module(each.name)
+    get_command(app)  # what Typer itself imports late
 
-    find_dialects()
+
+if __name__ == "__main__":
+    load()
     words = serve(sys.argv[1])
     if words is not None:
         sys.argv = ["-c", *words]

@@ -39,8 +39,19 @@ def bound_by_modes() -> None:
 def orderhub(
     *words: str, before: Callable[[], None] | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself. `before` runs in its process, ahead of the program."""
-    return run(words, environment(**variables), LIMIT_S, before)
+    """A command that ends by itself. `before` runs in its process, ahead of the interpreter."""
+    env = environment(**variables)
+    if before is None:
+        return run(words, env, LIMIT_S)
+    return subprocess.run(
+        [*PROGRAM, *words],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=LIMIT_S,
+        preexec_fn=before,
+        check=False,
+    )
 
 
 class Served:
