@@ -35,7 +35,7 @@ demo: $(RUNTIME) ## run the hub with sample data on PORT (default 8080)
 	@$(BIN)/orderhub demo --port $(PORT) --data .demo
 
 test: setup ## run the tests (WORKERS=4, PYTEST_ARGS="-k word" and the like)
-	@$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: lint types imports test ## everything CI checks
 

@@ -11,7 +11,7 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "first-sale.md").read_text()
-LIMIT_S = 60.0  # what the way to a first sale may take; it takes a few
+LIMIT_S = 300.0  # beyond it something hangs: the way to a first sale takes a few seconds
 
 
 def test_the_way_to_a_first_sale_is_as_the_guide_says(installed: Path, tmp_path: Path) -> None:
