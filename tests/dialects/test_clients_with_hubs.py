@@ -38,10 +38,7 @@ from tests.support.clients import (
     tickets,
     tour,
 )
-from tests.support.demos import demo_file, hub, quiet_logs, sqlite_demo
 from tests.support.documents import doc
-
-__all__ = ["demo_file", "hub", "quiet_logs", "sqlite_demo"]
 
 OTHER = "oh-ffffffffffffffffffffffff"
 

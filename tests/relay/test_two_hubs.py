@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.calls import seed_demo
+from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, serving, wait_for
 
 SHOP, THERE = "hub-demo-shop", "hub-demo-dropship"
