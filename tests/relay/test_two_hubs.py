@@ -153,3 +153,32 @@ def test_a_hub_that_dies_in_between_places_each_order_once(tmp_path: Path) -> No
             assert {(each["state"], each["reason"]) for each in found} == {("placed", None)}
             assert len({each["number"] for each in found}) == sold
             assert len(orders_at(there)) - before == sold
+
+
+def test_what_is_called_off_here_is_called_off_there_first(here: Served, tmp_path: Path) -> None:
+    with serving(demo(tmp_path, "there"), tmp_path / "there.log") as there:
+        route(here, connect(here, there.url))
+        for _ in range(2):
+            sell(here)
+        settled(here, 2)
+        ours = [each["order"] for each in hand_overs(here)]
+        theirs = {each["order"]: each["number"] for each in hand_overs(here)}
+        for order in ours:
+            asked(here, "POST", f"/hub/v1/orders/{order}/pay", json={})
+        at = {each["number"]: each["uid"] for each in orders_at(there)}
+        kept, called_off = ours
+        sent = at[theirs[kept]]
+        asked(there, "POST", f"/hub/v1/orders/{sent}/pay", THERE, json={})
+        asked(there, "POST", f"/hub/v1/orders/{sent}/ship", THERE, json={"carrier": "Yanwen"})
+        refused = here.ask("POST", f"/hub/v1/orders/{kept}/refund", SHOP, json={})
+        assert refused.status_code == 409, refused.text
+        assert "kakaclo refuses it: 10005" in refused.text
+        assert asked(here, "GET", f"/hub/v1/orders/{kept}")["status"] == "paid"
+        done = asked(here, "POST", f"/hub/v1/orders/{called_off}/refund", json={})
+        assert done["status"] == "refunded"
+        gone = asked(there, "GET", f"/hub/v1/orders/{at[theirs[called_off]]}", THERE)
+        assert gone["status"] == "cancelled"  # nobody had paid it there
+    # Over there nobody answers any more: then nothing is final here.
+    silent = here.ask("POST", f"/hub/v1/orders/{kept}/refund", SHOP, json={})
+    assert silent.status_code == 503, silent.text
+    assert asked(here, "GET", f"/hub/v1/orders/{kept}")["status"] == "paid"

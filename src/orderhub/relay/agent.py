@@ -184,6 +184,10 @@ class Agent:
             await self._against(max(troubles, key=lambda each: each.retry_after_s))
         elif done and self.state.misses:
             await self._noted(misses=0, resume_at=0, reason="")
+        soon = self._news.soon(self.state) if done else None
+        if soon is not None:
+            self.state = soon
+            await self._means.in_thread(lambda: self._means.ledger.relay.note(soon))
 
     async def _against(self, trouble: Trouble) -> None:
         """The connection is left in peace for a while."""

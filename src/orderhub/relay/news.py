@@ -62,6 +62,13 @@ class Newsreader:
     def has_news(self) -> bool:
         return self._client.has("news")
 
+    def soon(self, state: RelayState) -> RelayState | None:
+        """Something was placed: the next window is asked for soon. None: it is as it stands."""
+        due_at = self._now + round(_SOON_S * SECOND_US)
+        if not (self.has_news and self._client.tells_windows) or state.news_due_at <= due_at:
+            return None
+        return msgspec.structs.replace(state, news_due_at=due_at)
+
     def is_due(self, state: RelayState) -> bool:
         """Whether the next window is to be asked for."""
         return self.has_news and self._client.tells_windows and state.news_due_at <= self._now
