@@ -242,7 +242,10 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             return replace(after, number=number, refs=refs, due_at=command.due_at)
         case HandOverStep.PLACE:
             number, refs = command.number or before.number, command.refs or before.refs
-            return replace(after, number=number, refs=refs, asked=0, due_at=command.due_at or NEVER)
+            # What was called off here while nobody knew of it there is called off there.
+            is_off = order.status in GIVEN_BACK
+            due_at = now if is_off else command.due_at or NEVER
+            return replace(after, number=number, refs=refs, asked=0, due_at=due_at)
         case HandOverStep.DOUBT:
             return replace(after, candidates=command.candidates)
         case HandOverStep.AGAIN:

@@ -6,7 +6,7 @@ commit, its news brings the same about. What the vendor decides later comes as n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
@@ -101,20 +101,39 @@ async def told(means: Means, line: Line, hand_over: HandOver, order: Order) -> s
 
 async def pulls(means: Means, order: Order) -> list[MoveHandOver]:
     """The commands that have an order's hand-overs seen to, so that what was called off here is said there."""
-    now = means.now_us()
-    return [
-        MoveHandOver(
-            origin=Origin(tenant_id=each.tenant_id, channel="hub", actor=ACTOR, recorded_at=now),
-            order_id=each.order_id,
-            connection_id=each.connection_id,
-            step=HandOverStep.NEWS,
-            if_version=each.version,
-            reason=each.reason,
-            due_at=now,
-        )
-        for each in await _placed(means, order)
-        if CALLED_OFF not in each.told
-    ]
+    found = await _placed(means, order)
+    return [_look(each, means.now_us()) for each in found if CALLED_OFF not in each.told]
+
+
+async def looks(means: Means, record: Record, numbers: Sequence[str]) -> list[MoveHandOver]:
+    """The commands that have the hand-overs of these numbers at a connection seen to."""
+    name = (record.tenant_id, record.id)
+
+    def look(reads: Reads) -> list[HandOver]:
+        held = reads.relay.held(*name, numbers)
+        found = [each for order in held.values() for each in reads.relay.of_order(name[0], order)]
+        return [each for each in found if each.connection_id == name[1] and _is_placed(each)]
+
+    placed = await means.in_thread(lambda: means.ledger.read(look))
+    return [_look(each, means.now_us()) for each in placed]
+
+
+def _look(hand_over: HandOver, now_us: int) -> MoveHandOver:
+    return MoveHandOver(
+        origin=Origin(
+            tenant_id=hand_over.tenant_id, channel="hub", actor=ACTOR, recorded_at=now_us
+        ),
+        order_id=hand_over.order_id,
+        connection_id=hand_over.connection_id,
+        step=HandOverStep.NEWS,
+        if_version=hand_over.version,
+        reason=hand_over.reason,
+        due_at=now_us,
+    )
+
+
+def _is_placed(hand_over: HandOver) -> bool:
+    return hand_over.state is HandOverState.PLACED
 
 
 def _name(order: Order, client: Client) -> str:
@@ -139,7 +158,7 @@ async def _placed(means: Means, order: Order) -> list[HandOver]:
     name = (order.tenant_id, order.id)
     ask = means.ledger.read
     found = await means.in_thread(lambda: ask(lambda reads: reads.relay.of_order(*name)))
-    return [each for each in found if each.state is HandOverState.PLACED]
+    return list(filter(_is_placed, found))
 
 
 async def _job(means: Means, hand_over: HandOver, client: Client) -> Job | None:

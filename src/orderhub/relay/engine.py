@@ -7,7 +7,7 @@ what others committed, what is due, and what was written anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
@@ -126,6 +126,21 @@ class Engine:
             for command in await calling_off.pulls(self, order):
                 await self.submit(command)
             self.wake(order.tenant_id)
+
+    def connection(self, uid: str) -> Record | None:
+        """The connection of that id, of whichever tenant, as of the last look; None for one that is switched off."""
+        for name, record in self._records.items():
+            if record.uid == uid and self._is_on(name):
+                return record
+        return None
+
+    async def heard(self, record: Record, numbers: Sequence[str]) -> None:
+        """The vendor says that something happened to these: they are asked for at once. Raises NotDecided."""
+        commands = await calling_off.looks(self, record, numbers)
+        for command in commands:
+            await self.submit(command)
+        if commands:
+            self.wake(record.tenant_id)
 
     def is_onward(self, tenant_id: int) -> bool:
         """Whether orders of this tenant may be at a vendor's, as of the last look."""

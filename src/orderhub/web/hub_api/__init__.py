@@ -33,6 +33,7 @@ from orderhub.web.hub_api import (
     secrets,
     tenants,
     users,
+    vendor_messages,
     webhook_deliveries,
     webhooks,
     wording,
@@ -43,7 +44,7 @@ _TAGS = {
     "orders": (order_files, orders, commands),
     "events": (events,),
     "webhooks": (webhooks, webhook_deliveries),
-    "relay": (connections, routes, listings, handovers),
+    "relay": (connections, routes, listings, handovers, vendor_messages),
     # Before the plain list: a kind's name takes in everything up to the next slash.
     "catalogue": (catalogue_bulk, catalogue, people),
     "pools": (pools,),

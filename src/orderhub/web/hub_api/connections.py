@@ -42,6 +42,8 @@ from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant
 from orderhub.web.hub_api.tables import columns_of
+from orderhub.web.hub_api.vendor_messages import address_of
+from orderhub.web.port import HubPort
 
 SCOPE = "relay"
 MOST_CONNECTIONS = 50
@@ -172,6 +174,7 @@ class ConnectionStanding(ConnectionShown, frozen=True, kw_only=True):
     planned, sending, unsure  how many hand-overs are that
     failing       why it is left alone; null = it works
     resume_at     until when
+    messages_path where the vendor may send its webhooks, behind this hub's address; null = it has none
     """
 
     planned: int
@@ -179,6 +182,7 @@ class ConnectionStanding(ConnectionShown, frozen=True, kw_only=True):
     unsure: int
     failing: str | None
     resume_at: Instant | None
+    messages_path: str | None
 
 
 class Probed(Shape, frozen=True, kw_only=True):
@@ -194,6 +198,7 @@ async def list_connections(call: Call, who: Caller) -> Answer:
     """In the order in which they were made, each with how it goes."""
     given = query_of(call, ListConnections)
     tenant_id = await tenant_id_asked(call, who, given.tenant, "connections")
+    hub = port(call)
 
     async def ask(cursor: str, limit: int) -> Page[ConnectionStanding]:
         sought = RecordQuery(
@@ -203,7 +208,7 @@ async def list_connections(call: Call, who: Caller) -> Answer:
         def look(reads: Reads) -> tuple[tuple[ConnectionStanding, ...], str | None]:
             found = reads.records(sought)
             more = str(found[limit - 1].id) if len(found) > limit else None
-            return tuple(_standing(reads, each) for each in found[:limit]), more
+            return tuple(_standing(hub, reads, each) for each in found[:limit]), more
 
         items, more = await call.hub.read(look)
         return Page(items=items, next_cursor=more)
@@ -215,11 +220,11 @@ async def list_connections(call: Call, who: Caller) -> Answer:
 @guarded(SCOPE)
 async def get_connection(call: Call, who: Caller) -> Answer:
     """One connection, never with its credentials."""
-    tenant_id = await tenant_id_of(call, who)
+    hub, tenant_id = port(call), await tenant_id_of(call, who)
 
     def look(reads: Reads) -> tuple[ConnectionStanding, int]:
         found = connection_named(reads, tenant_id, call.params["id"])
-        return _standing(reads, found), found.version
+        return _standing(hub, reads, found), found.version
 
     shown, version = await call.hub.read(look)
     return Answer(200, encode(shown), (etag(version),))
@@ -486,7 +491,7 @@ def _shown(record: Record) -> ConnectionShown:
     return ConnectionShown.of(record.doc, **_members(record))
 
 
-def _standing(reads: Reads, record: Record) -> ConnectionStanding:
+def _standing(hub: HubPort, reads: Reads, record: Record) -> ConnectionStanding:
     counts = reads.relay.counts(record.tenant_id, record.id)
     state = reads.relay.state(record.tenant_id, record.id)
     return ConnectionStanding.of(
@@ -497,6 +502,7 @@ def _standing(reads: Reads, record: Record) -> ConnectionStanding:
         unsure=counts.get("unsure", 0),
         failing=state.reason if state is not None and state.misses else None,
         resume_at=exact_instant(state.resume_at) if state and state.resume_at else None,
+        messages_path=address_of(hub, record),
     )
 
 
