@@ -88,6 +88,7 @@ _MAY_BE_400 = {
                 ("connections", ("GET", "POST")),
                 ("connections/{id}", ("GET", "PATCH", "DELETE")),
                 ("connections/{id}/test", ("POST",)),
+                ("connections/{id}/messages", ("POST",)),
                 ("connections/{id}/match", ("POST",)),
                 ("routes", ("GET", "POST")),
                 ("routes/{id}", ("GET", "PATCH", "DELETE")),

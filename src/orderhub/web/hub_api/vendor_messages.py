@@ -20,6 +20,16 @@ from orderhub.web.port import HubPort
 
 _PATH = "/hub/v1/connections/{id}/messages"
 _MOST_BYTES = 1_048_576
+_EXAMPLE = {
+    "EnterpriseId": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    "IntegrationId": "8ddea57b-6a5c-4eec-8c4c-24467dce118e",
+    "Events": [
+        {
+            "Discriminator": "ServiceOrderUpdated",
+            "Value": {"Id": "cdfd5caa-2868-411b-ba95-322e70035f1a"},
+        }
+    ],
+}
 
 
 class Shown(Query, frozen=True, kw_only=True):
@@ -74,6 +84,7 @@ ROUTES = (
         "Receive a vendor's webhook",
         query=Shown,
         request={"type": "object", "description": "As the vendor sends it."},
+        examples={"of Mews": {"value": _EXAMPLE}},
         answers={204: None},
         mutates=True,
         idempotency_key=False,
