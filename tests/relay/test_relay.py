@@ -10,6 +10,7 @@ from orderhub.core.commands import Action, HandOverStep, MoveHandOver
 from orderhub.core.handing import HandOverState
 from orderhub.core.refusals import Reason
 from orderhub.core.relaying import RelayState
+from orderhub.core.values import Contact
 from orderhub.ledger.ledger import Ledger
 from tests.relay.rig import (
     HOUR,
@@ -117,6 +118,15 @@ def test_what_is_refused_can_be_sent_again(bench: Bench) -> None:
     bench.decide(refused, HandOverStep.AGAIN)
     bench.run()
     assert bench.one.state is HandOverState.PLACED
+
+
+def test_a_reason_does_not_keep_whom_the_order_is_for(bench: Bench) -> None:
+    buyer = Contact(first_name="Ann", email="ann@example.com")
+    world.place(bench.ledger, world.basket(contact=buyer))
+    refused = bench.decide(
+        bench.one, HandOverStep.REFUSE, reason="the mailbox Ann@example.com of ann is full"
+    )
+    assert refused.reason == "the mailbox [redacted] of [redacted] is full"
 
 
 def test_a_connection_that_is_not_let_in_waits_as_a_whole(bench: Bench) -> None:

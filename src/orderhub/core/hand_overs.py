@@ -28,6 +28,7 @@ from orderhub.core.facts import Accepted, Facts, HandOverLoad, NewIds, OrderLoad
 from orderhub.core.fulfilment import GIVEN_BACK, left
 from orderhub.core.handing import NEVER, HandOver, HandOverState, uid_of
 from orderhub.core.money import divided, rounded, times
+from orderhub.core.redaction import Words, words_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Notice, Order, Status
 
@@ -222,7 +223,7 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
         state=state,
         version=before.version + 1,
         updated_at=now,
-        reason=command.reason[:_MOST_REASON],
+        reason=_without_names(command.reason[:_MOST_REASON], order),
         due_at=NEVER,
         candidates=(),
     )
@@ -255,6 +256,11 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             asked, due_at = before.asked + 1, command.due_at or NEVER
             return replace(after, told=_more(before, command.news), asked=asked, due_at=due_at)
     return replace(after, started_at=0, sure_at=0, asked=0)
+
+
+def _without_names(reason: str, order: Order) -> str:
+    """A vendor's words may repeat whom the order is for; kept here and told by events they would outlive them."""
+    return Words(words_of(order)).cut_from(reason) if reason else ""
 
 
 def _more(hand_over: HandOver, news: tuple[str, ...]) -> tuple[str, ...]:

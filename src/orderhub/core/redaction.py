@@ -89,6 +89,9 @@ class Words:
     def are_in(self, text: str) -> bool:
         return self._find is not None and self._find.search(text) is not None
 
+    def cut_from(self, text: str) -> str:
+        return self._find.sub(REDACTED, text) if self._find is not None else text
+
 
 def words_of(order: Order) -> tuple[str, ...]:
     """What tells who an order's people are, of its contact and of where it ships."""
