@@ -23,11 +23,11 @@ STAMP := .venv/.installed
 RUNTIME := .venv/.runtime
 SOURCES = $(wildcard src tests bench prove tools)
 
-.PHONY: help setup demo test check lint types imports wheel image wheel-test browser bench prove fuzz \
+.PHONY: help setup demo test check lint types imports wheel image wheel-test browser bench prove test-cluster fuzz \
   format docs messages migration lock release clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv with everything in it (again only when requirements change)
 
@@ -69,6 +69,10 @@ bench: setup ## run the benchmarks (ARGS=...)
 
 prove: setup ## run the proofs: crashes, conservation, no order doubled (ARGS=...)
 	@$(BIN)/python -m prove $(ARGS)
+
+# Not part of check: it needs a cluster of its own, which ORDERHUB_TEST_DATABASE names.
+test-cluster: setup ## try the hub on a Citus cluster (ORDERHUB_TEST_DATABASE=postgresql://…)
+	@$(BIN)/python -m prove.on_cluster
 
 # Other examples each time, and a seed to have the same ones again; `make test` has no chance in it.
 fuzz: setup ## run the fuzz tests with many examples (SEED=... for those of an earlier run)

@@ -229,6 +229,7 @@ def main() -> None:
         "delivery",
         "idle",
         "processes",
+        "cluster",
     ):
         del sys.argv[1]
         importlib.import_module(f"bench.{first}").main()

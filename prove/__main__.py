@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
 from prove.backup import prove_backup
+from prove.client import Connection
+from prove.crashes import crashes
 from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
@@ -21,7 +23,9 @@ from prove.servers import described, seed_database
 from prove.term import prove_term
 from prove.twins import prove_twins
 from prove.verdict import ProofStopped, Verdict
-from tests.support.postgres import fresh_database, running_server
+from tests.support import cluster
+from tests.support.cluster import fresh_database
+from tests.support.postgres import running_server
 
 _PROOFS = ("race", "twins", "kill", "term", "feed", "deliver", "backup")
 _ROUNDS = {"race": 50, "twins": 50, "term": 20, "backup": 50}
@@ -63,7 +67,12 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--kills", type=int, default=_KILLS, help=f"kills of kill, feed and deliver ({_KILLS})"
     )
-    parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "postgres", "both", "cluster"),
+        default="both",
+        help="cluster: the Citus cluster that ORDERHUB_TEST_DATABASE names, a worker of which crashes now and then",
+    )
     parser.add_argument("--seed", type=int, help="of a run to repeat (default: a new one)")
     return parser.parse_args(given)
 
@@ -73,6 +82,13 @@ def _databases(which: str) -> Iterator[list[str]]:
     """`sqlite`, or the URL of a PostgreSQL server of our own."""
     if which == "sqlite":
         yield ["sqlite"]
+        return
+    if which == "cluster":
+        server = cluster.named()
+        if server is None:
+            sys.exit(cluster.NEEDS)
+        Connection.patience_s = 60.0
+        yield [server]
         return
     with running_server() as server:
         yield ["sqlite", server] if which == "both" else [server]
@@ -84,6 +100,7 @@ def _run(proof: str, database: str, given: argparse.Namespace, seed: int) -> Ver
         _fresh(database, name) as url,
     ):
         seed_database(url)
+        crashing = crashes(database, seed) if database == cluster.named() else nullcontext()
         started = time.monotonic()
         logs = Path(name)
         rounds = given.rounds or _ROUNDS.get(proof, 0)
@@ -96,7 +113,8 @@ def _run(proof: str, database: str, given: argparse.Namespace, seed: int) -> Ver
             prove = {"race": prove_race, "twins": prove_twins, "term": prove_term}[proof]
             work = prove(url, rounds=rounds, seed=seed, logs=logs)
         try:
-            verdict = asyncio.run(work)
+            with crashing:
+                verdict = asyncio.run(work)
         except ProofStopped as stopped:
             verdict = Verdict(proof, described(url))
             verdict.violate(str(stopped))

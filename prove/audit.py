@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from orderhub.ledger.check import check_ledger
-from orderhub.ledger.database import open_engine
+from orderhub.ledger.database import DatabaseRefused, open_engine
+from tests.support import cluster
 
 # Every order of a proof carries one marker in its request.
+_RECOVERS_WITHIN_S = 60.0
 MARKER = re.compile(r"proof-[0-9a-f]+-\d+")
 
 
@@ -25,6 +29,18 @@ class Found:
 
 
 def audit(url: str) -> Found:
+    """As `_audited`; a node of a cluster that is away for a moment is waited for."""
+    until = time.monotonic() + (_RECOVERS_WITHIN_S if cluster.is_on(url) else 0)
+    while True:
+        try:
+            return _audited(url)
+        except (OperationalError, DatabaseRefused):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def _audited(url: str) -> Found:
     """One look at a database in use. Its connections are closed again: a process that holds a SQLite
     file open while the server dies would spare the next server the recovery.
     """

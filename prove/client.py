@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +55,14 @@ class Answer:
 class Connection:
     """One kept-alive connection, opened at the first request; closed by any trouble."""
 
+    # Where a node of a cluster may be away for a moment, who is told to come again does, for so long.
+    patience_s = 0.0
+
     def __init__(self, port: int) -> None:
         self.port = port
+        self.told_later = (
+            0  # how often it was told to come again: the call may have been done all the same
+        )
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -63,6 +71,18 @@ class Connection:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
 
     async def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """As `ask`, again for as long as it is told to come again, within its patience."""
+        until = time.monotonic() + self.patience_s
+        while True:
+            answer = await self.ask(method, path, body, headers)
+            if "retry-after" not in answer.headers or time.monotonic() > until:
+                return answer
+            self.told_later += 1
+            await asyncio.sleep(0.1)
+
+    async def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Raises OSError or EOFError when no whole answer came: the order may be placed, or not."""
@@ -109,7 +129,7 @@ def _head(method: str, path: str, length: int, headers: Mapping[str, str]) -> by
 async def call(connection: Connection, method: str, path: str, content: Any = None) -> Any:
     """A call of the hub's own API that must succeed: its content."""
     body = json.dumps(content).encode() if content is not None else b""
-    answer = await connection.request(method, path, body)
+    answer = await connection.request(method, path, body, {"Idempotency-Key": uuid.uuid4().hex})
     if answer.status != 200:
         raise ProofStopped(f"{method} {path} was answered {answer}")
     return answer.json()

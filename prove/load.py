@@ -48,8 +48,10 @@ class Load:
         seed: int,
         clients: int,
         holds_lost: bool = False,
+        may_be_told_later: bool = False,
     ) -> None:
         self._verdict = verdict
+        self._may_be_told_later = may_be_told_later  # where a node may be away for a moment
         self._servers = servers
         self._doors = doors
         self._clients = clients
@@ -193,13 +195,16 @@ class Load:
         self, attempt: Attempt, server: Server, connection: Connection
     ) -> Answer | None:
         try:
-            answer = await connection.request(
+            answer = await connection.ask(
                 "POST", attempt.door.path, attempt.body, {"Idempotency-Key": attempt.marker}
             )
         except TimeoutError:
             self._verdict.violate(f"{attempt.marker} ({attempt.door.name}) hangs")
             return None
         except (OSError, EOFError):
+            return None
+        if self._may_be_told_later and "retry-after" in answer.headers:
+            self._verdict.counts["calls told to come again"] += 1
             return None
         self.answers[server] += 1
         return answer

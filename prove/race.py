@@ -13,7 +13,7 @@ from pathlib import Path
 from prove.audit import audit
 from prove.client import Answer, Connection, call
 from prove.doors import LAST_ONE, SELLING, Door
-from prove.servers import Server, described, processes, running
+from prove.servers import Server, complaints, described, processes, running
 from prove.verdict import ProofStopped, Verdict
 
 CLIENTS = 64
@@ -37,7 +37,8 @@ async def prove_race(url: str, *, rounds: int, seed: int, logs: Path) -> Verdict
         finally:
             race.close()
         for server in servers:
-            verdict.demand(not server.log(), f"the server complained: {server.log()}")
+            said = complaints(server)
+            verdict.demand(not said, f"the server complained: {said}")
         found = await asyncio.to_thread(audit, url)
     verdict.violations += found.breaches
     # One unit was there from the start: the lone buyer's.
@@ -93,6 +94,7 @@ class _Race:
         doors = list(islice(cycle(SELLING), CLIENTS))
         self._chance.shuffle(doors)
         self._chance.shuffle(self._clients)
+        told_later = sum(client.told_later for client in self._clients)
         await asyncio.gather(*(client.open() for client in self._clients))
         answers = await asyncio.gather(
             *(
@@ -116,7 +118,10 @@ class _Race:
                 verdict.violate(f"round {number}: {door.name} answered {answer}")
         verdict.counts["rounds"] += 1
         verdict.counts["orders"] += len(winners)
-        verdict.demand(len(winners) == 1, f"round {number}: {len(winners)} got it: {winners}")
+        was_told_later = sum(client.told_later for client in self._clients) > told_later
+        # Who was told to come again may have got it by then, and finds the shelf empty.
+        enough = (0, 1) if was_told_later else (1,)
+        verdict.demand(len(winners) in enough, f"round {number}: {len(winners)} got it: {winners}")
 
     def _process(self, client: Connection) -> int:
         return [server.port for server in self._servers].index(client.port) + 1

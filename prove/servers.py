@@ -22,6 +22,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.web.port import Cipher
 from prove.client import Connection
 from prove.verdict import ProofStopped
+from tests.support import cluster
 
 SECRET_KEY = "a key for proofs"
 READY_WITHIN_S = 60.0
@@ -41,6 +42,9 @@ def seed_database(url: str) -> None:
         seed(ledger, Cipher(SECRET_KEY), find_dialects())
     finally:
         ledger.close()
+
+
+_OF_A_NODE_AWAY = ("no commit can be made", "commits can be made again")
 
 
 def begin(words: list[str], env: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -77,7 +81,7 @@ class Server:
     """One hub process. It can be started again after it went, each time on a free port."""
 
     def __init__(self, url: str, log: Path) -> None:
-        self._url = url
+        self.url = url
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -105,7 +109,7 @@ class Server:
             # Errors alone: whatever is logged then is a violation.
             "ORDERHUB_LOG_LEVEL": "error",
         }
-        words = ["serve", "--database", self._url, "--port", str(self.port)]
+        words = ["serve", "--database", self.url, "--port", str(self.port)]
         with self._log.open("ab") as log:
             self._process = begin(words, environment, log)
 
@@ -126,7 +130,7 @@ class Server:
     async def _answers_ready(self) -> bool:
         connection = Connection(self.port)
         try:
-            return (await connection.request("GET", "/health/ready")).status == 200
+            return (await connection.ask("GET", "/health/ready")).status == 200
         except (OSError, EOFError):
             return False
         finally:
@@ -197,6 +201,19 @@ async def running(url: str, count: int, logs: Path) -> AsyncIterator[Sequence[Se
             server.discard()
 
 
+def is_cluster(url: str) -> bool:
+    """Whether it is on the cluster whose workers crash now and then."""
+    return cluster.is_on(url)
+
+
+def complaints(server: Server) -> str:
+    """What a server logged that it should not have; where a node may be away, a hub says so."""
+    lines = server.log().splitlines()
+    if is_cluster(server.url):
+        lines = [each for each in lines if not any(word in each for word in _OF_A_NODE_AWAY)]
+    return "\n".join(lines)
+
+
 def is_postgres(url: str) -> bool:
     return url.startswith("postgresql")
 
@@ -207,4 +224,6 @@ def processes(url: str, most: int = 2) -> int:
 
 
 def described(url: str, most: int = 2) -> str:
+    if is_cluster(url):
+        return f"Citus, {most} processes"
     return f"PostgreSQL, {most} processes" if is_postgres(url) else "SQLite, 1 process"

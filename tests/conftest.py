@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import compiled
-from tests.support.postgres import fresh_database, make_home, shared_server, stop_server
+from tests.support import cluster, compiled
+from tests.support.cluster import fresh_database
+from tests.support.postgres import make_home, shared_server, stop_server
 
 # Where writing bytecode is forbidden, each of the many hubs that tests start would compile the whole program again.
 sys.dont_write_bytecode = False
@@ -75,8 +76,13 @@ def fuzz_examples(pytestconfig: pytest.Config) -> int:
 
 @pytest.fixture(scope="session")
 def postgres_server(pytestconfig: pytest.Config) -> str:
-    """The URL of the run's one PostgreSQL; started at the first use, never for SQLite alone."""
-    return shared_server(pytestconfig.stash[POSTGRES_HOME], pytestconfig.stash[OWNER_PID])
+    """The URL of the run's one PostgreSQL; started at the first use, never for SQLite alone.
+
+    With ORDERHUB_TEST_DATABASE it is a Citus cluster: see tests/support/cluster.py.
+    """
+    return cluster.named() or shared_server(
+        pytestconfig.stash[POSTGRES_HOME], pytestconfig.stash[OWNER_PID]
+    )
 
 
 @pytest.fixture(scope="session")

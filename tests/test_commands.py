@@ -48,6 +48,12 @@ ELSEWHERE = (
         "tests/ops/test_ops.py",
         "test_nginx_in_front_of_two_processes",
     ),
+    (
+        "docs/scale.md",
+        r"orderhub database distribute",
+        "tests/cluster/test_cluster.py",
+        "test_a_ledger_is_laid_out_once",
+    ),
     ("docs/processes.md", r"orderhub serve", "tests/cli/test_workers.py", "test_a_worker_that"),
     (
         "docs/backup.md",

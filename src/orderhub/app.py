@@ -145,16 +145,30 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 def _check_key(ledger: Ledger, cipher: Cipher) -> None:
     try:
-        cipher.check(ledger.read(_secrets_kept))
+        cipher.check(ledger.read(_secrets_of_directory) + _of_webhooks(ledger))
     except SecretKeyMissing:
         ledger.close()
         raise
 
 
-def _secrets_kept(reads: Reads) -> list[str]:
-    """Everything that is kept encrypted."""
+def _of_webhooks(ledger: Ledger) -> list[str]:
+    """None where a node of a cluster is away: those of the others are served, and the directory tells of the key."""
+    try:
+        return ledger.read(_secrets_of_webhooks)
+    except Exception as error:
+        if ledger.group_of is None or not ledger.is_outage(error):
+            raise
+        return []
+
+
+def _secrets_of_directory(reads: Reads) -> list[str]:
+    """What callers and people show, as far as it is kept encrypted."""
     found = [each.secret for each in reads.credentials(None) if each.secret]
-    found += [each.totp for each in reads.people.with_second_factor()]
+    return found + [each.totp for each in reads.people.with_second_factor()]
+
+
+def _secrets_of_webhooks(reads: Reads) -> list[str]:
+    found: list[str] = []
     for seen in reads.webhooks_look():
         webhook = reads.record(seen.tenant_id, RECORD_KIND, "id", seen.webhook_id)
         found += [] if webhook is None else [each.text for each in webhook.doc.secrets]

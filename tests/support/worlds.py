@@ -13,7 +13,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.tables import metadata
-from tests.support.postgres import database_url
+from tests.support.cluster import create_database
 from tests.support.world import open_world
 
 _KEPT = "pristine"  # the schema with the rows that are put back
@@ -33,9 +33,7 @@ class Template(NamedTuple):
 
 def pristine(server: str, name: str, fill: Callable[[str], object]) -> Template:
     """A new database that `fill`, called with its URL, writes into."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    url = database_url(server, name)
+    url = create_database(server, name)
     fill(url)
     tables = [each.name for each in metadata.sorted_tables]
     keep = "CREATE TABLE {kept}.{table} AS TABLE public.{table}"

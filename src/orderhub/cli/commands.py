@@ -12,6 +12,7 @@ from orderhub.cli import (
     catalogue,
     clocks,
     connections,
+    databases,
     handovers,
     order_files,
     orders,
@@ -56,6 +57,7 @@ app.add_typer(handovers.app, name="handover")
 app.add_typer(persons.app, name="person")
 app.add_typer(clocks.app, name="clock")
 app.add_typer(secrets.app, name="secrets")
+app.add_typer(databases.app, name="database")
 app.command()(init)
 app.command()(backup)
 app.command()(restore)

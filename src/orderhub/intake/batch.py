@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -179,9 +180,20 @@ def execute(
     """All outcomes, in as few batches as it takes; for who tries once and needs no intake."""
     outcomes: list[Settled] = []
     while len(outcomes) < len(waiting):
-        rest = waiting[len(outcomes) :]
+        rest = _together(ledger, waiting[len(outcomes) :])
         outcomes += CommandBatch(ledger, uids, slot, rest, wall_us).run()
     return outcomes
+
+
+def _together(ledger: Ledger, waiting: Sequence[Waiting]) -> Sequence[Waiting]:
+    """As many of the first as a batch may be of: on a cluster, those whose tenants' rows lie together."""
+    group_of = ledger.group_of
+    if group_of is None:
+        return waiting
+    ledger.learn_groups({each.command.origin.tenant_id for each in waiting})
+    group = group_of(waiting[0].command.origin.tenant_id)
+    same = takewhile(lambda each: group_of(each.command.origin.tenant_id) == group, waiting)
+    return list(same)
 
 
 def _lock_keys(live: Sequence[Waiting]) -> Iterator[tuple[int, str, str, str]]:

@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from orderhub.core.decide import HANDLERS
@@ -137,6 +138,8 @@ class Intake:
         self._gate = threading.Condition()
         self._company = Company()
         self._command_s = _SHARED_BATCH_S / 32
+        # Whose rows lie together on a cluster; None = all.
+        self._group_of: Callable[[int], int] | None = None
         self._was_brief = False  # the last batch ended when only one tenant was left
 
     # --- the caller's side
@@ -173,6 +176,7 @@ class Intake:
     def start(self) -> None:
         if self._thread is None:
             self._stopping = False
+            self._group_of = self._ledger.group_of
             self._thread = threading.Thread(target=self._run, name="orderhub-writer", daemon=True)
             self._thread.start()
 
@@ -207,13 +211,28 @@ class Intake:
                 limit = min(limit, self.shared_batch)
             # Between two of these batches a full one: else a few who call all the time kept every batch brief.
             may_be_brief = is_shared and not self._was_brief
-            self._was_brief = _fill(batch, self._queue, limit, ends_with_others=may_be_brief)
-            if not self._was_brief:
-                _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
+            with self._of_one_group():
+                self._was_brief = _fill(batch, self._queue, limit, ends_with_others=may_be_brief)
+                if not self._was_brief:
+                    _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
         return batch
+
+    @contextmanager
+    def _of_one_group(self) -> Iterator[None]:
+        """A batch is of tenants whose rows lie together: of those who wait, the group of the one whose turn it is."""
+        group_of = self._group_of
+        if group_of is None or not self.depth:
+            yield
+            return
+        group = group_of((self._queue or self._bulk).next_owner)
+        with ExitStack() as parted:
+            for lanes in (self._queue, self._bulk):
+                parted.enter_context(lanes.only(lambda owner: group_of(owner) == group))
+            yield
 
     def _finish(self, batch: list[Waiting]) -> None:
         wanted = [each for each in batch if not each.is_given_up]
+        self._ledger.learn_groups({each.command.origin.tenant_id for each in wanted})
         for part in _parts(wanted, self._batch_limit):
             self._settle(part)
 

@@ -6,7 +6,8 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ class Lanes(Generic[T]):
         self._turns: list[tuple[int, int, int]] = []  # heap of (mark, since when, owner)
         self._marks: dict[int, int] = {}  # of owners who do not wait and are ahead
         self._mark = 0  # of the one served last
+        self._is_parted = False  # some wait who are not seen
         self._since = itertools.count()
         self._size = 0
 
@@ -63,8 +65,35 @@ class Lanes(Generic[T]):
             self._leave(owner, mark + cost)
         return cost, item
 
+    @property
+    def next_owner(self) -> int:
+        """Whose turn it is. Raises IndexError when nobody waits."""
+        return self._turns[0][2]
+
+    @contextmanager
+    def only(self, is_meant: Callable[[int], bool]) -> Iterator[None]:
+        """For so long only owners who are meant wait; the others keep their places. Nobody may come meanwhile."""
+        away = [turn for turn in self._turns if not is_meant(turn[2])]
+        if not away:
+            yield
+            return
+        lines = {owner: self._lines.pop(owner) for _, _, owner in away}
+        size = sum(map(len, lines.values()))
+        self._turns = [turn for turn in self._turns if turn[2] not in lines]
+        heapq.heapify(self._turns)
+        self._size -= size
+        self._is_parted = True
+        try:
+            yield
+        finally:
+            self._is_parted = False
+            self._size += size
+            self._lines |= lines
+            self._turns += away
+            heapq.heapify(self._turns)
+
     def _leave(self, owner: int, mark: int) -> None:
-        if not self._lines:
+        if not self._lines and not self._is_parted:
             self._marks.clear()
             self._mark = 0
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from orderhub.core.facts import (
     RecordKey,
 )
 from orderhub.core.values import Order, Pool
-from orderhub.ledger import bulk, draws, feed, relay, rows, tables
+from orderhub.ledger import bulk, citus, draws, feed, relay, rows, tables
 from orderhub.ledger.changeset import ChangeSet
 from orderhub.ledger.directory import STAY
 from orderhub.ledger.driver import Driver, Row
@@ -70,6 +71,7 @@ class Batch:
         self._mark = mark  # tells this attempt's rows from earlier ones
         self._tenants: Sequence[int] = ()  # that the batch has to do with
         self._postgres = self._driver.is_postgres
+        self._citus = self._driver.is_citus
 
     def hurry(self) -> None:
         """Hardly wait for others' locks: SQLite has none but the one of the whole file."""
@@ -127,6 +129,12 @@ class Batch:
         Whether a name is free, or what is put on the record that bears it: there is no row to lock.
         SQLite has one writer, so there is nobody else.
         """
+        if self._citus:
+            tenants = {tenant_id for tenant_id, *_ in names}
+            if tenants:
+                self._kept.forget_versions()
+                citus.hold_names_of(self._driver, tenants)
+            return
         held = {rows.json_text(name) for name in names} if self._postgres else ()
         if held:
             self._kept.forget_versions()
@@ -139,6 +147,9 @@ class Batch:
         """
         if self._postgres:
             self._kept.forget_versions()
+        if self._citus:
+            citus.stay_with(self._driver, tenants)
+        elif self._postgres:
             self._driver.send(STAY, (rows.json_text(tenants),))
 
     # --- facts
@@ -169,7 +180,7 @@ class Batch:
                 given["code"] = key.by
             parts.setdefault(by, []).append(given)
         branches, parameters = self._branches(sorted(parts.items()))
-        sql = _records_sql(branches, self._postgres)
+        sql = _records_sql(branches, self._postgres, citus=self._citus)
         found: dict[RecordKey, list[Record]] = {key: [] for key in keys}
         weights = dict.fromkeys(keys, 0)
         for by, value, *row in self._driver.rows(sql, parameters):
@@ -202,7 +213,8 @@ class Batch:
         found: list[Order] = []
         if parts:
             branches, parameters = self._branches(sorted(parts.items()))
-            sql = _orders_sql(branches, self._postgres)
+            sql = _orders_sql(branches, self._postgres, citus=self._citus)
+            parameters += self._of_locked(parts)
             # Who is named in two ways is found twice.
             rows_found = dict.fromkeys(self._driver.rows(sql, parameters))
             locked = bulk.named(tables.orders, rows_found)
@@ -241,7 +253,12 @@ class Batch:
 
     def load_pools(self, facts: Facts, loads: Sequence[PoolLoad], *, lock: bool = True) -> None:
         """Read the pools, locked in key order: what was read of them before without a lock is forgotten."""
-        if self._driver.gathers and len(loads) <= _FEW_POOLS:
+        if self._citus:
+            few = citus.few_pools([_pool_key(load) for load in loads], lock=lock)
+            if few is not None:
+                self._learn_pools(facts, loads, self._driver.rows(*few))
+                return
+        elif self._driver.gathers and len(loads) <= _FEW_POOLS:
             names = [_pool_key(load) for load in loads]
             sql = _few_pools_sql(tuple(map(len, names)), lock=lock)
             given = [value for each in names for value in each.values()]
@@ -251,7 +268,8 @@ class Batch:
         whole = [_pool_key(load) for load in loads if load.place is None]
         parts = [(name, part) for name, part in (("exact", exact), ("whole", whole)) if part]
         branches, parameters = self._branches(parts)
-        sql = _pools_sql(branches, self._postgres, lock=lock)
+        sql = _pools_sql(branches, self._postgres, lock=lock, citus=self._citus)
+        parameters += self._of_locked(dict(parts))
         self._learn_pools(facts, loads, dict.fromkeys(self._driver.rows(sql, parameters)))
 
     @staticmethod
@@ -275,7 +293,12 @@ class Batch:
             size = bulk.size_of(len(given), self._postgres)
             branches.append((name, size))
             parameters += bulk.rows_parameters(given, tuple(given[0]), size, self._postgres)
+            parameters += bulk.tenants_of(given, citus=self._citus)
         return tuple(branches), parameters
+
+    def _of_locked(self, parts: dict[str, list[dict[str, Any]]]) -> list[Any]:
+        """Whose the rows are that all branches together find."""
+        return bulk.tenants_of(chain.from_iterable(parts.values()), citus=self._citus)
 
     # --- results
 
@@ -368,8 +391,9 @@ def _bears(order: Order, load: OrderLoad) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _records_sql(branches: tuple[Branch, ...], postgres: bool) -> str:
+def _records_sql(branches: tuple[Branch, ...], postgres: bool, *, citus: bool) -> str:
     selects = []
+    there = bulk.on_tenants("t", citus=citus)
     for by, size in branches:
         if by == "key":
             columns: tuple[str, ...] = ("tenant_id", "kind", "uid", "code")
@@ -379,6 +403,7 @@ def _records_sql(branches: tuple[Branch, ...], postgres: bool) -> str:
                 f"FROM {source} CROSS JOIN record_key AS k CROSS JOIN record AS t "
                 "WHERE k.tenant_id = r.tenant_id AND k.kind = r.kind AND k.name = r.code "
                 "AND k.value = r.uid AND t.tenant_id = k.tenant_id AND t.kind = k.kind AND t.id = k.id"
+                f"{there}"
             )
             continue
         name = {"id": "id", "all": ""}.get(by, "uid")
@@ -391,13 +416,13 @@ def _records_sql(branches: tuple[Branch, ...], postgres: bool) -> str:
         selects.append(
             f"SELECT '{by}' AS found_by, {value} AS found_value, {bulk.all_of(tables.record)} "
             f"FROM {source} CROSS JOIN record AS t "
-            f"WHERE t.tenant_id = r.tenant_id AND t.kind = r.kind AND {match}"
+            f"WHERE t.tenant_id = r.tenant_id AND t.kind = r.kind AND {match}{there}"
         )
     return " UNION ALL ".join(selects)
 
 
 @lru_cache(maxsize=256)
-def _orders_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
+def _orders_sql(sized: tuple[Branch, ...], postgres: bool, *, citus: bool) -> str:
     conditions = {
         column: f't.tenant_id = r.tenant_id AND t."{column}" = r."{column}"'
         # Partial indexes are used only under their own condition.
@@ -415,7 +440,7 @@ def _orders_sql(sized: tuple[Branch, ...], postgres: bool) -> str:
         )
         for column, size in sized
     ]
-    return _locked_sql(tables.orders, branches, postgres)
+    return _locked_sql(tables.orders, branches, postgres, citus=citus)
 
 
 @lru_cache(maxsize=256)
@@ -436,18 +461,23 @@ def _few_pools_sql(places: tuple[int, ...], *, lock: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def _pools_sql(sized: tuple[Branch, ...], postgres: bool, *, lock: bool) -> str:
+def _pools_sql(sized: tuple[Branch, ...], postgres: bool, *, lock: bool, citus: bool) -> str:
     keys = ("tenant_id", "kind", "subject")
     branches = []
     for name, size in sized:
         columns = (*keys, "place") if name == "exact" else keys
         source = bulk.rows_source(tables.pool, columns, size, postgres)
         branches.append((source, " AND ".join(f't."{each}" = r."{each}"' for each in columns)))
-    return _locked_sql(tables.pool, branches, postgres, lock=lock)
+    return _locked_sql(tables.pool, branches, postgres, lock=lock, citus=citus)
 
 
 def _locked_sql(
-    table: Table, branches: list[tuple[str, str]], postgres: bool, *, lock: bool = True
+    table: Table,
+    branches: list[tuple[str, str]],
+    postgres: bool,
+    *,
+    lock: bool = True,
+    citus: bool = False,
 ) -> str:
     """Each row once that any branch (source of names, condition) finds; on PostgreSQL locked, in the order of its key.
 
@@ -461,14 +491,15 @@ def _locked_sql(
             for source, condition in branches
         )
     key = ", ".join(f"t.{column.name}" for column in table.primary_key.columns)
+    there = bulk.on_tenants("t", citus=citus)
     found = " UNION ALL ".join(
-        f"SELECT {key} FROM {source} CROSS JOIN {name} AS t WHERE {condition}"
+        f"SELECT {key} FROM {source} CROSS JOIN {name} AS t WHERE {condition}{there}"
         for source, condition in branches
     )
     # Names first, then rows: a row that another batch changes meanwhile is looked for again once it is free, and in the
     # plan of one query over several branches PostgreSQL then does not find it.
     return (
         f"WITH found AS MATERIALIZED ({found}) "
-        f"SELECT {bulk.all_of(table)} FROM {name} AS t WHERE ({key}) IN (SELECT * FROM found) "
+        f"SELECT {bulk.all_of(table)} FROM {name} AS t WHERE ({key}) IN (SELECT * FROM found){there} "
         f"ORDER BY {key}{' FOR UPDATE OF t' if lock else ''}"
     )

@@ -2,7 +2,8 @@
 
 To PostgreSQL the rows of a statement travel as one JSON parameter, but for a few in a batch, to SQLite as a list of
 values that is filled up to the next power of two, so that the statements it has prepared are few: docs/decisions/0001,
-0018 and 0040.
+0018 and 0040. To Citus a statement says besides whose rows they are, so that it goes to the one node that has
+them, and more of them are inserted as plain values: 0039.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _MOST_FOUND = 1_024
 _FEW = 8
 # Rows of so few columns are bound as they are, and so are few values: nothing is gained by leaving a silent one out.
 _NARROW, _MOST_NARROW, _FEW_VALUES = 8, 2_048, 160
+# So few values are inserted on Citus as they are. More are read from JSON by the coordinator, which copies them on.
+_FEW_ON_CITUS = 400
 
 
 def size_of(count: int, postgres: bool) -> int:
@@ -55,6 +58,26 @@ def _filled(parameters: list[Any], count: int, wide: int, size: int) -> list[Any
         parameters += [0] * ((size - count) * wide)
         parameters.append(count)
     return parameters
+
+
+def on_tenants(alias: str, *, citus: bool) -> str:
+    """A further condition by which Citus sees where the rows of `alias` are; its parameter is `tenants_of`."""
+    return f" AND {alias}.tenant_id = ANY(CAST(%s AS bigint[]))" if citus else ""
+
+
+def tenants_of(rows: Iterable[dict[str, Any]], *, citus: bool) -> list[Any]:
+    """The parameter of `on_tenants`, if there is one."""
+    return [array_of(row["tenant_id"] for row in rows)] if citus else []
+
+
+def as_text(value: Any) -> str:
+    """A value as a parameter that has no type of its own: PostgreSQL takes that of the column."""
+    return value if type(value) is str else str(value)
+
+
+def array_of(tenants: Iterable[int]) -> str:
+    """These tenants as a parameter of Citus, which is to see what is in it."""
+    return f"{{{','.join(map(str, sorted(set(tenants))))}}}"
 
 
 def _pg_type(table: Table, name: str) -> str:
@@ -148,7 +171,9 @@ def _update_one_sql(table: Table, columns: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _update_sql(table: Table, columns: tuple[str, ...], size: int, more: str) -> str:
+def _update_sql(
+    table: Table, columns: tuple[str, ...], size: int, more: str, *, citus: bool = False
+) -> str:
     """UPDATE of each row by its primary key; `more` is a further condition."""
     keys = _keys(table)
     changing = [name for name in columns if name in table.c and name not in keys]
@@ -160,17 +185,29 @@ def _update_sql(table: Table, columns: tuple[str, ...], size: int, more: str) ->
     source = rows_source(table, columns, size, not size)
     assignments = ", ".join(f'"{name}" = r."{name}"' for name in changing)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in keys)
+    more += on_tenants(table.name, citus=citus)
     return f"UPDATE {table.name} SET {assignments} FROM {source} WHERE {same}{more}"
 
 
 @lru_cache(maxsize=256)
-def _delete_sql(table: Table, columns: tuple[str, ...], postgres: bool) -> str:
+def _one_sql(table: Table, changing: tuple[str, ...]) -> str:
+    """UPDATE of one row in the plainest words: Citus sees at a glance where it is."""
+    assignments = ", ".join(f'"{name}" = %s' for name in changing)
+    same = " AND ".join(f'"{name}" = %s' for name in _keys(table))
+    return f"UPDATE {table.name} SET {assignments} WHERE {same}"
+
+
+@lru_cache(maxsize=256)
+def _delete_sql(
+    table: Table, columns: tuple[str, ...], postgres: bool, *, citus: bool = False
+) -> str:
     """DELETE of every row whose `columns` equal those of a given row; for SQLite of one given row."""
     if not postgres:
         same = " AND ".join(f'"{name}" = ?' for name in columns)
         return f"DELETE FROM {table.name} WHERE {same}"
     source = rows_source(table, columns, 0, postgres)
     same = " AND ".join(f'{table.name}."{name}" = r."{name}"' for name in columns)
+    same += on_tenants(table.name, citus=citus)
     return f"DELETE FROM {table.name} USING {source} WHERE {same}"
 
 
@@ -183,10 +220,17 @@ def _select_sql(
     order_by: tuple[str, ...],
     *,
     lock: bool,
+    citus: bool,
 ) -> str:
     """SELECT of every row whose `keys` equal those of a given one, in order, locked where asked (PostgreSQL)."""
     source = rows_source(table, keys, size, postgres)
     same = " AND ".join(f't."{name}" = r."{name}"' for name in keys)
+    if lock and citus:  # which locks no row that is joined
+        sql = f"SELECT {all_of(table)} FROM {table.name} AS t WHERE ({_names(keys, 't.')}) IN "
+        sql += f"(SELECT {_names(keys, 'r.')} FROM {source})"
+        sql += f"{on_tenants('t', citus=True)} ORDER BY {_names(order_by or keys, 't.')}"
+        return f"{sql} FOR UPDATE OF t"
+    same += on_tenants("t", citus=citus)
     sql = f"SELECT {all_of(table)} FROM {source} CROSS JOIN {table.name} AS t WHERE {same}"
     if order_by:
         sql += f" ORDER BY {_names(order_by, 't.')}"
@@ -242,6 +286,20 @@ class _Columns:
         return _ENCODER.encode(
             [dict(zip(names, row, strict=True)) for row in zip(*self._values, strict=True)]
         ).decode()
+
+    @property
+    def count(self) -> int:
+        return len(self._values[0])
+
+    @property
+    def are_few(self) -> bool:
+        return len(self.names) * self.count <= _FEW_ON_CITUS
+
+    def as_texts(self, table: Table) -> list[str]:
+        """For Citus: the values one by one, in the order of keys, of the same type whatever their size."""
+        keys = [self.names.index(name) for name in _keys(table)]
+        rows = sorted(zip(*self._values, strict=True), key=itemgetter(*keys))
+        return list(map(as_text, chain.from_iterable(rows)))
 
     def as_parameters(self, table: Table, least: int = 1) -> Iterable[tuple[int, list[Any]]]:
         """For SQLite: (rows that a statement has room for, its parameters), most often one."""
@@ -329,6 +387,9 @@ def insert_tuples(
 
 
 def _insert(driver: Driver, table: Table, rows: _Columns, on_conflict: str) -> None:
+    if driver.is_citus and rows.are_few:
+        driver.send(_few_sql(table, rows.names, rows.count, on_conflict, ""), rows.as_texts(table))
+        return
     if driver.is_postgres:
         driver.send(_insert_sql(table, rows.names, 0, on_conflict, ""), (rows.as_json(),))
         return
@@ -352,6 +413,9 @@ def insert_returning(
         sql = _few_sql(table, names, 1, on_conflict, returning)
         return driver.rows(sql, tuple(rows[0].values()))
     columns = _Columns.of(rows, names).telling(table)
+    if driver.is_citus and columns.are_few:
+        sql = _few_sql(table, columns.names, columns.count, on_conflict, returning)
+        return driver.rows(sql, columns.as_texts(table))
     if driver.is_postgres:
         sql = _insert_sql(table, columns.names, 0, on_conflict, returning)
         return driver.rows(sql, (columns.as_json(),))
@@ -364,13 +428,20 @@ def insert_returning(
 
 
 def _update(
-    table: Table, rows: Sequence[dict[str, Any]], more: str, postgres: bool
+    driver: Driver, table: Table, rows: Sequence[dict[str, Any]], more: str
 ) -> Iterable[tuple[str, Sequence[Any]]]:
     keys = _keys(table)
     columns = (*keys, *(name for name in rows[0] if name not in keys))
     given = _Columns.of(rows, columns)
-    if postgres:
-        yield _update_sql(table, columns, 0, more), (given.as_json(),)
+    if driver.is_citus and len(rows) == 1 and not more:
+        changing = tuple(name for name in columns if name not in keys)
+        row = rows[0]
+        yield _one_sql(table, changing), [as_text(row[name]) for name in (*changing, *keys)]
+        return
+    if driver.is_postgres:
+        citus = driver.is_citus
+        sql = _update_sql(table, columns, 0, more, citus=citus)
+        yield sql, (given.as_json(), *tenants_of(rows, citus=citus))
         return
     for size, parameters in given.as_parameters(table, least=2):
         yield _update_sql(table, columns, size, more), parameters
@@ -391,22 +462,21 @@ def update(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None
         given = list(map(itemgetter(*columns), rows))
         driver.changed_by_each(_update_sql(table, columns, 1, ""), given)
         return
-    for sql, parameters in _update(table, rows, "", driver.is_postgres):
+    for sql, parameters in _update(driver, table, rows, ""):
         driver.send(sql, parameters)
 
 
 def update_those(driver: Driver, table: Table, rows: Sequence[dict[str, Any]], more: str) -> int:
     """Update the rows that fulfil a further condition; answers how many were."""
     return sum(
-        driver.changed(sql, parameters)
-        for sql, parameters in _update(table, rows, more, driver.is_postgres)
+        driver.changed(sql, parameters) for sql, parameters in _update(driver, table, rows, more)
     )
 
 
 def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Delete the rows that match the given members."""
     if driver.is_postgres:
-        driver.send(*_delete(table, rows))
+        driver.send(*_delete(driver, table, rows))
     else:
         deleted(driver, table, rows)
 
@@ -414,15 +484,16 @@ def delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> None
 def deleted(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """As `delete`; answers how many there were, which PostgreSQL is waited for."""
     if driver.is_postgres:
-        return driver.changed(*_delete(table, rows))
+        return driver.changed(*_delete(driver, table, rows))
     # Given many rows at once, SQLite would walk the whole table.
     sql = _delete_sql(table, tuple(rows[0]), False)
     return driver.changed_by_each(sql, [tuple(row.values()) for row in rows])
 
 
-def _delete(table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
-    columns = tuple(rows[0])
-    return _delete_sql(table, columns, True), rows_parameters(rows, columns, 0, True)
+def _delete(driver: Driver, table: Table, rows: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
+    columns, citus = tuple(rows[0]), driver.is_citus
+    given = rows_parameters(rows, columns, 0, True) + tenants_of(rows, citus=citus)
+    return _delete_sql(table, columns, True, citus=citus), given
 
 
 def select(
@@ -446,8 +517,9 @@ def asked(
     lock: bool = False,
 ) -> Callable[[], list[Any]]:
     """As `select`, of which the rows are waited for later: see `Driver.ask`."""
-    columns, postgres = tuple(rows[0]), driver.is_postgres
+    columns, postgres, citus = tuple(rows[0]), driver.is_postgres, driver.is_citus
     size = size_of(len(rows), postgres)
-    sql = _select_sql(table, columns, size, postgres, order_by, lock=lock)
-    found = driver.ask(sql, rows_parameters(rows, columns, size, postgres))
+    sql = _select_sql(table, columns, size, postgres, order_by, lock=lock, citus=citus)
+    given = rows_parameters(rows, columns, size, postgres) + tenants_of(rows, citus=citus)
+    found = driver.ask(sql, given)
     return lambda: named(table, found())

@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
+from orderhub.ledger import citus
 from orderhub.ledger.driver import Driver
 
 _FIRST_BLOCK = 64
@@ -124,6 +125,13 @@ class Counters:
     ) -> None:
         postgres = driver.is_postgres
         mark, later = ("%s", "greatest") if postgres else ("?", "max")
+        if driver.is_citus:
+            for name, (first, size) in sorted(blocks.items()):
+                least = _beyond(tenant_id, name, mark, is_seeking=is_seeking)
+                following = citus.reserve(driver, tenant_id, name, size, [(str(first), []), least])
+                self._set_aside(tenant_id, name, range(following - size, following))
+            self._are_moves_taken = self._are_moves_taken and not is_seeking
+            return
         given: list[Any] = []
         steps: list[Any] = []
         inserts, cases = [], []
@@ -139,10 +147,12 @@ class Counters:
             "END RETURNING name, next"
         )
         for name, following in driver.rows(sql, (*given, *steps)):
-            free = self._free.setdefault((tenant_id, name), deque())
-            free.extend(range(following - blocks[name][1], following))
+            self._set_aside(tenant_id, name, range(following - blocks[name][1], following))
         if is_seeking:
             self._are_moves_taken = False
+
+    def _set_aside(self, tenant_id: int, name: str, ids: range) -> None:
+        self._free.setdefault((tenant_id, name), deque()).extend(ids)
 
 
 _BIG = "CAST({} AS BIGINT)"

@@ -218,6 +218,8 @@ def fill(connection: Connection, settings_of: Callable[[int], Settings], at_most
     waiting = [dict(row._mapping) for row in connection.execute(_waiting(at_most))]  # noqa: SLF001 - its API
     if not waiting:
         return 0
+    # Of one tenant at a time: those of several may lie on several nodes, and rows are locked on one.
+    waiting = [each for each in waiting if each["tenant_id"] == waiting[0]["tenant_id"]]
     driver = Driver(connection)
     # Whoever changes an order locks it first: from here on nobody else tells or counts events of these.
     named = [{"tenant_id": each["tenant_id"], "id": each["order_id"]} for each in waiting]

@@ -48,7 +48,7 @@ _TCP = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-_DURABLE = {
+DURABLE = {
     "fsync": ("on",),
     "full_page_writes": ("on",),
     "synchronous_commit": ("on", "remote_apply", "remote_write", "local"),
@@ -61,7 +61,13 @@ _TURN = "turn"  # in a connection's info, while it has one
 _OPEN: WeakKeyDictionary[Engine, set[Any]] = WeakKeyDictionary()
 # In the info of a connection to SQLite: what is done before a transaction that writes begins, and before its commit.
 _TURNS = "turns"
-_SHOW_DURABLE = "SELECT " + ", ".join(f"current_setting('{name}')" for name in _DURABLE)
+# Whether the ledger lies on a Citus cluster: in the info of a connection to PostgreSQL.
+CITUS = "citus"
+_HAS_CITUS = "SELECT to_regclass('pg_catalog.pg_dist_partition')"
+_IS_DISTRIBUTED = (
+    "SELECT true FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass('orders')"
+)
+_SHOW_DURABLE = "SELECT " + ", ".join(f"current_setting('{name}')" for name in DURABLE)
 
 
 def open_engine(url: str, *, readers: int = 4, limit_s: float | None = None) -> Engine:
@@ -216,6 +222,12 @@ def _postgres_arguments(query: Mapping[str, Any], limit_s: float | None) -> dict
     given = query.get("options", "")
     options = [given if isinstance(given, str) else " ".join(given)]
     options += ["-c synchronous_commit=on", "-c timezone=UTC"]
+    # Citus alone knows it: what a transaction sets for itself holds on every node that it comes to.
+    # A consistent look is one connection's: it has one to each node.
+    options += [
+        "-c citus.propagate_set_commands=local",
+        "-c citus.max_adaptive_executor_pool_size=1",
+    ]
     options += [
         "-c orderhub.counts=on"
     ]  # who says so counts the records that it writes: kept_records.py
@@ -227,12 +239,16 @@ def _postgres_arguments(query: Mapping[str, Any], limit_s: float | None) -> dict
     return {**wanted, "options": " ".join(filter(None, options))}
 
 
-def _refuse_weak_connection(connection: Any, _record: Any) -> None:
+def _refuse_weak_connection(connection: Any, record: Any) -> None:
     """Whatever stands between (a pooler may drop options): each connection must be durable."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(_SHOW_DURABLE)
             _refuse_weak(cursor.fetchone())
+            cursor.execute(_HAS_CITUS)
+            if cursor.fetchone()[0] is not None:
+                cursor.execute(_IS_DISTRIBUTED)
+                record.info[CITUS] = cursor.fetchone() is not None
         connection.rollback()
     except BaseException:
         connection.close()
@@ -240,7 +256,7 @@ def _refuse_weak_connection(connection: Any, _record: Any) -> None:
 
 
 def _refuse_weak(values: Any) -> None:
-    for (name, enough), value in zip(_DURABLE.items(), values, strict=True):
+    for (name, enough), value in zip(DURABLE.items(), values, strict=True):
         if value not in enough:
             raise DatabaseRefused(
                 f"PostgreSQL runs with {name}={value}: the hub needs it on, since it may lose acknowledged orders else."

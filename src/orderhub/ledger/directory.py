@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.snapshots import Snapshot
 from orderhub.core.values import Settings
-from orderhub.ledger import bulk, rows, snapshots, tables
+from orderhub.ledger import bulk, citus, rows, snapshots, tables
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import count_writes
 from orderhub.ledger.people import People
@@ -48,10 +48,16 @@ class Directory:
 
     def new_tenant(self, name: str, title: str, settings: Settings) -> Tenant:
         """A tenant under the next free id. Two that ask at once take turns. Raises IntegrityError for a taken name."""
-        tenant_id = self._connection.exec_driver_sql(_NEXT_TENANT).scalar_one()
+        tenant_id = self._next_tenant()
         tenant = Tenant(tenant_id, name, title)
         self.add_tenant(tenant, settings)
         return tenant
+
+    def _next_tenant(self) -> int:
+        driver = Driver(self._connection)
+        if driver.is_citus:
+            return citus.next_tenant(driver)
+        return int(self._connection.exec_driver_sql(_NEXT_TENANT).scalar_one())
 
     def add_tenant(self, tenant: Tenant, settings: Settings) -> None:
         """A new tenant with its settings. Raises IntegrityError when id or name are taken."""
@@ -89,7 +95,10 @@ class Directory:
 
     def _wait_for_batches(self, tenant_id: int) -> None:
         """Those that have begun with the tenant end first, and those that come later find it gone: see `stay_with`."""
-        if self._connection.dialect.name == "postgresql":
+        driver = Driver(self._connection)
+        if driver.is_citus:
+            citus.leave(driver, tenant_id)
+        elif driver.is_postgres:
             self._connection.exec_driver_sql(LEAVE, (str(tenant_id),))
 
     # --- snapshots of sandboxes
@@ -108,7 +117,7 @@ class Directory:
         Its credentials stay as they are, but for the faults that their calls were to meet. Raises SnapshotRefused.
         """
         self._wait_for_batches(tenant_id)
-        new_id = self._connection.exec_driver_sql(_NEXT_TENANT).scalar_one()
+        new_id = self._next_tenant()
         restored = snapshots.restore(
             self._connection, tenant_id, new_id, snapshot_id, now_us, moved
         )

@@ -28,6 +28,7 @@ class Driver:
         assert raw is not None
         self.connection = connection
         self.is_postgres = connection.dialect.name == "postgresql"
+        self.is_citus = bool(connection.info.get("citus"))  # the ledger lies on a cluster
         self._raw = raw
         self._errors = connection.dialect.loaded_dbapi.Error
         self._pipeline: Pipeline | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.facts import Accepted
-from orderhub.ledger import bulk, rows, tables
+from orderhub.ledger import bulk, citus, rows, tables
 from orderhub.ledger.driver import Driver
 
 # On PostgreSQL; SQLite has one writer and lane 0. More lanes than writers cost readers a look each.
@@ -80,7 +80,11 @@ def write(
     fed = _Fed(accepted, notice_uids)
     if not fed.tenants:
         return
-    if driver.is_postgres:
+    if driver.is_citus:
+        lane = slot % LANES
+        counts = {tenant_id: len(told) for tenant_id, told in fed.tenants.items()}
+        _write_places(driver, fed, lane, citus.advance(driver, counts, lane))
+    elif driver.is_postgres:
         _write_postgres(driver, fed, slot % LANES)
     else:
         _write_sqlite(driver, fed)
@@ -116,15 +120,22 @@ def _write_sqlite(driver: Driver, fed: _Fed) -> None:
         "(SELECT max(l.stamp) FROM feed_lane l WHERE l.tenant_id = feed_lane.tenant_id)",
         "tenant_id, next, stamp",
     )
+    _write_places(driver, fed, 0, advanced)
+
+
+def _write_places(
+    driver: Driver, fed: _Fed, lane: int, advanced: Iterable[tuple[Any, ...]]
+) -> None:
+    """The places up to the next free one of each tenant's lane."""
     places: list[tuple[int, ...]] = []
     notices: list[dict[str, Any]] = []
     for tenant_id, following, stamp in advanced:
         told = fed.tenants[tenant_id]
         for position, each in enumerate(told, following - len(told)):
             order_id, version = each if isinstance(each, tuple) else (0, 0)
-            places.append((tenant_id, 0, position, stamp, order_id, version))
+            places.append((tenant_id, lane, position, stamp, order_id, version))
             if isinstance(each, dict):
-                notices.append({**each, "lane": 0, "position": position})
+                notices.append({**each, "lane": lane, "position": position})
     columns = tuple(column.name for column in tables.feed.columns)
     bulk.insert_tuples(driver, tables.feed, columns, places)
     if notices:

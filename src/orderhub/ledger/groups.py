@@ -116,14 +116,17 @@ def _locked(driver: Driver, names: list[tuple[int, str]]) -> list[tuple[Any, Sta
     postgres = driver.is_postgres
     size = bulk.size_of(len(given), postgres)
     parameters = bulk.rows_parameters(given, ("tenant_id", "number"), size, postgres)
+    parameters += bulk.tenants_of(given, citus=driver.is_citus)
     members: dict[tuple[int, str], States] = {}
-    for tenant_id, number, *state in driver.rows(_members_sql(size, postgres), parameters):
+    for tenant_id, number, *state in driver.rows(
+        _members_sql(size, postgres, citus=driver.is_citus), parameters
+    ):
         members.setdefault((tenant_id, number), []).append(tuple(state))
     return [(row, members[row.tenant_id, row.number]) for row in found]
 
 
 @lru_cache(maxsize=16)
-def _members_sql(size: int, postgres: bool) -> str:
+def _members_sql(size: int, postgres: bool, *, citus: bool) -> str:
     source = bulk.rows_source(order_group, ("tenant_id", "number"), size, postgres)
     # The last condition is what lets the partial index be used. SQLite has to be told to: else it walks an index of
     # all orders of the tenant that holds the two columns.
@@ -131,5 +134,5 @@ def _members_sql(size: int, postgres: bool) -> str:
     return (
         f"SELECT t.tenant_id, t.group_number, t.status, t.updated_at FROM {source} "
         f"CROSS JOIN orders AS t {index} WHERE t.tenant_id = r.tenant_id AND t.group_number = r.number "
-        "AND t.group_number <> ''"
+        f"AND t.group_number <> ''{bulk.on_tenants('t', citus=citus)}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -18,11 +18,23 @@ from orderhub.core.facts import Timer
 from orderhub.core.request_log import Exchange, LoggedRequest
 from orderhub.core.snapshots import Snapshot
 from orderhub.core.values import Clock, Settings
-from orderhub.ledger import bulk, daily, draws, request_log, rows, slots, snapshots, tables, timers
+from orderhub.ledger import (
+    bulk,
+    cluster,
+    daily,
+    draws,
+    request_log,
+    rows,
+    slots,
+    snapshots,
+    tables,
+    timers,
+)
 from orderhub.ledger.batch import Batch, ClaimName
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.counters import Counters
 from orderhub.ledger.database import (
+    CITUS,
     DatabaseRefused,
     batch_on,
     cut_all,
@@ -64,6 +76,7 @@ class Ledger:
         # what it read of records is known.
         self._kept: list[tuple[Driver, KeptRecords]] = []
         self._codec = rows.RecordCodec(record_types)
+        self._groups: cluster.Groups | None = None  # on a cluster, once it is known to be one
         self.counters = Counters(self._write)
         self.deliveries = Deliveries(self._write)
         self.relay = RelayLeases(self._write)
@@ -86,6 +99,7 @@ class Ledger:
             refuse_weak_commits(engine)
             refuse_unfinished_copy(engine)
             migrate(engine, create=create)
+            cluster.look_over(engine)
         except BaseException:
             engine.dispose()
             raise
@@ -94,6 +108,21 @@ class Ledger:
     @property
     def is_postgres(self) -> bool:
         return self.engine.dialect.name == "postgresql"
+
+    @property
+    def group_of(self) -> Callable[[int], int] | None:
+        """The number of those whose rows lie together with a tenant's; None = all do."""
+        # The first time it asks the database.
+        if self._groups is None and self.is_postgres:
+            with self.engine.connect() as connection:
+                if connection.info.get(CITUS):
+                    self._groups = cluster.Groups(self.engine)
+        return None if self._groups is None else self._groups.of
+
+    def learn_groups(self, tenants: Collection[int]) -> None:
+        """From now on `group_of` knows these."""
+        if self._groups is not None:
+            self._groups.learn(tenants)
 
     def close(self) -> None:
         """The last connection of a SQLite file takes its log into the file."""
@@ -108,8 +137,13 @@ class Ledger:
     def try_commit(self) -> None:
         """Commit something tiny, to see whether a commit can be made at all. Raises what is in the way."""
         with self._write.begin() as connection:
+            driver = Driver(connection)
+            if driver.is_citus:
+                # At the coordinator: a node that is down keeps nobody from those that are not.
+                slots.probe(driver)
+                return
             bulk.insert(
-                Driver(connection),
+                driver,
                 tables.counter,
                 [{"tenant_id": 0, "name": "probe", "next": 1}],
                 "DO UPDATE SET next = counter.next + 1",

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
+from orderhub.ledger.driver import Driver
+
 SLOTS = 64
 _TRIES = 4  # somebody else may be given the number that was found free
 
@@ -35,6 +37,12 @@ RETURNING number, NOT EXISTS (
 _LEAVE = text("UPDATE slot SET held_until = 0 WHERE holder = :holder")
 
 
+_PROBE = (
+    "INSERT INTO slot (number, holder, held_until) VALUES (-1, 'probe', 0) "
+    "ON CONFLICT (number) DO UPDATE SET held_until = 0"
+)
+
+
 class Slot(NamedTuple):
     number: int
     is_first: (
@@ -55,6 +63,11 @@ def lease(engine: Engine, holder: str, for_us: int) -> Slot:
         if found is not None:
             return Slot(found.number, found.is_first)
     return Slot(zlib.crc32(holder.encode()) % SLOTS, is_first=False)
+
+
+def probe(driver: Driver) -> None:
+    """Write a row that is nobody's number."""
+    driver.send(_PROBE)
 
 
 def leave(engine: Engine, holder: str) -> None:
