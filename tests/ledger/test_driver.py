@@ -219,20 +219,24 @@ def test_a_record_that_anybody_changed_is_read_anew(ledger: Ledger) -> None:
 
 # What is looked for -> the statement for so many rows of each kind (0 = any number), and what each step is found by.
 LOOKS = {
-    "groups": (lambda size: groups._members_sql(size, False), ("group_number=?)",)),
+    "groups": (lambda size: groups._members_sql(size, False, citus=False), ("group_number=?)",)),
     "pools": (
-        lambda size: batches._pools_sql((("exact", size), ("whole", size)), False, lock=True),
+        lambda size: batches._pools_sql(
+            (("exact", size), ("whole", size)), False, lock=True, citus=False
+        ),
         ("place=?)", "subject=?)"),
     ),
     "orders": (
         lambda size: batches._orders_sql(
-            tuple((by, size) for by in ("bill", "group_number", "id", "number", "uid")), False
+            tuple((by, size) for by in ("bill", "group_number", "id", "number", "uid")),
+            False,
+            citus=False,
         ),
         ("bill=?)", "group_number=?)", "id=?)", "number=?)", "(uid=? AND tenant_id=?)"),
     ),
     "records": (
         lambda size: batches._records_sql(
-            tuple((by, size) for by in ("all", "code", "id", "uid")), False
+            tuple((by, size) for by in ("all", "code", "id", "uid")), False, citus=False
         ),
         ("kind=?)", "code=?)", "id=?)", "uid=?)"),
     ),
