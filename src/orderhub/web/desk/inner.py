@@ -32,16 +32,20 @@ async def ask(
     body: Mapping[str, Any] | None = None,
     version: int | None = None,
     of_hub: bool = False,
+    scope: str = "",
 ) -> T:
     """The answer of an operation of the hub's API to the person, as its shape.
 
     query    parameters; empty ones are left out
     version  what is changed must still be of it
     of_hub   asked as an operator of every tenant, not within the one that is looked at
+    scope    what lets people do it, where they need less than the operation wants of a token; that of the page
 
     Raises HTTPFault and CommandRejected, which a form's page says.
     """
-    answer = await _answer(call, visitor, operation, path, query, body, version, of_hub, JSON)
+    answer = await _answer(
+        call, visitor, operation, path, query, body, version, of_hub, JSON, scope
+    )
     return msgspec.json.decode(answer.body, type=shape)
 
 
@@ -54,9 +58,10 @@ async def tell(
     body: Mapping[str, Any] | None = None,
     version: int | None = None,
     of_hub: bool = False,
+    scope: str = "",
 ) -> None:
     """The same of an operation whose answer nobody needs."""
-    await _answer(call, visitor, operation, path, None, body, version, of_hub, JSON)
+    await _answer(call, visitor, operation, path, None, body, version, of_hub, JSON, scope)
 
 
 def wanted(call: Call) -> str:
@@ -73,9 +78,10 @@ async def file(
     path: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
     of_hub: bool = False,
+    scope: str = "",
 ) -> Answer:
     """A list as a whole, with the filters in force, page by page while it is sent."""
-    return await _answer(call, visitor, operation, path, query, None, None, of_hub, media)
+    return await _answer(call, visitor, operation, path, query, None, None, of_hub, media, scope)
 
 
 async def _answer(
@@ -88,11 +94,12 @@ async def _answer(
     version: int | None,
     of_hub: bool,
     media: str,
+    scope: str,
 ) -> Answer:
     who = visitor.caller
     assert who is not None, "a page with a scope is shown to who holds it"
-    if not holds(who.credential, operation.scope):
-        raise lacking(operation.scope)
+    if not holds(who.credential, scope or operation.scope):
+        raise lacking(scope or operation.scope)
     if of_hub:
         who = Caller(credential=who.credential, tenant_id=0)
     headers = {name: each for name, each in call.headers.items() if name not in _LEFT_OUT}

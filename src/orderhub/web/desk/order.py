@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from orderhub.core.handing import HandOver
 from orderhub.core.queries import Reads
 from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import Address, Contact, Line, Move, Order
@@ -13,13 +14,15 @@ from orderhub.core.zones import zone_of
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, HTTPFault
 from orderhub.web.desk.forms import Form
+from orderhub.web.desk.handing_on import BADGES, ONWARD, told, vendors
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.one_order import one, path_of
 from orderhub.web.desk.orders import titles_of
 from orderhub.web.desk.page import HOME, Visitor, page, show
 from orderhub.web.desk.statuses import Badge, badge_of
 from orderhub.web.desk.steps import SCOPE, possible
-from orderhub.web.desk.timeline import Entry, actors, timeline, told_of
+from orderhub.web.desk.timeline import Entry, actors, joined, timeline, told_of
+from orderhub.web.hub_api.connections import SCOPE as MANAGES
 from orderhub.web.hub_api.inner import port
 
 _PATH = f"{HOME}/{{uid}}"
@@ -46,8 +49,20 @@ class Sibling(msgspec.Struct, frozen=True, kw_only=True):
     badge: Badge
 
 
+class Handed(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the order was handed on to. `number`: what the vendor calls it."""
+
+    path: str
+    vendor: str
+    badge: Badge
+    number: str
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`steps` are what the visitor may do now, `views` the vendors that can show it: (path, title)."""
+    """`steps` are what the visitor may do now, `views` the vendors that can show it: (path, title).
+
+    try_path  where it would be handed on to; empty = not the visitor's to ask
+    """
 
     order: Order
     path: str
@@ -64,6 +79,8 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     steps: tuple[tuple[str, str], ...]
     views: tuple[tuple[str, str], ...]
+    handed: tuple[Handed, ...]
+    try_path: str
 
 
 class VendorView(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +105,11 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         if found.group_number:
             group = reads.orders_among(found.tenant_id, groups=(found.group_number,))
         names = actors(reads, {each.actor for each in events})
-        told = told_of(reads, found, with_path=visitor.may("webhooks"))
+        told_to = told_of(reads, found, with_path=visitor.may("webhooks"))
+        handed = reads.relay.of_order(found.tenant_id, found.id)
+        goes_to = vendors(reads, found.tenant_id, titles) if handed else {}
+        happened = timeline(found, events, moves, told_to, names, channel, visitor)
+        onward = _onward(handed, goes_to, visitor)
         return OrderPage(
             order=found,
             path=path_of(found),
@@ -106,9 +127,11 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
                 for each in group
                 if each.id != found.id
             ),
-            entries=timeline(found, events, moves, told, names, channel, zone, visitor),
+            entries=joined(zone, happened, onward),
             steps=(*possible(found), _amend(found)) if visitor.may(SCOPE) else (),
             views=_views(call, found),
+            handed=tuple(_handed(each, goes_to) for each in handed),
+            try_path=f"{ONWARD}/preview?order={found.uid}" if visitor.may(MANAGES) else "",
         )
 
     return show(call, visitor, "order.html", await call.hub.read(look))
@@ -130,6 +153,31 @@ async def as_vendor(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     text = msgspec.json.format(encode(shown), indent=2).decode()
     context = VendorView(number=found.number, path=path_of(found), title=dialect.title, text=text)
     return show(call, visitor, "vendor_view.html", context)
+
+
+def _handed(each: HandOver, names: dict[str, str]) -> Handed:
+    return Handed(
+        path=f"{ONWARD}/{each.uid}",
+        vendor=names.get(each.connection_uid, each.connection_uid),
+        badge=BADGES[each.state],
+        number=each.number,
+    )
+
+
+def _onward(
+    handed: tuple[HandOver, ...], names: dict[str, str], visitor: Visitor
+) -> tuple[Entry, ...]:
+    """What became of it at vendors, by the tenant's clock, oldest first."""
+    assert visitor.settings is not None
+    clock = visitor.settings.clock
+    found = [
+        Entry(at_us=clock.at(at), title=title, details=details, path=f"{ONWARD}/{each.uid}")
+        for each in handed
+        for at, title, details in told(
+            each, names.get(each.connection_uid, each.connection_uid), visitor.say
+        )
+    ]
+    return tuple(sorted(found, key=lambda each: each.at_us))
 
 
 def _amend(order: Order) -> tuple[str, str]:

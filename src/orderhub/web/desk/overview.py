@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from orderhub.core.daily import DayFigures
+from orderhub.core.handing import HandOverState
 from orderhub.core.money import from_micros
 from orderhub.core.queries import OrderQuery, Reads, RecordQuery
 from orderhub.core.request_log import Refusals
@@ -19,6 +20,7 @@ from orderhub.web.desk.charts import Chart, chart
 from orderhub.web.desk.counted import ENOUGH, Counted, rows_of
 from orderhub.web.desk.finding import who_of
 from orderhub.web.desk.forms import Form
+from orderhub.web.desk.handing_on import at_most, counts
 from orderhub.web.desk.inner import file, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import titles_of
@@ -69,7 +71,10 @@ class Failing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """`today` and `yesterday` as days such as 2026-11-28. What the visitor may not see is None."""
+    """`today` and `yesterday` as days such as 2026-11-28. What the visitor may not see is None.
+
+    unsure, not_taken  hand-overs that wait for a decision, as shown: such as 99+; empty = there is none
+    """
 
     today: str
     orders_today: int
@@ -84,6 +89,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusals, ...] | None
     running_out: tuple[Counted, ...] | None
     failing: tuple[Failing, ...] | None
+    unsure: str
+    not_taken: str
     titles: Mapping[str, str]
     span: str
     spans: tuple[tuple[str, str], ...]
@@ -100,6 +107,7 @@ class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusals, ...] | None
     running_out: tuple[Counted, ...] | None
     failing: tuple[Failing, ...] | None
+    undecided: Mapping[HandOverState, int]
 
 
 async def overview(call: Call, visitor: Visitor, _sent: Form) -> Answer:
@@ -128,6 +136,8 @@ async def overview(call: Call, visitor: Visitor, _sent: Form) -> Answer:
         refusals=seen.refusals,
         running_out=seen.running_out,
         failing=seen.failing,
+        unsure=at_most(seen.undecided[HandOverState.UNSURE]),
+        not_taken=at_most(seen.undecided[HandOverState.REFUSED]),
         titles=titles_of(call),
         span=span,
         spans=tuple((name, title) for name, (_, title) in _SPANS.items()),
@@ -155,6 +165,7 @@ def _look(reads: Reads, visitor: Visitor, now_us: int, length: int) -> _Seen:
         refusals=reads.refusals(tenant_id, _CALLS)[0][:_FEW] if visitor.may("requests") else None,
         running_out=_running_out(reads, tenant_id) if visitor.may("pools") else None,
         failing=_failing(reads, tenant_id) if visitor.may("webhooks") else None,
+        undecided=counts(reads, tenant_id),
     )
 
 

@@ -16,6 +16,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("/desk/overview", N_("Overview"), "orders:read"),
             ("/desk/orders", N_("Orders"), "orders:read"),
+            ("/desk/onward", N_("Onward"), "orders:read"),
             ("/desk/customers", N_("Customers"), "orders:read"),
         ),
     ),
@@ -33,6 +34,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("/desk/requests", N_("Requests"), "requests"),
             ("/desk/webhooks", N_("Webhooks"), "webhooks"),
+            ("/desk/connections", N_("Connections"), "relay"),
+            ("/desk/routes", N_("Routes"), "relay"),
             ("/desk/credentials", N_("Credentials"), "credentials"),
             ("/desk/sandboxes", N_("Sandboxes"), "clock"),
         ),

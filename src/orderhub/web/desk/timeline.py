@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from heapq import merge
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -62,10 +63,16 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened, in the reader's language. `is_new_day`: its day is said before it."""
+    """One thing that happened, in the reader's language.
+
+    path        where more of it is to be seen; empty = nowhere
+    by          who did it; empty = it was of no command on the order
+    is_new_day  its day is said before it
+    """
 
     at_us: int
     title: str
+    path: str = ""
     details: tuple[str, ...] = ()
     by: str = ""
     request_id: str = ""
@@ -160,28 +167,31 @@ def timeline(
     told: Mapping[str, tuple[Told, ...]],
     names: Mapping[str, str],
     channel: str,
-    zone: tzinfo,
     reader: Reader,
 ) -> tuple[Entry, ...]:
-    """Oldest first. `told` as `told_of` finds it."""
+    """What happened to the order itself, oldest first. `told` as `told_of` finds it."""
     say = reader.say
+    return tuple(
+        Entry(
+            at_us=event.occurred_at,
+            title=say(SENTENCES.get(event.kind, event.kind), channel=channel),
+            details=tuple(filter(None, _details(order, event, moves, reader))),
+            by=name_of_actor(event.actor, names, say),
+            request_id=event.request_id,
+            request=event.request[:_LONGEST_REQUEST],
+            told=told.get(event_id(order.uid, event.version), ()),
+        )
+        for event in events
+    )
+
+
+def joined(zone: tzinfo, *parts: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Several as one, each in its own order, with their days."""
     entries: list[Entry] = []
     day = None
-    for event in events:
-        on = datetime.fromtimestamp(event.occurred_at / MICROSECONDS, zone).date()
-        details = _details(order, event, moves, reader)
-        entries.append(
-            Entry(
-                at_us=event.occurred_at,
-                title=say(SENTENCES.get(event.kind, event.kind), channel=channel),
-                details=tuple(filter(None, details)),
-                by=name_of_actor(event.actor, names, say),
-                request_id=event.request_id,
-                request=event.request[:_LONGEST_REQUEST],
-                told=told.get(event_id(order.uid, event.version), ()),
-                is_new_day=on != day,
-            )
-        )
+    for each in merge(*parts, key=lambda each: each.at_us):
+        on = datetime.fromtimestamp(each.at_us / MICROSECONDS, zone).date()
+        entries.append(msgspec.structs.replace(each, is_new_day=on != day))
         day = on
     return tuple(entries)
 

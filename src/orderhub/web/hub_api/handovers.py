@@ -20,7 +20,17 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.relay.jobs import job_of
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
-from orderhub.web.hub_api.bodies import Body, Text, body_of, form, one_of, query_of, up_to
+from orderhub.web.hub_api.bodies import (
+    Body,
+    IfMatch,
+    Text,
+    body_of,
+    form,
+    if_match,
+    one_of,
+    query_of,
+    up_to,
+)
 from orderhub.web.hub_api.connections import (
     MAX_PAGE,
     SCOPE,
@@ -133,7 +143,8 @@ async def list_hand_overs(call: Call, who: Caller) -> Answer:
     async def ask(cursor: str, limit: int) -> Page[HandOverShown]:
         def look(reads: Reads) -> Page[HandOverShown]:
             sought = _sought(reads, tenant_id, given)
-            return _page(reads, sought, cursor, limit, is_sorted=bool(given.state))
+            found, more = page_of(reads, sought, cursor, limit)
+            return Page(items=tuple(map(_shown, found)), next_cursor=more)
 
         return await call.hub.read(look)
 
@@ -150,11 +161,14 @@ def _sought(reads: Reads, tenant_id: int, given: ListHandOvers) -> HandOverQuery
     )
 
 
-def _page(
-    reads: Reads, sought: HandOverQuery, cursor: str, limit: int, *, is_sorted: bool
-) -> Page[HandOverShown]:
-    """Unsure ones first, unless one state is asked for: a cursor that ends with `u` is among these."""
-    replace = msgspec.structs.replace
+def page_of(
+    reads: Reads, sought: HandOverQuery, cursor: str, limit: int
+) -> tuple[tuple[HandOver, ...], str | None]:
+    """Hand-overs, and the cursor of those behind them.
+
+    Unsure ones first, unless a state is asked for: a cursor that ends with `u` is among these.
+    """
+    replace, is_sorted = msgspec.structs.replace, bool(sought.states)
     found: list[HandOver] = []
     place = cursor.removesuffix("u")
     after = tuple(map(int, place.split("."))) if place else ()
@@ -174,7 +188,7 @@ def _page(
         more = f"{last.created_at}.{last.order_id}.{last.connection_id}"
         if is_first and last.state is HandOverState.UNSURE:
             more += "u"
-    return Page(items=tuple(map(_shown, found[:limit])), next_cursor=more)
+    return tuple(found[:limit]), more
 
 
 @guarded(SCOPE)
@@ -187,14 +201,20 @@ async def get_hand_over(call: Call, who: Caller) -> Answer:
 
 @guarded(SCOPE)
 async def is_there(call: Call, who: Caller) -> Answer:
-    """A person decides about one that is unsure: it is there, under this number. Or has placed it by hand."""
+    """A person decides about one that is unsure: it is there, under this number. Or has placed it by hand.
+
+    `If-Match` with its version: only if it still stands as it was seen (412).
+    """
     given = body_of(call, ThereAs)
     return await _moved(call, who, HandOverStep.PLACE, number=given.number)
 
 
 @guarded(SCOPE)
 async def send_again(call: Call, who: Caller) -> Answer:
-    """What was refused or waits is sent now. Of what is unsure a person says by it: it is not there."""
+    """What was refused or waits is sent now. Of what is unsure a person says by it: it is not there.
+
+    `If-Match` with its version: only if it still stands as it was seen (412).
+    """
     return await _moved(call, who, HandOverStep.AGAIN)
 
 
@@ -213,12 +233,13 @@ async def _moved(
     if found.state in (HandOverState.SENDING, HandOverState.PLACED):
         why = f"it is {found.state}: nobody can decide about it now"
         raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "state", why))
+    asked = if_match(call)
     command = MoveHandOver(
         origin=origin_in(call, who, tenant_id),
         order_id=found.order_id,
         connection_id=found.connection_id,
         step=step,
-        if_version=found.version,
+        if_version=found.version if asked is None else asked,
         number=number,
         reason=reason,
     )
@@ -347,6 +368,7 @@ ROUTES = (
         is_there,
         "It is there: its number",
         query=OfTenant,
+        headers=IfMatch,
         request=ThereAs,
         answers={200: HandOverShown},
         mutates=True,
@@ -368,6 +390,7 @@ ROUTES = (
         send_again,
         "Send it again",
         query=OfTenant,
+        headers=IfMatch,
         answers={200: HandOverShown},
         mutates=True,
     ),
