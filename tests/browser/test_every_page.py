@@ -16,6 +16,9 @@ FOUND_ON = {
     "/desk/orders/{uid}": "/desk/orders",
     "/desk/requests/{uid}": "/desk/requests",
     "/desk/webhooks/{uid}": "/desk/webhooks",
+    "/desk/onward/{uid}": "/desk/onward",
+    "/desk/connections/{uid}": "/desk/connections",
+    "/desk/routes/{uid}": "/desk/routes",
     "/desk/credentials/{uid}": "/desk/credentials",
     "/desk/products/{product}": "/desk/products",
     "/desk/products/{product}/variants/{variant}": "/desk/products/950",
@@ -64,6 +67,10 @@ class Finder:
         if path in ("/desk/orders/print", "/desk/orders/selected"):
             uid = self.first_of("/desk/orders/{uid}").rpartition("/")[2]
             return f"?step=print&order={uid}"
+        if path == "/desk/connections/new":
+            return "?dialect=kakaclo"
+        if path == "/desk/onward/preview":
+            return f"?order={self.first_of('/desk/orders/{uid}').rpartition('/')[2]}"
         if path == "/desk/customers":
             return "?q=nobody@example.org"
         return ""
@@ -71,10 +78,27 @@ class Finder:
 
 @pytest.fixture(scope="module")
 def something_of_everything(demo: Served) -> None:
-    """A webhook, a refused call, a coupon: what the demo has none of, or the request log wants."""
+    """A webhook, an order onward, a refused call, a coupon: what the demo has none of, or the request log wants."""
     hook = {"url": "https://example.invalid/hooks"}
     made = demo.ask("POST", "/hub/v1/webhooks", "hub-demo-omni", json=hook)
     assert made.status_code == 201, made.text
+    to = {
+        "dialect": "kakaclo",
+        "base_url": "http://127.0.0.1:9",
+        "credentials": {"token": "none"},
+        "enabled": False,
+    }
+    made = demo.ask("POST", "/hub/v1/connections", "hub-demo-omni", json=to)
+    assert made.status_code == 201, made.text
+    route = {"connection": made.json()["id"], "when": "placed"}
+    made = demo.ask("POST", "/hub/v1/routes", "hub-demo-omni", json=route)
+    assert made.status_code == 201, made.text
+    listed = {
+        "connection": route["connection"],
+        "items": [{"subject": "product:950", "id": "MUG", "title": "Mug"}],
+    }
+    made = demo.ask("POST", "/hub/v1/listings", "hub-demo-omni", json=listed)
+    assert made.status_code == 200, made.text
     coupon = {"doc": {"code": "SPRING", "title": "Spring", "kind": "percent", "percent": 90}}
     made = demo.ask("PUT", "/hub/v1/tenants/omni/catalogue/coupons/101", json=coupon)
     assert made.status_code in (200, 201), made.text

@@ -66,6 +66,8 @@ class Receiver:
             def do_POST(self) -> None:
                 receiver.take(self)
 
+            do_GET = do_POST  # noqa: N815
+
             def log_message(self, *_: Any) -> None:
                 pass
 

@@ -23,7 +23,15 @@ FORMS = [route for route in GUARDED if route.method == "POST"]
 # After these nobody is signed in, or looks at another tenant: the walk would end there.
 LAST = ("/desk/logout",)
 # Whose {uid} is no order's: the walk's own is unknown there, which is not refused.
-OF_OTHER_THINGS = ("/desk/requests/", "/desk/webhooks/", "/desk/credentials/", "/desk/sandboxes/")
+OF_OTHER_THINGS = (
+    "/desk/requests/",
+    "/desk/webhooks/",
+    "/desk/credentials/",
+    "/desk/sandboxes/",
+    "/desk/onward/",
+    "/desk/connections/",
+    "/desk/routes/",
+)
 
 
 def guard_of(route: Route) -> Guard:

@@ -211,6 +211,9 @@ def _faults(
         if rejected.reason in _UNKNOWN:
             raise refused
         return {rejected.field: refusals.refused(visitor.language, rejected)}
+    if refused.fault.kind is FaultKind.UNAVAILABLE and refused.fault.message:
+        # Such as a vendor that does not say whether it calls an order off.
+        return {"": refused.fault.message}
     if refused.fault.kind is not FaultKind.INVALID:
         raise refused
     faults = refused.fault.faults
