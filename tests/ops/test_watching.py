@@ -154,6 +154,7 @@ def test_the_dashboard_is_one_that_grafana_takes() -> None:
         "Commits",
         "Feed and timers",
         "Deliveries",
+        "Orders onward",
         "Database",
         "Process",
     ]
