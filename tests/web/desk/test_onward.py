@@ -180,8 +180,8 @@ async def test_the_overview_says_that_somebody_must_decide(tmp_path: Path) -> No
         await unsure(hub, await sell(hub, 1))
         await moved(hub, await sell(hub, 1), HandOverStep.REFUSE, reason="no")
         await browser.get("/desk/overview")
-        assert "Nobody knows whether vendors have them: 1 orders" in browser.text
-        assert "Not taken by vendors: 1 orders" in browser.text
+        assert "nobody knows whether the vendor has them: 1" in browser.text
+        assert "Orders that vendors did not take: 1" in browser.text
         assert f'href="{PATH}?state=unsure"' in browser.page
         assert f'href="{PATH}?state=refused"' in browser.page
 
