@@ -28,6 +28,7 @@ from bench.client import Result, patient
 from bench.fair import _cpu_s
 from bench.reading import create_case, first_body
 from bench.scale import multiply, numbers
+from orderhub.core.handing import NEVER
 from orderhub.demo import PASSWORD
 from orderhub.ledger.daily import DAY
 from orderhub.ledger.database import open_engine, writing
@@ -60,7 +61,9 @@ def fill(url: str, orders: int) -> dict[str, str]:
             _TOKEN,
             {"url": "http://127.0.0.1:9/", "kinds": ["order.paid"]},
         )
+        to, way = _onward(base_url)
         first = _placed(base_url)
+        _call(base_url, "PATCH", f"{way}?tenant={_TENANT}", _TOKEN, {"enabled": False})
         _call(base_url, "POST", f"/hub/v1/orders/{first}/pay", _TOKEN, {})
     engine = open_engine(url)
     unpaid = min(orders // _UNPAID_SHARE, _MOST_UNPAID)
@@ -76,10 +79,11 @@ def fill(url: str, orders: int) -> dict[str, str]:
         _calls(connection, tenant_id)
         _days(connection, tenant_id)
         _deliveries(connection, tenant_id, hook["id"], first)
+        _hand_overs(connection, tenant_id)
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     engine.dispose()
-    return {"paid": first, "unpaid": second, "webhook": hook["id"]}
+    return {"paid": first, "unpaid": second, "webhook": hook["id"], "connection": to}
 
 
 def _placed(base_url: str) -> str:
@@ -87,6 +91,21 @@ def _placed(base_url: str) -> str:
     _call(base_url, "POST", case.path, case.token, json.loads(first_body(case)))
     newest = _call(base_url, "GET", f"/hub/v1/orders?tenant={_TENANT}&limit=1", _TOKEN, None)
     return str(newest["items"][0]["uid"])
+
+
+def _onward(base_url: str) -> tuple[str, str]:
+    """A connection that nobody sees to, and the path of a route by which every order goes there."""
+    body = {
+        "dialect": "kakaclo",
+        "base_url": "http://127.0.0.1:9",
+        "credentials": {"token": "none"},
+        "enabled": False,
+    }
+    asked = f"tenant={_TENANT}"
+    to = _call(base_url, "POST", f"/hub/v1/connections?{asked}", _TOKEN, body)["id"]
+    route = {"connection": to, "when": "placed"}
+    way = _call(base_url, "POST", f"/hub/v1/routes?{asked}", _TOKEN, route)["id"]
+    return to, f"/hub/v1/routes/{way}"
 
 
 def _copy(
@@ -140,6 +159,13 @@ def _days(connection: Connection, tenant_id: int) -> None:
         where = f"t.tenant_id = {tenant_id} AND t.owner LIKE '{DAY}%' AND t.slot >= 0"
         changes = {"owner": f"'{DAY}' || {day}", "door": f"'{door}'", "slot": "99"}
         _copy(connection, "tally", where, _DAYS, changes)
+
+
+def _hand_overs(connection: Connection, tenant_id: int) -> None:
+    """Every order was handed on; of some nobody knows, some were refused."""
+    state = "CASE order_id % 100 WHEN 0 THEN 'unsure' WHEN 1 THEN 'refused' ELSE 'placed' END"
+    query = f"UPDATE hand_over SET state = {state}, due_at = {NEVER} WHERE tenant_id = :tenant"
+    connection.execute(text(query), {"tenant": tenant_id})
 
 
 def _deliveries(connection: Connection, tenant_id: int, uid: str, order: str) -> None:
@@ -248,6 +274,16 @@ def pages(person: Person, known: dict[str, str]) -> dict[str, list[str]]:
         "/desk/requests": ["/desk/requests", "/desk/requests?status=400"],
         "/desk/requests/{id}": [link("/desk/requests", r"/desk/requests/[^\"?]+")],
         "/desk/webhooks/{uid}": [f"/desk/webhooks/{known['webhook']}"],
+        "/desk/onward": [
+            "/desk/onward",
+            "/desk/onward?state=unsure",
+            "/desk/onward?state=placed",
+            link("/desk/onward", r"/desk/onward\?after=[^\"]*"),
+        ],
+        "/desk/onward/preview": [f"/desk/onward/preview?order={known['paid']}"],
+        "/desk/connections/{uid}/change": [f"/desk/connections/{known['connection']}/change"],
+        "/desk/connections/{uid}/listings": [f"/desk/connections/{known['connection']}/listings"],
+        "/desk/connections/new": ["/desk/connections/new?dialect=kakaclo"],
     }
 
 

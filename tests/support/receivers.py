@@ -66,7 +66,7 @@ class Receiver:
             def do_POST(self) -> None:
                 receiver.take(self)
 
-            do_GET = do_POST  # noqa: N815
+            do_GET = do_POST
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -93,6 +93,9 @@ class RelayReads(Protocol):
     def counts(self, tenant_id: int, connection_id: int = 0) -> dict[str, int]:
         """How many there are of each state; of what was placed or refused none are counted."""
 
+    def counted(self, tenant_id: int, state: str, at_most: int) -> int:
+        """How many are of a state, `at_most` of them looked at."""
+
     def first_placed(self, tenant_id: int, connection_id: int, since_us: int) -> int:
         """When the first was planned, since then, of those that are placed; 0 = there is none."""
 

@@ -274,6 +274,12 @@ class RelayReads:
             query = query.where(table.c.connection_id == connection_id)
         return {state: int(count) for state, count in self._connection.execute(query)}
 
+    def counted(self, tenant_id: int, state: str, at_most: int) -> int:
+        table = hand_over
+        few = select(table.c.order_id).where(table.c.tenant_id == tenant_id, table.c.state == state)
+        query = select(func.count()).select_from(few.limit(at_most).subquery())
+        return int(self._connection.execute(query).scalar_one())
+
     def first_placed(self, tenant_id: int, connection_id: int, since_us: int) -> int:
         table = hand_over
         query = (

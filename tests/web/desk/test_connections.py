@@ -1,4 +1,4 @@
-"""Connections, listings and routes at the desk: by the rules that the API has, credentials asked for again and unseen."""
+"""Connections, listings and routes at the desk: by the rules of the API, credentials asked for again and never seen."""
 
 import json
 import re

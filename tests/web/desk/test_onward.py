@@ -227,7 +227,7 @@ async def test_many_are_paged_the_unsure_ones_first(tmp_path: Path) -> None:
         await connected(hub)
         first = await sell(hub, 1)
         await unsure(hub, first)
-        for _ in range(51):
+        for _ in range(26):
             await sell(hub, 1)
         browser = await invited(hub, "shop", "viewer")
         await browser.get(PATH)

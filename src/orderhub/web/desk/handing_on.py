@@ -8,7 +8,6 @@ from typing import Protocol
 from orderhub.core.connections import RECORD_KIND
 from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.queries import Reads, RecordQuery
-from orderhub.core.relaying import HandOverQuery
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.statuses import Badge
 from orderhub.web.hub_api.connections import MOST_CONNECTIONS
@@ -43,11 +42,7 @@ def vendors(reads: Reads, tenant_id: int, titles: Mapping[str, str]) -> dict[str
 
 def counts(reads: Reads, tenant_id: int) -> dict[HandOverState, int]:
     """How many wait for a decision, MOST_COUNTED at most of each state."""
-    found = {}
-    for state in OPEN:
-        query = HandOverQuery(tenant_id=tenant_id, states=(state.value,), limit=MOST_COUNTED)
-        found[state] = len(reads.relay.page(query))
-    return found
+    return {state: reads.relay.counted(tenant_id, state.value, MOST_COUNTED) for state in OPEN}
 
 
 def at_most(count: int) -> str:

@@ -28,7 +28,7 @@ from orderhub.web.hub_api.connections import SCOPE as MANAGES
 from orderhub.web.hub_api.handovers import CallShown, Previews
 
 SEES, DECIDES = "orders:read", "orders:write"
-_PAGE = 50
+_PAGE = 25
 _CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,18}u?")
 _STATES: tuple[tuple[str, str], ...] = (
     ("", N_("All")),
