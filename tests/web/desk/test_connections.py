@@ -13,14 +13,8 @@ from tests.support.receivers import receiver as receiving
 from tests.web.desk.browser import Browser, invited
 from tests.web.hub_client import AS_SHOP
 
-pytestmark = pytest.mark.anyio
 PATH, ROUTES = "/desk/connections", "/desk/routes"
 SECRET = "secret-of-shelf"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def made(browser: Browser, url: str = "http://127.0.0.1:9", **members: str) -> str:

@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
 from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.relaying import HandOverQuery
@@ -15,13 +13,7 @@ from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited
 from tests.web.hub_client import AS_SHOP, sell
 
-pytestmark = pytest.mark.anyio
 PATH = "/desk/onward"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def connected(hub: HubUnderTest) -> str:
@@ -126,6 +118,21 @@ async def test_what_is_not_there_is_sent_again_and_so_is_what_was_refused(tmp_pa
             sent = await browser.post(f"{PATH}/{uid}/send", {"version": version(browser)})
             assert sent.status_code == 303, browser.text
             assert (await shown(hub, uid))["state"] == "planned"
+
+
+async def test_what_shall_not_go_there_is_dropped(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await connected(hub)
+        browser = await invited(hub, "shop", "staff")
+        waiting = await moved(hub, await sell(hub, 1))
+        uid = await unsure(hub, await sell(hub, 1), reason="nobody answered")
+        for each in (uid, waiting):
+            await browser.get(f"{PATH}/{each}")
+            form = {"version": version(browser)}
+            assert (await browser.post(f"{PATH}/{each}/drop", form)).status_code == 303
+            assert (await shown(hub, each))["state"] == "refused"
+            await browser.get(f"{PATH}/{each}")
+            assert "It shall not go there" not in browser.text
 
 
 async def test_two_who_decide_at_once_do_not_send_twice(tmp_path: Path) -> None:
@@ -244,7 +251,7 @@ async def test_anothers_is_unknown(tmp_path: Path) -> None:
         await connected(hub)
         uid = await unsure(hub, await sell(hub, 1))
         other = await invited(hub, "omni", "owner")
-        for step in ("/placed", "/send"):
+        for step in ("/placed", "/send", "/drop"):
             await other.get(PATH)
             form = {"version": "1", "number": "X"}
             assert (await other.post(f"{PATH}/{uid}{step}", form)).status_code == 404

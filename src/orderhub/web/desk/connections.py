@@ -42,6 +42,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     most_calls: int = 0
     window_s: float = 1.0
     at_once: int = 8
+    timeout_s: float = 0.0
     settle_s: float = 30.0
     sends_key: bool = False
     enabled: bool = False

@@ -49,7 +49,7 @@ class _There(msgspec.Struct, frozen=True, kw_only=True):
     number: Number
 
 
-class _Again(msgspec.Struct, frozen=True, kw_only=True):
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
@@ -213,9 +213,17 @@ async def there(call: Call, visitor: Visitor, sent: Form) -> Answer:
     return on(call, ONWARD, done=visitor.say(text, number=given.number))
 
 
+async def drop(call: Call, visitor: Visitor, sent: Form) -> Answer:
+    """It shall not go there."""
+    given, name = sent.read(_Seen), {"id": call.params["uid"]}
+    operation = handovers.drop
+    await tell(call, visitor, operation, path=name, version=given.version, scope=DECIDES)
+    return on(call, ONWARD, done=visitor.say(N_("It does not go there.")))
+
+
 async def again(call: Call, visitor: Visitor, sent: Form) -> Answer:
     """It is not there, or what was wrong is mended: it is sent."""
-    given, name = sent.read(_Again), {"id": call.params["uid"]}
+    given, name = sent.read(_Seen), {"id": call.params["uid"]}
     operation = handovers.send_again
     await tell(call, visitor, operation, path=name, version=given.version, scope=DECIDES)
     return on(call, ONWARD, done=visitor.say(N_("It is sent.")))
@@ -277,4 +285,5 @@ ROUTES = (
     page(f"{ONWARD}/{{uid}}", SEES, one),
     form(f"{ONWARD}/{{uid}}/placed", DECIDES, there, one),
     form(f"{ONWARD}/{{uid}}/send", DECIDES, again, one),
+    form(f"{ONWARD}/{{uid}}/drop", DECIDES, drop, one),
 )

@@ -220,7 +220,10 @@ async def send_again(call: Call, who: Caller) -> Answer:
 
 @guarded(SCOPE)
 async def drop(call: Call, who: Caller) -> Answer:
-    """It shall not go there. Of what is unsure a person says by it: it is not there, and need not be."""
+    """It shall not go there. Of what is unsure a person says by it: it is not there, and need not be.
+
+    `If-Match` with its version: only if it still stands as it was seen (412).
+    """
     given = body_of(call, NotThere)
     return await _moved(call, who, HandOverStep.REFUSE, reason=given.reason or _DROPPED)
 
@@ -379,6 +382,7 @@ ROUTES = (
         drop,
         "It shall not go there",
         query=OfTenant,
+        headers=IfMatch,
         request=NotThere,
         optional_body=True,
         answers={200: HandOverShown},
