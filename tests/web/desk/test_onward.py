@@ -10,7 +10,9 @@ from orderhub.core.relaying import HandOverQuery
 from orderhub.web.desk.handing_on import BADGES, MOST_COUNTED, at_most
 from orderhub.web.relayer import submitted
 from tests.support.hub import HubUnderTest, running_hub
+from tests.support.receivers import receiver as receiving
 from tests.web.desk.browser import Browser, invited
+from tests.web.desk.test_steps import previewed
 from tests.web.hub_client import AS_SHOP, sell
 
 PATH = "/desk/onward"
@@ -257,3 +259,30 @@ async def test_anothers_is_unknown(tmp_path: Path) -> None:
             assert (await other.post(f"{PATH}/{uid}{step}", form)).status_code == 404
         assert (await other.get(f"{PATH}/{uid}")).status_code == 404
         assert (await shown(hub, uid))["state"] == "unsure"
+
+
+async def test_what_a_vendor_says_against_calling_it_off_is_said_on_the_form(
+    tmp_path: Path,
+) -> None:
+    with receiving() as receiver:
+        body = b'{"code": 400, "message": "it left this morning", "data": null}'
+        receiver.answer = lambda _: (400, {"Content-Type": "application/json"}, body)
+        async with running_hub(tmp_path) as hub:
+            connection = await connected(hub)
+            order = await sell(hub, 1)
+            listed = {
+                "connection": connection,
+                "items": [{"subject": "product:188", "id": "MUG", "sku": "MUG"}],
+            }
+            await hub.post("/hub/v1/listings", listed, headers=AS_SHOP)
+            await moved(hub, order, HandOverStep.SEND, HandOverStep.PLACE, number="V-7")
+            change = {"enabled": True, "base_url": receiver.url.removesuffix("/hook")}
+            at = f"/hub/v1/connections/{connection}"
+            await hub.request("PATCH", at, json=change, headers=AS_SHOP)
+            browser = await invited(hub, "shop", "staff")
+            sure = await previewed(browser, f"/desk/orders/{order['uid']}/cancel")
+            answer = await browser.post(f"/desk/orders/{order['uid']}/cancel", sure)
+            assert answer.status_code == 422, browser.text
+            assert "Shelf gives no clear answer: 400: it left this morning" in browser.text
+            stands = (await hub.get(f"/hub/v1/orders/{order['uid']}", headers=AS_SHOP)).json()
+            assert stands["status"] == "pending"
