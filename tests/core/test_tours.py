@@ -10,7 +10,7 @@ from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.decide import decide, loads, pool_loads
 from orderhub.core.departures import Departures, upcoming
 from orderhub.core.details import TicketCount
-from orderhub.core.facts import Accepted, Facts, OrderLoad
+from orderhub.core.facts import Accepted, Facts, OrderLoad, RecordKey
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
 from orderhub.core.quotes import Pickup, Reseller, SoldBy, Ticket
 from orderhub.core.refusals import Reason, Rejected
@@ -248,9 +248,10 @@ def test_each_line_draws_what_is_its_own(tour, when, draws):
 
 def test_all_records_are_asked_for_in_one_round():
     first = list(loads(command(), Facts()))
-    kinds = ["settings", "product", "tour", "exchange_rates", "reseller"]
+    kinds = ["settings", "route", "product", "tour", "exchange_rates", "reseller"]
     assert [load.kind for load in first] == kinds
     settled = known()
+    settled.learn_records(RecordKey(1, "route", "all", ""), ())
     assert list(loads(command(), settled)) == first
     assert all(settled.knows(load) for load in loads(command(), settled))
     assert [load.place for load in pool_loads(command(), settled)] == ["2019-01-16"]

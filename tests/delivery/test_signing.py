@@ -11,20 +11,25 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from orderhub.delivery import signing
 
 BODY = '{"type":"order.placed","data":{"title":"Kaffee für 2 ☕"}}'.encode()
-NOW = int(time.time())
+
+
+def now() -> int:
+    """When the test runs: the library takes nothing that is five minutes old, as what was collected may be."""
+    return int(time.time())
 
 
 def test_a_message_is_verified_by_the_library_of_the_specification() -> None:
     secret = signing.new_secret()
-    headers = signing.headers([secret], "evt_1", NOW, BODY)
+    at = now()
+    headers = signing.headers([secret], "evt_1", at, BODY)
     assert Webhook(secret).verify(BODY, headers)["type"] == "order.placed"
     assert headers["webhook-id"] == "evt_1"
-    assert headers["webhook-timestamp"] == str(NOW)
+    assert headers["webhook-timestamp"] == str(at)
 
 
 def test_while_a_secret_is_rotated_either_verifies() -> None:
     new, old, never = (signing.new_secret() for _ in range(3))
-    headers = signing.headers([new, old], "evt_1", NOW, BODY)
+    headers = signing.headers([new, old], "evt_1", now(), BODY)
     assert len(headers["webhook-signature"].split(" ")) == 2
     for secret in (new, old):
         Webhook(secret).verify(BODY, headers)
@@ -33,18 +38,16 @@ def test_while_a_secret_is_rotated_either_verifies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "body"),
-    [
-        ({"webhook-id": "evt_2"}, BODY),
-        ({"webhook-timestamp": str(NOW + 1)}, BODY),
-        ({}, BODY + b" "),
-    ],
+    ("name", "later_s", "body"),
+    [("evt_2", 0, BODY), ("evt_1", 1, BODY), ("evt_1", 0, BODY + b" ")],
 )
-def test_what_was_changed_on_the_way_is_not_verified(changed: dict[str, str], body: bytes) -> None:
-    secret = signing.new_secret()
-    headers = signing.headers([secret], "evt_1", NOW, BODY) | changed
+def test_what_was_changed_on_the_way_is_not_verified(name: str, later_s: int, body: bytes) -> None:
+    secret, at = signing.new_secret(), now()
+    changed = {"webhook-id": name, "webhook-timestamp": str(at + later_s)}
+    headers = signing.headers([secret], "evt_1", at, BODY)
+    Webhook(secret).verify(BODY, headers, json_parse=False)
     with pytest.raises(WebhookVerificationError):
-        Webhook(secret).verify(body, headers, json_parse=False)
+        Webhook(secret).verify(body, headers | changed, json_parse=False)
 
 
 def test_a_secret_is_256_bits_that_nobody_had_before() -> None:
@@ -66,4 +69,4 @@ def test_the_signature_is_the_one_that_the_specification_shows() -> None:
 @pytest.mark.parametrize("text", ["", "whsec_", "whsec_!!", "whsec_a"])
 def test_what_is_no_secret_does_not_sign(text: str) -> None:
     with pytest.raises(ValueError, match="no secret"):
-        signing.headers([text], "evt_1", NOW, BODY)
+        signing.headers([text], "evt_1", now(), BODY)
