@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orderhub.core.commands import Action, HandOverStep, MoveHandOver
+from orderhub.core.commands import Action, HandOverStep, MoveHandOver, RecordChange
 from orderhub.core.handing import HandOverState
 from orderhub.core.refusals import Reason
 from orderhub.core.relaying import RelayState
+from orderhub.core.routes import Route
 from orderhub.core.values import Contact
 from orderhub.ledger.ledger import Ledger
 from tests.relay.rig import (
@@ -197,6 +198,31 @@ def test_an_order_cancelled_between_its_last_look_and_its_sending_is_not_sent(be
     bench.rig.engine.submit = first_cancelled
     bench.run()
     assert (bench.one.state, bench.vendor.calls) == (HandOverState.REFUSED, [])
+
+
+class History(ShopClient):
+    """Of a vendor that only records."""
+
+    records_only = True
+    needs_listings = False
+
+
+@pytest.mark.parametrize(
+    ("client", "state", "reason"),
+    [(History, "placed", ""), (ShopClient, "planned", "the order has no lines")],
+)
+def test_a_sale_recorded_without_lines_goes_to_who_only_records(
+    ledger: Ledger, client: type[ShopClient], state: str, reason: str
+) -> None:
+    connect(ledger, route=False)
+    way = Route(connection=1, connection_uid="c", when="placed", channels=("test",))
+    world.run_all(ledger, world.put(RecordChange(kind="route", id=1, uid="r", doc=way)))
+    bench = Bench(ledger, client())
+    world.place(ledger, world.sale(items=()))
+    bench.run()
+    found = bench.one
+    bench.close()
+    assert (found.state, found.reason) == (state, reason)
 
 
 # --- a vendor that carries no marker

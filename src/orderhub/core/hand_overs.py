@@ -299,7 +299,7 @@ def _sent(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
     replace = msgspec.structs.replace
     if order.status in GIVEN_BACK:
         return replace(after, state=HandOverState.REFUSED, reason=f"the order is {order.status}")
-    if not lines_left(order, after):
+    if lines_of(order, after) and not lines_left(order, after):
         return replace(after, state=HandOverState.REFUSED, reason="all its lines were given back")
     if order.status is Status.REFUNDING:
         why = "a refund of the order was asked for"

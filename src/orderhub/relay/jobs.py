@@ -26,6 +26,8 @@ def job_of(
     order = reads.order(hand_over.tenant_id, name)
     if order is None:
         return "the order is no more"
+    if not order.lines and not client.records_only:
+        return "the order has no lines"
     lines = lines_of(order, hand_over) if as_it_was else lines_left(order, hand_over)
     known = {line.line_no: found for line in lines if (found := _listed(reads, hand_over, line))}
     if client.needs_listings and not as_it_was:
