@@ -19,6 +19,7 @@ from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
 from prove.race import prove_race
+from prove.relay import prove_relay
 from prove.servers import described, seed_database
 from prove.term import prove_term
 from prove.twins import prove_twins
@@ -27,10 +28,15 @@ from tests.support import cluster
 from tests.support.cluster import fresh_database
 from tests.support.postgres import running_server
 
-_PROOFS = ("race", "twins", "kill", "term", "feed", "deliver", "backup")
+_PROOFS = ("race", "twins", "kill", "term", "feed", "deliver", "relay", "backup")
 _ROUNDS = {"race": 50, "twins": 50, "term": 20, "backup": 50}
 _KILLS = 100
-_KILLING = {"kill": prove_kill, "feed": prove_feed, "deliver": prove_deliver}
+_KILLING = {
+    "kill": prove_kill,
+    "feed": prove_feed,
+    "deliver": prove_deliver,
+    "relay": prove_relay,
+}
 
 
 def main() -> int:
@@ -65,7 +71,10 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--rounds", type=int, help=f"rounds of race, twins, term and backup {_ROUNDS}"
     )
     parser.add_argument(
-        "--kills", type=int, default=_KILLS, help=f"kills of kill, feed and deliver ({_KILLS})"
+        "--kills",
+        type=int,
+        default=_KILLS,
+        help=f"kills of kill, feed, deliver and relay ({_KILLS})",
     )
     parser.add_argument(
         "--database",

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -33,6 +33,8 @@ _POLL_S = 0.02
 _PORTS = range(15_000, 32_000)
 # The console script, in words that work from any environment that has the package.
 PROGRAM = "from orderhub.cli import main; main()"
+# Words of a command, its environment, where its output goes.
+Begin = Callable[[list[str], dict[str, str], IO[bytes]], "subprocess.Popen[bytes]"]
 
 
 def seed_database(url: str) -> None:
@@ -47,10 +49,12 @@ def seed_database(url: str) -> None:
 _OF_A_NODE_AWAY = ("no commit can be made", "commits can be made again")
 
 
-def begin(words: list[str], env: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def begin(
+    words: list[str], env: dict[str, str], log: IO[bytes], program: str = PROGRAM
+) -> subprocess.Popen[bytes]:
     """A process of `orderhub`."""
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-c", program, *words],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -80,9 +84,10 @@ class ServerTrouble(ProofStopped):
 class Server:
     """One hub process. It can be started again after it went, each time on a free port."""
 
-    def __init__(self, url: str, log: Path) -> None:
+    def __init__(self, url: str, log: Path, begin: Begin | None = None) -> None:
         self.url = url
         self._log = log
+        self._begin = begin
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         self.life = 0  # counts its starts
@@ -111,7 +116,7 @@ class Server:
         }
         words = ["serve", "--database", self.url, "--port", str(self.port)]
         with self._log.open("ab") as log:
-            self._process = begin(words, environment, log)
+            self._process = (self._begin or begin)(words, environment, log)
 
     async def wait_ready(self) -> None:
         assert self._process is not None
@@ -188,9 +193,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(url: str, count: int, logs: Path) -> AsyncIterator[Sequence[Server]]:
+async def running(
+    url: str, count: int, logs: Path, *, name: str = "server", begin: Begin | None = None
+) -> AsyncIterator[Sequence[Server]]:
     """So many ready processes on one seeded database; none is left behind."""
-    servers = [Server(url, logs / f"server-{number}.log") for number in range(count)]
+    servers = [Server(url, logs / f"{name}-{number}.log", begin) for number in range(count)]
     try:
         for server in servers:
             server.spawn()

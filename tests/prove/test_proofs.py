@@ -15,6 +15,7 @@ from prove.deliver import prove_deliver
 from prove.feed import prove_feed
 from prove.kill import prove_kill
 from prove.race import prove_race
+from prove.relay import prove_relay
 from prove.servers import seed_database
 from prove.term import prove_term
 from prove.twins import prove_twins
@@ -94,6 +95,12 @@ def test_every_event_reaches_receivers_that_are_no_good(database_url: str, tmp_p
     seed_database(database_url)
     short = {"kills": 2, "answers": 30, "outage": 100, "is_timed": False}
     must_hold(prove_deliver(database_url, seed=SEED, logs=tmp_path, **short))
+
+
+@pytest.mark.slow
+def test_orders_handed_on_are_there_once_whatever_dies(sqlite_url: str, tmp_path: Path) -> None:
+    seed_database(sqlite_url)
+    must_hold(prove_relay(sqlite_url, kills=2, seed=SEED, logs=tmp_path, at_once=5))
 
 
 def test_sigterm_answers_what_it_placed(sqlite_url: str, tmp_path: Path) -> None:
