@@ -227,6 +227,7 @@ def main() -> None:
         "requests",
         "edge",
         "delivery",
+        "relay",
         "idle",
         "processes",
         "cluster",

@@ -7,10 +7,11 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prove.backup import prove_backup
 from prove.client import Connection
@@ -31,7 +32,7 @@ from tests.support.postgres import running_server
 _PROOFS = ("race", "twins", "kill", "term", "feed", "deliver", "relay", "backup")
 _ROUNDS = {"race": 50, "twins": 50, "term": 20, "backup": 50}
 _KILLS = 100
-_KILLING = {
+_KILLING: dict[str, Callable[..., Coroutine[Any, Any, Verdict]]] = {
     "kill": prove_kill,
     "feed": prove_feed,
     "deliver": prove_deliver,

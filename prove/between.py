@@ -1,4 +1,4 @@
-"""What stands between two hubs: it delays, drops, cuts and answers 500, before the vendor has the order and after it."""
+"""What stands between two hubs: it delays, drops, cuts and answers 500, before the vendor has an order and after."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _GAVE_UP = "times sent, and no clear answer"
 
 _UID = "00000000-0000-4000-8000-{:012d}"
 # What B knows A by, and what A sells is called there.
-_VENDORS: dict[str, dict[str, Any]] = {
+VENDORS: dict[str, dict[str, Any]] = {
     SHOP.name: {
         "credentials": {"user_name": "omni", "password": "omni123456", "site": "2"},
     },
@@ -228,11 +228,11 @@ async def _called(between: Between) -> None:
 async def _connected(server: Server, url: str) -> dict[str, str]:
     """Connections, routes and listings; dialects by the ids of their connections."""
     found = {}
-    for dialect, vendor in _VENDORS.items():
+    for dialect, vendor in VENDORS.items():
         body = {"dialect": dialect, "base_url": url, "settle_s": _SETTLE_S, **vendor}
         made = await _asked(server, "POST", "connections", body)
         found[made["id"]] = dialect
-        channels = list(_VENDORS) if dialect == HISTORY else [dialect]
+        channels = list(VENDORS) if dialect == HISTORY else [dialect]
         route = {"connection": made["id"], "when": "placed", "channels": channels}
         await _asked(server, "POST", "routes", route)
         if dialect in _LISTED:
