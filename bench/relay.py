@@ -24,7 +24,8 @@ from sqlalchemy import text
 
 from bench.__main__ import _call, _fresh, _prepare, _server
 from bench.cases import cases
-from bench.delivery import _CASE, _TOKEN, Round, _evenly_run, _load
+from bench.client import Result
+from bench.delivery import _CASE, _TOKEN, _evenly_run, _load
 from bench.fair import _cpu_s
 from orderhub.ledger.database import open_engine
 from prove.doors import PLENTY
@@ -39,6 +40,17 @@ _DRAINED_WITHIN_S = 300.0
 _POLL_S = 0.05
 
 _Server = tuple[str, int]  # base URL and process id
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    load: Result
+    cpu_s: float
+
+    @property
+    def per_cpu_s(self) -> float:
+        """Orders for a second of the hub's processor time, hand-overs and all."""
+        return self.load.answered / self.cpu_s
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,7 @@ def _lag(pool: ProcessPoolExecutor, pair: Pair, given: argparse.Namespace) -> bo
     pair.drained()
     since_us = time.time_ns() // 1_000
     before, seconds = pair.cpu_s(), 2 * given.seconds
-    placed = pool.submit(_evenly_run, pair.here[0], given.pace, seconds).result()
+    placed = pool.submit(_evenly_run, pair.here[0], given.pace, seconds).result().count
     busy = [(b - a) / seconds for a, b in zip(before, pair.cpu_s(), strict=True)]
     pair.drained()
     lags = pair.lags_ms(since_us)

@@ -40,6 +40,7 @@ _AGAIN_S, _LOOK_EVERY_S = 0.1, 0.5
 _ACKNOWLEDGED_WITHIN_S = 120.0
 # One booking in so many is of people who book the same more than once; the others may meet a stranger who does.
 _ALIKE_EVERY, _REGULARS, _STRANGER_EVERY = 3, 3, 2
+_DECISIONS = 3
 _GAVE_UP = "times sent, and no clear answer"
 
 _UID = "00000000-0000-4000-8000-{:012d}"
@@ -273,17 +274,29 @@ async def _judge(
     there: str,
 ) -> None:
     """The way is well again. What nobody can know is decided as by people: each looks at the vendor's own list."""
-    for _ in range(3):
-        await _each(servers, connections, {"title": "it is well"})
-        here = await _at_rest(verdict, url, connections)
-        has = await asyncio.to_thread(arrived, there, here.orders)
+    here, has = await _looked(verdict, servers, connections, url, there)
+    for _ in range(_DECISIONS):
         if not await _decided(verdict, servers[0], here, has):
             break
+        here, has = await _looked(verdict, servers, connections, url, there)
     verdict.counts["hand-overs"] = len(here.hand_overs)
     verdict.counts["sent again"] = sum(each.attempts > 1 for each in here.hand_overs)
     verdict.violations += (*here.breaches, *has.breaches)
     for wrong in compared(trade.markers, here, has):
         verdict.violate(wrong)
+
+
+async def _looked(
+    verdict: Verdict,
+    servers: Sequence[Server],
+    connections: Mapping[str, str],
+    url: str,
+    there: str,
+) -> tuple[Sent, Arrived]:
+    """Both hubs, once nothing waits any more. What waits is looked at anew at once."""
+    await _each(servers, connections, {"title": "it is well"})
+    here = await _at_rest(verdict, url, connections)
+    return here, await asyncio.to_thread(arrived, there, here.orders)
 
 
 async def _at_rest(verdict: Verdict, url: str, connections: Mapping[str, str]) -> Sent:

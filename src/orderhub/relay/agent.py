@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -14,6 +13,8 @@ from orderhub.core.facts import Record
 from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.queries import Reads
 from orderhub.core.relaying import RelayState
+from orderhub.dialects.client import Job
+from orderhub.relay.jobs import jobs_of
 from orderhub.relay.means import Means, NotDecided
 from orderhub.relay.news import Newsreader
 from orderhub.relay.steps import SECOND_US, Steps, Trouble, pause_us
@@ -24,6 +25,10 @@ LEASE_S = 90.0
 _RENEWED_S = 60.0  # while no less of it is left
 _MARGIN_S = 5.0
 _REST_S = 0.2  # while only what is in hand can go on
+# So many are read beyond those that can be begun, and begun within so long.
+_AHEAD, _AHEAD_US = 24, 1_000_000
+
+Due = tuple[HandOver, Job | str | None]  # what is planned with its job, or what is in the way of it
 
 
 class Agent:
@@ -39,6 +44,8 @@ class Agent:
         self._news = Newsreader(means, line)
         self._linger_s = linger_s
         self._tasks: dict[int, asyncio.Task[Trouble | None]] = {}  # by order
+        self._ahead: list[Due] = []  # read, and not begun
+        self._read_at = 0
         self._woken = asyncio.Event()
         self._is_leaving = False
         self._renewing = asyncio.Lock()
@@ -125,9 +132,8 @@ class Agent:
     async def _round(self) -> bool:
         """Begin what is due; False: there is nothing, and nothing is in hand."""
         free = self._places - len(self._tasks)
-        due = await self._due(free) if free > 0 else ()
-        for hand_over in due:
-            task = asyncio.create_task(self._seen_to(hand_over))
+        for hand_over, job in await self._next(free):
+            task = asyncio.create_task(self._seen_to(hand_over, job))
             self._tasks[hand_over.order_id] = task
         if not self._tasks:
             return self._woken.is_set()
@@ -139,16 +145,35 @@ class Agent:
         await self._note(done)
         return True
 
-    async def _due(self, free: int) -> Sequence[HandOver]:
-        """What is due and not in hand. Without a marker only one may be in doubt: others would look the same."""
-        now, name = self._means.now_us(), (self.state.tenant_id, self.state.connection_id)
-        in_hand = tuple(self._tasks)
-        ask = self._means.ledger.read
-        one_by_one = not self._line.client.marker
+    async def _next(self, free: int) -> list[Due]:
+        """What is due and not in hand. Where there is a marker some more are read than can be begun."""
+        if self._means.now_us() - self._read_at > _AHEAD_US:
+            self._ahead.clear()
+        if free > len(self._ahead):
+            more = _AHEAD if self._line.client.marker else 0
+            self._read_at = self._means.now_us()
+            self._ahead += await self._due(free - len(self._ahead) + more)
+        begun, self._ahead = self._ahead[:free], self._ahead[max(free, 0) :]
+        return begun
 
-        def look(reads: Reads) -> Sequence[HandOver]:
-            only_sending = one_by_one and reads.relay.is_sending(*name)
-            return reads.relay.due(*name, now, free, in_hand, only_sending=only_sending)
+    async def _due(self, limit: int) -> list[Due]:
+        """With their jobs. Without a marker only one may be in doubt: others would look the same."""
+        now, name = self._means.now_us(), (self.state.tenant_id, self.state.connection_id)
+        in_hand = (*self._tasks, *(each.order_id for each, _ in self._ahead))
+        ask, client = self._means.ledger.read, self._line.client
+
+        def look(reads: Reads) -> list[Due]:
+            only_sending = not client.marker and reads.relay.is_sending(*name)
+            due = reads.relay.due(*name, now, limit, in_hand, only_sending=only_sending)
+            planned = [each for each in due if each.state is HandOverState.PLANNED]
+            jobs = dict(
+                zip(
+                    (each.order_id for each in planned),
+                    jobs_of(reads, planned, client),
+                    strict=True,
+                )
+            )
+            return [(each, jobs.get(each.order_id)) for each in due]
 
         return await self._means.in_thread(lambda: ask(look))
 
@@ -161,11 +186,13 @@ class Agent:
         doc: Connection = self._record.doc
         return doc
 
-    async def _seen_to(self, hand_over: HandOver) -> Trouble | None:
+    async def _seen_to(self, hand_over: HandOver, job: Job | str | None) -> Trouble | None:
         try:
             if hand_over.state is HandOverState.PLACED:
                 return await self._news.of(hand_over)
-            return await self._steps.see_to(hand_over, self._may_call)
+            # What was in the way may be gone by now: that is looked at anew.
+            read = None if isinstance(job, str) else job
+            return await self._steps.see_to(hand_over, self._may_call, read)
         except NotDecided as error:
             return Trouble(str(error))
         except Exception as error:  # noqa: BLE001 - told, and tried again later

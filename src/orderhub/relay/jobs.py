@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from orderhub.core import listings
-from orderhub.core.commands import OrderName
 from orderhub.core.hand_overs import is_whole, lines_left, lines_of
 from orderhub.core.handing import HandOver
 from orderhub.core.listings import Listing, subject_of
-from orderhub.core.queries import Reads
+from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.routes import EXTRAS
-from orderhub.core.values import Line
+from orderhub.core.values import Line, Order
 from orderhub.dialects.client import Client, Job
 
 _NAMED = 5  # things that are not listed, of many
@@ -22,14 +23,39 @@ def job_of(
 
     `as_it_was`: to look for it by, whatever is listed or was given back since it was sent.
     """
-    name = OrderName("id", str(hand_over.order_id))
-    order = reads.order(hand_over.tenant_id, name)
-    if order is None:
-        return "the order is no more"
+    return jobs_of(reads, (hand_over,), client, as_it_was=as_it_was)[0]
+
+
+def jobs_of(
+    reads: Reads, hand_overs: Sequence[HandOver], client: Client, *, as_it_was: bool = False
+) -> list[Job | str]:
+    """The same of several of one connection, in as many statements as of one."""
+    if not hand_overs:
+        return []
+    tenant_id, connection_id = hand_overs[0].tenant_id, hand_overs[0].connection_id
+    found = reads.orders_among(tenant_id, tuple(each.order_id for each in hand_overs))
+    orders = {order.id: order for order in found}
+    listed = _listed(reads, tenant_id, connection_id, found)
+    return [
+        _job(orders[each.order_id], each, client, listed, as_it_was=as_it_was)
+        if each.order_id in orders
+        else "the order is no more"
+        for each in hand_overs
+    ]
+
+
+def _job(
+    order: Order,
+    hand_over: HandOver,
+    client: Client,
+    listed: Mapping[str, Listing],
+    *,
+    as_it_was: bool,
+) -> Job | str:
     if not order.lines and not client.records_only:
         return "the order has no lines"
     lines = lines_of(order, hand_over) if as_it_was else lines_left(order, hand_over)
-    known = {line.line_no: found for line in lines if (found := _listed(reads, hand_over, line))}
+    known = {line.line_no: listed[name] for line in lines if (name := _subject(line)) in listed}
     if client.needs_listings and not as_it_was:
         missing = [
             each.sku or each.title or f"line {each.line_no}"
@@ -48,10 +74,23 @@ def job_of(
     )
 
 
-def _listed(reads: Reads, hand_over: HandOver, line: Line) -> Listing | None:
-    subject = subject_of(line.product_id, line.variant_id)
-    if not subject:
-        return None
-    name = listings.key_of(hand_over.connection_id, subject)
-    found = reads.record(hand_over.tenant_id, listings.RECORD_KIND, "subject", name)
-    return None if found is None else found.doc
+def _listed(
+    reads: Reads, tenant_id: int, connection_id: int, orders: Sequence[Order]
+) -> dict[str, Listing]:
+    """What of these orders is listed at the connection, by its subject."""
+    subjects = {_subject(line) for order in orders for line in order.lines} - {""}
+    if not subjects:
+        return {}
+    names = tuple(listings.key_of(connection_id, each) for each in sorted(subjects))
+    sought = RecordQuery(
+        tenant_id=tenant_id,
+        kind=listings.RECORD_KIND,
+        by="subject",
+        values=names,
+        limit=len(names),
+    )
+    return {each.doc.subject: each.doc for each in reads.records(sought)}
+
+
+def _subject(line: Line) -> str:
+    return subject_of(line.product_id, line.variant_id)

@@ -60,21 +60,29 @@ class Steps:
         self._line = line
         self._client = line.client
 
-    async def see_to(self, hand_over: HandOver, may_call: MayCall) -> Trouble | None:
-        """One step, or as many as can be taken now. Raises NotDecided."""
+    async def see_to(
+        self, hand_over: HandOver, may_call: MayCall, job: Job | None = None
+    ) -> Trouble | None:
+        """One step, or as many as can be taken now. Raises NotDecided.
+
+        `job`: of what is planned, as it was read a moment ago. An order that is another by now is not sent by it.
+        """
         if hand_over.state is HandOverState.PLANNED:
-            return await self._place(hand_over, may_call)
+            return await self._place(hand_over, may_call, job)
         if hand_over.number:
             return await self._finish(hand_over, _placed(hand_over))
         return await self._ask(hand_over, may_call)
 
     # --- sent
 
-    async def _place(self, planned: HandOver, may_call: MayCall) -> Trouble | None:
-        job = await self._job(planned)
-        if isinstance(job, str):
-            await self._wait(planned, job, _LOOK_AGAIN_US)
+    async def _place(
+        self, planned: HandOver, may_call: MayCall, read: Job | None = None
+    ) -> Trouble | None:
+        found = await self._job(planned) if read is None else self._fit(read)
+        if isinstance(found, str):
+            await self._wait(planned, found, _LOOK_AGAIN_US)
             return None
+        job = found
         sending: list[HandOver] = []
 
         async def before_send() -> bool:
@@ -311,7 +319,10 @@ class Steps:
         )
         if isinstance(job, str) or as_it_was or hand_over.state is not HandOverState.PLANNED:
             return job
-        return client.unfit(job, self._line.link) or job
+        return self._fit(job)
+
+    def _fit(self, job: Job) -> Job | str:
+        return self._client.unfit(job, self._line.link) or job
 
     async def _wait(self, planned: HandOver, reason: str, after_us: int) -> None:
         self._means.meter.handed("waiting")
