@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,23 @@ from prove.between import FAULTS, LATER_S, Between, standing
 from prove.client import Answer, Connection
 from prove.doors import ALL, HOTEL, PARCELS, PLENTY, RECORDED, SHOP, TOUR, Door
 from prove.relayed import HISTORY, TOURS, Arrived, Handed, Sent, arrived, sent, waiting
-from prove.servers import PROGRAM, Server, described, processes, running, seed_database
+from prove.servers import (
+    PROGRAM,
+    Server,
+    begin,
+    described,
+    is_postgres,
+    processes,
+    running,
+    seed_database,
+)
 from prove.verdict import ProofStopped, Verdict
 
-# As the product, but what a kill left is seen to after seconds, not minutes. A lease still is longer than any call.
-_CALL_S, _LEASE_S, _RENEWED_S = 5.0, 15.0, 11.0
-PROGRAM_IN_A_HURRY = (
-    "from orderhub.dialects.client import Client; from orderhub.relay import agent; "
-    f"Client.timeout_s = {_CALL_S}; agent.LEASE_S = {_LEASE_S}; agent._RENEWED_S = {_RENEWED_S}; "
-    + PROGRAM
+_CALL_S = 5.0
+# What a kill left behind is seen to after seconds, not minutes: a lease still is longer than any call. Of a SQLite
+# file no lease outlives its process.
+_IN_A_HURRY = (
+    "from orderhub.relay import agent; agent.LEASE_S = 15.0; agent._RENEWED_S = 11.0; " + PROGRAM
 )
 # Far more than the vendor is at a call that it gets `LATER_S` late, on a machine that does something else.
 _SETTLE_S = 10 * LATER_S
@@ -180,10 +189,10 @@ async def prove_relay(
     chance = random.Random(seed)
     there = f"sqlite:///{logs}/there.sqlite"
     seed_database(there)
-    hurry = {"program": PROGRAM_IN_A_HURRY}
+    hurry = partial(begin, program=_IN_A_HURRY) if is_postgres(url) else None
     async with (
         running(there, 1, logs, name="there") as (vendor,),
-        running(url, processes(url), logs, name="here", **hurry) as servers,
+        running(url, processes(url), logs, name="here", begin=hurry) as servers,
     ):
         strangers = Strangers(vendor, random.Random(f"{seed} strangers"))
         between = Between(vendor, random.Random(f"{seed} faults"), strangers.come)
@@ -230,7 +239,13 @@ async def _connected(server: Server, url: str) -> dict[str, str]:
     """Connections, routes and listings; dialects by the ids of their connections."""
     found = {}
     for dialect, vendor in VENDORS.items():
-        body = {"dialect": dialect, "base_url": url, "settle_s": _SETTLE_S, **vendor}
+        body = {
+            "dialect": dialect,
+            "base_url": url,
+            "settle_s": _SETTLE_S,
+            "timeout_s": _CALL_S,
+            **vendor,
+        }
         made = await _asked(server, "POST", "connections", body)
         found[made["id"]] = dialect
         channels = list(VENDORS) if dialect == HISTORY else [dialect]

@@ -210,6 +210,8 @@ class Rig:
         self.vendor = vendor
         self.dies_at = ""
         self.is_dead = False
+        self.is_busy = False
+        self.under_way = self.most_under_way = 0  # calls
         self.meter = Meter()
         self.engine = Engine(
             ledger,
@@ -220,6 +222,7 @@ class Rig:
             decrypt=lambda text: text.removeprefix("kept:"),
             meter=self.meter,
             now_us=clock,
+            is_busy=lambda: self.is_busy,
         )
 
     async def _die(self, where: str) -> None:
@@ -234,7 +237,10 @@ class Rig:
         if signed.method == "POST":
             await self._die("before call")
         came = self.vendor.call(signed)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         await asyncio.sleep(0)
+        self.under_way -= 1
         if signed.method == "POST":
             await self._die("after call")
         return came

@@ -200,6 +200,19 @@ def test_an_order_cancelled_between_its_last_look_and_its_sending_is_not_sent(be
     assert (bench.one.state, bench.vendor.calls) == (HandOverState.REFUSED, [])
 
 
+@pytest.mark.parametrize(("is_busy", "most"), [(False, 8), (True, 1)])
+def test_while_orders_come_thick_and_fast_one_at_a_time_is_handed_on(
+    bench: Bench, is_busy: bool, most: int
+) -> None:
+    for _ in range(40):
+        order(bench)
+    bench.rig.is_busy = is_busy
+    bench.run()
+    assert {each.state for each in hand_overs(bench.ledger)} == {HandOverState.PLACED}
+    assert len(bench.vendor.orders) == 40
+    assert bench.rig.most_under_way == most
+
+
 class History(ShopClient):
     """Of a vendor that only records."""
 

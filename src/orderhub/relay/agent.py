@@ -131,7 +131,7 @@ class Agent:
 
     async def _round(self) -> bool:
         """Begin what is due; False: there is nothing, and nothing is in hand."""
-        free = self._places - len(self._tasks)
+        free = max(0, self._places - len(self._tasks))
         for hand_over, job in await self._next(free):
             task = asyncio.create_task(self._seen_to(hand_over, job))
             self._tasks[hand_over.order_id] = task
@@ -153,7 +153,7 @@ class Agent:
             more = _AHEAD if self._line.client.marker else 0
             self._read_at = self._means.now_us()
             self._ahead += await self._due(free - len(self._ahead) + more)
-        begun, self._ahead = self._ahead[:free], self._ahead[max(free, 0) :]
+        begun, self._ahead = self._ahead[:free], self._ahead[free:]
         return begun
 
     async def _due(self, limit: int) -> list[Due]:
@@ -179,7 +179,10 @@ class Agent:
 
     @property
     def _places(self) -> int:
-        return self._doc.at_once if self._line.client.marker else 1
+        """So many may be under way: one where nothing tells them apart, and while orders come thick and fast."""
+        if not self._line.client.marker or self._means.is_busy():
+            return 1
+        return self._doc.at_once
 
     @property
     def _doc(self) -> Connection:

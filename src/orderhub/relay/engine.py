@@ -39,7 +39,10 @@ _LAST_WRITES_S = 3.0
 
 
 class Engine:
-    """Implements Means. For the event loop of its process alone."""
+    """Implements Means. For the event loop of its process alone.
+
+    is_busy  whether those who order want the process for themselves: then each connection does one thing at a time
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Engine:
         decrypt: Decrypt,
         meter: Meter,
         now_us: Callable[[], int],
+        is_busy: Callable[[], bool] = lambda: False,
         is_outage: Callable[[Exception], bool] = Ledger.is_outage,
         is_alone: bool = False,
         linger_s: float = 0.0,
@@ -64,6 +68,7 @@ class Engine:
         self.decrypt = decrypt
         self.meter = meter
         self.now_us = now_us
+        self.is_busy = is_busy
         self._is_outage = is_outage
         self._is_alone = is_alone
         self._linger_s = linger_s
