@@ -365,6 +365,24 @@ def test_what_the_vendor_cannot_stand_is_given_up_in_the_end(bench: Bench) -> No
     assert bench.one.attempts == 5
 
 
+def test_what_was_given_back_is_not_used_again_without_asking(bench: Bench) -> None:
+    order(bench)
+    bench.run()
+    now = bench.clock()
+    theirs = RelayState(
+        tenant_id=world.SHOP,
+        connection_id=1,
+        owner="they",
+        leased_until=now + 60 * SECOND,
+        version=1,
+    )
+    assert bench.ledger.relay.lease(theirs, now, HOUR) is not None
+    (agent,) = bench.rig.engine._agents.values()
+    order(bench)
+    bench._runner.run(agent.run())
+    assert len(bench.vendor.orders) == 1
+
+
 def test_a_hub_that_has_the_lease_keeps_others_out(bench: Bench) -> None:
     now = bench.clock()
     state = bench.ledger.read(lambda reads: reads.relay.state(world.SHOP, 1))

@@ -93,7 +93,11 @@ class Agent:
                     break
         finally:
             await self._ended()
-            await self._means.in_thread(lambda: self._means.ledger.relay.release(self.state))
+            held = self.state
+            # It is nobody's from now on, in memory as well: the next run takes it anew, or finds who has it.
+            self.state = msgspec.structs.replace(held, leased_until=0)
+            self._ahead.clear()
+            await self._means.in_thread(lambda: self._means.ledger.relay.release(held))
 
     async def _hear(self) -> None:
         """Ask what happened there, when it is time to."""
