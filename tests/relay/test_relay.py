@@ -1,6 +1,6 @@
 """The relay against a vendor that can be as bad as any."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from orderhub.core.refusals import Reason
 from orderhub.core.relaying import RelayState
 from orderhub.core.routes import Route
 from orderhub.core.values import Contact
+from orderhub.dialects.client import Answers, Finishing, Job, Link, Placed, Request, Send
 from orderhub.ledger.ledger import Ledger
 from tests.relay.rig import (
     HOUR,
@@ -381,6 +382,48 @@ def test_what_was_given_back_is_not_used_again_without_asking(bench: Bench) -> N
     order(bench)
     bench._runner.run(agent.run())
     assert len(bench.vendor.orders) == 1
+
+
+class PartsClient(ShopClient):
+    """Of a vendor that is told of an order's parts by a call of its own."""
+
+    def __init__(self) -> None:
+        self.takes_long: Callable[[], object] = lambda: None
+
+    def finish(self, link: Link, job: Job, placed: Placed, answers: Answers) -> Finishing:
+        if answers:
+            return placed
+        self.takes_long()
+        return Send(Request(path="/parts", body={"note": job.marker}))
+
+
+def test_who_lost_the_lease_adds_nothing_to_an_order(ledger: Ledger) -> None:
+    """Who has it by now may be adding the same."""
+    connect(ledger)
+    client = PartsClient()
+    bench = Bench(ledger, client)
+
+    def somebody_else_takes_it() -> None:
+        bench.clock.now_us += HOUR
+        now = bench.clock()
+        theirs = RelayState(
+            tenant_id=world.SHOP,
+            connection_id=1,
+            owner="they",
+            leased_until=now + 60 * SECOND,
+            version=1,
+        )
+        assert bench.ledger.relay.lease(theirs, now, HOUR) is not None
+
+    client.takes_long = somebody_else_takes_it
+    order(bench)
+    bench.run()
+    assert (len(bench.vendor.orders), bench.one.state) == (1, HandOverState.SENDING)
+    client.takes_long = lambda: None
+    bench.clock.now_us += HOUR
+    bench.settle()
+    assert (len(bench.vendor.orders), bench.one.state) == (2, HandOverState.PLACED)
+    bench.close()
 
 
 def test_a_hub_that_has_the_lease_keeps_others_out(bench: Bench) -> None:

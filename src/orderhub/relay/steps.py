@@ -70,7 +70,7 @@ class Steps:
         if hand_over.state is HandOverState.PLANNED:
             return await self._place(hand_over, may_call, job)
         if hand_over.number:
-            return await self._finish(hand_over, _placed(hand_over))
+            return await self._finish(hand_over, _placed(hand_over), may_call)
         return await self._ask(hand_over, may_call)
 
     # --- sent
@@ -99,8 +99,8 @@ class Steps:
         if isinstance(end, NotSent):
             return None
         if not sending:
-            return await self._not_sent(planned, job, end)
-        return await self._sent(sending[0], job, end)
+            return await self._not_sent(planned, job, end, may_call)
+        return await self._sent(sending[0], job, end, may_call)
 
     async def _sending(self, planned: HandOver, job: Job) -> HandOver | None:
         """It is committed that it is sent; None: its order went another way, or it was moved meanwhile."""
@@ -119,12 +119,16 @@ class Steps:
         self._tell(after)
         return after if after.state is HandOverState.SENDING else None
 
-    async def _not_sent(self, planned: HandOver, job: Job, end: object) -> Trouble | None:
+    async def _not_sent(
+        self, planned: HandOver, job: Job, end: object, may_call: MayCall
+    ) -> Trouble | None:
         """It ended before anything was sent."""
         match end:
             case Placed():  # the vendor was asked, and has it
                 sending = await self._sending(planned, job)
-                return None if sending is None else await self._found(sending, end, job)
+                if sending is None:
+                    return None
+                return await self._found(sending, end, job, may_call)
             case Refused(reason):
                 await self._move(planned, HandOverStep.REFUSE, reason=reason)
             case Blocked(reason, _, retry_after_s):
@@ -137,11 +141,13 @@ class Steps:
                 await self._wait(planned, reason, self._pause_us(planned))
         return None
 
-    async def _sent(self, sending: HandOver, job: Job, end: object) -> Trouble | None:
+    async def _sent(
+        self, sending: HandOver, job: Job, end: object, may_call: MayCall
+    ) -> Trouble | None:
         """The call was made: what is known by now."""
         match end:
             case Placed():
-                return await self._found(sending, end, job)
+                return await self._found(sending, end, job, may_call)
             case Refused(reason):
                 await self._move(sending, HandOverStep.REFUSE, reason=reason)
             case Blocked(reason, _, retry_after_s):
@@ -212,7 +218,7 @@ class Steps:
             if not self._client.marker and await self._others_in_doubt(sending):
                 why = "it may be this one, or another order that nobody is sure of either"
                 return await self._unsure(sending, why, free)
-            return await self._found(sending, free[0], job)
+            return await self._found(sending, free[0], job, may_call)
         if self._client.find_delay_s is None:
             return await self._unsure(sending, "the vendor cannot say that it is not there", ())
         if asked_us < sending.sure_at:
@@ -259,7 +265,9 @@ class Steps:
 
     # --- there
 
-    async def _found(self, sending: HandOver, placed: Placed, job: Job) -> Trouble | None:
+    async def _found(
+        self, sending: HandOver, placed: Placed, job: Job, may_call: MayCall
+    ) -> Trouble | None:
         step = HandOverStep.FIND if self._client.has("finish") else HandOverStep.PLACE
         due_at = self._now if step is HandOverStep.FIND else self._news_at(sending)
         command = self._command(
@@ -272,11 +280,11 @@ class Steps:
             return None
         self._tell(after)
         if step is HandOverStep.FIND:
-            return await self._finish(after, placed, job)
+            return await self._finish(after, placed, may_call, job)
         return None
 
     async def _finish(
-        self, sending: HandOver, placed: Placed, job: Job | None = None
+        self, sending: HandOver, placed: Placed, may_call: MayCall, job: Job | None = None
     ) -> Trouble | None:
         if not self._client.has("finish"):
             await self._move(sending, HandOverStep.PLACE, due_at=self._news_at(sending))
@@ -290,7 +298,9 @@ class Steps:
         def step(link: Link, answers: Answers) -> Finishing:
             return self._client.finish(link, whole, placed, answers)
 
-        end = await self._line.talk(step, key=f"{sending.marker}-more")
+        end = await self._line.talk(step, key=f"{sending.marker}-more", before_send=may_call)
+        # What was cut off may still arrive there: then it is looked at once it has.
+        later_us = max(self._pause_us(sending), self._settle_us)
         match end:
             case Placed(_, refs):
                 due_at = self._news_at(sending)
@@ -299,10 +309,10 @@ class Steps:
                 await self._find(sending, reason, self._pause_us(sending))
                 return Trouble(reason, retry_after_s)
             case Silence(reason, _, is_down, retry_after_s):
-                await self._find(sending, reason, self._pause_us(sending))
+                await self._find(sending, reason, later_us)
                 return Trouble(reason, retry_after_s) if is_down else None
             case Doubt(reason):
-                await self._find(sending, reason, self._pause_us(sending))
+                await self._find(sending, reason, later_us)
         return None
 
     async def _find(self, sending: HandOver, reason: str, after_us: int) -> None:
