@@ -101,6 +101,27 @@ def test_what_was_waited_for_is_seen(postgres_world: str) -> None:
                 assert load(batch, Facts()).version == version
 
 
+@pytest.mark.postgres
+def test_what_was_lent_is_taken_back_once_a_lock_was_waited_for(postgres_world: str) -> None:
+    """A bill that another process closed while its orders were locked looked open still."""
+    with second_process(postgres_world) as ledger, second_process(postgres_world) as other:
+        run(ledger, put(note(7, {"n": 1})))
+        with ledger.batch("warm") as batch:
+            load(batch, Facts())
+        with ledger.batch("mark") as batch:
+            facts = Facts()
+            assert recalls(batch, NOTE, facts)
+            version = decided(other, put(note(7, {"n": 2}))).records[0].version
+            batch.load_orders(facts, [OrderLoad(SHOP, OrderName("id", "1"))])
+            assert batch.recall_again(facts)
+            assert not facts.knows(NOTE)
+            batch.load_records(facts, [NOTE])
+            assert facts.record(SHOP, "note", "id", 7).version == version
+            batch.load_orders(facts, [OrderLoad(SHOP, OrderName("id", "1"))])
+            assert not batch.recall_again(facts), "nothing was written meanwhile"
+            assert facts.knows(NOTE)
+
+
 def derived(batch: Batch, found: object) -> object:
     """What a batch that has loaded the note finds derived, or `found` if it must work it out."""
     facts = Facts()

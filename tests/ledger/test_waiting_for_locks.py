@@ -26,7 +26,7 @@ def test_a_pool_that_another_batch_changes_is_found_once_it_is_free(
         first.execute("UPDATE pool SET drawn = drawn + 1 WHERE subject = %s", (changed,))
 
         def load() -> None:
-            locking = _pools_sql((("exact", 0), ("whole", 0)), True, lock=True)
+            locking = _pools_sql((("exact", 0), ("whole", 0)), True, lock=True, citus=False)
             found.extend(second.execute(locking, POOLS).fetchall())
 
         loading = threading.Thread(target=load)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -188,6 +188,17 @@ class Facts:
         self._records[of_kind], self._by_id[of_kind] = named, by_id
         self._lent.add(of_kind)
         self._bearers.pop(of_kind, None)
+
+    def take_back(self, kinds: Collection[tuple[int, str]]) -> bool:
+        """What was lent of these kinds is known no more, copies of it neither; whether there was any."""
+        gone = [of_kind for of_kind in kinds if self._records.pop(of_kind, None) is not None]
+        for tenant_id, kind in gone:
+            self._by_id.pop((tenant_id, kind), None)
+            self._lent.discard((tenant_id, kind))
+            self._bearers.pop((tenant_id, kind), None)
+            self._derived.pop(tenant_id, None)
+            self._settings.pop(tenant_id, None)
+        return bool(gone)
 
     def learn_records(self, key: RecordKey, records: Iterable[Record]) -> None:
         named, by_id = self._own((key.tenant_id, key.kind))

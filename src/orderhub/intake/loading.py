@@ -103,6 +103,8 @@ class Loader:
                 self._batch.load_records(self._facts, sorted(records))
             if orders:
                 self._load_orders(orders)
+                if self._batch.recall_again(self._facts):
+                    undone = commands
         raise RuntimeError("records name each other in a circle")
 
     def _load_orders(self, named: set[OrderLoad | HandOverLoad]) -> None:

@@ -164,6 +164,12 @@ class Batch:
         for each in self._kept.standing(tenants):
             facts.lend_records(*each)
 
+    def recall_again(self, facts: Facts) -> bool:
+        """Take back what others wrote while locks were waited for; whether anything of it was known."""
+        if not self.meets_others:
+            return False
+        return facts.take_back(self._kept.changed(self._driver, self._tenants))
+
     def load_records(self, facts: Facts, keys: Sequence[RecordKey]) -> None:
         """One statement for all the records that the keys name."""
         if self._tenants:

@@ -50,6 +50,7 @@ class KeptRecords:
         self._versions: Versions | None = (
             None  # None = nobody looked yet: nothing is known to stand
         )
+        self._looked: Versions = {}  # what was seen last, be it before a lock
         self._seen: Versions | None = None  # what this batch saw first
         self._is_mixed = False  # whether it saw other versions later on
         # By tenant: the sum over its kinds, and that of each, as they were seen last.
@@ -89,6 +90,7 @@ class KeptRecords:
             self._versions = {}
             for each in tenants:
                 self._versions.update(known[each][1])
+        self._looked = self._versions
         if self._seen is None:
             self._seen = self._versions
         elif self._seen != self._versions:
@@ -102,6 +104,15 @@ class KeptRecords:
         sql = _totals_sql(len(tenants), driver.is_postgres)
         totals: dict[int, int] = dict(driver.rows(sql, tenants))
         return all(known[each][0] == totals.get(each, 0) for each in tenants)
+
+    def changed(self, driver: Driver, tenants: Sequence[int]) -> list[Kind]:
+        """The kinds that are another version than at the last look, after locks were waited for."""
+        before = self._looked
+        self.see_versions(driver, tenants)
+        now = self._looked
+        if now is before:
+            return []
+        return [each for each in before.keys() | now.keys() if before.get(each) != now.get(each)]
 
     def wrote(self, tenant_id: int) -> None:
         """The batch writes records of this tenant: its sum will be another."""
