@@ -99,6 +99,7 @@ _MAY_BE_400 = {
                 ("handovers/{id}", ("GET",)),
                 ("handovers/{id}/placed", ("POST",)),
                 ("handovers/{id}/send", ("POST",)),
+                ("handovers/{id}/drop", ("POST",)),
             )
             for method in methods
         ),

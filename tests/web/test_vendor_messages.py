@@ -70,6 +70,7 @@ async def test_what_a_vendor_names_is_asked_for_at_once(tmp_path: Path) -> None:
             (path.partition("?")[0], 404),
             (path.replace(made["id"], other["id"]), 404),
             (path.replace(made["id"], "nobody"), 404),
+            (f"{path}{'x' * 64}", 400),
         ):
             assert (await hub.post(wrong, message(NUMBER))).status_code == status
         assert (await hub.post(path, {"Events": 1})).status_code == 400

@@ -173,7 +173,10 @@ def query_of(call: Call, model: type[M]) -> M:
             given[name] = value
     if faults:
         raise invalid(*faults[:MOST_FAULTS])
-    return msgspec.convert(given, model)
+    try:
+        return msgspec.convert(given, model)
+    except msgspec.ValidationError:
+        raise invalid(*islice(_misfits(given, model, ""), MOST_FAULTS)) from None
 
 
 def _misfits(
