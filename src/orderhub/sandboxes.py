@@ -26,16 +26,19 @@ def open_sandbox(ledger: Ledger, cipher: Cipher, dialect: Dialect, now_us: int) 
     settings = business.settings or Settings(name=business.name)
     # Counters of its own: those of the ledger belong to the writer's thread.
     apart = Ledger(ledger.engine, RECORD_TYPES)
-    seeder = Seeder(apart, cipher, now_us)
-    begun = with_clock(settings, business, now_us)
-    tenant_id = apart.new_tenant(business.name, business.title, begun).id
-    seeder.business(tenant_id, business)
-    hub_token = f"hub_{secrets.token_urlsafe(24)}"
-    acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
-    seeder.hub_token(tenant_id, hub_token, acts_as)
-    begun_with = apart.look_at(tenant_id)
-    with apart.directory("") as (_, directory):
-        directory.keep_snapshot(tenant_id, OPENED, begun_with, now_us)
+    try:
+        seeder = Seeder(apart, cipher, now_us)
+        begun = with_clock(settings, business, now_us)
+        tenant_id = apart.new_tenant(business.name, business.title, begun).id
+        seeder.business(tenant_id, business)
+        hub_token = f"hub_{secrets.token_urlsafe(24)}"
+        acts_as = {dialect.name: business.acts_as} if business.acts_as else {}
+        seeder.hub_token(tenant_id, hub_token, acts_as)
+        begun_with = apart.look_at(tenant_id)
+        with apart.directory("") as (_, directory):
+            directory.keep_snapshot(tenant_id, OPENED, begun_with, now_us)
+    finally:
+        apart.give_back()
     return Sandbox(
         tenant=business.name, dialect=dialect.name, hub_token=hub_token, credentials=given
     )

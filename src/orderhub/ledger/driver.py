@@ -93,8 +93,10 @@ class Driver:
     def close(self) -> None:
         """Give the connection back to its pool, which rolls back what is not committed."""
         if self._pipeline is not None:
-            self._pipeline.close()
+            is_left = self._pipeline.close()
             self._pipeline = None
+            if not is_left and not self.connection.invalidated:
+                self.connection.invalidate()  # nobody else could use it
         self.connection.close()
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> Any:
@@ -112,7 +114,10 @@ class Driver:
         dialect = self.connection.dialect
         if dialect.is_disconnect(error, self._raw, None):
             with suppress(DBAPIError):
-                self.connection.exec_driver_sql("SELECT 1")
+                if self._pipeline is not None:  # which psycopg cannot use meanwhile
+                    self.connection.invalidate(error)
+                else:
+                    self.connection.exec_driver_sql("SELECT 1")
         told: Exception = DBAPIError.instance(
             sql, None, error, self._errors, hide_parameters=True, dialect=dialect
         )

@@ -126,9 +126,13 @@ class Ledger:
 
     def close(self) -> None:
         """The last connection of a SQLite file takes its log into the file."""
+        self.give_back()
+        self.engine.dispose()
+
+    def give_back(self) -> None:
+        """Give the writer's connection back to the engine, which is another ledger's as well."""
         while self._kept:
             self._kept.pop()[0].close()
-        self.engine.dispose()
 
     def cut(self) -> None:
         """End every wait for a PostgreSQL that does not answer: who waits gets an error at once."""

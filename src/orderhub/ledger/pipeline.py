@@ -66,8 +66,8 @@ class Pipeline:
     def open(self) -> None:
         self._pgconn.enter_pipeline_mode()
 
-    def close(self) -> None:
-        """Leave the connection to psycopg, with whatever it is in. Does not wait for one that is lost."""
+    def close(self) -> bool:
+        """Leave the connection to psycopg, with whatever it is in; False: it cannot be. Does not wait for a lost one."""
         with suppress(psycopg.Error):
             self._sync()
         while self._syncs and self._pgconn.status == pq.ConnStatus.OK:
@@ -80,6 +80,7 @@ class Pipeline:
         for sql in self._unproven:
             self._names.pop(sql, None)
         self._unproven.clear()
+        return self._pgconn.pipeline_status == pq.PipelineStatus.OFF
 
     # --- statements
 

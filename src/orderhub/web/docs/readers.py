@@ -54,6 +54,7 @@ READERS = (
             "install",
             "settings",
             "processes",
+            "scale",
             "backup",
             "upgrade",
             "personal-data",

@@ -32,6 +32,7 @@ _CALLS: dict[str, str] = {
     "credentials": "/tenants/{tenant}/credentials",
     "requests": "/requests",
     "webhooks": "/webhooks",
+    "relay": "/connections",
     PEOPLE: "/tenants/{tenant}/users",
 }
 

@@ -231,12 +231,12 @@ async def drop(call: Call, who: Caller) -> Answer:
 async def _moved(
     call: Call, who: Caller, step: HandOverStep, number: str = "", reason: str = ""
 ) -> Answer:
+    asked = if_match(call)
     tenant_id = await tenant_id_of(call, who)
     found = await _found(call, tenant_id)
     if found.state in (HandOverState.SENDING, HandOverState.PLACED):
         why = f"it is {found.state}: nobody can decide about it now"
         raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "state", why))
-    asked = if_match(call)
     command = MoveHandOver(
         origin=origin_in(call, who, tenant_id),
         order_id=found.order_id,
