@@ -67,7 +67,7 @@ class Pipeline:
         self._pgconn.enter_pipeline_mode()
 
     def close(self) -> bool:
-        """Leave the connection to psycopg, with whatever it is in; False: it cannot be. Does not wait for a lost one."""
+        """Leave the connection to psycopg, with whatever it is in; False: it cannot be. Waits for no lost one."""
         with suppress(psycopg.Error):
             self._sync()
         while self._syncs and self._pgconn.status == pq.ConnStatus.OK:
