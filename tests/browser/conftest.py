@@ -68,8 +68,8 @@ def cookies(chrome: Browser, demo: Served) -> dict[str, Any]:
 def look_at(desk: Desk, tenant: str) -> None:
     desk.page.click("details.who > summary")
     desk.page.select_option("details.who select[name=tenant]", tenant)
-    desk.page.click("details.who form[action='/desk/tenant'] button")
-    desk.page.wait_for_url("**/desk/**")
+    with desk.page.expect_navigation():
+        desk.page.click("details.who form[action='/desk/tenant'] button")
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ def test_an_order_is_found_and_noted_without_a_mouse(open_window) -> None:
     keys.press("Tab")
     assert page.evaluate(FOCUSED)["words"] == "To the page"
     keys.press("Enter")
+    page.wait_for_url("**#page")
     keys.press("Tab")
     assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
     page.reload()

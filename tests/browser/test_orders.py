@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.desk import OWNER, PHONE, Desk
 from tests.support.hub_process import Served
@@ -50,7 +51,7 @@ def ship_in_part(desk: Desk, units: int) -> None:
     page.get_by_label("Carrier").fill("DHL")
     page.get_by_label("Tracking number").fill("JD0140")
     page.get_by_role("button", name="Preview").click()
-    assert "What it would be then" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("What it would be then")
     page.get_by_role("button", name="Ship", exact=True).click()
     page.wait_for_url(re.compile(r"/desk/orders/[\w-]+$"))
 
@@ -61,7 +62,7 @@ def refund_an_amount(desk: Desk, amount: str) -> None:
     page.get_by_label("What is refunded").select_option("amount")
     page.get_by_label(re.compile("^Amount")).fill(amount)
     page.get_by_role("button", name="Preview").click()
-    assert amount in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text(amount, use_inner_text=True)
     page.get_by_role("button", name="Refund", exact=True).click()
     page.wait_for_url(re.compile(r"/desk/orders/[\w-]+$"))
 
@@ -71,6 +72,7 @@ def sell_find_ship_refund(desk: Desk, order: dict[str, object]) -> None:
     page = desk.page
     page.get_by_label("Find orders").first.fill(str(order["number"]))
     page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/orders?q=**")
     page.locator("main table a").click()
     page.wait_for_url(f"**/desk/orders/{order['uid']}")
     ship_in_part(desk, 1)
@@ -104,17 +106,19 @@ def test_each_page_on_the_way_is_open_to_everybody(desk: Desk, order) -> None:
     page, faults = desk.open(f"/desk/orders/{order['uid']}/ship"), []
     page.get_by_label("PLENTY, of 3").fill("1")
     page.get_by_role("button", name="Preview").click()
+    expect(page.locator("main")).to_contain_text("What it would be then")
     faults += desk.faults()
     desk.open(f"/desk/orders/{order['uid']}/refund")
     desk.expected.add(422)
     page.get_by_label("What is refunded").select_option("amount")
     page.get_by_label(re.compile("^Amount")).fill("much")
     page.get_by_role("button", name="Preview").click()
-    assert page.get_by_role("alert").inner_text() == "Write an amount such as 12.50."
+    expect(page.get_by_role("alert")).to_have_text("Write an amount such as 12.50.")
     faults += desk.faults()
     desk.open("/desk/orders")
     page.get_by_role("checkbox").first.check()
     page.get_by_role("button", name=re.compile("^Cancel")).click()
+    page.wait_for_url("**/desk/orders/selected**")
     faults += desk.faults()
     desk.open("/desk/orders/01900000-0000-7000-8000-000000000000", 404)
     faults += desk.faults()
@@ -134,7 +138,7 @@ def test_whoever_comes_second_is_told_and_changes_nothing(open_window, order) ->
     first.page.wait_for_url(f"**/desk/orders/{order['uid']}")
     second.expected.add(422)
     second.page.get_by_role("button", name="Ship", exact=True).click()
-    assert "Somebody else changed it meanwhile" in second.page.get_by_role("alert").inner_text()
+    expect(second.page.get_by_role("alert")).to_contain_text("Somebody else changed it meanwhile")
     second.open(f"/desk/orders/{order['uid']}")
     assert "2 shipped" in second.page.inner_text("main table")
 
