@@ -211,7 +211,8 @@ def pages(person: Person, known: dict[str, str]) -> dict[str, list[str]]:
     paid, unpaid = (f"/desk/orders/{known[name]}" for name in ("paid", "unpaid"))
     shown = person.get(paid)[1]
     views = sorted(set(re.findall(r'href="(/desk/orders/[^/"]+/as/\w+)"', shown)))
-    steps = sorted(set(re.findall(r'href="(/desk/orders/[^/"]+/(?!as/|amend)[\w-]+)"', shown)))
+    both = shown + person.get(unpaid)[1]
+    steps = sorted(set(re.findall(r'href="(/desk/orders/[^/"]+/(?!as/|amend)[\w-]+)"', both)))
     word = re.search(r"<dt>Name</dt><dd>([^<]+)</dd>", shown) or re.search(
         r"<dt>Contact</dt><dd>([^<,]+)", shown
     )
@@ -273,11 +274,17 @@ def measured(person: Person, known: dict[str, str]) -> Iterator[str]:
 
 
 def _example(person: Person, path: str) -> str:
-    """A page of a thing that its list leads to."""
-    listed = path.partition("/{")[0]
-    pattern = re.sub(r"\{\w+\}", r'[^/"?]+', path)
-    found = re.search(f'href="({pattern})"', person.get(listed)[1])
-    return unescape(found[1]) if found else ""
+    """A page of a thing that its list leads to, or that such a thing leads to."""
+    page = path.partition("/{")[0]
+    for step in dict.fromkeys(
+        [*(path[: end.end()] for end in re.finditer(r"\{\w+\}", path)), path]
+    ):
+        pattern = re.sub(r"\{\w+\}", r'[^/"?]+', step)
+        found = re.search(f'href="({pattern})"', person.get(page)[1])
+        if found is None:
+            return ""
+        page = unescape(found[1])
+    return page
 
 
 def bench_pages(server: tuple[str, int], known: dict[str, str], repeats: int) -> bool:

@@ -12,6 +12,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from orderhub.dialects.finding import find_dialects
+from orderhub.web.hub_api.credential_kinds import kinds_of
+
 DESK = Path(__file__).resolve().parents[1] / "src" / "orderhub" / "web" / "desk"
 LOCALES = DESK / "locale"
 _KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
@@ -28,7 +31,7 @@ msgstr ""
 
 
 def said() -> Catalog:
-    """Every text of the desk, in the order of files and lines."""
+    """Every text of the desk, in the order of files and lines; then what it passes on of the dialects."""
     catalogue = Catalog(charset="utf-8")
     found = extract_from_dir(
         DESK,
@@ -38,6 +41,8 @@ def said() -> Catalog:
     )
     for _file, _line, message, _comments, _context in found:
         catalogue.add(message)
+    for kind in kinds_of(find_dialects()).values():
+        catalogue.add(kind.needs)
     return catalogue
 
 
