@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
+    case,
     func,
     literal,
     select,
@@ -25,7 +26,7 @@ from orderhub.core.values import Pool, PoolKey, Status
 from orderhub.ledger import rows
 from orderhub.ledger.tables import order_term, orders, pool, pool_move
 
-_SOME = 1_000
+_ALL = 2**31 - 1
 # Beyond the last character, so that everything that begins with a text is below it.
 _LAST = "\U0010ffff"
 
@@ -172,19 +173,21 @@ def held(connection: Connection, tenant_id: int) -> dict[PoolKey, int]:
     waiting = select(orders.c.id).where(
         orders.c.tenant_id == tenant_id, orders.c.status == Status.PENDING.value
     )
-    ids = connection.execute(waiting).scalars().all()
-    moves = (pool_move.c.pool_kind, pool_move.c.subject, pool_move.c.place, pool_move.c.kind)
-    sums: dict[PoolKey, int] = {}
-    # By id and added up here: joined or grouped, SQLite would rather walk the moves of all orders.
-    for start in range(0, len(ids), _SOME):
-        drawn = select(*moves, pool_move.c.units).where(
-            pool_move.c.tenant_id == tenant_id,
-            pool_move.c.order_id.in_(ids[start : start + _SOME]),
-        )
-        for pool_kind, subject, place, kind, units in connection.execute(drawn):
-            key = PoolKey(tenant_id, pool_kind, subject, place)
-            sums[key] = sums.get(key, 0) + (units if kind == "draw" else -units)
-    return sums
+    named = (pool_move.c.pool_kind, pool_move.c.subject, pool_move.c.place)
+    units = case((pool_move.c.kind == "draw", pool_move.c.units), else_=-pool_move.c.units)
+    # The limit keeps the two apart: grouped at once, SQLite would rather walk the moves of all orders.
+    moves = (
+        select(*named, units.label("units"))
+        .where(pool_move.c.tenant_id == tenant_id, pool_move.c.order_id.in_(waiting))
+        .limit(_ALL)
+        .subquery()
+    )
+    pool = (moves.c.pool_kind, moves.c.subject, moves.c.place)
+    sums = select(*pool, func.sum(moves.c.units)).group_by(*pool)
+    return {
+        PoolKey(tenant_id, kind, subject, place): int(drawn)
+        for kind, subject, place, drawn in connection.execute(sums)
+    }
 
 
 def past_moves(connection: Connection, query: MoveQuery) -> tuple[PastMove, ...]:

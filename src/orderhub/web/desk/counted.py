@@ -43,7 +43,6 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     key: PoolKey
-    path: str
     code: str
     title: str
     counted: int | Decimal
@@ -53,6 +52,10 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     low_at: int | Decimal
     level: int
     is_money: bool
+
+    @property
+    def path(self) -> str:
+        return path_of_pool(self.key)
 
     @property
     def badge(self) -> Badge:
@@ -103,7 +106,6 @@ def counted(pool: Pool, items: Items, held: Held = None) -> Counted:
     waiting = None if held is None else held.get(pool.key, 0)
     return Counted(
         key=pool.key,
-        path=path_of_pool(pool.key),
         code=code,
         title=title,
         counted=_figure(kind, pool.opening + pool.adjusted),
