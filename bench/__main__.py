@@ -216,6 +216,7 @@ def main() -> None:
     first = sys.argv[1] if len(sys.argv) > 1 else ""
     if first in (
         "against",
+        "bulk",
         "check",
         "scale",
         "desk",

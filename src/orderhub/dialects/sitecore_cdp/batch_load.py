@@ -77,11 +77,12 @@ class Load:
         async def one_after_another(group: list[Row]) -> None:
             if again:
                 results.update(await self._done_before(group))
-            changes_guests = any(row.schema == "guest" for row in group)
+            still_known: Guests | None = known
             for row in group:
                 if row.number not in results:
-                    found = await self._guarded(row, {} if changes_guests else known)
-                    results[row.number] = found
+                    results[row.number] = await self._guarded(row, still_known)
+                if row.schema == "guest":
+                    still_known = None
 
         await side_by_side(*(one_after_another(each) for each in groups_of(tried)))
         return [results[number] for number in range(first, first + len(rows))]
@@ -99,8 +100,8 @@ class Load:
             if row.number <= last
         }
 
-    async def _guarded(self, row: Row, known: Guests) -> Result:
-        """One row; only a hub that cannot go on at all ends the load."""
+    async def _guarded(self, row: Row, known: Guests | None) -> Result:
+        """One row; only a hub that cannot go on at all ends the load. `known`: None once the group changed guests."""
         try:
             return await self._one(row, known)
         except CommandRejected as refused:
@@ -127,14 +128,15 @@ class Load:
     def _mark(self, row: Row) -> dict[str, Any]:
         return {"ref": self._batch, "row": row.number}
 
-    async def _one(self, row: Row, known: Guests) -> Result:
+    async def _one(self, row: Row, known: Guests | None) -> Result:
         if row.schema == "guest":
-            return await self._guest(row)
+            return await self._guest(row, known)
         if row.removes:
             return await self._delete(row)
         guest = ""
         if row.contact is not None:
-            guest = _oldest(people_of(row), known)
+            found = _oldest(people_of(row), known or {})
+            guest = found.uid if found else ""
             if not guest:
                 guest = await people.matched_guest(
                     row.contact, self._call, self._caller, self._now, bulk=True
@@ -147,8 +149,8 @@ class Load:
         return _result(row, outcome)
 
     async def _known_guests(self, rows: list[Row]) -> Guests:
-        """(by, value) -> oldest guest, for the contacts of these rows whose guests there are."""
-        keys = {key for row in rows if row.contact is not None for key in people_of(row)}
+        """(by, value) -> oldest guest, for the people of these rows whose guests there are."""
+        keys = {key for row in rows for key in people_of(row)}
         if not keys:
             return {}
 
@@ -336,12 +338,15 @@ class Load:
 
     # --- guests
 
-    async def _guest(self, row: Row) -> Result:
+    async def _guest(self, row: Row, known: Guests | None) -> Result:
         keys = guests.identity_keys(row.members)
-        for _ in range(ATTEMPTS):
-            stored = await self._call.hub.read(
-                lambda reads: guests.matching(reads, self._tenant, keys)
-            )
+        for attempt in range(ATTEMPTS):
+            if known is not None and not attempt:
+                stored = _oldest(keys, known)
+            else:
+                stored = await self._call.hub.read(
+                    lambda reads: guests.matching(reads, self._tenant, keys)
+                )
             if stored is None and row.removes:
                 return Result(row.name, 404, "The guest does not exist.")
             if stored is not None and row.mode == "create":
@@ -395,10 +400,10 @@ def _is_refused(outcome: Outcome, *reasons: Reason) -> bool:
     return outcome.rejected is not None and outcome.rejected.reason in reasons
 
 
-def _oldest(keys: tuple[tuple[str, str], ...], known: Guests) -> str:
-    """What `guests.matching` would find among the guests that are known; empty = nobody."""
+def _oldest(keys: tuple[tuple[str, str], ...], known: Guests) -> Record | None:
+    """What `guests.matching` would find among the guests that are known."""
     for by in guests.IDENTITY:
         found = [known[key] for key in keys if key[0] == by and key in known]
         if found:
-            return min(found, key=lambda record: record.id).uid
-    return ""
+            return min(found, key=lambda record: record.id)
+    return None
