@@ -62,6 +62,15 @@ async def found(cdp, reference):
     return (await cdp.made("GET", "/v2.1/orders", params=query))["items"]
 
 
+async def test_a_guest_whom_a_row_before_brought_is_deleted(cdp):
+    emails = ["brought.by.a.row@example.com"]
+    rows = [
+        row(an_order(contact={"firstName": "Ann", "emails": emails})),
+        row({"emails": emails}, mode="delete", schema="guest"),
+    ]
+    assert [code for code, _ in (await done(cdp, rows))[1]] == [201, 204]
+
+
 async def test_a_file_of_orders_becomes_orders(cdp):
     rows = [row(an_order(referenceId=f"B-{number}", status="PURCHASED")) for number in range(600)]
     data = packed(rows, end=b"\r\n")
