@@ -348,7 +348,8 @@ class Sender:
                     given |= {"tenant": "tours", "id": str(self._tour)}
         headers, body = {"hub_dry_run": "true"}, operation.base
         query = dict(NEEDED.get(operation.name, {}))
-        if operation.path.startswith((WEBHOOKS, *RELAY)):
+        # What a vendor calls is of one tenant by its address.
+        if operation.path.startswith((WEBHOOKS, *RELAY)) and not operation.path.endswith("/messages"):
             query["tenant"] = "shop"
         match limit.where:
             case "path":

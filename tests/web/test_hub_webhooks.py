@@ -17,7 +17,7 @@ from orderhub.web.docs import reference
 from orderhub.web.hub_api import webhooks
 from orderhub.web.hub_api.docs import document_of
 from tests.support.dialects import HUB
-from tests.support.hub import HubUnderTest, running_hub
+from tests.support.hub import SECRET_KEY, HubUnderTest, running_hub
 from tests.support.receivers import Answered, Came, Receiver
 from tests.support.receivers import receiver as receiving
 from tests.support.waiting import until
@@ -533,15 +533,17 @@ async def test_what_is_deleted_is_told_no_more(database_url: str) -> None:
 
 
 async def test_a_new_key_of_the_hub_s_takes_secrets_along(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
-        one = await sending(hub, receiver)
-        cipher = type(hub.hub.port.cipher)
-        hub.hub.port.cipher = cipher("another key", "a key for tests")
-        answer = await hub.post("/hub/v1/secrets/rotate", headers=AS_OPERATOR)
-        assert answer.status_code == 200, answer.text
-        hub.hub.port.cipher = cipher("another key")
-        await sell(hub, 1)
-        (posted,) = await came(receiver, 1)
+    async with receiver_of() as receiver:
+        async with running_hub(database_url) as hub:
+            one = await sending(hub, receiver)
+        # A key is given at the start, and with it to the process that sends.
+        both = {"secret_key": "another key", "secret_key_old": SECRET_KEY}
+        async with running_hub(database_url, **both) as hub:
+            answer = await hub.post("/hub/v1/secrets/rotate", headers=AS_OPERATOR)
+            assert answer.status_code == 200, answer.text
+        async with running_hub(database_url, secret_key="another key") as hub:
+            await sell(hub, 1)
+            (posted,) = await came(receiver, 1)
         assert posted.verified(one["secret"])
 
 
