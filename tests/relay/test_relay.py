@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -297,6 +298,37 @@ def test_without_a_marker_nothing_is_sent_while_another_is_in_doubt(plain: Bench
     plain.settle()
     assert {each.state for each in hand_overs(plain.ledger)} == {HandOverState.PLACED}
     assert len(plain.vendor.orders) == 2
+
+
+def test_what_came_later_than_was_thought_is_found_once_it_is_asked_about_again(
+    plain: Bench,
+) -> None:
+    plain.vendor.faults = ["drop", "drop"]
+    order(plain)
+    plain.run()
+    first = msgspec.json.decode(plain.vendor.calls[0].body)
+    at = plain.clock.now_us
+    while plain.one.attempts < 2:
+        plain.run(1, every_us=10 * SECOND)
+    plain.clock.now_us += HOUR  # far beyond what times of the vendor's may be out by
+    plain.vendor.orders.append({**first, "number": "N1", "at": at})
+    plain.run()
+    assert (plain.one.number, len(plain.vendor.orders)) == ("N1", 1)
+
+
+@pytest.mark.parametrize(("client", "longest_s"), [(PlainClient, 15), (ShopClient, 300)])
+def test_what_holds_up_all_others_is_asked_about_more_often(
+    ledger: Ledger, client: type[ShopClient], longest_s: int
+) -> None:
+    connect(ledger)
+    bench = Bench(ledger, client())
+    bench.vendor.faults, bench.vendor.blind = ["drop"], ["500"] * 12
+    order(bench)
+    bench.run()
+    bench.run(12, every_us=301 * SECOND)
+    waits_s = (bench.one.due_at - bench.one.updated_at) / SECOND
+    bench.close()
+    assert (bench.vendor.blind, round(waits_s)) == ([], longest_s)
 
 
 def test_a_vendor_that_can_never_say_that_it_is_not_there_leaves_it_unsure(ledger: Ledger) -> None:

@@ -250,8 +250,10 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
         case HandOverStep.DOUBT:
             return replace(after, candidates=command.candidates)
         case HandOverStep.AGAIN:
+            # It was not there when the vendor was asked: should it come later than is thought, it is found by its time.
+            started_at = before.started_at if before.asked else 0
             due_at = command.due_at or now
-            return replace(after, started_at=0, sure_at=0, asked=0, due_at=due_at)
+            return replace(after, started_at=started_at, sure_at=0, asked=0, due_at=due_at)
         case HandOverStep.NEWS:
             asked, due_at = before.asked + 1, command.due_at or NEVER
             return replace(after, told=_more(before, command.news), asked=asked, due_at=due_at)
@@ -308,7 +310,7 @@ def _sent(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
     return replace(
         after,
         attempts=after.attempts + 1,
-        started_at=after.updated_at,
+        started_at=after.started_at or after.updated_at,
         sure_at=command.sure_at,
         due_at=command.due_at,
     )

@@ -32,7 +32,8 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     reason      why it waits, was refused, or why nobody knows
     attempts    how many times it was sent
     asked       how many times the vendor was asked since
-    started_at  when it was sent; 0 = it was not, or is known not to have come
+    started_at  when it was sent, the first time of those of which no clear answer came; 0 = it was not, or is known
+                not to have come
     sure_at     its absence over there proves nothing before this
     due_at      when somebody should see to it, of what is placed: ask what happened; NEVER = nobody need
     candidates  unsure: numbers of what it may be

@@ -36,6 +36,8 @@ ACTOR = "relay"
 MayCall = Callable[[], Awaitable[bool]]
 SECOND_US = 1_000_000
 _LONGEST_PAUSE_S = 300.0
+# Where nothing is sent while one is in doubt.
+_LONGEST_HOLD_UP_S = 15.0
 # After it was placed, where each order is asked for by its number.
 FIRST_NEWS_S = 60.0
 # What waits for a listing is looked at when one is written; and now and then, in case something else was in the way.
@@ -414,12 +416,13 @@ class Steps:
         return self._now + round(FIRST_NEWS_S * SECOND_US)
 
     def _pause_us(self, hand_over: HandOver) -> int:
-        return pause_us(hand_over.asked or hand_over.version)
+        longest_s = _LONGEST_PAUSE_S if self._client.marker else _LONGEST_HOLD_UP_S
+        return pause_us(hand_over.asked or hand_over.version, longest_s)
 
 
-def pause_us(times: int) -> int:
+def pause_us(times: int, longest_s: float = _LONGEST_PAUSE_S) -> int:
     """Twice as long each time, five minutes at most."""
-    return round(min(_LONGEST_PAUSE_S, 2.0 ** min(times, 20) / 2) * SECOND_US)
+    return round(min(longest_s, 2.0 ** min(times, 20) / 2) * SECOND_US)
 
 
 def _placed(hand_over: HandOver) -> Placed:
