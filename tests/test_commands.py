@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.main import get_command
 
 from orderhub.cli.commands import app
+from tests.support import http
 from tests.support.forks import FOR_SHELLS, address
 from tests.support.hub_process import LIMIT_S, PROGRAM, environment, wait_for
 from tests.test_readme import RUN, documents
@@ -298,7 +298,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
         process = subprocess.Popen(words, stdout=out, stderr=log, env=environment())
     try:
         url = wait_for(lambda: re.search(r'"url": ?"(http[^"]+)"', said.read_text()), "the demo")[1]
-        wait_for(lambda: httpx.get(f"{url}/health/ready").status_code == 200, "an answer")
+        wait_for(lambda: http.get(f"{url}/health/ready").status_code == 200, "an answer")
         yield url, folder
     finally:
         process.terminate()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import http
+
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "first-sale.md").read_text()
 LIMIT_S = 300.0  # beyond it something hangs: the way to a first sale takes a few seconds
@@ -46,7 +48,7 @@ def test_the_way_to_a_first_sale_is_as_the_guide_says(installed: Path, tmp_path:
             assert says in pasted.stdout, pasted.stdout
         token = re.findall(r"^# The token of acme: (\S+)$", printed, re.MULTILINE)[0]
         headers = {"Authorization": f"Bearer {token}"}
-        pools = httpx.get(f"{address}/hub/v1/tenants/acme/pools?subject=product:5", headers=headers)
+        pools = http.get(f"{address}/hub/v1/tenants/acme/pools?subject=product:5", headers=headers)
         (hats,) = pools.json()["items"]
         assert (hats["place"], hats["available"]) == ("EU01", 10)
         assert time.monotonic() < began + LIMIT_S
@@ -57,7 +59,7 @@ def test_the_way_to_a_first_sale_is_as_the_guide_says(installed: Path, tmp_path:
 
 def is_ready(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/health/ready").status_code == 200
+        return http.get(f"{address}/health/ready").status_code == 200
     except httpx.TransportError:
         return False
 

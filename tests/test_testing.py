@@ -15,6 +15,7 @@ from orderhub.conform.runner import body_bytes
 from orderhub.dialects.conforming import Login
 from orderhub.dialects.finding import conformance_of, dialect_names
 from orderhub.testing import Hub, HubRefused, running_hub
+from tests.support import http
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "testing.md").read_text("utf-8")
@@ -88,7 +89,7 @@ def test_the_credentials_open_the_vendors_api_as_conform_names_them(hub: Hub, na
         if request.sign is not None:
             query |= client.signature({**request.sign, **_of(sandbox.credentials)}, content)
         sandbox.clock.freeze(golden_cases(name)[0].clock or None)
-        answer = httpx.post(
+        answer = http.post(
             f"{sandbox.base_url}{request.path}",
             params=query,
             content=content,
@@ -148,9 +149,9 @@ def test_a_hub_leaves_nothing_behind_and_a_folder_of_ones_own_stays(tmp_path: Pa
     with running_hub(tmp_path) as hub:
         url = hub.base_url
         hub.sandbox("mews")
-        assert httpx.get(f"{url}/health/ready").is_success
+        assert http.get(f"{url}/health/ready").is_success
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{url}/health/ready")
+        http.get(f"{url}/health/ready")
     assert (tmp_path / "hub.sqlite").exists()
     with pytest.raises(FileExistsError), running_hub(tmp_path):
         pass

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from tests.support import http
 from tests.support.chromium import browser as opened_browser
 from tests.support.chromium import chromium
 from tests.support.desk import OPERATOR, OWNER, Desk, window
@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     assert process.poll() is None, log.read_text()
     told = re.search(r" demo on (http://\S+)", log.read_text())
-    is_ready = told and httpx.get(f"{told[1]}/health/ready").status_code == 200
+    is_ready = told and http.get(f"{told[1]}/health/ready").status_code == 200
     return told[1] if told and is_ready else ""
 
 

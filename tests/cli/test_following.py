@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli import session
 from orderhub.cli.commands import app
+from tests.support import http
 from tests.support.hub_process import PROGRAM, environment
 from tests.support.serving import PATIENCE_S, Served, serving
 
@@ -47,7 +48,7 @@ def following(served: Served, *words: str) -> Iterator[subprocess.Popen[str]]:
 def place(served: Served) -> str:
     """A call's id."""
     token = {"Authorization": "Bearer demo-kakaclo"}
-    answer = httpx.post(f"{served.url}/openapi/v1/order/order", json=PARCEL, headers=token)
+    answer = http.post(f"{served.url}/openapi/v1/order/order", json=PARCEL, headers=token)
     assert answer.json()["code"] == 10000, answer.text
     return answer.headers["request-id"]
 
@@ -55,7 +56,7 @@ def place(served: Served) -> str:
 def kept(served: Served, request_id: str) -> bool:
     """Whether the log has the call; asking writes it down."""
     token = {"Authorization": "Bearer hub-demo-dropship"}
-    asked = httpx.get(f"{served.url}/hub/v1/requests/{request_id}", headers=token)
+    asked = http.get(f"{served.url}/hub/v1/requests/{request_id}", headers=token)
     return asked.status_code == 200
 
 

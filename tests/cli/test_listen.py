@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 import pytest
 from standardwebhooks import WebhookVerificationError
 from typer.testing import CliRunner
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 from orderhub.cli import trigger
 from orderhub.cli.commands import app
 from orderhub.core.feed import KINDS
+from tests.support import http
 from tests.support.hub_process import PROGRAM, environment
 from tests.support.receivers import Receiver
 from tests.support.receivers import receiver as receiving
@@ -39,14 +39,14 @@ def ran(served: Served, *words: str, token: str = TOKEN, status: int = 0) -> lis
 
 def events_since(served: Served, cursor: str) -> list[dict[str, object]]:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    answer = httpx.get(f"{served.url}/hub/v1/events", params={"after": cursor}, headers=headers)
+    answer = http.get(f"{served.url}/hub/v1/events", params={"after": cursor}, headers=headers)
     items: list[dict[str, object]] = answer.json()["items"]
     return items
 
 
 def end_of(served: Served) -> str:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    answer = httpx.get(f"{served.url}/hub/v1/events?after=end", headers=headers)
+    answer = http.get(f"{served.url}/hub/v1/events?after=end", headers=headers)
     return str(answer.json()["next_cursor"])
 
 
@@ -176,7 +176,7 @@ def test_it_happens_to_an_order_that_is_there(served: Served) -> None:
 def test_nothing_is_made_up_in_a_real_business(served: Served) -> None:
     operator = {"Authorization": "Bearer hub-demo-operator"}
     url = f"{served.url}/hub/v1/tenants/tours/settings"
-    answer = httpx.patch(url, json={"sandbox": False}, headers=operator)
+    answer = http.patch(url, json={"sandbox": False}, headers=operator)
     assert answer.status_code == 200, answer.text
     (line,) = ran(served, "trigger", "order.placed", token="hub-demo-tours", status=2)
     assert "tours is no sandbox" in line

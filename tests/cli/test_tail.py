@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli import tail
 from orderhub.cli.commands import app
+from tests.support import http
 from tests.support.hub_process import PROGRAM, environment
 from tests.support.serving import Served, serving
 
@@ -33,7 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def place(served: Served, quantity: int) -> httpx.Response:
     parcel = {**PARCEL, "orderItemsList": [{"sku": "MUG_WHT", "quantity": quantity}]}
     token = {"Authorization": "Bearer demo-kakaclo"}
-    return httpx.post(f"{served.url}{ORDER}", json=parcel, headers=token)
+    return http.post(f"{served.url}{ORDER}", json=parcel, headers=token)
 
 
 def tailed(served: Served, *words: str, token: str = TOKEN) -> list[str]:

@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from orderhub import __version__
 from orderhub.cli.commands import app
+from tests.support import http
 from tests.support.hub_process import LIMIT_S, PROGRAM, environment, orderhub, wait_for
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -87,9 +88,8 @@ def test_serve_says_on_a_terminal_where_it_listens_and_logs_lines_to_read(tmp_pa
         assert url
         assert f"{url[1]}/desk" in banner
         assert "uvicorn" not in banner
-        import httpx  # noqa: PLC0415
 
-        httpx.get(f"{url[1]}/hub/v1/orders")
+        http.get(f"{url[1]}/hub/v1/orders")
         wait_for(lambda: "answered" in hub.shown, "a line")
         (line,) = [x for x in _COLOUR.sub("", hub.shown).splitlines() if "answered" in x]
         assert re.match(r"\d\d:\d\d:\d\d \[info\] answered +", line)
@@ -144,7 +144,6 @@ def test_the_demos_banner_is_the_last_thing_on_a_terminal(tmp_path: Path) -> Non
     try:
         wait_for(lambda: "Ctrl-C stops it" in hub.shown, "a banner")
         banner = _COLOUR.sub("", hub.shown)
-        import httpx  # noqa: PLC0415
 
         (url,) = set(re.findall(r"demo on (http://127\.0\.0\.1:\d+)", banner))
         for title in ("desk", "docs", "tokens", "calls", "data"):
@@ -152,7 +151,7 @@ def test_the_demos_banner_is_the_last_thing_on_a_terminal(tmp_path: Path) -> Non
         assert banner.count("\r\n# ") == 5
         assert banner.count("\r\ncurl -s ") == 5
         headers = {"Authorization": "Bearer hub-demo-operator"}
-        assert httpx.get(f"{url}/hub/v1/orders", headers=headers).status_code == 200
+        assert http.get(f"{url}/hub/v1/orders", headers=headers).status_code == 200
         assert _COLOUR.sub("", hub.shown) == banner  # calls do not bury it
     finally:
         hub.ends(signal.SIGTERM)

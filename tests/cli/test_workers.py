@@ -18,6 +18,7 @@ import pytest
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
+from tests.support import http
 from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, orderhub, placed, serving, wait_for
 
@@ -156,7 +157,7 @@ def test_at_sigterm_calls_in_hand_are_finished(database: str, tmp_path: Path) ->
 
 def is_deaf(hub: Served) -> bool:
     try:
-        httpx.get(f"{hub.url}/health/live")
+        http.get(f"{hub.url}/health/live")
     except httpx.TransportError:
         return True
     return False

@@ -22,7 +22,7 @@ from orderhub.delivery.hub_format import HubFormat
 from orderhub.delivery.means import Off
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
-from tests.support import world
+from tests.support import http, world
 from tests.support.receivers import PATIENCE_S, Receiver
 from tests.support.receivers import Came as Call
 from tests.support.world import NOON, SHOP
@@ -75,7 +75,7 @@ class Rig:
         self.ledger = ledger
         self.clock = clock or Clock()
         self.meter = Meter()
-        self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=100))
+        self._client = http.AsyncClient(limits=httpx.Limits(max_connections=100))
         self.engine = Engine(
             ledger,
             {"hub": HUB, **(formats or {})},

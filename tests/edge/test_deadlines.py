@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-import httpx
 import pytest
 
+from tests.support import http
 from tests.support.serving import Served, Wire
 
 HOST = b"Host: hub.test\r\n"
@@ -101,7 +101,7 @@ def test_a_slow_stream_that_moves_is_taken(hurried: Served) -> None:
             yield b'{"uid":"no-such","doc":{}}\n'
             time.sleep(0.3)
 
-    answer = httpx.post(
+    answer = http.post(
         f"{hurried.url}{ITEMS.decode()}products:bulk",
         content=rows(),
         headers={"Authorization": "Bearer hub-demo-operator"},
@@ -115,9 +115,9 @@ def test_a_slow_stream_that_moves_is_taken(hurried: Served) -> None:
 def test_an_answer_that_takes_long_is_not_cut(hurried: Served, in_line: bool) -> None:
     """A fault of the sandbox makes the hub slow: longer than any deadline of a client's."""
     path = f"{hurried.url}/hub/v1/tenants/dropship/credentials"
-    (known,) = httpx.get(f"{path}?kind=kakaclo", headers=OPERATOR).json()["items"][:1]
+    (known,) = http.get(f"{path}?kind=kakaclo", headers=OPERATOR).json()["items"][:1]
     plan = {"faults": [{"kind": "delay", "delay_s": 4.0}]}
-    put = httpx.put(f"{path}/{known['id']}/faults", json=plan, headers=OPERATOR)
+    put = http.put(f"{path}/{known['id']}/faults", json=plan, headers=OPERATOR)
     assert put.status_code == 200, put.text
     ask = (
         b"GET /openapi/v1/payment/balance HTTP/1.1\r\n"

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from orderhub.dialects.finding import find_dialects
+from tests.support import http
 from tests.support.golden import goldens
 from tests.support.serving import Served
 
@@ -24,7 +25,7 @@ TWICE = {
 
 @pytest.fixture(scope="module")
 def client(server: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as opened:
+    with http.Client(base_url=server.url, timeout=30) as opened:
         yield opened
 
 

@@ -6,8 +6,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-import httpx
-
+from tests.support import http
 from tests.support.hub_process import PROGRAM, environment, orderhub
 from tests.support.serving import PATIENCE_S, serving
 
@@ -21,7 +20,7 @@ def record(url: str, number: int) -> None:
         "price": 1.5,
         "currencyCode": "EUR",
     }
-    answer = httpx.post(f"{url}/v2.1/orders", json=body, headers=CDP)
+    answer = http.post(f"{url}/v2.1/orders", json=body, headers=CDP)
     assert answer.status_code == 201, answer.text
 
 
@@ -29,7 +28,7 @@ def test_a_stream_goes_on_until_the_server_leaves(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         record(served.url, 1)
         headers = {**CDP, "Accept": "text/event-stream"}
-        with httpx.stream(
+        with http.stream(
             "GET", f"{served.url}/hub/v1/events", headers=headers, timeout=PATIENCE_S
         ) as stream:
             assert stream.headers["content-type"] == "text/event-stream"

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import http
 from tests.support.many import multiply
 from tests.support.serving import PATIENCE_S, Served, serving
 
@@ -15,7 +16,7 @@ ROWS = 5_000
 def record(served: Served) -> None:
     body = {"referenceId": "R", "orderedAt": "2024-01-01T16:17:16Z", "price": 1.5}
     body["currencyCode"] = "EUR"
-    answer = httpx.post(f"{served.url}/v2.1/orders", json=body, headers=CDP)
+    answer = http.post(f"{served.url}/v2.1/orders", json=body, headers=CDP)
     assert answer.status_code == 201, answer.text
 
 
@@ -23,7 +24,7 @@ def read(served: Served, after_first: Path | None = None) -> int:
     """How many lines come. Once the first have, the database is moved away where that is asked."""
     lines = 0
     headers = {**CDP, "Accept": "text/csv"}
-    with httpx.stream(
+    with http.stream(
         "GET", f"{served.url}/hub/v1/orders", headers=headers, timeout=PATIENCE_S
     ) as answer:
         assert answer.status_code == 200

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 
 from orderhub.dialects.auth import set_cookie
 from orderhub.dialects.contract import Call, Called
 from orderhub.dialects.finding import find_dialects
 from orderhub.web.proxies import TrustedProxies
+from tests.support import http
 from tests.support.serving import Served, serving
 
 ORDER = {
@@ -53,7 +53,7 @@ CASES = [
 def href(served: Served, headers: dict[str, str]) -> str:
     known = {"Authorization": "Bearer hub-demo-cdp", "Idempotency-Key": str(headers)}
     order = {**ORDER, "referenceId": str(abs(hash(str(headers))))}
-    answer = httpx.post(f"{served.url}/v2.1/orders", json=order, headers={**known, **headers})
+    answer = http.post(f"{served.url}/v2.1/orders", json=order, headers={**known, **headers})
     assert answer.status_code == 201, answer.text
     link: str = answer.json()["href"]
     return link
@@ -71,7 +71,7 @@ def test_nobody_is_believed_by_default(server: Served) -> None:
 
 
 def cookie(served: Served, headers: dict[str, str]) -> list[str]:
-    answer = httpx.post(f"{served.url}/api/login", json=LOGIN, headers=headers)
+    answer = http.post(f"{served.url}/api/login", json=LOGIN, headers=headers)
     assert answer.json()["code"] == 0, answer.text
     first, *attributes = answer.headers["set-cookie"].split("; ")
     assert first.startswith("token=")
@@ -105,7 +105,7 @@ def test_the_login_cookie_follows_the_public_url_where_no_proxy_says() -> None:
 
 def test_registering_sets_the_same_cookie(trusting: Served) -> None:
     fresh = {"user_name": "cookie", "password": "secret-1", "email": "cookie@example.com"}
-    answer = httpx.post(f"{trusting.url}/api/register", json=fresh, headers=PROTO)
+    answer = http.post(f"{trusting.url}/api/register", json=fresh, headers=PROTO)
     assert answer.headers["set-cookie"].split("; ")[1:] == [*ATTRIBUTES, "Secure"]
 
 
@@ -114,18 +114,18 @@ def test_the_site_is_found_by_the_host_that_the_client_called(trusting: Served) 
     site = {"kind": "anqicms.site", "name": "shop.example", "data": {"site": "7"}}
     operator = {"Authorization": "Bearer hub-demo-operator"}
     path = f"{trusting.url}/hub/v1/tenants/omni/credentials"
-    made = httpx.post(path, json=site, headers=operator)
+    made = http.post(path, json=site, headers=operator)
     assert made.status_code == 201, made.text
     path = f"{trusting.url}/api/login"
-    assert httpx.post(path, json=LOGIN).json()["code"] == 0
-    assert httpx.post(path, json=LOGIN, headers=HOST).json()["code"] == -1
-    assert httpx.post(f"{path}?site_id=1", json=LOGIN, headers=HOST).json()["code"] == 0
+    assert http.post(path, json=LOGIN).json()["code"] == 0
+    assert http.post(path, json=LOGIN, headers=HOST).json()["code"] == -1
+    assert http.post(f"{path}?site_id=1", json=LOGIN, headers=HOST).json()["code"] == 0
 
 
 def test_guesses_from_many_addresses_count_by_account(trusting: Served) -> None:
     wrong = {"user_name": "other", "password": "wrong-000"}
     said = [
-        httpx.post(
+        http.post(
             f"{trusting.url}/api/login", json=wrong, headers={"X-Forwarded-For": f"203.0.113.{n}"}
         )
         for n in range(12)
@@ -135,9 +135,9 @@ def test_guesses_from_many_addresses_count_by_account(trusting: Served) -> None:
 
 
 def test_metrics_need_a_token_where_a_proxy_may_be_on_this_machine(trusting: Served) -> None:
-    assert httpx.get(f"{trusting.url}/metrics").status_code == 403
+    assert http.get(f"{trusting.url}/metrics").status_code == 403
     operator = {"Authorization": "Bearer hub-demo-operator"}
-    assert httpx.get(f"{trusting.url}/metrics", headers=operator).status_code == 200
+    assert http.get(f"{trusting.url}/metrics", headers=operator).status_code == 200
 
 
 CLIENTS = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.support import http
 from tests.support.serving import PATIENCE_S, Served
 
 HOST = b"Host: hub.test\r\n"
@@ -33,7 +33,7 @@ REFUSED = {
 
 
 def kept(server: Served, **query: Any) -> list[dict[str, Any]]:
-    answer = httpx.get(
+    answer = http.get(
         f"{server.url}/hub/v1/requests",
         params=query,
         headers={"Authorization": "Bearer hub-demo-operator"},
@@ -67,7 +67,7 @@ def test_what_the_edge_refuses_is_kept_under_the_id_that_was_told(
     assert (found["tenant"], found["channel"], found["method"]) == ("dropship", "kakaclo", "POST")
     assert found["path"] == ORDER.decode()
     assert found["credential"].startswith("kakaclo-")
-    whole = httpx.get(
+    whole = http.get(
         f"{hurried.url}/hub/v1/requests/{request_id}",
         headers={"Authorization": "Bearer hub-demo-dropship"},
     ).json()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.support import http
 from tests.support.hub import operator_headers, running_hub
 
 ORDER = {
@@ -32,7 +33,7 @@ async def test_the_connection_closes_without_an_answer(tmp_path):
             await hub.request(
                 "PUT", plan, json={"faults": [{"kind": "drop"}]}, headers=operator_headers()
             )
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            async with http.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                 with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
                     await client.post("/openapi/v1/order/order", json=ORDER, headers=token)
                 again = await client.post("/openapi/v1/order/order", json=ORDER, headers=token)

@@ -18,6 +18,7 @@ import pytest
 import trustme
 
 from orderhub.settings import SECRETS, describe
+from tests.support import http
 from tests.support.hub import seed_demo
 from tests.support.hub_process import serving, wait_for
 
@@ -113,7 +114,7 @@ def nginx(folder: Path, ports: tuple[int, int], port: int) -> Iterator[httpx.Cli
     authority.configure_trust(trusted)
     to = {"sni_hostname": "hub.example"}
     try:
-        with httpx.Client(
+        with http.Client(
             base_url=f"https://127.0.0.1:{port}",
             verify=trusted,
             headers={"Host": "hub.example"},

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from tests.support import http
 from tests.support.forks import Forked, run
 
 PROGRAM = [sys.executable, "-c", "from orderhub.cli import main; main()"]
@@ -64,7 +65,7 @@ class Served:
         self, method: str, path: str, token: str = "hub-demo-operator", **more: Any
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
-        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=LIMIT_S, **more)
+        return http.request(method, f"{self.url}{path}", headers=headers, timeout=LIMIT_S, **more)
 
     def create(self, key: str = "", goods: int = 188) -> httpx.Response:
         """An order of the demo's shop."""
@@ -124,7 +125,7 @@ def wait_for(look: Callable[[], Any], what: str) -> Any:
 def _answers(hub: Served) -> bool:
     assert hub.process.poll() is None, hub.log.read_text()
     try:
-        return httpx.get(f"{hub.url}/health/live", timeout=LIMIT_S).status_code == 200
+        return http.get(f"{hub.url}/health/live", timeout=LIMIT_S).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support import http
 from tests.support.forks import Forked
 from tests.support.hub import SECRET_KEY, seed_demo
 
@@ -177,7 +178,7 @@ def _wait_ready(served: Served) -> None:
     while time.monotonic() < deadline:
         assert served.process.poll() is None, served.log.read_text()
         try:
-            if httpx.get(f"{served.url}/health/ready").status_code == 200:
+            if http.get(f"{served.url}/health/ready").status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -18,6 +18,7 @@ import pytest
 from orderhub.dialects.finding import find_dialects
 from orderhub.web.hub_api.access import SCOPES
 from orderhub.web.hub_api.credential_kinds import kinds_of
+from tests.support import http
 from tests.support.calls import Caller, calling
 from tests.support.hub import SECRET_KEY, operator_headers
 
@@ -70,9 +71,7 @@ def served(demo_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             [program, "serve"], env={**os.environ, **settings}, stdout=log, stderr=log
         )
     try:
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers=operator_headers()
-        ) as client:
+        with http.Client(base_url=f"http://127.0.0.1:{port}", headers=operator_headers()) as client:
             _wait_for(client, process)
             assert client.post("/hub/v1/tenants", json={"name": "acme"}).status_code == 201
             yield client

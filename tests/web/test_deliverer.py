@@ -25,7 +25,7 @@ from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.cipher import Cipher
 from tests.delivery.rig import until
-from tests.support import world
+from tests.support import http, world
 from tests.support.hub import SECRET_KEY, HubUnderTest, _with_demo, operator_headers, running_hub
 from tests.support.hub_process import Served, serving, wait_for
 from tests.support.receivers import PATIENCE_S, Receiver, receiver
@@ -171,7 +171,7 @@ def test_a_target_that_is_not_allowed_is_never_connected_to(tmp_path: Path, sink
 
 def listens(hub: Served) -> bool:
     try:
-        return httpx.get(f"{hub.url}/health/ready", timeout=PATIENCE_S).status_code == 200
+        return http.get(f"{hub.url}/health/ready", timeout=PATIENCE_S).status_code == 200
     except httpx.TransportError:
         return False
 

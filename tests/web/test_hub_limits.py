@@ -349,7 +349,8 @@ class Sender:
         headers, body = {"hub_dry_run": "true"}, operation.base
         query = dict(NEEDED.get(operation.name, {}))
         # What a vendor calls is of one tenant by its address.
-        if operation.path.startswith((WEBHOOKS, *RELAY)) and not operation.path.endswith("/messages"):
+        is_tenants = operation.path.startswith((WEBHOOKS, *RELAY))
+        if is_tenants and not operation.path.endswith("/messages"):
             query["tenant"] = "shop"
         match limit.where:
             case "path":

@@ -10,10 +10,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
-
 from orderhub.cli.trigger import STEPS
 from orderhub.web.hub_api import webhooks
+from tests.support import http
 from tests.support.hub_process import environment
 from tests.support.serving import free_port, serving
 
@@ -41,7 +40,7 @@ def test_the_receiver_is_ten_lines_beside_what_it_imports() -> None:
 
 def test_the_receiver_of_the_guide_takes_what_a_real_hub_sends(tmp_path: Path) -> None:
     port = free_port()
-    with serving(tmp_path) as served, httpx.Client(base_url=served.url, headers=AS_SHOP) as client:
+    with serving(tmp_path) as served, http.Client(base_url=served.url, headers=AS_SHOP) as client:
         made = client.post("/hub/v1/webhooks", json={"url": f"http://127.0.0.1:{port}/hook"})
         assert made.status_code == 201, made.text
         one = f"/hub/v1/webhooks/{made.json()['id']}"
