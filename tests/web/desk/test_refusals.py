@@ -6,7 +6,15 @@ from pathlib import Path
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import WireFault
 from orderhub.web.desk.language import CHINESE, ENGLISH, LANGUAGES, catalogue
-from orderhub.web.desk.refusals import PROBLEMS, REASONS, in_row, refused, wrong
+from orderhub.web.desk.refusals import (
+    PROBLEMS,
+    REASONS,
+    UNANSWERED,
+    in_row,
+    refused,
+    unanswered,
+    wrong,
+)
 from tests.support.hub import running_hub
 from tests.web.desk.browser import signed_in
 from tests.web.hub_client import sell
@@ -27,6 +35,23 @@ def test_every_reason_and_every_problem_has_words_in_every_language() -> None:
         assert not re.search("[A-Za-z]", said), said
     assert wrong(ENGLISH, WireFault("a", "value", "a: exact")) == "a: exact"
     assert refused(ENGLISH, Rejected(Reason.OUT_OF_STOCK, "", "3 wanted, 2 left")).startswith("3 w")
+
+
+def test_why_nobody_answered_a_webhook_is_told_in_every_language() -> None:
+    errors = (
+        "there was no answer within 10 s",
+        "it redirects more than 3 times",
+        "it leads to 10.0.0.1, which is private",
+        "its certificate is not valid: expired",
+        "its host does not resolve",
+        "no connection: Connection refused",
+        "it closed the connection without an answer",
+    )
+    told = [unanswered(CHINESE, each) for each in errors]
+    assert told == [catalogue(CHINESE).gettext(text) for _, text in UNANSWERED]
+    assert not re.search("[A-Za-z]", "".join(told))
+    assert [unanswered(ENGLISH, each) for each in errors] == [*errors]
+    assert unanswered(CHINESE, "204") == "204"
 
 
 async def test_a_number_out_of_its_range_is_told_the_range_at_its_field(tmp_path: Path) -> None:

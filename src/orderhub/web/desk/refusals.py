@@ -6,6 +6,7 @@ that was broken, of which there is a closed list.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from orderhub.core.refusals import Reason, Rejected
@@ -78,6 +79,16 @@ PROBLEMS: Mapping[str, str] = {
     "length": N_("This is too long or too short."),
     "unknown": N_("This is not known here."),
 }
+# Why nobody answered, by what the hub says in its own words; the first that fits.
+UNANSWERED: tuple[tuple[str, str], ...] = (
+    ("there was no .* within", N_("There was no answer in time.")),
+    ("redirect", N_("It leads elsewhere, and not to an answer.")),
+    ("its URL |it leads to ", N_("Nothing is sent to such an address.")),
+    ("its certificate|TLS ", N_("Its certificate cannot be trusted.")),
+    ("does not resolve", N_("There is no such host.")),
+    ("no connection", N_("Nobody listens there.")),
+    ("", N_("The connection broke before the answer was whole.")),
+)
 _BY_NAME = {reason.value: text for reason, text in REASONS.items()}
 # Where the desk's own words say more to people than the hub's.
 _OURS = frozenset({Reason.VERSION_CONFLICT, Reason.ALREADY_EXISTS})
@@ -102,3 +113,11 @@ def in_row(language: str, reason: str, detail: str) -> str:
     if language == ENGLISH and detail:
         return detail
     return catalogue(language).gettext(_BY_NAME.get(reason, PROBLEMS["value"]))
+
+
+def unanswered(language: str, error: str) -> str:
+    """Why a call of a webhook was not answered, or its status as it is."""
+    if language == ENGLISH or not error or error.isdecimal():
+        return error
+    said = next(text for words, text in UNANSWERED if re.search(words, error))
+    return catalogue(language).gettext(said)

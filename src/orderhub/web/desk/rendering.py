@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from orderhub.core.values import MICROSECONDS
 from orderhub.web.desk.language import LANGUAGES, catalogue, locale_of
+from orderhub.web.desk.refusals import unanswered
 
 FILES = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 _DAY_S = 86_400
@@ -68,6 +69,7 @@ def _environment(language: str) -> Environment:
     environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
     # `_` is for what a template itself says, and takes it for HTML. Whatever a page brings along is said by this one.
     environment.filters["say"] = catalogue(language).gettext
+    environment.filters["unanswered"] = partial(unanswered, language)
     environment.filters.update(
         money=_money,
         number=_number,

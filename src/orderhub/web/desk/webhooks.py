@@ -18,6 +18,7 @@ from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages, titles_of
 from orderhub.web.desk.page import Visitor, form, go, page, show
+from orderhub.web.desk.refusals import unanswered
 from orderhub.web.hub_api import webhook_deliveries, webhooks
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.shaping import Page
@@ -208,7 +209,8 @@ async def test(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     name = {"id": call.params["uid"]}
     tried = await ask(call, visitor, webhook_deliveries.send_test, Attempt, path=name)
     if tried.status is None:
-        return _back(call, visitor, N_("Nobody answered: %(error)s"), error=tried.error or "")
+        why = unanswered(visitor.language, tried.error or "")
+        return _back(call, visitor, N_("Nobody answered: %(error)s"), error=why)
     return _back(call, visitor, N_("The receiver answered %(status)s."), status=tried.status)
 
 
