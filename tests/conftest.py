@@ -1,5 +1,6 @@
 """What every test may ask for: an empty database of either kind, and the size of a fuzz run."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from tests.support.postgres import make_home, shared_server, stop_server
 # Where writing bytecode is forbidden, each of the many hubs that tests start would compile the whole program again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-compiled.share()
+# What is imported and collected stays to the end: nobody looks through it for garbage.
+gc.disable()
+compiled.keep_commands()
+compiled.share_statements()
 
 # Each before those that import it: pytest rewrites the asserts of what it imports itself.
 pytest_plugins = ["tests.support.worlds", "tests.support.demos", "tests.support.wheels"]
@@ -47,6 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         config.stash[POSTGRES_HOME] = Path(given["postgres_home"])
         config.stash[OWNER_PID] = given["owner_pid"]
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

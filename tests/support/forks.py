@@ -26,11 +26,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from typer.main import get_command
+import typer.main
 
 import orderhub
 from orderhub.cli import main
 from orderhub.cli.commands import app
+from tests.support.compiled import keep_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 FOR_SHELLS = Path(__file__).with_name("forked.py")
@@ -231,7 +232,8 @@ def load() -> None:
     for each in pkgutil.walk_packages(orderhub.__path__, "orderhub."):
         if not each.name.endswith("__main__") and ".migrations" not in each.name:
             import_module(each.name)
-    get_command(app)  # what Typer itself imports late
+    keep_commands()
+    typer.main.get_command(app)
 
 
 if __name__ == "__main__":
