@@ -198,10 +198,17 @@ async def test_who_may_and_what_cannot_be(tmp_path, monkeypatch):
         monkeypatch.setattr(snapshots, "MOST_ROWS", 5)
         much = await hub.post(f"{shop.path}/snapshots", headers=shop.own)
         assert (much.status_code, "more than 5 rows" in much.text) == (409, True)
-        for scope in ("orders:write", "clock", "pools", "settings", "catalogue", "webhooks"):
-            scopes = {"orders:write", "clock", "pools", "settings", "catalogue", "webhooks"} - {
-                scope
-            }
+        needed = {
+            "orders:write",
+            "clock",
+            "pools",
+            "settings",
+            "catalogue",
+            "webhooks",
+            "relay",
+        }
+        for scope in sorted(needed):
+            scopes = needed - {scope}
             made = await shop.ask(
                 "POST",
                 f"/hub/v1/tenants/{shop.tenant}/credentials",

@@ -77,12 +77,12 @@ class Load:
         async def one_after_another(group: list[Row]) -> None:
             if again:
                 results.update(await self._done_before(group))
-            still_known: Guests | None = known
-            for row in group:
+            changes_guests = any(row.schema == "guest" for row in group)
+            for place, row in enumerate(group):
                 if row.number not in results:
-                    results[row.number] = await self._guarded(row, still_known)
-                if row.schema == "guest":
-                    still_known = None
+                    # A row before may have made the guest that this one is about.
+                    is_known = not (place and changes_guests)
+                    results[row.number] = await self._guarded(row, known if is_known else None)
 
         await side_by_side(*(one_after_another(each) for each in groups_of(tried)))
         return [results[number] for number in range(first, first + len(rows))]
