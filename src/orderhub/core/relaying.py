@@ -78,8 +78,12 @@ class RelayReads(Protocol):
         in_hand: Collection[int] = (),
         *,
         only_sending: bool = False,
+        news: bool = False,
     ) -> tuple[HandOver, ...]:
-        """What somebody should see to by now, the longest due first; none of the orders `in_hand`."""
+        """What somebody should see to by now, the longest due first; none of the orders `in_hand`.
+
+        `news`: what is there, and asked about what became of it. All else otherwise.
+        """
 
     def page(self, query: HandOverQuery) -> tuple[HandOver, ...]: ...
 

@@ -49,7 +49,7 @@ _MOST_MARKS = 512
 _FLUSH = 256
 _FLUSH_EVERY_S = 0.25
 # So often at most it reads and writes: what is committed meanwhile is one page, and a round costs the same for many.
-_ROUND_S = 0.05
+_ROUND_S = 0.2
 # A cursor that only passed by what is not for the webhook is written now and then.
 _PASSED_BY = 1_000
 _SAFE_US = 1_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, Table, literal_column
+from sqlalchemy import BigInteger, Index, Table, literal_column, text
 
 from orderhub.core.handing import NEVER
 from orderhub.ledger.columns import key as _key
@@ -99,31 +99,33 @@ hand_over = Table(
     _text("refs"),
     _text("candidates"),
     _text("told"),
-    Index("hand_over_by_uid", "tenant_id", "uid"),
+    # Without statistics SQLite takes an index for better than the table itself only where it is unique.
+    Index("hand_over_by_uid", "tenant_id", "uid", unique=True),
     Index("hand_over_by_arrival", "tenant_id", "created_at", "order_id", "connection_id"),
     Index("hand_over_by_state", "tenant_id", "state", "created_at", "order_id", "connection_id"),
     Index("hand_over_by_number", "tenant_id", "connection_id", "number"),
     sqlite_with_rowid=False,
 )
-_is_open = hand_over.c.due_at < literal_column(str(NEVER))
-Index(
-    "hand_over_due",
-    hand_over.c.tenant_id,
-    hand_over.c.connection_id,
-    hand_over.c.due_at,
-    sqlite_where=_is_open,
-    postgresql_where=_is_open,
+# What is due apart from what only waits for news, so that neither is searched for the other; and what nobody knows
+# yet. Whoever wants to find by them says these very words.
+IS_OPEN, HAS_NEWS, IS_DOUBTED = (
+    f"due_at < {NEVER} AND state <> 'placed'",
+    f"due_at < {NEVER} AND state = 'placed'",
+    "state IN ('sending', 'unsure')",
 )
-
-# What a person must decide about is counted twice a second.
-_is_unsure = hand_over.c.state == literal_column("'unsure'")
-Index(
-    "hand_over_unsure",
-    hand_over.c.tenant_id,
-    hand_over.c.connection_id,
-    sqlite_where=_is_unsure,
-    postgresql_where=_is_unsure,
-)
+for _part, _last, _words in (
+    ("due", "due_at", IS_OPEN),
+    ("news", "due_at", HAS_NEWS),
+    ("doubted", "state", IS_DOUBTED),
+):
+    Index(
+        f"hand_over_{_part}",
+        hand_over.c.tenant_id,
+        hand_over.c.connection_id,
+        hand_over.c[_last],
+        sqlite_where=text(_words),
+        postgresql_where=text(_words),
+    )
 
 # Who sees to a connection, and since when the vendor wants to be left alone: see relay/.
 relay_state = Table(

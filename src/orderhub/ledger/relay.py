@@ -16,7 +16,6 @@ from sqlalchemy import (
     Engine,
     and_,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -26,11 +25,12 @@ from sqlalchemy import (
 from sqlalchemy import delete as delete_from
 
 from orderhub.core.facts import HandOverLoad
-from orderhub.core.handing import NEVER, HandOver
+from orderhub.core.handing import HandOver
 from orderhub.core.relaying import HandOverQuery, RelayLook, RelayState
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
-from orderhub.ledger.leaving import hand_over, relay_state
+from orderhub.ledger.leaving import HAS_NEWS, IS_DOUBTED, IS_OPEN, hand_over, relay_state
+from orderhub.ledger.tables import orders
 
 _ENCODE = msgspec.json.Encoder().encode
 _STATE_COLUMNS = RelayState.__struct_fields__
@@ -42,12 +42,12 @@ _JSON = {
 }
 _DECODERS = {name: msgspec.json.Decoder(kind).decode for name, kind in _JSON.items()}
 _EMPTY: dict[str, Any] = {"lines": (), "refs": {}, "candidates": (), "told": ()}
-# The planner finds the index by these words.
-_OPEN = f"due_at < {NEVER}"
 _LOOK = f"""
-    SELECT r.tenant_id AS of_tenant, r.id AS id, r.version AS current, EXISTS (
-        SELECT 1 FROM hand_over h WHERE h.tenant_id = r.tenant_id AND h.connection_id = r.id
-        AND h.due_at <= :now AND h.{_OPEN}) AS is_due, s.*
+    SELECT r.tenant_id AS of_tenant, r.id AS id, r.version AS current,
+        EXISTS (SELECT 1 FROM hand_over WHERE tenant_id = r.tenant_id AND connection_id = r.id
+            AND due_at <= :now AND {IS_OPEN})
+        OR EXISTS (SELECT 1 FROM hand_over WHERE tenant_id = r.tenant_id AND connection_id = r.id
+            AND due_at <= :now AND {HAS_NEWS}) AS is_due, s.*
     FROM record r LEFT JOIN relay_state s ON s.tenant_id = r.tenant_id AND s.connection_id = r.id
     WHERE r.kind = 'connection' ORDER BY r.tenant_id, r.id"""
 _UNDECIDED = ("planned", "sending", "unsure")
@@ -206,16 +206,15 @@ class RelayReads:
         in_hand: Collection[int] = (),
         *,
         only_sending: bool = False,
+        news: bool = False,
     ) -> tuple[HandOver, ...]:
         table = hand_over
+        of_kind = (text(HAS_NEWS if news else IS_DOUBTED if only_sending else IS_OPEN),)
+        if only_sending:
+            of_kind = (*of_kind, table.c.state == "sending")
         query = (
             select(table)
-            .where(
-                _named(table, tenant_id, connection_id),
-                text(_OPEN),
-                *((table.c.state == literal_column("'sending'"),) * only_sending),
-                table.c.due_at <= now_us,
-            )
+            .where(_named(table, tenant_id, connection_id), *of_kind, table.c.due_at <= now_us)
             .order_by(table.c.due_at, table.c.order_id)
             .limit(limit + len(in_hand))
         )
@@ -232,7 +231,9 @@ class RelayReads:
         if query.connection:
             sought = sought.where(table.c.connection_id == query.connection)
         if query.order_uid:
-            sought = sought.where(table.c.order_uid == query.order_uid)
+            of_order = (orders.c.tenant_id == query.tenant_id, orders.c.uid == query.order_uid)
+            order_id = select(orders.c.id).where(*of_order).scalar_subquery()
+            sought = sought.where(table.c.order_id == order_id)
         if query.after:
             sought = sought.where(tuple_(*place) < tuple_(*query.after))
         newest = [each.desc() for each in place]
@@ -298,9 +299,8 @@ class RelayReads:
     def is_in_doubt(self, tenant_id: int, connection_id: int, besides: int) -> bool:
         table = hand_over
         query = select(table.c.order_id).where(
-            table.c.tenant_id == tenant_id,
-            table.c.state.in_(["sending", "unsure"]),
-            table.c.connection_id == connection_id,
+            _named(table, tenant_id, connection_id),
+            text(IS_DOUBTED),
             table.c.order_id != besides,
             table.c.number == "",
         )
@@ -309,13 +309,13 @@ class RelayReads:
     def is_sending(self, tenant_id: int, connection_id: int) -> bool:
         table = hand_over
         query = select(table.c.order_id).where(
-            _named(table, tenant_id, connection_id), table.c.state == literal_column("'sending'")
+            _named(table, tenant_id, connection_id), text(IS_DOUBTED), table.c.state == "sending"
         )
         return self._connection.execute(query.limit(1)).first() is not None
 
     def unsure(self) -> int:
         table = hand_over
-        query = select(func.count()).where(table.c.state == literal_column("'unsure'"))
+        query = select(func.count()).where(text(IS_DOUBTED), table.c.state == "unsure")
         return int(self._connection.execute(query).scalar_one())
 
 

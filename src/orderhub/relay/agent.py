@@ -27,6 +27,8 @@ _MARGIN_S = 5.0
 _REST_S = 0.2  # while only what is in hand can go on
 # So many are read beyond those that can be begun, and begun within so long.
 _AHEAD, _AHEAD_US = 24, 1_000_000
+# What was placed is asked about once in so many turns even while there is enough to be placed.
+_NEWS_EVERY = 4
 
 Due = tuple[HandOver, Job | str | None]  # what is planned with its job, or what is in the way of it
 
@@ -46,6 +48,8 @@ class Agent:
         self._tasks: dict[int, asyncio.Task[Trouble | None]] = {}  # by order
         self._ahead: list[Due] = []  # read, and not begun
         self._read_at = 0
+        self._turns = 0
+        self._hearing: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._is_leaving = False
         self._renewing = asyncio.Lock()
@@ -88,7 +92,7 @@ class Agent:
                 self._woken.clear()
                 if not await self._leased():
                     break
-                await self._hear()
+                self._listen()
                 if not await self._round() and not await self._is_called_for():
                     break
         finally:
@@ -99,9 +103,17 @@ class Agent:
             self._ahead.clear()
             await self._means.in_thread(lambda: self._means.ledger.relay.release(held))
 
+    def _listen(self) -> None:
+        """Ask what happened there, when it is time to: beside what is handed on, since there may be much of it."""
+        if self._hearing is not None and self._hearing.done():
+            ended, self._hearing = self._hearing, None
+            ended.result()  # raises what a database that is away raises
+        if self._hearing is None and self._news.is_due(self.state):
+            self._hearing = asyncio.create_task(self._hear())
+            self._hearing.add_done_callback(lambda _: self._woken.set())
+
     async def _hear(self) -> None:
-        """Ask what happened there, when it is time to."""
-        if not self._news.is_due(self.state) or not await self._may_call():
+        if not await self._may_call():
             return
         try:
             read = await self._news.read_on(self.state)
@@ -130,7 +142,7 @@ class Agent:
 
     async def abandon(self) -> None:
         """What is under way is cut off: it stays `sending`, and is asked about by whoever comes next."""
-        for task in self._tasks.values():
+        for task in (*self._tasks.values(), *filter(None, [self._hearing])):
             task.cancel()
 
     async def _round(self) -> bool:
@@ -140,6 +152,9 @@ class Agent:
             task = asyncio.create_task(self._seen_to(hand_over, job))
             self._tasks[hand_over.order_id] = task
         if not self._tasks:
+            if self._hearing is not None and not self._hearing.done():
+                await asyncio.wait([self._hearing], timeout=_REST_S)
+                return True
             return self._woken.is_set()
         done, _ = await asyncio.wait(
             self._tasks.values(),
@@ -165,10 +180,15 @@ class Agent:
         now, name = self._means.now_us(), (self.state.tenant_id, self.state.connection_id)
         in_hand = (*self._tasks, *(each.order_id for each, _ in self._ahead))
         ask, client = self._means.ledger.read, self._line.client
+        self._turns += 1
+        news_at_least = int(self._turns % _NEWS_EVERY == 0)
 
         def look(reads: Reads) -> list[Due]:
             only_sending = not client.marker and reads.relay.is_sending(*name)
-            due = reads.relay.due(*name, now, limit, in_hand, only_sending=only_sending)
+            first = reads.relay.due(*name, now, limit, in_hand, only_sending=only_sending)
+            rest = max(limit - len(first), news_at_least)
+            news = reads.relay.due(*name, now, rest, in_hand, news=True) if rest else ()
+            due = (*news[:news_at_least], *first, *news[news_at_least:])[:limit]
             planned = [each for each in due if each.state is HandOverState.PLANNED]
             jobs = dict(
                 zip(
@@ -240,6 +260,9 @@ class Agent:
 
     async def _ended(self) -> None:
         """Until nothing is in hand any more."""
+        if self._hearing is not None:
+            await asyncio.gather(self._hearing, return_exceptions=True)
+            self._hearing = None
         while self._tasks:
             done, _ = await asyncio.wait(self._tasks.values())
             with suppress(Exception):
@@ -268,5 +291,11 @@ class Agent:
             taken = await self._means.in_thread(lambda: relay.lease(wanted, now, longest_us))
             if taken is None:
                 return False
-            self.state = taken
+            # What was heard meanwhile may not be noted yet.
+            known = self.state
+            self.state = msgspec.structs.replace(
+                taken,
+                news_until=max(taken.news_until, known.news_until),
+                news_due_at=max(taken.news_due_at, known.news_due_at),
+            )
             return True

@@ -30,8 +30,8 @@ from orderhub.web.cipher import Cipher
 from orderhub.web.deliverer import Posts, formats_of
 from orderhub.web.lookups import Lookups
 
-# Where orders and messages want the same processor, orders have nine parts of ten: the system sees to it.
-_NICE = 10
+# Where orders and messages want the same processor, orders have nearly all of it: the system sees to that.
+_NICE = 15
 _READERS = 2
 _COLLECT_AFTER = 20_000
 
