@@ -13,6 +13,7 @@ import msgspec
 from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
 from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Order
 from orderhub.dialects.client import (
     Answers,
     Blocked,
@@ -27,7 +28,7 @@ from orderhub.dialects.client import (
     Refused,
     Window,
 )
-from orderhub.relay.jobs import job_of
+from orderhub.relay.jobs import comes_back, job_of, names_in
 from orderhub.relay.means import Means
 from orderhub.relay.talking import Line, NotSent, Silence
 
@@ -85,6 +86,9 @@ class Steps:
             await self._wait(planned, found, _LOOK_AGAIN_US)
             return None
         job = found
+        if reason := await self._why_not_on(job.order):
+            await self._move(planned, HandOverStep.REFUSE, reason=reason)
+            return None
         sending: list[HandOver] = []
 
         async def before_send() -> bool:
@@ -332,6 +336,13 @@ class Steps:
         if isinstance(job, str) or as_it_was or hand_over.state is not HandOverState.PLANNED:
             return job
         return self._fit(job)
+
+    async def _why_not_on(self, order: Order) -> str:
+        """See `comes_back`. An order without a marker, which is nearly every one, costs no read."""
+        if not names_in(order):
+            return ""
+        ask = self._means.ledger.read
+        return await self._means.in_thread(lambda: ask(lambda reads: comes_back(reads, order)))
 
     def _fit(self, job: Job) -> Job | str:
         return self._client.unfit(job, self._line.link) or job
