@@ -75,7 +75,12 @@ class ShopClient(Client):
     def place(self, link: Link, job: Job, answers: Answers) -> Placing:
         if not answers:
             listed = [job.listings[line.line_no].id for line in job.lines if line.product_id]
-            body = {"note": job.marker, "items": listed, "look": look_of(job)}
+            body = {
+                "note": job.marker,
+                "items": listed,
+                "look": look_of(job),
+                "notes": job.order.doc.notes,
+            }
             return Send(Request(path="/orders", body=body))
         return self.read(answers[0])
 

@@ -1,5 +1,6 @@
 """The relay against a vendor that can be as bad as any."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,13 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from orderhub.core.commands import Action, HandOverStep, MoveHandOver, RecordChange
-from orderhub.core.handing import HandOverState
+from orderhub.core.handing import HandOverState, marker_of
 from orderhub.core.refusals import Reason
 from orderhub.core.relaying import RelayState
 from orderhub.core.routes import Route
 from orderhub.core.values import Contact
 from orderhub.dialects.client import Answers, Finishing, Job, Link, Placed, Request, Send
 from orderhub.ledger.ledger import Ledger
+from orderhub.relay.jobs import comes_back
 from tests.relay.rig import (
     HOUR,
     SECOND,
@@ -473,3 +475,78 @@ def test_a_hub_that_has_the_lease_keeps_others_out(bench: Bench) -> None:
     assert (bench.one.state, bench.vendor.calls) == (HandOverState.PLANNED, [])
     bench.run(1, every_us=2 * HOUR)
     assert bench.one.state is HandOverState.PLACED
+
+
+def test_what_the_tenant_itself_handed_on_is_handed_on_no_more(bench: Bench) -> None:
+    first = order(bench)
+    bench.run()
+    marker = bench.one.marker
+    for came_back in ({"reference": marker}, {"notes": f"Leave it at the door {marker}"}):
+        world.place(bench.ledger, world.basket(**came_back))
+    bench.run()
+    placed, *refused = hand_overs(bench.ledger)
+    assert placed.state is HandOverState.PLACED
+    assert [each.state for each in refused] == [HandOverState.REFUSED] * 2
+    for each in refused:
+        assert f"the order {first.uid} was handed on by this tenant itself" in each.reason
+        assert "leads to the tenant's own door" in each.reason
+        assert each.attempts == 0
+    assert len(bench.vendor.orders) == 1
+    again = bench.decide(refused[0], HandOverStep.AGAIN)
+    assert again.state is HandOverState.PLANNED
+    bench.settle()
+    assert len(bench.vendor.orders) == 1
+
+
+def test_what_somebody_else_handed_on_goes_further_and_takes_its_marker_along(
+    bench: Bench,
+) -> None:
+    theirs = marker_of(str(uuid.UUID(int=7)))
+    world.place(bench.ledger, world.basket(reference=theirs, notes="Ring twice"))
+    world.place(bench.ledger, world.basket(notes=f"Ring twice {theirs}"))
+    bench.run()
+    assert {each.state for each in hand_overs(bench.ledger)} == {HandOverState.PLACED}
+    assert [each["notes"] for each in bench.vendor.orders] == [
+        f"{theirs} Ring twice",
+        f"Ring twice {theirs}",
+    ]
+
+
+def test_an_order_that_bears_its_own_marker_goes_all_the_same(ledger: Ledger) -> None:
+    """Somebody noted down that it is on its way."""
+    connect(ledger)
+    bench = Bench(ledger)
+    placed = order(bench)
+    noted = replace(placed, doc=replace(placed.doc, notes=f"handed on as {bench.one.marker}"))
+    assert ledger.read(lambda reads: comes_back(reads, noted)) == ""
+    assert ledger.read(lambda reads: comes_back(reads, replace(noted, id=placed.id + 1)))
+    bench.close()
+
+
+def test_an_order_without_a_marker_costs_no_look_for_one(bench: Bench) -> None:
+    class NoReads:
+        """Whatever is asked of it is not there."""
+
+    placed = order(bench)
+    told = replace(
+        placed, doc=replace(placed.doc, notes="oh-no, oh-not-a-marker-of-anybodys-at-all")
+    )
+    assert comes_back(NoReads(), told) == ""  # type: ignore[arg-type]
+
+
+def test_what_is_in_doubt_is_looked_for_four_times_and_not_all_the_time(ledger: Ledger) -> None:
+    """At once, soon, and when its absence proves something: each look is pages of the vendor's limits."""
+    connect(ledger, settle_s=30.0)
+    bench = Bench(ledger)
+    order(bench)
+    bench.vendor.faults = ["drop"]
+    bench.run(1)
+    bench.run(28, every_us=SECOND)
+    assert bench.one.state is HandOverState.SENDING
+    bench.run(30, every_us=SECOND)
+    assert bench.one.state is HandOverState.PLACED
+    looks = [
+        each for each in bench.vendor.calls if each.method == "GET" and "page=0" in each.target
+    ]
+    assert len(looks) == 4
+    bench.close()

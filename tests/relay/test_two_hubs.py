@@ -182,3 +182,43 @@ def test_what_is_called_off_here_is_called_off_there_first(here: Served, tmp_pat
     silent = here.ask("POST", f"/hub/v1/orders/{kept}/refund", SHOP, json={})
     assert silent.status_code == 503, silent.text
     assert asked(here, "GET", f"/hub/v1/orders/{kept}")["status"] == "paid"
+
+
+def test_a_connection_that_leads_back_here_makes_no_order_go_round(here: Served) -> None:
+    own = {
+        "dialect": "anqicms",
+        "base_url": here.url,
+        "credentials": {"user_name": "demo", "password": "demo123456", "site": "1"},
+    }
+    connection = asked(here, "POST", "/hub/v1/connections", json={**own, "settle_s": 0.5})["id"]
+    asked(here, "POST", "/hub/v1/routes", json={"connection": connection, "when": "placed"})
+    listed = {"connection": connection, "items": [{"subject": "product:188", "id": "188"}]}
+    asked(here, "POST", "/hub/v1/listings", json=listed)
+    sell(here)
+    refused, placed = settled(here, 2)
+    assert (placed["state"], refused["state"]) == ("placed", "refused")
+    assert f"the order {placed['order']} was handed on by this tenant itself" in refused["reason"]
+    shown = asked(here, "POST", "/hub/v1/handovers/preview", json={"order": refused["order"]})
+    assert shown["items"][0]["obstacle"] == refused["reason"]
+
+
+def test_a_chain_of_tenants_goes_on_and_a_ring_of_them_ends(here: Served) -> None:
+    """The shop hands on to the dropshipper, and that one to the shop's own door."""
+    route(here, connect(here, here.url))
+    back = {
+        "dialect": "anqicms",
+        "base_url": here.url,
+        "credentials": {"user_name": "demo", "password": "demo123456", "site": "1"},
+        "settle_s": 0.5,
+    }
+    connection = asked(here, "POST", "/hub/v1/connections", THERE, json=back)["id"]
+    way = {"connection": connection, "when": "placed"}
+    asked(here, "POST", "/hub/v1/routes", THERE, json=way)
+    code = {"code": "TS_RED_M", "id": "188"}
+    asked(here, "POST", "/hub/v1/listings", THERE, json={"connection": connection, "items": [code]})
+    sell(here)
+    refused, placed = settled(here, 2)
+    assert (placed["state"], refused["state"]) == ("placed", "refused")
+    assert f"the order {placed['order']} was handed on by this tenant itself" in refused["reason"]
+    (on,) = asked(here, "GET", "/hub/v1/handovers", THERE)["items"]
+    assert on["state"] == "placed", "what another tenant handed on goes further"

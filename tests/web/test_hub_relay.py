@@ -156,8 +156,8 @@ async def test_two_routes_that_could_take_one_line_are_refused(tmp_path: Path) -
     [
         ({"id": "X"}, "items[0].code"),
         ({"id": "X", "code": "NOPE"}, "items[0].code"),
-        ({"id": "X", "subject": "product:999999"}, "items[0].code"),
-        ({"id": "X", "subject": "user:1000"}, "items[0].code"),
+        ({"id": "X", "subject": "product:999999"}, "items[0].subject"),
+        ({"id": "X", "subject": "user:1000"}, "items[0].subject"),
         ({"id": ""}, "items[0].id"),
     ],
 )

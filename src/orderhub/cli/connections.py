@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from orderhub.cli.options import taking
-from orderhub.cli.whose import DryRun, Reach, listed, sent
+from orderhub.cli.whose import DryRun, Reach, listed, reached_for, sent
 
 connection = typer.Typer(help="Connections: vendors that take orders.", no_args_is_help=True)
 route = typer.Typer(help="Routes: which orders go to which connection.", no_args_is_help=True)
@@ -20,7 +21,10 @@ _COLUMNS = ("id", "dialect", "base_url", "enabled", "planned", "sending", "unsur
 _OF_ROUTES = ("id", "connection", "when", "channels", "countries", "skus", "warehouses", "enabled")
 _OF_LISTINGS = ("id", "connection", "subject", "code", "item", "sku", "title")
 _AT_ONCE = 500
-_NAMED = ("code", "subject", "item", "sku", "title")
+_ID = dict.fromkeys(("id", "connection", "route", "listing"), "ID")
+# Columns of a file of listings, and what the list of the API says besides.
+_NAMED = ("code", "subject", "item", "sku", "title", "data")
+_KNOWN = ("id", "connection")
 
 Id = Annotated[str, typer.Argument(help="The connection's id, as `list` shows it.")]
 
@@ -107,7 +111,10 @@ class ImportOptions(Reach):
 
     connection: Annotated[str, typer.Argument(help="The connection's id.")]
     file: Annotated[
-        Path, typer.Argument(help="CSV: code or subject, item, and sku, title where there are any.")
+        Path,
+        typer.Argument(
+            help="CSV or NDJSON: code or subject, item; sku, title, data where there are any."
+        ),
     ]
     dry_run: DryRun = False
 
@@ -140,7 +147,14 @@ def add_connection(options: AddOptions, _late: dict[str, str]) -> None:
         most_calls=options.most_calls,
         enabled=False if options.off else None,
     )
-    typed = {"dialect": "DIALECT", "base_url": "ADDRESS", "most_calls": "--most-calls"}
+    typed = {
+        "dialect": "DIALECT",
+        "base_url": "ADDRESS",
+        "credentials": "--credential",
+        "options": "--option",
+        "title": "--title",
+        "most_calls": "--most-calls",
+    }
     show(sent(options, _ALL, body=body, typed=typed, is_dry=options.dry_run))
 
 
@@ -150,7 +164,7 @@ def try_connection(options: _Named, _late: dict[str, str]) -> None:
     """One harmless call, and what it learnt. Exit status 1 when the connection does not work."""
     from orderhub.cli.terminal import show
 
-    probed = sent(options, _ALL, options.id, "test")
+    probed = sent(options, _ALL, options.id, "test", typed=_ID)
     show(probed)
     if not probed["ok"]:
         raise typer.Exit(1)
@@ -159,17 +173,20 @@ def try_connection(options: _Named, _late: dict[str, str]) -> None:
 @connection.command("match")
 @taking(_Named)
 def match(options: _Named, _late: dict[str, str]) -> None:
-    """Read the vendor's list, and list what bears a SKU that is a code of ours."""
+    """Read the vendor's list, and list what bears a SKU of ours. Exit status 1 when it cannot be read."""
     from orderhub.cli.terminal import show
 
-    show(sent(options, _ALL, options.id, "match"))
+    matched = sent(options, _ALL, options.id, "match", typed=_ID)
+    show(matched)
+    if matched["error"]:
+        raise typer.Exit(1)
 
 
 @connection.command("remove")
 @taking(_Named)
 def remove_connection(options: _Named, _late: dict[str, str]) -> None:
     """Once no route leads there; its listings go with it."""
-    sent(options, _ALL, options.id, method="DELETE")
+    sent(options, _ALL, options.id, method="DELETE", typed=_ID)
 
 
 # --- routes
@@ -208,6 +225,7 @@ def add_route(options: RouteOptions, _late: dict[str, str]) -> None:
         "countries": "--country",
         "skus": "--sku",
         "warehouses": "--warehouse",
+        "title": "--title",
     }
     show(sent(options, _ROUTES, body=body, typed=typed, is_dry=options.dry_run))
 
@@ -216,7 +234,7 @@ def add_route(options: RouteOptions, _late: dict[str, str]) -> None:
 @taking(_Named)
 def remove_route(options: _Named, _late: dict[str, str]) -> None:
     """What was planned by then goes on."""
-    sent(options, _ROUTES, options.id, method="DELETE")
+    sent(options, _ROUTES, options.id, method="DELETE", typed=_ID)
 
 
 # --- listings
@@ -255,7 +273,11 @@ def add_listing(options: ListOptions, _late: dict[str, str]) -> None:
         "connection": "CONNECTION",
         "items[0]": "CODE",
         "items[0].code": "CODE",
+        "items[0].subject": "CODE",
         "items[0].id": "ITEM",
+        "items[0].sku": "--sku",
+        "items[0].title": "--title",
+        "items[0].data": "--data",
     }
     show(sent(options, _LISTINGS, body=body, typed=typed, is_dry=options.dry_run)["items"])
 
@@ -263,39 +285,67 @@ def add_listing(options: ListOptions, _late: dict[str, str]) -> None:
 @listing.command("import")
 @taking(ImportOptions)
 def import_listings(options: ImportOptions, _late: dict[str, str]) -> None:
-    """From a CSV file with a line of names, as the list of the API is as CSV; 500 at a time, all or none of them."""
+    """From a file as the list of the API is as CSV; where a row is refused none is listed."""
+    from orderhub.cli.session import answer_of, one_sentence, path_of
     from orderhub.cli.terminal import show
+    from orderhub.cli.whose import WHOSE
 
-    items = _items_in(options.file)
-    for start in range(0, len(items), _AT_ONCE):
-        part = items[start : start + _AT_ONCE]
-        body = {"connection": options.connection, "items": part}
-        sent(options, _LISTINGS, body=body, is_dry=options.dry_run)
+    with one_sentence():
+        items = _items_in(options.file)
+    parts = [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)]
+    # What is sent at once is listed at once or not at all; of more than that all is looked at first.
+    passes = [True] if options.dry_run else [True, False] if len(parts) > 1 else [False]
+    with reached_for(options, _LISTINGS) as (send, whose):
+        for is_dry in passes:
+            headers = {"Hub-Dry-Run": "true"} if is_dry else {}
+            for part in parts:
+                body = {"connection": options.connection, "items": [each for _, each in part]}
+                typed = {**WHOSE, "connection": "CONNECTION", **_places(part)}
+                asked = {"params": whose, "headers": headers, "json": body}
+                answer_of(send("POST", path_of(_LISTINGS), **asked), typed)
     show({"listed": len(items)})
 
 
-def _items_in(file: Path) -> list[dict[str, Any]]:
-    """Raises BadParameter for what is no such file."""
-    import csv
+def _items_in(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Listings as the API takes them, each with its line. Raises CommandRefused for what is no such file."""
+    from orderhub.cli.importing import rows_of
+    from orderhub.cli.session import CommandRefused
+    from orderhub.web.sheets import as_json
 
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise typer.BadParameter(f"FILE: it cannot be read: {error}") from None
-    if not rows or "item" not in rows[0]:
-        raise typer.BadParameter("FILE: its first line names `item`, and `code` or `subject`")
+    rows = rows_of(file)
+    for column in rows.columns:
+        if column not in (*_NAMED, *_KNOWN):
+            known = ", ".join(_NAMED)
+            raise CommandRefused(f"{file}: there is no column {column}: there are {known}.")
     found = []
-    for row in rows:
-        said = {name: row[name] for name in _NAMED if row.get(name)}
-        if said.get("subject"):
-            said.pop("code", None)
-        found.append({"id": said.pop("item", ""), **said})
+    for row in rows.rows:
+        if row.fault:
+            raise CommandRefused(f"{file}:{row.line}: {row.fault}.")
+        said = {name: each for name, each in row.values.items() if each is not None}
+        item = {_member(name): said[name] for name in _NAMED if name in said}
+        if isinstance(item.get("data"), str):
+            item["data"] = as_json(item["data"])
+        found.append((row.line, item))
     return found
+
+
+def _places(part: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, str]:
+    """Where in the file each member stands of what is sent."""
+    found = {}
+    for index, (line, _) in enumerate(part):
+        at, place = f"items[{index}]", f"FILE, line {line}"
+        found[at] = place
+        found |= {f"{at}.{_member(name)}": f"{place}, {name}" for name in _NAMED}
+    return found
+
+
+def _member(column: str) -> str:
+    """What the API calls a column: what it takes is the vendor's thing, what it shows is the listing."""
+    return "id" if column == "item" else column
 
 
 @listing.command("remove")
 @taking(_Named)
 def remove_listing(options: _Named, _late: dict[str, str]) -> None:
     """Orders that name the thing wait from now on."""
-    sent(options, _LISTINGS, options.id, method="DELETE")
+    sent(options, _LISTINGS, options.id, method="DELETE", typed=_ID)

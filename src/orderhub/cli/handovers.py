@@ -13,6 +13,7 @@ from orderhub.cli.whose import DryRun, Reach, listed, sent
 app = typer.Typer(help="Hand-overs: orders on their way to vendors.", no_args_is_help=True)
 
 _ALL = "handovers"
+_ID = {"id": "ID"}
 _COLUMNS = ("id", "order", "connection", "state", "number", "reason", "candidates", "next_look_at")
 _OF_PREVIEWS = ("connection", "dialect", "lines", "obstacle", "request")
 
@@ -91,7 +92,7 @@ def show(options: _Named, _late: dict[str, str]) -> None:
     """One hand-over, with all that is known of it."""
     from orderhub.cli.terminal import show as shown
 
-    shown(sent(options, _ALL, options.id, method="GET"))
+    shown(sent(options, _ALL, options.id, method="GET", typed=_ID))
 
 
 @app.command()
@@ -101,7 +102,7 @@ def placed(options: PlacedOptions, _late: dict[str, str]) -> None:
     from orderhub.cli.terminal import show as shown
 
     body = {"number": options.number}
-    typed = {"number": "NUMBER"}
+    typed = {"number": "NUMBER", **_ID}
     path = (_ALL, options.id, "placed")
     shown(sent(options, *path, body=body, typed=typed, is_dry=options.dry_run))
 
@@ -112,7 +113,7 @@ def send(options: SendOptions, _late: dict[str, str]) -> None:
     """What was refused is sent again; of what is unsure you say by it: it is not there."""
     from orderhub.cli.terminal import show as shown
 
-    shown(sent(options, _ALL, options.id, "send", is_dry=options.dry_run))
+    shown(sent(options, _ALL, options.id, "send", typed=_ID, is_dry=options.dry_run))
 
 
 @app.command()
@@ -123,7 +124,7 @@ def drop(options: DropOptions, _late: dict[str, str]) -> None:
     from orderhub.cli.terminal import show as shown
 
     body = given(reason=options.reason)
-    typed = {"reason": "--reason"}
+    typed = {"reason": "--reason", **_ID}
     path = (_ALL, options.id, "drop")
     shown(sent(options, *path, body=body, typed=typed, is_dry=options.dry_run))
 

@@ -59,7 +59,7 @@ def import_catalogue(
     a column stays as it is. `stock` (with `place`) is the first count of a product or variant.
     """
     with one_sentence():
-        rows = _rows_of(file)
+        rows = rows_of(file)
         with reached(database=database, url=url, token=token) as send:
             load = _Load(file, send, own_tenant(send, tenant), is_dry_run=dry_run)
             _Items(load, kind, rows).run(rows.rows)
@@ -77,7 +77,7 @@ def import_pools(
 ) -> None:
     """Count what is left: `code` (or `sku`, or `subject`), `place`, `count`. A repeat changes nothing."""
     with one_sentence():
-        rows = _rows_of(file)
+        rows = rows_of(file)
         with reached(database=database, url=url, token=token) as send:
             load = _Load(file, send, own_tenant(send, tenant), is_dry_run=dry_run)
             _Pools(load, kind, rows).run(rows.rows)
@@ -101,7 +101,7 @@ def write_one(
     return load.told()
 
 
-def _rows_of(file: Path) -> Rows:
+def rows_of(file: Path) -> Rows:
     """Raises CommandRefused for a file that cannot be read."""
     try:
         return read(file.read_bytes())

@@ -267,7 +267,10 @@ def option_of(field: str, typed: Mapping[str, str]) -> str:
     """The option that a member came from: itself, or the one whose object or list it lies in.
 
     `{"": "--set", "data": "--data"}`: a member of the body's own is `--set member`, `data.note` is `--data note`.
+    One that is named whole, such as `items[0].id`, is what it says.
     """
+    if field and field in typed:
+        return typed[field]
     first, inner = [*re.split(r"[.\[]", field, maxsplit=1), ""][:2]
     if field and first in typed:
         return f"{typed[first]} {inner}" if inner and "]" not in inner else typed[first]

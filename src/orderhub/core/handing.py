@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import uuid
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ import msgspec
 # `due_at` of what nobody needs to look at.
 NEVER = 2**62
 _BYTES = 16
+_MARKER = re.compile("oh-[a-z2-7]{26}")
 
 
 class HandOverState(StrEnum):
@@ -80,3 +82,14 @@ def uid_of(connection_uid: str, order_uid: str) -> str:
 
 def marker_of(uid: str) -> str:
     return "oh-" + base64.b32encode(uuid.UUID(uid).bytes).decode().rstrip("=").lower()
+
+
+def uids_in(*texts: str) -> tuple[str, ...]:
+    """The names of hand-overs whose markers stand in these texts, each once."""
+    found = (_uid_of(marker) for text in texts for marker in _MARKER.findall(text))
+    return tuple(dict.fromkeys(found))
+
+
+def _uid_of(marker: str) -> str:
+    padding = "=" * (-len(marker[3:]) % 8)
+    return str(uuid.UUID(bytes=base64.b32decode(marker[3:].upper() + padding)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from orderhub.core import listings
 from orderhub.core.hand_overs import is_whole, lines_left, lines_of
-from orderhub.core.handing import HandOver
+from orderhub.core.handing import HandOver, marker_of, uids_in
 from orderhub.core.listings import Listing, subject_of
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.routes import EXTRAS
@@ -44,6 +46,38 @@ def jobs_of(
     ]
 
 
+def comes_back(reads: Reads, order: Order) -> str:
+    """Why an order is handed on to nobody: it is one that its own tenant handed on. Empty = it is not.
+
+    It would go round for ever. What another tenant handed on goes further: that is a chain.
+    """
+    for uid in names_in(order):
+        earlier = reads.relay.named(order.tenant_id, uid)
+        if earlier is not None and earlier.order_id != order.id:
+            return (
+                f"the order {earlier.order_uid} was handed on by this tenant itself, and came back"
+                f" as this one: the connection {earlier.connection_uid} leads to the tenant's own door"
+            )
+    return ""
+
+
+def names_in(order: Order) -> tuple[str, ...]:
+    """The hand-overs, of whomever, whose markers stand where the doors of a hub keep them."""
+    return uids_in(order.reference, order.doc.notes)
+
+
+def _with_trail(order: Order) -> Order:
+    """With the marker that it came with in its notes, which go along: so a longer way round is seen, too."""
+    trail = [
+        each for each in map(marker_of, uids_in(order.reference)) if each not in order.doc.notes
+    ]
+    if not trail:
+        return order
+    # In front: vendors cut off the end of what is too long.
+    notes = " ".join((*trail, order.doc.notes)).strip()
+    return replace(order, doc=replace(order.doc, notes=notes))
+
+
 def _job(
     order: Order,
     hand_over: HandOver,
@@ -66,7 +100,7 @@ def _job(
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             return f"not listed at this connection: {', '.join(missing[:_NAMED])}{more}"
     return Job(
-        order=order,
+        order=_with_trail(order),
         lines=lines,
         is_whole=is_whole(order, hand_over),
         listings=known,

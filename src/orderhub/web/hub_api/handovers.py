@@ -18,7 +18,7 @@ from orderhub.core.values import Order
 from orderhub.dialects.client import Answers, Ask, Job, Link, Request, Send
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
-from orderhub.relay.jobs import job_of
+from orderhub.relay.jobs import comes_back, job_of
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -119,7 +119,7 @@ class CallShown(Shape, frozen=True, kw_only=True):
 class Preview(Shape, frozen=True, kw_only=True):
     """Where an order would go, and what would be sent first.
 
-    obstacle  why it would wait; null = it would go
+    obstacle  why it would wait or be refused; null = it would go
     request   null where there is an obstacle
     """
 
@@ -286,7 +286,12 @@ async def _previewed(call: Call, plan: HandOver) -> Preview:
         lambda reads: connection_named(reads, plan.tenant_id, plan.connection_uid)
     )
     line = line_to(call, connection)
-    job = await call.hub.read(lambda reads: job_of(reads, plan, line.client))
+
+    def look(reads: Reads) -> Job | str:
+        job = job_of(reads, plan, line.client)
+        return job if isinstance(job, str) else comes_back(reads, job.order) or job
+
+    job = await call.hub.read(look)
     obstacle = job if isinstance(job, str) else line.client.unfit(job, line.link)
     request = None if obstacle or isinstance(job, str) else _first(line.client, line.link, job)
     return Preview(

@@ -243,13 +243,14 @@ def _changes(reads: Reads, to: Record, items: Sequence[ListingGiven]) -> list[Re
     changes: dict[str, RecordChange] = {}
     for index, each in enumerate(items):
         at = f"items[{index}]"
-        if bool(each.code) is bool(each.subject) and not each.subject:
-            faults.append(WireFault(f"{at}.code", "missing", f"{at}: say its code or its subject"))
+        name = f"{at}.{'subject' if each.subject else 'code'}"
+        if not each.code and not each.subject:
+            faults.append(WireFault(name, "missing", f"{name}: say its code or its subject"))
             continue
         subject = each.subject or _subject(reads, to.tenant_id, each.code)
         if not subject or not _is_there(reads, to.tenant_id, subject):
             named = each.subject or each.code
-            faults.append(WireFault(f"{at}.code", "value", f"{at}: there is no {named[:80]}"))
+            faults.append(WireFault(name, "value", f"{name}: there is no {named[:80]}"))
         elif subject in changes:
             faults.append(WireFault(at, "value", f"{at}: {subject} is there twice"))
         else:

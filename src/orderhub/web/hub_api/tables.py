@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from msgspec import inspect
 from orderhub.web.sheets import harmless
 
 MARK = "\ufeff".encode()
+# A number in free data is one, as the same list has it as JSON.
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def columns_of(shape: type[msgspec.Struct]) -> tuple[str, ...]:
@@ -50,15 +53,17 @@ def head(columns: Sequence[str]) -> bytes:
 def lines(items: Iterable[Any], columns: Sequence[str]) -> bytes:
     """A line for each item, which is a Struct or an object of JSON values."""
     paths = [column.split(".") for column in columns]
-    return _lines(
-        [_cell(_at(plain, path)) for path in paths] for plain in map(msgspec.to_builtins, items)
-    )
+    return _lines([_cell(_at(plain, path)) for path in paths] for plain in map(_plain, items))
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
+
+
+def _plain(item: Any) -> Any:
+    return msgspec.to_builtins(item, builtin_types=(Decimal,))
 
 
 def _at(value: Any, path: list[str]) -> Any:
@@ -74,6 +79,6 @@ def _cell(value: Any) -> str:
         return harmless(value)
     if value is None:
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return str(value)
-    return msgspec.json.encode(value).decode()
+    return _ENCODER.encode(value).decode()
