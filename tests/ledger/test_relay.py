@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from orderhub.core.relaying import HandOverQuery
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.relay import RelayReads
 from tests.support.world import NOON, SHOP
@@ -16,8 +17,11 @@ Read = Callable[[RelayReads], Any]
 @pytest.mark.parametrize(
     ("read", "indexes"),
     [
-        (lambda reads: reads.unsure(), ("hand_over_unsure",)),
-        (lambda reads: reads.look(NOON), ("record_of_connections", "hand_over_due")),
+        (lambda reads: reads.unsure(), ("hand_over_doubted",)),
+        (
+            lambda reads: reads.look(NOON),
+            ("record_of_connections", "hand_over_due", "hand_over_news"),
+        ),
     ],
     ids=["unsure", "look"],
 )
@@ -33,13 +37,23 @@ def test_what_is_asked_of_all_has_an_index_of_its_own(
     [
         (lambda reads: reads.named(SHOP, "uid"), "hand_over_by_uid"),
         (lambda reads: reads.due(SHOP, 1, NOON, 8), "hand_over_due"),
+        (lambda reads: reads.due(SHOP, 1, NOON, 8, news=True), "hand_over_news"),
+        (lambda reads: reads.due(SHOP, 1, NOON, 8, only_sending=True), "hand_over_doubted"),
+        (lambda reads: reads.is_in_doubt(SHOP, 1, 7), "hand_over_doubted"),
+        (
+            lambda reads: reads.page(HandOverQuery(tenant_id=SHOP, order_uid="u")),
+            "(tenant_id=? AND order_id=?)",
+        ),
         (lambda reads: reads.held(SHOP, 1, ["N1", "N2"]), "hand_over_by_number"),
         (lambda reads: reads.is_sending(SHOP, 1), "hand_over_by_state"),
         (lambda reads: reads.first_placed(SHOP, 1, NOON), "hand_over_by_state"),
         (lambda reads: reads.counts(SHOP), "hand_over_by_state"),
-        (lambda reads: reads.counted(SHOP, "unsure", 100), "hand_over_unsure"),
+        (lambda reads: reads.counted(SHOP, "unsure", 100), "hand_over_by_state"),
     ],
-    ids=["named", "due", "held", "sending", "first", "counts", "counted"],
+    ids=[
+        *("named", "due", "news", "due-sending", "doubt", "of-order", "held", "sending"),
+        *("first", "counts", "counted"),
+    ],
 )
 def test_what_is_asked_of_a_tenant_is_no_look_at_each_of_its_hand_overs(
     ledger: Ledger, read: Read, index: str

@@ -99,12 +99,10 @@ hand_over = Table(
     _text("refs"),
     _text("candidates"),
     _text("told"),
-    # Without statistics SQLite takes an index for better than the table itself only where it is unique.
     Index("hand_over_by_uid", "tenant_id", "uid", unique=True),
     Index("hand_over_by_arrival", "tenant_id", "created_at", "order_id", "connection_id"),
     Index("hand_over_by_state", "tenant_id", "state", "created_at", "order_id", "connection_id"),
     Index("hand_over_by_number", "tenant_id", "connection_id", "number"),
-    sqlite_with_rowid=False,
 )
 # What is due apart from what only waits for news, so that neither is searched for the other; and what nobody knows
 # yet. Whoever wants to find by them says these very words.

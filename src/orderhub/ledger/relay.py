@@ -209,12 +209,12 @@ class RelayReads:
         news: bool = False,
     ) -> tuple[HandOver, ...]:
         table = hand_over
-        of_kind = (text(HAS_NEWS if news else IS_DOUBTED if only_sending else IS_OPEN),)
-        if only_sending:
-            of_kind = (*of_kind, table.c.state == "sending")
+        kind = text(HAS_NEWS if news else IS_DOUBTED if only_sending else IS_OPEN)
+        sending = (table.c.state == "sending",) * only_sending
         query = (
             select(table)
-            .where(_named(table, tenant_id, connection_id), *of_kind, table.c.due_at <= now_us)
+            .where(_named(table, tenant_id, connection_id), kind, *sending)
+            .where(table.c.due_at <= now_us)
             .order_by(table.c.due_at, table.c.order_id)
             .limit(limit + len(in_hand))
         )
@@ -224,7 +224,8 @@ class RelayReads:
 
     def page(self, query: HandOverQuery) -> tuple[HandOver, ...]:
         table = hand_over
-        place = (table.c.created_at, table.c.order_id, table.c.connection_id)
+        place = [table.c.created_at, table.c.order_id, table.c.connection_id]
+        after = query.after
         sought = select(table).where(table.c.tenant_id == query.tenant_id)
         if query.states:
             sought = sought.where(table.c.state.in_(query.states))
@@ -234,8 +235,10 @@ class RelayReads:
             of_order = (orders.c.tenant_id == query.tenant_id, orders.c.uid == query.order_uid)
             order_id = select(orders.c.id).where(*of_order).scalar_subquery()
             sought = sought.where(table.c.order_id == order_id)
-        if query.after:
-            sought = sought.where(tuple_(*place) < tuple_(*query.after))
+            # As its primary key lies: all arrivals would be read for the few that there are.
+            place, after = place[1:], after[1:]
+        if after:
+            sought = sought.where(tuple_(*place) < tuple_(*after))
         newest = [each.desc() for each in place]
         found = self._connection.execute(sought.order_by(*newest).limit(query.limit))
         return tuple(map(_to_hand_over, found))
@@ -302,7 +305,7 @@ class RelayReads:
             _named(table, tenant_id, connection_id),
             text(IS_DOUBTED),
             table.c.order_id != besides,
-            table.c.number == "",
+            func.length(table.c.number) == 0,  # by no index: all that waits has none
         )
         return self._connection.execute(query.limit(1)).first() is not None
 

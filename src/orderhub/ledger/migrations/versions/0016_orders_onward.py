@@ -53,7 +53,6 @@ def upgrade() -> None:
         _text("candidates"),
         _text("told"),
         sa.PrimaryKeyConstraint("tenant_id", "order_id", "connection_id"),
-        sqlite_with_rowid=False,
     )
     name = ["order_id", "connection_id"]
     op.create_index("hand_over_by_uid", "hand_over", ["tenant_id", "uid"], unique=True)
