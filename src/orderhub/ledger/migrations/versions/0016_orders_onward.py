@@ -56,13 +56,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     name = ["order_id", "connection_id"]
-    op.create_index("hand_over_by_uid", "hand_over", ["tenant_id", "uid"])
+    op.create_index("hand_over_by_uid", "hand_over", ["tenant_id", "uid"], unique=True)
     op.create_index("hand_over_by_arrival", "hand_over", ["tenant_id", "created_at", *name])
     op.create_index("hand_over_by_state", "hand_over", ["tenant_id", "state", "created_at", *name])
     op.create_index("hand_over_by_number", "hand_over", ["tenant_id", "connection_id", "number"])
     due = ["tenant_id", "connection_id", "due_at"]
     _index("hand_over_due", "hand_over", due, "due_at < 4611686018427387904")
-    _index("hand_over_unsure", "hand_over", ["tenant_id", "connection_id"], "state = 'unsure'")
+    _index("hand_over_unsure", "hand_over", ["state"], "state = 'unsure'")
     op.create_table(
         "relay_state",
         _key("tenant_id"),
