@@ -23,7 +23,7 @@ from orderhub.dialects.client import (
     json_of,
 )
 from orderhub.ledger.ledger import Ledger
-from tests.relay.rig import HOUR, SECOND, Bench, Came, ShopClient, Vendor, connect
+from tests.relay.rig import HOUR, SECOND, Bench, Came, ShopClient, Vendor, connect, hand_overs
 from tests.support import world
 from tests.support.world import SHOP
 
@@ -66,7 +66,13 @@ class Newsroom(Vendor):
             return Came(503, b"")
         self.asked.append(dict(part.split("=") for part in query.split("&")))
         wanted = self.asked[-1]["numbers"].replace("%2C", ",").split(",")
-        found = [each for each in self.news if wanted == [""] or each["number"] in wanted]
+        since, until = (int(self.asked[-1][each]) for each in ("since", "until"))
+        found = [
+            each
+            for each in self.news
+            if (wanted == [""] and since <= each.get("at_us", since) <= until)
+            or each["number"] in wanted
+        ]
         return Came(200, json.dumps(found).encode())
 
 
@@ -225,6 +231,27 @@ def test_what_happened_while_nobody_knew_of_an_order_is_not_missed(ledger: Ledge
         bench.run(2, every_us=2 * MINUTE)
         assert any(each["numbers"] == "N1" for each in bench.vendor.asked)
         assert bench.one.due_at == NEVER
+    finally:
+        bench.close()
+
+
+def test_after_a_brief_doubt_the_next_window_looks_back_far_enough(ledger: Ledger) -> None:
+    """Such an order is not asked for by itself: each question counts against the vendor's limits."""
+    bench = bench_of(ledger, InWindows())
+    try:
+        handed(bench)
+        hours(bench)
+        order = world.place(bench.ledger, world.basket())
+        world.run_all(ledger, world.change(order, Action.PAY))
+        bench.vendor.faults, bench.vendor.blind = ["after drop"], ["drop"] * 2
+        bench.run(1)
+        number = bench.vendor.orders[-1]["number"]
+        tell(bench, "shipped", number=number, id="P1", tracking="YW1", at_us=bench.clock.now_us)
+        bench.run(8, every_us=4 * SECOND)
+        assert hand_overs(ledger)[1].state is HandOverState.PLACED
+        bench.run(20, every_us=MINUTE)
+        assert {each["numbers"] for each in bench.vendor.asked} == {""}
+        assert now(bench, order).status is Status.SHIPPED
     finally:
         bench.close()
 

@@ -532,3 +532,21 @@ def test_an_order_without_a_marker_costs_no_look_for_one(bench: Bench) -> None:
         placed, doc=replace(placed.doc, notes="oh-no, oh-not-a-marker-of-anybodys-at-all")
     )
     assert comes_back(NoReads(), told) == ""  # type: ignore[arg-type]
+
+
+def test_what_is_in_doubt_is_looked_for_four_times_and_not_all_the_time(ledger: Ledger) -> None:
+    """At once, soon, and when its absence proves something: each look is pages of the vendor's limits."""
+    connect(ledger, settle_s=30.0)
+    bench = Bench(ledger)
+    order(bench)
+    bench.vendor.faults = ["drop"]
+    bench.run(1)
+    bench.run(28, every_us=SECOND)
+    assert bench.one.state is HandOverState.SENDING
+    bench.run(30, every_us=SECOND)
+    assert bench.one.state is HandOverState.PLACED
+    looks = [
+        each for each in bench.vendor.calls if each.method == "GET" and "page=0" in each.target
+    ]
+    assert len(looks) == 4
+    bench.close()

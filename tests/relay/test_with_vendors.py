@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from pathlib import Path
@@ -23,6 +23,7 @@ from orderhub.core.commands import (
     Origin,
     PlaceOrder,
     RecordChange,
+    StatedLine,
 )
 from orderhub.core.connections import RECORD_KIND, Connection
 from orderhub.core.handing import HandOver, HandOverState
@@ -74,6 +75,7 @@ VENDORS: dict[str, tuple[str, dict[str, str], dict[str, str], str]] = {
     ),
     "tours4fun": ("omni", {"appkey": "omni-tours", "secret": "omni-tours-secret"}, {}, str(TOUR)),
 }
+CONNECTION = "00000000-0000-8000-8000-000000000001"
 # Where they take an order.
 ADDS = "/order/add", "/orders/add", "/api/order/create", "/order/orders"
 GUEST = Guest(kind="adult", answers={"firstname_en": "Ann", "mobile": "86-1"})
@@ -105,7 +107,7 @@ class There:
             now_us=self.now_us,
         )
         doc = Connection(
-            uid="00000000-0000-8000-8000-000000000001",
+            uid=CONNECTION,
             dialect=dialect,
             base_url="https://vendor.example",
             credentials={name: f"kept:{text}" for name, text in credentials.items()},
@@ -472,3 +474,114 @@ def test_of_two_tours_alike_a_person_says_that_it_is_none_of_them(
     assert there.one.state is HandOverState.PLACED, there.one
     assert there.count == before + (2 if takes_keys else 3)
     assert there.one.number == (mine if takes_keys else there.theirs()["number"])
+
+
+def listed_as(there: There, number: str) -> None:
+    """What the product is called over there is another thing from now on; empty = it is called nothing."""
+    doc = Listing(uid="l", connection=1, subject=f"product:{TOUR}", id=number)
+    keys = (("subject", key_of(1, doc.subject)), ("connection", "1"))
+    changed = RecordChange(kind="listing", id=1, uid=doc.uid, doc=doc, keys=keys)
+    world.run_all(there.ledger, world.put(changed if number else replace(changed, doc=None)))
+
+
+def amended(there: There, order: Order) -> None:
+    contact = replace(ANN, email="ann@example.org")
+    changes = {"contact": contact}
+    world.run_all(there.ledger, world.change(order, Action.AMEND, changes=changes))
+
+
+@vendors("tours4fun")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        lambda there, _order: listed_as(there, "990"),
+        lambda there, _order: listed_as(there, ""),
+        amended,
+    ],
+    ids=["another", "no", "contact"],
+)
+def test_what_is_another_since_it_was_sent_is_not_sent_again(
+    there: There, changes: Callable[[There, Order], None]
+) -> None:
+    """It would not be found by what it is now, though it may be there."""
+    before, there.loses = there.count, "answer"
+    order = there.placed()
+    there.run(1, every_us=SECOND)
+    assert there.one.state is HandOverState.SENDING
+    changes(there, order)
+    there.run(6, every_us=20 * SECOND)
+    assert there.one.state is HandOverState.UNSURE, there.one
+    assert "in other words" in there.one.reason
+    assert there.count == before + 1
+
+
+@vendors("sitecore_cdp")
+def test_what_is_recorded_line_by_line_goes_once_nothing_is_added(there: There) -> None:
+    """Those who record a sale say its items one after another."""
+    way = Route(uid="r", connection=1, connection_uid=CONNECTION, when="placed", channels=("test",))
+    world.run_all(there.ledger, world.put(RecordChange(kind="route", id=1, uid="r", doc=way)))
+    before = there.count
+    order = world.place(there.ledger, world.sale(origin=there.origin(), reference="S-1"))
+    there.run(1, every_us=SECOND)
+    assert (there.one.state, there.count) == (HandOverState.PLANNED, before)
+    assert "more lines may come" in there.one.reason
+    for step in range(3):
+        there.ahead_us += 20 * SECOND
+        more = (StatedLine(title=f"Later {step}", price=D(5)),)
+        world.run_all(
+            there.ledger,
+            world.change(order, Action.AMEND, add_lines=more, origin=there.origin()),
+        )
+        there.run(1, every_us=SECOND)
+        assert there.one.state is HandOverState.PLANNED
+    there.run(3, every_us=20 * SECOND)
+    assert there.one.state is HandOverState.PLACED, there.one
+    assert there.count == before + 1
+    whole = there.hub.operate("GET", f"/hub/v1/orders/{there.theirs()['uid']}")
+    assert len(whole["lines"]) == 4
+
+
+@vendors("sitecore_cdp")
+def test_what_is_added_once_it_went_stays_here(there: There) -> None:
+    """As docs/relay.md says."""
+    way = Route(uid="r", connection=1, connection_uid=CONNECTION, when="placed", channels=("test",))
+    world.run_all(there.ledger, world.put(RecordChange(kind="route", id=1, uid="r", doc=way)))
+    order = world.place(there.ledger, world.sale(origin=there.origin(), reference="S-1"))
+    there.run(3)
+    assert there.one.state is HandOverState.PLACED
+    more = (StatedLine(title="Later", price=D(5)),)
+    world.run_all(
+        there.ledger, world.change(order, Action.AMEND, add_lines=more, origin=there.origin())
+    )
+    there.run(10, every_us=10 * MINUTE)
+    whole = there.hub.operate("GET", f"/hub/v1/orders/{there.theirs()['uid']}")
+    assert len(whole["lines"]) == 1
+
+
+@vendors("kakaclo")
+def test_what_is_called_otherwise_by_now_goes_as_what_it_is_listed_as(there: There) -> None:
+    """A listing knows the product itself, not its name or code."""
+    product = there.ledger.read(lambda reads: reads.record(SHOP, "product", "id", 188))
+    assert product is not None
+    renamed = replace(product.doc, title="Another name", code="NEW-CODE")
+    there.placed()
+    change = RecordChange(kind="product", id=188, code="NEW-CODE", doc=renamed)
+    world.run_all(there.ledger, world.put(change))
+    there.run()
+    assert there.one.state is HandOverState.PLACED, there.one
+    there.placed()
+    there.run()
+    assert [each.state for each in hand_overs(there.ledger)] == [HandOverState.PLACED] * 2
+    whole = there.hub.operate("GET", f"/hub/v1/orders/{there.theirs()['uid']}")
+    assert [each["sku"] for each in whole["lines"] if each["sku"]] == ["TS_RED_M"]
+
+
+@vendors("tours4fun", "mews")
+def test_what_was_given_back_meanwhile_is_found_all_the_same(there: There) -> None:
+    before, there.loses = there.count, "answer"
+    order = there.placed()
+    there.run(1, every_us=SECOND)
+    world.run_all(there.ledger, world.change(order, Action.REFUND, origin=there.origin()))
+    there.run(6, every_us=20 * SECOND)
+    assert there.one.state is HandOverState.PLACED, there.one
+    assert there.count == before + 1

@@ -238,11 +238,10 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             asked = before.asked + 1
             return replace(after, due_at=command.due_at, asked=asked, sure_at=sure_at)
         case HandOverStep.FIND:
-            number = command.number or before.number
-            refs = command.refs or before.refs
+            number, refs = _there_as(command, before)
             return replace(after, number=number, refs=refs, due_at=command.due_at)
         case HandOverStep.PLACE:
-            number, refs = command.number or before.number, command.refs or before.refs
+            number, refs = _there_as(command, before)
             # What was called off here while nobody knew of it there is called off there.
             is_off = order.status in GIVEN_BACK
             due_at = now if is_off else command.due_at or NEVER
@@ -258,6 +257,13 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             asked, due_at = before.asked + 1, command.due_at or NEVER
             return replace(after, told=_more(before, command.news), asked=asked, due_at=due_at)
     return replace(after, started_at=0, sure_at=0, asked=0)
+
+
+def _there_as(command: MoveHandOver, before: HandOver) -> tuple[str, dict[str, str]]:
+    """Its number and what its client noted with it; what was noted to find it by is not needed any more."""
+    if command.number:
+        return command.number, command.refs
+    return before.number, command.refs or before.refs
 
 
 def _without_names(reason: str, order: Order) -> str:
@@ -311,6 +317,7 @@ def _sent(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
         after,
         attempts=after.attempts + 1,
         started_at=after.started_at or after.updated_at,
+        refs=command.refs,
         sure_at=command.sure_at,
         due_at=command.due_at,
     )

@@ -334,6 +334,13 @@ class Client:
         """
         raise NotImplementedError
 
+    def sought(self, link: Link, job: Job) -> str:  # noqa: ARG002
+        """What `find` goes by besides the marker; empty = nothing. Of any job, one without its listings as well.
+
+        It is noted, as a digest, when it is sent: once it is another, that nothing is found proves nothing.
+        """
+        return ""
+
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
         """Look for it among what was made in the window, which begins when it was first sent. All pages."""
         raise NotImplementedError

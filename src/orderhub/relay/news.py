@@ -34,7 +34,7 @@ from orderhub.relay import calling_off
 from orderhub.relay.consequences import Change, consequence, is_settled
 from orderhub.relay.jobs import job_of
 from orderhub.relay.means import Means
-from orderhub.relay.steps import ACTOR, FIRST_NEWS_S, SECOND_US, Trouble
+from orderhub.relay.steps import ACTOR, FIRST_NEWS_S, OVERLAP_S, SECOND_US, Trouble
 from orderhub.relay.talking import Line, Silence
 
 _DAY_US = 86_400 * SECOND_US
@@ -44,8 +44,7 @@ _SOON_S, _SELDOM_S = 30.0, 600.0
 _LAST_S, _LONGER = 21_600.0, 1.5
 # What was placed so long ago is waited for no more.
 _LONGEST_US = 90 * _DAY_US
-# A vendor's list may lag behind: each window begins a little before the last one ended.
-_OVERLAP_US = 120 * SECOND_US
+_OVERLAP_US = round(OVERLAP_S * SECOND_US)
 _MOST_STEPS = 50  # that one order takes at once
 
 

@@ -6,6 +6,7 @@ calling again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -41,10 +42,16 @@ _LONGEST_PAUSE_S = 300.0
 _LONGEST_HOLD_UP_S = 15.0
 # After it was placed, where each order is asked for by its number.
 FIRST_NEWS_S = 60.0
+# A vendor's list may lag behind: each window of news begins so long before the last one ended.
+OVERLAP_S = 120.0
+# What was only recorded goes once nothing was added to it for so long.
+GATHER_S = 30.0
+_GATHERS = "more lines may come: it goes once nothing was added to it for a while"
 # What waits for a listing is looked at when one is written; and now and then, in case something else was in the way.
 _LOOK_AGAIN_US = 6 * 3_600 * SECOND_US
 # So often without a clear answer, and each time it was not there: it is the order that the vendor cannot stand.
 _MOST_ATTEMPTS = 5
+_SOUGHT = "sought"  # in `refs`, from when it is sent until it is found
 _NOT_YET = "it is not there yet: asked again"
 
 
@@ -86,6 +93,9 @@ class Steps:
             await self._wait(planned, found, _LOOK_AGAIN_US)
             return None
         job = found
+        if (rest_us := await self._gathers_us(job.order)) > 0:
+            await self._wait(planned, _GATHERS, rest_us)
+            return None
         if reason := await self._why_not_on(job.order):
             await self._move(planned, HandOverStep.REFUSE, reason=reason)
             return None
@@ -115,6 +125,7 @@ class Steps:
         command = self._command(
             planned,
             HandOverStep.SEND,
+            refs=self._sought(job),
             if_order=job.order.version,
             due_at=ends,
             sure_at=ends + self._settle_us,
@@ -181,13 +192,10 @@ class Steps:
     # --- asked about
 
     async def _ask(self, sending: HandOver, may_call: MayCall) -> Trouble | None:
-        job = await self._job(sending)
+        job = await self._as_sent(sending)
         if isinstance(job, str):
-            # It was sent in other words than it could be by now: look for it all the same.
-            job = await self._job(sending, as_it_was=True)
-            if isinstance(job, str):
-                await self._move(sending, HandOverStep.DOUBT, reason=job)
-                return None
+            await self._move(sending, HandOverStep.DOUBT, reason=job)
+            return None
         asked, window = self._now, Window(sending.started_at, self._now)
 
         def step(link: Link, answers: Answers) -> Finding:
@@ -196,7 +204,7 @@ class Steps:
         end = await self._line.talk(step)
         match end:
             case Found(candidates):
-                return await self._weigh(sending, candidates, asked, job, may_call)
+                return await self._weigh(sending, candidates, asked, may_call)
             case Blocked(reason, _, retry_after_s):
                 await self._later(sending, reason)
                 return Trouble(reason, retry_after_s)
@@ -212,7 +220,6 @@ class Steps:
         sending: HandOver,
         candidates: Sequence[Placed],
         asked_us: int,
-        job: Job,
         may_call: MayCall,
     ) -> Trouble | None:
         """What was found may be this order, or another's."""
@@ -224,11 +231,11 @@ class Steps:
             if not self._client.marker and await self._others_in_doubt(sending):
                 why = "it may be this one, or another order that nobody is sure of either"
                 return await self._unsure(sending, why, free)
-            return await self._found(sending, free[0], job, may_call)
+            return await self._found(sending, free[0], None, may_call)
         if self._client.find_delay_s is None:
             return await self._unsure(sending, "the vendor cannot say that it is not there", ())
         if asked_us < sending.sure_at:
-            wait_us = min(self._pause_us(sending), sending.sure_at - asked_us)
+            wait_us = min(self._pause_us(sending, growth=2), sending.sure_at - asked_us)
             await self._move(sending, HandOverStep.ASK, reason=_NOT_YET, due_at=asked_us + wait_us)
             return None
         if sending.attempts >= _MOST_ATTEMPTS:
@@ -272,7 +279,7 @@ class Steps:
     # --- there
 
     async def _found(
-        self, sending: HandOver, placed: Placed, job: Job, may_call: MayCall
+        self, sending: HandOver, placed: Placed, job: Job | None, may_call: MayCall
     ) -> Trouble | None:
         step = HandOverStep.FIND if self._client.has("finish") else HandOverStep.PLACE
         due_at = self._now if step is HandOverStep.FIND else self._news_at(sending)
@@ -336,6 +343,30 @@ class Steps:
         if isinstance(job, str) or as_it_was or hand_over.state is not HandOverState.PLANNED:
             return job
         return self._fit(job)
+
+    async def _as_sent(self, sending: HandOver) -> Job | str:
+        """What to look for: the order as it was ordered; as it stands, where units were given back before it went."""
+        for as_it_was in (True, False):
+            job = await self._job(sending, as_it_was=as_it_was)
+            if not isinstance(job, str) and self._sought(job) == sending.refs:
+                return job
+            if isinstance(job, str) and as_it_was:
+                return job
+        return "it was sent in other words than its order, or the connection, has by now"
+
+    def _sought(self, job: Job) -> dict[str, str]:
+        """What it is known again by, if by more than its marker. As a digest: it may be who travels."""
+        sought = self._client.sought(self._line.link, job)
+        return {_SOUGHT: hashlib.sha256(sought.encode()).hexdigest()[:32]} if sought else {}
+
+    async def _gathers_us(self, order: Order) -> int:
+        """How much longer a recorded sale may still get lines: they come one by one, and half of it goes nowhere."""
+        if not order.recorded:
+            return 0
+        ask = self._means.ledger.read
+        events = await self._means.in_thread(lambda: ask(lambda reads: reads.events(order)))
+        last_at = max((each.recorded_at for each in events), default=0)
+        return last_at + round(GATHER_S * SECOND_US) - self._now
 
     async def _why_not_on(self, order: Order) -> str:
         """See `comes_back`. An order without a marker, which is nearly every one, costs no read."""
@@ -420,15 +451,20 @@ class Steps:
     def _news_at(self, sending: HandOver) -> int:
         """When it is first asked what became of what was just placed; 0 = nobody has to ask, or its windows tell.
 
-        Windows went by while nobody knew that it was there.
+        Windows went by while nobody knew that it was there. If that was brief the next one looks back far enough,
+        with as much to spare for a list that lags behind.
         """
-        if not self._client.has("news") or (self._client.tells_windows and not sending.asked):
+        if not self._client.has("news"):
+            return 0
+        is_brief = self._now - sending.started_at <= round(OVERLAP_S / 2 * SECOND_US)
+        if self._client.tells_windows and (not sending.asked or is_brief):
             return 0
         return self._now + round(FIRST_NEWS_S * SECOND_US)
 
-    def _pause_us(self, hand_over: HandOver) -> int:
+    def _pause_us(self, hand_over: HandOver, growth: int = 1) -> int:
+        """Twice as long each time; `growth` 2: four times, where each look is pages of the vendor's limits."""
         longest_s = _LONGEST_PAUSE_S if self._client.marker else _LONGEST_HOLD_UP_S
-        return pause_us(hand_over.asked or hand_over.version, longest_s)
+        return pause_us(growth * (hand_over.asked or hand_over.version), longest_s)
 
 
 def pause_us(times: int, longest_s: float = _LONGEST_PAUSE_S) -> int:

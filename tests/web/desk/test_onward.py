@@ -202,7 +202,7 @@ async def test_a_dry_run_shows_the_very_request_and_no_secret(tmp_path: Path) ->
         browser = await invited(hub, "shop", "manager")
         at = f"{PATH}/preview?order={order['number']}"
         await browser.get(at)
-        assert "It would wait:" in browser.text
+        assert "It would not go:" in browser.text
         listed = {
             "connection": connection,
             "items": [{"subject": "product:188", "id": "MUG", "sku": "MUG"}],

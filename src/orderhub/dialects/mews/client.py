@@ -138,6 +138,9 @@ class Mews(Client):
     def place(self, link: Link, job: Job, answers: Answers) -> Placing:
         return step(_place(link, job), answers)
 
+    def sought(self, link: Link, job: Job) -> str:
+        return f"{_service(job.order, link)} {_account(job.order, link)}"
+
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
         return step(_find(link, job, window), answers)
 

@@ -80,6 +80,8 @@ _APP = range(10000, 20000)
 # Those that say what is wrong with an order; of the others it cannot be told whether they do.
 _CLEAR = frozenset(MESSAGES) - {FAILED[_ADD]}
 _CANCELLING = 600
+# Of a booking, by which it is known again.
+_COMPARED = ("product_id", "departure_date", "contact", "rooms", "tickets", "upgrades")
 # Of an order of another door: what the buyer wrote into the shop's form.
 _DAY, _PICKUP = "departure_date", "departure_address"
 
@@ -134,6 +136,13 @@ class Tours4Fun(Client):
 
     def place(self, link: Link, job: Job, answers: Answers) -> Placing:
         return step(_place(_body(link, job)), answers)
+
+    def sought(self, link: Link, job: Job) -> str:
+        lines = goods(job)
+        if not lines or lines[0].line_no not in job.listings:
+            return "what is not listed"
+        body = _body(link, job)
+        return repr([(name, body.get(name)) for name in _COMPARED])
 
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
         zone = option(link, "time_zone", _ZONE)

@@ -53,9 +53,7 @@ def head(columns: Sequence[str]) -> bytes:
 def lines(items: Iterable[Any], columns: Sequence[str]) -> bytes:
     """A line for each item, which is a Struct or an object of JSON values."""
     paths = [column.split(".") for column in columns]
-    return _lines(
-        [_cell(_at(plain, path)) for path in paths] for plain in map(_plain, items)
-    )
+    return _lines([_cell(_at(plain, path)) for path in paths] for plain in map(_plain, items))
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> bytes:
