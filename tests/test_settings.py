@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderhub.settings import ProgramSettings, SettingRefused
+from orderhub.settings import ProgramSettings, SettingRefused, callable_url
 
 
 def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:
@@ -78,3 +78,19 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     ):
         with pytest.raises(SettingRefused, match=says):
             ProgramSettings.from_environment(wrong)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("10.1.2.3", "http://10.1.2.3:8080"),
+        ("hub.example", "http://hub.example:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("fd00::2", "http://[fd00::2]:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+        ("::", "http://[::1]:8080"),
+    ],
+)
+def test_answers_link_to_where_a_caller_can_go(host: str, url: str) -> None:
+    assert callable_url(host, 8080) == url

@@ -54,6 +54,20 @@ def _addresses(value: str) -> str:
     return ""
 
 
+# Who listens on every address is called at one of them.
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def url_of(host: str, port: int) -> str:
+    """`http://host:port`, an IPv6 address in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def callable_url(host: str, port: int) -> str:
+    """Where a hub that listens there is called, from the same machine at least."""
+    return url_of(_EVERY_ADDRESS.get(host, host), port)
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramSettings:
     """What an operator may set. `describe()` lists them for the documentation."""
@@ -67,7 +81,7 @@ class ProgramSettings:
         1, "processes that serve on the port; more than one needs PostgreSQL", _within(1, 64)
     )
     public_url: str = _setting(
-        "", "base URL that answers link to; empty = http://host:port of the listener", _web_address
+        "", "base URL that answers link to; empty = http://host:port of the listener, 127.0.0.1 for 0.0.0.0", _web_address
     )
     secret_key: str = _setting(
         "",

@@ -138,6 +138,17 @@ def test_serve_tells_a_pipe_in_json_where_it_listens(tmp_path: Path) -> None:
     assert out == ""
 
 
+def test_a_hub_on_every_address_says_so_and_links_to_one(tmp_path: Path) -> None:
+    words = ("serve", "--port", "0", "--database", f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    told, _, _ = served(*words, "--host", "0.0.0.0", "--json")
+    port = told["address"].rpartition(":")[2]
+    assert told["address"] == f"http://0.0.0.0:{port}"
+    assert (told["url"], told["desk"]) == (
+        f"http://127.0.0.1:{port}",
+        f"http://127.0.0.1:{port}/desk",
+    )
+
+
 @pytest.mark.slow
 def test_the_demos_banner_is_the_last_thing_on_a_terminal(tmp_path: Path) -> None:
     hub = OnTerminal("demo", "--port", "0", "--data", str(tmp_path))

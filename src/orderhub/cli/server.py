@@ -32,7 +32,7 @@ from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.urls import file_of, parse_url
-from orderhub.settings import ProgramSettings, SettingRefused
+from orderhub.settings import ProgramSettings, SettingRefused, callable_url, url_of
 from orderhub.web import logs
 from orderhub.web.cipher import Cipher
 from orderhub.web.edge import Edge, Limits, limits_of, raise_file_limit
@@ -111,11 +111,11 @@ def _settle_memory() -> None:
 def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socket.socket]]:
     """The database's lock and the socket, before anything else is begun; the settings with the socket's port."""
     lock = ServeLock(settings.database)
-    lock.take(settings.public_url or _url(settings.host, settings.port), create=True)
+    lock.take(settings.public_url or callable_url(settings.host, settings.port), create=True)
     try:
         with listen(settings.host, settings.port) as listener:
             port = listener.getsockname()[1]
-            url = settings.public_url or _url(settings.host, port)
+            url = settings.public_url or callable_url(settings.host, port)
             lock.note(url)
             yield dataclasses.replace(settings, port=port, public_url=url), listener
     finally:
@@ -123,11 +123,7 @@ def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socke
 
 
 def _address_of(listener: socket.socket) -> str:
-    return _url(*listener.getsockname()[:2])
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return url_of(*listener.getsockname()[:2])
 
 
 def listen(host: str, port: int, *, is_one_of_many: bool = False) -> socket.socket:

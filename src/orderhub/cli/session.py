@@ -20,7 +20,7 @@ from urllib.parse import quote
 import httpx
 import typer
 
-from orderhub.settings import ProgramSettings
+from orderhub.settings import ProgramSettings, callable_url
 
 _TIMEOUT_S = 60.0
 _NOTE = "a command"
@@ -226,8 +226,7 @@ async def _left(client: httpx.AsyncClient, hub: Any) -> None:
 
 def address_of(settings: ProgramSettings) -> str:
     """Where `orderhub serve` makes the hub answer with these settings."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return settings.public_url or f"http://{host}:{settings.port or 8080}"
+    return settings.public_url or callable_url(settings.host, settings.port or 8080)
 
 
 def answer_of(answer: httpx.Response, typed: Mapping[str, str] | None = None) -> Any:
