@@ -53,8 +53,9 @@ imports: setup ## check who imports whom
 wheel: setup ## build the wheel, into dist/
 	@$(BIN)/python -m tools.wheel
 
+# Docker's format: in the one that podman and buildah make by themselves there is no health check.
 image: ## build a container image of this checkout (CONTAINER=podman, ARGS="--build-arg BASE=...")
-	@$(CONTAINER) build -f ops/Dockerfile -t orderhub $(ARGS) .
+	@BUILDAH_FORMAT=docker $(CONTAINER) build -f ops/Dockerfile -t orderhub $(ARGS) .
 
 # Not part of check: it fetches what the wheel needs, as anyone would who installs it.
 wheel-test: setup ## build the wheel, install it alone into an empty venv and take an order with it
