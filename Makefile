@@ -23,7 +23,7 @@ STAMP := .venv/.installed
 RUNTIME := .venv/.runtime
 SOURCES = $(wildcard src tests bench prove tools)
 
-.PHONY: help setup demo test check lint types imports wheel image wheel-test browser bench prove test-cluster fuzz \
+.PHONY: help setup demo test check lint types imports wheel image wheel-test service-test browser bench prove test-cluster fuzz \
   format docs messages migration lock release clean
 
 help: ## print this list
@@ -60,6 +60,10 @@ image: ## build a container image of this checkout (CONTAINER=podman, ARGS="--bu
 # Not part of check: it fetches what the wheel needs, as anyone would who installs it.
 wheel-test: setup ## build the wheel, install it alone into an empty venv and take an order with it
 	@$(BIN)/python -m tools.wheel_test
+
+# Not part of check: it needs root, debootstrap, systemd-nspawn and buildah, and some minutes.
+service-test: setup ## run the units and the image on a Debian of its own (ARGS=FOLDER keeps it)
+	@$(BIN)/python -m tools.service_test $(ARGS)
 
 # Not part of check: it needs a Chromium, which it installs where it may (Debian, as root).
 browser: setup ## try the desk in a real browser (ARGS=--pictures: and make the guides' pictures)

@@ -21,7 +21,18 @@ from tests.test_readme import RUN, documents
 ROOT = Path(__file__).parent.parent
 DEMO = "http://127.0.0.1:8080"
 TOOLS = ("curl", "orderhub", "make", "python", "python3", "pip", "pipx", "docker", "systemctl")
-SYSTEM = ("install", "head", "chmod", "cp", "export", "eval", "open", "/opt/orderhub/bin/")
+SYSTEM = (
+    "install",
+    "head",
+    "chmod",
+    "chown",
+    "cp",
+    "mv",
+    "export",
+    "eval",
+    "open",
+    "/opt/orderhub/bin/",
+)
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 # What cannot run in a test's shell, and the test that runs it all the same: (document, command) -> file, test.
@@ -34,14 +45,25 @@ ELSEWHERE = (
         "tests/test_first_sale.py",
         "test_the_way_to_a_first_sale_is_as_the_guide_says",
     ),
-    ("docs/install.md", r"python3 -m venv|/opt/orderhub/bin/", "tools/wheel_test.py", "main"),
     (
         "docs/install.md",
-        r"install -d|head -c|chmod|cp ops|systemctl",
-        "tests/ops/test_ops.py",
-        "test_systemd_takes_the_units",
+        r"(/opt/orderhub/bin/orderhub restore|systemctl (stop|start)|mv|chown) |install .*-before$",
+        "tools/service_test.py",
+        "try_the_backup",
     ),
-    ("docs/install.md", r"docker", "tests/ops/test_ops.py", "test_the_image_is_made_of"),
+    ("docs/install.md", r"docker|eval", "tools/service_test.py", "try_the_image"),
+    (
+        "docs/install.md",
+        r"python3 -m venv|/opt/orderhub/bin/(pip|orderhub --version)",
+        "tools/service_test.py",
+        "put",
+    ),
+    (
+        "docs/install.md",
+        r"install|head|chmod|export ORDERHUB_DATABASE|/opt/orderhub/bin/orderhub init|cp|systemctl",
+        "tools/service_test.py",
+        "try_the_units",
+    ),
     (
         "docs/install.md",
         r"export ORDERHUB_PUBLIC_URL|orderhub serve --port 8081",

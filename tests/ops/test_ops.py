@@ -1,4 +1,7 @@
-"""What lies in ops/ is run: nginx in front of two hubs, the image's health check; units are read by systemd itself."""
+"""What lies in ops/ is run: nginx in front of two hubs, the image's health check; units are read by systemd itself.
+
+That the units and the image do what they are for is seen on a machine of their own: tools/service_test.py.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from orderhub.settings import SECRETS, describe
 from tests.support import http
 from tests.support.hub import seed_demo
 from tests.support.hub_process import serving, wait_for
+from tools import service_test
 
 OPS = Path(__file__).parents[2] / "ops"
 DOCKERFILE = (OPS / "Dockerfile").read_text()
@@ -59,6 +63,13 @@ def test_systemd_takes_the_units_and_finds_them_closed(tmp_path: Path) -> None:
         assert judged.returncode == 0, judged.stdout[-200:]
 
 
+def test_a_system_call_that_a_unit_refuses_fails_and_kills_nobody() -> None:
+    """systemd kills by itself: one call of a library would end what takes orders."""
+    filtered = [each.read_text() for each in UNITS if "SystemCallFilter=" in each.read_text()]
+    assert len(filtered) == 2
+    assert all("\nSystemCallErrorNumber=EPERM\n" in text for text in filtered)
+
+
 def test_the_images_health_check_asks_a_hub_and_fails_without_one(tmp_path: Path) -> None:
     (check,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     program, *words = json.loads(check)
@@ -81,6 +92,25 @@ def test_the_image_is_made_of_what_is_pinned_and_runs_as_nobody_in_particular() 
         assert install.startswith(("--require-hashes -r ", "--no-deps --no-index ")), install
     assert "\nUSER orderhub\n" in DOCKERFILE
     assert DOCKERFILE.count("ARG BASE=python:3.11-slim-bookworm\n") == 1
+
+
+@pytest.mark.parametrize("program", ["docker", "podman", "buildah"])
+def test_the_image_has_its_health_check_whoever_makes_it(program: str) -> None:
+    """What podman and buildah make by themselves is of OCI's format, which has none."""
+    words = ["make", "-n", "image", f"CONTAINER={program}"]
+    done = subprocess.run(words, cwd=OPS.parent, capture_output=True, text=True, check=True)
+    assert f"BUILDAH_FORMAT=docker {program} build -f ops/Dockerfile " in done.stdout
+
+
+def test_a_machine_finds_the_commands_of_the_document_and_runs_all_of_them() -> None:
+    """tools/service_test.py does so, where there is a root; here it is held that it finds them."""
+    (program,) = service_test.blocks("The program")
+    units, back = service_test.blocks("As a service: systemd")
+    (container,) = service_test.blocks("As a container")
+    assert "pip install orderhub" in program
+    assert "systemctl enable --now" in units
+    assert "orderhub restore" in back
+    assert container.startswith("docker build ")
 
 
 @contextmanager
