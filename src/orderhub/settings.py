@@ -55,7 +55,7 @@ def _addresses(value: str) -> str:
 
 
 # Who listens on every address is called at one of them.
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - known, not bound
 
 
 def url_of(host: str, port: int) -> str:
@@ -81,7 +81,10 @@ class ProgramSettings:
         1, "processes that serve on the port; more than one needs PostgreSQL", _within(1, 64)
     )
     public_url: str = _setting(
-        "", "base URL that answers link to; empty = http://host:port of the listener, 127.0.0.1 for 0.0.0.0", _web_address
+        "",
+        "base URL that answers link to; empty = http://host:port of the listener, "
+        "127.0.0.1 for 0.0.0.0",
+        _web_address,
     )
     secret_key: str = _setting(
         "",
