@@ -109,8 +109,8 @@ def debian(folder: Path) -> tuple[Path, Path]:
         run("cp", "-a", made, folder / "full")
         within = f"apt-get update && apt-get install -y --no-install-recommends {_SERVICES}"
         run("chroot", folder / "full", "sh", "-c", within, DEBIAN_FRONTEND="noninteractive")
-        for each in ("var/cache/apt", "var/lib/apt/lists"):
-            shutil.rmtree(made / each)
+        for needless in ("var/cache/apt", "var/lib/apt/lists"):
+            shutil.rmtree(made / needless)
         made.rename(base)
     shutil.rmtree(machine, ignore_errors=True)
     run("cp", "-a", folder / "full", machine)
