@@ -186,7 +186,11 @@ def test_nginx_in_front_of_two_processes_goes_on_when_one_is_gone(
         with nginx(tmp_path, ports, free_port()) as client:
             bodies = [placed(client, f"key-{number}") for number in range(8)]
             assert len(set(bodies)) == 8
-            assert all(hub.lines("/api/order/create") for hub in (first, second))  # both were asked
+
+            def both_were_asked() -> bool:
+                return all(hub.lines("/api/order/create") for hub in (first, second))
+
+            wait_for(both_were_asked, "an order at each")  # a log's lines come after the answers
             assert client.get("/metrics").status_code == 404
             first.process.kill()
             first.process.wait()
