@@ -1,5 +1,6 @@
 """News of a vendor, all the way to the order: by windows, order by order, and through our own death."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from itertools import pairwise
@@ -130,6 +131,56 @@ def test_a_parcel_there_is_a_parcel_here_once(bench: Bench) -> None:
     assert [each.tracking for each in found.doc.shipments] == ["YW1", "YW2"]
     assert found.status is Status.SHIPPED
     assert set(bench.one.told) == {"P1", "P2"}
+
+
+def test_what_comes_in_does_not_wait_until_all_that_is_there_was_asked_about(
+    ledger: Ledger,
+) -> None:
+    bench = bench_of(ledger, OneByOne())
+    make, calls = bench.rig.engine.make, bench.vendor.calls
+
+    async def made(*call: Any) -> Any:
+        if call[2].method == "GET" and not calls:
+            for _ in range(3):
+                world.place(ledger, world.basket((188, 1)))
+            bench.rig.engine.wake(SHOP)
+        return await make(*call)
+
+    bench.rig.engine.make = made
+    for _ in range(40):
+        world.place(ledger, world.basket((188, 1)))
+    bench.run()
+    calls.clear()
+    bench.run(1, every_us=2 * MINUTE)
+    bench.close()
+    methods = [each.method for each in calls]
+    assert methods.count("GET") == 40
+    assert methods[:16].count("POST") == 3
+
+
+def test_a_window_of_news_holds_up_nothing_that_is_to_be_placed(ledger: Ledger) -> None:
+    bench = bench_of(ledger, InWindows())
+    make, placed = bench.rig.engine.make, asyncio.Event()
+
+    async def made(*call: Any) -> Any:
+        signed = call[2]
+        if signed.method == "GET":
+            async with asyncio.timeout(10):  # a vendor that takes its time
+                await placed.wait()
+        came = await make(*call)
+        if signed.method == "POST":
+            placed.set()
+        return came
+
+    bench.rig.engine.make = made
+    world.place(ledger, world.basket((188, 1)))
+    bench.run()
+    placed.clear()
+    world.place(ledger, world.basket((188, 1)))
+    bench.run(1, every_us=20 * MINUTE)
+    bench.close()
+    assert {each.state for each in hand_overs(ledger)} == {HandOverState.PLACED}
+    assert bench.vendor.asked
 
 
 @pytest.mark.parametrize(

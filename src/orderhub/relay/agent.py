@@ -46,6 +46,7 @@ class Agent:
         self._news = Newsreader(means, line)
         self._linger_s = linger_s
         self._tasks: dict[int, asyncio.Task[Trouble | None]] = {}  # by order
+        self._asked: set[int] = set()  # those of them that are asked about, and there
         self._ahead: list[Due] = []  # read, and not begun
         self._read_at = 0
         self._turns = 0
@@ -151,44 +152,63 @@ class Agent:
         for hand_over, job in await self._next(free):
             task = asyncio.create_task(self._seen_to(hand_over, job))
             self._tasks[hand_over.order_id] = task
+            if hand_over.state is HandOverState.PLACED:
+                self._asked.add(hand_over.order_id)
         if not self._tasks:
             if self._hearing is not None and not self._hearing.done():
                 await asyncio.wait([self._hearing], timeout=_REST_S)
                 return True
             return self._woken.is_set()
-        done, _ = await asyncio.wait(
-            self._tasks.values(),
-            timeout=None if len(self._tasks) >= self._places else _REST_S,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        await self._note(done)
+        await self._some_done()
+        await self._note({each for each in self._tasks.values() if each.done()})
         return True
 
+    async def _some_done(self) -> None:
+        """Until anything in hand is done, or more can be begun."""
+        if len(self._tasks) >= self._places:
+            await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+            return
+        woken = asyncio.ensure_future(self._woken.wait())
+        await asyncio.wait(
+            [*self._tasks.values(), woken], timeout=_REST_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        woken.cancel()
+
     async def _next(self, free: int) -> list[Due]:
-        """What is due and not in hand. Where there is a marker some more are read than can be begun."""
+        """What is due and not in hand. Where there is a marker some more are read than can be begun.
+
+        What was placed is asked about in places that are left over, half of them at most, and now and then before all
+        else: what comes in meanwhile is not to wait behind it.
+        """
+        self._turns += 1
+        is_news_turn = self._turns % _NEWS_EVERY == 0 and not self._asked
         if self._means.now_us() - self._read_at > _AHEAD_US:
             self._ahead.clear()
-        if free > len(self._ahead):
-            more = _AHEAD if self._line.client.marker else 0
+        wanted, news = free - len(self._ahead), list[Due]()
+        if free and (wanted > 0 or is_news_turn):
             self._read_at = self._means.now_us()
-            self._ahead += await self._due(free - len(self._ahead) + more)
-        begun, self._ahead = self._ahead[:free], self._ahead[free:]
-        return begun
+            more = _AHEAD if self._line.client.marker else 0
+            most_news = min(free, max(1, self._places // 2) - len(self._asked))
+            due = await self._due(wanted + more if wanted > 0 else 0, most_news)
+            news = [each for each in due if each[0].state is HandOverState.PLACED]
+            self._ahead += due[: len(due) - len(news)]
+        most = free - min(len(news), 1) if is_news_turn else free
+        begun, self._ahead = self._ahead[:most], self._ahead[most:]
+        return [*begun, *news[: free - len(begun)]]
 
-    async def _due(self, limit: int) -> list[Due]:
-        """With their jobs. Without a marker only one may be in doubt: others would look the same."""
+    async def _due(self, limit: int, most_news: int) -> list[Due]:
+        """With their jobs, and the news last. Without a marker only one may be in doubt: others would look the same."""
         now, name = self._means.now_us(), (self.state.tenant_id, self.state.connection_id)
         in_hand = (*self._tasks, *(each.order_id for each, _ in self._ahead))
         ask, client = self._means.ledger.read, self._line.client
-        self._turns += 1
-        news_at_least = int(self._turns % _NEWS_EVERY == 0)
 
         def look(reads: Reads) -> list[Due]:
             only_sending = not client.marker and reads.relay.is_sending(*name)
-            first = reads.relay.due(*name, now, limit, in_hand, only_sending=only_sending)
-            rest = max(limit - len(first), news_at_least)
-            news = reads.relay.due(*name, now, rest, in_hand, news=True) if rest else ()
-            due = (*news[:news_at_least], *first, *news[news_at_least:])[:limit]
+            due: tuple[HandOver, ...] = ()
+            if limit:
+                due = reads.relay.due(*name, now, limit, in_hand, only_sending=only_sending)
+            if most_news > 0:
+                due = (*due, *reads.relay.due(*name, now, most_news, in_hand, news=True))
             planned = [each for each in due if each.state is HandOverState.PLANNED]
             jobs = dict(
                 zip(
@@ -233,6 +253,7 @@ class Agent:
         """What went well, or did not, is held for or against the connection."""
         for order_id in [name for name, task in self._tasks.items() if task in done]:
             del self._tasks[order_id]
+            self._asked.discard(order_id)
         troubles = [each for task in done if not task.cancelled() and (each := task.result())]
         if troubles:
             await self._against(max(troubles, key=lambda each: each.retry_after_s))
