@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 
 from tests.support import http
@@ -59,6 +60,8 @@ def test_the_command_prints_events_and_follows_those_that_come(tmp_path: Path) -
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Whoever is started in the background is born deaf to it.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         ) as following:
             overdue = threading.Timer(PATIENCE_S, following.kill)
             overdue.start()

@@ -121,6 +121,8 @@ class Line:
         return cls(*await asyncio.open_connection(sock=end), hears)
 
     def say(self, message: FromHub | FromProcess) -> None:
+        if self._writer.is_closing():
+            return  # nobody is there to hear it, and whoever hears on this end is told so
         text = self._encoder.encode(message)
         self._writer.write(len(text).to_bytes(_LENGTH_BYTES, "big") + text)
 
