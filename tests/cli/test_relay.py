@@ -15,7 +15,7 @@ from orderhub.cli.commands import app
 from tests.cli.test_terminal import OnTerminal
 from tests.support import http
 from tests.support.calls import calling
-from tests.support.hub import seed_demo
+from tests.support.clients import SHOP_HOME
 from tests.support.hub_process import SECRET_KEY, Served, serving, wait_for
 
 Run = Callable[..., Any]
@@ -23,37 +23,20 @@ Run = Callable[..., Any]
 SHOP = ("--tenant", "shop")
 NOBODY = "http://127.0.0.1:9"  # nobody listens there
 TOKEN = "demo-kakaclo"
-HOME = {
-    "first_name": "Ann",
-    "last_name": "Lee",
-    "phone": "555 0100",
-    "country": "US",
-    "province": "IL",
-    "city": "Springfield",
-    "address_info": "1 Main Street",
-    "postcode": "62701",
-}
-ORDER = {"goods_id": 188, "quantity": 1, "type": "goods", "address": HOME}
+ORDER = {"goods_id": 188, "quantity": 1, "type": "goods", "address": SHOP_HOME}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("demo") / "hub.sqlite"
-    seed_demo(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture(scope="module")
-def vendor(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def vendor(demo_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dropshipper, with things to list."""
     folder = tmp_path_factory.mktemp("vendor")
-    with serving(f"sqlite:///{shutil.copy(demo, folder)}", folder / "log") as hub:
+    with serving(f"sqlite:///{shutil.copy(demo_file, folder)}", folder / "log") as hub:
         yield hub.url
 
 
 @pytest.fixture
-def url(demo: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(demo, tmp_path)}"
+def url(sqlite_demo: str) -> str:
+    return sqlite_demo
 
 
 @pytest.fixture
@@ -321,9 +304,9 @@ def test_what_is_refused_is_one_sentence_that_names_what_was_typed(
 
 
 @pytest.fixture(scope="module")
-def wrong(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
+def wrong(demo_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
     """A hub that nothing is changed at, and a connection of it."""
-    copy = shutil.copy(demo, tmp_path_factory.mktemp("wrong"))
+    copy = shutil.copy(demo_file, tmp_path_factory.mktemp("wrong"))
     run = runner(at_database(f"sqlite:///{copy}"))
     return run, connected(run)
 

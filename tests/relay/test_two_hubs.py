@@ -7,21 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.clients import SHOP_HOME
 from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, serving, wait_for
 
 SHOP, THERE = "hub-demo-shop", "hub-demo-dropship"
 SECRET = "demo-kakaclo"
-HOME = {
-    "first_name": "Ann",
-    "last_name": "Lee",
-    "phone": "555 0100",
-    "country": "US",
-    "province": "IL",
-    "city": "Springfield",
-    "address_info": "1 Main Street",
-    "postcode": "62701",
-}
 
 
 @pytest.fixture
@@ -66,7 +57,7 @@ def route(here: Served, connection: str) -> None:
 
 
 def sell(here: Served) -> None:
-    body = {"goods_id": 188, "quantity": 1, "type": "goods", "address": HOME}
+    body = {"goods_id": 188, "quantity": 1, "type": "goods", "address": SHOP_HOME}
     answer = here.ask("POST", "/api/order/create", SHOP, json=body)
     assert answer.json()["code"] == 0, answer.text
 

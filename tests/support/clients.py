@@ -39,6 +39,17 @@ HOME = Address(
     street1="1 Main Street",
     postcode="62701",
 )
+# The same as a buyer types it into the shop's form.
+SHOP_HOME = {
+    "first_name": "Ann",
+    "last_name": "Lee",
+    "phone": "555 0100",
+    "country": "US",
+    "province": "IL",
+    "city": "Springfield",
+    "address_info": "1 Main Street",
+    "postcode": "62701",
+}
 
 
 def tour(**changes: Any) -> TourDetails:

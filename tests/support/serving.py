@@ -26,7 +26,7 @@ from tests.support.hub import SECRET_KEY, seed_demo
 _READY_WITHIN_S = 60.0
 # Below the range that outgoing connections get their ports from.
 _PORTS = range(15_000, 32_000)
-PATIENCE_S = 60.0  # however slow the machine
+PATIENCE_S = 20.0  # however slow the machine
 
 
 @dataclass
