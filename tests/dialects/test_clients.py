@@ -1,6 +1,7 @@
 """What each vendor's client makes of orders and of answers: tables, without a hub."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -415,6 +416,35 @@ def test_a_list_is_read_to_its_end_and_no_further_than_is_needed():
     assert len(client.find(link, wanted, SPAN, (new, marked)).candidates) == 50
     endless = client.find(link, wanted, SPAN, (new,) * 100)
     assert isinstance(endless, Doubt)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("anqicms", lambda rows: rows),
+        ("tours4fun", lambda rows: {"order_list": rows}),
+    ],
+)
+def test_sales_of_long_ago_that_were_written_down_today_do_not_end_a_list(name, rows):
+    """The newest orders of a vendor are not all made lately: an import, or a till that was offline."""
+
+    def page(changed: str) -> Answer:
+        days = {"now": NOW_S, "long ago": NOW_S - 86_400}
+        local = {
+            day: f"{datetime.fromtimestamp(at, UTC) + timedelta(hours=8):%F %T}"
+            for day, at in days.items()
+        }
+        row = {
+            "created_time": days["long ago"],
+            "created_at": local["long ago"],
+            "updated_time": days[changed],
+            "updated_at": local[changed],
+        }
+        return answer(200, {"code": 0, "data": rows([{"order_id": n, **row} for n in range(50)])})
+
+    client, link = client_of(name), link_of(name)
+    assert isinstance(client.find(link, JOBS[name], SPAN, (page("now"),)), Ask)
+    assert client.find(link, JOBS[name], SPAN, (page("long ago"),)) == Found()
 
 
 def test_a_long_window_is_asked_for_in_stretches_that_the_vendor_takes():

@@ -71,6 +71,7 @@ from orderhub.dialects.talks import (
 
 _ID = re.compile(r"([1-9][0-9]{0,17})(?::([1-9][0-9]{0,17}))?", re.ASCII)
 _PAGE = 50
+_TIMES = ("created_time", "updated_time")
 _REMARK = 250
 # The columns of the original's address.
 _MOST = {
@@ -297,8 +298,9 @@ def _find(job: Job, since_us: int | None) -> Asking[Found | Blocked | Doubt]:
         found += [
             text_of(row.get("order_id")) for row in rows if job.marker in text_of(row.get("remark"))
         ]
-        oldest = min((whole_of(row.get("created_time")) for row in rows), default=0)
-        is_past = since_us is None or oldest * MICROSECONDS < since_us - SLACK_US
+        # Among the newest may be sales of long ago that were written down today.
+        times = [whole_of(row.get(name)) for row in rows for name in _TIMES]
+        is_past = since_us is None or max(times, default=0) * MICROSECONDS < since_us - SLACK_US
         if is_past or len(rows) < _PAGE:
             numbers = dict.fromkeys(number for number in found if number)
             return Found(tuple(map(Placed, numbers)))

@@ -323,9 +323,10 @@ def _find(body: dict[str, Any], zone: str, since_us: int) -> Asking[Found | Bloc
         rows = yield from _page(page)
         if not isinstance(rows, list):
             return rows
-        recent = [row for row in rows if _made_at(row, zone) >= since_us - SLACK_US]
+        recent = [row for row in rows if _at(row, "created_at", zone) >= since_us - SLACK_US]
         alike += [text_of(row.get("order_id")) for row in recent if _is_alike(body, row)]
-        if len(recent) < _PAGE:
+        # Among the newest may be sales of long ago that were written down today.
+        if len(rows) < _PAGE or all(_touched_at(row, zone) < since_us - SLACK_US for row in rows):
             break
     else:
         return Doubt(f"the list has more than {MOST_PAGES} pages")
@@ -343,11 +344,16 @@ def _find(body: dict[str, Any], zone: str, since_us: int) -> Asking[Found | Bloc
     return Found(tuple(found))
 
 
-def _made_at(row: Mapping[str, Any], zone: str) -> int:
-    """When it was made, as late as its time may mean; one that cannot be read is as new as can be."""
+def _touched_at(row: Mapping[str, Any], zone: str) -> int:
+    names = {"created_at"} | ({"updated_at"} & row.keys())
+    return max(_at(row, name, zone) for name in names)
+
+
+def _at(row: Mapping[str, Any], name: str, zone: str) -> int:
+    """A time of an order, as late as it may mean; one that cannot be read is as new as can be."""
     try:
         local = datetime.strptime(  # noqa: DTZ007 - a local time of the vendor's zone
-            text_of(row.get("created_at")), "%Y-%m-%d %H:%M:%S"
+            text_of(row.get(name)), "%Y-%m-%d %H:%M:%S"
         )
         return max(instants_of(zone, local))
     except (ValueError, OverflowError):
