@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -14,8 +15,9 @@ from orderhub.core.refusals import Reason
 from orderhub.core.relaying import RelayState
 from orderhub.core.routes import Route
 from orderhub.core.values import Contact
-from orderhub.dialects.client import Answers, Finishing, Job, Link, Placed, Request, Send
+from orderhub.dialects.client import Answers, Finishing, Job, Link, Placed, Request, Send, Signed
 from orderhub.ledger.ledger import Ledger
+from orderhub.relay import agent
 from orderhub.relay.jobs import comes_back
 from tests.relay.rig import (
     HOUR,
@@ -204,17 +206,33 @@ def test_an_order_cancelled_between_its_last_look_and_its_sending_is_not_sent(be
     assert (bench.one.state, bench.vendor.calls) == (HandOverState.REFUSED, [])
 
 
-@pytest.mark.parametrize(("is_busy", "most"), [(False, 8), (True, 1)])
-def test_while_orders_come_thick_and_fast_one_at_a_time_is_handed_on(
-    bench: Bench, is_busy: bool, most: int
+@pytest.mark.parametrize(("is_busy", "pauses"), [(False, 0), (True, 4)])
+def test_while_orders_come_thick_and_fast_they_are_handed_on_in_bursts_of_once_a_second(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_busy: bool, pauses: int
 ) -> None:
+    monkeypatch.setattr(agent, "_REST_S", 0.0)
     for _ in range(40):
         order(bench)
-    bench.rig.is_busy = is_busy
+    placed_at: list[int] = []
+    call = bench.vendor.call
+
+    def noted(signed: Signed) -> Any:
+        if signed.method == "POST":
+            placed_at.append(bench.clock.now_us)
+        return call(signed)
+
+    def busy() -> bool:
+        bench.clock.now_us += SECOND // 50
+        return is_busy
+
+    monkeypatch.setattr(bench.vendor, "call", noted)
+    monkeypatch.setattr(bench.rig.engine, "is_busy", busy)
     bench.run()
     assert {each.state for each in hand_overs(bench.ledger)} == {HandOverState.PLACED}
     assert len(bench.vendor.orders) == 40
-    assert bench.rig.most_under_way == most
+    assert bench.rig.most_under_way == 8
+    rests = [later - at for at, later in pairwise(placed_at)]
+    assert sum(rest > SECOND * 4 // 5 for rest in rests) == pauses
 
 
 class History(ShopClient):

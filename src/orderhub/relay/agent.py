@@ -27,6 +27,9 @@ _MARGIN_S = 5.0
 _REST_S = 0.2  # while only what is in hand can go on
 # So many are read beyond those that can be begun, and begun within so long.
 _AHEAD, _AHEAD_US = 24, 1_000_000
+# While those who order want the process for themselves: all at once, that their commits and the vendor's answers come
+# together, and then nothing for so long.
+_BURST_EVERY_S = 1.0
 # What was placed is asked about once in so many turns even while there is enough to be placed.
 _NEWS_EVERY = 4
 
@@ -49,6 +52,7 @@ class Agent:
         self._asked: set[int] = set()  # those of them that are asked about, and there
         self._ahead: list[Due] = []  # read, and not begun
         self._read_at = 0
+        self._begun_at = 0
         self._turns = 0
         self._hearing: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -148,7 +152,10 @@ class Agent:
 
     async def _round(self) -> bool:
         """Begin what is due; False: there is nothing, and nothing is in hand."""
-        free = max(0, self._places - len(self._tasks))
+        is_held = self._is_held
+        if not is_held:
+            self._begun_at = self._means.now_us()
+        free = 0 if is_held else max(0, self._places - len(self._tasks))
         for hand_over, job in await self._next(free):
             task = asyncio.create_task(self._seen_to(hand_over, job))
             self._tasks[hand_over.order_id] = task
@@ -158,14 +165,25 @@ class Agent:
             if self._hearing is not None and not self._hearing.done():
                 await asyncio.wait([self._hearing], timeout=_REST_S)
                 return True
+            if is_held:
+                await asyncio.sleep(_REST_S)
+                return True
             return self._woken.is_set()
-        await self._some_done()
+        await self._some_done(is_held)
         await self._note({each for each in self._tasks.values() if each.done()})
         return True
 
-    async def _some_done(self) -> None:
+    @property
+    def _is_held(self) -> bool:
+        """Whether nothing is begun now for the sake of those who order."""
+        if not self._means.is_busy():
+            return False
+        rested_us = self._means.now_us() - self._begun_at
+        return bool(self._tasks) or 0 <= rested_us < round(_BURST_EVERY_S * SECOND_US)
+
+    async def _some_done(self, is_held: bool) -> None:
         """Until anything in hand is done, or more can be begun."""
-        if len(self._tasks) >= self._places:
+        if is_held or len(self._tasks) >= self._places:
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
             return
         woken = asyncio.ensure_future(self._woken.wait())
@@ -187,7 +205,8 @@ class Agent:
         wanted, news = free - len(self._ahead), list[Due]()
         if free and (wanted > 0 or is_news_turn):
             self._read_at = self._means.now_us()
-            more = _AHEAD if self._line.client.marker else 0
+            is_dense = self._line.client.marker and not self._means.is_busy()
+            more = _AHEAD if is_dense else 0
             most_news = min(free, max(1, self._places // 2) - len(self._asked))
             due = await self._due(wanted + more if wanted > 0 else 0, most_news)
             news = [each for each in due if each[0].state is HandOverState.PLACED]
@@ -223,10 +242,8 @@ class Agent:
 
     @property
     def _places(self) -> int:
-        """So many may be under way: one where nothing tells them apart, and while orders come thick and fast."""
-        if not self._line.client.marker or self._means.is_busy():
-            return 1
-        return self._doc.at_once
+        """So many may be under way: one where nothing tells them apart."""
+        return self._doc.at_once if self._line.client.marker else 1
 
     @property
     def _doc(self) -> Connection:

@@ -281,11 +281,11 @@ class Steps:
     async def _found(
         self, sending: HandOver, placed: Placed, job: Job | None, may_call: MayCall
     ) -> Trouble | None:
-        step = HandOverStep.FIND if self._client.has("finish") else HandOverStep.PLACE
-        due_at = self._now if step is HandOverStep.FIND else self._news_at(sending)
-        command = self._command(
-            sending, step, number=placed.number, refs=dict(placed.refs), due_at=due_at
-        )
+        done = self._done(placed, job)
+        step = HandOverStep.FIND if done is None else HandOverStep.PLACE
+        due_at = self._now if done is None else self._news_at(sending)
+        refs = (done and done.refs) or placed.refs
+        command = self._command(sending, step, number=placed.number, refs=dict(refs), due_at=due_at)
         after = await self._means.submit(command)
         if isinstance(after, Rejected):
             if after.reason is Reason.ALREADY_EXISTS:
@@ -295,6 +295,13 @@ class Steps:
         if step is HandOverStep.FIND:
             return await self._finish(after, placed, may_call, job)
         return None
+
+    def _done(self, placed: Placed, job: Job | None) -> Placed | None:
+        """How it stands where nothing is left to be done about it; None: something is, or may be."""
+        if not self._client.has("finish"):
+            return placed
+        end = None if job is None else self._client.finish(self._line.link, job, placed, ())
+        return end if isinstance(end, Placed) else None
 
     async def _finish(
         self, sending: HandOver, placed: Placed, may_call: MayCall, job: Job | None = None
