@@ -1,0 +1,41 @@
+"""On PostgreSQL: a batch finds its rows by their keys, whatever the tables' figures say."""
+
+import json
+from contextlib import closing
+
+import pytest
+
+from orderhub.core.decide import RECORD_TYPES
+from orderhub.ledger import bulk, tables
+from orderhub.ledger.ledger import Ledger
+from tests.support import world
+
+_MORE_LINES = """
+    INSERT INTO order_line SELECT (json_populate_record(l, json_build_object('order_id', n))).*
+    FROM order_line l, generate_series(1000, 6000) n WHERE l.order_id < 1000
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.one_machine
+@pytest.mark.parametrize("figures", ["of a full table", "of an empty table"])
+def test_the_lines_of_one_order_are_found_without_reading_those_of_all(
+    postgres_world: str, figures: str
+) -> None:
+    with closing(Ledger.open(postgres_world, RECORD_TYPES)) as ledger:
+        look(ledger, figures)
+
+
+def look(ledger: Ledger, figures: str) -> None:
+    sale = world.place(ledger, world.sale())
+    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(_MORE_LINES)
+        if figures == "of a full table":
+            connection.exec_driver_sql("ANALYZE order_line")
+    keys = ("tenant_id", "order_id")
+    sql = bulk._select_sql(tables.order_line, keys, 0, True, (), lock=False, citus=False)
+    given = json.dumps([{"tenant_id": sale.tenant_id, "order_id": sale.id}])
+    with ledger.batch("a batch") as batch:
+        batch.stay_with([sale.tenant_id])
+        plan = batch._driver.rows(f"EXPLAIN {sql}", [given])
+    assert not any("Seq Scan" in line or "Hash Join" in line for (line,) in plan), plan
