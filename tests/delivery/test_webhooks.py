@@ -14,7 +14,7 @@ from orderhub.core.commands import Action, RecordChange
 from orderhub.core.deliveries import BEHIND, DROPPED, SENT, WAITING
 from orderhub.core.feed import event_id
 from orderhub.core.webhooks import RECORD_KIND
-from orderhub.delivery import courier
+from orderhub.delivery import courier, engine
 from orderhub.ledger.ledger import Ledger
 from tests.delivery.rig import (
     DAY,
@@ -130,6 +130,45 @@ def test_what_is_in_hand_leaves_while_a_round_is_written(
     assert all(in_time), "messages waited for what was being written"
     assert_all_came(sink, wanted)
     assert {each.state for each in deliveries(ledger)} == {SENT}
+
+
+def test_while_orders_come_thick_and_fast_a_page_leaves_a_round(
+    ledger: Ledger, sink: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "_PAGE", 4)
+    monkeypatch.setattr(courier, "_ROUND_S", 0.0)
+    monkeypatch.setattr(courier, "_BUSY_ROUND_S", 3_600.0)
+    monkeypatch.setattr(engine, "_GIVES_WAY_S", 3_600.0)
+    wanted = events_of(*((world.place(ledger), 1) for _ in range(10)))
+    put_webhook(ledger, sink.url)
+
+    async def work(rig: Rig) -> None:
+        rig.engine.give_way(True)
+        await rig.engine.look()
+        await until(lambda: len(sink.calls) == 4)
+        await asyncio.sleep(0.1)
+        assert len(sink.calls) == 4
+        rig.engine.give_way(False)
+        rig.engine.wake(world.SHOP)
+        await rig.engine.idle()
+
+    rigged(ledger, work)
+    assert_all_came(sink, wanted)
+
+
+def test_nothing_gives_way_to_orders_that_come_no_more(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(engine, "monotonic", lambda: now_s[0])
+
+    async def work(rig: Rig) -> None:
+        rig.engine.give_way(True)
+        assert rig.engine.gives_way
+        now_s[0] = 1.0
+        assert not rig.engine.gives_way
+
+    rigged(ledger, work)
 
 
 def test_own_commits_wake_the_engine_at_once(ledger: Ledger, sink: Receiver) -> None:

@@ -27,6 +27,8 @@ from orderhub.ledger.deliveries import Settling
 LOOK_EVERY_S = 5.0
 # A crowd of commits wakes the process so often at most.
 _WAKE_EVERY_S = 0.02
+# Orders come thick and fast when they did at half of about so many wakes. One batch of many is no such thing.
+_MOMENTS, _PRESSED = 16, 0.5
 _TELL_EVERY_S = 0.25
 # One that dies is started again after so long, twice as long each time that it did not come to serve.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
@@ -61,10 +63,19 @@ class EngineApart:
 
     engine  never run here: it tests webhooks, and its means are those that the process asks for
     given   what the process is to be made from
+    is_busy whether those who order want the machine for themselves, at the moment that it is asked
     """
 
-    def __init__(self, engine: Engine, spawn: Spawn, given: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        spawn: Spawn,
+        given: Mapping[str, Any],
+        is_busy: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._engine = engine
+        self._is_busy = is_busy
+        self._pressure = 0.0  # in how many of the last moments it was
         self._spawn = spawn
         self._given = dict(given)
         self.child: Child | None = None
@@ -95,8 +106,10 @@ class EngineApart:
 
     def _wake(self) -> None:
         self._waking = None
+        self._pressure += (self._is_busy() - self._pressure) / _MOMENTS
         if self._line is not None:
-            self._line.say(wire.Wake([*self._wakes], self._is_changed))
+            is_busy = self._pressure > _PRESSED
+            self._line.say(wire.Wake([*self._wakes], self._is_changed, is_busy))
         self._wakes, self._is_changed = set(), False
 
     async def test(self, webhook: Record) -> Delivery:
@@ -340,6 +353,7 @@ class ToHub:
         while (said := await self._line.hear()) is not None:
             match said:
                 case wire.Wake():
+                    engine.give_way(said.is_busy)
                     for tenant_id in said.tenant_ids:
                         engine.wake(tenant_id, is_changed=said.is_changed)
                 case wire.Done():

@@ -50,6 +50,8 @@ _FLUSH = 256
 _FLUSH_EVERY_S = 0.25
 # So often at most it reads and writes: what is committed meanwhile is one page, and a round costs the same for many.
 _ROUND_S = 0.2
+# While orders want the machine for themselves: a page a second, and the rest once they do not.
+_BUSY_ROUND_S = 1.0
 # A cursor that only passed by what is not for the webhook is written now and then.
 _PASSED_BY = 1_000
 _SAFE_US = 1_000_000
@@ -162,7 +164,9 @@ class Courier:
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
-        while (early_s := self._round_at + _ROUND_S - loop.time()) > 0:
+        while (early_s := self._round_at + self._round_s - loop.time()) > 0:
+            if self.is_leaving:
+                break
             await self._pause(early_s)
         self._round_at = loop.time()
         if not self._has_lease() and not await self._take():
@@ -183,6 +187,10 @@ class Courier:
         # What came back while it wrote is written first: only then there may be more of a stretch.
         return self._wants() is not None or self._must_write(None)
 
+    @property
+    def _round_s(self) -> float:
+        return _BUSY_ROUND_S if self._means.gives_way else _ROUND_S
+
     async def _wait(self) -> None:
         """Until there is something to read or to write; what may leave meanwhile does."""
         loop = asyncio.get_running_loop()
@@ -192,7 +200,7 @@ class Courier:
             if self._outcomes:
                 until = min(until, self._outcomes.began_s + _FLUSH_EVERY_S)
             if self._wants() is not None:
-                until = min(until, self._round_at + _ROUND_S)
+                until = min(until, self._round_at + self._round_s)
             if until <= (now := loop.time()):
                 return
             await self._pause(until - now)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from time import monotonic
 from typing import TypeVar
 from uuid import uuid4
 
@@ -39,6 +40,7 @@ from orderhub.ledger.ledger import Ledger
 T = TypeVar("T")
 
 LOOK_EVERY_S = 0.5
+_GIVES_WAY_S = 0.5
 _THREADS = 2
 _LAST_WRITES_S = 3.0
 
@@ -85,6 +87,7 @@ class Engine:
         self._behind_since: dict[tuple[int, int], int] = {}
         self._woken = asyncio.Event()
         self._is_leaving = False
+        self._gives_way_until_s = 0.0
         self._log = structlog.get_logger("orderhub.webhooks")
 
     # --- for all
@@ -95,6 +98,14 @@ class Engine:
             self._woken.set()
         for name in self._of_tenant.get(tenant_id, ()):
             self._start(name)
+
+    def give_way(self, is_busy: bool) -> None:
+        """Said with wakes: whether orders come thick and fast. They do no longer once nothing is said for a while."""
+        self._gives_way_until_s = monotonic() + _GIVES_WAY_S if is_busy else 0.0
+
+    @property
+    def gives_way(self) -> bool:
+        return monotonic() < self._gives_way_until_s
 
     async def test(self, webhook: Record) -> Delivery:
         """Send a `webhook.test` once, switched on or not. It is kept as a delivery, and never tried again."""

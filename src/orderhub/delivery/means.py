@@ -75,6 +75,8 @@ class Means(Protocol):
     def post(self) -> Post: ...
     @property
     def switch_off(self) -> SwitchOff: ...
+    @property
+    def gives_way(self) -> bool: ...  # to orders, that come thick and fast
 
 
 def attempt_of(at_us: int, reply: Reply) -> Attempt:

@@ -29,10 +29,14 @@ class Begin(msgspec.Struct, tag=True):
 
 
 class Wake(msgspec.Struct, tag=True):
-    """Something was committed for these tenants; `is_changed`: a webhook was."""
+    """Something was committed for these tenants; `is_changed`: a webhook was.
+
+    is_busy  orders come thick and fast, and messages are to give way
+    """
 
     tenant_ids: list[int]
     is_changed: bool = False
+    is_busy: bool = False
 
 
 class Leave(msgspec.Struct, tag=True):

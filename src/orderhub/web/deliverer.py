@@ -63,7 +63,7 @@ def deliverer(
     made: Engine | EngineApart = engine
     if is_apart:
         given = {"settings": dataclasses.asdict(settings), "logs": logs.as_configured()}
-        made = EngineApart(engine, _spawn, given)
+        made = EngineApart(engine, _spawn, given, lambda: port.is_busy)
     told.lag.set_function(lambda: made.lag_s)
     told.failing.set_function(lambda: made.failing)
     return made
