@@ -28,9 +28,9 @@ from tests.support.sink import Sink, sinking
 CLIENTS = 12
 _ANSWERS = 150
 _WITHIN_S = 0.05
-# A kill waits so long for a call that it may interrupt: the webhooks of a process that was killed are idle
-# until their leases end.
-_CALLED_WITHIN_S = 2.0
+# A kill waits so long for a call that it may interrupt: what sends is a process of its own, that begins anew with each
+# hub, behind all else on a machine that is busy.
+_CALLED_WITHIN_S = 15.0
 _DEAD_S = 1.5
 _STANDS_S = 120.0  # what was to come and did not for so long does not come
 _LEAST_STEPS = 20

@@ -41,6 +41,8 @@ from orderhub.web.port import HubPort
 
 PROCESS = "orderhub.web.delivery_process"
 _ACTOR = "webhooks"
+# Calls in hand from which on messages leave the machine to them. PostgreSQL has a dozen at half of what it takes.
+_BUSY = 24
 _DONE = Answer(200, b"")
 
 
@@ -63,7 +65,7 @@ def deliverer(
     made: Engine | EngineApart = engine
     if is_apart:
         given = {"settings": dataclasses.asdict(settings), "logs": logs.as_configured()}
-        made = EngineApart(engine, _spawn, given, lambda: port.is_busy)
+        made = EngineApart(engine, _spawn, given, lambda: port.hands.total >= _BUSY)
     told.lag.set_function(lambda: made.lag_s)
     told.failing.set_function(lambda: made.failing)
     return made

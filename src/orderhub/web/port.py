@@ -61,7 +61,6 @@ ONWARD = ("connection", "route", "listing")
 MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`
 # A bulk load may wait behind others for long, but not for ever.
 _BULK_PATIENCE_S = 60.0
-_BUSY = 12  # calls in hand from which on orders have the machine first
 DRY_RUN = ("Hub-Dry-Run", "true")
 # Who calls was looked for in vain, or cannot be looked for now.
 _NOT_ASKED = {FaultKind.UNAUTHENTICATED.value, FaultKind.BUSY.value, FaultKind.UNAVAILABLE.value}
@@ -170,11 +169,6 @@ class HubPort:
     @property
     def is_crowded(self) -> bool:
         return self.hands.is_crowded
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether those who call want the machine for themselves: messages and hand-overs give way."""
-        return self.hands.total >= _BUSY
 
     def let_in(self, call: Call, caller: Caller) -> None:
         try:

@@ -26,6 +26,8 @@ from orderhub.web.port import HubPort
 MOST_BYTES = 8 * 1_048_576
 # While orders come one after another, a connection is kept for so long after the last of them.
 _LINGER_S = 5.0
+# Calls in hand from which on hand-overs leave the interpreter to them.
+_BUSY = 12
 _DONE = Answer(200, b"")
 
 
@@ -41,7 +43,7 @@ def relayer(port: HubPort) -> Engine:
         decrypt=port.cipher.decrypt,
         meter=told,
         now_us=port.now_us,
-        is_busy=lambda: port.is_busy,
+        is_busy=lambda: port.hands.total >= _BUSY,
         is_outage=port.is_outage,
         is_alone=not port.ledger.is_postgres,  # a SQLite file is served by one process
         linger_s=_LINGER_S,
