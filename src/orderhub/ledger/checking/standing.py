@@ -63,7 +63,7 @@ _LONELY = {
     Law.TERM_HAS_ORDER: ("terms", "terms"),
     Law.PLACE_HAS_EVENT: ("place of version", "version"),
 }
-_TEXTS = msgspec.json.Decoder(list[str]).decode
+_TEXTS = msgspec.json.Decoder(frozenset[str]).decode
 
 
 @dataclass(slots=True)
@@ -138,7 +138,7 @@ def _standing(
         lines,
         [(event, rows.event_data(event.data)) for event in events],
         moves,
-        frozenset(_TEXTS(terms[0].terms)) if terms else frozenset(),
+        _TEXTS(terms[0].terms) if terms else frozenset(),
         fed,
     )
 
