@@ -6,7 +6,7 @@ Errors stay SQLAlchemy's, and so does what is done about a lost connection; its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any
@@ -58,9 +58,12 @@ class Driver:
         return tuple(column[0] for column in cursor.description), self._fetched(sql, cursor, size)
 
     def _fetched(self, sql: str, cursor: Any, size: int) -> Iterator[list[Row]]:
-        with closing(cursor):
+        try:
             while some := self._done(sql, cursor.fetchmany, size):
                 yield some
+        finally:
+            with suppress(self._errors):  # who broke off may have closed the connection before
+                cursor.close()
 
     def changed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows were."""
