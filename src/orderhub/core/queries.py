@@ -297,6 +297,9 @@ class Reads(Protocol):
         subjects: tuple[str, ...] = (),
         places: tuple[str, ...] = (),
     ) -> tuple[Pool, ...]: ...
+    def pooled(
+        self, tenant_id: int, kinds: Collection[str], subjects: Collection[str]
+    ) -> frozenset[str]: ...
     def pools_page(
         self,
         tenant_id: int,

@@ -400,6 +400,15 @@ class LedgerReads(WebhookReads):
         query = query.order_by(pool.c.subject, pool.c.place)
         return tuple(rows.to_pool(row) for row in self._all(query))
 
+    def pooled(
+        self, tenant_id: int, kinds: Collection[str], subjects: Collection[str]
+    ) -> frozenset[str]:
+        """Those of the subjects that a pool of one of the kinds counts."""
+        query = select(pool.c.subject).where(
+            pool.c.tenant_id == tenant_id, pool.c.kind.in_(kinds), pool.c.subject.in_(subjects)
+        )
+        return frozenset(self._connection.execute(query).scalars())
+
     def pools_page(
         self,
         tenant_id: int,

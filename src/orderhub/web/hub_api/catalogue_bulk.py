@@ -110,11 +110,9 @@ class NextIds:
     def _left_behind(self, reads: Reads, ids: Iterable[int]) -> set[int]:
         """Stock, or a variant, would fall to the new item of that id."""
         record, numbers = self._kind.record, {f"{self._kind.record}:{each}": each for each in ids}
-        found = {
-            numbers[pool.key.subject]
-            for kind in _COUNTED.get(record, ())
-            for pool in reads.pools(self._tenant_id, kind, tuple(numbers))
-        }
+        kinds = _COUNTED.get(record, ())
+        counted = reads.pooled(self._tenant_id, kinds, numbers) if kinds else ()
+        found = {numbers[subject] for subject in counted}
         if record == "product":
             names = tuple(map(str, numbers.values()))
             variants = RecordQuery(
