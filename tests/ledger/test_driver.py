@@ -116,6 +116,38 @@ def test_what_is_asked_is_answered_in_whichever_order_it_is_read(ledger: Ledger)
     assert len(standing(ledger)) == 1
 
 
+def test_rows_of_a_long_answer_come_so_many_at_a_time(ledger: Ledger) -> None:
+    with ledger._write.begin() as connection:
+        bulk.insert(Driver(connection), TIMER, rows_of(7, 100))
+    asked = "SELECT order_id, due_at AS due FROM timer WHERE kind = 'test' ORDER BY order_id"
+    with ledger.engine.connect() as connection:
+        driver = Driver(connection)
+        names, chunks = driver.chunks(asked, 3)
+        _, beside = driver.chunks(asked, 5)
+        assert names == ("order_id", "due")
+        rows = [(number + 1, 100 + number) for number in range(7)]
+        assert next(chunks) == rows[:3]
+        assert list(beside) == [rows[:5], rows[5:]]
+        assert list(chunks) == [rows[3:6], rows[6:]]
+
+
+def test_what_goes_wrong_halfway_through_a_long_answer_is_told(ledger: Ledger) -> None:
+    with ledger._write.begin() as connection:
+        bulk.insert(Driver(connection), TIMER, rows_of(7))
+    wrong = {
+        "sqlite": "abs(-9223372036854775807 - (order_id - 5))",
+        "postgresql": "1 / (6 - order_id)",
+    }
+    asked = (
+        f"SELECT {wrong[ledger.engine.dialect.name]} FROM timer ORDER BY tenant_id, kind, order_id"
+    )
+    with ledger.engine.connect() as connection:
+        _, chunks = Driver(connection).chunks(asked, 2)
+        assert len(next(chunks)) == 2
+        with pytest.raises(DBAPIError):
+            list(chunks)
+
+
 @pytest.mark.postgres
 def test_statements_come_through_however_large_and_however_many(postgres_world: str) -> None:
     """More than a socket takes at once, both ways; and no more are prepared than the server should keep."""

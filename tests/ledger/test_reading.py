@@ -4,7 +4,7 @@ import pytest
 
 from orderhub.core.commands import Action, OrderName
 from orderhub.core.facts import OrderLoad
-from orderhub.core.queries import OrderQuery, RecordQuery
+from orderhub.core.queries import LeftBehind, OrderQuery, RecordQuery
 from orderhub.core.values import Order, Settings, Status
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
@@ -180,6 +180,28 @@ def test_a_tenant_sees_nothing_of_another(ledger: Ledger) -> None:
     assert ledger.read(lambda reads: reads.pools(OTHER, "stock")) == ()
     assert ledger.read(lambda reads: reads.orders(OrderQuery(tenant_id=OTHER))).items == ()
     assert ledger.read(lambda reads: reads.settings(OTHER)) == Settings(name="other")
+
+
+def test_what_stands_by_a_number_without_its_record_is_known(ledger: Ledger) -> None:
+    (pool,) = ledger.read(lambda reads: reads.pools(SHOP, "stock"))[:1]
+    subject, _, number = pool.key.subject.partition(":")
+    pooled = int(number)
+    run_all(ledger, world.put(*(world.note(n, {}, keys=(("of", str(n + 20)),)) for n in (11, 14))))
+
+    def found(tenant_id: int, ids: range, **sorts: object) -> set[int]:
+        asked = LeftBehind(**sorts)  # type: ignore[arg-type]
+        return set(ledger.read(lambda reads: reads.left_behind(tenant_id, asked, ids)))
+
+    pools = {"subject": f"{subject}:", "pools": ("seats", "stock")}
+    assert found(SHOP, range(pooled, pooled + 1), **pools) == {pooled}
+    assert found(SHOP, range(10, 15), records=("note",)) == {11, 14}
+    assert found(SHOP, range(12, 14), records=("note",)) == set()
+    assert found(SHOP, range(25, 60), keys=(("note", "of"),)) == {31, 34}
+    every = {**pools, "records": ("note",), "keys": (("note", "of"),)}
+    assert found(SHOP, range(1, pooled + 1), **every) == {pooled, 11, 14, 31, 34}
+    assert found(OTHER, range(1, pooled + 1), **every) == set()
+    assert found(SHOP, range(1, pooled + 1), pools=("seats",), subject=f"{subject}:") == set()
+    assert found(SHOP, range(1, 60)) == found(SHOP, range(5, 5), **every) == set()
 
 
 def test_one_look_sees_one_moment(ledger: Ledger) -> None:

@@ -210,6 +210,20 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
     after_id: int = 0  # ids beyond this one in the chosen order, 0 = from the start
 
 
+class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
+    """How something may stand by the id of a record, though that is not there.
+
+    subject  how the subjects of its pools begin, before the id; `pools` are their kinds
+    keys     (kind, key) of records that name it
+    records  kinds of which a record has the same id
+    """
+
+    subject: str = ""
+    pools: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
+    records: tuple[str, ...] = ()
+
+
 class PeopleReads(Protocol):
     """Who works at the desk."""
 
@@ -297,6 +311,7 @@ class Reads(Protocol):
         subjects: tuple[str, ...] = (),
         places: tuple[str, ...] = (),
     ) -> tuple[Pool, ...]: ...
+    def left_behind(self, tenant_id: int, sorts: LeftBehind, ids: range) -> frozenset[int]: ...
     def pools_page(
         self,
         tenant_id: int,

@@ -77,16 +77,36 @@ def strangers(value: Any, kind: inspect.Type, path: str = "") -> Iterator[str]:
             for each in kind.types:
                 yield from strangers(value, each, path)
         case inspect.StructType() if isinstance(value, dict):
-            known = {field.encode_name: field for field in kind.fields}
+            known = _members_within(kind.cls)
             for name, each in value.items():
                 at = f"{path}.{name}" if path else name
-                if name in known:
-                    yield from strangers(each, known[name].type, at)
-                else:
+                if name not in known:
                     yield at
+                elif (within := known[name]) is not None:
+                    yield from strangers(each, within, at)
         case inspect.VarTupleType() | inspect.ListType() if isinstance(value, list):
             for index, each in enumerate(value):
                 yield from strangers(each, kind.item_type, f"{path}[{index}]")
+
+
+@cache
+def _members_within(struct: type[msgspec.Struct]) -> Mapping[str, inspect.Type | None]:
+    """Its members, each with its type where that can have members in turn."""
+    return {
+        each.encode_name: each.type if _has_members(each.type) else None
+        for each in fields_of(struct)
+    }
+
+
+def _has_members(kind: inspect.Type) -> bool:
+    match kind:
+        case inspect.Metadata():
+            return _has_members(kind.type)
+        case inspect.UnionType():
+            return any(map(_has_members, kind.types))
+        case inspect.VarTupleType() | inspect.ListType():
+            return _has_members(kind.item_type)
+    return isinstance(kind, inspect.StructType)
 
 
 @cache

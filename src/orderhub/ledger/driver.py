@@ -5,9 +5,10 @@ Errors stay SQLAlchemy's, and so does what is done about a lost connection; its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from orderhub.ledger.pipeline import Pipeline
 
 Row = tuple[Any, ...]
 
+_NAMES = count()  # of cursors
 _PIPELINE = "pipeline"  # in a connection's info, once it had one
 
 
@@ -43,6 +45,25 @@ class Driver:
         if self._pipeline is not None:
             return partial(self._done, sql, self._pipeline.ask(sql, parameters).rows)
         return partial(self._done, sql, self._run(sql, parameters).fetchall)
+
+    def chunks(self, sql: str, size: int) -> tuple[tuple[str, ...], Iterator[list[Row]]]:
+        """The names of the columns, and the rows as they come, so many at a time: no answer is kept whole."""
+        if not self.connection.in_transaction():
+            self.connection.begin()
+        # PostgreSQL gives rows piece by piece to a cursor with a name alone.
+        cursor = (
+            self._raw.cursor(f"chunks_{next(_NAMES)}") if self.is_postgres else self._raw.cursor()
+        )
+        self._done(sql, cursor.execute, sql)
+        return tuple(column[0] for column in cursor.description), self._fetched(sql, cursor, size)
+
+    def _fetched(self, sql: str, cursor: Any, size: int) -> Iterator[list[Row]]:
+        try:
+            while some := self._done(sql, cursor.fetchmany, size):
+                yield some
+        finally:
+            with suppress(self._errors):  # who broke off may have closed the connection before
+                cursor.close()
 
     def changed(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows were."""

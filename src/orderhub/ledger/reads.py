@@ -26,6 +26,7 @@ from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.queries import (
     EntryPage,
     EntryQuery,
+    LeftBehind,
     LineQuery,
     MoveQuery,
     OrderQuery,
@@ -39,6 +40,7 @@ from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settin
 from orderhub.ledger import daily, feed_reads, listing, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
+from orderhub.ledger.left_behind import left_behind
 from orderhub.ledger.lines import page_of_lines
 from orderhub.ledger.people import People
 from orderhub.ledger.persons import PersonReads
@@ -399,6 +401,10 @@ class LedgerReads(WebhookReads):
             query = query.where(pool.c.place.in_(places))
         query = query.order_by(pool.c.subject, pool.c.place)
         return tuple(rows.to_pool(row) for row in self._all(query))
+
+    def left_behind(self, tenant_id: int, sorts: LeftBehind, ids: range) -> frozenset[int]:
+        """Those of the ids, one after another, by which something of these sorts stands."""
+        return left_behind(self._connection, tenant_id, sorts, ids)
 
     def pools_page(
         self,

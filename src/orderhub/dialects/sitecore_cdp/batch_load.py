@@ -33,7 +33,7 @@ from orderhub.dialects.contract import (
 )
 from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, wire, words
 from orderhub.dialects.sitecore_cdp.access import NAME, client_key
-from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of, people_of
+from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, is_overtaken, nothing
 
@@ -135,7 +135,7 @@ class Load:
             return await self._delete(row)
         guest = ""
         if row.contact is not None:
-            found = _oldest(people_of(row), known or {})
+            found = _oldest(row.people, known or {})
             guest = found.uid if found else ""
             if not guest:
                 guest = await people.matched_guest(
@@ -150,7 +150,7 @@ class Load:
 
     async def _known_guests(self, rows: list[Row]) -> Guests:
         """(by, value) -> oldest guest, for the people of these rows whose guests there are."""
-        keys = {key for row in rows for key in people_of(row)}
+        keys = {key for row in rows for key in row.people}
         if not keys:
             return {}
 
@@ -339,7 +339,7 @@ class Load:
     # --- guests
 
     async def _guest(self, row: Row, known: Guests | None) -> Result:
-        keys = guests.identity_keys(row.members)
+        keys = row.people
         for attempt in range(ATTEMPTS):
             if known is not None and not attempt:
                 stored = _oldest(keys, known)

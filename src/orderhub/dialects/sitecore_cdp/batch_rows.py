@@ -28,6 +28,7 @@ class Result(NamedTuple):
 class Row(NamedTuple):
     """A row that can be tried. `members`: what was sent of an order or a guest.
 
+    `people` is the identity of the guest that the row is about or names.
     `number` counts the rows of the file from 0; `name` is the client's own and need not be unique.
     """
 
@@ -36,6 +37,7 @@ class Row(NamedTuple):
     mode: str
     line: bytes
     members: dict[str, Any]
+    people: tuple[tuple[str, str], ...] = ()
     items: tuple[wire.OrderItemRequest, ...] = ()
     contact: dict[str, Any] | None = None
     extension: dict[str, Any] | None = None
@@ -81,9 +83,10 @@ def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | R
     if schema == "guest":
         partial = mode in {"upsert", "merge"} or removes
         members = guests.read_members(value, now, partial=partial)
-        if not guests.identity_keys(members):
+        people = guests.identity_keys(members)
+        if not people:
             return Result(name, 400, "Identity information missing")
-        return Row(name, schema, mode, line, members)
+        return Row(name, schema, mode, line, members, people)
     members = wire.CDP.changes(wire.OrderRequest, value)
     _must_have(members, "referenceId", "orderedAt")
     if removes:
@@ -94,11 +97,12 @@ def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | R
         _must_have(members, *REQUIRED)
     items, item_extensions = _items(value.get("orderItems"))
     contact = _contact(value.get("contact"), now)
-    if contact is not None and not guests.identity_keys(contact):
+    people = () if contact is None else guests.identity_keys(contact)
+    if contact is not None and not people:
         return Result(name, 400, "Identity information missing")
     extension = _extension(value.get("extensions"), "extensions")
     consumers = wire.CDP.read(wire.Consumers, value).consumers
-    row = Row(name, schema, mode, line, members, items, contact, extension, item_extensions)
+    row = Row(name, schema, mode, line, members, people, items, contact, extension, item_extensions)
     if consumers is not None and (items or mode not in {"upsert", "merge"}):
         _must_be_known(consumers, {item.referenceId for item in items})
     return row._replace(consumers=consumers)
@@ -173,7 +177,7 @@ def groups_of(rows: list[Row]) -> list[list[Row]]:
 
     An order that names somebody whom a guest's row is about as well is about that guest, too.
     """
-    told = {key for row in rows if row.schema == "guest" for key in people_of(row)}
+    told = {key for row in rows if row.schema == "guest" for key in row.people}
     leaders: dict[object, object] = {}
 
     def leader(subject: object) -> object:
@@ -192,12 +196,6 @@ def groups_of(rows: list[Row]) -> list[list[Row]]:
 
 
 def _subjects(row: Row, told: set[tuple[str, str]]) -> list[object]:
-    people: list[object] = [key for key in people_of(row) if key in told]
+    people: list[object] = [key for key in row.people if key in told]
     # The reference alone: a delete may mean an order of another time of the same day.
     return people if row.schema == "guest" else [row.members["referenceId"], *people]
-
-
-def people_of(row: Row) -> tuple[tuple[str, str], ...]:
-    """The identity of the guest that the row is about or names."""
-    members = row.members if row.schema == "guest" else row.contact
-    return () if members is None else guests.identity_keys(members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from orderhub.core.values import OrderDoc
 from orderhub.ledger import rows
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.report import Breach, Report
-from orderhub.ledger.checking.streams import Stream, rows_of
+from orderhub.ledger.checking.streams import Stream, structs_of
 from orderhub.ledger.daily import UNREADABLE
 
 _ORDERS = """
@@ -54,7 +55,15 @@ _TERMS_OF = {
     "sqlite": _TERMS.format(f"json_group_array({_TERM})"),
     "postgresql": _TERMS.format(f"CAST(json_agg({_TERM}) AS TEXT)"),
 }
-_TEXTS = msgspec.json.Decoder(list[str]).decode
+# What of an order that there is not is reported as, and which column tells one from another.
+_LONELY = {
+    Law.LINE_HAS_ORDER: ("line", "line_no"),
+    Law.EVENT_HAS_ORDER: ("event", "version"),
+    Law.MOVE_HAS_ORDER: ("move", "id"),
+    Law.TERM_HAS_ORDER: ("terms", "terms"),
+    Law.PLACE_HAS_EVENT: ("place of version", "version"),
+}
+_TEXTS = msgspec.json.Decoder(frozenset[str]).decode
 
 
 @dataclass(slots=True)
@@ -87,31 +96,29 @@ class Standing:
 
 def walk(connection: Connection, report: Report) -> Iterator[Standing]:
     """Every order that can be read. What cannot be, and what belongs to no order, goes to the report."""
+    queries = {
+        Law.LINE_HAS_ORDER: _LINES,
+        Law.EVENT_HAS_ORDER: _EVENTS,
+        Law.MOVE_HAS_ORDER: _MOVES,
+        Law.TERM_HAS_ORDER: _TERMS_OF[connection.dialect.name],
+        Law.PLACE_HAS_EVENT: _FED,
+    }
     streams = {
-        Law.LINE_HAS_ORDER: Stream(rows_of(connection, _LINES)),
-        Law.EVENT_HAS_ORDER: Stream(rows_of(connection, _EVENTS)),
-        Law.MOVE_HAS_ORDER: Stream(rows_of(connection, _MOVES)),
-        Law.TERM_HAS_ORDER: Stream(rows_of(connection, _TERMS_OF[connection.dialect.name])),
-        Law.PLACE_HAS_EVENT: Stream(rows_of(connection, _FED)),
+        law: Stream(structs_of(connection, query), partial(_report_lonely, report, law))
+        for law, query in queries.items()
     }
     orders = 0
-    for order in rows_of(connection, _ORDERS_OF[connection.dialect.name]):
+    for order in structs_of(connection, _ORDERS_OF[connection.dialect.name]):
         orders += 1
+        tenant_id, order_id = order.tenant_id, order.id
         report.newest = max(report.newest, order.recorded_at)
-        key = (order.tenant_id, order.id)
-        found = []
-        for law, stream in streams.items():
-            strangers: list[Any] = []
-            found.append(stream.of(key, strangers))
-            for row in strangers:
-                report.add(_lonely(law, row))
+        found = [stream.of(tenant_id, order_id) for stream in streams.values()]
         try:
             yield _standing(order, *found)
         except UNREADABLE as error:
-            report.add(Breach(Law.READABLE, order.tenant_id, f"order {order.uid}", words(error)))
-    for law, stream in streams.items():
-        for row in stream.rest():
-            report.add(_lonely(law, row))
+            report.add(Breach(Law.READABLE, tenant_id, f"order {order.uid}", words(error)))
+    for stream in streams.values():
+        stream.end()
     report.counts["orders"] = orders
     report.counts["lines"] = streams[Law.LINE_HAS_ORDER].count
     report.counts["events"] = streams[Law.EVENT_HAS_ORDER].count
@@ -131,22 +138,16 @@ def _standing(
         lines,
         [(event, rows.event_data(event.data)) for event in events],
         moves,
-        frozenset(_TEXTS(terms[0].terms)) if terms else frozenset(),
+        _TEXTS(terms[0].terms) if terms else frozenset(),
         fed,
     )
 
 
-def _lonely(law: Law, row: Any) -> Breach:
-    """What is of an order that there is not."""
-    names = {
-        Law.LINE_HAS_ORDER: ("line", "line_no"),
-        Law.EVENT_HAS_ORDER: ("event", "version"),
-        Law.MOVE_HAS_ORDER: ("move", "id"),
-        Law.TERM_HAS_ORDER: ("terms", "terms"),
-        Law.PLACE_HAS_EVENT: ("place of version", "version"),
-    }
-    what, column = names[law]
-    return Breach(law, row.tenant_id, f"order {row.order_id}", f"{what} {getattr(row, column)}")
+def _report_lonely(report: Report, law: Law, row: Any) -> None:
+    """A row is of an order that there is not."""
+    what, column = _LONELY[law]
+    said = f"{what} {getattr(row, column)}"
+    report.add(Breach(law, row.tenant_id, f"order {row.order_id}", said))
 
 
 def words(error: Exception) -> str:

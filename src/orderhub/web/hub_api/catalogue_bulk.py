@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ from msgspec import UNSET, UnsetType, inspect
 
 from orderhub.core.access import Tenant
 from orderhub.core.facts import Accepted, Record
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import LeftBehind, Reads, RecordQuery
 from orderhub.core.refusals import Reason
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Answer, Call, Caller, HTTPFault, Media, Route, WireFault
@@ -46,11 +46,16 @@ from orderhub.web.hub_api.shaping import Shape
 # So often a row is tried whose item somebody else has just written.
 _TRIES = 16
 _MANY = 10_000
-# Kinds of pool that count what a kind of record names.
-_COUNTED = {
-    "product": ("stock", "seats", "rooms"),
-    "variant": ("stock",),
-    "coupon": ("coupon",),
+# What an item that is removed may leave behind: pools that count it, what names it, what it was besides.
+_LEFT_BEHIND = {
+    "product": LeftBehind(
+        subject="product:",
+        pools=("stock", "seats", "rooms"),
+        keys=(("variant", "product"),),
+        records=("tour",),
+    ),
+    "variant": LeftBehind(subject="variant:", pools=("stock",)),
+    "coupon": LeftBehind(subject="coupon:", pools=("coupon",)),
 }
 
 
@@ -98,32 +103,16 @@ class NextIds:
         )
         last = reads.records(query)
         first = max(self._first, last[0].id + 1 if last else 1)
+        sorts = _LEFT_BEHIND.get(self._kind.record, LeftBehind())
         found: list[int] = []
         while len(found) < count:
             window = range(first, first + count)
-            left = self._left_behind(reads, window)
+            # Stock, or a variant, would fall to the new item of that id.
+            left = reads.left_behind(self._tenant_id, sorts, window)
             found += [number for number in window if number not in left]
             first += count
         self._first = found[count - 1] + 1
         return found[:count]
-
-    def _left_behind(self, reads: Reads, ids: Iterable[int]) -> set[int]:
-        """Stock, or a variant, would fall to the new item of that id."""
-        record, numbers = self._kind.record, {f"{self._kind.record}:{each}": each for each in ids}
-        found = {
-            numbers[pool.key.subject]
-            for kind in _COUNTED.get(record, ())
-            for pool in reads.pools(self._tenant_id, kind, tuple(numbers))
-        }
-        if record == "product":
-            names = tuple(map(str, numbers.values()))
-            variants = RecordQuery(
-                tenant_id=self._tenant_id, kind="variant", by="product", values=names
-            )
-            tours = RecordQuery(tenant_id=self._tenant_id, kind="tour", by="id", values=names)
-            found |= {each.doc.product_id for each in reads.records(variants)}
-            found |= {each.id for each in reads.records(tours)}
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from orderhub.web.hub_api.tables import columns_of
 
 UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _IS_UUID = re.compile(UUID)
+# What no amount can be within.
+_PLAIN = frozenset((str, int, bool, type(None)))
 
 
 class Row(Body, frozen=True, kw_only=True):
@@ -191,11 +193,11 @@ def _in_keeping(value: Any, digits: int = STORED_DECIMALS) -> Any:
     if isinstance(value, msgspec.Struct):
         digits = getattr(value, "DECIMALS", digits)
         members = {
-            name: _in_keeping(getattr(value, name), digits)
+            name: _in_keeping(each, digits)
             for name in value.__struct_fields__
-            if name != "data"
+            if type(each := getattr(value, name)) not in _PLAIN and name != "data"
         }
-        return msgspec.structs.replace(value, **members)
+        return msgspec.structs.replace(value, **members) if members else value
     if isinstance(value, dict):
         return {name: _in_keeping(each, digits) for name, each in value.items()}
     if isinstance(value, tuple):
@@ -208,7 +210,8 @@ def _refuse_amounts(value: Any, path: str) -> None:
         raise refuse(path, f"{path}: at most 12 digits before the point")
     if isinstance(value, dict):
         for name, each in value.items():
-            _refuse_amounts(each, f"{path}.{name}")
+            if type(each) not in _PLAIN:
+                _refuse_amounts(each, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for index, each in enumerate(value):
             _refuse_amounts(each, f"{path}[{index}]")
