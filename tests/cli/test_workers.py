@@ -19,7 +19,6 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import http
-from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, orderhub, placed, serving, wait_for
 
 pytestmark = pytest.mark.postgres
@@ -27,9 +26,8 @@ _ORDERS = re.compile(r'^orderhub_orders_total\{dialect="anqicms"\} (\d+)', re.MU
 
 
 @pytest.fixture
-def database(postgres_url: str) -> str:
-    seed_demo(postgres_url)
-    return postgres_url
+def database(postgres_demo: str) -> str:
+    return postgres_demo
 
 
 def workers_of(hub: Served) -> list[psutil.Process]:
