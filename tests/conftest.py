@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.support.worlds",
     "tests.support.demos",
     "tests.support.wheels",
+    "tests.support.brisk",
     "tests.support.tiers",
 ]
 

@@ -32,6 +32,8 @@ from tests.web.hub_client import (
     token,
 )
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 ALL = "/hub/v1/webhooks"
 QUIET = {"url": "https://hooks.shop.example/orders", "enabled": False}
 
