@@ -21,7 +21,7 @@ from orderhub.ledger.ledger import Ledger
 from tests.support import http
 from tests.support.hub_process import Served, orderhub, placed, serving, wait_for
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 _ORDERS = re.compile(r'^orderhub_orders_total\{dialect="anqicms"\} (\d+)', re.MULTILINE)
 
 

@@ -23,6 +23,8 @@ from tests.support.garbage import NO_JSON, RAW_BODIES, Garbage, Heap
 from tests.support.golden import goldens
 from tests.support.json_values import ANY_JSON
 
+pytestmark = pytest.mark.slow
+
 DIALECTS = find_dialects()
 PIECES = 20
 

@@ -167,6 +167,7 @@ def nginx(folder: Path, ports: tuple[int, int], port: int) -> Iterator[httpx.Cli
 
 @pytest.mark.postgres
 @pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")
+@pytest.mark.slow
 def test_nginx_in_front_of_two_processes_goes_on_when_one_is_gone(
     postgres_demo: str, tmp_path: Path
 ) -> None:

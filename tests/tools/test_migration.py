@@ -20,6 +20,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_index_becomes_a_numbered_file_that_makes_it(checkout: Checkout) -> None:
     new = '    Index("orders_by_test", "tenant_id", "door", "uid"),\n'
     checkout.rewrite(TABLES, AT, AT + new)

@@ -20,6 +20,8 @@ from tests.support.hub_process import Served, serving, wait_for
 from tests.support.receivers import PATIENCE_S, Receiver, receiver
 from tests.web.test_deliverer import ALLOWED, put_webhook
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sink() -> Iterator[Receiver]:
