@@ -23,7 +23,7 @@ STAMP := .venv/.installed
 RUNTIME := .venv/.runtime
 SOURCES = $(wildcard src tests bench prove tools)
 
-.PHONY: help setup demo test check lint types imports wheel image wheel-test service-test browser bench prove test-cluster fuzz \
+.PHONY: help setup demo test test-all check lint types imports wheel image wheel-test service-test browser bench prove test-cluster fuzz \
   format docs messages migration lock release clean
 
 help: ## print this list
@@ -34,10 +34,13 @@ setup: $(STAMP) ## create .venv with everything in it (again only when requireme
 demo: $(RUNTIME) ## run the hub with sample data on PORT (default 8080)
 	@$(BIN)/orderhub demo --port $(PORT) --data .demo
 
-test: setup ## run the tests (WORKERS=4, PYTEST_ARGS="-k word" and the like)
+test: setup ## run the tests but the slow ones (WORKERS=4, PYTEST_ARGS="-k word" and the like)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST_ARGS)
+
+test-all: setup ## run all tests, those too that kill, race, fuzz or build at length
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-check: lint types imports test ## everything CI checks
+check: lint types imports test-all ## everything CI checks
 
 lint: setup ## check style and formatting
 	@$(BIN)/ruff check $(SOURCES)
@@ -79,7 +82,7 @@ prove: setup ## run the proofs: crashes, conservation, no order doubled (ARGS=..
 test-cluster: setup ## try the hub on a Citus cluster (ORDERHUB_TEST_DATABASE=postgresql://…)
 	@$(BIN)/python -m prove.on_cluster
 
-# Other examples each time, and a seed to have the same ones again; `make test` has no chance in it.
+# Other examples each time, and a seed to have the same ones again; `make test-all` has no chance in it.
 fuzz: setup ## run the fuzz tests with many examples (SEED=... for those of an earlier run)
 	@echo "SEED=$(SEED)"
 	$(BIN)/pytest tests/fuzz tests/intake/test_batch_equals_one_by_one.py \

@@ -22,7 +22,13 @@ compiled.keep_commands()
 compiled.share_statements()
 
 # Each before those that import it: pytest rewrites the asserts of what it imports itself.
-pytest_plugins = ["tests.support.worlds", "tests.support.demos", "tests.support.wheels"]
+pytest_plugins = [
+    "tests.support.worlds",
+    "tests.support.demos",
+    "tests.support.wheels",
+    "tests.support.brisk",
+    "tests.support.tiers",
+]
 
 POSTGRES_HOME = pytest.StashKey[Path]()
 OWNER_PID = pytest.StashKey[int]()

@@ -328,6 +328,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
 
 
 @pytest.mark.parametrize("document", sorted(each for each in REHEARSED if (ROOT / each).exists()))
+@pytest.mark.slow
 def test_the_commands_of_a_document_do_what_they_are_for(
     document: str, demo: tuple[str, Path], tmp_path: Path
 ) -> None:

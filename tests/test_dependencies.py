@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
@@ -32,16 +33,21 @@ def normal(name: str) -> str:
 
 def used_in(*folders: str) -> tuple[set[str], set[str]]:
     """Top-level names that are imported, and words of short texts ("postgresql+psycopg" are two)."""
+    found = [_used(path) for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    imported, words = ([each[which] for each in found] for which in (0, 1))
+    return set().union(*imported), set().union(*words)
+
+
+@cache
+def _used(path: Path) -> tuple[set[str], set[str]]:
     imported, words = set(), set()
-    for folder in folders:
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
-                    imported |= {alias.name.partition(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    imported.add(node.module.partition(".")[0])
-                elif is_word(node):
-                    words |= set(re.findall(r"\w+", node.value))
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+        elif is_word(node):
+            words |= set(re.findall(r"\w+", node.value))
     return imported, words
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support import http
 
@@ -16,6 +17,7 @@ GUIDE = (ROOT / "docs" / "first-sale.md").read_text()
 LIMIT_S = 300.0  # beyond it something hangs: the way to a first sale takes a few seconds
 
 
+@pytest.mark.slow
 def test_the_way_to_a_first_sale_is_as_the_guide_says(installed: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -36,6 +36,7 @@ def hub() -> Iterator[Hub]:
         yield found
 
 
+@pytest.mark.slow
 def test_the_test_file_of_the_guide_passes_with_the_wheel_alone(
     installed: Path, tmp_path: Path
 ) -> None:

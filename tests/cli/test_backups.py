@@ -123,6 +123,7 @@ def test_without_pg_dump_it_says_so(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_served_file_is_saved_checked_and_exported_beside_its_server(
     sqlite_url: str, tmp_path: Path
 ) -> None:

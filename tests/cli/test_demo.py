@@ -55,6 +55,7 @@ def test_it_listens_on_loopback_only_whatever_the_environment_says(
     assert not settings.rate_limits
 
 
+@pytest.mark.slow
 def test_it_starts_afresh_and_touches_nothing_of_others(
     tmp_path: Path, served: list[ProgramSettings]
 ) -> None:
@@ -80,6 +81,7 @@ def contents_of_demo(data: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_it_goes_on_with_what_was_kept(tmp_path: Path, served: list[ProgramSettings]) -> None:
     demo(tmp_path)
     before = contents_of_demo(tmp_path)

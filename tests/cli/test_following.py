@@ -66,6 +66,7 @@ def line(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_events_and_calls_are_followed_over_a_hub_that_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         asked = [place(served)]

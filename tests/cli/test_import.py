@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
+from tests.support.calls import copied
 from tests.support.hub_process import serving
 
 HATS = """code,title,price,weight_g,stock,place,data.image,active
@@ -16,12 +17,18 @@ scarf",19.90,,5,,,
 """
 
 
-@pytest.fixture
-def url(sqlite_url: str) -> str:
-    """A shop with two warehouses, of which the first is the usual one."""
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With two warehouses, of which the first is the usual one."""
+    file = tmp_path_factory.mktemp("import") / "hub.sqlite"
     words = ("init", "--yes", "--no-samples", "--doors", "kakaclo", "--warehouses", "EU01,US01")
-    assert CliRunner().invoke(app, [*words, "--database", sqlite_url]).exit_code == 0
-    return sqlite_url
+    assert CliRunner().invoke(app, [*words, "--database", f"sqlite:///{file}"]).exit_code == 0
+    return file
+
+
+@pytest.fixture
+def url(shop: Path, tmp_path: Path) -> str:
+    return copied(shop, tmp_path)
 
 
 class Files:

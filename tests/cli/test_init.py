@@ -112,6 +112,7 @@ def pasted(command: str) -> str:
     ],
     ids=["as usual", "elsewhere", "without samples"],
 )
+@pytest.mark.slow
 def test_what_is_printed_succeeds_when_it_is_pasted(
     database_url: str, tmp_path: Path, words: tuple[str, ...], says: tuple[str, ...]
 ) -> None:
@@ -140,6 +141,7 @@ def test_what_is_printed_succeeds_when_it_is_pasted(
 
 
 @pytest.mark.parametrize("door", DOORS)
+@pytest.mark.slow
 def test_each_door_works_alone(sqlite_url: str, tmp_path: Path, door: str) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"

@@ -130,6 +130,7 @@ def test_a_server_that_is_weakened_while_the_hub_runs_is_no_longer_used(
         ledger.close()
 
 
+@pytest.mark.slow
 def test_a_frozen_database_keeps_nobody_waiting_and_loses_and_doubles_nothing(
     own: Own, database: str, tmp_path: Path
 ) -> None:
@@ -171,6 +172,7 @@ def test_a_frozen_database_keeps_nobody_waiting_and_loses_and_doubles_nothing(
     assert hub.lines("Traceback") == []
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_hub_though_the_database_is_frozen(
     own: Own, database: str, tmp_path: Path
 ) -> None:
@@ -183,6 +185,7 @@ def test_sigterm_ends_the_hub_though_the_database_is_frozen(
         assert hub.lines("Traceback") == []
 
 
+@pytest.mark.slow
 def test_a_frozen_database_is_not_waited_for_at_the_start(own: Own, database: str) -> None:
     began = time.monotonic()
     with own.frozen():

@@ -9,14 +9,21 @@ import pytest
 from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
+from tests.support.calls import copied
 from tests.support.hub_process import serving
 
 
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("reach") / "hub.sqlite"
+    words = ["init", "--yes", "--no-samples", "--doors", "kakaclo"]
+    assert CliRunner().invoke(app, [*words, "--database", f"sqlite:///{file}"]).exit_code == 0
+    return file
+
+
 @pytest.fixture
-def url(sqlite_url: str) -> str:
-    words = ["init", "--yes", "--no-samples", "--doors", "kakaclo", "--database", sqlite_url]
-    assert CliRunner().invoke(app, words).exit_code == 0
-    return sqlite_url
+def url(shop: Path, tmp_path: Path) -> str:
+    return copied(shop, tmp_path)
 
 
 def run(*words: str, **variables: str) -> object:

@@ -346,6 +346,7 @@ def test_a_file_that_is_not_there_is_one_sentence(wrong: tuple[Run, str], tmp_pa
 # --- for people
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_tables(hub: Served) -> None:
     run = runner(at_hub(hub))
     connection = connected(run, NOBODY, "--off")

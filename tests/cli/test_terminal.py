@@ -56,6 +56,7 @@ class OnTerminal:
         return self.shown
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table_and_a_pipe_one_document(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'hub.sqlite'}"
     made = orderhub("init", "--empty", "--database", database)
@@ -76,6 +77,7 @@ def test_a_terminal_gets_a_table_and_a_pipe_one_document(tmp_path: Path) -> None
     assert (checked["total"], checked["breaches"]) == (0, [])
 
 
+@pytest.mark.slow
 def test_serve_says_on_a_terminal_where_it_listens_and_logs_lines_to_read(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'hub.sqlite'}"
     hub = OnTerminal("serve", "--port", "0", "--database", database)
@@ -126,6 +128,7 @@ def served(*words: str) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
     return json.loads(head), [json.loads(line) for line in err.splitlines()], out
 
 
+@pytest.mark.slow
 def test_serve_tells_a_pipe_in_json_where_it_listens(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path / 'hub.sqlite'}"
     words = ("serve", "--port", "0", "--database", database)
@@ -138,6 +141,7 @@ def test_serve_tells_a_pipe_in_json_where_it_listens(tmp_path: Path) -> None:
     assert out == ""
 
 
+@pytest.mark.slow
 def test_a_hub_on_every_address_says_so_and_links_to_one(tmp_path: Path) -> None:
     words = ("serve", "--port", "0", "--database", f"sqlite:///{tmp_path / 'hub.sqlite'}")
     told, _, _ = served(*words, "--host", "0.0.0.0", "--json")

@@ -144,6 +144,7 @@ def test_on_the_database_it_is_the_same(tmp_path: Path) -> None:
         assert len(receiver.calls) == 1
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_tables(hub: Served) -> None:
     run = runner(as_shop(hub))
     with receiving() as receiver:

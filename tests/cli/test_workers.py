@@ -19,17 +19,15 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import http
-from tests.support.hub import seed_demo
 from tests.support.hub_process import Served, orderhub, placed, serving, wait_for
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 _ORDERS = re.compile(r'^orderhub_orders_total\{dialect="anqicms"\} (\d+)', re.MULTILINE)
 
 
 @pytest.fixture
-def database(postgres_url: str) -> str:
-    seed_demo(postgres_url)
-    return postgres_url
+def database(postgres_demo: str) -> str:
+    return postgres_demo
 
 
 def workers_of(hub: Served) -> list[psutil.Process]:

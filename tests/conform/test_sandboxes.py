@@ -24,8 +24,8 @@ async def opened(hub, dialect="kakaclo"):
     return answer.json()
 
 
-async def test_each_begins_where_the_documents_do_on_both_databases(database_url):
-    async with running_hub(database_url) as hub:
+async def test_each_begins_where_the_documents_do_on_both_databases(demo_url):
+    async with running_hub(demo_url) as hub:
         made = await asyncio.gather(*(opened(hub) for _ in range(4)))
         assert len({each["tenant"] for each in made}) == 4
         for each in made:
@@ -50,8 +50,8 @@ async def test_who_may_open_one_and_of_what(tmp_path):
         assert (await hub.get("/hub/v1/tenants", headers=operator_headers())).json() == tenants
 
 
-async def test_one_that_is_removed_leaves_nothing_and_its_id_is_never_given_again(database_url):
-    async with running_hub(database_url) as hub:
+async def test_one_that_is_removed_leaves_nothing_and_its_id_is_never_given_again(demo_url):
+    async with running_hub(demo_url) as hub:
         ledger = hub.hub.ledger
         made, other = await opened(hub), await opened(hub)
         token = {"Authorization": f"Bearer {made['credentials'][0]['token']}"}

@@ -83,6 +83,7 @@ def it_takes_orders_and_refuses_in_its_words(hub: Caller) -> None:
     assert hub.send("POST", "/bazaar/sales", body=SALE).json()["why"] == "unauthenticated"
 
 
+@pytest.mark.slow
 def test_the_shared_suite_covers_it_by_itself(folder: Path) -> None:
     """What was written for five dialects runs for the sixth, and it passes."""
     run = subprocess.run(
@@ -139,6 +140,7 @@ def test_the_kit_and_its_command_find_it_and_a_hub_that_speaks_it_passes(
     assert {each["outcome"] for each in told["cases"]} == {"passed"}
 
 
+@pytest.mark.slow
 def test_the_commands_options_show_its_own_login(folder: Path, served: Served) -> None:
     explained = program(folder, "conform", "--help")
     assert "The bazaar: the bearer token" in explained.stdout

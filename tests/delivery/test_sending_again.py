@@ -31,6 +31,8 @@ from tests.support import world
 from tests.support.receivers import Receiver, receiver
 from tests.support.world import NOON, SHOP
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 
 @pytest.fixture
 def sink() -> Iterator[Receiver]:

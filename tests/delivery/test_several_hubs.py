@@ -31,6 +31,7 @@ def sink() -> Iterator[Receiver]:
         yield opened
 
 
+@pytest.mark.slow
 def test_two_hubs_share_webhooks_and_send_everything_once(
     world_url: str, ledger: Ledger, sink: Receiver
 ) -> None:

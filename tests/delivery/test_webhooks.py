@@ -38,6 +38,8 @@ from tests.support import world
 from tests.support.receivers import PATIENCE_S, Came, Receiver, receiver
 from tests.support.world import SHOP
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 
 @pytest.fixture
 def sink() -> Iterator[Receiver]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,11 +23,32 @@ ROUTER = Router(find_dialects())
 CDP = {"Authorization": "Basic ZGVtby1jZHA6ZGVtby1jZHAtc2VjcmV0"}
 
 
+# All that a hub holds is read several times by each test: a new one takes over before that is much.
+TESTS_A_HUB = 16
+
+
 @pytest.fixture(scope="module")
-async def served(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dry")
-    async with running_hub(folder, errors_in_detail=True) as hub:
-        yield hub, folder / "hub.sqlite"
+async def hubs(tmp_path_factory):
+    """The hub of now and its file, as often as they are asked for."""
+    async with AsyncExitStack() as stack:
+        found = []
+
+        async def current():
+            if len(found) % TESTS_A_HUB == 0:
+                await stack.aclose()
+                folder = tmp_path_factory.mktemp("dry")
+                hub = await stack.enter_async_context(running_hub(folder, errors_in_detail=True))
+                found.append((hub, folder / "hub.sqlite"))
+            else:
+                found.append(found[-1])
+            return found[-1]
+
+        yield current
+
+
+@pytest.fixture
+async def served(hubs):
+    return await hubs()
 
 
 def changing(dialect):

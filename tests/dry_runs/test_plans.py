@@ -154,13 +154,13 @@ async def test_anothers_plan_is_not_there(served):
     assert (await hub.get(f"{PLANS}/none", headers=token("shop"))).status_code == 404
 
 
-async def test_a_plan_is_shown_by_every_process_for_a_quarter_of_an_hour(database_url):
+async def test_a_plan_is_shown_by_every_process_for_a_quarter_of_an_hour(demo_url):
     given = {"dialect": "anqicms", "path": "/api/order/create", "body": {"goods_id": 188}}
     who = token("shop")
-    async with running_hub(database_url) as first:
+    async with running_hub(demo_url) as first:
         made = await first.post(PLANS, given, headers=who)
         place = made.headers["location"]
-    async with running_hub(database_url) as second:  # another process, or the same one later
+    async with running_hub(demo_url) as second:  # another process, or the same one later
         assert (await second.get(place, headers=who)).content == made.content
         age(second, 600)
         assert (await second.get(place, headers=who)).json() == made.json()

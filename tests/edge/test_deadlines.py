@@ -36,6 +36,7 @@ LATE = {
 }
 
 
+@pytest.mark.slow
 def test_what_never_comes_is_not_waited_for(hurried: Served) -> None:
     """All at once, since each takes its second."""
     with ExitStack() as stack:
@@ -69,6 +70,7 @@ def test_a_head_that_comes_byte_by_byte_is_late_all_the_same(hurried: Served) ->
         assert wire.is_closed()
 
 
+@pytest.mark.slow
 def test_an_idle_connection_ends_whatever_blank_lines_it_sends(hurried: Served) -> None:
     with hurried.connect() as idle, hurried.connect() as blank:
         for wire in (idle, blank):
@@ -86,6 +88,7 @@ def test_chunks_of_extensions_do_not_move_a_body(hurried: Served) -> None:
         assert wire.reply().status == 408
 
 
+@pytest.mark.slow
 def test_a_slow_body_that_moves_is_taken(hurried: Served) -> None:
     body = b'{"user_name":"demo","password":"no"}'
     head = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(body)
@@ -95,6 +98,7 @@ def test_a_slow_body_that_moves_is_taken(hurried: Served) -> None:
         assert wire.reply().status == 200
 
 
+@pytest.mark.slow
 def test_a_slow_stream_that_moves_is_taken(hurried: Served) -> None:
     def rows() -> Iterator[bytes]:
         for _ in range(10):
@@ -112,6 +116,7 @@ def test_a_slow_stream_that_moves_is_taken(hurried: Served) -> None:
 
 
 @pytest.mark.parametrize("in_line", [False, True])
+@pytest.mark.slow
 def test_an_answer_that_takes_long_is_not_cut(hurried: Served, in_line: bool) -> None:
     """A fault of the sandbox makes the hub slow: longer than any deadline of a client's."""
     path = f"{hurried.url}/hub/v1/tenants/dropship/credentials"
@@ -133,6 +138,7 @@ def test_an_answer_that_takes_long_is_not_cut(hurried: Served, in_line: bool) ->
             assert wire.reply().status == 200
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_reads_is_given_up(hurried: Served) -> None:
     ask = b"GET /docs/hub.json HTTP/1.1\r\n" + HOST + b"\r\n"
     with hurried.connect() as wire:

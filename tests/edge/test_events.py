@@ -7,6 +7,8 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.support import http
 from tests.support.hub_process import PROGRAM, environment, orderhub
 from tests.support.serving import PATIENCE_S, serving
@@ -46,6 +48,7 @@ def test_a_stream_goes_on_until_the_server_leaves(tmp_path: Path) -> None:
         assert served.process.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.slow
 def test_the_command_prints_events_and_follows_those_that_come(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         record(served.url, 1)

@@ -156,12 +156,12 @@ async def test_a_plan_set_again_counts_anew_and_one_cleared_is_gone(hub):
     assert succeeded(await client.create())
 
 
-async def test_a_fault_is_met_once_whichever_process_meets_it(database_url):
+async def test_a_fault_is_met_once_whichever_process_meets_it(demo_url):
     """Two hubs on one ledger are two processes, or one before and after a restart."""
     sandbox = {"dialect": "kakaclo"}
     body = golden_cases("kakaclo")[0].request.body
     path = "/openapi/v1/order/order"
-    async with running_hub(database_url) as first:
+    async with running_hub(demo_url) as first:
         opened = (await first.post("/hub/v1/sandboxes", sandbox, headers=operator_headers())).json()
         token = {"Authorization": f"Bearer {opened['credentials'][0]['token']}"}
         listed = f"/hub/v1/tenants/{opened['tenant']}/credentials"
@@ -174,7 +174,7 @@ async def test_a_fault_is_met_once_whichever_process_meets_it(database_url):
         twice = {"faults": [{"kind": "rate_limit", "times": 2}]}
         await first.request("PUT", plan, json=twice, headers=operator_headers())
         assert (await first.post(path, body, headers=token)).status_code == 429
-    async with running_hub(database_url) as second:
+    async with running_hub(demo_url) as second:
         assert (await second.get(plan, headers=operator_headers())).json()["faults"][0]["left"] == 1
         answers = await asyncio.gather(*(second.post(path, body, headers=token) for _ in range(4)))
         assert sorted(each.status_code for each in answers) == [200, 200, 200, 429]

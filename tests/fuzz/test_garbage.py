@@ -1,6 +1,6 @@
 """Garbage of every kind at every call: a 4xx or the vendor's failure, never a 500, and no order harmed.
 
-`make test` sends 10,000 pieces in all: 1,000 to each of five dialects on each database. `make fuzz`
+`make test-all` sends 10,000 pieces in all: 1,000 to each of five dialects on each database. `make fuzz`
 raises `--fuzz-examples` and with it the number of pieces, 20 to an example.
 """
 
@@ -22,6 +22,8 @@ from tests.support.examples import examples
 from tests.support.garbage import NO_JSON, RAW_BODIES, Garbage, Heap
 from tests.support.golden import goldens
 from tests.support.json_values import ANY_JSON
+
+pytestmark = pytest.mark.slow
 
 DIALECTS = find_dialects()
 PIECES = 20

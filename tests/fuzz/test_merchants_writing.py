@@ -14,6 +14,8 @@ from tests.support.examples import examples
 from tests.support.golden import Request, by, goldens, sent
 from tests.support.json_values import ANY_JSON
 
+pytestmark = pytest.mark.slow
+
 DIALECTS = {dialect.name: dialect for dialect in find_dialects()}
 PATHS = {
     "product": "products",

@@ -10,6 +10,8 @@ from orderhub.app import Hub
 from tests.support.calls import copied
 from tests.support.fuzzing import DIALECTS, Names, fuzz, made_names, schema_of, served
 
+pytestmark = pytest.mark.slow
+
 # So many examples for each operation unless more are asked for (`make fuzz`); an operation that is
 # served at several paths has them at the first, and a look at the others: a tenth as many.
 _FEW = 12

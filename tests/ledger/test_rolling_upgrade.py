@@ -17,7 +17,7 @@ from orderhub.ledger.database import check_version, migrate, open_engine, writin
 from tests.support import released
 from tests.support.hub_process import SECRET_KEY, Served, environment, placed, serving, wait_for
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 # The release fills the database itself, as it was when it was released.
 _SEED = """
 import sys

@@ -22,7 +22,6 @@ import trustme
 
 from orderhub.settings import SECRETS, describe
 from tests.support import http
-from tests.support.hub import seed_demo
 from tests.support.hub_process import serving, wait_for
 from tools import service_test
 
@@ -168,10 +167,10 @@ def nginx(folder: Path, ports: tuple[int, int], port: int) -> Iterator[httpx.Cli
 
 @pytest.mark.postgres
 @pytest.mark.skipif(not shutil.which("nginx"), reason="needs nginx")
+@pytest.mark.slow
 def test_nginx_in_front_of_two_processes_goes_on_when_one_is_gone(
-    postgres_url: str, tmp_path: Path
+    postgres_demo: str, tmp_path: Path
 ) -> None:
-    seed_demo(postgres_url)
     variables = {
         "ORDERHUB_PUBLIC_URL": "https://hub.example",
         "ORDERHUB_TRUSTED_PROXIES": "127.0.0.1",
@@ -179,8 +178,8 @@ def test_nginx_in_front_of_two_processes_goes_on_when_one_is_gone(
     for name in ("a", "b"):
         (tmp_path / name).touch()
     with (
-        serving(postgres_url, tmp_path / "a", **variables) as first,
-        serving(postgres_url, tmp_path / "b", **variables) as second,
+        serving(postgres_demo, tmp_path / "a", **variables) as first,
+        serving(postgres_demo, tmp_path / "b", **variables) as second,
     ):
         ports = (int(first.url.rpartition(":")[2]), int(second.url.rpartition(":")[2]))
         with nginx(tmp_path, ports, free_port()) as client:

@@ -187,6 +187,7 @@ def promtool(*words: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="NOT TRIED: promtool is not installed")
+@pytest.mark.slow
 def test_promtool_takes_the_alerts_and_sees_each_go_off(tmp_path: Path) -> None:
     promtool("check", "rules", str(ALERTS))
     promtool("test", "rules", str(ALERTS_TEST))

@@ -24,6 +24,8 @@ from tests.support import forks
 from tests.support.forks import Forked
 from tests.support.postgres import fresh_database
 
+pytestmark = pytest.mark.slow
+
 SEED = 20_240_101
 
 
@@ -55,7 +57,6 @@ def test_twins_on_two_processes_place_one_order(postgres_url: str, tmp_path: Pat
     must_hold(prove_twins(postgres_url, rounds=3, seed=SEED, logs=tmp_path))
 
 
-@pytest.mark.slow
 def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
     sqlite_url: str, tmp_path: Path
 ) -> None:
@@ -63,7 +64,6 @@ def test_kill_9_loses_no_acknowledged_order_and_doubles_none(
     must_hold(prove_kill(sqlite_url, kills=3, seed=SEED, logs=tmp_path, answers=30))
 
 
-@pytest.mark.slow
 def test_backups_under_load_restore_to_ledgers_without_a_gap(
     database_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -82,7 +82,6 @@ def test_backups_under_load_restore_to_ledgers_without_a_gap(
     must_hold(prove_backup(database_url, seed=SEED, logs=tmp_path, fresh=fresh, **short))
 
 
-@pytest.mark.slow
 def test_readers_of_the_feed_miss_nothing_and_see_nothing_twice(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -90,14 +89,12 @@ def test_readers_of_the_feed_miss_nothing_and_see_nothing_twice(
     must_hold(prove_feed(database_url, kills=2, seed=SEED, logs=tmp_path, answers=30))
 
 
-@pytest.mark.slow
 def test_every_event_reaches_receivers_that_are_no_good(database_url: str, tmp_path: Path) -> None:
     seed_database(database_url)
     short = {"kills": 2, "answers": 30, "outage": 100, "is_timed": False}
     must_hold(prove_deliver(database_url, seed=SEED, logs=tmp_path, **short))
 
 
-@pytest.mark.slow
 def test_orders_handed_on_are_there_once_whatever_dies(sqlite_url: str, tmp_path: Path) -> None:
     seed_database(sqlite_url)
     must_hold(prove_relay(sqlite_url, kills=2, seed=SEED, logs=tmp_path, at_once=5))

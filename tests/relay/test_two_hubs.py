@@ -81,6 +81,7 @@ def orders_at(there: Served) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_an_order_of_the_shop_is_placed_with_the_dropshipper(here: Served, tmp_path: Path) -> None:
     with serving(demo(tmp_path, "there"), tmp_path / "there.log") as there:
         before = len(orders_at(there))
@@ -125,6 +126,7 @@ def test_a_vendor_that_dies_in_between_has_each_order_once(here: Served, tmp_pat
         assert len(orders_at(there)) - before == 9
 
 
+@pytest.mark.slow
 def test_a_hub_that_dies_in_between_places_each_order_once(tmp_path: Path) -> None:
     database, log = demo(tmp_path, "here"), tmp_path / "here.log"
     with serving(demo(tmp_path, "there"), tmp_path / "there.log") as there:

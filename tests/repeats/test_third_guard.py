@@ -21,7 +21,7 @@ from orderhub.intake.uids import Uids
 from tests.support.examples import examples
 from tests.support.hub import operator_headers, running_hub
 from tests.support.pairs import runner_on
-from tests.support.world import NOON, SHOP, all_orders, open_world, sale, second_process, waiting
+from tests.support.world import NOON, SHOP, all_orders, sale, second_process, waiting
 
 WINDOW_US = 10_000_000
 _SCOPES = itertools.count()
@@ -39,9 +39,8 @@ def run(ledger, batch, at_us):
 
 
 @pytest.fixture
-def world(database_url):
-    with open_world(database_url) as ledger:
-        yield ledger
+def world(ledger):
+    return ledger
 
 
 # --- over time: a model of what is bound since when
@@ -103,7 +102,7 @@ def test_other_callers_and_keys_are_not_touched(world):
     assert kinds == ["accepted", "accepted", "accepted", "replayed"]
 
 
-def test_a_race_of_the_same_body_is_one_order(world, database_url):
+def test_a_race_of_the_same_body_is_one_order(world, world_url):
     """Two processes, eight clients each, the same three bodies at once."""
     before = len(all_orders(world))
     gate = threading.Barrier(2)
@@ -115,7 +114,7 @@ def test_a_race_of_the_same_body_is_one_order(world, database_url):
             outcome = _decide(ledger, repeatable(body, "race"))
             found.append((body, outcome.kind, outcome.answer.body))
 
-    with second_process(database_url) as other, ThreadPoolExecutor(2) as pool:
+    with second_process(world_url) as other, ThreadPoolExecutor(2) as pool:
         list(pool.map(client, (world, other)))
     assert len(all_orders(world)) == before + 3
     assert sorted(kind for _, kind, _ in found if kind == "accepted") == ["accepted"] * 3

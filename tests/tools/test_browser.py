@@ -74,6 +74,7 @@ def test_a_run_that_found_something_is_no_run_that_could_not_be(
     assert browser.main([]) == said
 
 
+@pytest.mark.slow
 def test_no_other_run_collects_what_needs_a_browser() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/tools", "tests/browser"],

@@ -20,6 +20,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_index_becomes_a_numbered_file_that_makes_it(checkout: Checkout) -> None:
     new = '    Index("orders_by_test", "tenant_id", "door", "uid"),\n'
     checkout.rewrite(TABLES, AT, AT + new)
@@ -49,6 +50,7 @@ def test_an_index_becomes_a_numbered_file_that_makes_it(checkout: Checkout) -> N
     assert "agree already" in again.stderr
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_nothing_is_written(checkout: Checkout) -> None:
     done = checkout.run("tools.migration", "nothing")
     assert (done.returncode, done.stdout) == (1, "")
@@ -56,6 +58,7 @@ def test_where_nothing_differs_nothing_is_written(checkout: Checkout) -> None:
     assert checkout.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_migration_of_data_begins_empty(checkout: Checkout) -> None:
     done = checkout.run("tools.migration", "old codes", "--data")
     assert done.returncode == 0, done.stderr

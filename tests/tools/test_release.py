@@ -32,6 +32,7 @@ def state(checkout: Checkout) -> tuple[str, ...]:
     return tuple(checkout.git(*words.split()) for words in looked)
 
 
+@pytest.mark.slow
 def test_a_release_is_a_version_a_section_a_commit_a_tag_and_a_wheel(checkout: Checkout) -> None:
     (checkout.folder / VERSIONS / "9999_new.py").write_text("pass\n")
     checkout.commit("A migration")

@@ -25,6 +25,7 @@ def newest() -> str:
         pytest.skip(f"upgrades: not tried ({missing})")
 
 
+@pytest.mark.slow
 def test_a_ledger_of_the_newest_release_is_opened_by_this_program(
     newest: str, tmp_path: Path
 ) -> None:
@@ -55,6 +56,7 @@ def test_as_long_as_nothing_was_released_the_newest_is_what_stands(checkout: Che
     assert released.newest(checkout.folder) == "HEAD"
 
 
+@pytest.mark.slow
 def test_the_wheel_of_a_tag_is_what_was_tagged(
     checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

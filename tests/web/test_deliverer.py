@@ -177,6 +177,7 @@ def listens(hub: Served) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_a_real_hub_that_is_ended_in_the_middle_loses_nothing_and_sends_again_only_after_a_kill(
     tmp_path: Path, sink: Receiver, how: signal.Signals
 ) -> None:

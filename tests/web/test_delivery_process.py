@@ -13,16 +13,14 @@ import pytest
 
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.deliveries import WAITING, WebhookStanding
-from orderhub.demo import seed
-from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
-from orderhub.web.cipher import Cipher
 from orderhub.web.deliverer import PROCESS
-from tests.support.hub import SECRET_KEY
 from tests.support.hub_process import Served, serving, wait_for
 from tests.support.receivers import PATIENCE_S, Receiver, receiver
 from tests.web.test_deliverer import ALLOWED, put_webhook
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -32,12 +30,9 @@ def sink() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
+def url(demo_url: str) -> str:
     """A database with the demo's businesses."""
-    ledger = Ledger.open(database_url, RECORD_TYPES)
-    seed(ledger, Cipher(SECRET_KEY), find_dialects())
-    ledger.close()
-    return database_url
+    return demo_url
 
 
 @contextmanager

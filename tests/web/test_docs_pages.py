@@ -129,8 +129,16 @@ def test_every_operation_has_a_page_that_is_well_formed(hub, name):
         assert_sound(text_of(hub, f"/docs/{name}/{each}"))
 
 
+@pytest.fixture(scope="module")
+def known() -> dict[str, Page]:
+    """Pages that were read, of one hub: most lead to the same ones."""
+    return {}
+
+
 def assert_links_lead_somewhere(hub: Caller, here: str, known: dict[str, Page]) -> None:
-    page = known.setdefault(here, Page(text_of(hub, here)))
+    if here not in known:
+        known[here] = Page(text_of(hub, here))
+    page = known[here]
     for link in {*page.links, *page.moved.values()}:
         target, _, place = link.partition("#")
         if re.match("https?://", target):
@@ -145,15 +153,13 @@ def assert_links_lead_somewhere(hub: Caller, here: str, known: dict[str, Page]) 
 
 
 @pytest.mark.parametrize("path", WHOLE)
-def test_all_links_lead_somewhere(hub, path):
-    known: dict[str, Page] = {}
+def test_all_links_lead_somewhere(hub, known, path):
     for each in (path, *parts(path)):
         assert_links_lead_somewhere(hub, f"/docs/{each}".rstrip("/"), known)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_links_of_operations_and_shapes_lead_somewhere(hub, name):
-    known: dict[str, Page] = {}
+def test_the_links_of_operations_and_shapes_lead_somewhere(hub, known, name):
     shapes = document_of(DIALECTS[name])[0]["components"]["schemas"]
     for each in (*operations(name), *(f"shapes/{shape}" for shape in shapes)):
         assert_links_lead_somewhere(hub, f"/docs/{name}/{each}", known)

@@ -9,8 +9,8 @@ from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, SHOP
 from tests.web.test_hub_catalogue import ITEMS, bulk, put
 
 
-async def test_a_new_item_without_an_id_gets_the_next(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_new_item_without_an_id_gets_the_next(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         await put(hub, "products/500", {"code": "HIGH", "price": "1"})
         rows = [{"code": f"N{n}", "doc": {"price": "1"}} for n in range(100)]
         made = await bulk(hub, "products", *rows)
@@ -36,8 +36,8 @@ async def test_what_a_removed_item_left_behind_falls_to_no_other(tmp_path: Path)
         assert made["id"] not in (500, 501, 502)
 
 
-async def test_loads_at_the_same_time_take_no_id_twice(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_loads_at_the_same_time_take_no_id_twice(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
 
         async def load(name: str) -> list[int]:
             rows = [{"code": f"{name}{n}", "doc": {"price": "1"}} for n in range(30)]

@@ -31,8 +31,8 @@ async def bulk(hub: HubUnderTest, kind: str, *rows: Any) -> list[dict[str, Any]]
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-async def test_an_item_is_written_read_changed_and_removed(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_an_item_is_written_read_changed_and_removed(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         doc = {"title": "Mug", "price": "12.50", "code": "MUG", "stocked": True}
         made = await put(hub, "products/500", doc)
         assert made.status_code == 201, made.text
@@ -130,11 +130,11 @@ async def test_instants_of_documents_are_iso_8601(tmp_path: Path) -> None:
         assert refused.json()["errors"][0]["field"] == "doc.valid[0].end"
 
 
-async def test_views_of_one_item_written_at_once_lose_nothing(database_url: str) -> None:
+async def test_views_of_one_item_written_at_once_lose_nothing(demo_url: str) -> None:
     tour = "/hub/v1/tenants/tours/catalogue"
     days = {"departures": [{"first": "2019-05-01", "last": "2019-05-31"}]}
     form = {"form": [{"name": "passport", "label": "Passport"}]}
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         answers = await asyncio.gather(
             *(
                 hub.request(
@@ -247,8 +247,8 @@ async def test_codes_are_unique_and_what_is_named_exists(tmp_path: Path) -> None
         assert problem_of(await put(hub, "faxes/1", {})) == "record_unknown"
 
 
-async def test_a_bad_row_never_stops_the_others(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_bad_row_never_stops_the_others(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         rows: list[Any] = [{"id": 1000 + n, "doc": {"code": f"B{n}"}} for n in range(150)]
         rows[3] = "{not json"
         rows[70] = {"id": 1070, "doc": {"price": "dear"}}
@@ -299,8 +299,8 @@ async def test_a_listed_item_can_be_sent_back_as_it_is(tmp_path: Path) -> None:
 # --- pools
 
 
-async def test_a_pool_tells_how_it_came_to_hold_what_it_holds(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_pool_tells_how_it_came_to_hold_what_it_holds(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         order = await sell(hub, 2)
         await hub.adjust(SHOP, "stock", "product:188", "MAIN", -5, "broken")
         await hub.cancel(order["uid"])

@@ -26,8 +26,8 @@ async def left(hub: HubUnderTest) -> int:
     return await hub.pool(SHOP, "stock", "product:188")
 
 
-async def test_an_order_is_shipped_once_its_last_unit_is(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_an_order_is_shipped_once_its_last_unit_is(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         order = await sell(hub, 3)
         await hub.pay(order["uid"])
         uid = order["lines"][0]["uid"]
@@ -59,9 +59,9 @@ async def test_shipping_without_lines_ships_what_still_waits(tmp_path: Path) -> 
 
 
 async def test_refunded_units_go_back_once_and_the_last_of_them_refund_the_order(
-    database_url: str,
+    demo_url: str,
 ) -> None:
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         before = await left(hub)
         order = await sell(hub, 3)
         await hub.pay(order["uid"])
@@ -153,8 +153,8 @@ async def test_a_version_that_is_past_is_412(tmp_path: Path) -> None:
         assert problem_of(await step(hub, order, "ship", **{"If-Match": "x"})) == "invalid"
 
 
-async def test_a_repeat_under_a_key_refunds_once(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_repeat_under_a_key_refunds_once(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         order = await sell(hub, 3)
         await hub.pay(order["uid"])
         key = {"Idempotency-Key": "refund-1"}

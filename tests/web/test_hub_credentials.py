@@ -18,8 +18,8 @@ async def status(hub: HubUnderTest, shown: str) -> int:
     return (await hub.get("/hub/v1/orders", headers=token(shown))).status_code
 
 
-async def test_a_token_is_shown_once_rotated_and_revoked(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_token_is_shown_once_rotated_and_revoked(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         body = {"kind": "hub", "scopes": ["orders:read"], "label": "reports", "expires_in_s": 60}
         made = await hub.post(TOKENS, body, headers=AS_SHOP)
         assert made.status_code == 201
@@ -197,8 +197,8 @@ async def test_an_expiry_is_moved_and_given_up(tmp_path: Path) -> None:
             assert await status(hub, mine["token"]) == opens
 
 
-async def test_an_operator_adds_tenants_and_operators(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_an_operator_adds_tenants_and_operators(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         new = {"name": "acme", "title": "Acme", "settings": {"currency": "EUR", "sandbox": True}}
         made = await hub.post("/hub/v1/tenants", new, headers=AS_OPERATOR)
         assert made.status_code == 201, made.text
@@ -237,8 +237,8 @@ async def changed_once(hub: HubUnderTest, method: str, path: str, body: Any, oth
         assert (refused.status_code, problem_of(refused)) == (422, "key_reused")
 
 
-async def test_a_key_makes_every_change_of_the_directory_once(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_key_makes_every_change_of_the_directory_once(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         made = await new_token(hub, "shop", "orders:read")
         one = f"{TOKENS}/{made['id']}"
         await changed_once(hub, "POST", "/hub/v1/tenants", {"name": "acme"}, {"name": "emca"})
@@ -268,8 +268,8 @@ async def test_a_refused_or_dry_change_of_the_directory_binds_no_key(tmp_path: P
         assert tried.headers["idempotent-replayed"] == "true"
 
 
-async def test_no_change_of_a_credential_is_lost_to_another(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_no_change_of_a_credential_is_lost_to_another(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         one = f"{TOKENS}/{(await new_token(hub, 'shop', 'orders:read'))['id']}"
         for lap in range(8):
             await hub.request("PATCH", one, json={"enabled": True}, headers=AS_OPERATOR)
@@ -286,8 +286,8 @@ async def test_no_change_of_a_credential_is_lost_to_another(database_url: str) -
             )
 
 
-async def test_tenants_made_at_once_get_ids_of_their_own(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_tenants_made_at_once_get_ids_of_their_own(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         names = [f"t{number}" for number in range(6)]
         made = await asyncio.gather(
             *(hub.post("/hub/v1/tenants", {"name": name}, headers=AS_OPERATOR) for name in names)
@@ -355,8 +355,8 @@ async def test_one_credential_is_shown_to_its_tenant_only(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", ["/hub/v1/tenants", TOKENS])
-async def test_pages_of_a_list_add_up_to_the_whole(database_url: str, path: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_pages_of_a_list_add_up_to_the_whole(demo_url: str, path: str) -> None:
+    async with running_hub(demo_url) as hub:
         for label in ("a", "b", "c"):
             await hub.post(
                 TOKENS,

@@ -27,8 +27,8 @@ async def found(hub: HubUnderTest, headers: dict = AS_SHOP, **query: str) -> lis
     return [each["uid"] for each in answer.json()["items"]]
 
 
-async def test_an_order_is_found_by_everything_it_bears(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_an_order_is_found_by_everything_it_bears(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         other = await sell(hub, 1, name="李四", phone="13900139000")
         mine = await sell(hub, 1, name="张三丰 Weiß", remark="Please RING twice, Ævar")
         uid = [mine["uid"]]
@@ -50,9 +50,9 @@ async def test_an_order_is_found_by_everything_it_bears(database_url: str) -> No
 
 
 async def test_linked_orders_are_found_by_the_number_that_the_client_was_given(
-    database_url: str,
+    demo_url: str,
 ) -> None:
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         answer = await hub.post(V2, order_of(*TWO_PARCELS), headers=AS_DROPSHIP)
         parcels = await hub.orders("dropship")
         linked = await found(hub, AS_DROPSHIP, number=str(answer.json()["data"]))
@@ -61,10 +61,10 @@ async def test_linked_orders_are_found_by_the_number_that_the_client_was_given(
         assert (len(linked), one) == (2, [parcels[0]["uid"]])
 
 
-async def test_an_order_is_found_by_sku_mail_and_reference(database_url: str) -> None:
+async def test_an_order_is_found_by_sku_mail_and_reference(demo_url: str) -> None:
     golden = Path(kakaclo.__file__).parent / "golden"
     first = json.loads(min(golden.glob("*.json")).read_text())["request"]
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         answer = await hub.post(first["path"], first["body"], headers=AS_DROPSHIP)
         assert answer.json()["code"] == 10000, answer.text
         orders = await hub.orders("dropship")
@@ -81,9 +81,9 @@ async def test_an_order_is_found_by_sku_mail_and_reference(database_url: str) ->
 
 
 async def test_a_list_is_paged_without_loss_or_repeat_while_orders_come_in(
-    database_url: str,
+    demo_url: str,
 ) -> None:
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         for number in range(7):
             await record(hub, number)
         whole = await found(hub, AS_CDP)

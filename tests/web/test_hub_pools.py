@@ -293,10 +293,10 @@ async def test_a_load_stays_within_its_tenant(tmp_path: Path) -> None:
 
 
 async def test_orders_after_the_first_count_are_counted_whoever_serves_them(
-    database_url: str,
+    demo_url: str,
 ) -> None:
     """The pool is opened while all doors sell: what is asked for after its answer is drawn from it."""
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         await sells_hats(hub)
         doors = [door for door in SELLING for _ in range(4)]
         before = (order(hub, door, 1) for door in doors)

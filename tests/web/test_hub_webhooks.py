@@ -32,6 +32,8 @@ from tests.web.hub_client import (
     token,
 )
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 ALL = "/hub/v1/webhooks"
 QUIET = {"url": "https://hooks.shop.example/orders", "enabled": False}
 
@@ -64,8 +66,8 @@ async def deliveries(hub: HubUnderTest, webhook: dict[str, Any], query: str = ""
 # --- written
 
 
-async def test_a_secret_is_shown_once(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_secret_is_shown_once(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         answer = await hub.post(ALL, {**QUIET, "title": "stock"}, headers=AS_SHOP)
         shown = answer.json()
         assert shown["secret"].startswith("whsec_")
@@ -90,8 +92,8 @@ async def test_a_secret_is_shown_once(database_url: str) -> None:
             assert shown["secret"] not in kept.text
 
 
-async def test_a_list_has_pages_and_is_of_one_tenant(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_list_has_pages_and_is_of_one_tenant(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         names = [(await made(hub, title=str(number)))["id"] for number in range(3)]
         await made(hub, AS_CDP)
         first = (await hub.get(f"{ALL}?limit=2", headers=AS_SHOP)).json()
@@ -127,8 +129,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-async def test_what_is_wrong_is_named(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_what_is_wrong_is_named(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         one = await made(hub)
         for members, field, says in WRONG:
             tried = [await hub.post(ALL, {**QUIET, **members}, headers=AS_SHOP)]
@@ -143,16 +145,16 @@ async def test_what_is_wrong_is_named(database_url: str) -> None:
         assert left["id"] == one["id"]
 
 
-async def test_all_that_is_wrong_is_said_at_once(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_all_that_is_wrong_is_said_at_once(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         wrong = {"url": "https://10.0.0.1/", "kinds": ["a", "order.paid", "b"], "channels": ["c"]}
         answer = await hub.post(ALL, wrong, headers=AS_SHOP)
         fields = [each["field"] for each in answer.json()["errors"]]
         assert fields == ["kinds[0]", "kinds[2]", "channels[0]", "url"]
 
 
-async def test_a_tenant_that_is_no_sandbox_reaches_no_loopback(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_tenant_that_is_no_sandbox_reaches_no_loopback(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         local = {"url": "http://127.0.0.1:9/hook", "enabled": False}
         assert (await hub.post(ALL, local, headers=AS_SHOP)).status_code == 201
         await hub.settings("shop", sandbox=False)
@@ -160,8 +162,8 @@ async def test_a_tenant_that_is_no_sandbox_reaches_no_loopback(database_url: str
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "url")
 
 
-async def test_a_change_guards_against_a_lost_update(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_change_guards_against_a_lost_update(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         one = await made(hub, kinds=["order.paid"])
         path = f"{ALL}/{one['id']}"
         changes = {"kinds": [], "title": "all of it", "channels": ["anqicms"]}
@@ -180,8 +182,8 @@ async def test_a_change_guards_against_a_lost_update(database_url: str) -> None:
         assert nothing.headers["etag"] == '"2"', "what changes nothing leaves no trace"
 
 
-async def test_a_repeat_of_a_delete_is_answered_like_the_first(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_a_repeat_of_a_delete_is_answered_like_the_first(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         path = f"{ALL}/{(await made(hub))['id']}"
         keyed = {**AS_SHOP, "Idempotency-Key": "gone"}
         assert (await hub.request("DELETE", path, headers=keyed)).status_code == 204
@@ -193,8 +195,8 @@ async def test_a_repeat_of_a_delete_is_answered_like_the_first(database_url: str
         assert (await hub.get(ALL, headers=AS_SHOP)).json()["items"] == []
 
 
-async def test_a_dry_run_leaves_nothing_and_shows_no_secret(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_a_dry_run_leaves_nothing_and_shows_no_secret(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         dry = {**AS_SHOP, "Hub-Dry-Run": "true"}
         answer = await hub.post(ALL, QUIET, headers=dry)
         assert (answer.status_code, "secret" in answer.json()) == (201, False)
@@ -220,10 +222,10 @@ async def test_a_dry_run_leaves_nothing_and_shows_no_secret(database_url: str) -
 
 
 async def test_a_tenant_has_so_many_and_no_more(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    demo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "MOST_WEBHOOKS", 2)
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         await made(hub)
         await made(hub)
         answer = await hub.post(ALL, QUIET, headers=AS_SHOP)
@@ -231,8 +233,8 @@ async def test_a_tenant_has_so_many_and_no_more(
         assert answer.json()["detail"] == "a tenant has at most 2 webhooks"
 
 
-async def test_without_a_key_no_secret_is_kept(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_without_a_key_no_secret_is_kept(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         hub.hub.port.cipher = type(hub.hub.port.cipher)("")
         answer = await hub.post(ALL, QUIET, headers=AS_SHOP)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "secret")
@@ -250,8 +252,8 @@ async def receiver_of(answer: Callable[[Came], Answered] | None = None) -> Async
         yield found
 
 
-async def test_what_happens_is_posted_signed_and_in_order(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_what_happens_is_posted_signed_and_in_order(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver, kinds=["order.placed", "order.paid", "pool.out"])
         order = await sell(hub)
         await hub.pay(order["uid"])
@@ -288,8 +290,8 @@ async def test_what_happens_is_posted_signed_and_in_order(database_url: str) -> 
         assert shown["failing_since"] is None
 
 
-async def test_only_what_came_by_its_doors_is_sent(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_only_what_came_by_its_doors_is_sent(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         await sending(hub, receiver, channels=["sitecore_cdp"])
         await sell(hub)
         sale = await hub.post(
@@ -307,22 +309,22 @@ async def test_only_what_came_by_its_doors_is_sent(database_url: str) -> None:
         assert posted.json["data"]["event"]["dialect"] == "sitecore_cdp"
 
 
-async def test_it_begins_behind_any_cursor(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_it_begins_behind_any_cursor(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         order = await sell(hub)
         await sending(hub, receiver, after="")
         (posted,) = await came(receiver, 1)
         assert posted.json["data"]["order"]["uid"] == order["uid"]
 
 
-async def test_a_failure_is_listed_and_holds_up_its_order_alone(database_url: str) -> None:
+async def test_a_failure_is_listed_and_holds_up_its_order_alone(demo_url: str) -> None:
     held: set[str] = set()
 
     def reply(posted: Came) -> Answered:
         is_held = posted.json["data"]["event"]["order"] in held
         return (500, {}, b"taken") if is_held else 204
 
-    async with running_hub(database_url) as hub, receiver_of(reply) as receiver:
+    async with running_hub(demo_url) as hub, receiver_of(reply) as receiver:
         one = await sending(hub, receiver)
         bad, good = await sell(hub, 1), await sell(hub, 1)
         await came(receiver, 2)
@@ -352,8 +354,8 @@ async def test_a_failure_is_listed_and_holds_up_its_order_alone(database_url: st
         await until(lambda: deliveries(hub, one, "?state=waiting"), lambda items: items == [])
 
 
-async def test_events_and_stretches_of_time_are_sent_again(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_events_and_stretches_of_time_are_sent_again(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         order = await sell(hub)
         await hub.pay(order["uid"])
@@ -384,8 +386,8 @@ WRONG_REPLAYS: list[tuple[Any, str, str]] = [
 ]
 
 
-async def test_what_is_wrong_with_a_replay_is_named(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_what_is_wrong_with_a_replay_is_named(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         one = await made(hub)
         for body, field, says in WRONG_REPLAYS:
             answer = await hub.post(f"{ALL}/{one['id']}/replay", body, headers=AS_SHOP)
@@ -395,8 +397,8 @@ async def test_what_is_wrong_with_a_replay_is_named(database_url: str) -> None:
         assert await deliveries(hub, one) == []
 
 
-async def test_another_tenants_event_is_not_sent_again(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_another_tenants_event_is_not_sent_again(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         await record(hub, 1)
         theirs = (await hub.get("/hub/v1/events", headers=AS_CDP)).json()["items"][0]["id"]
         one = await made(hub)
@@ -404,8 +406,8 @@ async def test_another_tenants_event_is_not_sent_again(database_url: str) -> Non
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "events[0]")
 
 
-async def test_what_is_wrong_with_a_list_of_deliveries_is_named(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_what_is_wrong_with_a_list_of_deliveries_is_named(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         one = await made(hub)
         for query, field in (
             ("state=lost", "state"),
@@ -418,9 +420,9 @@ async def test_what_is_wrong_with_a_list_of_deliveries_is_named(database_url: st
 
 
 async def test_a_rotated_secret_signs_for_a_day_beside_the_new_one(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    demo_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         new = await ask(hub, "POST", f"{one['id']}/rotate")
         assert new["secret"] != one["secret"]
@@ -441,8 +443,8 @@ async def test_a_rotated_secret_signs_for_a_day_beside_the_new_one(
             posted.verified(new["secret"])
 
 
-async def test_two_who_rotate_at_once_both_have_a_secret_that_signs(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_two_who_rotate_at_once_both_have_a_secret_that_signs(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         both = await asyncio.gather(*(ask(hub, "POST", f"{one['id']}/rotate") for _ in range(3)))
         await sell(hub)
@@ -451,8 +453,8 @@ async def test_two_who_rotate_at_once_both_have_a_secret_that_signs(database_url
             assert posted.verified(each["secret"])
 
 
-async def test_secrets_are_not_rotated_without_end(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_secrets_are_not_rotated_without_end(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         path = f"{ALL}/{(await made(hub))['id']}/rotate"
         found = [await hub.post(path, headers=AS_SHOP) for _ in range(webhooks.MOST_SECRETS)]
         assert [each.status_code for each in found] == [200] * (len(found) - 1) + [409]
@@ -460,14 +462,14 @@ async def test_secrets_are_not_rotated_without_end(database_url: str) -> None:
 
 
 async def test_a_test_message_says_at_once_what_the_receiver_said(
-    database_url: str, tmp_path: Path
+    demo_url: str, tmp_path: Path
 ) -> None:
     status = [201]
 
     def answer(_posted: Came) -> Answered:
         return status[0], {}, b"taken"
 
-    async with running_hub(database_url) as hub, receiver_of(answer) as receiver:
+    async with running_hub(demo_url) as hub, receiver_of(answer) as receiver:
         one = await made(hub, url=receiver.url)
         said = await ask(hub, "POST", f"{one['id']}/test")
         assert (said["status"], said["answer"], said["error"]) == (201, "taken", None)
@@ -487,9 +489,9 @@ async def test_a_test_message_says_at_once_what_the_receiver_said(
         assert (said["status"], bool(said["error"])) == (None, True)
 
 
-async def test_one_that_is_gone_is_switched_off_says_so_and_catches_up(database_url: str) -> None:
+async def test_one_that_is_gone_is_switched_off_says_so_and_catches_up(demo_url: str) -> None:
     status = [410]
-    async with running_hub(database_url) as hub, receiver_of(lambda _posted: status[0]) as receiver:
+    async with running_hub(demo_url) as hub, receiver_of(lambda _posted: status[0]) as receiver:
         one = await sending(hub, receiver)
         await sell(hub, 1)
         off = await until(lambda: ask(hub, "GET", one["id"]), lambda it: not it["enabled"])
@@ -508,8 +510,8 @@ async def test_one_that_is_gone_is_switched_off_says_so_and_catches_up(database_
         assert kinds.count("order.placed") >= 1
 
 
-async def test_who_was_switched_off_on_purpose_goes_on_where_it_was(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver:
+async def test_who_was_switched_off_on_purpose_goes_on_where_it_was(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver:
         one = await sending(hub, receiver)
         await sell(hub, 1)
         await came(receiver, 1)
@@ -523,8 +525,8 @@ async def test_who_was_switched_off_on_purpose_goes_on_where_it_was(database_url
         assert posted.json["data"]["order"]["uid"] == missed["uid"]
 
 
-async def test_what_is_deleted_is_told_no_more(database_url: str) -> None:
-    async with running_hub(database_url) as hub, receiver_of() as receiver, receiver_of() as other:
+async def test_what_is_deleted_is_told_no_more(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub, receiver_of() as receiver, receiver_of() as other:
         one, _two = await sending(hub, receiver), await sending(hub, other)
         await ask(hub, "DELETE", one["id"])
         await sell(hub, 1)
@@ -532,23 +534,23 @@ async def test_what_is_deleted_is_told_no_more(database_url: str) -> None:
         assert receiver.calls == []
 
 
-async def test_a_new_key_of_the_hub_s_takes_secrets_along(database_url: str) -> None:
+async def test_a_new_key_of_the_hub_s_takes_secrets_along(demo_url: str) -> None:
     async with receiver_of() as receiver:
-        async with running_hub(database_url) as hub:
+        async with running_hub(demo_url) as hub:
             one = await sending(hub, receiver)
         # A key is given at the start, and with it to the process that sends.
         both = {"secret_key": "another key", "secret_key_old": SECRET_KEY}
-        async with running_hub(database_url, **both) as hub:
+        async with running_hub(demo_url, **both) as hub:
             answer = await hub.post("/hub/v1/secrets/rotate", headers=AS_OPERATOR)
             assert answer.status_code == 200, answer.text
-        async with running_hub(database_url, secret_key="another key") as hub:
+        async with running_hub(demo_url, secret_key="another key") as hub:
             await sell(hub, 1)
             (posted,) = await came(receiver, 1)
         assert posted.verified(one["secret"])
 
 
-async def test_webhooks_need_their_scope(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_webhooks_need_their_scope(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         having = await new_token(hub, "shop", "webhooks")
         assert (await hub.get(ALL, headers=token(having["token"]))).status_code == 200
         without = await new_token(hub, "shop", "orders:read", "orders:write")

@@ -68,8 +68,8 @@ async def opened(hub: HubUnderTest) -> Shop:
     return Shop(hub, made.json())
 
 
-async def test_it_is_as_it_was_on_both_databases(database_url):
-    async with running_hub(database_url) as hub:
+async def test_it_is_as_it_was_on_both_databases(demo_url):
+    async with running_hub(demo_url) as hub:
         shop, other = await opened(hub), await opened(hub)
         await other.place()
         await hub.freeze(shop.tenant, "2026-01-02T03:04:05Z")
@@ -100,8 +100,8 @@ async def test_it_is_as_it_was_on_both_databases(database_url):
         assert other.content() == beside
 
 
-async def test_a_reset_is_the_day_it_was_opened_with_the_credentials_of_now(database_url):
-    async with running_hub(database_url) as hub:
+async def test_a_reset_is_the_day_it_was_opened_with_the_credentials_of_now(demo_url):
+    async with running_hub(demo_url) as hub:
         shop = await opened(hub)
         begun = shop.content()
         first = await shop.place()
@@ -118,8 +118,8 @@ async def test_a_reset_is_the_day_it_was_opened_with_the_credentials_of_now(data
         ]
 
 
-async def test_readers_of_the_feed_begin_again_and_miss_nothing(database_url):
-    async with running_hub(database_url) as hub:
+async def test_readers_of_the_feed_begin_again_and_miss_nothing(demo_url):
+    async with running_hub(demo_url) as hub:
         shop = await opened(hub)
         await shop.place()
         kept = await shop.keep()
@@ -237,8 +237,8 @@ async def test_ten_are_kept_for_seven_days_and_that_of_the_opening_for_good(tmp_
         await shop.reset()
 
 
-async def test_who_calls_while_it_is_put_back_is_told_to_come_again(database_url, monkeypatch):
-    async with running_hub(database_url) as hub:
+async def test_who_calls_while_it_is_put_back_is_told_to_come_again(demo_url, monkeypatch):
+    async with running_hub(demo_url) as hub:
         shop = await opened(hub)
         await shop.place()
         port = hub.hub.port
@@ -253,9 +253,9 @@ async def test_who_calls_while_it_is_put_back_is_told_to_come_again(database_url
         assert len(await hub.orders(shop.tenant)) == 1
 
 
-async def test_orders_that_come_meanwhile_are_of_before_or_are_told_to_come_again(database_url):
+async def test_orders_that_come_meanwhile_are_of_before_or_are_told_to_come_again(demo_url):
     """And every law holds of what is there then: `running_hub` asks."""
-    async with running_hub(database_url) as hub:
+    async with running_hub(demo_url) as hub:
         shop = await opened(hub)
         kept = await shop.keep()
         answers = []

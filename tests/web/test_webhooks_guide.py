@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from orderhub.cli.trigger import STEPS
 from orderhub.web.hub_api import webhooks
 from tests.support import http
@@ -38,6 +40,7 @@ def test_the_receiver_is_ten_lines_beside_what_it_imports() -> None:
     assert len([line for line in lines if " import " not in line]) == 10
 
 
+@pytest.mark.slow
 def test_the_receiver_of_the_guide_takes_what_a_real_hub_sends(tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path) as served, http.Client(base_url=served.url, headers=AS_SHOP) as client:

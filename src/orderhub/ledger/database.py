@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -297,9 +298,16 @@ def migrations_config() -> Config:
     return config
 
 
+@cache
+def _script() -> ScriptDirectory:
+    """This program's migrations. To find them takes as long as all else that opening a ledger does."""
+    return ScriptDirectory.from_config(migrations_config())
+
+
+@cache
 def head_revision() -> str:
     """The newest schema this program knows."""
-    head = ScriptDirectory.from_config(migrations_config()).get_current_head()
+    head = _script().get_current_head()
     assert head is not None
     return head
 
@@ -314,7 +322,10 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
     path = file_of(engine.url)
     if path is not None and create:
         make_file(path)
-    if check_version(engine, must_be_current=False) is None and not create:
+    current = check_version(engine, must_be_current=False)
+    if current == head_revision():
+        return
+    if current is None and not create:
         url = engine.url.render_as_string(hide_password=True)
         raise DatabaseRefused(
             f"There is no ledger in {url}: `orderhub init` or `orderhub serve` makes one."
@@ -325,8 +336,7 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
 
 def steps_from(current: str | None) -> list[str]:
     """The schemas that a ledger is brought to one after another, each with a commit of its own."""
-    script = ScriptDirectory.from_config(migrations_config())
-    pending = [each.revision for each in script.iterate_revisions("head", current or "base")]
+    pending = [each.revision for each in _script().iterate_revisions("head", current or "base")]
     pending.reverse()
     if current is None:
         return pending[-1:]  # there is nothing yet that a half of it could be kept of
@@ -358,8 +368,7 @@ def _migrated_on(engine: Engine) -> str:
 
 def check_version(engine: Engine, *, must_be_current: bool = True) -> str | None:
     """The schema, None for none; refused when it is newer than the program, or (where asked) older or none."""
-    script = ScriptDirectory.from_config(migrations_config())
-    known = {revision.revision for revision in script.walk_revisions()}
+    known = {revision.revision for revision in _script().walk_revisions()}
     current = _current_revision(engine)
     if current is not None and current not in known:
         raise DatabaseRefused(

@@ -175,6 +175,8 @@ _PAIR = re.compile(r'("(?P<name>[^"\\]{1,100})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,
 _OPENED = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*[{\[]')
 _FIELD = re.compile(r"((?P<name>[\w.\[\]-]{1,100})=)(\"[^\"]*\"?|[^&\s\"',;]+)")
 _PART = re.compile(r'(name="(?P<name>[^"]{1,100})"[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)')
+# Each with what no match is without: to look for fields takes four times as long as for pairs.
+_LOOKED_FOR = ((":", _PAIR), ("=", _FIELD), ("=", _PART))
 # A name may be spelled so that it is not seen as text.
 _SPELLED = re.compile(r"\\u00[2-7]", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s?]+\?[^\s]+$", re.IGNORECASE)  # its query may hold a token
@@ -278,8 +280,9 @@ class Mask:
             if self._is_secret(opened["name"], is_text=True):
                 text = f"{text[: opened.end() - 1]}{MASKED}"
                 break
-        for pattern in (_PAIR, _FIELD, _PART):
-            text = pattern.sub(shown, text)
+        for sign, pattern in _LOOKED_FOR:
+            if sign in text:
+                text = pattern.sub(shown, text)
         return text
 
     def _value(self, name: str, value: Any, depth: int) -> Any:

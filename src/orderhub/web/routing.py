@@ -9,12 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote
 
 from orderhub.dialects.contract import Dialect, Route
 
 _SLASHES = re.compile("/{2,}")
 _PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def _pattern_of(path: str) -> re.Pattern[str]:
+    return re.compile(
+        "".join(
+            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
+            for index, part in enumerate(_PARAMETER.split(path))
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +64,10 @@ class Router:
     def _methods(self, path: str) -> dict[str, tuple[Dialect, Route]]:
         if "{" not in path:
             return self._exact.setdefault(path, {})
-        pattern = re.compile(
-            "".join(
-                f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
-                for index, part in enumerate(_PARAMETER.split(path))
-            )
-        )
+        pattern = _pattern_of(path)
         family = self._patterns.setdefault(path.split("/")[1], [])
         for known, methods in family:
-            if known.pattern == pattern.pattern:
+            if known == pattern:
                 return methods
         methods = {}
         family.append((pattern, methods))

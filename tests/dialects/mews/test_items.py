@@ -11,8 +11,8 @@ JANUARY = {"StartUtc": "2020-01-01T00:00:00Z", "EndUtc": "2020-02-01T00:00:00Z"}
 INSTANT = {"StartUtc": "2020-02-04T00:00:00Z", "EndUtc": "2020-02-04T00:00:00Z"}
 
 
-async def test_each_filter_finds_what_it_names_and_nothing_else(database_url):
-    async with hotel(database_url) as client:
+async def test_each_filter_finds_what_it_names_and_nothing_else(demo_url):
+    async with hotel(demo_url) as client:
         first = await client.order()
         await client.hub.advance("hotel", 3_600)
         second = await client.order(

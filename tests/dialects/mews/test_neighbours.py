@@ -225,8 +225,8 @@ async def test_a_charge_that_comes_at_the_last_moment_is_counted(
         assert bill["State"] == "Open"
 
 
-async def test_bills_closed_while_they_are_charged_owe_nothing(database_url):
-    async with hotel(database_url) as client:
+async def test_bills_closed_while_they_are_charged_owe_nothing(demo_url):
+    async with hotel(demo_url) as client:
         added = await client.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}] * 12})
         bills = [bill["Id"] for bill in added["Bills"]]
         amount = {"Currency": "USD", "GrossValue": 43.46}
@@ -248,9 +248,9 @@ async def test_bills_closed_while_they_are_charged_owe_nothing(database_url):
 
 @pytest.mark.postgres
 async def test_bills_closed_at_one_process_while_another_charges_and_cancels_are_balanced(
-    postgres_url,
+    postgres_demo,
 ):
-    async with hotel(postgres_url) as one, running_hub(postgres_url) as second:
+    async with hotel(postgres_demo) as one, running_hub(postgres_demo) as second:
         doors = (one, Hotel(second))
         added = await one.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}] * 16})
         bills = [bill["Id"] for bill in added["Bills"]]

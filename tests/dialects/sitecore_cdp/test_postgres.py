@@ -10,8 +10,8 @@ from tests.support.hub import running_hub
 pytestmark = pytest.mark.postgres
 
 
-async def test_u0000_in_an_address_reaches_no_database(postgres_url):
-    async with running_hub(postgres_url) as hub:
+async def test_u0000_in_an_address_reaches_no_database(postgres_demo):
+    async with running_hub(postgres_demo) as hub:
         cdp = Cdp(hub)
         for path in ("orders/%00", "orderItems/a%00", "guests/%00", "orders/%00/contacts"):
             await cdp.refused(404, "GET", f"/v2.1/{path}")
@@ -20,8 +20,8 @@ async def test_u0000_in_an_address_reaches_no_database(postgres_url):
         await cdp.refused(403, "PUT", "/v2/batches/%00/upload?tenant=1&token=x", content=b"x")
 
 
-async def test_of_64_twins_at_two_hubs_one_is_recorded(postgres_url):
-    async with running_hub(postgres_url) as one, running_hub(postgres_url) as other:
+async def test_of_64_twins_at_two_hubs_one_is_recorded(postgres_demo):
+    async with running_hub(postgres_demo) as one, running_hub(postgres_demo) as other:
         doors = [Cdp(one), Cdp(other)]
         twin = an_order()
         later = {**twin, "orderedAt": "2024-01-02T16:17:16Z"}

@@ -160,8 +160,8 @@ async def test_a_viewer_is_offered_nothing_to_do(tmp_path: Path) -> None:
         assert f"{path}/ship" not in staff.page  # it waits to be paid
 
 
-async def test_the_desk_is_the_same_on_either_database(database_url: str) -> None:
-    async with running_hub(database_url) as hub:
+async def test_the_desk_is_the_same_on_either_database(demo_url: str) -> None:
+    async with running_hub(demo_url) as hub:
         order = await sell(hub, 2, name="Ada Berg")
         browser = await invited(hub, "shop", "staff")
         await done(browser, f"/desk/orders/{order['uid']}/pay")

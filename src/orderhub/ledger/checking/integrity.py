@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, inspect, text
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orderhub.ledger.database import DatabaseRefused
@@ -16,6 +19,21 @@ _INDEXES = """
     SELECT i.indexrelid::regclass::text, i.indexrelid FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
     WHERE t.relnamespace = current_schema()::regnamespace AND t.relname = ANY(:tables)
 """
+# The tables with their columns, and with their indexes, in a look each: SQLAlchemy's inspector takes several a table.
+_SHAPE = {
+    "sqlite": (
+        "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'",
+        "SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'",
+    ),
+    "postgresql": (
+        """
+        SELECT t.relname, c.attname FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid
+        WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind IN ('r', 'p')
+        AND c.attnum > 0 AND NOT c.attisdropped
+        """,
+        "SELECT tablename, indexname FROM pg_indexes WHERE schemaname = current_schema()",
+    ),
+}
 
 
 def refuse_unsound(connection: Connection) -> None:
@@ -50,17 +68,22 @@ def _books() -> list[Table]:
 
 
 def _refuse_other_shape(connection: Connection) -> None:
-    found = inspect(connection)
-    tables = set(found.get_table_names())
+    columns, indexes = (_by_table(connection, each) for each in _SHAPE[connection.dialect.name])
     for table in _books():
-        if table.name not in tables:
+        if table.name not in columns:
             raise DatabaseRefused(f"The database lacks the table {table.name}: restore a backup.")
-        stands = {column["name"] for column in found.get_columns(table.name)}
-        indexes = {index["name"] for index in found.get_indexes(table.name)}
+        stands, indexed = columns[table.name], indexes.get(table.name, ())
         lacks = [f"column {each.name}" for each in table.columns if each.name not in stands]
-        lacks += [f"index {each.name}" for each in table.indexes if each.name not in indexes]
+        lacks += [f"index {each.name}" for each in table.indexes if each.name not in indexed]
         if lacks:
             raise DatabaseRefused(f"The table {table.name} lacks the {lacks[0]}: restore a backup.")
+
+
+def _by_table(connection: Connection, query: str) -> Mapping[str, Collection[str]]:
+    found = defaultdict[str, set[str]](set)
+    for table, name in connection.execute(text(query)):
+        found[table].add(name)
+    return found
 
 
 def reason(error: Exception) -> str:

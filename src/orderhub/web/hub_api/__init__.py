@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from orderhub.core.feed import KINDS
-from orderhub.dialects.contract import Dialect
+from orderhub.dialects.contract import Dialect, Route
 from orderhub.web.docs.schemas import Schemas
 from orderhub.web.hub_api import (
     catalogue,
@@ -69,12 +69,7 @@ def hub_api(dialects: Iterable[Dialect]) -> Dialect:
         title="OrderHub",
         about=__doc__ or "",
         prefixes=("/",),
-        routes=tuple(
-            replace(route, tag=tag)
-            for tag, modules in _TAGS.items()
-            for module in modules
-            for route in module.ROUTES
-        ),
+        routes=_routes(),
         fault=wording.fault,
         refusal=wording.refusal,
         secrets=("credentials", "secret", "token", "digests", "password", "link"),
@@ -83,6 +78,16 @@ def hub_api(dialects: Iterable[Dialect]) -> Dialect:
             **_schemas_of(tenants.settings_models(dialects)),
         },
         sends=dict.fromkeys(KINDS, webhooks.WebhookMessage),
+    )
+
+
+@cache
+def _routes() -> tuple[Route, ...]:
+    return tuple(
+        replace(route, tag=tag)
+        for tag, modules in _TAGS.items()
+        for module in modules
+        for route in module.ROUTES
     )
 
 
