@@ -24,8 +24,6 @@ from tests.support import forks
 from tests.support.forks import Forked
 from tests.support.postgres import fresh_database
 
-pytestmark = pytest.mark.slow
-
 SEED = 20_240_101
 
 
