@@ -164,9 +164,7 @@ class Courier:
     async def _round(self) -> bool:
         """Write, read, send, wait. False: nothing is left to do for now."""
         loop = asyncio.get_running_loop()
-        while (early_s := self._round_at + self._round_s - loop.time()) > 0:
-            if self.is_leaving:
-                break
+        while (early_s := self._round_at + self._round_s - loop.time()) > 0 and not self.is_leaving:
             await self._pause(early_s)
         self._round_at = loop.time()
         if not self._has_lease() and not await self._take():

@@ -319,14 +319,15 @@ def _page(page: int) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
 
 def _find(body: dict[str, Any], zone: str, since_us: int) -> Asking[Found | Blocked | Doubt]:
     alike: list[str] = []
+    oldest_us = since_us - SLACK_US
     for page in range(1, MOST_PAGES + 1):
         rows = yield from _page(page)
         if not isinstance(rows, list):
             return rows
-        recent = [row for row in rows if _at(row, "created_at", zone) >= since_us - SLACK_US]
+        recent = [row for row in rows if _at(row, "created_at", zone) >= oldest_us]
         alike += [text_of(row.get("order_id")) for row in recent if _is_alike(body, row)]
         # Among the newest may be sales of long ago that were written down today.
-        if len(rows) < _PAGE or all(_touched_at(row, zone) < since_us - SLACK_US for row in rows):
+        if len(rows) < _PAGE or all(_touched_at(row, zone) < oldest_us for row in rows):
             break
     else:
         return Doubt(f"the list has more than {MOST_PAGES} pages")
@@ -345,6 +346,7 @@ def _find(body: dict[str, Any], zone: str, since_us: int) -> Asking[Found | Bloc
 
 
 def _touched_at(row: Mapping[str, Any], zone: str) -> int:
+    """When it was made or, where the vendor says so, changed: the later of both."""
     names = {"created_at"} | ({"updated_at"} & row.keys())
     return max(_at(row, name, zone) for name in names)
 
