@@ -6,10 +6,15 @@ from contextlib import closing
 import pytest
 
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.ledger import bulk, tables
+from orderhub.ledger import bulk, pipeline, tables
+from orderhub.ledger.database import batch_on, open_writer
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 
+_MORE_HAND_OVERS = """
+    INSERT INTO hand_over (tenant_id, order_id, connection_id, uid, state)
+    SELECT 1, n, 1, 'uid ' || n, 'planned' FROM generate_series(CAST(%s AS bigint), CAST(%s AS bigint)) n
+"""
 _MORE_LINES = """
     INSERT INTO order_line SELECT (json_populate_record(l, json_build_object('order_id', n))).*
     FROM order_line l, generate_series(1000, 6000) n WHERE l.order_id < 1000
@@ -39,3 +44,26 @@ def look(ledger: Ledger, figures: str) -> None:
         batch.stay_with([sale.tenant_id])
         plan = batch._driver.rows(f"EXPLAIN {sql}", [given])
     assert not any("Seq Scan" in line or "Hash Join" in line for (line,) in plan), plan
+
+
+@pytest.mark.postgres
+@pytest.mark.one_machine
+def test_what_was_planned_for_an_empty_table_is_planned_anew_once_it_is_full(
+    postgres_world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_PLANNED_FOR_S", 0.0)
+    with closing(Ledger.open(postgres_world, RECORD_TYPES)) as ledger:
+        driver = open_writer(ledger.engine)
+        driver.send(_MORE_HAND_OVERS, (1, 20))
+        row = {"tenant_id": 1, "order_id": 7, "connection_id": 1, "reason": "it waits"}
+        for _ in range(20):  # as often as a server goes on asking itself whether one plan fits all
+            with batch_on(driver):
+                bulk.update(driver, tables.hand_over, [row])
+        driver.send(_MORE_HAND_OVERS, (21, 20_000))
+        with batch_on(driver):
+            ((prepared,),) = driver.rows(
+                "SELECT name FROM pg_prepared_statements WHERE statement LIKE 'UPDATE hand_over%%'"
+            )
+            plan = driver.rows(f"EXPLAIN EXECUTE {prepared}('it waits', 1, 7, 1)")
+        driver.close()
+    assert any("hand_over_pkey" in line for (line,) in plan), plan

@@ -45,14 +45,19 @@ def test_what_is_asked_of_all_has_an_index_of_its_own(
             "(tenant_id=? AND order_id=?)",
         ),
         (lambda reads: reads.held(SHOP, 1, ["N1", "N2"]), "hand_over_by_number"),
-        (lambda reads: reads.is_sending(SHOP, 1), "hand_over_by_state"),
+        (lambda reads: reads.is_sending(SHOP, 1), "hand_over_doubted"),
+        (lambda reads: reads.page(HandOverQuery(tenant_id=SHOP)), "(tenant_id=?)"),
+        (
+            lambda reads: reads.page(HandOverQuery(tenant_id=SHOP, states=("unsure",))),
+            "hand_over_by_state",
+        ),
         (lambda reads: reads.first_placed(SHOP, 1, NOON), "hand_over_by_state"),
         (lambda reads: reads.counts(SHOP), "hand_over_by_state"),
         (lambda reads: reads.counted(SHOP, "unsure", 100), "hand_over_by_state"),
     ],
     ids=[
         *("named", "due", "news", "due-sending", "doubt", "of-order", "held", "sending"),
-        *("first", "counts", "counted"),
+        *("all", "of-one-state", "first", "counts", "counted"),
     ],
 )
 def test_what_is_asked_of_a_tenant_is_no_look_at_each_of_its_hand_overs(

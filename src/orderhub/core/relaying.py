@@ -47,7 +47,7 @@ class RelayLook(msgspec.Struct, frozen=True):
 
 
 class HandOverQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Hand-overs of a tenant, newest first.
+    """Hand-overs of a tenant, those of the newest orders first; of one state those that were planned last.
 
     states      of these; () = of all
     connection  id; 0 = any

@@ -219,6 +219,7 @@ def _select_sql(
     postgres: bool,
     order_by: tuple[str, ...],
     *,
+    where: str = "",
     lock: bool,
     citus: bool,
 ) -> str:
@@ -230,6 +231,7 @@ def _select_sql(
         sql += f"(SELECT {_names(keys, 'r.')} FROM {source})"
         sql += f"{on_tenants('t', citus=True)} ORDER BY {_names(order_by or keys, 't.')}"
         return f"{sql} FOR UPDATE OF t"
+    same += f" AND {where}" if where else ""
     same += on_tenants("t", citus=citus)
     sql = f"SELECT {all_of(table)} FROM {source} CROSS JOIN {table.name} AS t WHERE {same}"
     if order_by:
@@ -501,11 +503,12 @@ def select(
     table: Table,
     rows: Sequence[dict[str, Any]],
     *,
+    where: str = "",
     order_by: tuple[str, ...] = (),
     lock: bool = False,
 ) -> list[Any]:
-    """The rows of `table` that match any of the given ones."""
-    return asked(driver, table, rows, order_by=order_by, lock=lock)()
+    """The rows of `table` that match any of the given ones; `where`: and fulfil this condition on `t`."""
+    return asked(driver, table, rows, where=where, order_by=order_by, lock=lock)()
 
 
 def asked(
@@ -513,13 +516,14 @@ def asked(
     table: Table,
     rows: Sequence[dict[str, Any]],
     *,
+    where: str = "",
     order_by: tuple[str, ...] = (),
     lock: bool = False,
 ) -> Callable[[], list[Any]]:
     """As `select`, of which the rows are waited for later: see `Driver.ask`."""
     columns, postgres, citus = tuple(rows[0]), driver.is_postgres, driver.is_citus
     size = size_of(len(rows), postgres)
-    sql = _select_sql(table, columns, size, postgres, order_by, lock=lock, citus=citus)
+    sql = _select_sql(table, columns, size, postgres, order_by, where=where, lock=lock, citus=citus)
     given = rows_parameters(rows, columns, size, postgres) + tenants_of(rows, citus=citus)
     found = driver.ask(sql, given)
     return lambda: named(table, found())

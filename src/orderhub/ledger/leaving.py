@@ -100,21 +100,21 @@ hand_over = Table(
     _text("candidates"),
     _text("told"),
     Index("hand_over_by_uid", "tenant_id", "uid", unique=True),
-    Index("hand_over_by_arrival", "tenant_id", "created_at", "order_id", "connection_id"),
-    Index("hand_over_by_state", "tenant_id", "state", "created_at", "order_id", "connection_id"),
-    Index("hand_over_by_number", "tenant_id", "connection_id", "number"),
+    Index("hand_over_by_state", "tenant_id", "state", "created_at"),
 )
-# What is due apart from what only waits for news, so that neither is searched for the other; and what nobody knows
-# yet. Whoever wants to find by them says these very words.
-IS_OPEN, HAS_NEWS, IS_DOUBTED = (
+# What is due apart from what only waits for news, so that neither is searched for the other; what nobody knows yet;
+# and what has a number. Whoever wants to find by them says these very words.
+IS_OPEN, HAS_NEWS, IS_DOUBTED, HAS_NUMBER = (
     f"due_at < {NEVER} AND state <> 'placed'",
     f"due_at < {NEVER} AND state = 'placed'",
     "state IN ('sending', 'unsure')",
+    "number <> ''",
 )
 for _part, _last, _words in (
     ("due", "due_at", IS_OPEN),
     ("news", "due_at", HAS_NEWS),
     ("doubted", "state", IS_DOUBTED),
+    ("by_number", "number", HAS_NUMBER),
 ):
     Index(
         f"hand_over_{_part}",

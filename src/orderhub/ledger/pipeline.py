@@ -7,6 +7,7 @@ and the server a turn for each. This one is on psycopg's libpq, whose calls it k
 from __future__ import annotations
 
 import select
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,9 @@ from psycopg.errors import error_from_result
 
 # A statement is prepared when it comes for so many a time, and at most so many are at a time.
 _PREPARED_FROM, _MOST_PREPARED = 3, 128
+# How long the server keeps a plan. It would do so until it takes the table's figures, for minutes: one that was made
+# when a table was empty reads all of it for each row that is changed, once there are some ten thousand.
+_PLANNED_FOR_S = 10.0
 # So many bytes leave at once, for the server to begin with; what is less waits for what comes behind it.
 _GATHERED = 16_384
 # As plain numbers: they are looked at twice a statement.
@@ -59,6 +63,7 @@ class Pipeline:
         self._names: dict[str, bytes] = {}  # of what is prepared
         self._unproven: list[str] = []  # prepared since the last commit
         self._count = 0
+        self._planned_at = time.monotonic()
         self._owed: deque[Answer | None] = deque()  # for each statement that is not answered
         self._syncs = 0
         self._gathered = 0
@@ -105,6 +110,9 @@ class Pipeline:
 
     def commit(self) -> str:
         """Answers what became of the transaction: COMMIT or ROLLBACK."""
+        if self._prepares and time.monotonic() - self._planned_at > _PLANNED_FOR_S:
+            self._planned_at = time.monotonic()
+            self.send("DISCARD PLANS")
         answer = self.ask("COMMIT")
         self._sync()
         self.wait_for(answer)

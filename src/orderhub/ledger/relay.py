@@ -29,7 +29,14 @@ from orderhub.core.handing import HandOver
 from orderhub.core.relaying import HandOverQuery, RelayLook, RelayState
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
-from orderhub.ledger.leaving import HAS_NEWS, IS_DOUBTED, IS_OPEN, hand_over, relay_state
+from orderhub.ledger.leaving import (
+    HAS_NEWS,
+    HAS_NUMBER,
+    IS_DOUBTED,
+    IS_OPEN,
+    hand_over,
+    relay_state,
+)
 from orderhub.ledger.tables import orders
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -50,6 +57,11 @@ _LOOK = f"""
             AND due_at <= :now AND {HAS_NEWS}) AS is_due, s.*
     FROM record r LEFT JOIN relay_state s ON s.tenant_id = r.tenant_id AND s.connection_id = r.id
     WHERE r.kind = 'connection' ORDER BY r.tenant_id, r.id"""
+# What one says that was only planned so far; the rest is the columns' defaults. Keys first.
+_PLANNED = (
+    *("tenant_id", "order_id", "connection_id", "uid", "order_uid", "connection_uid"),
+    *("state", "version", "created_at", "updated_at", "due_at", "lines"),
+)
 _UNDECIDED = ("planned", "sending", "unsure")
 
 
@@ -57,11 +69,11 @@ _UNDECIDED = ("planned", "sending", "unsure")
 
 
 def write(driver: Driver, written: Sequence[HandOver]) -> None:
-    """New ones stand aside where there is one; the others are as their version says."""
-    new = [_row(each) for each in written if each.version == 1]
+    """New ones are planned, and stand aside where there is one; the others are as their version says."""
+    new = [_planned(each) for each in written if each.version == 1]
     moved = [_row(each) for each in written if each.version > 1]
     if new:
-        bulk.insert(driver, hand_over, new, "DO NOTHING")
+        bulk.insert_tuples(driver, hand_over, _PLANNED, new, "DO NOTHING")
     if moved:
         bulk.update(driver, hand_over, moved)
 
@@ -80,7 +92,7 @@ def load(driver: Driver, loads: Sequence[HandOverLoad]) -> dict[HandOverLoad, li
             {"tenant_id": each.tenant_id, "connection_id": each.id, "number": each.number}
             for each in numbers
         ]
-        for row in bulk.select(driver, hand_over, named):
+        for row in bulk.select(driver, hand_over, named, where=f"t.{HAS_NUMBER}"):
             name = HandOverLoad(row.tenant_id, "number", row.connection_id, row.number)
             found[name].append(_to_hand_over(row))
     return found
@@ -235,7 +247,8 @@ class RelayReads:
             of_order = (orders.c.tenant_id == query.tenant_id, orders.c.uid == query.order_uid)
             order_id = select(orders.c.id).where(*of_order).scalar_subquery()
             sought = sought.where(table.c.order_id == order_id)
-            # As its primary key lies: all arrivals would be read for the few that there are.
+        if query.order_uid or len(query.states) != 1:
+            # As the primary key lies. Those of one state have an index by time.
             place, after = place[1:], after[1:]
         if after:
             sought = sought.where(tuple_(*place) < tuple_(*after))
@@ -263,7 +276,9 @@ class RelayReads:
         if not numbers:
             return {}
         query = select(table.c.number, table.c.order_id).where(
-            _named(table, tenant_id, connection_id), table.c.number.in_(sorted(numbers))
+            _named(table, tenant_id, connection_id),
+            text(HAS_NUMBER),
+            table.c.number.in_(sorted(numbers)),
         )
         return {row.number: row.order_id for row in self._connection.execute(query)}
 
@@ -305,7 +320,7 @@ class RelayReads:
             _named(table, tenant_id, connection_id),
             text(IS_DOUBTED),
             table.c.order_id != besides,
-            func.length(table.c.number) == 0,  # by no index: all that waits has none
+            table.c.number == "",
         )
         return self._connection.execute(query.limit(1)).first() is not None
 
@@ -327,6 +342,15 @@ class RelayReads:
 
 def _named(table: Any, tenant_id: int, connection_id: int) -> ColumnElement[bool]:
     return and_(table.c.tenant_id == tenant_id, table.c.connection_id == connection_id)
+
+
+def _planned(each: HandOver) -> tuple[Any, ...]:
+    return (
+        *(each.tenant_id, each.order_id, each.connection_id),
+        *(each.uid, each.order_uid, each.connection_uid, each.state.value, each.version),
+        *(each.created_at, each.updated_at, each.due_at),
+        _ENCODE(each.lines).decode() if each.lines else "",
+    )
 
 
 def _row(each: HandOver) -> dict[str, Any]:

@@ -56,6 +56,7 @@ WORK: dict[str, tuple[tuple[str, Work], ...]] = {
         *(("hand_over", Work.MADE), ("relay_state", Work.MADE)),
         ("record", Work.INDEXED),
     ),
+    "0017": (("hand_over", Work.INDEXED),),
 }
 _ESTIMATED = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass(:name)")
 
