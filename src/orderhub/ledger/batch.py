@@ -58,15 +58,6 @@ _LOCK_KEYS = (
     "FROM json_array_elements_text(CAST(%s AS json)) ORDER BY h) AS names"
 )
 
-# A batch finds all its rows by their keys. PostgreSQL takes the rows of a JSON for a hundred, and would rather read a
-# table of some thousand orders to its end for them, or one that it takes for empty still, as of when it was made.
-_STAY = STAY.replace(
-    "SELECT",
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
-    "set_config('enable_mergejoin', 'off', true),",
-    1,
-)
-
 
 class Batch:
     """What the writer does on one connection, between BEGIN and COMMIT."""
@@ -159,7 +150,7 @@ class Batch:
         if self._citus:
             citus.stay_with(self._driver, tenants)
         elif self._postgres:
-            self._driver.send(_STAY, (rows.json_text(tenants),))
+            self._driver.send(STAY, (rows.json_text(tenants),))
 
     # --- facts
 

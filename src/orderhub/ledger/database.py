@@ -196,6 +196,7 @@ def batch_on(driver: Driver) -> Iterator[None]:
     if take_turn is not None:
         take_turn(info)
     driver.begin()
+    driver.find_by_keys()
     yield
     if check is not None:
         check()

@@ -144,6 +144,7 @@ class Deliveries:
         """
         found: list[tuple[list[int], WebhookState] | None] = [None] * len(settlings)
         with self._write.begin() as connection:
+            Driver(connection).find_by_keys()
             # Rows are locked in one order, whoever else takes several.
             for nth in sorted(range(len(settlings)), key=lambda nth: _order_of(settlings[nth])):
                 found[nth] = _settle(connection, settlings[nth], now_us)

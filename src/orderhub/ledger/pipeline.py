@@ -23,7 +23,7 @@ from psycopg.errors import error_from_result
 _PREPARED_FROM, _MOST_PREPARED = 3, 128
 # How long the server keeps a plan. It would do so until it takes the table's figures, for minutes: one that was made
 # when a table was empty reads all of it for each row that is changed, once there are some ten thousand.
-_PLANNED_FOR_S = 10.0
+_PLANNED_FOR_S = 15.0
 # So many bytes leave at once, for the server to begin with; what is less waits for what comes behind it.
 _GATHERED = 16_384
 # As plain numbers: they are looked at twice a statement.
