@@ -20,6 +20,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()
 compiled.keep_commands()
 compiled.share_statements()
+compiled.remember_passwords()
 
 # Each before those that import it: pytest rewrites the asserts of what it imports itself.
 pytest_plugins = [
