@@ -226,14 +226,13 @@ def _select_sql(
     """SELECT of every row whose `keys` equal those of a given one, in order, locked where asked (PostgreSQL)."""
     source = rows_source(table, keys, size, postgres)
     same = " AND ".join(f't."{name}" = r."{name}"' for name in keys)
+    more = (f" AND {where}" if where else "") + on_tenants("t", citus=citus)
     if lock and citus:  # which locks no row that is joined
         sql = f"SELECT {all_of(table)} FROM {table.name} AS t WHERE ({_names(keys, 't.')}) IN "
         sql += f"(SELECT {_names(keys, 'r.')} FROM {source})"
-        sql += f"{on_tenants('t', citus=True)} ORDER BY {_names(order_by or keys, 't.')}"
+        sql += f"{more} ORDER BY {_names(order_by or keys, 't.')}"
         return f"{sql} FOR UPDATE OF t"
-    same += f" AND {where}" if where else ""
-    same += on_tenants("t", citus=citus)
-    sql = f"SELECT {all_of(table)} FROM {source} CROSS JOIN {table.name} AS t WHERE {same}"
+    sql = f"SELECT {all_of(table)} FROM {source} CROSS JOIN {table.name} AS t WHERE {same}{more}"
     if order_by:
         sql += f" ORDER BY {_names(order_by, 't.')}"
     return sql + (" FOR UPDATE OF t" if lock and postgres else "")
