@@ -2,11 +2,14 @@
 
 import json
 from contextlib import closing
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from orderhub.core.decide import RECORD_TYPES
-from orderhub.ledger import bulk, pipeline, tables
+from orderhub.core.deliveries import WebhookState
+from orderhub.ledger import bulk, deliveries, pipeline, tables
 from orderhub.ledger.database import batch_on, open_writer
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
@@ -43,6 +46,30 @@ def look(ledger: Ledger, figures: str) -> None:
     with ledger.batch("a batch") as batch:
         plan = batch._driver.rows(f"EXPLAIN {sql}", [given])
     assert not any("Seq Scan" in line or "Hash Join" in line for (line,) in plan), plan
+
+
+@pytest.mark.postgres
+@pytest.mark.one_machine
+def test_so_are_deliveries_of_which_something_is_settled(
+    postgres_world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = []
+
+    def look_at(connection: Connection, *_: Any) -> None:
+        columns = ("tenant_id", "webhook_id", "id", "state")
+        sql = f"EXPLAIN {bulk._update_sql(tables.delivery, columns, 0, '')}"
+        plans.append(connection.exec_driver_sql(sql, ("[]",)).scalars().all())
+
+    monkeypatch.setattr(deliveries, "_settle", look_at)
+    with closing(Ledger.open(postgres_world, RECORD_TYPES)) as ledger:
+        with ledger.engine.begin() as connection:
+            connection.exec_driver_sql(
+                "INSERT INTO delivery (tenant_id, webhook_id, id) SELECT 1, 1, generate_series(1, 2000)"
+            )
+        state = WebhookState(tenant_id=1, webhook_id=1)
+        ledger.deliveries.settle([deliveries.Settling(state=state)], now_us=0)
+    ((*plan,),) = plans
+    assert not any("Seq Scan" in line or "Hash Join" in line for line in plan), plan
 
 
 @pytest.mark.postgres

@@ -46,7 +46,10 @@ def test_what_is_asked_of_all_has_an_index_of_its_own(
         ),
         (lambda reads: reads.held(SHOP, 1, ["N1", "N2"]), "hand_over_by_number"),
         (lambda reads: reads.is_sending(SHOP, 1), "hand_over_doubted"),
-        (lambda reads: reads.page(HandOverQuery(tenant_id=SHOP)), "(tenant_id=?)"),
+        (
+            lambda reads: reads.page(HandOverQuery(tenant_id=SHOP)),
+            "SEARCH hand_over USING INDEX sqlite_autoindex_hand_over_1 (tenant_id=?)",
+        ),
         (
             lambda reads: reads.page(HandOverQuery(tenant_id=SHOP, states=("unsure",))),
             "hand_over_by_state",
@@ -85,3 +88,8 @@ def plan_of(ledger: Ledger, read: Read) -> str:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         rows = connection.exec_driver_sql(f"EXPLAIN {statement}", values)
         return " ".join(row[0] for row in rows)
+
+
+def test_a_list_of_all_is_read_in_order_and_not_sorted(ledger: Ledger) -> None:
+    plan = plan_of(ledger, lambda reads: reads.page(HandOverQuery(tenant_id=SHOP)))
+    assert not any(each in plan for each in ("Sort", "TEMP B-TREE")), plan

@@ -73,7 +73,7 @@ class PreviewOptions(Reach):
 @app.command("list")
 @taking(ListOptions)
 def list_(options: ListOptions, _late: dict[str, str]) -> None:
-    """What a person must decide about first, then the newest first."""
+    """What a person must decide about first, then those of the newest orders."""
     from orderhub.cli.session import given
     from orderhub.cli.terminal import is_for_people, show
 

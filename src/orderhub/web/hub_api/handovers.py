@@ -136,7 +136,7 @@ class Previews(Shape, frozen=True, kw_only=True):
 
 @guarded(SCOPE)
 async def list_hand_overs(call: Call, who: Caller) -> Answer:
-    """What a person must decide about first, then the newest first."""
+    """What a person must decide about first, then those of the newest orders."""
     given = query_of(call, ListHandOvers)
     tenant_id = await tenant_id_asked(call, who, given.tenant, "hand-overs")
 
