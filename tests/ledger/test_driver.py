@@ -131,6 +131,7 @@ def test_rows_of_a_long_answer_come_so_many_at_a_time(ledger: Ledger) -> None:
         assert list(chunks) == [rows[3:6], rows[6:]]
 
 
+@pytest.mark.one_machine
 def test_what_goes_wrong_halfway_through_a_long_answer_is_told(ledger: Ledger) -> None:
     with ledger._write.begin() as connection:
         bulk.insert(Driver(connection), TIMER, rows_of(7))
@@ -197,6 +198,54 @@ def test_a_batch_that_failed_leaves_its_connection_as_good_as_new(postgres_world
                 assert batch._driver.rows("SELECT CAST(%s AS bigint)", (5,)) == [(5,)]
         assert ledger.engine.pool.checkedout() == 1  # type: ignore[attr-defined]
         assert standing(ledger) == []
+    finally:
+        ledger.close()
+
+
+@pytest.mark.postgres
+def test_a_connection_that_others_read_on_still_has_what_was_prepared(postgres_world: str) -> None:
+    """A look that asks the same again and again, and is rolled back, once the writer has given its connection back."""
+    ledger = Ledger.open(postgres_world, {})
+
+    def ask(process: int) -> set[int]:
+        with ledger.batch("mark") as batch:
+            asked = batch._driver.ask("SELECT pg_backend_pid(), CAST(%s AS bigint)", (process,))
+            return {each for each, _ in asked()}
+
+    try:
+        for _ in range(5):
+            writers = {process for each in range(3) for process in ask(each)}
+            ledger.give_back()
+            held = [ledger.engine.connect() for _ in range(3)]
+            for connection in held:
+                for number in range(12):
+                    connection.exec_driver_sql("SELECT CAST(%s AS bigint)", (number,))
+            pids = {one.exec_driver_sql("SELECT pg_backend_pid()").scalar() for one in held}
+            assert writers <= pids
+            for connection in held:
+                connection.close()
+    finally:
+        ledger.close()
+
+
+@pytest.mark.postgres
+def test_what_the_server_has_forgotten_is_prepared_anew(postgres_world: str) -> None:
+    """Whoever may have told it to: such as somebody in between who takes connections for all the same."""
+    ledger = Ledger.open(postgres_world, {})
+
+    def ask() -> None:
+        with ledger.batch("mark") as batch:
+            assert batch._driver.rows("SELECT CAST(%s AS bigint)", (5,)) == [(5,)]
+
+    try:
+        for _ in range(4):
+            ask()
+        with pytest.raises(DBAPIError) as told, ledger.batch("mark") as batch:
+            batch._driver.send("DEALLOCATE ALL")  # COMMIT is one of them
+        assert ledger.is_passing(told.value)
+        assert not ledger.is_outage(told.value)
+        for _ in range(8):  # whichever connection it is
+            ask()
     finally:
         ledger.close()
 

@@ -237,7 +237,10 @@ def _postgres_arguments(query: Mapping[str, Any], limit_s: float | None) -> dict
         limit_ms = max(1, int(limit_s * 1000))
         options += [f"-c statement_timeout={limit_ms}", f"-c lock_timeout={max(1, limit_ms // 2)}"]
     more = {"connect_timeout": max(2, math.ceil(limit_s or _PATIENCE_S)), **_TCP}
-    wanted = {name: value for name, value in more.items() if name not in query}
+    wanted: dict[str, Any] = {name: each for name, each in more.items() if name not in query}
+    # psycopg forgets what it has prepared at each rollback, which ends every look, and has the server forget with it
+    # all that the writer had prepared on the same connection: pipeline.py.
+    wanted["prepare_threshold"] = None
     return {**wanted, "options": " ".join(filter(None, options))}
 
 

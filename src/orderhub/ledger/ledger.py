@@ -56,8 +56,9 @@ from orderhub.ledger.turns import DatabaseLocked
 
 T = TypeVar("T")
 
-# serialization failure, deadlock, a draw that does not hold any more: another process was in the way
-_PASSING_STATES = {"40001", "40P01", draws.DO_NOT_HOLD}
+# serialization failure, deadlock, a draw that does not hold any more: another process was in the way;
+# a prepared statement that the server has forgotten
+_PASSING_STATES = {"40001", "40P01", draws.DO_NOT_HOLD, "26000"}
 # lock not available, query canceled: a time limit ran out
 _SLOW_STATES = {"55P03", "57014"}
 _INTEGRITY_RETRIES = 3

@@ -56,7 +56,6 @@ class Pipeline:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._pgconn = connection.pgconn
         self._encoding = connection.info.encoding
-        self._prepares = connection.prepare_threshold is not None  # not behind every pooler
         self._loading = Transformer(connection)
         self._poll = select.poll()
         self._uses: dict[str, int] = {}
@@ -110,7 +109,7 @@ class Pipeline:
 
     def commit(self) -> str:
         """Answers what became of the transaction: COMMIT or ROLLBACK."""
-        if self._prepares and time.monotonic() - self._planned_at > _PLANNED_FOR_S:
+        if time.monotonic() - self._planned_at > _PLANNED_FOR_S:
             self._planned_at = time.monotonic()
             self.send("DISCARD PLANS")
         answer = self.ask("COMMIT")
@@ -133,7 +132,7 @@ class Pipeline:
     def _prepared(self, sql: str) -> bytes | None:
         """The name of a statement that has come often enough, prepared now."""
         uses = self._uses[sql] = self._uses.get(sql, 0) + 1
-        if uses < _PREPARED_FROM or not self._prepares:
+        if uses < _PREPARED_FROM:
             return None
         if len(self._names) >= _MOST_PREPARED:
             oldest = next(iter(self._names))
@@ -178,7 +177,10 @@ class Pipeline:
         if self._owed:
             self._owed.popleft()
         if failed is not None and failed.status != _ABORTED:
-            raise error_from_result(failed, self._encoding)
+            error = error_from_result(failed, self._encoding)
+            if isinstance(error, psycopg.errors.InvalidSqlStatementName):
+                self._names.clear()  # somebody had the server forget them: they are prepared anew
+            raise error
 
     def _result(self) -> Any:
         pgconn = self._pgconn
