@@ -61,12 +61,6 @@ def tenants_with_due(
     bounds: tuple[int, ...] = (now_us, now_us + (claim_us or 0))
     if claim_us is None:
         free, bounds = "", ()
-    sql = (
-        f"SELECT tenant_id FROM timer t WHERE due_at <= {mark} {free} "
-        f"AND NOT EXISTS (SELECT 1 FROM {source} WHERE r.tenant_id = t.tenant_id) "
-        f"UNION SELECT t.tenant_id FROM {source} JOIN timer t "
-        f"ON t.tenant_id = r.tenant_id AND t.due_at <= r.due_at {free} LIMIT {mark}"
-    )
     if not known:
         sql = f"SELECT DISTINCT tenant_id FROM timer t WHERE due_at <= {mark} {free} LIMIT {mark}"
         return [row[0] for row in driver.rows(sql, (now_us, *bounds, _MOST_TENANTS))]
@@ -79,7 +73,15 @@ def tenants_with_due(
         0,
         driver.is_postgres,
     )
-    found = driver.rows(sql, (now_us, *bounds, *there, *there, *bounds, _MOST_TENANTS))
+    # As a table of its own, which a cluster sends to every node.
+    sql = (
+        f"WITH r AS (SELECT * FROM {source}) "
+        f"SELECT tenant_id FROM timer t WHERE due_at <= {mark} {free} "
+        "AND NOT EXISTS (SELECT 1 FROM r WHERE r.tenant_id = t.tenant_id) "
+        "UNION SELECT t.tenant_id FROM r JOIN timer t "
+        f"ON t.tenant_id = r.tenant_id AND t.due_at <= r.due_at {free} LIMIT {mark}"
+    )
+    found = driver.rows(sql, (*there, now_us, *bounds, *bounds, _MOST_TENANTS))
     return [row[0] for row in found]
 
 
