@@ -168,7 +168,10 @@ class Server:
 
     def log(self) -> str:
         """The end of what the server logged; empty when it had nothing to complain about."""
-        return self._log.read_text(errors="replace")[-2_000:].strip() if self._log.exists() else ""
+        told = self._log.read_text(errors="replace") if self._log.exists() else ""
+        end = told[-2_000:]
+        # Whole lines: by the beginning of one is seen what it is about.
+        return (end if len(end) == len(told) else end.partition("\n")[2] or end).strip()
 
     def discard(self) -> None:
         """However the proof ended: leave no process behind."""

@@ -48,6 +48,7 @@ def old(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.mark.one_machine
 def test_each_has_its_code_in_small_letters_among_its_names(old: Engine) -> None:
     migrate(old)
     ledger = Ledger(old, RECORD_TYPES)

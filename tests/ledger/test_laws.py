@@ -130,7 +130,9 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
     (
         "a natural key names another order",
         [
-            "UPDATE natural_key SET order_uid = (SELECT min(uid) FROM orders WHERE tenant_id = 1), tenant_id = 1"
+            "INSERT INTO natural_key (tenant_id, key, order_uid) SELECT 1, key, 'first' FROM natural_key",
+            "UPDATE natural_key SET order_uid = (SELECT min(uid) FROM orders WHERE tenant_id = 1) WHERE tenant_id = 1",
+            "DELETE FROM natural_key WHERE tenant_id <> 1",
         ],
         Law.KEY_HAS_ORDER,
     ),

@@ -80,6 +80,7 @@ def told_by_feed(ledger: Ledger) -> set[tuple[int, int, int]]:
     return set(found)
 
 
+@pytest.mark.one_machine
 def test_old_orders_are_marked_by_their_draws_keys_and_timers(
     database_url: str, new_rows: Rows
 ) -> None:

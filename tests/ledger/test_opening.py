@@ -24,6 +24,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.tables import DIRECTORY, metadata, slot
 
 
+@pytest.mark.one_machine
 def test_migrating_from_nothing_equals_the_metadata(database_url: str) -> None:
     engine = open_engine(database_url)
     migrate(engine)
@@ -99,6 +100,7 @@ def test_a_database_of_a_newer_program_is_refused(database_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.one_machine
 def test_reading_an_empty_database_says_what_to_do(database_url: str) -> None:
     engine = open_engine(database_url)
     with pytest.raises(DatabaseRefused, match=f"none.*{head_revision()}.*orderhub serve"):

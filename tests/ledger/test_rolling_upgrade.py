@@ -111,6 +111,7 @@ def test_orders_are_taken_all_the_time_and_all_of_them_stand(
             engine.dispose()
 
 
+@pytest.mark.one_machine
 def test_what_an_older_program_writes_in_the_catalogue_is_seen_at_once(postgres_url: str) -> None:
     """Its sessions do not say that they count, so the database does it for them: one for each statement."""
     engine = open_engine(postgres_url)

@@ -110,12 +110,18 @@ def _copied(server: str, name: str) -> str:
 
 
 def drop_database(server: str, name: str) -> None:
-    """On every node; one that recovers from a crash is waited for."""
+    """On every node; one that recovers from a crash is waited for, and so is the cluster's daemon, which comes back."""
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     for node in nodes(server):
         wait_for(node)
         with psycopg.connect(node, autocommit=True) as connection:
-            connection.execute(drop)
+            for is_last in (False, False, True):
+                try:
+                    connection.execute(drop)
+                    break
+                except psycopg.errors.ObjectInUse:
+                    if is_last:
+                        raise
 
 
 def wait_for(node: str) -> None:

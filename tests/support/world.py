@@ -263,7 +263,12 @@ def rows_of_all(engine: Engine) -> Rows:
     """Everything that a database holds, to put it back."""
     with engine.connect() as connection:
         return {
-            table.name: [dict(row) for row in connection.execute(table.select()).mappings()]
+            table.name: [
+                dict(row)
+                for row in connection.execute(
+                    table.select().order_by(*table.primary_key.columns)
+                ).mappings()
+            ]
             for table in metadata.sorted_tables
         }
 
