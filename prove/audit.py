@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import DatabaseRefused, open_engine
+from prove.crashes import CALM
 from tests.support import cluster
 
 # Every order of a proof carries one marker in its request.
@@ -29,11 +30,12 @@ class Found:
 
 
 def audit(url: str) -> Found:
-    """As `_audited`; a node of a cluster that is away for a moment is waited for."""
+    """As `_audited`; a node of a cluster that is away for a moment is waited for, and none crashes meanwhile."""
     until = time.monotonic() + (_RECOVERS_WITHIN_S if cluster.is_on(url) else 0)
     while True:
         try:
-            return _audited(url)
+            with CALM:
+                return _audited(url)
         except (OperationalError, DatabaseRefused):
             if time.monotonic() > until:
                 raise
