@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from orderhub.core.feed import event_id
-from orderhub.ledger.database import open_engine
-from prove.audit import audit
+from prove.audit import audit, looked
 from prove.client import Connection
 from prove.doors import ALL, Door
 from prove.kill import compare, finish
@@ -224,19 +223,19 @@ async def comes(
 
 def stored(url: str) -> list[tuple[str, str]]:
     """(kind, id) of every event of an order of the proof's tenant, from the database itself."""
-    engine = open_engine(url)
-    try:
-        with engine.connect() as connection:
-            rows = connection.execute(
-                text(
-                    "SELECT e.kind, e.version, o.uid FROM order_event e JOIN orders o "
-                    "ON o.tenant_id = e.tenant_id AND o.id = e.order_id "
-                    "JOIN tenant t ON t.id = e.tenant_id WHERE t.name = 'omni'"
-                )
-            ).all()
-        return [(f"order.{row.kind}", event_id(row.uid, row.version)) for row in rows]
-    finally:
-        engine.dispose()
+    return looked(url, _stored)
+
+
+def _stored(engine: Engine) -> list[tuple[str, str]]:
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT e.kind, e.version, o.uid FROM order_event e JOIN orders o "
+                "ON o.tenant_id = e.tenant_id AND o.id = e.order_id "
+                "JOIN tenant t ON t.id = e.tenant_id WHERE t.name = 'omni'"
+            )
+        ).all()
+    return [(f"order.{row.kind}", event_id(row.uid, row.version)) for row in rows]
 
 
 def _judge(verdict: Verdict, readers: Sequence[Reader], stored: list[tuple[str, str]]) -> None:
