@@ -19,6 +19,8 @@ from prove.servers import PROGRAM, running, seed_database
 from tests.support import cluster
 
 _PROOFS = ("race", "twins", "kill", "deliver")
+# Each takes some ten seconds there. More: make prove ARGS="kill deliver --database cluster --kills 100".
+_KILLS = 25
 
 
 def main() -> int:
@@ -85,7 +87,7 @@ def tests_of_the_ledger(server: str) -> int:
 
 
 def proofs(server: str) -> int:
-    words = ["-m", "prove", *_PROOFS, "--database", "cluster"]
+    words = ["-m", "prove", *_PROOFS, "--database", "cluster", "--kills", str(_KILLS)]
     return _run(server, words)
 
 
