@@ -135,6 +135,8 @@ class Courier:
         except LeaseLost:
             self._give_up()
         except BaseException:
+            # Its cursor may be ahead of what could be written: how far it is, the ledger says when it is served next.
+            self.state = msgspec.structs.replace(self.state, leased_until=0)
             self._forget()
             raise
 
