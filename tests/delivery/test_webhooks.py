@@ -14,8 +14,7 @@ from orderhub.core.commands import Action, RecordChange
 from orderhub.core.deliveries import BEHIND, DROPPED, SENT, WAITING
 from orderhub.core.feed import event_id
 from orderhub.core.webhooks import RECORD_KIND
-from orderhub.delivery import courier, engine, journal
-from orderhub.ledger.files import DatabaseGone
+from orderhub.delivery import courier, engine
 from orderhub.ledger.ledger import Ledger
 from tests.delivery.rig import (
     DAY,
@@ -133,40 +132,6 @@ def test_what_is_in_hand_leaves_while_a_round_is_written(
     assert all(in_time), "messages waited for what was being written"
     assert_all_came(sink, wanted)
     assert {each.state for each in deliveries(ledger)} == {SENT}
-
-
-def test_what_failed_while_nothing_could_be_written_is_sent_again(
-    ledger: Ledger, sink: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A database that is away for longer than it is tried: the cursor in hand is ahead of what stands."""
-    first, second = world.place(ledger), world.place(ledger)
-    amend(ledger, first)
-    put_webhook(ledger, sink.url)
-    sink.answer = lambda came: 500 if came.json["data"]["order"]["uid"] == first.uid else 204
-    settle = ledger.deliveries.settle
-
-    def away(*_: Any) -> Any:
-        raise DatabaseGone("it is away")
-
-    async def work(rig: Rig) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(journal, "_TRIES", 1)
-            patch.setattr(ledger.deliveries, "settle", away)
-            await rig.pass_once()
-        assert len(sink.calls) == 2, "one was taken, one was not"
-        assert state(ledger).cursor == "", "nothing of it is written"
-        assert ledger.deliveries.settle == settle
-        sink.answer = lambda _: 204
-        third = world.place(ledger)
-        await rig.pass_once()
-        await rig.later(HOUR)
-        wanted = events_of((first, 2), (second, 1), (third, 1))
-        assert {each.event_id for each in deliveries(ledger) if each.state == SENT} == set(wanted)
-        assert ids(sink.calls[2:]).count(wanted[0]) == 1
-        assert set(ids(sink.calls[2:])) >= {*wanted} - {*events_of((second, 1))}
-
-    rigged(ledger, work)
-    assert_sound(ledger)
 
 
 def test_while_orders_come_thick_and_fast_a_page_leaves_a_round(
