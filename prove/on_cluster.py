@@ -19,8 +19,8 @@ from prove.servers import PROGRAM, running, seed_database
 from tests.support import cluster
 
 _PROOFS = ("race", "twins", "kill", "deliver")
-# Each takes some ten seconds there. More: make prove ARGS="kill deliver --database cluster --kills 100".
-_KILLS = 25
+# Each takes ten seconds there and more. For more: make prove ARGS="kill deliver --database cluster --kills 100".
+_KILLS = 10
 
 
 def main() -> int:
