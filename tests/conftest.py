@@ -27,7 +27,7 @@ pytest_plugins = [
     "tests.support.worlds",
     "tests.support.demos",
     "tests.support.wheels",
-    "tests.support.brisk",
+    "tests.support.webhooks",
     "tests.support.tiers",
 ]
 

@@ -1,6 +1,5 @@
 """Webhooks while the ledger cannot be written: what stands is where they go on from."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,15 +21,9 @@ from tests.delivery.rig import (
     state,
 )
 from tests.support import world
-from tests.support.receivers import Receiver, receiver
+from tests.support.receivers import Receiver
 
 pytestmark = pytest.mark.usefixtures("brisk")
-
-
-@pytest.fixture
-def sink() -> Iterator[Receiver]:
-    with receiver() as opened:
-        yield opened
 
 
 def test_what_failed_while_nothing_could_be_written_is_sent_again(

@@ -1,7 +1,7 @@
 """Replays and tests of webhooks: what was sent once is sent again under the same id; and a message to try one out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import text
@@ -28,16 +28,10 @@ from tests.delivery.rig import (
     webhook,
 )
 from tests.support import world
-from tests.support.receivers import Receiver, receiver
+from tests.support.receivers import Receiver
 from tests.support.world import NOON, SHOP
 
 pytestmark = pytest.mark.usefixtures("brisk")
-
-
-@pytest.fixture
-def sink() -> Iterator[Receiver]:
-    with receiver() as opened:
-        yield opened
 
 
 def placed_at(ledger: Ledger, at_us: int, slot: int = 0) -> Order:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,13 +21,7 @@ from tests.delivery.rig import (
     until,
 )
 from tests.support import world
-from tests.support.receivers import PATIENCE_S, Receiver, receiver
-
-
-@pytest.fixture
-def sink() -> Iterator[Receiver]:
-    with receiver() as opened:
-        yield opened
+from tests.support.receivers import PATIENCE_S, Receiver
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ import gc
 import itertools
 import random
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,16 +34,10 @@ from tests.delivery.rig import (
     webhook,
 )
 from tests.support import world
-from tests.support.receivers import PATIENCE_S, Came, Receiver, receiver
+from tests.support.receivers import PATIENCE_S, Came, Receiver
 from tests.support.world import SHOP
 
 pytestmark = pytest.mark.usefixtures("brisk")
-
-
-@pytest.fixture
-def sink() -> Iterator[Receiver]:
-    with receiver() as opened:
-        yield opened
 
 
 # --- all goes well

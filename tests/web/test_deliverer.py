@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,11 @@ from tests.delivery.rig import until
 from tests.support import http, world
 from tests.support.hub import SECRET_KEY, HubUnderTest, _with_demo, operator_headers, running_hub
 from tests.support.hub_process import Served, serving, wait_for
-from tests.support.receivers import PATIENCE_S, Receiver, receiver
+from tests.support.receivers import PATIENCE_S, Receiver
 
 SHOP = {"authorization": "Bearer hub-demo-shop"}
 GOODS = {"goods_id": 188, "quantity": 1, "type": "goods"}
 ALLOWED = "127.0.0.0/8"
-
-
-@pytest.fixture
-def sink() -> Iterator[Receiver]:
-    with receiver() as opened:
-        yield opened
 
 
 def put_webhook(url: str, target: str, **members: Any) -> tuple[int, list[str]]:

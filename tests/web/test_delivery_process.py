@@ -17,16 +17,10 @@ from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.deliverer import PROCESS
 from tests.support.hub_process import Served, serving, wait_for
-from tests.support.receivers import PATIENCE_S, Receiver, receiver
+from tests.support.receivers import PATIENCE_S, Receiver
 from tests.web.test_deliverer import ALLOWED, put_webhook
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def sink() -> Iterator[Receiver]:
-    with receiver() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,8 +1,17 @@
-"""A fixture: what a webhook's courier waits in real seconds is short. A plugin of every test run."""
+"""Fixtures of webhooks: a receiver, and what a courier waits in real seconds is short. A plugin of every test run."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from orderhub.delivery import courier
+from tests.support.receivers import Receiver, receiver
+
+
+@pytest.fixture
+def sink() -> Iterator[Receiver]:
+    with receiver() as opened:
+        yield opened
 
 
 @pytest.fixture
