@@ -35,7 +35,6 @@ _WITHIN_S = 0.05
 _CALLED_WITHIN_S = 15.0
 _DEAD_S = 1.5
 _STANDS_S = 120.0  # what was to come and did not for so long does not come
-_SAID = 4  # times
 _LEAST_STEPS = 20
 
 # The outage.
@@ -180,25 +179,18 @@ async def _die(verdict: Verdict, receivers: Sequence[Receiver], chance: random.R
 async def _judge(
     verdict: Verdict, servers: Sequence[Server], receivers: Sequence[Receiver], url: str
 ) -> None:
-    """From here on receivers are well, and somebody says so: what waits for its next attempt comes now.
-
-    He says it again where nothing comes any more: that an attempt failed before may be written down only then, by a
-    hub that could not write for a while, and its next one would be in some minutes.
-    """
+    """From here on receivers are well, and somebody says so: what waits for its next attempt comes now."""
     wanted = {name for _, name in await asyncio.to_thread(stored, url)}
     verdict.counts["events"] = len(wanted)
     verdict.counts["receivers"] = len(receivers)
     for each in receivers:
         each.is_healthy = True
-    for _ in range(_SAID):
-        for each in receivers:
-            await _webhook(servers[0], "PATCH", f"/{each.webhook}", {"title": "it is well"})
-        if await comes(
-            lambda: all(wanted <= each.taken for each in receivers),
-            lambda: [len(each.taken) for each in receivers],
-            _STANDS_S / _SAID,
-        ):
-            break
+        await _webhook(servers[0], "PATCH", f"/{each.webhook}", {"title": "it is well"})
+    await comes(
+        lambda: all(wanted <= each.taken for each in receivers),
+        lambda: [len(each.taken) for each in receivers],
+        _STANDS_S,
+    )
     for each in receivers:
         missed = wanted - each.taken
         verdict.demand(
