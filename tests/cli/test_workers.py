@@ -19,7 +19,8 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import http
-from tests.support.hub_process import Served, orderhub, placed, serving, wait_for
+from tests.support.forks import Forked
+from tests.support.hub_process import Served, environment, orderhub, placed, serving, wait_for
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 _ORDERS = re.compile(r'^orderhub_orders_total\{dialect="anqicms"\} (\d+)', re.MULTILINE)
@@ -151,6 +152,21 @@ def test_at_sigterm_calls_in_hand_are_finished(database: str, tmp_path: Path) ->
         assert all(isinstance(each, httpx.TransportError) for each in refused), refused
         left = json.loads(hub.lines('"left"')[-1])
         assert left["status"] == 0
+
+
+def test_workers_that_have_not_begun_leave_without_a_fault(database: str, tmp_path: Path) -> None:
+    words = ["serve", "--database", database, "--port", "0", "--workers", "2"]
+    with (tmp_path / "log").open("ab") as out:
+        hub = Forked(words, env=environment(), out=out, start_new_session=True)
+    try:
+        wait_for(lambda: len(psutil.Process(hub.pid).children()) == 2, "two workers")
+        hub.terminate()
+        assert hub.wait(60) == 0
+    finally:
+        hub.kill()
+        hub.wait()
+    left = json.loads((tmp_path / "log").read_text().splitlines()[-1])
+    assert (left["event"], left["status"]) == ("left", 0)
 
 
 def is_deaf(hub: Served) -> bool:

@@ -130,7 +130,9 @@ class Workers:
             status = os.waitstatus_to_exitcode(ended)
             self._gone(each.number)
             if self._asked:
-                self._status = self._status or (1 if status else 0)
+                # Who had not begun to serve when it was asked to end dies of that signal: it had nothing in hand.
+                is_well = status in (0, -signal.SIGTERM)
+                self._status = self._status or (0 if is_well else 1)
                 continue
             is_young = time.monotonic() - each.began < _YOUNG_S
             longer_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, 2 * each.pause_s))
@@ -141,8 +143,11 @@ class Workers:
             self._say("worker died", worker=each.number, status=status, again_in_s=each.pause_s)
 
     def _fork(self, number: int, listener: socket.socket) -> int:
+        # What is asked of a worker that does not listen to signals yet waits, or this process's handlers would take it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             return pid
         status = 1
         try:
@@ -163,6 +168,7 @@ class Workers:
         signal.set_wakeup_fd(-1)
         for each in (*_SIGNALS, signal.SIGCHLD):
             signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         for other in self._workers:
             if other.listener is not listener:
                 self._close(other)
