@@ -17,7 +17,8 @@ from orderhub.ledger.database import check_version, migrate, open_engine, writin
 from tests.support import released
 from tests.support.hub_process import SECRET_KEY, Served, environment, placed, serving, wait_for
 
-pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+# The release that is upgraded from knows no cluster.
+pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.one_machine]
 # The release fills the database itself, as it was when it was released.
 _SEED = """
 import sys
@@ -111,7 +112,6 @@ def test_orders_are_taken_all_the_time_and_all_of_them_stand(
             engine.dispose()
 
 
-@pytest.mark.one_machine
 def test_what_an_older_program_writes_in_the_catalogue_is_seen_at_once(postgres_url: str) -> None:
     """Its sessions do not say that they count, so the database does it for them: one for each statement."""
     engine = open_engine(postgres_url)
