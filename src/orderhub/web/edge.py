@@ -323,6 +323,9 @@ class EdgeProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """As uvicorn's, but nothing more is read until the line is empty, and no timer is set."""
         self.server_state.total_requests += 1
+        if self._running is not None:
+            # Its scope leads back to it: without it a request is gone when it ends, and the collector finds nothing.
+            self._running.scope = None
         if self.transport.is_closing():
             return
         if self.pipeline:
