@@ -121,8 +121,8 @@ def _print(rounds: dict[str, list[Round]], connections: int) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.fair", description=__doc__)
     parser.add_argument("--connections", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     rounds: dict[str, list[Round]] = {way: [] for way in _WAYS}
     processes = multiprocessing.get_context("spawn")

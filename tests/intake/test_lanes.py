@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderhub.intake import intake as intake_module
 from orderhub.intake.busy import Returns
 from orderhub.intake.intake import Intake
 from orderhub.intake.lanes import Company, Lanes
@@ -157,7 +156,7 @@ def test_a_batch_takes_from_tenants_in_turn(
     names = [name for name, _ in desk.answers]
     assert [names.index(f"guest{number}") for number in range(3)] == [2, 4, 6]
     assert [name for name in names if "crowd" in name] == [f"crowd{n}" for n in range(20)]
-    assert batches.sizes == [1, 6, 8, 8, 1]  # brief, for there are others; then full ones
+    assert batches.sizes == [1, 8, 8, 7]
 
 
 def test_bulk_loads_take_turns_too_and_stay_behind_creates(
@@ -192,48 +191,6 @@ def test_a_tenant_alone_fills_whole_batches_and_a_shared_batch_stays_short(
                 desk.put("guest", sale(tenant=OTHER))
         desk.kinds()
     assert max(batches.sizes) == largest
-
-
-def test_a_few_beside_a_crowd_have_a_brief_batch_and_then_comes_a_full_one(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The crowd's turns in the brief one are as many as the guest's; a load waits for the full one."""
-    with running(ledger, batch_limit=24) as desk:
-        with held(monkeypatch) as batches:
-            desk.put("first", sale())
-            batches.wait()
-            for number in range(40):
-                desk.put(f"crowd{number}", sale())
-            desk.put("guest0", sale(tenant=OTHER))
-            desk.put("guest1", sale(tenant=OTHER))
-            desk.put("load", sale(), bulk=True)
-        assert set(desk.kinds().values()) == {"accepted"}
-    assert batches.sizes == [1, 4, 24, 1, 14]  # the load is more than a batch holds
-    names = [name for name, _ in desk.answers]
-    assert names[1:5] == ["crowd0", "guest0", "crowd1", "guest1"]
-
-
-def test_who_calls_all_the_time_does_not_keep_every_batch_brief(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A guest who is there again after each batch: every second one is full all the same."""
-    with running(ledger, batch_limit=8) as desk:
-        with held(monkeypatch) as batches:
-            desk.put("first", sale())
-            batches.wait()
-            for number in range(60):
-                desk.put(f"crowd{number}", sale())
-            intake, fill = desk.intake, intake_module._fill
-
-            def there_again(batch, lanes, limit, **more):
-                if lanes is intake._queue and lanes:
-                    lanes.put(OTHER, world.waiting(sale(tenant=OTHER)))
-                return fill(batch, lanes, limit, **more)
-
-            monkeypatch.setattr(intake_module, "_fill", there_again)
-            monkeypatch.setattr(Company, "is_there", True)
-        assert set(desk.kinds().values()) == {"accepted"}
-    assert batches.sizes[:7] == [1, 2, 8, 1, 8, 1, 8]
 
 
 def test_a_small_batch_says_little_about_what_a_command_takes(ledger: Ledger) -> None:

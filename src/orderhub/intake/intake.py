@@ -10,12 +10,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from orderhub.core.decide import HANDLERS
 from orderhub.core.facts import TenantGone
+from orderhub.intake.answers import Answers
 from orderhub.intake.batch import CommandBatch
 from orderhub.intake.busy import Busy, Returns
 from orderhub.intake.clock import Recording, wall_us
@@ -33,8 +34,6 @@ _RETRIES = 12
 _PATIENCE_S = 4.0
 # Behind creates that wait, so many commands of a bulk load enter a batch; when none wait, a batch full.
 _BULK_SHARE = 64
-# So many answers are handed to an event loop at once.
-_HANDFUL = 8
 # Who shares the queue waits for the batch under way and their own: while several tenants call, both stay this short.
 _SHARED_BATCH_S = 0.015
 _LEAST_SHARED, _MOST_SHARED = 24, 96
@@ -74,36 +73,12 @@ class NoMeter:
     def retried(self) -> None: ...
 
 
-def _fill(
-    batch: list[Waiting], lanes: Lanes[Waiting], limit: int, *, ends_with_others: bool = False
-) -> bool:
-    """Move what waits to the batch, in turn, until it costs as much as the limit.
-
-    `ends_with_others`: where several tenants wait, also once only one of them is left. Answers whether it ended so.
-    """
-    ends_with_others = ends_with_others and lanes.owners > 1
+def _fill(batch: list[Waiting], lanes: Lanes[Waiting], limit: int) -> None:
+    """Move what waits to the batch, in turn, until it costs as much as the limit."""
     while limit > 0 and lanes:
-        if ends_with_others and lanes.owners == 1:
-            return True
         cost, each = lanes.take()
         batch.append(each)
         limit -= cost
-    return False
-
-
-Delivery = tuple[Callable[[Settled], None], Settled]
-
-
-def _deliver(outcomes: Sequence[Delivery]) -> None:
-    for deliver, outcome in outcomes:
-        deliver(outcome)
-
-
-def _deliver_on(loop: Any, outcomes: Sequence[Delivery]) -> None:
-    """A handful at a time: between two of them the loop hears who else calls."""
-    _deliver(outcomes[:_HANDFUL])
-    if len(outcomes) > _HANDFUL:
-        loop.call_soon(_deliver_on, loop, outcomes[_HANDFUL:])
 
 
 class Intake:
@@ -136,11 +111,11 @@ class Intake:
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._gate = threading.Condition()
+        self._answers = Answers(self._gate)
         self._company = Company()
         self._command_s = _SHARED_BATCH_S / 32
         # Whose rows lie together on a cluster; None = all.
         self._group_of: Callable[[int], int] | None = None
-        self._was_brief = False  # the last batch ended when only one tenant was left
 
     # --- the caller's side
 
@@ -166,7 +141,8 @@ class Intake:
             if not bulk:
                 self._company.heard(tenant_id)
             lanes.put(tenant_id, waiting, cost)
-            self._gate.notify()
+            if self._answers.are_out:
+                self._gate.notify()
 
     def saw(self, newest_us: int) -> None:
         """What was recorded elsewhere, up to this time: what is recorded here from now on is later."""
@@ -200,21 +176,20 @@ class Intake:
                 return
 
     def _next_batch(self) -> list[Waiting]:
-        """All that waits up to the limit, creates before bulk loads. Blocks only while nothing waits."""
+        """All that waits up to the limit, creates before loads. Blocks while loops have their turn or nothing waits."""
         batch: list[Waiting] = []
         with self._gate:
-            while not self.depth and not self._stopping:
-                self._gate.wait()
+            while not self._stopping:
+                left_s = self._answers.left_s()
+                if self.depth and not left_s:
+                    break
+                self._gate.wait(left_s or None)
             limit = self._batch_limit
-            is_shared = self._company.is_there
-            if is_shared:
+            if self._company.is_there:
                 limit = min(limit, self.shared_batch)
-            # Between two of these batches a full one: else a few who call all the time kept every batch brief.
-            may_be_brief = is_shared and not self._was_brief
             with self._of_one_group():
-                self._was_brief = _fill(batch, self._queue, limit, ends_with_others=may_be_brief)
-                if not self._was_brief:
-                    _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
+                _fill(batch, self._queue, limit)
+                _fill(batch, self._bulk, min(_BULK_SHARE, limit) if batch else limit)
         return batch
 
     @contextmanager
@@ -244,13 +219,13 @@ class Intake:
         while batch:
             found = self._decide(batch, hurried=hurried)
             if isinstance(found, list):
-                self._hand_out(batch[: len(found)], found)
+                self._answers.hand_out(batch[: len(found)], found)
                 batch = batch[len(found) :]
                 continue
             slow = self._ledger.is_slow(found)
             outcome = self._failure(found, slow=slow, alone=len(batch) == 1)
             if outcome is not None:
-                self._hand_out(batch, [outcome] * len(batch))
+                self._answers.hand_out(batch, [outcome] * len(batch))
                 return
             # What was waited for once is not waited for as long again, part by part.
             hurried = hurried or slow
@@ -314,16 +289,3 @@ class Intake:
             log.error("a command cannot be written", exc_info=error)
             return Failure("broken", type(error).__name__)
         return Failure("unavailable", type(error).__name__)
-
-    def _hand_out(self, batch: Sequence[Waiting], outcomes: Sequence[Settled]) -> None:
-        by_loop: dict[Any, list[Delivery]] = {}
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            by_loop.setdefault(waiting.loop, []).append((waiting.deliver, outcome))
-        for loop, pairs in by_loop.items():
-            if loop is None:
-                _deliver(pairs)
-                continue
-            try:
-                loop.call_soon_threadsafe(_deliver_on, loop, pairs)
-            except RuntimeError:
-                log.warning("%s answers had no one left to go to", len(pairs))
