@@ -66,7 +66,7 @@ def test_a_loop_that_does_not_get_to_its_turn_holds_nobody_up(
 ) -> None:
     monkeypatch.setattr(answers, "_TURN_S", 0.01)
     told = threading.Event()
-    with running(ledger) as desk:
+    with running(ledger, batch_limit=1) as desk:
         desk.intake.put(world.waiting(sale(), loop=StandsStill()))
         desk.intake.put(world.waiting(sale(), deliver=lambda _: told.set()))
         assert told.wait(LIMIT_S)
@@ -86,9 +86,13 @@ def test_a_loop_that_is_closed_holds_nobody_up(
 
 
 def test_stopping_waits_for_no_loop(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_TURN_S", 2 * LIMIT_S)
+    monkeypatch.setattr(answers, "_TURN_S", 100 * LIMIT_S)
     told: list[Outcome] = []
     with running(ledger, batch_limit=1) as desk:
         desk.intake.put(world.waiting(sale(), loop=StandsStill()))
         desk.intake.put(world.waiting(sale(), deliver=told.append))
+        leaves = threading.Thread(target=desk.intake.stop, daemon=True)
+        leaves.start()
+        leaves.join(LIMIT_S)
+        assert not leaves.is_alive()
     assert [each.kind for each in told] == ["accepted"]
