@@ -25,7 +25,7 @@ def test_only_those_who_are_meant_are_served_and_the_others_keep_their_turn() ->
     for owner, item in [(1, "a1"), (2, "b1"), (3, "c1"), (1, "a2"), (2, "b2")]:
         lanes.put(owner, item)
     with lanes.only(lambda owner: owner in (1, 3)):
-        assert (len(lanes), lanes.owners, lanes.next_owner) == (3, 2, 1)
+        assert (len(lanes), len(lanes._lines), lanes.next_owner) == (3, 2, 1)
         assert [lanes.take()[1] for _ in range(len(lanes))] == ["a1", "c1", "a2"]
     assert lanes.next_owner == 2
     lanes.put(1, "a3")

@@ -36,11 +36,6 @@ class Lanes(Generic[T]):
     def __len__(self) -> int:
         return self._size
 
-    @property
-    def owners(self) -> int:
-        """How many owners wait."""
-        return len(self._lines)
-
     def put(self, owner: int, item: T, cost: int = 1) -> None:
         """To the end of the owner's line. `cost` is at least 1."""
         line = self._lines.get(owner)
