@@ -114,6 +114,8 @@ class Intake:
         self._answers = Answers(self._gate)
         self._company = Company()
         self._command_s = _SHARED_BATCH_S / 32
+        # So many commands enter a batch while several tenants call: as many as take 15 ms. Any thread may read it.
+        self.shared_batch = 32
         # Whose rows lie together on a cluster; None = all.
         self._group_of: Callable[[int], int] | None = None
 
@@ -122,11 +124,6 @@ class Intake:
     @property
     def depth(self) -> int:
         return len(self._queue) + len(self._bulk)
-
-    @property
-    def shared_batch(self) -> int:
-        """How many commands enter a batch while several tenants call: as many as take 15 ms."""
-        return max(_LEAST_SHARED, min(_MOST_SHARED, int(_SHARED_BATCH_S / self._command_s)))
 
     def put(self, waiting: Waiting, *, bulk: bool = False) -> None:
         """Queue a command. Raises Busy at once when the queue is full or the hub is stopping."""
@@ -274,6 +271,8 @@ class Intake:
         """
         weight = size / (size + _MOST_SHARED)
         self._command_s += (took_s / max(1, size) - self._command_s) * weight
+        fitting = int(_SHARED_BATCH_S / self._command_s)
+        self.shared_batch = max(_LEAST_SHARED, min(_MOST_SHARED, fitting))
 
     def _failure(self, error: Exception, *, slow: bool, alone: bool) -> Failure | None:
         """What everyone in the batch is told; None: it may be due to one of them."""

@@ -116,7 +116,8 @@ class HubApp:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request_id = f"{self._random.getrandbits(128):032x}"
-        if self._crowds and await self._crowd_is_told(scope, request_id, send):
+        is_crowded = self._crowds and self.port.is_crowded
+        if is_crowded and await self._crowd_is_told(scope, request_id, send):
             return
         call, match, twice = self._call(scope, request_id)
         dialect, method, path = call.dialect, call.method, call.path
