@@ -239,6 +239,7 @@ def main() -> None:
         factory=True,
         port=int(port),
         workers=int(workers),
+        timeout_worker_healthcheck=60,  # a worker that is busy is none that hangs
         loop="uvloop",
         http="httptools",
         access_log=False,
