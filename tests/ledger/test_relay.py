@@ -72,7 +72,7 @@ def test_what_is_asked_of_a_tenant_is_no_look_at_each_of_its_hand_overs(
 
 
 def plan_of(ledger: Ledger, read: Read) -> str:
-    """How the database answers; a PostgreSQL is told not to read a small table from end to end, nor to sort its rows."""
+    """How the database answers; a PostgreSQL is told not to read a small table to its end, nor to sort its rows."""
     asked: list[tuple[str, Any]] = []
 
     def note(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:

@@ -87,6 +87,7 @@ def test_readers_of_the_feed_miss_nothing_and_see_nothing_twice(
     must_hold(prove_feed(database_url, kills=2, seed=SEED, logs=tmp_path, answers=30))
 
 
+@pytest.mark.slow
 def test_every_event_reaches_receivers_that_are_no_good(database_url: str, tmp_path: Path) -> None:
     seed_database(database_url)
     short = {"kills": 2, "answers": 30, "outage": 100, "is_timed": False}
