@@ -113,9 +113,9 @@ class Intake:
         self._gate = threading.Condition()
         self._answers = Answers(self._gate)
         self._company = Company()
-        self._command_s = _SHARED_BATCH_S / 32
         # So many commands enter a batch while several tenants call: as many as take 15 ms. Any thread may read it.
         self.shared_batch = 32
+        self._command_s = _SHARED_BATCH_S / self.shared_batch
         # Whose rows lie together on a cluster; None = all.
         self._group_of: Callable[[int], int] | None = None
 
