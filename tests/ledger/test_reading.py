@@ -1,8 +1,13 @@
 """Reads: names, filters, pages that stay whole while orders come in, and other tenants' things out of sight."""
 
+from contextlib import closing
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from orderhub.core.commands import Action, OrderName
+from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.facts import OrderLoad
 from orderhub.core.queries import LeftBehind, OrderQuery, RecordQuery
 from orderhub.core.values import Order, Settings, Status
@@ -219,3 +224,26 @@ def test_one_look_sees_one_moment(ledger: Ledger) -> None:
 
 def test_the_size_of_the_database_is_known(ledger: Ledger) -> None:
     assert ledger.read(lambda reads: reads.database_size()) > 50_000
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("by", ["id", "uid", "code", "email"])
+def test_what_is_named_is_found_on_sqlite_without_walking_all_of_its_kind(
+    sqlite_world: str, by: str, newest_first: bool
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def hear(_connection: Any, _cursor: Any, sql: str, values: Any, *_: Any) -> None:
+        asked.append((sql, values))
+
+    query = RecordQuery(
+        tenant_id=SHOP, kind="product", by=by, values=("1", "2"), newest_first=newest_first
+    )
+    with closing(Ledger.open(sqlite_world, RECORD_TYPES)) as ledger:
+        event.listen(ledger.engine, "before_cursor_execute", hear)
+        ledger.read(lambda reads: reads.records(query))
+        ((sql, values),) = asked
+        with ledger.engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+    (lookup,) = (row[-1] for row in plan if row[-1].startswith("SEARCH record USING"))
+    assert f"kind=? AND {by if by in ('uid', 'code') else 'id'}=?" in lookup, plan

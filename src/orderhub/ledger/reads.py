@@ -379,7 +379,9 @@ class LedgerReads(WebhookReads):
                 record.c.id < query.after_id if query.newest_first else record.c.id > query.after_id
             )
             statement = statement.where(beyond)
-        statement = statement.order_by(record.c.id.desc() if query.newest_first else record.c.id)
+        # SQLite would rather walk all ids in order than look up names and sort a few; by a sum it cannot walk.
+        place = record.c.id + 0 if query.by in ("uid", "code") else record.c.id
+        statement = statement.order_by(place.desc() if query.newest_first else place)
         statement = statement.limit(query.limit).offset(query.offset)
         return tuple(self._codec.to_record(row) for row in self._all(statement))
 
