@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from orderhub.core import admin, decide
@@ -16,12 +18,15 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Clock, ClockMode, Settings
 
 HOUR = 3_600_000_000
+CODES = ("", "A", "B", "C")
 AT = Origin(tenant_id=1, channel="hub", actor="test", recorded_at=10 * HOUR)
 IDS = NewIds(records={"note": (501, 502)}, uids=("x-1", "x-2"))
 IDS_OF_PRODUCTS = NewIds(records={"product": (501,)}, uids=("x-1",))
 
 
-def known_with(*records: Record, settings: Settings | None = None) -> Facts:
+def known_with(
+    *records: Record, settings: Settings | None = None, all_codes: bool = False
+) -> Facts:
     known = Facts()
     doc = settings or Settings(name="shop", sandbox=True)
     row = Record(tenant_id=1, kind="settings", id=0, uid="", code="", doc=doc, version=4)
@@ -29,6 +34,10 @@ def known_with(*records: Record, settings: Settings | None = None) -> Facts:
     for each in records:
         known.learn_records(RecordKey(1, each.kind, "id", str(each.id)), (each,))
         known.learn_records(RecordKey(1, each.kind, "code", each.code), (each,))
+    for code in CODES if all_codes else ():
+        known.learn_records(
+            RecordKey(1, "note", "code", code), known.records(1, "note", "code", code)
+        )
     return known
 
 
@@ -74,6 +83,72 @@ def test_records_are_put_or_refused(
         assert decision.reason is then
         return
     assert [(r.id, r.uid, r.code, r.version) for r in decision.records] == then
+
+
+@st.composite
+def some_puts(draw: st.DrawFn) -> list[PutRecords]:
+    """Commands that write a note each, new ones too, some under the code of another."""
+    puts = []
+    for _ in range(draw(st.integers(1, 4))):
+        code = draw(st.sampled_from(CODES))
+        one = change(
+            draw(st.sampled_from((0, 1, 2, 3, 4))),
+            draw(st.sampled_from((0, 1))),
+            code=code,
+            if_version=draw(st.sampled_from((None, None, 1))),
+        )
+        unique = (("note", "code", code),) if code else ()
+        puts.append(put(one, unique=unique, once=True))
+    return puts
+
+
+@given(some_puts())
+def test_puts_in_one_are_taken_only_if_each_is_behind_those_before(puts: list[PutRecords]) -> None:
+    stands = [note(number, code=code) for number, code in enumerate(CODES[1:], 1)]
+    joined = admin.together(puts)
+    assume(joined is not None)
+    assert joined is not None
+    all_ids = NewIds(records={"note": (501, 502, 503, 504)}, uids=tuple("abcd"))
+    at_once = admin.put(joined, known_with(*stands, all_codes=True), all_ids)
+    assume(isinstance(at_once, Accepted))
+    known, one_by_one = known_with(*stands, all_codes=True), []
+    new = iter((501, 502, 503, 504))
+    for command in puts:
+        ids = NewIds(records={"note": () if command.changes[0].id else (next(new),)}, uids=("x",))
+        alone = admin.put(command, known, ids)
+        assert isinstance(alone, Accepted), alone
+        known.apply(alone)
+        one_by_one.append(alone)
+    assert named(at_once.result) == [each for alone in one_by_one for each in named(alone.result)]
+    assert named(at_once.records) == [each for alone in one_by_one for each in named(alone.records)]
+
+
+def named(records: tuple[Record, ...]) -> list[tuple[int, str, Any, int]]:
+    return [(each.id, each.code, each.doc, each.version) for each in records]
+
+
+NOT_ONE = [
+    ("no command", []),
+    ("an item that is removed", [put(change(1)), put(change(2, None))]),
+    ("an item twice", [put(change(1)), put(change(1, 2))]),
+    ("one that leaves alone and one that does not", [put(change(1)), put(change(2), once=True)]),
+]
+
+
+@pytest.mark.parametrize(("_why", "puts"), NOT_ONE, ids=[why for why, _ in NOT_ONE])
+def test_what_cannot_be_one_command(_why: str, puts: list[PutRecords]) -> None:
+    assert admin.together(puts) is None
+
+
+def test_a_name_that_two_would_bear_is_refused() -> None:
+    name = (("note", "code", "A"),)
+    joined = admin.together(
+        [put(change(code="A"), unique=name), put(change(code="A"), unique=name)]
+    )
+    assert joined is not None
+    refused = admin.put(joined, known_with(), IDS)
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.ALREADY_EXISTS
 
 
 def test_only_the_members_named_are_put_and_all_else_stays() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.intake.busy import Returns
 from orderhub.intake.intake import Intake
 from orderhub.intake.lanes import Company, Lanes
@@ -174,23 +175,40 @@ def test_bulk_loads_take_turns_too_and_stay_behind_creates(
     assert [name for name, _ in desk.answers][:4] == ["first", "create", "bulk0", "guest"]
 
 
-@pytest.mark.parametrize(("guests", "largest"), [(0, 100), (1, 24)])
+@pytest.mark.parametrize(
+    ("bulk", "guests", "largest"),
+    [(False, 0, 100), (False, 1, 24), (True, 0, 100), (True, 1, 1 + 24)],
+)
 def test_a_tenant_alone_fills_whole_batches_and_a_shared_batch_stays_short(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, guests: int, largest: int
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, bulk: bool, guests: int, largest: int
 ) -> None:
     monkeypatch.setattr(
         "orderhub.intake.intake._SHARED_BATCH_S", 0
     )  # however quick this machine is
     with running(ledger) as desk:
         with held(monkeypatch) as batches:
-            desk.put("first", sale())
+            desk.put("first", sale(), bulk=bulk)
             batches.wait()
             for number in range(100):
-                desk.put(str(number), sale())
+                desk.put(str(number), sale(), bulk=bulk)
             for _ in range(guests):
                 desk.put("guest", sale(tenant=OTHER))
         desk.kinds()
     assert max(batches.sizes) == largest
+
+
+def test_a_command_that_writes_many_records_fills_a_batch_as_several_do(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = tuple(RecordChange(kind="note", doc=number) for number in range(64))
+    with running(ledger, batch_limit=64) as desk:
+        with held(monkeypatch) as batches:
+            desk.put("first", sale())
+            batches.wait()
+            for number in range(4):
+                desk.put(str(number), PutRecords(origin=world.origin(), changes=many), bulk=True)
+        assert set(desk.kinds().values()) == {"accepted"}
+    assert batches.sizes == [1, 2, 2]
 
 
 def test_a_small_batch_says_little_about_what_a_command_takes(ledger: Ledger) -> None:

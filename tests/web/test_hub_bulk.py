@@ -109,3 +109,20 @@ async def test_currencies_that_do_not_exist_are_refused_wherever_one_is_written(
         assert (await hub.get(odd, headers=AS_OPERATOR)).json()["currency"] == "XXZ"
         change = {"pricing": "net"}
         assert (await hub.request("PATCH", odd, json=change, headers=AS_OPERATOR)).is_success
+
+
+async def test_of_rows_that_cannot_be_written_together_each_is_written_by_itself(
+    tmp_path: Path,
+) -> None:
+    terms = {"kind": "percent", "percent": 90}
+    codes = ["ONE", "Spring", "two", "SPRING", "three"]  # two coupons that nobody could tell apart
+    rows: list[dict] = [{"code": code, "doc": terms} for code in codes]
+    async with running_hub(tmp_path) as hub:
+        made = await bulk(hub, "coupons", *rows, {"code": "four", "doc": {"kind": 4}})
+        assert [each["status"] for each in made] == [
+            "created", "created", "created", "refused", "created", "refused",
+        ]  # fmt: skip
+        assert [each["line"] for each in made] == [1, 2, 3, 4, 5, 6]
+        assert (made[3]["reason"], made[5]["field"]) == ("already_exists", "doc.kind")
+        again = await bulk(hub, "coupons", *rows[:3], {"id": made[4]["id"], "delete": True})
+        assert [each["status"] for each in again] == ["unchanged"] * 3 + ["removed"]

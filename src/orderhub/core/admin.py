@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from orderhub.core.webhooks import OFF, off_notice
 
 # What every channel can word as a date.
 _FIRST_US, _LAST_US = 0, 221_845_392_000 * MICROSECONDS
+_NOBODY = Record(tenant_id=0, kind="", id=0, uid="", code="", doc=None)
 
 
 def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
@@ -56,11 +57,8 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     for kind, by, value in command.exists:
         if facts.record(tenant, kind, by, value) is None:
             return Rejected(Reason.RECORD_UNKNOWN, kind, f"no {kind} with {by} {value}")
-    changed_ids = {(change.kind, change.id) for change in command.changes if change.id}
-    for kind, by, value in command.unique:
-        for holder in facts.records(tenant, kind, by, value):
-            if (kind, holder.id) not in changed_ids:
-                return Rejected(Reason.ALREADY_EXISTS, by, f"{kind} {by} {value} is taken")
+    for kind, by, value in _taken(command, facts):
+        return Rejected(Reason.ALREADY_EXISTS, by, f"{kind} {by} {value} is taken")
     written: list[Record] = []
     standing: list[Record] = []
     removed: list[Record] = []
@@ -74,7 +72,7 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
             return Rejected(
                 Reason.VERSION_CONFLICT, "version", f"{change.kind} {change.id} is at {version}"
             )
-        if change.doc is None and change.members is None:
+        if not _is_written(change):
             if current is not None:
                 removed.append(current)
             continue
@@ -94,6 +92,56 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
         notices=tuple(notices),
         result=tuple(standing),
     )
+
+
+def together(commands: Sequence[PutRecords]) -> PutRecords | None:
+    """One command that writes what all of these write; None where they cannot be one.
+
+    It is refused where one of them would be, done one after another; `result` has a record for each change.
+    """
+    changes = [change for command in commands for change in command.changes]
+    ids = [change.id for change in changes if change.id]
+    are_written = all(_is_written(change) for change in changes)
+    is_like = len({(command.origin.tenant_id, command.once) for command in commands}) == 1
+    if not (is_like and are_written and len(ids) == len(set(ids))):
+        return None
+    return msgspec.structs.replace(
+        commands[0],
+        changes=tuple(changes),
+        unique=tuple(name for command in commands for name in command.unique),
+        exists=tuple(dict.fromkeys(name for command in commands for name in command.exists)),
+    )
+
+
+def _is_written(change: RecordChange) -> bool:
+    return change.doc is not None or change.members is not None
+
+
+def _taken(command: PutRecords, facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """Those names that are to be unique and would not be: another record has it, or two would."""
+    if not command.unique:
+        return
+    tenant = command.origin.tenant_id
+    bearers: dict[tuple[str, str, str], list[int]] = {}
+    free: set[tuple[str, int]] = set()
+    for change in command.changes:
+        current = facts.record(tenant, change.kind, "id", change.id) if change.id else None
+        if not _is_written(change):
+            free.add((change.kind, change.id))
+            continue
+        stands = current or _NOBODY
+        keys = change.keys if change.members is None else stands.keys
+        own = (("uid", change.uid or stands.uid), ("code", change.code or stands.code))
+        for by, value in (*own, *keys):
+            bearers.setdefault((change.kind, by, value), []).append(change.id)
+    for name in command.unique:
+        kind, by, value = name
+        ids = bearers.get(name, ())
+        if len(ids) > 1 or any(
+            holder.id not in ids and (kind, holder.id) not in free
+            for holder in facts.records(tenant, kind, by, value)
+        ):
+            yield name
 
 
 def _notices(

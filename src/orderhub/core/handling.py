@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,7 @@ class CommandHandler:
     natural_key: Callable[[Any], str] = _no_key
     is_time_numbered: Callable[[Any], bool] = _never
     numbers: Callable[[Any, Facts, Iterable[int]], Iterable[OrderLoad]] = _nothing
-    records: Callable[[Any], Iterable[RecordChange]] = _nothing
+    records: Callable[[Any], Sequence[RecordChange]] = _nothing
     when_taken: Callable[[Any, Facts], Accepted | Rejected] | None = None
     has_own_times: bool = False
     stands_alone: bool = False

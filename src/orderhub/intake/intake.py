@@ -37,12 +37,14 @@ _BULK_SHARE = 64
 # Who shares the queue waits for the batch under way and their own: while several tenants call, both stay this short.
 _SHARED_BATCH_S = 0.015
 _LEAST_SHARED, _MOST_SHARED = 24, 96
-# A batch closes by cost: a command with a long request counts as several.
-_BYTES_A_UNIT = 4_096
+# A batch closes by cost: a command with a long request counts as several, and so does one that writes many records.
+_BYTES_A_UNIT, _RECORDS_A_UNIT = 4_096, 2
 
 
 def _cost(waiting: Waiting) -> int:
-    return 1 + len(waiting.command.origin.request) // _BYTES_A_UNIT
+    command = waiting.command
+    records = len(HANDLERS[type(command)].records(command))
+    return 1 + len(command.origin.request) // _BYTES_A_UNIT + records // _RECORDS_A_UNIT
 
 
 def _parts(batch: list[Waiting], limit: int) -> Iterator[list[Waiting]]:
@@ -135,8 +137,7 @@ class Intake:
             if self._thread is None or len(lanes) >= self._queue_limit:
                 raise Busy(self._returns.next_s())
             tenant_id = waiting.command.origin.tenant_id
-            if not bulk:
-                self._company.heard(tenant_id)
+            self._company.heard(tenant_id)
             lanes.put(tenant_id, waiting, cost)
             if self._answers.are_out:
                 self._gate.notify()

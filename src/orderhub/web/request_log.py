@@ -18,6 +18,7 @@ import structlog
 from orderhub.core.request_log import Exchange, LoggedRequest
 from orderhub.core.values import Settings
 from orderhub.dialects.contract import Answer, Call, Dialect, Route, Why
+from orderhub.dialects.pausing import pausing
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.masking import MOST_BYTES, Mask, secrets_of
 from orderhub.web.metrics import Metrics
@@ -240,7 +241,7 @@ class RequestLog:
         found = [(entry, entry.settings or read.get(entry.tenant_id)) for entry in entries]
         return [
             self._logged(entry, settings)
-            for entry, settings in found
+            for entry, settings in pausing(found, every=1)
             if settings is not None
             and keeps(settings, self._by_default, has_failed=entry.has_failed)
         ]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhub.dialects.sitecore_cdp import batch_file, batches
+from orderhub.dialects.sitecore_cdp import batch_file, batch_load, batches
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
 from orderhub.dialects.sitecore_cdp.batch_load import Load
 from orderhub.dialects.sitecore_cdp.batch_rows import Row, parse
@@ -255,9 +255,15 @@ def mixed_rows(mail):
     return [*some, *many, (row(names[0], "delete"), 204), (row(orders[2], "create"), 201)]
 
 
+def in_small_parts(monkeypatch):
+    monkeypatch.setattr(batches, "CHUNK", 16)
+    for each in (batches, batch_load):
+        monkeypatch.setattr(each, "PART", 8)
+
+
 @pytest.mark.parametrize("lived", range(24))
 async def test_a_load_that_broke_off_goes_on_as_if_nothing_had_been(cdp, monkeypatch, lived):
-    monkeypatch.setattr(batches, "CHUNK", 16)
+    in_small_parts(monkeypatch)
     rows, codes = zip(*mixed_rows(f"broke.{lived}@example.com"), strict=True)
     data = packed(rows)
     batch = await allocated(cdp, data)
@@ -283,6 +289,53 @@ async def test_a_load_that_broke_off_goes_on_as_if_nothing_had_been(cdp, monkeyp
         shown += (await cdp.made("GET", after["rows"]["href"], params=page))["items"]
     assert [each["code"] for each in shown] == list(codes)
     assert [each["ref"] for each in shown] == [each["ref"] for each in rows]
+
+
+@pytest.mark.parametrize("lived", range(4))
+async def test_guests_that_were_written_together_before_a_load_broke_off_are_not_made_twice(
+    cdp, monkeypatch, lived
+):
+    in_small_parts(monkeypatch)
+    mails = [f"together.{lived}.{number}@example.com" for number in range(30)]
+    guests = [{"guestType": "visitor", "emails": [mail]} for mail in mails]
+    data = packed([row(each, "create", "guest") for each in guests])
+    batch = await allocated(cdp, data)
+    real, kept = Load._submit, itertools.count()
+
+    async def dying(*given):
+        if next(kept) >= lived:
+            raise RuntimeError("died")
+        return await real(*given)
+
+    monkeypatch.setattr(Load, "_submit", dying)
+    assert (await put(cdp, batch, data)).status_code == 500
+    monkeypatch.setattr(Load, "_submit", real)
+    assert (await put(cdp, batch, data)).status_code == 200
+    after = await cdp.made("GET", batch["href"])
+    assert after["rows"]["succeeded"] == len(mails)
+    shown = (await cdp.made("GET", after["rows"]["href"], params={"limit": 100}))["items"]
+    for mail, each in zip(mails, shown, strict=True):
+        found = (await cdp.made("GET", "/v2.1/guests", params={"email": mail}))["items"]
+        assert [guest["ref"] for guest in found] == [each["resource"]["ref"]], mail
+
+
+async def test_of_guests_whom_one_command_cannot_write_each_is_written_by_itself(cdp, monkeypatch):
+    guests = [{"guestType": "visitor", "emails": [f"one.of.many.{n}@example.com"]} for n in (1, 2)]
+    real = Load._known_guests
+
+    async def too_early(load, rows):
+        """As if somebody had made the second of two guests since they were looked for."""
+        known = await real(load, rows)
+        return known if len(rows) < 2 else {}
+
+    monkeypatch.setattr(Load, "_known_guests", too_early)
+    assert await done(cdp, [row(guests[1], schema="guest")]) == ("success", [(201, "")])
+    rows = [row({**each, "firstName": "Ann"}, schema="guest") for each in guests]
+    assert await done(cdp, rows) == ("success", [(201, ""), (201, "")])
+    for each in guests:
+        query = {"email": each["emails"][0], "expand": "true"}
+        (found,) = (await cdp.made("GET", "/v2.1/guests", params=query))["items"]
+        assert found["firstName"] == "Ann"
 
 
 async def test_what_was_refused_before_a_load_broke_off_is_not_tried_behind_its_followers(

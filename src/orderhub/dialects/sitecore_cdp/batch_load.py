@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from itertools import islice
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
 
+from orderhub.core.admin import together
 from orderhub.core.commands import (
     ChangeOrder,
     Command,
@@ -22,6 +23,7 @@ from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import OrderQuery, Reads
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Order
+from orderhub.dialects.codec import decode, encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
@@ -40,6 +42,8 @@ from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, is_overta
 # An order is deleted by reference and a time that may be this far off, as documented.
 _DELETE_WITHIN = 24 * 3600 * 1_000_000
 _PATIENCE_S = 30.0
+# So many rows are done at a time. Never changed: guests are bound by parts of the file.
+PART = 64
 _REFUSED_BEFORE = "The row was refused by an upload that broke off."
 # Among the parts of an order: the batch and the number of the row that placed it.
 _PLACED = "batch"
@@ -73,10 +77,11 @@ class Load:
             row._replace(number=n) for n, row in enumerate(rows, first) if isinstance(row, Row)
         ]
         known = await self._known_guests(tried)
+        groups = groups_of(tried)
 
         async def one_after_another(group: list[Row]) -> None:
             if again:
-                results.update(await self._done_before(group))
+                results.update(await self._done_before(group, results))
             changes_guests = any(row.schema == "guest" for row in group)
             for place, row in enumerate(group):
                 if row.number not in results:
@@ -84,15 +89,23 @@ class Load:
                     is_known = not (place and changes_guests)
                     results[row.number] = await self._guarded(row, known if is_known else None)
 
-        await side_by_side(*(one_after_another(each) for each in groups_of(tried)))
+        alone = [row for row, *others in groups if row.schema == "guest" and not others]
+        for part, those in groupby(alone, lambda row: row.number // PART):
+            if again:
+                results.update(await self._guests_before(part, [*those]))
+            else:
+                results.update(await self._guests_together(part, [*those], known))
+        await side_by_side(*map(one_after_another, groups))
         return [results[number] for number in range(first, first + len(rows))]
 
-    async def _done_before(self, group: list[Row]) -> dict[int, Result]:
+    async def _done_before(
+        self, group: list[Row], known: Mapping[int, Result]
+    ) -> dict[int, Result]:
         """What an earlier upload had made of these rows, which are about the same thing, by number.
 
         Whatever comes before the last one done was tried then; where it left nothing it was refused.
         """
-        done = {row.number: await self._earlier(row) for row in group}
+        done = {row.number: known.get(row.number) or await self._earlier(row) for row in group}
         last = max((number for number, result in done.items() if result), default=-1)
         return {
             row.number: done[row.number] or Result(row.name, 409, _REFUSED_BEFORE)
@@ -113,7 +126,7 @@ class Load:
 
     async def _earlier(self, row: Row) -> Result | None:
         """The result of a row that an earlier upload had done."""
-        outcome = await self._submit(nothing(self._call, self._caller), row)
+        outcome = await self._submit(nothing(self._call, self._caller), str(row.number))
         if outcome.rejected is None:
             return _result(row, outcome)
         if row.schema == "guest" or row.removes:
@@ -200,22 +213,21 @@ class Load:
     def _dated(self, pairs: dict[str, Any]) -> dict[str, Any]:
         return {"created_at": self._now, "modified_at": self._now, "pairs": pairs}
 
-    async def _submit(self, command: Command, row: Row | None = None) -> Outcome:
-        """The answer is the ref of what was made or changed. Waits while the hub is busy.
+    async def _submit(
+        self,
+        command: Command,
+        key: str = "",
+        told: Callable[[Accepted], Answer] | None = None,
+    ) -> Outcome:
+        """The answer is the ref of what was made or changed, if not what is `told`. Waits while the hub is busy.
 
-        With a `row` the command is bound under its key: a repeat gets the ref of the first time.
+        With a `key` of the file's the command is bound under it: a repeat gets the answer of the first time.
         """
-        call = self._call if row is None else detached(self._call, f"{self._batch} {row.number}")
-
-        def ref_of(done: Accepted) -> Answer:
-            placed = done.placed or done.changed
-            uid = placed[0].uid if placed else done.records[0].uid if done.records else ""
-            return Answer(201, uid.encode())
-
+        call = detached(self._call, f"{self._batch} {key}") if key else self._call
         waited = 0.0
         while True:
             try:
-                return await call.submit(command, ref_of, bulk=True)
+                return await call.submit(command, told or _ref_of, bulk=True)
             except HTTPFault as stop:
                 if stop.fault.kind is not FaultKind.BUSY or waited >= _PATIENCE_S:
                     raise
@@ -243,7 +255,7 @@ class Load:
             if row.mode != "insert" and row.items:
                 message = "orderItems: cannot be changed by an upsert."
                 return Result(row.name, 400, f"Validation error: {message}")
-            outcome = await self._submit(self._amending(row, order, guest), row)
+            outcome = await self._submit(self._amending(row, order, guest), str(row.number))
             if not is_overtaken(outcome):
                 return _result(row, outcome)
         return Result(row.name, 500, "The order keeps changing.")
@@ -331,12 +343,36 @@ class Load:
             if len(found) > 1:
                 return Result(row.name, 400, "Ambiguous: several orders match, name the orderRef.")
             command = orders.deletion(found[0], self._call, self._caller, request=row.line)
-            outcome = await self._submit(command, row)
+            outcome = await self._submit(command, str(row.number))
             if not is_overtaken(outcome):
                 return _result(row, outcome)
         return Result(row.name, 500, "The order keeps changing.")
 
     # --- guests
+
+    async def _guests_together(
+        self, part: int, rows: list[Row], known: Guests
+    ) -> dict[int, Result]:
+        """Guests whom no other row is about, written by one command; none where it is refused."""
+        commands: dict[int, PutRecords] = {}
+        for row in rows:
+            stored = _oldest(row.people, known)
+            if not row.removes and (stored is None or row.mode != "create"):
+                commands[row.number] = self._putting(row, stored, row.people)
+        command = together(tuple(commands.values()))
+        if command is None:
+            return {}
+
+        def refs_of(done: Accepted) -> Answer:
+            refs = (record.uid for record in done.records)
+            return Answer(201, encode(list(zip(commands, refs, strict=True))))
+
+        return _written(await self._submit(command, _part_key(part), refs_of), rows)
+
+    async def _guests_before(self, part: int, rows: list[Row]) -> dict[int, Result]:
+        """The results of those that an earlier upload wrote by one command."""
+        asked = nothing(self._call, self._caller)
+        return _written(await self._submit(asked, _part_key(part)), rows)
 
     async def _guest(self, row: Row, known: Guests | None) -> Result:
         keys = row.people
@@ -351,7 +387,7 @@ class Load:
                 return Result(row.name, 404, "The guest does not exist.")
             if stored is not None and row.mode == "create":
                 return Result(row.name, 409, "The guest already exists.")
-            outcome = await self._submit(self._putting(row, stored, keys), row)
+            outcome = await self._submit(self._putting(row, stored, keys), str(row.number))
             if not _is_refused(outcome, Reason.ALREADY_EXISTS, Reason.VERSION_CONFLICT):
                 return _result(row, outcome)
         return Result(row.name, 500, "The guest keeps changing.")
@@ -378,6 +414,28 @@ def _numbers(row: Row, shift: int = 0) -> dict[str, list[int]]:
     return mapping.numbers_of(
         (number, item.referenceId) for number, item in enumerate(row.items, 1 + shift)
     )
+
+
+def _ref_of(done: Accepted) -> Answer:
+    placed = done.placed or done.changed
+    uid = placed[0].uid if placed else done.records[0].uid if done.records else ""
+    return Answer(201, uid.encode())
+
+
+def _part_key(part: int) -> str:
+    return f"guests {part}"
+
+
+def _written(outcome: Outcome, rows: list[Row]) -> dict[int, Result]:
+    """The results of those rows that a command for several of them wrote."""
+    if outcome.rejected is not None:
+        return {}
+    refs = dict(decode(outcome.answer.body))
+    return {
+        row.number: Result(row.name, 201, ref=refs[row.number])
+        for row in rows
+        if row.number in refs
+    }
 
 
 async def side_by_side(*work: Awaitable[Any]) -> list[Any]:

@@ -35,10 +35,11 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.dialects.pausing import pausing
 from orderhub.dialects.sitecore_cdp import wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
-from orderhub.dialects.sitecore_cdp.batch_load import Load, side_by_side
+from orderhub.dialects.sitecore_cdp.batch_load import PART, Load, side_by_side
 from orderhub.dialects.sitecore_cdp.batch_rows import Result, Row, parse
 from orderhub.dialects.sitecore_cdp.paging import collection
 from orderhub.dialects.sitecore_cdp.refs import is_uuid
@@ -278,24 +279,26 @@ async def _load(
     lines = Lines(file)
     first = record.doc["total"]
     await call.hub.blocking(_skip, lines, first)
-    rows = await _rows(call, lines, now, 2 * CHUNK if again else CHUNK)
+    rows = await _rows(call, lines, now, 2 * CHUNK if again else PART)
     if again and not isinstance(rows, str):
-        # The earlier upload was doing one chunk while the results of the one before were being
-        # kept: both are looked at together, and nothing else is done until they are settled.
+        # The earlier upload was doing rows while the results of a chunk before were being kept:
+        # all are looked at together, and nothing else is done until they are settled.
         settled = await load.do(rows, first, again=True)
         for start in range(0, len(settled), CHUNK):
             record = await _keep(call, caller, record, settled[start : start + CHUNK])
         first += len(settled)
-        rows = await _rows(call, lines, now) if settled else []
+        rows = await _rows(call, lines, now, PART) if settled else []
     done: list[Result] = []
-    # While a chunk is being done, the next one is read and the results of the last one are kept.
+    # While rows are being done, the next are read and the results of a chunk are kept. By few rows, and not by
+    # chunks: whoever else calls has a turn between, and waits for no thread that reads at length.
     while not isinstance(rows, str) and (rows or done):
-        results, following, kept = await side_by_side(
+        whole = done if len(done) == CHUNK or not rows else []
+        results, rows, record = await side_by_side(
             load.do(rows, first, again=False),
-            _rows(call, lines, now) if rows else _nothing(),
-            _keep(call, caller, record, done),
+            _rows(call, lines, now, PART) if rows else _nothing(),
+            _keep(call, caller, record, whole),
         )
-        record, rows, done = kept, following, results
+        done = (done if not whole else []) + results
         first += len(results)
     record = await _keep(call, caller, record, done)
     end: dict[str, Any] = {"status": "success"}
@@ -315,18 +318,16 @@ async def _nothing() -> list[Row | Result]:
     return []
 
 
-async def _rows(
-    call: Call, lines: Lines, now: int, count: int | None = None
-) -> list[Row | Result] | str:
+async def _rows(call: Call, lines: Lines, now: int, count: int) -> list[Row | Result] | str:
     """The next rows, none at the end; or why the file cannot be read any further."""
     try:
-        return await call.hub.blocking(_parsed, lines, now, count or CHUNK)
+        return await call.hub.blocking(_parsed, lines, now, count)
     except BadFile as bad:
         return str(bad)
 
 
 def _parsed(lines: Lines, now: int, count: int) -> list[Row | Result]:
-    return [parse(line, now) for line in lines.take(count)]
+    return [parse(line, now) for line in pausing(lines.take(count), every=8)]
 
 
 async def _keep(call: Call, caller: Caller, record: Record, results: list[Result]) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
@@ -12,7 +12,15 @@ from orderhub.core.commands import Command
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Rejected
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, Call, FaultKind, HTTPFault, WireFault, malformed
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    FaultKind,
+    HTTPFault,
+    Outcome,
+    WireFault,
+    malformed,
+)
 from orderhub.web.hub_api.shaping import Shape
 from orderhub.web.hub_api.wording import TYPES
 
@@ -55,7 +63,7 @@ async def write_row(
     """The result of one row's command, in words of its own; while the hub is busy the row waits."""
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(200, encode(told(accepted)) + b"\n")
+        return Answer(200, line_of(told(accepted)))
 
     def refusal(rejected: Rejected) -> Answer:
         row = RefusedRow(
@@ -65,19 +73,45 @@ async def write_row(
             field=rejected.field or None,
             detail=rejected.detail,
         )
-        return Answer(200, encode(row) + b"\n")
+        return Answer(200, line_of(row))
 
+    done = await _written(call, command, answer, refusal)
+    return refused_row(number, done) if isinstance(done, WireFault) else done.answer.body
+
+
+async def write_together(
+    call: Call, command: Command, told: Callable[[Accepted], Iterable[Shape]]
+) -> list[bytes] | None:
+    """The results of several rows that are one command; None: nothing was written, and each is to be tried alone."""
+
+    def answer(accepted: Accepted) -> Answer:
+        return Answer(200, b"".join(map(line_of, told(accepted))))
+
+    done = await _written(call, command, answer, lambda _rejected: Answer(200, b""))
+    if isinstance(done, WireFault) or done.rejected:
+        return None
+    return done.answer.body.splitlines(keepends=True)
+
+
+async def _written(
+    call: Call,
+    command: Command,
+    answer: Callable[[Accepted], Answer],
+    refusal: Callable[[Rejected], Answer],
+) -> Outcome | WireFault:
     while True:
         try:
             # A load is sent again from its beginning, so no row binds a key.
-            done = await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
+            return await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
         except HTTPFault as stop:
             if stop.fault.kind is not FaultKind.BUSY:
-                fault = WireFault("", stop.fault.kind.value, stop.fault.message)
-                return refused_row(number, fault)
+                return WireFault("", stop.fault.kind.value, stop.fault.message)
             await asyncio.sleep(_BUSY_PAUSE_S)
-        else:
-            return done.answer.body
+
+
+def line_of(row: Shape) -> bytes:
+    """A result as a line of NDJSON."""
+    return encode(row) + b"\n"
 
 
 def fault_of_row(stop: HTTPFault) -> WireFault:
@@ -89,4 +123,4 @@ def fault_of_row(stop: HTTPFault) -> WireFault:
 def refused_row(number: int, fault: WireFault) -> bytes:
     """The result of a row that has the wrong shape."""
     row = RefusedRow(line=number, reason="invalid", field=fault.path or None, detail=fault.message)
-    return encode(row) + b"\n"
+    return line_of(row)

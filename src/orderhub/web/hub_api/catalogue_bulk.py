@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -17,6 +17,8 @@ import msgspec
 from msgspec import UNSET, UnsetType, inspect
 
 from orderhub.core.access import Tenant
+from orderhub.core.admin import together
+from orderhub.core.commands import PutRecords
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import LeftBehind, Reads, RecordQuery
 from orderhub.core.refusals import Reason
@@ -34,6 +36,7 @@ from orderhub.web.hub_api.bulk import (
     lines_of,
     refused_row,
     write_row,
+    write_together,
 )
 from orderhub.web.hub_api.catalogue import InKind, command_for, kind_in_path
 from orderhub.web.hub_api.catalogue_kinds import Kind
@@ -43,6 +46,8 @@ from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.instants import is_instant
 from orderhub.web.hub_api.shaping import Shape
 
+# So many rows' items are looked for at once, and then written by chunks.
+_LOOKED_AT = 4 * CHUNK
 # So often a row is tried whose item somebody else has just written.
 _TRIES = 16
 _MANY = 10_000
@@ -206,7 +211,7 @@ async def write_rows(
             row = msgspec.structs.replace(row, id=1)
         names = _names(row)
         # A row that means what an earlier one wrote finds it written.
-        if len(chunk) == CHUNK or not named.isdisjoint(names):
+        if len(chunk) == _LOOKED_AT or not named.isdisjoint(names):
             results += await _write(load, chunk, len(results))
             chunk, named = [], set()
         chunk.append(row)
@@ -241,14 +246,51 @@ def _names(row: Row | WireFault) -> list[tuple[str, Any]]:
 
 
 async def _write(load: _Load, rows: list[Row | WireFault], done: int) -> list[bytes]:
+    """A chunk is one command; where that is refused, each of its rows is one."""
     found = await load.call.hub.read(lambda reads: load.found(reads, rows))
-    # Started in the order of the rows, so that they enter the queue in it.
-    return await asyncio.gather(
-        *(
-            _write_one(load, row, each, done + index + 1)
-            for index, (row, each) in enumerate(zip(rows, found, strict=True))
-        )
-    )
+    numbered = [
+        (number, row, each)
+        for number, (row, each) in enumerate(zip(rows, found, strict=True), done + 1)
+    ]
+    results: list[bytes] = []
+    for start in range(0, len(numbered), CHUNK):
+        chunk = numbered[start : start + CHUNK]
+        written = await _write_together(load, chunk)
+        if written is None:
+            # Started in the order of the rows, so that they enter the queue in it.
+            written = await asyncio.gather(
+                *(_write_one(load, row, each, n) for n, row, each in chunk)
+            )
+        results += written
+    return results
+
+
+async def _write_together(
+    load: _Load, rows: list[tuple[int, Row | WireFault, Record | Row | None]]
+) -> list[bytes] | None:
+    """The results of rows that can be one command; None: they cannot, and nothing was written."""
+    if load.call.is_dry_run:
+        return None  # which shows what becomes of each
+    results: dict[int, bytes] = {}
+    commands: dict[int, PutRecords] = {}
+    for number, row, found in rows:
+        try:
+            if isinstance(row, WireFault):
+                results[number] = refused_row(number, row)
+            elif row.delete:
+                return None
+            else:
+                commands[number] = _command(load, row, found)
+        except HTTPFault as stop:
+            results[number] = refused_row(number, fault_of_row(stop))
+    command = together(tuple(commands.values()))
+    if command is None:
+        return None
+    written = await write_together(load.call, command, partial(_told_of_each, tuple(commands)))
+    if written is None:
+        return None
+    results |= zip(commands, written, strict=True)
+    return [results[number] for number, _, _ in rows]
 
 
 async def _write_one(
@@ -274,6 +316,14 @@ async def _try_one(
     load: _Load, row: Row, found: Record | Row | None, number: int
 ) -> tuple[bytes, bool]:
     """The result of a row, and whether it rests on an item that was written meanwhile. Raises HTTPFault(INVALID)."""
+    command = _command(load, row, found)
+    result = await write_row(load.call, number, command, partial(_told, number))
+    rests = command.changes[0].if_version is not None
+    return result, rests and f'"reason":"{Reason.VERSION_CONFLICT}"'.encode() in result
+
+
+def _command(load: _Load, row: Row, found: Record | Row | None) -> PutRecords:
+    """The command that writes or removes the row's item, as it was `found`. Raises HTTPFault(INVALID)."""
     current = found if isinstance(found, Record) else None
     if_version = None
     if isinstance(found, Row):
@@ -281,10 +331,7 @@ async def _try_one(
     if load.is_merged and not row.delete:
         if_version = 0 if current is None else current.version
         row = _merged(load.kind, row, current)
-    command = command_for(load.call, load.who, load.tenant, load.kind, row, current, if_version)
-    result = await write_row(load.call, number, command, partial(_told, number))
-    is_past = if_version is not None and f'"reason":"{Reason.VERSION_CONFLICT}"'.encode() in result
-    return result, is_past
+    return command_for(load.call, load.who, load.tenant, load.kind, row, current, if_version)
 
 
 def _merged(kind: Kind, row: Row, current: Record | None) -> Row:
@@ -334,11 +381,16 @@ def _patched(stands: Any, patch: Any) -> Any:
 def _told(line: int, accepted: Accepted) -> Written:
     if accepted.removed:
         return Written(line=line, status="removed", id=accepted.removed[0].id)
-    (record,) = accepted.result
-    status: Literal["created", "updated", "unchanged"] = "unchanged"
-    if accepted.records:
-        status = "updated" if record.version > 1 else "created"
-    return Written(line=line, status=status, id=record.id, version=record.version)
+    return next(_told_of_each((line,), accepted))
+
+
+def _told_of_each(lines: tuple[int, ...], accepted: Accepted) -> Iterator[Written]:
+    written = {record.id for record in accepted.records}
+    for line, record in zip(lines, accepted.result, strict=True):
+        status: Literal["created", "updated", "unchanged"] = "unchanged"
+        if record.id in written:
+            status = "updated" if record.version > 1 else "created"
+        yield Written(line=line, status=status, id=record.id, version=record.version)
 
 
 ROUTES = (
