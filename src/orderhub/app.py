@@ -42,6 +42,7 @@ _SLOT_FOR_US = 45_000_000
 _METRICS_EVERY_S = 1.0
 _USED_EVERY_S = 30.0
 _LOOK_EVERY_S = 60.0
+_FIGURES_EVERY_S = 2.0
 _PURGE_EVERY_S = 600.0
 _PURGE_PAUSE_S = 0.05
 _DELIVERIES_DAYS = 30
@@ -227,6 +228,7 @@ def _lasting(
     yield place.keep()
     yield _purge(place, settings.key_retention_days)
     yield _count_old_events(place)
+    yield _take_figures(place)
     if metrics.is_shared:
         yield _share_metrics(metrics)
 
@@ -309,6 +311,15 @@ async def _count_old_events(place: _Place) -> None:
         while place.is_first and await _quietly(port, port.ledger.count_old_events):  # noqa: ASYNC110
             await asyncio.sleep(_PURGE_PAUSE_S)
         await asyncio.sleep(_PURGE_EVERY_S)
+
+
+async def _take_figures(place: _Place) -> None:
+    """A new ledger may be filled within its first minute, long before its database would look at what it holds."""
+    port = place.port
+    while port.ledger.is_postgres:
+        await asyncio.sleep(_FIGURES_EVERY_S)
+        if place.is_first:
+            await _quietly(port, port.ledger.take_first_figures)
 
 
 async def purge_step(port: HubPort, days: int) -> int:

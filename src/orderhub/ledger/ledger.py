@@ -23,6 +23,7 @@ from orderhub.ledger import (
     cluster,
     daily,
     draws,
+    figures,
     request_log,
     rows,
     slots,
@@ -413,6 +414,10 @@ class Ledger:
         with self._write.begin() as connection:
             reads = LedgerReads(connection, self._codec)
             return daily.fill(connection, reads.settings, at_most)
+
+    def take_first_figures(self) -> list[str]:
+        """What PostgreSQL plans by, of tables of which it has nothing yet; answers which those were."""
+        return figures.take_first(self.engine)
 
     def keep_requests(self, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int) -> None:
         """Add to the request log; of each tenant no more than so many are kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -61,6 +62,10 @@ from orderhub.ledger.tables import (
 from orderhub.ledger.webhook_reads import WebhookReads
 
 _MAX_ID_DIGITS = 18
+# Added to ids that are to be sorted: SQLite would rather walk all in order than look up names and sort a few; by a sum
+# it cannot walk.
+_FEW = 0
+_OF_RECORD = ("all", "id", "uid", "code")  # what `RecordQuery.by` says that is no key
 _SIZE_THERE = text("SELECT pg_database_size(current_database())")
 _SIZE_HERE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
 
@@ -373,17 +378,14 @@ class LedgerReads(WebhookReads):
         return found[0] if found else None
 
     def records(self, query: RecordQuery) -> tuple[Record, ...]:
-        statement = _records(query)
-        if query.after_id:
-            beyond = (
-                record.c.id < query.after_id if query.newest_first else record.c.id > query.after_id
-            )
-            statement = statement.where(beyond)
-        # SQLite would rather walk all ids in order than look up names and sort a few; by a sum it cannot walk.
-        place = record.c.id + 0 if query.by in ("uid", "code") else record.c.id
-        statement = statement.order_by(place.desc() if query.newest_first else place)
-        statement = statement.limit(query.limit).offset(query.offset)
-        return tuple(self._codec.to_record(row) for row in self._all(statement))
+        if query.by not in _OF_RECORD:
+            # Apart: PostgreSQL, as long as it has not counted a new ledger's rows, would read all keys for each record.
+            bearers = _page(select(_bearers(query).subquery()), query)
+            ids = tuple(str(row.id) for row in self._all(bearers))
+            if not ids:
+                return ()
+            query = msgspec.structs.replace(query, by="id", values=ids, offset=0, after_id=0)
+        return tuple(self._codec.to_record(row) for row in self._all(_page(_records(query), query)))
 
     def count_records(self, query: RecordQuery) -> int:
         counted = select(func.count()).select_from(_records(query).subquery())
@@ -539,6 +541,19 @@ def _is_tallied(query: OrderQuery) -> bool:
     )
 
 
+def _page(chosen: Select[Any], query: RecordQuery) -> Select[Any]:
+    """Of records, or of the ids of records, those that are asked for, in the order asked for."""
+    place = next(column for column in chosen.selected_columns if column.name == "id")
+    if query.after_id:
+        chosen = chosen.where(
+            place < query.after_id if query.newest_first else place > query.after_id
+        )
+    if query.by not in ("all", "id"):
+        place += _FEW
+    chosen = chosen.order_by(place.desc() if query.newest_first else place)
+    return chosen.limit(query.limit).offset(query.offset)
+
+
 def _records(query: RecordQuery) -> Select[Any]:
     chosen = select(record).where(
         record.c.tenant_id == query.tenant_id, record.c.kind == query.kind
@@ -550,10 +565,18 @@ def _records(query: RecordQuery) -> Select[Any]:
         return chosen.where(record.c.id.in_(ids))
     if query.by in ("uid", "code"):
         return chosen.where(record.c[query.by].in_(query.values))
-    named = select(record_key.c.id).where(
-        record_key.c.tenant_id == query.tenant_id,
-        record_key.c.kind == query.kind,
-        record_key.c.name == query.by,
-        record_key.c.value.in_(query.values),
+    return chosen.where(record.c.id.in_(_bearers(query)))
+
+
+def _bearers(query: RecordQuery) -> Select[Any]:
+    """The ids of the records that bear one of these keys, each once."""
+    return (
+        select((record_key.c.id + _FEW).label("id"))
+        .distinct()
+        .where(
+            record_key.c.tenant_id == query.tenant_id,
+            record_key.c.kind == query.kind,
+            record_key.c.name == query.by,
+            record_key.c.value.in_(query.values),
+        )
     )
-    return chosen.where(record.c.id.in_(named))
