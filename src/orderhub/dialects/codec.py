@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -15,13 +14,35 @@ from orderhub.dialects.json_faults import JsonFault, fault_in, mended, unicode_f
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NUL = b"\\u0000"
 # A number with a monstrous exponent is cheap to send and dear to compute with.
 _MAX_EXPONENT = 60
-_EXPONENT = re.compile(rb"[0-9][eE]")
 _MAX_INT_DIGITS = 40
+# A shorter body has no room for what is dear but for an exponent.
+_SHORT = 4_000
+
+
+class _OutOfRange(Exception):
+    """A number that nobody computes with."""
+
+
+def _exact(text: str) -> Decimal:
+    number = Decimal(text)
+    if ("e" in text or "E" in text) and _is_monstrous(number):
+        raise _OutOfRange
+    return number
+
+
+def _is_monstrous(number: Decimal) -> bool:
+    return (
+        number.is_finite()
+        and bool(number)
+        and not -_MAX_EXPONENT <= number.adjusted() <= _MAX_EXPONENT
+    )
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_exact)
 
 
 def told(fault: JsonFault) -> str:
@@ -41,6 +62,8 @@ def decode(body: bytes, *, mends: bool = False, say: Callable[[JsonFault], str] 
         value = _DECODER.decode(body)
     except RecursionError:
         raise malformed("nested too deeply") from None
+    except _OutOfRange:
+        raise malformed("a number out of range") from None
     except (msgspec.DecodeError, ValueError, ArithmeticError):
         whole = mended(body) if mends else body
         if whole != body:
@@ -49,7 +72,7 @@ def decode(body: bytes, *, mends: bool = False, say: Callable[[JsonFault], str] 
         # What our decoder says is for us: a client is told what is wrong with its own text.
         message = say(fault) if fault is not None else unicode_fault(body)
         raise malformed(message or "a number out of range") from None
-    if _NUL in body or len(body) > 4_000 or _EXPONENT.search(body) is not None:
+    if len(body) > _SHORT or _NUL in body:
         _refuse_poison(value, 0)
     return value
 
@@ -62,7 +85,7 @@ def _refuse_poison(value: Any, depth: int) -> None:
         if "\x00" in value:
             raise malformed("U+0000 is not allowed")
     elif isinstance(value, Decimal):
-        if value.is_finite() and value and not -_MAX_EXPONENT <= value.adjusted() <= _MAX_EXPONENT:
+        if _is_monstrous(value):
             raise malformed("a number out of range")
     elif isinstance(value, int):
         if value.bit_length() > 4 * _MAX_INT_DIGITS:
