@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from orderhub.app import purge_requests
+from orderhub.dialects import pausing
 from orderhub.dialects.finding import find_dialects
 from orderhub.web import request_log
 from tests.support import world
@@ -361,6 +363,18 @@ def test_a_log_that_cannot_be_written_costs_no_order(hub, monkeypatch):
     monkeypatch.undo()
     place(hub, TOO_MANY)
     assert [each["reason"] for each in kept(hub)] == ["out_of_stock"]
+
+
+def test_giving_way_to_those_who_serve_is_no_time_of_writing(hub, monkeypatch):
+    """Else a hub at its limit would keep a call now and then."""
+    monkeypatch.setattr(pausing, "_PAUSE_S", 0.1)
+    log = without_writer(hub)
+    for _ in range(5):
+        place(hub)
+    began_s = time.monotonic()
+    assert log.flush() == 5
+    assert time.monotonic() - began_s >= 0.5
+    assert 0 < log._spent_s < 0.4
 
 
 def test_writing_the_log_takes_its_turn_with_the_orders(either: Caller) -> None:

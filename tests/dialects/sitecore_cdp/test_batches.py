@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orderhub.dialects.sitecore_cdp import batch_file, batch_load, batches
 from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
@@ -336,6 +337,23 @@ async def test_of_guests_whom_one_command_cannot_write_each_is_written_by_itself
         query = {"email": each["emails"][0], "expand": "true"}
         (found,) = (await cdp.made("GET", "/v2.1/guests", params=query))["items"]
         assert found["firstName"] == "Ann"
+
+
+async def test_a_guest_that_breaks_takes_none_of_its_neighbours_along(cdp, monkeypatch):
+    real = Load._putting
+
+    def poisoned(load, row, stored, keys):
+        command = real(load, row, stored, keys)
+        (change,) = command.changes
+        if "poison" in keys[0][1]:
+            change = replace(change, doc={**change.doc, "members": object()})
+        return replace(command, changes=(change,))
+
+    monkeypatch.setattr(Load, "_putting", poisoned)
+    mails = ["before@example.net", "poison@example.net", "behind@example.net"]
+    rows = [row({"guestType": "visitor", "emails": [mail]}, schema="guest") for mail in mails]
+    broken = (500, "Internal error")
+    assert await done(cdp, rows) == ("error", [(201, ""), broken, (201, "")])
 
 
 async def test_what_was_refused_before_a_load_broke_off_is_not_tried_behind_its_followers(

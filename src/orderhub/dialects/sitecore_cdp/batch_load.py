@@ -353,7 +353,7 @@ class Load:
     async def _guests_together(
         self, part: int, rows: list[Row], known: Guests
     ) -> dict[int, Result]:
-        """Guests whom no other row is about, written by one command; none where it is refused."""
+        """Guests whom no other row is about, written by one command; none where it cannot be."""
         commands: dict[int, PutRecords] = {}
         for row in rows:
             stored = _oldest(row.people, known)
@@ -367,7 +367,13 @@ class Load:
             refs = (record.uid for record in done.records)
             return Answer(201, encode(list(zip(commands, refs, strict=True))))
 
-        return _written(await self._submit(command, _part_key(part), refs_of), rows)
+        try:
+            outcome = await self._submit(command, _part_key(part), refs_of)
+        except HTTPFault as stop:
+            if stop.fault.kind is not FaultKind.BROKEN:
+                raise
+            return {}  # one of them breaks, which is then seen
+        return _written(outcome, rows)
 
     async def _guests_before(self, part: int, rows: list[Row]) -> dict[int, Result]:
         """The results of those that an earlier upload wrote by one command."""
