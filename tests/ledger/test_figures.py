@@ -4,7 +4,7 @@ import time
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger import figures
@@ -48,6 +48,21 @@ def test_figures_are_taken_once_of_what_has_rows_and_none(postgres_server: str) 
             time.sleep(0.05)
         assert found == ["record"]
         assert "record_by_code" in plan(connection)
+        assert ledger.take_first_figures() == []
+
+
+@pytest.mark.postgres
+@pytest.mark.one_machine
+def test_a_table_is_asked_for_once_even_if_nothing_comes_of_it(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always = text("SELECT 'record' UNION SELECT 'something_of_others'")
+    monkeypatch.setattr(figures, "_UNKNOWN", always)
+    with (
+        fresh_database(postgres_server) as url,
+        closing(Ledger.open(url, RECORD_TYPES)) as ledger,
+    ):
+        assert ledger.take_first_figures() == ["record"]
         assert ledger.take_first_figures() == []
 
 

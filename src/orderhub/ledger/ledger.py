@@ -78,6 +78,7 @@ class Ledger:
         # what it read of records is known.
         self._kept: list[tuple[Driver, KeptRecords]] = []
         self._codec = rows.RecordCodec(record_types)
+        self._figured: set[str] = set()  # tables of which first figures were asked for
         self._groups: cluster.Groups | None = None  # on a cluster, once it is known to be one
         self.counters = Counters(self._write)
         self.deliveries = Deliveries(self._write)
@@ -417,7 +418,9 @@ class Ledger:
 
     def take_first_figures(self) -> list[str]:
         """What PostgreSQL plans by, of tables of which it has nothing yet; answers which those were."""
-        return figures.take_first(self.engine)
+        found = figures.take_first(self.engine, self._figured)
+        self._figured.update(found)
+        return found
 
     def keep_requests(self, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int) -> None:
         """Add to the request log; of each tenant no more than so many are kept."""
