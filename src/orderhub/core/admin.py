@@ -57,7 +57,9 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     for kind, by, value in command.exists:
         if facts.record(tenant, kind, by, value) is None:
             return Rejected(Reason.RECORD_UNKNOWN, kind, f"no {kind} with {by} {value}")
-    for kind, by, value in _taken(command, facts):
+    taken = _taken(command, facts)
+    if taken is not None:
+        kind, by, value = taken
         return Rejected(Reason.ALREADY_EXISTS, by, f"{kind} {by} {value} is taken")
     written: list[Record] = []
     standing: list[Record] = []
@@ -117,10 +119,10 @@ def _is_written(change: RecordChange) -> bool:
     return change.doc is not None or change.members is not None
 
 
-def _taken(command: PutRecords, facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """Those names that are to be unique and would not be: another record has it, or two would."""
+def _taken(command: PutRecords, facts: Facts) -> tuple[str, str, str] | None:
+    """A name that is to be unique and would not be: another record has it, or two would."""
     if not command.unique:
-        return
+        return None
     tenant = command.origin.tenant_id
     bearers: dict[tuple[str, str, str], list[int]] = {}
     free: set[tuple[str, int]] = set()
@@ -141,7 +143,8 @@ def _taken(command: PutRecords, facts: Facts) -> Iterator[tuple[str, str, str]]:
             holder.id not in ids and (kind, holder.id) not in free
             for holder in facts.records(tenant, kind, by, value)
         ):
-            yield name
+            return name
+    return None
 
 
 def _notices(

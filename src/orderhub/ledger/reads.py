@@ -62,9 +62,6 @@ from orderhub.ledger.tables import (
 from orderhub.ledger.webhook_reads import WebhookReads
 
 _MAX_ID_DIGITS = 18
-# Added to ids that are to be sorted: SQLite would rather walk all in order than look up names and sort a few; by a sum
-# it cannot walk.
-_FEW = 0
 _OF_RECORD = ("all", "id", "uid", "code")  # what `RecordQuery.by` says that is no key
 _SIZE_THERE = text("SELECT pg_database_size(current_database())")
 _SIZE_HERE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
@@ -548,10 +545,15 @@ def _page(chosen: Select[Any], query: RecordQuery) -> Select[Any]:
         chosen = chosen.where(
             place < query.after_id if query.newest_first else place > query.after_id
         )
-    if query.by not in ("all", "id"):
-        place += _FEW
+    if query.by in ("uid", "code"):
+        place = _not_walked(place)
     chosen = chosen.order_by(place.desc() if query.newest_first else place)
     return chosen.limit(query.limit).offset(query.offset)
+
+
+def _not_walked(column: Any) -> Any:
+    """The same: SQLite would rather walk all ids in order than look up names and sort a few; a sum it cannot walk."""
+    return column + 0
 
 
 def _records(query: RecordQuery) -> Select[Any]:
@@ -571,7 +573,7 @@ def _records(query: RecordQuery) -> Select[Any]:
 def _bearers(query: RecordQuery) -> Select[Any]:
     """The ids of the records that bear one of these keys, each once."""
     return (
-        select((record_key.c.id + _FEW).label("id"))
+        select(_not_walked(record_key.c.id).label("id"))
         .distinct()
         .where(
             record_key.c.tenant_id == query.tenant_id,

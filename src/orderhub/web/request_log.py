@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +134,6 @@ class RequestLog:
     def _run(self) -> None:
         pause_s = _PAUSE_S
         while not self._stopping.wait(pause_s):
-            self._spent_s = 0.0
             self.flush()
             pause_s = max(_PAUSE_S, self._spent_s / _SHARE)
 
@@ -204,19 +204,17 @@ class RequestLog:
     def flush(self) -> int:
         """Write some of what waits; answers how much that was. Whatever goes wrong costs the log, and nobody else."""
         with self._writing:
+            self._spent_s = 0.0
             entries = self._taken()
             if not entries:
                 return 0
             try:
-                began_s = (
-                    time.thread_time()
-                )  # it gives way to whoever serves, which takes nobody's time
-                kept = self._kept(entries)
-                self._spent_s += time.thread_time() - began_s
+                # By the processor: to give way to whoever serves takes nobody's time.
+                with self._spending(time.thread_time):
+                    kept = self._kept(entries)
                 if kept:
-                    began_s = time.monotonic()
-                    self._ledger.keep_requests(kept, self._most)
-                    self._spent_s += time.monotonic() - began_s
+                    with self._spending(time.monotonic):
+                        self._ledger.keep_requests(kept, self._most)
                     self._metrics.requests_kept.inc(len(kept))
             except Exception as error:  # noqa: BLE001 - nobody's answer depends on it
                 self._metrics.requests_dropped.inc(len(entries))
@@ -225,6 +223,14 @@ class RequestLog:
                     "request log not written", calls=len(entries), why=type(error).__name__
                 )
             return len(entries)
+
+    @contextmanager
+    def _spending(self, clock_s: Callable[[], float]) -> Iterator[None]:
+        began_s = clock_s()
+        try:
+            yield
+        finally:
+            self._spent_s += clock_s() - began_s
 
     def _taken(self) -> list[_Entry]:
         entries: list[_Entry] = []

@@ -9,6 +9,7 @@ import itertools
 import json
 import tracemalloc
 import uuid
+from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
@@ -262,23 +263,29 @@ def in_small_parts(monkeypatch):
         monkeypatch.setattr(each, "PART", 8)
 
 
+@contextmanager
+def dying_after(count):
+    """A load dies instead of submitting any more than so many commands."""
+    real, submitted = Load._submit, itertools.count()
+
+    async def dying(*given):
+        if next(submitted) >= count:
+            raise RuntimeError("died")
+        return await real(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Load, "_submit", dying)
+        yield
+
+
 @pytest.mark.parametrize("lived", range(24))
 async def test_a_load_that_broke_off_goes_on_as_if_nothing_had_been(cdp, monkeypatch, lived):
     in_small_parts(monkeypatch)
     rows, codes = zip(*mixed_rows(f"broke.{lived}@example.com"), strict=True)
     data = packed(rows)
     batch = await allocated(cdp, data)
-    real = Load._submit
-    submitted = itertools.count()
-
-    async def dying(*given):
-        if next(submitted) >= lived:
-            raise RuntimeError("died")
-        return await real(*given)
-
-    monkeypatch.setattr(Load, "_submit", dying)
-    assert (await put(cdp, batch, data)).status_code == 500
-    monkeypatch.setattr(Load, "_submit", real)
+    with dying_after(lived):
+        assert (await put(cdp, batch, data)).status_code == 500
     again = await allocated(cdp, data, batch["ref"])  # a fresh address takes the file as well
     assert (await put(cdp, again, data)).status_code == 200
     assert (await put(cdp, again, data)).status_code == 200
@@ -301,16 +308,8 @@ async def test_guests_that_were_written_together_before_a_load_broke_off_are_not
     guests = [{"guestType": "visitor", "emails": [mail]} for mail in mails]
     data = packed([row(each, "create", "guest") for each in guests])
     batch = await allocated(cdp, data)
-    real, kept = Load._submit, itertools.count()
-
-    async def dying(*given):
-        if next(kept) >= lived:
-            raise RuntimeError("died")
-        return await real(*given)
-
-    monkeypatch.setattr(Load, "_submit", dying)
-    assert (await put(cdp, batch, data)).status_code == 500
-    monkeypatch.setattr(Load, "_submit", real)
+    with dying_after(lived):
+        assert (await put(cdp, batch, data)).status_code == 500
     assert (await put(cdp, batch, data)).status_code == 200
     after = await cdp.made("GET", batch["href"])
     assert after["rows"]["succeeded"] == len(mails)

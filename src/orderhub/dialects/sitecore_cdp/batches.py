@@ -298,7 +298,7 @@ async def _load(
             _rows(call, lines, now, PART) if rows else _nothing(),
             _keep(call, caller, record, whole),
         )
-        done = (done if not whole else []) + results
+        done = results if whole else done + results
         first += len(results)
     record = await _keep(call, caller, record, done)
     end: dict[str, Any] = {"status": "success"}

@@ -63,7 +63,7 @@ async def write_row(
     """The result of one row's command, in words of its own; while the hub is busy the row waits."""
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(200, line_of(told(accepted)))
+        return Answer(200, _line_of(told(accepted)))
 
     def refusal(rejected: Rejected) -> Answer:
         row = RefusedRow(
@@ -73,7 +73,7 @@ async def write_row(
             field=rejected.field or None,
             detail=rejected.detail,
         )
-        return Answer(200, line_of(row))
+        return Answer(200, _line_of(row))
 
     done = await _written(call, command, answer, refusal)
     return refused_row(number, done) if isinstance(done, WireFault) else done.answer.body
@@ -82,10 +82,10 @@ async def write_row(
 async def write_together(
     call: Call, command: Command, told: Callable[[Accepted], Iterable[Shape]]
 ) -> list[bytes] | None:
-    """The results of several rows that are one command; None: nothing was written, and each is to be tried alone."""
+    """The results of several rows that are one command; None: they are not known, and each is to be tried alone."""
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(200, b"".join(map(line_of, told(accepted))))
+        return Answer(200, b"".join(map(_line_of, told(accepted))))
 
     done = await _written(call, command, answer, lambda _rejected: Answer(200, b""))
     if isinstance(done, WireFault) or done.rejected:
@@ -109,7 +109,7 @@ async def _written(
             await asyncio.sleep(_BUSY_PAUSE_S)
 
 
-def line_of(row: Shape) -> bytes:
+def _line_of(row: Shape) -> bytes:
     """A result as a line of NDJSON."""
     return encode(row) + b"\n"
 
@@ -123,4 +123,4 @@ def fault_of_row(stop: HTTPFault) -> WireFault:
 def refused_row(number: int, fault: WireFault) -> bytes:
     """The result of a row that has the wrong shape."""
     row = RefusedRow(line=number, reason="invalid", field=fault.path or None, detail=fault.message)
-    return line_of(row)
+    return _line_of(row)
