@@ -262,7 +262,8 @@ async def test_a_guests_orders_are_walked_along_an_index_and_not_sorted(cdp, by_
         ledger.read(lambda reads: reads.orders(query))
     finally:
         event.remove(ledger.engine, "before_cursor_execute", note)
-    (statement, parameters) = next(each for each in asked if "ORDER BY" in each[0])
+    # The hub itself asks for other things as it starts.
+    (statement, parameters) = next(each for each in asked if "FROM orders" in each[0])
     with ledger.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     steps = [row[-1] for row in plan]
