@@ -15,6 +15,7 @@ from orderhub.web.edge import limits_of, raise_file_limit
 from tests.support.hub import running_hub
 
 REQUESTS = 100
+ROUNDS = 3  # what else this process leaves behind, of other tests' hubs, comes now and then: a request's comes always
 REQUEST = b"GET /openapi/v1/order/list HTTP/1.1\r\nHost: hub.test\r\nAuthorization: Bearer demo-kakaclo\r\n\r\n"
 
 
@@ -37,15 +38,17 @@ async def test_a_request_leaves_nothing_that_holds_itself(tmp_path: Path) -> Non
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             reader, writer = await asyncio.open_connection(*listener.getsockname())
             await ask(reader, writer)
-            gc.collect()
+            found = []
             gc.disable()
             try:
-                for _ in range(REQUESTS):
-                    await ask(reader, writer)
-                found = gc.collect()
+                for _ in range(ROUNDS):
+                    gc.collect()
+                    for _ in range(REQUESTS):
+                        await ask(reader, writer)
+                    found.append(gc.collect())
             finally:
                 gc.enable()
             writer.close()
             server.should_exit = True
             await serving
-    assert found < REQUESTS
+    assert min(found) < REQUESTS
