@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, cast
 
@@ -19,6 +21,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 _LAGS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3_600)
 _AGES = (0.01, 0.1, 1, 10, 60, 600, 3_600, 86_400)
 _STATUSES = (200, 500, 503)
+_NOTED = 1_000  # batches, until they are counted
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -143,21 +146,58 @@ class Answers(Collector):
         yield statuses
 
 
-class Labelled:
-    """A counter whose children are found by one look-up. Only the event loop's thread uses it."""
+class Labelled(Collector):
+    """A counter that costs a call one addition: what was counted is told when it is asked for.
 
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
-        self._children: dict[tuple[str, ...], Counter] = {}
+    Only the event loop's thread uses it.
+    """
+
+    def __init__(self, name: str, about: str, labels: Sequence[str]) -> None:
+        self._counter = Counter(name, about, labels, registry=None)
+        self._counted: dict[tuple[str, ...], int] = {}
 
     def inc(self, *labels: str, by: int = 1) -> None:
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._counter.labels(*labels)
-        child.inc(by)
+        self._counted[labels] = self._counted.get(labels, 0) + by
 
     def collect(self) -> Iterable[Metric]:
+        counted, self._counted = self._counted, {}
+        for labels, count in counted.items():
+            self._counter.labels(*labels).inc(count)
         return self._counter.collect()
+
+
+class Batches(Collector):
+    """How large batches are and how long they take: noted by the writer's thread in no time, told when asked for."""
+
+    def __init__(self) -> None:
+        self._sizes = Histogram(
+            "orderhub_batch_commands", "Commands in a batch", buckets=_SIZES, registry=None
+        )
+        self._seconds = Histogram(
+            "orderhub_commit_seconds",
+            "Time to load, decide, write and commit a batch",
+            buckets=_SECONDS,
+            registry=None,
+        )
+        self._noted: deque[tuple[int, float]] = deque()
+
+    def note(self, size: int, seconds: float) -> None:
+        self._noted.append((size, seconds))
+        if len(self._noted) >= _NOTED:  # nobody asks
+            self._count()
+
+    def _count(self) -> None:
+        """By whichever thread: each batch is counted by one."""
+        with suppress(IndexError):
+            while True:
+                size, seconds = self._noted.popleft()
+                self._sizes.observe(size)
+                self._seconds.observe(seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        self._count()
+        yield from self._sizes.collect()
+        yield from self._seconds.collect()
 
 
 class Metrics:
@@ -166,44 +206,25 @@ class Metrics:
     def __init__(self, shared: Shared | None = None) -> None:
         self._shared = shared
         self.registry = CollectorRegistry()
-        self.orders = Labelled(
-            Counter("orderhub_orders", "Orders placed", ["dialect"], registry=self.registry)
-        )
-        self.refusals = Labelled(
-            Counter(
-                "orderhub_refusals",
-                "Commands refused",
-                ["dialect", "reason"],
-                registry=self.registry,
-            )
-        )
+        self.orders = Labelled("orderhub_orders", "Orders placed", ["dialect"])
+        self.refusals = Labelled("orderhub_refusals", "Commands refused", ["dialect", "reason"])
         self.replays = Labelled(
-            Counter(
-                "orderhub_replays",
-                "Repeats answered with the first answer",
-                ["dialect"],
-                registry=self.registry,
-            )
+            "orderhub_replays", "Repeats answered with the first answer", ["dialect"]
         )
         self.faults = Labelled(
-            Counter(
-                "orderhub_faults",
-                "Calls that never became a command",
-                ["dialect", "kind"],
-                registry=self.registry,
-            )
+            "orderhub_faults", "Calls that never became a command", ["dialect", "kind"]
         )
         self.answers = Answers()
-        self.registry.register(self.answers)
-        self.batch_sizes = Histogram(
-            "orderhub_batch_commands", "Commands in a batch", buckets=_SIZES, registry=self.registry
-        )
-        self.commits = Histogram(
-            "orderhub_commit_seconds",
-            "Time to load, decide, write and commit a batch",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self._batches = Batches()
+        for each in (
+            self.orders,
+            self.refusals,
+            self.replays,
+            self.faults,
+            self.answers,
+            self._batches,
+        ):
+            self.registry.register(each)
         self.retries = Counter(
             "orderhub_batch_retries", "Batches tried again", registry=self.registry
         )
@@ -260,8 +281,7 @@ class Metrics:
     # --- what the intake tells
 
     def batch(self, size: int, seconds: float) -> None:
-        self.batch_sizes.observe(size)
-        self.commits.observe(seconds)
+        self._batches.note(size, seconds)
 
     def retried(self) -> None:
         self.retries.inc()
