@@ -78,8 +78,8 @@ class HubApp:
         self.port = port
         self.dialects = dialects
         self.router = Router((*dialects, *own))
-        self._own = own  # the hub's; the last one words what is nobody's
-        self._fallback = own[-1]
+        self._own_names = frozenset(each.name for each in own)
+        self._fallback = own[-1]  # words what is nobody's
         self._settings = settings
         self._start = start
         self._stop = stop
@@ -115,7 +115,7 @@ class HubApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        request_id = f"{self._random.getrandbits(128):032x}"
+        request_id = self._random.randbytes(16).hex()
         is_crowded = self._crowds and self.port.is_crowded
         if is_crowded and await self._crowd_is_told(scope, request_id, send):
             return
@@ -162,7 +162,7 @@ class HubApp:
             method=method,
             path=path,
             status=answer.status,
-            ms=round(seconds * 1000, 3),
+            ms=int(seconds * 1_000_000) / 1000,
             tenant=call.caller.tenant_id if call.caller else None,
             **call.notes,
         )
@@ -262,7 +262,7 @@ class HubApp:
                 kind = FaultKind.METHOD_NOT_ALLOWED if allowed else FaultKind.NOT_FOUND
                 answer = self._fault(call, Fault(kind, call.path))
                 return _with_allow(answer, allowed) if answer.status == 405 else answer
-            if any(dialect is own for own in self._own):
+            if dialect.name in self._own_names:
                 _refuse_nul(call)  # each vendor's door words an unusable name as an unknown one
             begin(None if route.stream else self.port.answer_timeout_s)
             limit = route.max_body or self._settings.max_body_bytes
@@ -461,7 +461,7 @@ def _with_allow(answer: Answer, allowed: tuple[str, ...]) -> Answer:
 
 
 def _fields(answer: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
-    """The head of the answer."""
+    """The fields of the answer's head."""
     fields = [(b"request-id", request_id.encode()), *_SECURITY]
     if not isinstance(answer, Streamed) and (answer.body or answer.status not in (204, 304)):
         fields.append((b"content-length", b"%d" % len(answer.body)))
@@ -482,8 +482,28 @@ def _sent_whole(scope: Scope, method: str, request_id: str, answer: Answer) -> b
     whole: Whole | None = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
     if whole is None or method == "HEAD" or isinstance(answer, Streamed):
         return False
-    head = b"".join([b"%b: %b\r\n" % field for field in _fields(answer, request_id)])
-    return whole.answer(answer.status, head, answer.body)
+    return whole.answer(answer.status, _head(answer, request_id), answer.body)
+
+
+def _head(answer: Answer, request_id: str) -> bytes:
+    """The fields of the answer's head, written out."""
+    body = answer.body
+    if answer.headers or not body or answer.media_type != _JSON:
+        return b"".join([b"%b: %b\r\n" % field for field in _fields(answer, request_id)])
+    return _USUAL_HEAD % (request_id.encode(), len(body))
+
+
+# As most answers have it, with the request's id and the length of the body to be filled in.
+_USUAL_HEAD = b"".join(
+    b"%b: %b\r\n" % field
+    for field in (
+        (b"request-id", b"%b"),
+        *_SECURITY,
+        (b"content-length", b"%d"),
+        (b"content-type", _JSON.encode()),
+        _NOT_KEPT,
+    )
+)
 
 
 async def _send(send: Send, answer: Answer, request_id: str, *, head: bool) -> None:
