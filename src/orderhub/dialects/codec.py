@@ -114,7 +114,8 @@ def encode(value: Any) -> bytes:
 
 def switches(settings: Settings, dialect: str, model: type[S]) -> S:
     """What `settings.dialects` says for a dialect, as its model."""
-    return msgspec.convert(settings.dialects.get(dialect, {}), model)
+    told = settings.dialects.get(dialect)
+    return msgspec.convert(told, model) if told else model()
 
 
 def without(members: dict[str, Any], secrets: tuple[str, ...]) -> str:

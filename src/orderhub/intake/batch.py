@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
@@ -61,7 +60,7 @@ class CommandBatch:
         """
         facts = Facts()
         ids = Ids(self._ledger.counters, self._uids, facts)
-        with self._ledger.batch(secrets.token_hex(8)) as batch:
+        with self._ledger.batch(self._uids.mark()) as batch:
             if self._hurried:
                 batch.hurry()
             keys = Keys(batch, self._waiting, self._wall_us)

@@ -22,10 +22,12 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def steady_us() -> int:
     """Never jumps; goes on while the machine sleeps, where it can tell."""
-    which = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(which) // 1000
+    return time.clock_gettime_ns(_STEADY) // 1000
 
 
 class Clock:

@@ -15,6 +15,7 @@ class Uids:
 
     def __init__(self) -> None:
         self._random = random.Random()  # noqa: S311 - see above
+        self._marks = random.Random()  # noqa: S311 - uids do not depend on how commands were put into batches
         self._last = 0
         self._floor = 0
 
@@ -29,3 +30,7 @@ class Uids:
         value = (ticks >> 12) << 80 | 7 << 76 | (ticks & 0xFFF) << 64 | tail
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def mark(self) -> str:
+        """What tells one batch's rows from another's."""
+        return self._marks.randbytes(8).hex()
