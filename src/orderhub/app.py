@@ -114,10 +114,10 @@ def build(
         intake.start()
         port.request_log.start()
         tasks[:] = map(asyncio.create_task, _lasting(place, vitals, settings))
-        port.is_ready = True
+        port.is_ready, port.loop = True, asyncio.get_running_loop()
 
     async def stop() -> None:
-        port.is_ready = False
+        port.is_ready, port.loop = False, None
         port.watch.close()
         await asyncio.gather(port.deliverer.stop(_LAST_CALLS_S), port.relayer.stop(_LAST_CALLS_S))
         await port.sender.close()

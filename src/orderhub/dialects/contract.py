@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -371,7 +371,7 @@ class Call:
             request=text,
         )
 
-    async def submit(
+    def submit(
         self,
         command: Command,
         render: Callable[[Accepted], Answer],
@@ -379,7 +379,7 @@ class Call:
         *,
         secret_answer: bool = False,
         bulk: bool = False,
-    ) -> Outcome:
+    ) -> Coroutine[Any, Any, Outcome]:
         """Have the command decided and committed.
 
         The answer is rendered before the commit and leaves after it; a refusal is rendered by the dialect
@@ -391,7 +391,7 @@ class Call:
         """
         refusal = render_refusal or (lambda rejected: self.dialect.refusal(self, rejected))
         scope = "" if self.caller is None else self.caller.claim_scope
-        return await self.hub.submit(self, command, render, refusal, scope, secret_answer, bulk)
+        return self.hub.submit(self, command, render, refusal, scope, secret_answer, bulk)
 
     async def respond(
         self,

@@ -35,7 +35,7 @@ async def asked_first(
 
     Only what would be accepted here is asked there: it is decided first, and nothing of that is kept.
     """
-    if not _calls_off(command) or not relayer.is_onward(command.origin.tenant_id):
+    if not relayer.is_onward(command.origin.tenant_id):
         return None
     try:
         async with asyncio.timeout(_PATIENCE_S):
@@ -56,7 +56,8 @@ async def asked_first(
     return Trouble("the order is being changed")
 
 
-def _calls_off(command: Command) -> bool:
+def calls_off(command: Command) -> bool:
+    """Whether the vendors that have its orders are to be asked first."""
     if isinstance(command, ChangeOrder):
         return command.action in _ACTIONS
     return isinstance(command, PlaceOrder) and isinstance(command.terms, CancelLines)

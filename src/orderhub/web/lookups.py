@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from orderhub.core.access import Credential
@@ -35,9 +35,10 @@ class Lookups:
 
     async def credential(self, kinds: tuple[str, ...], name: str) -> Credential | None:
         """A usable credential of the first of these kinds that has one."""
-        for kind in kinds:
-            if (kind, name) in self._own:
-                return self._own[(kind, name)]
+        if self._own:
+            for kind in kinds:
+                if (kind, name) in self._own:
+                    return self._own[(kind, name)]
         now = self._now_us()
         for credential in await self._credentials.get((kinds, name)):
             if credential.is_usable(now):
@@ -45,15 +46,17 @@ class Lookups:
                 return credential
         return None
 
-    async def settings(self, tenant_id: int) -> Settings:
-        return await self._settings.get(tenant_id)
+    def settings(self, tenant_id: int) -> Coroutine[Any, Any, Settings]:
+        return self._settings.get(tenant_id)
 
     def known_settings(self, tenant_id: int) -> Settings | None:
         """As `settings`, where that asks nobody."""
         return self._settings.known(tenant_id)
 
-    async def record(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
-        return await self._records.get((tenant_id, kind, record_id))
+    def record(
+        self, tenant_id: int, kind: str, record_id: int
+    ) -> Coroutine[Any, Any, Record | None]:
+        return self._records.get((tenant_id, kind, record_id))
 
     def forget_credentials(self) -> None:
         self._credentials.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -40,7 +40,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.relay.steps import Trouble
 from orderhub.settings import ProgramSettings
 from orderhub.web.call_claims import claim_of, claim_of_key
-from orderhub.web.calling_off import asked_first
+from orderhub.web.calling_off import asked_first, calls_off
 from orderhub.web.checking import Checking
 from orderhub.web.cipher import Cipher
 from orderhub.web.faults import Faults, Step, take_step
@@ -57,7 +57,7 @@ from orderhub.web.windows import Windows
 T = TypeVar("T")
 
 # Records that say where orders go, and as what.
-ONWARD = ("connection", "route", "listing")
+ONWARD = {"connection", "route", "listing"}
 MOST_WINDOW_S = 7 * 86_400  # of a `repeat_window_s`
 # A bulk load may wait behind others for long, but not for ever.
 _BULK_PATIENCE_S = 60.0
@@ -86,6 +86,8 @@ class HubPort:
         self.clock = clock or Clock()
         self.answer_timeout_s = float(settings.answer_timeout_s)
         self.is_ready = False  # once orders are taken, until the hub begins to leave
+        # The one that serves, once it does: asyncio asks the system for the process whenever it is asked for the loop.
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.public_url = settings.public_url.rstrip("/")
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.rate_limits = settings.rate_limits
@@ -176,14 +178,18 @@ class HubPort:
         except Busy as busy:
             raise _busy(busy) from None
 
-    async def credential(self, kind: str, name: str, *more_kinds: str) -> Credential | None:
-        return await self.lookups.credential((kind, *more_kinds), name)
+    def credential(
+        self, kind: str, name: str, *more_kinds: str
+    ) -> Coroutine[Any, Any, Credential | None]:
+        return self.lookups.credential((kind, *more_kinds), name)
 
-    async def settings(self, tenant_id: int) -> Settings:
-        return await self.lookups.settings(tenant_id)
+    def settings(self, tenant_id: int) -> Coroutine[Any, Any, Settings]:
+        return self.lookups.settings(tenant_id)
 
-    async def recent(self, tenant_id: int, kind: str, record_id: int) -> Record | None:
-        return await self.lookups.record(tenant_id, kind, record_id)
+    def recent(
+        self, tenant_id: int, kind: str, record_id: int
+    ) -> Coroutine[Any, Any, Record | None]:
+        return self.lookups.record(tenant_id, kind, record_id)
 
     def forget(self) -> None:
         """A credential or a tenant was changed here."""
@@ -249,7 +255,7 @@ class HubPort:
         secret_answer: bool,
         bulk: bool = False,
     ) -> Outcome:
-        loop = asyncio.get_running_loop()
+        loop = self.loop or asyncio.get_running_loop()
         done: asyncio.Future[Settled] = loop.create_future()
         dry_run = call.is_dry_run
         if self.faults.may_meet(call):
@@ -259,7 +265,7 @@ class HubPort:
             if not done.done():
                 done.set_result(settled)
 
-        if not dry_run:
+        if not dry_run and calls_off(command):
             refused = await self._refused_there(command)
             if refused is not None:
                 return self._refused(call, command, refused, render_refusal)
@@ -359,31 +365,34 @@ class HubPort:
                 notes["detail"] = decision.detail
             self.metrics.refusals.inc(name, decision.reason.value)
         elif not dry_run:
+            tenant_id = command.origin.tenant_id
+            written = (*decision.records, *decision.removed)
             if decision.events or decision.notices:
-                self.watch.grew(command.origin.tenant_id)
-            if decision.events or decision.notices or decision.records or decision.removed:
-                is_changed = any(
-                    each.kind == "webhook" for each in (*decision.records, *decision.removed)
-                )
-                self.deliverer.wake(command.origin.tenant_id, is_changed=is_changed)
-            self._wake_relayer(command, decision)
-            self.relayer.called_off(decision)
+                self.watch.grew(tenant_id)
+                if not written:
+                    self.deliverer.wake(tenant_id)
+            if written:
+                self._note_written(tenant_id, written)
+            if decision.hand_overs:
+                self.relayer.wake(tenant_id)
+            if decision.changed:
+                self.relayer.called_off(decision)
             orders = decision.placed or decision.changed
             if orders:
-                notes["orders"] = tuple(order.uid for order in orders)
-            self.lookups.drop_records((*decision.records, *decision.removed))
+                notes["orders"] = tuple([order.uid for order in orders])
             if isinstance(command, PlaceOrder):
                 self.metrics.orders.inc(name, by=len(decision.placed))
-            elif any(record.kind == "settings" for record in decision.records):
-                self.lookups.forget_settings()
-                self.clock_changed.set()
 
-    def _wake_relayer(self, command: Command, decision: Accepted) -> None:
-        written = (*decision.records, *decision.removed)
-        if decision.hand_overs or written:
-            is_changed = any(each.kind in ONWARD for each in written)
-            if decision.hand_overs or is_changed:
-                self.relayer.wake(command.origin.tenant_id, is_changed=is_changed)
+    def _note_written(self, tenant_id: int, written: Sequence[Record]) -> None:
+        """What goes by these records is looked at again."""
+        kinds = {each.kind for each in written}
+        self.deliverer.wake(tenant_id, is_changed="webhook" in kinds)
+        if kinds & ONWARD:
+            self.relayer.wake(tenant_id, is_changed=True)
+        self.lookups.drop_records(written)
+        if "settings" in kinds:
+            self.lookups.forget_settings()
+            self.clock_changed.set()
 
 
 def _busy(busy: Busy) -> HTTPFault:
