@@ -24,7 +24,8 @@ def test_what_was_counted_is_told_in_full_however_often_it_is_asked_for():
             ("mews", "busy"): 2,
             ("mews", "broken"): 1,
         }
-    metrics.faults.inc("mews", "busy", by=3)
+    metrics.faults.inc("mews", "busy", by=2)
+    metrics.faults.inc_at_once("mews", "busy")
     assert told(metrics, "orderhub_faults_total")[("mews", "busy")] == 5
 
 

@@ -328,7 +328,7 @@ class Call:
     @property
     def is_dry_run(self) -> bool:
         """Whether the call must be answered as ever and leave nothing behind; commands see to it by themselves."""
-        return self.header("hub-dry-run").lower() == "true"
+        return self.headers.get("hub-dry-run", "").lower() == "true"
 
     @property
     def base_url(self) -> str:

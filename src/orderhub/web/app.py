@@ -369,7 +369,7 @@ def _refuse_nul(call: Call) -> None:
 
 def _refuse_unclear_dry_run(call: Call) -> None:
     """Who writes `Hub-Dry-Run: yes` means that nothing shall happen: they are asked again rather than obeyed."""
-    if call.header("hub-dry-run", "false").lower() not in ("true", "false"):
+    if call.headers.get("hub-dry-run", "false").lower() not in ("true", "false"):
         message = "Hub-Dry-Run is true or false"
         raise invalid(WireFault("Hub-Dry-Run", "value", message))
 

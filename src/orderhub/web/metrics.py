@@ -149,20 +149,24 @@ class Answers(Collector):
 class Labelled(Collector):
     """A counter that costs a call one addition: what was counted is told when it is asked for.
 
-    Only the event loop's thread uses it.
+    Only the event loop's thread uses it, but for `inc_at_once`.
     """
 
-    def __init__(self, name: str, about: str, labels: Sequence[str]) -> None:
+    def __init__(self, name: str, about: str, labels: Sequence[str] = ()) -> None:
         self._counter = Counter(name, about, labels, registry=None)
         self._counted: dict[tuple[str, ...], int] = {}
 
     def inc(self, *labels: str, by: int = 1) -> None:
         self._counted[labels] = self._counted.get(labels, 0) + by
 
+    def inc_at_once(self, *labels: str, by: int = 1) -> None:
+        """From any thread."""
+        (self._counter.labels(*labels) if labels else self._counter).inc(by)
+
     def collect(self) -> Iterable[Metric]:
         counted, self._counted = self._counted, {}
         for labels, count in counted.items():
-            self._counter.labels(*labels).inc(count)
+            self.inc_at_once(*labels, by=count)
         return self._counter.collect()
 
 
@@ -241,11 +245,11 @@ class Metrics:
         self.requests_kept = Counter(
             "orderhub_request_log_kept", "Calls kept in the request log", registry=self.registry
         )
-        self.requests_dropped = Counter(
+        self.requests_dropped = Labelled(
             "orderhub_request_log_dropped",
             "Calls that came too fast for the request log, or while it could not be written",
-            registry=self.registry,
         )
+        self.registry.register(self.requests_dropped)
         self._add_feed()
         self.webhooks = WebhookMetrics(self.registry)
         self.relay = RelayMetrics(self.registry)

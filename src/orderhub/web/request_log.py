@@ -217,7 +217,7 @@ class RequestLog:
                         self._ledger.keep_requests(kept, self._most)
                     self._metrics.requests_kept.inc(len(kept))
             except Exception as error:  # noqa: BLE001 - nobody's answer depends on it
-                self._metrics.requests_dropped.inc(len(entries))
+                self._metrics.requests_dropped.inc_at_once(by=len(entries))
                 # Only what kind of fault it was: its words are the intake's and the readiness' to say, once.
                 self._log.warning(
                     "request log not written", calls=len(entries), why=type(error).__name__
