@@ -28,7 +28,7 @@ import psutil
 from bench.__main__ import _free_port, cases_with_run
 from bench.cases import cases
 from bench.client import patient
-from bench.edge import _ROOT, Cost, _bare, _bare_case, _checked_out, _when_up, cpu_s
+from bench.edge import _ROOT, Cost, _bare, _bare_case, _checked_out, _when_up
 from tests.support.postgres import fresh_database, running_server
 
 _PLAIN_CASES = ("kakaclo-one-sku", "kakaclo")
@@ -85,8 +85,10 @@ def _running(
 
 
 def _cpu_s(pid: int) -> float:
-    """Of a process and its workers."""
-    return cpu_s(pid) + sum(cpu_s(each.pid) for each in psutil.Process(pid).children())
+    """Of a process and its workers, also of their threads that have ended."""
+    process = psutil.Process(pid)
+    used = [each.cpu_times() for each in (process, *process.children())]
+    return sum(each.user + each.system for each in used)
 
 
 @contextmanager
