@@ -1,9 +1,6 @@
 """A new ledger on PostgreSQL is planned for by what it holds, before the database would look by itself."""
 
-import time
-from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -11,9 +8,9 @@ from sqlalchemy import Connection, text
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger import figures
 from orderhub.ledger.ledger import Ledger
+from tests.support.hub_process import wait_for
 from tests.support.postgres import fresh_database
 
-_WITHIN_S = 30.0
 _ROWS = """
     INSERT INTO record (tenant_id, kind, id, uid, code, version, doc, names)
     SELECT 1, 'note', n, 'uid ' || n, 'code ' || n, 1, '1', ''
@@ -31,14 +28,6 @@ def fill(ledger: Ledger, first: int, last: int) -> None:
         connection.exec_driver_sql(_ROWS, (first, last))
 
 
-def soon(ask: Callable[[], Any]) -> Any:
-    """What it answers once that is something: the database counts by and by."""
-    ends_at = time.monotonic() + _WITHIN_S
-    while not (found := ask()) and time.monotonic() < ends_at:
-        time.sleep(0.05)
-    return found
-
-
 @pytest.mark.postgres
 @pytest.mark.one_machine
 def test_figures_are_taken_once_of_what_has_rows_and_none(postgres_server: str) -> None:
@@ -52,11 +41,11 @@ def test_figures_are_taken_once_of_what_has_rows_and_none(postgres_server: str) 
         few = figures._ENOUGH - 1
         fill(ledger, 1, few)
         seen = "SELECT n_mod_since_analyze FROM pg_stat_user_tables WHERE relname = 'record'"
-        assert soon(lambda: connection.exec_driver_sql(seen).scalar_one() >= few)
+        wait_for(lambda: connection.exec_driver_sql(seen).scalar_one() >= few, "all rows counted")
         assert ledger.take_first_figures() == []
         fill(ledger, few + 1, 4_000)
         assert "record_by_code" not in plan(connection)
-        assert soon(ledger.take_first_figures) == ["record"]
+        assert wait_for(ledger.take_first_figures, "a table without figures") == ["record"]
         assert "record_by_code" in plan(connection)
         assert ledger.take_first_figures() == []
 
