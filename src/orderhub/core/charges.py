@@ -405,7 +405,7 @@ def _charged(
         return lines if isinstance(lines, Rejected) else reckon(lines)
 
     named = ("charged", charges, context.currency, terms.may_rebate, holding)
-    return facts.derived(tenant, named, work_out)
+    return facts.derived(tenant, named, work_out, weight=len(terms.charges))
 
 
 def _lines(

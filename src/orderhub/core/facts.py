@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from orderhub.core.commands import OrderName
+from orderhub.core.derived import Derived
 from orderhub.core.handing import HandOver
 from orderhub.core.values import Event, Line, Move, Notice, Order, Pool, PoolKey, Settings
 
@@ -149,9 +150,6 @@ _NO_RECORDS: Named = {}
 ById = dict[int, Record | None]  # None: removed by a decision
 _NO_IDS: ById = {}
 _NO_POOLS: dict[str, Pool] = {}
-# Of a tenant: names may come from callers, such as a channel that does not exist.
-_MOST_DERIVED = 2_048
-Derived = dict[Hashable, object]
 
 
 class Facts:
@@ -285,20 +283,22 @@ class Facts:
         found = self._records.get((tenant_id, kind), _NO_RECORDS).get((by, str(value)))
         return found[0].doc if found else None
 
-    def derived(self, tenant_id: int, name: Hashable, work_out: Callable[[], T]) -> T:
+    def derived(
+        self, tenant_id: int, name: Hashable, work_out: Callable[[], T], weight: int = 1
+    ) -> T:
         """What follows from records of a tenant alone: worked out once, and again when one of them is written.
 
         Asked once all that it follows from is loaded. It is shared by all who ask for it: nobody changes it.
+        `weight`: how much is kept by it, in lines of orders.
         """
-        known = self._derived.get(tenant_id)
-        if known is None:
-            known = self._derived[tenant_id] = {}
+        derived = self._derived.get(tenant_id)
+        if derived is None:
+            derived = self._derived[tenant_id] = Derived()
         try:
-            return cast(T, known[name])
+            return cast(T, derived.known[name])
         except KeyError:
-            if len(known) >= _MOST_DERIVED:
-                known.clear()
-            found = known[name] = work_out()
+            found = work_out()
+            derived.keep(name, found, weight)
             return found
 
     def pools(self, tenant_id: int, kind: str, subject: str) -> dict[str, Pool]:
@@ -403,7 +403,7 @@ class Facts:
             self._numbered[(each.tenant_id, each.connection_id, each.number)] = each
 
     def _see_record(self, record: Record, *, removed: bool) -> None:
-        self._derived[record.tenant_id] = {}
+        self._derived[record.tenant_id] = Derived()
         if record.kind == "settings":
             self._settings.pop(record.tenant_id, None)
         of_kind = (record.tenant_id, record.kind)

@@ -360,6 +360,7 @@ def _packed(
         tenant,
         ("packed", parcel.place, destination, terms.prepaid, exact, wares),
         lambda: _pack(facts, tenant, goods, parcel, served, prepaid=terms.prepaid, exact=exact),
+        weight=1 + len(wares),
     )
 
 

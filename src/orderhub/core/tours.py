@@ -7,13 +7,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from orderhub.core.business import Business
+from orderhub.core.catalogue import Product
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.details import TakenUpgrade, TicketCount, TourDetails, Traveller
 from orderhub.core.exchange import RateTable
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, PoolLoad, RecordKey
 from orderhub.core.money import EXACT, plain
-from orderhub.core.ordering import Draft, compose, untaxed_line
+from orderhub.core.ordering import Draft, Reckoned, composed, drawn, reckon, untaxed_line
 from orderhub.core.passengers import birthday_refusal, child_refusal, form_refusal
 from orderhub.core.pools import shortage
 from orderhub.core.quotes import (
@@ -35,7 +38,7 @@ from orderhub.core.quotes import (
     rooms_refusal,
 )
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.upgrades import Party, chosen
+from orderhub.core.upgrades import Chosen, Party, chosen
 from orderhub.core.values import Contact, Line, Move, PoolKey, Settings
 from orderhub.core.zones import day_start, local_day
 
@@ -191,40 +194,101 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     )
     if refusal is not None:
         return refusal
+    sold = _sold(command, facts, offer, tour, product, booking, taken)
+    if isinstance(sold, Rejected):
+        return sold
+    return _accepted(command, facts, ids, tour, booking, sold)
+
+
+class _Sold(msgspec.Struct, frozen=True):
+    """What an order of such a booking is, whoever travels on whatever day: its draws are of no day and no order."""
+
+    draft: Draft
+    details: TourDetails
+    reckoned: Reckoned
+    draws: tuple[Move, ...]
+
+
+def _sold(
+    command: PlaceOrder,
+    facts: Facts,
+    offer: Offer,
+    tour: Tour,
+    product: Product,
+    booking: Booking,
+    taken: tuple[Chosen, ...],
+) -> _Sold | Rejected:
+    """What it comes to: worked out once for all who book the same."""
+    tenant, owner = command.origin.tenant_id, command.origin.owner
+    alike = msgspec.structs.replace(booking, day=date.min, pickup="", guests=())
+    lines = len(alike.rooms) + len(alike.tickets) + len(alike.upgrades)
+    return facts.derived(
+        tenant,
+        ("sold", owner, offer.today, alike),
+        lambda: _sell(tenant, offer, tour, product, alike, taken),
+        weight=2 + lines,
+    )
+
+
+def _sell(
+    tenant_id: int,
+    offer: Offer,
+    tour: Tour,
+    product: Product,
+    booking: Booking,
+    taken: tuple[Chosen, ...],
+) -> _Sold | Rejected:
     quote = price(offer, tour, product, booking, taken)
     if isinstance(quote, Rejected):
         return quote
-    return _accepted(command, facts, ids, booking, quote)
+    details = _details(booking, quote)
+    draft = Draft(
+        lines=_lines(booking, quote),
+        currency=quote.currency,
+        pricing=_pricing(quote),
+        settlement=_settlement(quote),
+        business=details,
+    )
+    reckoned = reckon(draft.lines)
+    if isinstance(reckoned, Rejected):
+        return reckoned
+    draws = tuple(_draws(tenant_id, booking, quote))
+    return _Sold(draft, details, drawn(reckoned, draws), draws)
 
 
 def _accepted(
-    command: PlaceOrder, facts: Facts, ids: NewIds, booking: Booking, quote: Quote
+    command: PlaceOrder, facts: Facts, ids: NewIds, tour: Tour, booking: Booking, sold: _Sold
 ) -> Accepted | Rejected:
     tenant = command.origin.tenant_id
     order_id = ids.orders[0][0]
-    moves = tuple(_draws(tenant, order_id, booking, quote))
-    settings = facts.settings(tenant)
-    composed = compose(
-        command,
-        facts,
-        ids.orders[0],
-        Draft(
-            lines=_lines(booking, quote),
-            currency=quote.currency,
-            pricing=_pricing(quote),
-            settlement=_settlement(quote),
-            business=_details(booking, quote, ids.records.get(_GUEST, ())),
-            service_at=day_start(settings.time_zone, booking.day),
-        ),
-        moves,
+    keys = {key.kind: key for key in _pool_keys(tenant, tour, booking)}
+    moves = tuple(
+        [
+            Move(keys[each.key.kind], "draw", each.units, order_id, each.line_no)
+            for each in sold.draws
+        ]
     )
-    if isinstance(composed, Rejected):
-        return composed
     refusal = shortage(facts, moves, field="date")
     if refusal is not None:
         return refusal
-    order, event = composed
     guests = len(booking.guests)
+    guest_ids = ids.records.get(_GUEST, ())
+    assert len(guest_ids) >= guests, "fewer ids than travellers were set aside"
+    details = msgspec.structs.replace(
+        sold.details,
+        date=booking.day.isoformat(),
+        end_date=end_of(tour, booking.day).isoformat(),
+        pickup=booking.pickup,
+        guests=tuple(
+            [
+                Traveller(guest.kind, guest.answers, guest_id)
+                for guest, guest_id in zip(booking.guests, guest_ids, strict=False)
+            ]
+        ),
+    )
+    service_at = day_start(facts.settings(tenant).time_zone, booking.day)
+    draft = msgspec.structs.replace(sold.draft, business=details, service_at=service_at)
+    order, event = composed(command, facts, ids.orders[0], draft, sold.reckoned)
     return Accepted(
         placed=(order,),
         events=(event,),
@@ -233,7 +297,7 @@ def _accepted(
     )
 
 
-def _draws(tenant_id: int, order_id: int, booking: Booking, quote: Quote) -> Iterator[Move]:
+def _draws(tenant_id: int, booking: Booking, quote: Quote) -> Iterator[Move]:
     """What each line uses up, so that a line that is given back returns its own and no more.
 
     A room's line takes its occupants and the room, any other line a seat a unit. The rooms of a
@@ -248,7 +312,7 @@ def _draws(tenant_id: int, order_id: int, booking: Booking, quote: Quote) -> Ite
             units = {"seats": priced.quantity, "rooms": len(booking.rooms) if number == 1 else 0}
         for key in keys:
             if units[key.kind]:
-                yield Move(key, "draw", units[key.kind], order_id, number)
+                yield Move(key, "draw", units[key.kind], line_no=number)
 
 
 def _lines(booking: Booking, quote: Quote) -> tuple[Line, ...]:
@@ -310,26 +374,22 @@ def _settlement(quote: Quote) -> dict[str, Any]:
     }
 
 
-def _details(booking: Booking, quote: Quote, guest_ids: tuple[int, ...]) -> TourDetails:
-    """Everything that a reading call shows of the booking, so that it needs no look-up."""
-    assert len(guest_ids) >= len(booking.guests), "fewer ids than travellers were set aside"
+def _details(booking: Booking, quote: Quote) -> TourDetails:
+    """Everything that a reading call shows of the booking, so that it needs no look-up; without days and travellers."""
     product = quote.product
     return TourDetails(
         product_id=product.id,
         product_title=product.title,
         product_line=product.data.get("product_line", product.kind),
-        date=booking.day.isoformat(),
-        end_date=end_of(quote.tour, booking.day).isoformat(),
-        pickup=booking.pickup,
+        date="",
+        end_date="",
+        pickup="",
         net=plain(quote.net),
         list=plain(quote.list_total),
         discount=plain(quote.list_total - quote.net),
         rooms=booking.rooms,
         tickets=tuple(TicketCount(sku_id, count) for sku_id, count in booking.tickets),
-        guests=tuple(
-            Traveller(guest.kind, guest.answers, guest_id)
-            for guest, guest_id in zip(booking.guests, guest_ids, strict=False)
-        ),
+        guests=(),
         upgrades=tuple(
             TakenUpgrade(
                 id=each.group.id,

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from orderhub.core.facts import ById, Derived, Named, Record, RecordKey
+from orderhub.core.derived import MOST_OF_ALL, Derived
+from orderhub.core.facts import ById, Named, Record, RecordKey
 from orderhub.ledger import bulk, tables
 from orderhub.ledger.driver import Driver
 
@@ -19,7 +20,7 @@ from orderhub.ledger.driver import Driver
 _MOST = 4_000_000
 _MOST_OF_KIND = 1_000_000
 _ANSWER = 400
-# Of so many tenants what follows from records is kept; see `Facts.derived` for how much of each.
+# Of so many tenants what follows from records is kept.
 _MOST_TENANTS = 64
 _MOST_KNOWN = 1_000  # tenants whose versions are
 
@@ -156,6 +157,8 @@ class KeptRecords:
         """
         if self._seen is None or self._is_mixed:
             return
+        if sum([each.weight for _, each in self._derived.values()]) > MOST_OF_ALL:
+            self._derived.clear()
         for tenant_id in tenants:
             if len(tenants) == 1:
                 versions = self._seen
@@ -165,7 +168,7 @@ class KeptRecords:
             if held is None or held[0] != versions:
                 if len(self._derived) >= _MOST_TENANTS:
                     self._derived.clear()
-                held = self._derived[tenant_id] = (versions, {})
+                held = self._derived[tenant_id] = (versions, Derived())
             yield tenant_id, held[1]
 
 
