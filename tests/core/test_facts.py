@@ -147,8 +147,9 @@ def test_an_order_placed_is_found_by_every_name_that_was_asked_for() -> None:
     for by, value in names.items():
         assert placed in known.orders(1, OrderName(by, value)), by
     assert [each.id for each in known.orders(1, OrderName("group", "g-1"))] == [46, 47]
-    assert known.is_number_taken(1, "n-46")
-    assert not known.is_number_taken(1, "n-99")
+    known.learn_orders(OrderLoad(1, OrderName("number", "n-98")), ())
+    told = {number: known.is_number_free(1, number) for number in ("n-46", "n-98", "n-99")}
+    assert told == {"n-46": False, "n-98": True, "n-99": None}, "the last was never looked up"
 
 
 def test_a_changed_order_is_seen_changed_and_its_first_status_is_remembered() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from orderhub.core import decide, numbering
 from orderhub.core.commands import Numbering, OrderName, Origin, PlaceOrder, StatedLine
-from orderhub.core.facts import Accepted, Facts, NewIds, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, NewIds, OrderLoad, Record, RecordKey
 from orderhub.core.money import ZERO
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.values import Clock, ClockMode, Order, Settings
@@ -61,7 +61,7 @@ def test_a_number_that_was_given_before_the_clock_was_set_back_is_not_given_agai
     earlier = placed(known, sale(1, Numbering.TIME4), 46)
     again = known_with(Settings(name="shop", clock=FROZEN))
     name = OrderName("number", earlier.number)
-    again.learn_orders(decide.OrderLoad(1, name), [earlier])
+    again.learn_orders(OrderLoad(1, name), [earlier])
     later = placed(again, sale(2, Numbering.TIME4), 10_046)
     assert later.number != earlier.number
 
@@ -75,7 +75,7 @@ def test_a_number_that_nobody_looked_up_is_not_taken_for_a_free_one() -> None:
 
     assert free_lap() is None
     later = numbering.number_for(Numbering.TIME4, settings, NOON, 46, "", 2)
-    known.learn_orders(decide.OrderLoad(1, OrderName("number", later)), ())
+    known.learn_orders(OrderLoad(1, OrderName("number", later)), ())
     assert free_lap() == 2
 
 
@@ -108,5 +108,6 @@ def test_a_time_number_shows_the_tenants_local_time_and_four_digits_of_the_id() 
 def test_orders_of_two_tenants_do_not_take_each_others_numbers() -> None:
     known = known_with(Settings(name="shop", clock=FROZEN))
     order = placed(known, sale(1, Numbering.TIME4), 46)
-    assert known.is_number_taken(1, order.number)
-    assert not known.is_number_taken(2, order.number)
+    known.learn_orders(OrderLoad(2, OrderName("number", order.number)), ())
+    assert known.is_number_free(1, order.number) is False
+    assert known.is_number_free(2, order.number) is True

@@ -64,16 +64,22 @@ def _items(key: PoolKey, facts: Facts) -> list[Any]:
     return [doc] if product is None else [doc, product]
 
 
-def _low_at(key: PoolKey, of_pool: int, items: list[Any]) -> int | None:
+def _low_at(key: PoolKey, of_pool: int, facts: Facts) -> int | None:
     """What is little here; None: nobody watches the pool."""
-    if not of_pool and key.kind not in _OF_ITEMS:
+    if of_pool:
+        return of_pool
+    if key.kind not in _OF_ITEMS:
         return None
-    return of_pool or next((each.low_at for each in items if each.low_at), 0)
+    return facts.derived(
+        key.tenant_id,
+        ("low_at", key.subject),
+        lambda: next((each.low_at for each in _items(key, facts) if each.low_at), 0),
+    )
 
 
 def untold_from(pool: Pool, facts: Facts) -> int:
     """While no less than this is in the pool, there is nothing to tell of it."""
-    low_at = _low_at(pool.key, pool.low_at, _items(pool.key, facts))
+    low_at = _low_at(pool.key, pool.low_at, facts)
     return 0 if low_at is None else low_at + 1
 
 
@@ -97,8 +103,7 @@ def told(accepted: Accepted, origin: Origin, facts: Facts) -> Accepted:
         pool = facts.pool(key)
         if pool is None or not by:
             continue
-        items = _items(key, facts)
-        low_at = _low_at(key, marks.get(key, pool.low_at), items)
+        low_at = _low_at(key, marks.get(key, pool.low_at), facts)
         if low_at is None:
             continue
         available = pool.available
@@ -107,6 +112,7 @@ def told(accepted: Accepted, origin: Origin, facts: Facts) -> Accepted:
             continue
         kind = BACK if after < before else OUT if after == _OUT else LOW
         data = _data(pool, by, low_at, after)
+        items = _items(key, facts)
         data |= {"code": items[0].code} if items and items[0].code else {}
         notices.append(_notice(kind, data, accepted, origin, facts))
     if not notices:

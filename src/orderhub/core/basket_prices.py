@@ -15,9 +15,9 @@ from orderhub.core.commissions import Shop
 from orderhub.core.facts import Facts
 from orderhub.core.memberships import UserGroup
 from orderhub.core.money import EXACT, minor_units
+from orderhub.core.ordering import untaxed_line
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.stock import is_counted_now
-from orderhub.core.values import LineKind
+from orderhub.core.values import Line, LineKind
 
 
 class BasketItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,22 +30,23 @@ class BasketItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Priced(msgspec.Struct, frozen=True):
-    """A line with its prices in minor units. `subject` names its stock, if any is drawn."""
+    """What is sold in one line of a basket, at its prices in minor units.
 
-    item: BasketItem
-    kind: LineKind
-    title: str
+    line      as it is kept with an order whose first line it is
+    sellable  None: it is nothing that stock could be drawn for
+    """
+
+    line: Line
     list_price: int
     unit: int
-    sku: str = ""
-    subject: str = ""
+    currency: str
+    sellable: Sellable | None = None
     seller_id: int = 0
-    currency: str = ""
     form_url: str = ""
 
     @property
     def amount(self) -> int:
-        return self.unit * self.item.quantity
+        return self.unit * self.line.quantity
 
 
 class Prices(msgspec.Struct, frozen=True):
@@ -59,6 +60,12 @@ class Prices(msgspec.Struct, frozen=True):
 
 
 def sellable_of(item: BasketItem, tenant: int, facts: Facts) -> Sellable | Rejected:
+    """What an item names, or the refusal of what is not sold."""
+    named = ("sellable", item.product_id, item.variant_id)
+    return facts.derived(tenant, named, lambda: _sellable_of(item, tenant, facts))
+
+
+def _sellable_of(item: BasketItem, tenant: int, facts: Facts) -> Sellable | Rejected:
     product: Product | None = facts.doc(tenant, "product", "id", item.product_id)
     if product is None or product.kind != "good":
         return Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no product {item.product_id}")
@@ -92,7 +99,7 @@ def price_lines(
             return Rejected(
                 Reason.QUANTITY_INVALID, f"lines[{index}].quantity", "at least one unit"
             )
-        found = _priced_membership(item, prices) if membership else _priced_good(item, prices)
+        found = _priced(item, prices, membership=membership)
         if isinstance(found, Rejected):
             return msgspec.structs.replace(found, field=f"lines[{index}].{found.field}")
         if priced and found.currency != priced[0].currency:
@@ -103,6 +110,13 @@ def price_lines(
     return tuple(priced)
 
 
+def _priced(item: BasketItem, prices: Prices, *, membership: bool) -> Priced | Rejected:
+    """So many of a good or a membership, worked out once for all who buy as many of it at that percentage."""
+    work_out = _priced_membership if membership else _priced_good
+    named = ("priced", membership, item.product_id, item.variant_id, item.quantity, prices.percent)
+    return prices.facts.derived(prices.tenant_id, named, lambda: work_out(item, prices))
+
+
 def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
     sellable = sellable_of(item, prices.tenant_id, prices.facts)
     if isinstance(sellable, Rejected):
@@ -110,18 +124,16 @@ def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
     price = price_of(sellable)
     if isinstance(price, Rejected):
         return price
-    product = sellable.product
-    list_price = minor_units(price, prices.shop.price_digits)
+    product, digits = sellable.product, prices.shop.price_digits
+    list_price = minor_units(price, digits)
+    unit = list_price * prices.percent // 100
     return Priced(
-        item,
-        LineKind.GOOD,
-        product.title,
+        _line(item, LineKind.GOOD, product.title, list_price, unit, digits, sellable.sku),
         list_price,
-        list_price * prices.percent // 100,
-        sellable.sku,
-        sellable.subject if is_counted_now(prices.facts, prices.tenant_id, sellable) else "",
-        product.seller_id,
+        unit,
         product.currency or prices.currency,
+        sellable,
+        product.seller_id,
         product.form_url,
     )
 
@@ -136,15 +148,45 @@ def _priced_membership(item: BasketItem, prices: Prices) -> Priced | Rejected:
         return Rejected(
             Reason.PRICE_NOT_SOLD, "product", f"user group {item.product_id} is not for sale"
         )
-    list_price = minor_units(group.price, prices.shop.price_digits)
+    digits = prices.shop.price_digits
+    list_price = minor_units(group.price, digits)
+    unit = list_price * prices.percent // 100
     return Priced(
-        item,
-        LineKind.MEMBERSHIP,
-        group.title,
+        _line(item, LineKind.MEMBERSHIP, group.title, list_price, unit, digits),
         list_price,
-        list_price * prices.percent // 100,
-        currency=group.currency or prices.currency,
+        unit,
+        group.currency or prices.currency,
     )
+
+
+def _line(
+    item: BasketItem,
+    kind: LineKind,
+    title: str,
+    list_price: int,
+    unit: int,
+    digits: int,
+    sku: str = "",
+) -> Line:
+    return untaxed_line(
+        1,
+        kind,
+        title,
+        item.quantity,
+        amount_of(unit, digits),
+        product_id=item.product_id,
+        variant_id=item.variant_id,
+        sku=sku,
+        data={"list_price": amount_of(list_price, digits)} if unit != list_price else {},
+    )
+
+
+def line_of(line_no: int, item: BasketItem, priced: Priced) -> Line:
+    """The line of an order, with what is kept of the item beside it."""
+    line = priced.line
+    if item.data:
+        return msgspec.structs.replace(line, line_no=line_no, data={**item.data, **line.data})
+    return line if line_no == 1 else msgspec.structs.replace(line, line_no=line_no)
 
 
 def seller_of(priced: tuple[Priced, ...]) -> int | Rejected:

@@ -27,6 +27,7 @@ from orderhub.core.basket_prices import (
     Priced,
     Prices,
     amount_of,
+    line_of,
     percent_of,
     price_lines,
     sellable_of,
@@ -52,8 +53,8 @@ from orderhub.core.memberships import User, UserGroup
 from orderhub.core.money import ZERO
 from orderhub.core.ordering import MAX_LINES, Draft, compose, untaxed_line
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.stock import stock_loads
-from orderhub.core.values import Line, LineKind, Move, Pool, PoolKey, Settings
+from orderhub.core.stock import is_counted_now, stock_loads
+from orderhub.core.values import LineKind, Move, Pool, PoolKey, Settings
 
 MAX_NOTES = 250
 MAX_LABEL = 20
@@ -87,7 +88,9 @@ class GoodsBasket(Terms, frozen=True, kw_only=True):
     @property
     def cart_rows(self) -> tuple[int, ...]:
         """The cart rows that are named, each once. A membership is never in a cart."""
-        return () if self.membership else tuple(dict.fromkeys(self.cart_ids))
+        if not self.cart_ids or self.membership:
+            return ()
+        return tuple(dict.fromkeys(self.cart_ids))
 
 
 class _People(msgspec.Struct, frozen=True):
@@ -356,7 +359,7 @@ def _redeemed(
         return redemption
     # A membership's id names a user group: no coupon for a product is meant for it.
     amounts = [
-        (0 if terms.membership else each.item.product_id, each.amount) for each in basket.priced
+        (0 if terms.membership else each.line.product_id, each.amount) for each in basket.priced
     ]
     off = coupons.discount(redemption.coupon, amounts, basket.now, basket.shop.price_digits)
     if isinstance(off, Rejected):
@@ -375,15 +378,13 @@ def _stock_moves(
     taken: dict[PoolKey, int] = {}
     moves: list[Move] = []
     for line_no, each in enumerate(basket.priced, 1):
-        if not each.subject:
+        if each.sellable is None or not is_counted_now(facts, tenant, each.sellable):
             continue
-        units = each.item.quantity
-        found = allocate(
-            facts, tenant, each.subject, units, taken, basket.settings.default_warehouse
-        )
+        subject, units = each.sellable.subject, each.line.quantity
+        found = allocate(facts, tenant, subject, units, taken, basket.settings.default_warehouse)
         if found is None:
             return Rejected(
-                Reason.OUT_OF_STOCK, f"lines[{line_no - 1}].quantity", f"{units} of {each.subject}"
+                Reason.OUT_OF_STOCK, f"lines[{line_no - 1}].quantity", f"{units} of {subject}"
             )
         moves += [Move(key, "draw", part, order_id, line_no) for key, part in found]
     return moves
@@ -393,7 +394,8 @@ def _stock_moves(
 
 
 def _automatic_notes(priced: tuple[Priced, ...]) -> str:
-    notes = priced[0].title if len(priced) == 1 else f"{priced[0].title}..."
+    title = priced[0].line.title
+    notes = title if len(priced) == 1 else f"{title}..."
     return notes[:MAX_NOTES]
 
 
@@ -406,7 +408,8 @@ def _draft(
     off: int,
 ) -> Draft:
     digits = basket.shop.price_digits
-    lines = [_line(line_no, each, digits) for line_no, each in enumerate(basket.priced, 1)]
+    sold = zip(basket.taken.items, basket.priced, strict=True)
+    lines = [line_of(line_no, item, priced) for line_no, (item, priced) in enumerate(sold, 1)]
     if redemption is not None:
         coupon = redemption.coupon
         lines.append(
@@ -424,24 +427,6 @@ def _draft(
         currency=basket.priced[0].currency,
         pricing={**_PRICING, "precision": digits},
         business=_details(terms, basket, resolved, redemption, goods, off),
-    )
-
-
-def _line(line_no: int, each: Priced, digits: int) -> Line:
-    data = each.item.data
-    if each.unit != each.list_price:
-        data = {**data, "list_price": amount_of(each.list_price, digits)}
-    item = each.item
-    return untaxed_line(
-        line_no,
-        each.kind,
-        each.title,
-        item.quantity,
-        amount_of(each.unit, digits),
-        product_id=item.product_id,
-        variant_id=item.variant_id,
-        sku=each.sku,
-        data=data,
     )
 
 
@@ -468,7 +453,7 @@ def _details(
     return BasketDetails(
         user_id=terms.user_id,
         label=terms.label,
-        membership=basket.priced[0].item.product_id if terms.membership else 0,
+        membership=basket.priced[0].line.product_id if terms.membership else 0,
         address_id=0 if resolved.address is None else resolved.address.id,
         coupon_id=0 if redemption is None else redemption.coupon.id,
         coupon_claim_id=0
@@ -481,7 +466,7 @@ def _details(
         share_parent_user_id=parts.share_parent_user_id,
         share_parent_amount=_kept_amount(parts.share_parent_amount, digits),
         origin_amount=_kept_amount(
-            sum(each.list_price * each.item.quantity for each in basket.priced), digits
+            sum(each.list_price * each.line.quantity for each in basket.priced), digits
         ),
         form_url=next((each.form_url for each in basket.priced if each.form_url), ""),
     )

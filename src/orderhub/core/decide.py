@@ -196,11 +196,10 @@ def number_loads(
     for order_id in order_ids:
         for lap in range(_MOST_LAPS):
             number = numbering.number_for(command.numbering, settings, now, order_id, "", lap)
-            load = OrderLoad(tenant, OrderName("number", number))
-            if load not in facts.loaded_orders:
-                yield load
-                break
-            if not facts.is_number_taken(tenant, number):
+            is_free = facts.is_number_free(tenant, number)
+            if is_free is None:
+                yield OrderLoad(tenant, OrderName("number", number))
+            if is_free is not False:
                 break
 
 
@@ -225,6 +224,8 @@ def _place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Decision:
 
 def _renumbered(accepted: Accepted, facts: Facts) -> Accepted:
     """The same orders, each with the first free number of its time."""
+    if all(facts.is_number_free(each.tenant_id, each.number) for each in accepted.placed):
+        return accepted
     placed, events = list(accepted.placed), list(accepted.events)
     for index, order in enumerate(accepted.placed):
         settings = facts.settings(order.tenant_id)
@@ -242,8 +243,6 @@ def _renumbered(accepted: Accepted, facts: Facts) -> Accepted:
             number = number_at(settings, order, lap)
             placed[index] = msgspec.structs.replace(order, number=number)
             events = [_renamed(event, order, number) for event in events]
-    if placed == list(accepted.placed):
-        return accepted
     return msgspec.structs.replace(accepted, placed=tuple(placed), events=tuple(events))
 
 

@@ -324,9 +324,12 @@ class Facts:
         """Whether any order that was loaded belongs to a group."""
         return any(order.group_number for order in self._order_by_id.values())
 
-    def is_number_taken(self, tenant_id: int, number: str) -> bool:
-        name = OrderLoad(tenant_id, OrderName("number", number))
-        return bool(self._orders.get(name)) or (tenant_id, number) in self._taken
+    def is_number_free(self, tenant_id: int, number: str) -> bool | None:
+        """Whether no order bears the number; None: nobody looked it up."""
+        load = OrderLoad(tenant_id, OrderName("number", number))
+        if load not in self.loaded_orders:
+            return None
+        return not self._orders.get(load) and (tenant_id, number) not in self._taken
 
     # --- written after a decision was accepted
 

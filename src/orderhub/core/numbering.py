@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from orderhub.core.commands import Numbering, OrderName
-from orderhub.core.facts import Facts, OrderLoad
+from orderhub.core.commands import Numbering
+from orderhub.core.facts import Facts
 from orderhub.core.values import MICROSECONDS, Settings
 from orderhub.core.zones import local_time
 
@@ -54,7 +54,6 @@ def first_free_lap(
         return 0
     for lap in range(within):
         number = number_for(scheme, settings, at_us, order_id, "", lap)
-        looked_up = OrderLoad(tenant_id, OrderName("number", number)) in facts.loaded_orders
-        if looked_up and not facts.is_number_taken(tenant_id, number):
+        if facts.is_number_free(tenant_id, number):
             return lap
     return None
