@@ -100,6 +100,7 @@ def from_micros(micros: int) -> Decimal:
     return Decimal(micros).scaleb(-STORED_DECIMALS, EXACT)
 
 
+@lru_cache(_AMOUNTS_KNOWN)
 def plain(amount: Decimal) -> Decimal:
     """The same amount without trailing zeros and without an exponent: 10.50 and 1E+1 become 10.5 and 10."""
     trimmed = amount.normalize(EXACT)

@@ -64,18 +64,16 @@ class Ids:
         if quota == NO_IDS:
             return _NONE
         tenant_id, wall = command.origin.tenant_id, command.origin.recorded_at
+        new = self._uids.new
         orders: tuple[tuple[int, str], ...] = ()
-        if quota.orders:
-            orders = tuple(
-                [
-                    (order_id, self._uids.new(wall))
-                    for order_id in self.orders(tenant_id, quota.orders)
-                ]
-            )
+        if quota.orders == 1:
+            orders = ((self.orders(tenant_id, 1)[0], new(wall)),)
+        elif quota.orders:
+            orders = tuple([(each, new(wall)) for each in self.orders(tenant_id, quota.orders)])
         if not quota.records and not quota.uids:
             return NewIds(orders)
         records = {kind: self.records(tenant_id, kind, count) for kind, count in quota.records}
-        uids = tuple([self._uids.new(wall) for _ in range(quota.uids)])
+        uids = tuple([new(wall) for _ in range(quota.uids)])
         return NewIds(orders, records, uids)
 
     def use(self, tenant_id: int, accepted: Accepted, given: NewIds) -> None:
@@ -87,11 +85,12 @@ class Ids:
             self._see_given(tenant_id, [order.id for order in accepted.placed])
         if not given.records and not accepted.numbered:
             return
-        written = {(record.kind, record.id) for record in accepted.records}
-        for kind, numbers in given.records.items():
-            count = sum((kind, number) in written for number in numbers)
-            if count:
-                self._counters.take(tenant_id, f"record:{kind}", count)
+        if accepted.records:
+            written = {(record.kind, record.id) for record in accepted.records}
+            for kind, numbers in given.records.items():
+                count = sum((kind, number) in written for number in numbers)
+                if count:
+                    self._counters.take(tenant_id, f"record:{kind}", count)
         for kind, count in accepted.numbered:
             self._counters.take(tenant_id, f"record:{kind}", count)
 

@@ -59,10 +59,12 @@ class Counters:
 
     def peek(self, tenant_id: int, name: str, count: int, first: int = 1) -> tuple[int, ...]:
         """The next `count` ids, not yet used up. `first` is where a counter that does not exist starts."""
-        free = self._free.setdefault((tenant_id, name), deque())
+        free = self._free.get((tenant_id, name))
+        if free is None:
+            free = self._free[(tenant_id, name)] = deque()
         while len(free) < count:
             self._reserve(tenant_id, name, count - len(free), first)
-        return tuple(islice(free, count))
+        return (free[0],) if count == 1 else tuple(islice(free, count))
 
     def take(self, tenant_id: int, name: str, count: int) -> None:
         """Use up the first `count` ids that were peeked at."""

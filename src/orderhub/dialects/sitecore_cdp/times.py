@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # Dates come with and without seconds, with fractions of any length (some clients send seven
 # digits), with Z, an offset or nothing at all; everything without an offset is UTC.
@@ -41,11 +42,15 @@ def is_time(text: str) -> bool:
 def time_text(micros: int) -> str:
     """As the vendor writes times: UTC with Z, no fraction unless there is one."""
     seconds, rest = divmod(micros, 1_000_000)
-    at = datetime.fromtimestamp(seconds, UTC)
-    shown = at.isoformat(timespec="seconds")[:19]
+    shown = _seconds_text(seconds)
     if not rest:
         return f"{shown}Z"
     return f"{shown}.{rest // 1000:03d}Z" if rest % 1000 == 0 else f"{shown}.{rest:06d}Z"
+
+
+@lru_cache(4_096)
+def _seconds_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:19]
 
 
 def second_text(micros: int) -> str:
