@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orderhub.core import derived as derived_of
 from orderhub.core.commands import OrderName, RecordChange
 from orderhub.core.facts import Accepted, Facts, OrderLoad, Record, RecordKey
 from orderhub.core.refusals import Reason
@@ -157,6 +158,28 @@ def test_what_a_batch_derived_after_it_wrote_is_not_kept(ledger: Ledger) -> None
         assert facts.derived(SHOP, "what the note says", lambda: 2) == 2
     with ledger.batch("mark") as batch:
         assert derived(batch, 3) == 1
+
+
+def derives(ledger: Ledger, tenant_id: int, found: str) -> set[str]:
+    """What a batch of the tenant finds derived where that is all that one may have, or `found`."""
+    size = derived_of.LARGEST
+    facts = Facts()
+    with ledger.batch("mark") as batch:
+        batch.recall(facts, [tenant_id])
+        batch.recall_derived(facts, [tenant_id])
+        count = derived_of.MOST // size
+        return {facts.derived(tenant_id, n, lambda: found, size) for n in range(count)}
+
+
+def test_what_is_derived_for_all_tenants_together_has_a_bound(ledger: Ledger) -> None:
+    """Each of twenty has all that one may have: the first of them make room."""
+    most = derived_of.MOST_OF_ALL // derived_of.MOST
+    for tenant_id in range(101, 121):
+        assert derives(ledger, tenant_id, "first") == {"first"}
+        if tenant_id - 100 <= most:
+            assert derives(ledger, tenant_id, "second") == {"first"}, "there is room for it"
+    still = [each for each in range(101, 121) if derives(ledger, each, "third") == {"first"}]
+    assert len(still) <= most + 1
 
 
 @pytest.mark.postgres

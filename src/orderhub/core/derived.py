@@ -6,11 +6,11 @@ from collections.abc import Hashable
 
 # Of a tenant and of all tenants, in lines of orders. Names may come from callers, such as a channel that does not
 # exist or what somebody orders: they, and what they lead to, may be as large as a caller likes.
-_MOST = 2_048
-MOST_OF_ALL = 8 * _MOST
+MOST = 2_048
+MOST_OF_ALL = 8 * MOST
 # What is larger comes again too seldom for all the others to make room.
-_LARGEST = _MOST // 16
-_LINE = 1_500  # bytes
+LARGEST = MOST // 16
+LINE = 1_500  # bytes
 
 
 class Derived:
@@ -24,10 +24,10 @@ class Derived:
 
     def keep(self, name: Hashable, found: object, weight: int) -> None:
         """`found` is known by this name, unless it is too large; everything else goes when there is no room."""
-        weight += _length(name) // _LINE
-        if weight > _LARGEST:
+        weight += _length(name) // LINE
+        if weight > LARGEST:
             return
-        if self.weight + weight > _MOST:
+        if self.weight + weight > MOST:
             self.known.clear()
             self.weight = 0
         self.known[name] = found
