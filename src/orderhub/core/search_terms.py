@@ -108,13 +108,12 @@ def terms_in(doc: OrderDoc, skus: Iterable[str]) -> list[tuple[str, str]]:
     text = " ".join(filter(None, (*texts, doc.notes)))
     if text:
         for word in _WORD.findall(folded(text[:_MAX_TEXT])):
-            found.update(_entries(word))
+            found.update(_known_entries(word) if len(word) <= _BRIEF else _entries(word))
             if len(found) >= MAX_TERMS:
                 return list(found)[:MAX_TERMS]
     return list(found)
 
 
-@lru_cache(maxsize=8_192)
 def _entries(word: str) -> dict[tuple[str, str], None]:
     if not _IS_UNSPACED.match(word):
         return dict.fromkeys(_cut(word, _LENGTHS))
@@ -124,6 +123,11 @@ def _entries(word: str) -> dict[tuple[str, str], None]:
         for start in range(min(len(word), MAX_TERMS))
         for entry in _cut(word[start : start + longest], _UNSPACED_LENGTHS)
     }
+
+
+# Names come again and again. A sentence in a script without spaces is one word, of a hundred entries, and seldom does.
+_BRIEF = 12
+_known_entries = lru_cache(maxsize=2_048)(_entries)
 
 
 def _cut(word: str, lengths: tuple[int, ...]) -> list[tuple[str, str]]:
