@@ -6,6 +6,7 @@ Prices are whole minor units; the unit price is truncated before it is multiplie
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -203,5 +204,6 @@ def seller_of(priced: tuple[Priced, ...]) -> int | Rejected:
     return seller_id
 
 
+@lru_cache(4_096)
 def amount_of(minor: int, digits: int) -> Decimal:
     return Decimal(minor).scaleb(-digits, EXACT)

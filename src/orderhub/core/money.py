@@ -110,6 +110,7 @@ def plain(amount: Decimal) -> Decimal:
     return trimmed or ZERO
 
 
+@lru_cache(_AMOUNTS_KNOWN)
 def minor_units(amount: Decimal, digits: int) -> int:
-    """The amount in the currency's smallest unit (cents, fen); it must have no finer part."""
+    """The amount in the currency's smallest unit (cents, fen); a finer part is cut off."""
     return int(amount.scaleb(digits, EXACT))

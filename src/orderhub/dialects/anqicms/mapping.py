@@ -12,7 +12,7 @@ from orderhub.core.baskets import GoodsBasket
 from orderhub.core.carts import holder_of_user
 from orderhub.core.commands import Numbering, Origin, PlaceOrder
 from orderhub.core.coupons import CouponChoice
-from orderhub.core.money import EXACT, from_micros
+from orderhub.core.money import from_micros, minor_units
 from orderhub.core.values import MICROSECONDS
 from orderhub.dialects.anqicms import wire
 
@@ -133,7 +133,7 @@ def cart_holders(user_id: int, cart_token: str) -> tuple[str, ...]:
 
 def fen(amount: Any) -> int:
     """An amount in 1/100 of the currency unit, truncated."""
-    return int(Decimal(amount).scaleb(2, EXACT))
+    return minor_units(Decimal(amount), 2)
 
 
 def fen_of_micros(micros: int) -> int:

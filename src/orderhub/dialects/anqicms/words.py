@@ -268,8 +268,8 @@ def say(call: Call, key: str) -> str:
 def _bytes(members: Any) -> bytes:
     """JSON as the vendor writes it: no indentation, HTML-safe escapes, one newline behind."""
     text = encode(members)
-    for plain, escaped in _ESCAPES:
-        if plain in text:
+    if _UNSAFE.search(text):
+        for plain, escaped in _ESCAPES:
             text = text.replace(plain, escaped)
     return text + b"\n"
 
@@ -281,6 +281,7 @@ _ESCAPES = (
     ("\u2028".encode(), b"\\u2028"),
     ("\u2029".encode(), b"\\u2029"),
 )
+_UNSAFE = re.compile(b"|".join(plain for plain, _ in _ESCAPES))
 
 
 def success(data: Any, msg: str | None = "", headers: tuple[tuple[str, str], ...] = ()) -> Answer:
