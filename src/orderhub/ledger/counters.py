@@ -15,7 +15,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Engine
@@ -34,12 +34,61 @@ _MOVES_BLOCK = 4_096
 _RECORDS = "record:"  # of each kind, beginning so
 
 
+class SetAside:
+    """Ids in the order in which they are given out. As ranges: each tenant has thousands."""
+
+    __slots__ = ("_ranges", "count")
+
+    def __init__(self) -> None:
+        self._ranges: deque[range] = deque()  # none of them empty
+        self.count = 0
+
+    def add(self, ids: range) -> None:
+        if ids:
+            self._ranges.append(ids)
+            self.count += len(ids)
+
+    @property
+    def first(self) -> int:
+        """Raises IndexError where there is none."""
+        return self._ranges[0].start
+
+    def ahead(self, count: int) -> tuple[int, ...]:
+        """The first so many, of which there must be as many."""
+        if count == 1:
+            return (self._ranges[0].start,)
+        return tuple(islice(chain.from_iterable(self._ranges), count))
+
+    def use(self, count: int) -> None:
+        """The first so many are gone."""
+        self.count -= count
+        while count:
+            head = self._ranges[0]
+            if len(head) > count:
+                self._ranges[0] = head[count:]
+                return
+            count -= len(head)
+            self._ranges.popleft()
+
+    def remove(self, each: int) -> None:
+        """It is gone, if it was there."""
+        for at, ids in enumerate(self._ranges):
+            if each in ids:
+                parts = (range(ids.start, each), range(each + 1, ids.stop))
+                del self._ranges[at]
+                for part in reversed(parts):
+                    if part:
+                        self._ranges.insert(at, part)
+                self.count -= 1
+                return
+
+
 class Counters:
     """Blocks of ids held by this process. Not thread-safe: only the writer uses it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine  # a writing one
-        self._free: dict[tuple[int, str], deque[int]] = {}
+        self._free: dict[tuple[int, str], SetAside] = {}
         self._block: dict[tuple[int, str], int] = {}
         self._batch: Driver | None = None
         self._are_moves_taken = False  # an id of a move was: see where the greatest is
@@ -61,30 +110,28 @@ class Counters:
         """The next `count` ids, not yet used up. `first` is where a counter that does not exist starts."""
         free = self._free.get((tenant_id, name))
         if free is None:
-            free = self._free[(tenant_id, name)] = deque()
-        while len(free) < count:
-            self._reserve(tenant_id, name, count - len(free), first)
-        return (free[0],) if count == 1 else tuple(islice(free, count))
+            free = self._free[(tenant_id, name)] = SetAside()
+        while free.count < count:
+            self._reserve(tenant_id, name, count - free.count, first)
+        return free.ahead(count)
 
     def take(self, tenant_id: int, name: str, count: int) -> None:
         """Use up the first `count` ids that were peeked at."""
-        free = self._free[(tenant_id, name)]
-        for _ in range(count):
-            free.popleft()
+        self._free[(tenant_id, name)].use(count)
 
     def next_free(self, tenant_id: int, name: str) -> int | None:
         """The next id that this process has set aside, None = none. Any thread may ask: it is soon out of date."""
         try:
-            return self._free[(tenant_id, name)][0]
+            return self._free[(tenant_id, name)].first
         except LookupError:
             return None
 
     def pass_over(self, tenant_id: int, name: str, ids: Collection[int]) -> None:
         """Never give out these ids, where they are set aside here: somebody else gave them."""
-        free = self._free.get((tenant_id, name), ())
-        for each in ids:
-            if each in free:
-                free.remove(each)  # type: ignore[union-attr]
+        free = self._free.get((tenant_id, name))
+        if free is not None:
+            for each in ids:
+                free.remove(each)
 
     def go_on_behind(self, tenant_id: int, name: str, last: int) -> None:
         """Give out no id up to `last` any more, but for those that some process has set aside."""
@@ -102,7 +149,8 @@ class Counters:
         size = max(least, self._block.get((tenant_id, name), _FIRST_BLOCK))
         self._block[(tenant_id, name)] = min(2 * size, _LARGEST_BLOCK)
         blocks = {name: (first, size)}
-        if name == ORDERS and len(self._free.get((tenant_id, MOVES), ())) < _MOVES_AHEAD:
+        moves = self._free.get((tenant_id, MOVES))
+        if name == ORDERS and (moves is None or moves.count < _MOVES_AHEAD):
             blocks[MOVES] = (1, _MOVES_BLOCK)
         is_seeking = MOVES in blocks and self._are_moves_taken
         with self._statement() as driver:
@@ -154,7 +202,7 @@ class Counters:
             self._are_moves_taken = False
 
     def _set_aside(self, tenant_id: int, name: str, ids: range) -> None:
-        self._free.setdefault((tenant_id, name), deque()).extend(ids)
+        self._free.setdefault((tenant_id, name), SetAside()).add(ids)
 
 
 _BIG = "CAST({} AS BIGINT)"
