@@ -12,7 +12,6 @@ done once an id has turned out to be taken.
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -40,7 +39,7 @@ class SetAside:
     __slots__ = ("_ranges", "count")
 
     def __init__(self) -> None:
-        self._ranges: deque[range] = deque()  # none of them empty
+        self._ranges: list[range] = []  # mostly one or two, none of them empty
         self.count = 0
 
     def add(self, ids: range) -> None:
@@ -68,7 +67,7 @@ class SetAside:
                 self._ranges[0] = head[count:]
                 return
             count -= len(head)
-            self._ranges.popleft()
+            del self._ranges[0]
 
     def remove(self, each: int) -> None:
         """It is gone, if it was there."""
