@@ -1,11 +1,13 @@
 """python -m bench idle: what many tenants cost a hub that has nothing to do, and what an operator waits for.
 
-Each tenant has an order and a far timer. `clocked`: of so many tenants the clock is a test clock.
+Each tenant has an order and a far timer. `clocked`: of so many tenants the clock is a test clock. Last each tenant
+orders once: what does the hub keep of all of them?
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,12 +16,14 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from bench.__main__ import _server
+from bench.__main__ import _rss_mib, _server
+from bench.cases import cases
 from bench.edge import cpu_s
 from orderhub.core.access import Credential
 from orderhub.core.commands import OrderName
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.values import Clock, ClockMode, Settings
+from orderhub.dialects.auth import digest
 from orderhub.intake.clock import wall_us
 from orderhub.ledger import rows, tables
 from orderhub.ledger.ledger import Ledger
@@ -48,11 +52,34 @@ def _fill(ledger: Ledger, tenants: int, clocked: int) -> None:
         connection.execute(insert(tables.timer), far)
         known = [
             rows.credential_row(
-                Credential(id=f"c-{n}", kind="hub", name=f"digest {n}", tenant_id=n)
+                Credential(
+                    id=f"c-{n}",
+                    kind="hub",
+                    name=digest(_token(n)),
+                    tenant_id=n,
+                    scopes=("dialects",),
+                )
             )
             for n in ids
         ]
         connection.execute(insert(tables.credential), known)
+
+
+def _token(tenant: int) -> str:
+    return f"hub_of_tenant_{tenant}"
+
+
+def _order_once(base_url: str, tenants: int) -> None:
+    connection = http.client.HTTPConnection(base_url.removeprefix("http://"))
+    head, _, body = cases()["sitecore_cdp"].request(base_url).partition(b"\r\n\r\n")
+    path = head.split()[1].decode()
+    for n in range(1, tenants + 1):
+        headers = {"Authorization": f"Bearer {_token(n)}", "Content-Type": "application/json"}
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 201, response.status
+    connection.close()
 
 
 def _took_ms(work: Callable[[], Any], times: int = 20) -> float:
@@ -80,12 +107,17 @@ def bench(url: str, tenants: int, clocked: int, seconds: float) -> None:
     for name, work in told.items():
         print(f"  {name:<24} {_took_ms(work):>8.2f} ms")
     ledger.close()
-    with _server(url, "hub") as (_, pid):
+    with _server(url, "hub") as (base_url, pid):
         time.sleep(2.0)
         before = cpu_s(pid)
         time.sleep(seconds)
         share = (cpu_s(pid) - before) / seconds
-    print(f"  {'an idle hub':<24} {100 * share:>8.2f} % of a core", flush=True)
+        print(f"  {'an idle hub':<24} {100 * share:>8.2f} % of a core", flush=True)
+        if not clocked:
+            idle = _rss_mib(pid)
+            _order_once(base_url, tenants)
+            after = f"{_rss_mib(pid):.0f} after an order of each"
+            print(f"  {'memory':<24} {idle:>8.0f} MiB, {after}", flush=True)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -435,6 +436,31 @@ def test_what_was_read_is_told_for_less_than_a_second() -> None:
         assert await recent.get("k") == 3
         recent.forget()
         assert await recent.get("k") == 4
+
+    asyncio.run(ask())
+
+
+def test_what_nobody_asks_for_any_more_makes_room_for_what_is_asked_for() -> None:
+    now: list[float] = [100.0]
+    kept: weakref.WeakSet[Found] = weakref.WeakSet()
+
+    class Found:
+        """What was read."""
+
+    async def read(_: int) -> Found:
+        found = Found()
+        kept.add(found)
+        return found
+
+    async def ask() -> None:
+        recent = Recent(read, lambda: now[0])
+        for key in range(500):
+            await recent.get(key)
+        assert len(kept) == 500
+        now[0] += 1.0
+        for key in range(500, 750):
+            await recent.get(key)
+        assert len(kept) == 250
 
     asyncio.run(ask())
 

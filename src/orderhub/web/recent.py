@@ -80,9 +80,16 @@ class Recent(Generic[K, V]):
         if is_mine:
             self._found.pop(key, None)  # the last one to be read is the last one to go
             self._found[key] = (asked_s, value)
-            if len(self._found) > _SIZE:
-                del self._found[next(iter(self._found))]
+            self._make_room(asked_s)
         return value
+
+    def _make_room(self, now_s: float) -> None:
+        """What is too old to be an answer goes, two for each that comes: nobody's are kept but those who call now."""
+        for _ in range(2):
+            oldest = next(iter(self._found))
+            if self._found[oldest][0] + _OLDEST_S > now_s and len(self._found) <= _SIZE:
+                return
+            del self._found[oldest]
 
 
 def _noticed(task: asyncio.Task[V]) -> None:
