@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from orderhub.web.logs import Lines
+from orderhub.web.logs import MOST_WAITING, Lines
 
 SAYS = """
 import logging, sys
@@ -71,3 +71,35 @@ def test_where_nobody_reads_lines_are_let_go() -> None:
     assert thread is not None
     lines.add("more")
     assert thread.is_alive()
+
+
+class Stuck(Pipe):
+    """A file that takes nothing until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+        self.let = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.reached.set()
+        assert self.let.wait(20)
+        return super().write(text)
+
+
+def test_where_who_reads_stands_still_what_waits_has_a_bound_and_the_rest_is_counted() -> None:
+    pipe = Stuck()
+    lines = Lines(pipe)
+    lines.add("first")
+    assert pipe.reached.wait(20)
+    for number in range(MOST_WAITING + 7):
+        lines.add(str(number))
+    pipe.let.set()
+    lines.flush()
+    told = pipe.getvalue().splitlines()
+    assert told[: MOST_WAITING + 1] == ["first", *map(str, range(MOST_WAITING))]
+    (last,) = map(json.loads, told[MOST_WAITING + 1 :])
+    assert (last["event"], last["lines"]) == ("lines_lost", 7)
+    lines.add("on")
+    lines.flush()
+    assert pipe.getvalue().splitlines()[-1] == "on"

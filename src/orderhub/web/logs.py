@@ -2,7 +2,7 @@
 
 What is said of every call waits for a moment, and a thread writes many such lines at a time: the event loop does not
 wait for the file or the pipe. Anything else is written at once, behind what waits. None is lost when the program ends,
-but by SIGKILL.
+but by SIGKILL; where nobody reads on for long, those that come meanwhile are let go and counted (`lines_lost`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _GATHERED_S = 0.05
+# Where what reads the lines stands still, so many wait for it: under full load those of half a minute.
+MOST_WAITING = 50_000
 _CLOCK = "%H:%M:%S"  # of this machine, for who looks on
 
 
@@ -50,9 +52,15 @@ class Lines:
         self._waiting: deque[str | dict[str, Any]] = deque()
         self._there = threading.Event()
         self._writing = threading.Lock()
+        self._lost = 0
+        self._losing = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def add(self, line: str | dict[str, Any]) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            with self._losing:
+                self._lost += 1
+            return
         self._waiting.append(line)
         if not self._there.is_set():
             self._there.set()
@@ -81,7 +89,15 @@ class Lines:
                     lines, size = [], 0
                 lines.append(text)
                 size += len(text) + 1
+            if self._lost:
+                lines.append(self._word(self._loss()))
             self._put(lines)
+
+    def _loss(self) -> dict[str, Any]:
+        with self._losing:
+            lost, self._lost = self._lost, 0
+        told = {"lines": lost, "event": "lines_lost", "level": "warning"}
+        return {**told, **_always, "timestamp": time.time()}
 
     def _put(self, lines: list[str]) -> None:
         if lines:
