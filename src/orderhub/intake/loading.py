@@ -134,9 +134,7 @@ class Loader:
         return is_lacking
 
     def _reserve_order_ids(self, commands: list[Command]) -> None:
-        """All at once, so that a large batch asks for no more blocks than a small one. One is given its own in time."""
-        if len(commands) == 1:
-            return
+        """All at once, so that a large batch asks for no more blocks than a small one."""
         counts: dict[int, int] = {}
         for command in commands:
             if HANDLERS[type(command)].places:
