@@ -25,8 +25,7 @@ def allocate(
         left = pool.available - taken.get(pool.key, 0)
         if left > 0:
             free.append((pool.key, left))
-    if len(free) > 1:
-        free.sort(key=lambda each: (each[0].place != first, each[0].place))
+    free.sort(key=lambda each: (each[0].place != first, each[0].place))
     whole = next((key for key, left in free if left >= units), None)
     if whole is not None:
         found = [(whole, units)]

@@ -88,9 +88,7 @@ class GoodsBasket(Terms, frozen=True, kw_only=True):
     @property
     def cart_rows(self) -> tuple[int, ...]:
         """The cart rows that are named, each once. A membership is never in a cart."""
-        if not self.cart_ids or self.membership:
-            return ()
-        return tuple(dict.fromkeys(self.cart_ids))
+        return () if self.membership else tuple(dict.fromkeys(self.cart_ids))
 
 
 class _People(msgspec.Struct, frozen=True):

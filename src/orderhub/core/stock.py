@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Container, Iterator
 
 from orderhub.core.catalogue import Sellable
 from orderhub.core.facts import Facts, PoolLoad
@@ -19,15 +18,17 @@ def subjects_of(sellable: Sellable) -> tuple[str, ...]:
     return tuple(dict.fromkeys((sellable.subject, sellable.product.subject)))
 
 
-def is_counted(sellable: Sellable, is_pooled: Callable[[str], object]) -> bool:
-    """Whether units of it are drawn from stock. `is_pooled`: whether a subject has any `stock` pool."""
-    stocked = sellable.stocked
-    return any(map(is_pooled, subjects_of(sellable))) if stocked is None else stocked
+def is_counted(sellable: Sellable, pooled: Container[str]) -> bool:
+    """Whether units of it are drawn from stock. `pooled`: the subjects that have any `stock` pool."""
+    if sellable.stocked is not None:
+        return sellable.stocked
+    return any(subject in pooled for subject in subjects_of(sellable))
 
 
 def is_counted_now(facts: Facts, tenant_id: int, sellable: Sellable) -> bool:
     """The same for a decision, which has loaded what `stock_loads` names."""
-    return is_counted(sellable, partial(facts.pools, tenant_id, "stock"))
+    pooled = [each for each in subjects_of(sellable) if facts.pools(tenant_id, "stock", each)]
+    return is_counted(sellable, pooled)
 
 
 def stock_loads(tenant_id: int, sellable: Sellable) -> Iterator[PoolLoad]:

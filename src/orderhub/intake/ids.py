@@ -66,9 +66,7 @@ class Ids:
         tenant_id, wall = command.origin.tenant_id, command.origin.recorded_at
         new = self._uids.new
         orders: tuple[tuple[int, str], ...] = ()
-        if quota.orders == 1:
-            orders = ((self.orders(tenant_id, 1)[0], new(wall)),)
-        elif quota.orders:
+        if quota.orders:
             orders = tuple([(each, new(wall)) for each in self.orders(tenant_id, quota.orders)])
         if not quota.records and not quota.uids:
             return NewIds(orders)

@@ -20,7 +20,7 @@ from orderhub.ledger.driver import Driver
 LANES = 8
 _LOCKS = 0x6665_6564  # "feed": lanes in use, beside those of the migration and of names
 _ENCODER = msgspec.json.Encoder()
-_PLACE = tuple(tables.feed.columns.keys())
+_PLACE_COLUMNS = tuple(tables.feed.columns.keys())
 
 # `stamp` is greater than that of everything that was committed when the statement began, thus of whatever the batch
 # was decided upon: by it readers merge the lanes. A lane that another batch is in is passed by, while there are others.
@@ -137,6 +137,6 @@ def _write_places(
             places.append((tenant_id, lane, position, stamp, order_id, version))
             if isinstance(each, dict):
                 notices.append({**each, "lane": lane, "position": position})
-    bulk.insert_tuples(driver, tables.feed, _PLACE, places)
+    bulk.insert_tuples(driver, tables.feed, _PLACE_COLUMNS, places)
     if notices:
         bulk.insert(driver, tables.notice, notices)

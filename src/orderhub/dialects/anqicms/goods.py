@@ -219,15 +219,13 @@ def _stock(reads: Reads, tenant: int, sold: Iterable[Sellable]) -> dict[str, int
 
 
 def _left(sellable: Sellable, stock: Mapping[str, int]) -> int:
-    return (
-        stock.get(sellable.subject, 0) if is_counted(sellable, stock.__contains__) else _UNCOUNTED
-    )
+    return stock.get(sellable.subject, 0) if is_counted(sellable, stock) else _UNCOUNTED
 
 
 def _together(sold: Iterable[Sellable], stock: Mapping[str, int]) -> int:
     """Of several SKUs: the sum, unless one of them is not counted."""
     skus = tuple(sold)
-    if not all(is_counted(each, stock.__contains__) for each in skus):
+    if not all(is_counted(each, stock) for each in skus):
         return _UNCOUNTED
     return sum(_left(each, stock) for each in skus)
 

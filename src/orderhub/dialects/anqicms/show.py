@@ -115,7 +115,7 @@ def order_data(order: Order, settings: Settings) -> wire.OrderData:
 
 def _share(order: Order, amount: Decimal) -> int:
     """What somebody earns from the order as it stands: refunds take their part of it."""
-    return fen(kept(order, amount)) if amount else 0
+    return fen(kept(order, amount))
 
 
 def _undiscounted(order: Order) -> int:

@@ -167,7 +167,7 @@ def _held(reads: Reads, tenant_id: int, skus: Iterable[Sellable]) -> dict[str, d
     for start in range(0, len(subjects), 500):
         for pool in reads.pools(tenant_id, "stock", subjects[start : start + 500]):
             found.setdefault(pool.key.subject, {})[pool.key.place] = pool.available
-    counted = {sku.subject for sku in skus if is_counted(sku, found.__contains__)}
+    counted = {sku.subject for sku in skus if is_counted(sku, found)}
     return {name: dict(sorted(held.items())) for name, held in found.items() if name in counted}
 
 
