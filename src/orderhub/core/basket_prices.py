@@ -125,17 +125,17 @@ def _priced_good(item: BasketItem, prices: Prices) -> Priced | Rejected:
     price = price_of(sellable)
     if isinstance(price, Rejected):
         return price
-    product, digits = sellable.product, prices.shop.price_digits
-    list_price = minor_units(price, digits)
-    unit = list_price * prices.percent // 100
-    return Priced(
-        _line(item, LineKind.GOOD, product.title, list_price, unit, digits, sellable.sku),
-        list_price,
-        unit,
-        product.currency or prices.currency,
-        sellable,
-        product.seller_id,
-        product.form_url,
+    product = sellable.product
+    return _sold_at(
+        price,
+        item,
+        prices,
+        LineKind.GOOD,
+        product.title,
+        product.currency,
+        sellable=sellable,
+        seller_id=product.seller_id,
+        form_url=product.form_url,
     )
 
 
@@ -149,27 +149,25 @@ def _priced_membership(item: BasketItem, prices: Prices) -> Priced | Rejected:
         return Rejected(
             Reason.PRICE_NOT_SOLD, "product", f"user group {item.product_id} is not for sale"
         )
-    digits = prices.shop.price_digits
-    list_price = minor_units(group.price, digits)
-    unit = list_price * prices.percent // 100
-    return Priced(
-        _line(item, LineKind.MEMBERSHIP, group.title, list_price, unit, digits),
-        list_price,
-        unit,
-        group.currency or prices.currency,
-    )
+    return _sold_at(group.price, item, prices, LineKind.MEMBERSHIP, group.title, group.currency)
 
 
-def _line(
+def _sold_at(
+    price: Decimal,
     item: BasketItem,
+    prices: Prices,
     kind: LineKind,
     title: str,
-    list_price: int,
-    unit: int,
-    digits: int,
-    sku: str = "",
-) -> Line:
-    return untaxed_line(
+    currency: str,
+    *,
+    sellable: Sellable | None = None,
+    **more: Any,
+) -> Priced:
+    """`price` is the list price of one; `currency` empty = the tenant's."""
+    digits = prices.shop.price_digits
+    list_price = minor_units(price, digits)
+    unit = list_price * prices.percent // 100
+    line = untaxed_line(
         1,
         kind,
         title,
@@ -177,9 +175,10 @@ def _line(
         amount_of(unit, digits),
         product_id=item.product_id,
         variant_id=item.variant_id,
-        sku=sku,
+        sku="" if sellable is None else sellable.sku,
         data={"list_price": amount_of(list_price, digits)} if unit != list_price else {},
     )
+    return Priced(line, list_price, unit, currency or prices.currency, sellable, **more)
 
 
 def line_of(line_no: int, item: BasketItem, priced: Priced) -> Line:

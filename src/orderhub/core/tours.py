@@ -204,7 +204,6 @@ class _Sold(msgspec.Struct, frozen=True):
     """What an order of such a booking is, whoever travels on whatever day: its draws are of no day and no order."""
 
     draft: Draft
-    details: TourDetails
     reckoned: Reckoned
     draws: tuple[Move, ...]
 
@@ -221,39 +220,26 @@ def _sold(
     """What it comes to: worked out once for all who book the same."""
     tenant, owner = command.origin.tenant_id, command.origin.owner
     alike = msgspec.structs.replace(booking, day=date.min, pickup="", guests=())
+
+    def work_out() -> _Sold | Rejected:
+        quote = price(offer, tour, product, alike, taken)
+        if isinstance(quote, Rejected):
+            return quote
+        draft = Draft(
+            lines=_lines(alike, quote),
+            currency=quote.currency,
+            pricing=_pricing(quote),
+            settlement=_settlement(quote),
+            business=_details(alike, quote),
+        )
+        reckoned = reckon(draft.lines)
+        if isinstance(reckoned, Rejected):
+            return reckoned
+        draws = tuple(_draws(tenant, alike, quote))
+        return _Sold(draft, drawn(reckoned, draws), draws)
+
     lines = len(alike.rooms) + len(alike.tickets) + len(alike.upgrades)
-    return facts.derived(
-        tenant,
-        ("sold", owner, offer.today, alike),
-        lambda: _sell(tenant, offer, tour, product, alike, taken),
-        weight=2 + lines,
-    )
-
-
-def _sell(
-    tenant_id: int,
-    offer: Offer,
-    tour: Tour,
-    product: Product,
-    booking: Booking,
-    taken: tuple[Chosen, ...],
-) -> _Sold | Rejected:
-    quote = price(offer, tour, product, booking, taken)
-    if isinstance(quote, Rejected):
-        return quote
-    details = _details(booking, quote)
-    draft = Draft(
-        lines=_lines(booking, quote),
-        currency=quote.currency,
-        pricing=_pricing(quote),
-        settlement=_settlement(quote),
-        business=details,
-    )
-    reckoned = reckon(draft.lines)
-    if isinstance(reckoned, Rejected):
-        return reckoned
-    draws = tuple(_draws(tenant_id, booking, quote))
-    return _Sold(draft, details, drawn(reckoned, draws), draws)
+    return facts.derived(tenant, ("sold", owner, offer.today, alike), work_out, weight=2 + lines)
 
 
 def _accepted(
@@ -275,7 +261,7 @@ def _accepted(
     guest_ids = ids.records.get(_GUEST, ())
     assert len(guest_ids) >= guests, "fewer ids than travellers were set aside"
     details = msgspec.structs.replace(
-        sold.details,
+        sold.draft.business,
         date=booking.day.isoformat(),
         end_date=end_of(tour, booking.day).isoformat(),
         pickup=booking.pickup,
