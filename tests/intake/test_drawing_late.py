@@ -9,17 +9,24 @@ from contextlib import ExitStack
 import pytest
 
 from orderhub.core.answer import Answer
+from orderhub.core.commands import AdjustPool, Command, Numbering, PlaceOrder
 from orderhub.core.facts import Accepted
+from orderhub.core.freight import FreightRate, keys_of_rate
+from orderhub.core.memberships import balance_subject
+from orderhub.core.parcels import Dropship, Item
+from orderhub.core.steps import Payment
+from orderhub.core.values import Address
 from orderhub.intake.batch import CommandBatch
 from orderhub.intake.uids import Uids
 from orderhub.ledger.changeset import Stale
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
-from tests.support.world import ask, intake_of, second_process
+from tests.support.world import Action, Decimal, ask, intake_of, second_process
 
 pytestmark = pytest.mark.postgres
 HAT = "product:188"
+USD = 1_000_000  # a balance is counted in millionths
 
 
 @pytest.fixture
@@ -30,6 +37,24 @@ def two(postgres_world: str) -> Iterator[tuple[Ledger, Ledger]]:
         assert [str(each) for each in check_ledger(one.engine).breaches] == []
 
 
+def decide(
+    ledger: Ledger,
+    command: Command,
+    meanwhile: Callable[[], object] = lambda: None,
+    *,
+    locks_late: bool = True,
+) -> str:
+    """`meanwhile`: what is done once the command is decided, before it is written. Locks are not waited for."""
+
+    def say(_accepted: Accepted) -> Answer:
+        meanwhile()
+        return Answer(200, b"")
+
+    asked = world.waiting(command, answer=say)
+    run = CommandBatch(ledger, Uids(), 0, [asked], world.NOON, hurried=True, locks_late=locks_late)
+    return run.run()[0].kind
+
+
 def sell(
     ledger: Ledger,
     units: int = 1,
@@ -37,15 +62,13 @@ def sell(
     *,
     locks_late: bool = True,
 ) -> str:
-    """`meanwhile`: what is done once the order is decided, before it is written."""
+    return decide(ledger, world.basket((188, units)), meanwhile, locks_late=locks_late)
 
-    def say(_accepted: Accepted) -> Answer:
-        meanwhile()
-        return Answer(200, b"")
 
-    asked = world.waiting(world.basket((188, units)), answer=say)
-    run = CommandBatch(ledger, Uids(), 0, [asked], world.NOON, locks_late=locks_late)
-    return run.run()[0].kind
+def see_locked(ledger: Ledger, subject: str) -> None:
+    sql = "SELECT 1 FROM pool WHERE subject = %s FOR UPDATE NOWAIT"
+    with ledger.engine.begin() as connection, pytest.raises(Exception, match="could not obtain"):
+        connection.exec_driver_sql(sql, (subject,))
 
 
 def test_what_two_batches_draw_at_once_is_added_up(two: tuple[Ledger, Ledger]) -> None:
@@ -80,12 +103,7 @@ def test_what_does_not_hold_any_more_is_decided_again(
 def test_the_last_units_are_sold_under_a_lock(two: tuple[Ledger, Ledger], left: int) -> None:
     one, other = two
     world.run_all(one, world.adjust(0, HAT, count=left))
-
-    def is_locked() -> None:
-        with other.engine.begin() as connection, pytest.raises(Exception, match="could not obtain"):
-            connection.exec_driver_sql("SELECT 1 FROM pool FOR UPDATE NOWAIT")
-
-    assert sell(one, left, meanwhile=is_locked) == "accepted"
+    assert sell(one, left, meanwhile=lambda: see_locked(other, HAT)) == "accepted"
     assert world.stock(one, HAT) == 0
     assert sell(one) == "rejected"
 
@@ -96,6 +114,100 @@ def test_who_buys_up_all_that_is_there_is_decided_twice(two: tuple[Ledger, Ledge
     with pytest.raises(Stale):
         sell(one, 1_000)
     assert sell(one, 1_000, locks_late=False) == "accepted"
+
+
+def fill(by: int, **more: int) -> AdjustPool:
+    return world.adjust(by * USD, "USD", "", kind="balance", **more)
+
+
+def sell_mugs(ledger: Ledger) -> None:
+    """Mugs at 9.50 USD and 0.50 for the way, paid from a balance that is not filled yet."""
+    mug = world.product(190, code="MUG", stocked=False, currency="USD")
+    rate = FreightRate(id=1, base=Decimal("0.50"))
+    world.run_all(
+        ledger,
+        world.settings(currency="USD"),
+        world.put(
+            world.RecordChange(kind="product", id=190, code="MUG", doc=mug),
+            world.RecordChange(kind="freight_rate", id=1, doc=rate, keys=keys_of_rate(rate)),
+        ),
+        fill(0),
+    )
+
+
+def mugs(units: int = 1) -> PlaceOrder:
+    return PlaceOrder(
+        origin=world.origin(),
+        terms=Dropship(items=(Item("MUG", units),)),
+        numbering=Numbering.ID13,
+        ship_to=Address(recipient="A", country="US"),
+    )
+
+
+def balance(ledger: Ledger) -> Decimal:
+    (pool,) = ledger.read(lambda reads: reads.pools(world.SHOP, "balance", ("USD",)))
+    return Decimal(pool.available) / USD
+
+
+def test_two_batches_are_paid_from_one_balance_at_once(two: tuple[Ledger, Ledger]) -> None:
+    one, other = two
+    sell_mugs(one)
+    world.run_all(one, fill(100))
+    assert decide(one, mugs(2), lambda: decide(other, mugs(3))) == "accepted"
+    assert balance(one) == Decimal("51.50")
+
+
+def test_a_balance_that_is_spent_meanwhile_is_not_spent_twice(two: tuple[Ledger, Ledger]) -> None:
+    one, other = two
+    sell_mugs(one)
+    world.run_all(one, fill(30))
+    with pytest.raises(Exception, match="division by zero") as failed:
+        decide(one, mugs(2), lambda: decide(other, mugs(2)))
+    assert one.is_passing(failed.value)
+    assert decide(one, mugs(2), locks_late=False) == "rejected"
+    assert balance(one) == Decimal("10.50")
+
+
+def test_below_what_is_told_of_a_balance_it_is_locked(two: tuple[Ledger, Ledger]) -> None:
+    one, other = two
+    sell_mugs(one)
+    world.run_all(one, fill(100, low_at=90 * USD))
+    with pytest.raises(Stale):  # it would be told of
+        decide(one, mugs())
+    assert decide(one, mugs(), locks_late=False) == "accepted"
+    assert decide(one, mugs(), lambda: see_locked(other, "USD")) == "accepted"
+    assert balance(one) == 80
+
+
+def test_who_pays_from_a_balance_locks_it_since_what_is_earned_goes_into_one(
+    two: tuple[Ledger, Ledger],
+) -> None:
+    one, other = two
+    name = balance_subject(world.BUYER)
+    world.run_all(one, world.adjust(100 * USD, name, "", kind="balance"))
+    order = world.place(one, world.basket())
+    pay = world.change(order, Action.PAY, payment=Payment(way="balance"))
+    assert decide(one, pay, lambda: see_locked(other, name)) == "accepted"
+
+
+def test_four_processes_spend_a_balance_to_the_end_and_no_further(postgres_world: str) -> None:
+    with ExitStack() as stack:
+        ledgers = [stack.enter_context(second_process(postgres_world)) for _ in range(4)]
+        sell_mugs(ledgers[0])
+        world.run_all(ledgers[0], fill(1_000))
+        intakes = [stack.enter_context(intake_of(each)) for each in ledgers]
+
+        def buy(number: int) -> Decimal:
+            units = 1 + number % 3
+            outcome = ask(intakes[number % 4], mugs(units))
+            paid = units * Decimal("9.50") + Decimal("0.50")
+            return paid if outcome.kind == "accepted" else Decimal(0)
+
+        with ThreadPoolExecutor(32) as threads:
+            spent = sum(threads.map(buy, range(240)))
+        assert spent == 1_000 - balance(ledgers[0])
+        assert balance(ledgers[0]) < 10  # the least that is asked for
+        assert [str(each) for each in check_ledger(ledgers[0].engine).breaches] == []
 
 
 def test_four_processes_sell_all_there_is_and_no_more_and_it_is_told_once(

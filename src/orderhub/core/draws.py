@@ -12,10 +12,9 @@ import msgspec
 
 from orderhub.core.alerts import untold_from
 from orderhub.core.facts import Accepted, Facts, PoolLoad
+from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import Pool, PoolKey
 
-# Money is drawn by amounts that nobody knows beforehand, and mostly from a pool of one customer's.
-_COUNTED = frozenset(("stock", "seats", "rooms", "coupon"))
 # So many units a command, at most most of the time. Who draws more is decided twice where it gets close.
 _UNITS = 8
 
@@ -31,12 +30,14 @@ class Draw(msgspec.Struct, frozen=True):
 
 
 def are_ample(facts: Facts, loads: Iterable[PoolLoad], commands: int) -> bool:
-    """Whether so many commands will hardly come near to the end of any of these pools, or to what is told of it."""
+    """Whether so many commands will hardly come near to the end of any of these pools, or to what is told of it.
+
+    What they take of money nobody knows beforehand, nor that it is little beside what there is.
+    """
     for load in loads:
-        if load.kind not in _COUNTED:
-            return False
+        ahead = 0 if load.kind in MONEY_KINDS else _UNITS * commands
         for pool in facts.pools(load.tenant_id, load.kind, load.subject).values():
-            if pool.available < untold_from(pool, facts) + _UNITS * commands:
+            if pool.available < untold_from(pool, facts) + ahead:
                 return False
     return True
 

@@ -13,6 +13,7 @@ from orderhub.core.commands import NUMBERED_BY_BOTH, ChangeOrder, Command, Place
 from orderhub.core.decide import HANDLERS
 from orderhub.core.draws import are_ample
 from orderhub.core.facts import Facts, HandOverLoad, OrderLoad, PoolLoad, RecordKey
+from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import MICROSECONDS
 from orderhub.intake.ids import Ids
 from orderhub.ledger.batch import Batch
@@ -21,7 +22,9 @@ N = TypeVar("N", RecordKey, OrderLoad, PoolLoad)
 
 # A chain of records that name each other is at most this long; more is a bug.
 _MAX_ROUNDS = 12
-_DRAWING = (PlaceOrder, ChangeOrder)  # others say how much there is, or how much is little
+_DRAWING = frozenset(
+    (PlaceOrder, ChangeOrder)
+)  # others say how much there is, or how much is little
 _MOST_AHEAD = 1_024
 
 
@@ -57,8 +60,7 @@ class Loader:
 
     def _load_pools(self, pools: Sequence[PoolLoad], commands: list[Command]) -> None:
         # A group's row is locked when it is written: pools come before it, or two batches wait in a circle.
-        is_drawing = all(type(each) in _DRAWING for each in commands)
-        if self.locks_late and is_drawing and not self._facts.knows_groups():
+        if self.locks_late and _only_draw(commands, pools) and not self._facts.knows_groups():
             self._batch.load_pools(self._facts, pools, lock=False)
             if are_ample(self._facts, pools, len(commands)):
                 return
@@ -196,6 +198,14 @@ class Loader:
                 missing = self._ids.unseen({name: counts[name] * ahead for name in drawing})
             self._batch.load_records(self._facts, missing)
             ahead = min(2 * ahead, _MOST_AHEAD)
+
+
+def _only_draw(commands: Sequence[Command], pools: Sequence[PoolLoad]) -> bool:
+    """Whether they take of these pools or give back, no more: an order that ends adjusts what its sellers earned."""
+    kinds = {type(each) for each in commands}
+    if kinds == {PlaceOrder}:
+        return True
+    return kinds <= _DRAWING and not any(load.kind in MONEY_KINDS for load in pools)
 
 
 def _distinct(loads: Sequence[N]) -> list[N]:
