@@ -42,7 +42,7 @@ def decide(
     command: Command,
     meanwhile: Callable[[], object] = lambda: None,
     *,
-    locks_late: bool = True,
+    optimistic: bool = True,
 ) -> str:
     """`meanwhile`: what is done once the command is decided, before it is written. Locks are not waited for."""
 
@@ -51,7 +51,7 @@ def decide(
         return Answer(200, b"")
 
     asked = world.waiting(command, answer=say)
-    run = CommandBatch(ledger, Uids(), 0, [asked], world.NOON, hurried=True, locks_late=locks_late)
+    run = CommandBatch(ledger, Uids(), 0, [asked], world.NOON, hurried=True, optimistic=optimistic)
     return run.run()[0].kind
 
 
@@ -60,9 +60,9 @@ def sell(
     units: int = 1,
     meanwhile: Callable[[], object] = lambda: None,
     *,
-    locks_late: bool = True,
+    optimistic: bool = True,
 ) -> str:
-    return decide(ledger, world.basket((188, units)), meanwhile, locks_late=locks_late)
+    return decide(ledger, world.basket((188, units)), meanwhile, optimistic=optimistic)
 
 
 def see_locked(ledger: Ledger, subject: str) -> None:
@@ -95,7 +95,7 @@ def test_what_does_not_hold_any_more_is_decided_again(
         sell(one, 6, meanwhile=lambda: world.run_all(other, meanwhile))
     assert one.is_passing(failed.value)
     left = world.stock(one, HAT)
-    assert sell(one, 6, locks_late=False) == ("accepted" if left >= 6 else "rejected")
+    assert sell(one, 6, optimistic=False) == ("accepted" if left >= 6 else "rejected")
     assert world.stock(one, HAT) == (left - 6 if left >= 6 else left)
 
 
@@ -113,7 +113,7 @@ def test_who_buys_up_all_that_is_there_is_decided_twice(two: tuple[Ledger, Ledge
     world.run_all(one, world.adjust(0, HAT, count=1_000))
     with pytest.raises(Stale):
         sell(one, 1_000)
-    assert sell(one, 1_000, locks_late=False) == "accepted"
+    assert sell(one, 1_000, optimistic=False) == "accepted"
 
 
 def fill(by: int, **more: int) -> AdjustPool:
@@ -164,7 +164,7 @@ def test_a_balance_that_is_spent_meanwhile_is_not_spent_twice(two: tuple[Ledger,
     with pytest.raises(Exception, match="division by zero") as failed:
         decide(one, mugs(2), lambda: decide(other, mugs(2)))
     assert one.is_passing(failed.value)
-    assert decide(one, mugs(2), locks_late=False) == "rejected"
+    assert decide(one, mugs(2), optimistic=False) == "rejected"
     assert balance(one) == Decimal("10.50")
 
 
@@ -174,7 +174,7 @@ def test_below_what_is_told_of_a_balance_it_is_locked(two: tuple[Ledger, Ledger]
     world.run_all(one, fill(100, low_at=90 * USD))
     with pytest.raises(Stale):  # it would be told of
         decide(one, mugs())
-    assert decide(one, mugs(), locks_late=False) == "accepted"
+    assert decide(one, mugs(), optimistic=False) == "accepted"
     assert decide(one, mugs(), lambda: see_locked(other, "USD")) == "accepted"
     assert balance(one) == 80
 

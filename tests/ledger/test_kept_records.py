@@ -1,6 +1,6 @@
 """What the writer keeps of records from one batch to the next: nothing that anybody wrote since."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from orderhub.core import derived as derived_of
-from orderhub.core.commands import OrderName, RecordChange
+from orderhub.core.commands import OrderName, PlaceOrder, RecordChange
 from orderhub.core.facts import Accepted, Facts, OrderLoad, Record, RecordKey
 from orderhub.core.refusals import Reason
+from orderhub.intake.batch import CommandBatch
+from orderhub.intake.uids import Uids
 from orderhub.ledger import kept_records
 from orderhub.ledger.batch import Batch
+from orderhub.ledger.changeset import Stale
 from orderhub.ledger.kept_records import KeptRecords
 from orderhub.ledger.ledger import Ledger
+from orderhub.ledger.pipeline import Answer, Pipeline
 from tests.support import world
 from tests.support.world import SHOP, basket, note, product, put, run, second_process
 
@@ -195,6 +199,67 @@ def test_nothing_derived_is_met_by_a_batch_that_saw_a_change(postgres_world: str
             assert derived(batch, 2) == 2
         with ledger.batch("mark") as batch:
             assert derived(batch, 3) == 3
+
+
+def stands_for_long(ledger: Ledger) -> None:
+    """Nobody writes records while so many batches look that the next one presumes it of them."""
+    for _ in range(kept_records._STEADY + 2):
+        run(ledger, basket())
+
+
+def decide(ledger: Ledger, command: Any) -> Any:
+    """As the intake does at first: with what mostly is so taken for granted."""
+    asked = [world.waiting(command)]
+    return CommandBatch(ledger, Uids(), 0, asked, world.NOON, optimistic=True).run()[0].decision
+
+
+@pytest.mark.postgres
+def test_what_was_presumed_is_proven_before_anything_is_decided(postgres_world: str) -> None:
+    with second_process(postgres_world) as ledger, second_process(postgres_world) as other:
+        stands_for_long(ledger)
+        assert decide(ledger, basket()).order.total == Decimal("9.50")
+        dear = RecordChange(kind="product", id=188, doc=product(188, price="11.00"))
+        run(other, put(dear))
+        with pytest.raises(Stale) as failed:
+            decide(ledger, basket())
+        assert ledger.is_passing(failed.value)
+        assert decide(ledger, basket()).order.total == Decimal("11.00"), "it was looked at again"
+
+
+@pytest.mark.postgres
+def test_nothing_is_presumed_of_who_writes_records_again_and_again(postgres_world: str) -> None:
+    with second_process(postgres_world) as ledger, second_process(postgres_world) as other:
+        stands_for_long(ledger)
+        in_vain = 0
+        for number in range(2 * kept_records._STEADY):
+            run(other, put(note(7, {"n": number})))
+            try:
+                decide(ledger, basket())
+            except Stale:
+                in_vain += 1
+        assert in_vain == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("command", [basket, world.sale])
+def test_a_lone_order_waits_for_the_server_twice(
+    command: Callable[[], PlaceOrder], postgres_world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For what it asked, all at once, and for its commit."""
+    waits = 0
+    wait_for = Pipeline.wait_for
+
+    def counted(self: Pipeline, answer: Answer) -> None:
+        nonlocal waits
+        waits += answer.result is None
+        wait_for(self, answer)
+
+    with second_process(postgres_world) as ledger:
+        run(ledger, command())
+        stands_for_long(ledger)
+        monkeypatch.setattr(Pipeline, "wait_for", counted)
+        assert decide(ledger, command()).order.total > 0
+    assert waits == 2
 
 
 def recalls(batch: Batch, key: RecordKey, facts: Facts | None = None) -> bool:

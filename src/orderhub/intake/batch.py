@@ -40,7 +40,7 @@ class CommandBatch:
         *,
         hurried: bool = False,
         recording: Recording | None = None,
-        locks_late: bool = False,
+        optimistic: bool = False,
     ) -> None:
         self._ledger = ledger
         self._uids = uids
@@ -48,7 +48,7 @@ class CommandBatch:
         self._waiting = waiting
         self._wall_us = wall_us
         self._hurried = hurried
-        self._locks_late = locks_late  # for who tries again without it when it is in vain
+        self._optimistic = optimistic  # for who tries again without it when it is in vain
         self._recording = recording or Recording()
         self.has_written = False  # after `run`: whether the commit had anything to keep
 
@@ -65,7 +65,7 @@ class CommandBatch:
                 batch.hurry()
             keys = Keys(batch, self._waiting, self._wall_us)
             batch.lock_keys(_lock_keys(keys.live))
-            loader = Loader(batch, facts, ids, locks_late=self._locks_late)
+            loader = Loader(batch, facts, ids, optimistic=self._optimistic)
             loader.load([each.command for each in keys.live])
             decisions = Decisions(keys, facts, ids, self._recording)
             outcomes = decisions.of(self._waiting, loader)

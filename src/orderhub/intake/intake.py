@@ -245,7 +245,7 @@ class Intake:
                     self._now_us(),
                     hurried=hurried,
                     recording=self._recording,
-                    locks_late=attempt == 0,
+                    optimistic=attempt == 0,
                 )
                 outcomes = run.run()
             except Exception as failure:  # noqa: BLE001 - sorted out by who asked, by what it was

@@ -17,6 +17,7 @@ from orderhub.core.pools import MONEY_KINDS
 from orderhub.core.values import MICROSECONDS
 from orderhub.intake.ids import Ids
 from orderhub.ledger.batch import Batch
+from orderhub.ledger.changeset import Stale
 
 N = TypeVar("N", RecordKey, OrderLoad, PoolLoad)
 
@@ -29,23 +30,27 @@ _MOST_AHEAD = 1_024
 
 
 class Loader:
-    """For one attempt at one batch. `locks_late`: pools with ample left need no lock before they are drawn on."""
+    """For one attempt at one batch.
 
-    def __init__(self, batch: Batch, facts: Facts, ids: Ids, *, locks_late: bool = False) -> None:
+    `optimistic`: pools with ample left need no lock before they are drawn on, and records that are kept mostly stand.
+    """
+
+    def __init__(self, batch: Batch, facts: Facts, ids: Ids, *, optimistic: bool = False) -> None:
         self._batch = batch
         self._facts = facts
         self._ids = ids
         self._naming_orders: set[int] = set()  # commands (by id) whose needs name orders
         self._tenants: list[int] = []
-        self.locks_late = locks_late and batch.meets_others
+        self._optimistic = optimistic
+        self.locks_late = optimistic and batch.meets_others
 
     def load(self, commands: list[Command]) -> None:
-        """All that these commands may need. Pools are locked, unless `locks_late` is still set then."""
+        """All that these commands may need. Pools are locked, unless `locks_late` is still set then. Raises Stale."""
         if not commands:
             return
         self._tenants = sorted({command.origin.tenant_id for command in commands})
         self._batch.stay_with(self._tenants)
-        self._batch.recall(self._facts, self._tenants)
+        self._batch.recall(self._facts, self._tenants, presume=self._optimistic)
         self._load_records_and_orders(commands)
         self._batch.recall_derived(self._facts, self._tenants)
         self._reserve_order_ids(commands)
@@ -57,6 +62,8 @@ class Loader:
         if pools:
             self._load_items(pools)
             self._load_pools(_distinct(pools), commands)
+        if not self._batch.records_stand():
+            raise Stale
 
     def _load_pools(self, pools: Sequence[PoolLoad], commands: list[Command]) -> None:
         # A group's row is locked when it is written: pools come before it, or two batches wait in a circle.

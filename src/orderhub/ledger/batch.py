@@ -154,15 +154,20 @@ class Batch:
 
     # --- facts
 
-    def recall(self, facts: Facts, tenants: Sequence[int]) -> None:
+    def recall(self, facts: Facts, tenants: Sequence[int], *, presume: bool = False) -> None:
         """Lend all that earlier batches loaded of these tenants' records and nobody has written since.
 
-        `tenants`: all that the batch has to do with.
+        `tenants`: all that the batch has to do with. `presume`: on PostgreSQL, where nobody wrote for long that is not
+        waited for; before anything is decided `records_stand` is to be asked.
         """
         self._tenants = tenants
-        self._kept.see_versions(self._driver, tenants)
+        self._kept.see_versions(self._driver, tenants, presume=presume and self._driver.gathers)
         for each in self._kept.standing(tenants):
             facts.lend_records(*each)
+
+    def records_stand(self) -> bool:
+        """Whether what was presumed of them is so; else the batch is to be begun again."""
+        return self._kept.is_so()
 
     def recall_again(self, facts: Facts) -> bool:
         """Take back what others wrote while locks were waited for; whether anything of it was known."""

@@ -2,19 +2,20 @@
 
 Whoever writes records counts it, in the same transaction, in a row of (tenant, kind, slot). What was loaded while the
 sum over slots was the same still stands, whichever process wrote. The sum is read before what is kept is loaded and
-before it is used, after whatever locks the batch took: what is kept is never older than what would be loaded.
+before it is used, after whatever locks the batch took: what is kept is never older than what would be loaded. Where
+it was the same for long its answer is waited for only before anything is decided.
 On PostgreSQL a trigger counts for those who do not: an older program in a rolling upgrade, or somebody by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from orderhub.core.derived import MOST_OF_ALL, Derived
 from orderhub.core.facts import ById, Named, Record, RecordKey
 from orderhub.ledger import bulk, tables
-from orderhub.ledger.driver import Driver
+from orderhub.ledger.driver import Driver, Row
 
 # Of all records together, in characters of their documents; an answer weighs something even if it is empty.
 _MOST = 4_000_000
@@ -23,6 +24,9 @@ _ANSWER = 400
 # Of so many tenants what follows from records is kept.
 _MOST_TENANTS = 64
 _MOST_KNOWN = 1_000  # tenants whose versions are
+# So many looks in a row found a tenant's records as they were before it is presumed of the next. Where another process
+# writes records with each of its orders that would be in vain, and the batch decided twice.
+_STEADY = 16
 
 Kind = tuple[int, str]  # tenant, kind
 # Counted with the settings of any tenant: by one look a process sees that some clock may have been moved.
@@ -56,29 +60,35 @@ class KeptRecords:
         self._is_mixed = False  # whether it saw other versions later on
         # By tenant: the sum over its kinds, and that of each, as they were seen last.
         self._known: dict[int, tuple[int, Versions]] = {}
+        self._stood: dict[int, int] = {}  # by tenant: looks in a row that found the sum as it was
+        self._presumed: tuple[Sequence[int], Callable[[], list[Row]]] | None = None
         # By tenant, with the versions of all its kinds.
         self._derived: dict[int, tuple[Versions, Derived]] = {}
 
     def begin(self) -> None:
         """A new batch."""
-        self._versions = self._seen = None
+        self._versions = self._seen = self._presumed = None
         self._is_mixed = False
 
     def forget_versions(self) -> None:
         """The batch has waited for locks: what is kept may have been changed meanwhile."""
         self._versions = None
 
-    def see_versions(self, driver: Driver, tenants: Sequence[int]) -> None:
+    def see_versions(
+        self, driver: Driver, tenants: Sequence[int], *, presume: bool = False
+    ) -> None:
         """What stands now of the records of these tenants, unless it was seen since the last lock.
 
-        While a tenant's sum over all kinds is what it was, so is that of each.
+        While a tenant's sum over all kinds is what it was, so is that of each. `presume`: where the sums were the same
+        for long they are not waited for, and `is_so` is still to be asked.
         """
         if self._versions is not None:
             return
         known = self._known
-        if not self._is_known(driver, tenants):
+        if not self._is_known(driver, tenants, presume=presume):
             if len(known) >= _MOST_KNOWN:
                 known.clear()
+                self._stood.clear()
             known.update((each, (0, {})) for each in tenants)
             sql = _versions_sql(len(tenants), driver.is_postgres)
             for tenant_id, kind, n in driver.rows(sql, tenants):
@@ -97,14 +107,28 @@ class KeptRecords:
         elif self._seen != self._versions:
             self._is_mixed = True
 
-    def _is_known(self, driver: Driver, tenants: Sequence[int]) -> bool:
+    def _is_known(self, driver: Driver, tenants: Sequence[int], *, presume: bool) -> bool:
         """Whether these tenants' sums are what they were when each kind was looked at."""
-        known = self._known
+        known, stood = self._known, self._stood
         if not all(each in known for each in tenants):
             return False
-        sql = _totals_sql(len(tenants), driver.is_postgres)
-        totals: dict[int, int] = dict(driver.rows(sql, tenants))
-        return all(known[each][0] == totals.get(each, 0) for each in tenants)
+        totals = driver.ask(_totals_sql(len(tenants), driver.is_postgres), tenants)
+        if presume and all(stood.get(each, 0) >= _STEADY for each in tenants):
+            self._presumed = tenants, totals
+            return True
+        return self._are(tenants, totals)
+
+    def is_so(self) -> bool:
+        """Whether what was presumed is so. There is no waiting where anything was waited for since."""
+        presumed, self._presumed = self._presumed, None
+        return presumed is None or self._are(*presumed)
+
+    def _are(self, tenants: Sequence[int], totals: Callable[[], list[Row]]) -> bool:
+        found: dict[int, int] = dict(totals())
+        moved = [each for each in tenants if self._known[each][0] != found.get(each, 0)]
+        for each in tenants:
+            self._stood[each] = 0 if each in moved else self._stood.get(each, 0) + 1
+        return not moved
 
     def changed(self, driver: Driver, tenants: Sequence[int]) -> list[Kind]:
         """The kinds that are another version than at the last look, after locks were waited for."""
