@@ -23,9 +23,8 @@ N = TypeVar("N", RecordKey, OrderLoad, PoolLoad)
 
 # A chain of records that name each other is at most this long; more is a bug.
 _MAX_ROUNDS = 12
-_DRAWING = frozenset(
-    (PlaceOrder, ChangeOrder)
-)  # others say how much there is, or how much is little
+# Others say how much there is, or how much is little.
+_DRAWING = frozenset((PlaceOrder, ChangeOrder))
 _MOST_AHEAD = 1_024
 
 
