@@ -20,7 +20,17 @@ from orderhub.ledger.kept_records import KeptRecords
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.pipeline import Answer, Pipeline
 from tests.support import world
-from tests.support.world import SHOP, basket, note, product, put, run, second_process
+from tests.support.world import (
+    SHOP,
+    ask,
+    basket,
+    intake_of,
+    note,
+    product,
+    put,
+    run,
+    second_process,
+)
 
 
 def decided(ledger: Ledger, command: Any) -> Any:
@@ -224,6 +234,19 @@ def test_what_was_presumed_is_proven_before_anything_is_decided(postgres_world: 
             decide(ledger, basket())
         assert ledger.is_passing(failed.value)
         assert decide(ledger, basket()).order.total == Decimal("11.00"), "it was looked at again"
+
+
+@pytest.mark.postgres
+def test_an_order_behind_a_change_of_another_process_is_decided_upon_it(
+    postgres_world: str,
+) -> None:
+    with second_process(postgres_world) as ledger, second_process(postgres_world) as other:
+        for price in ("11.00", "12.00", "13.00"):
+            stands_for_long(ledger)
+            dear = RecordChange(kind="product", id=188, doc=product(188, price=price))
+            run(other, put(dear))
+            with intake_of(ledger) as intake:
+                assert ask(intake, basket()).decision.order.total == Decimal(price)
 
 
 @pytest.mark.postgres
