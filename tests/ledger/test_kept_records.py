@@ -264,6 +264,7 @@ def test_nothing_is_presumed_of_who_writes_records_again_and_again(postgres_worl
 
 
 @pytest.mark.postgres
+@pytest.mark.one_machine  # a cluster is asked for places of the feed, too
 @pytest.mark.parametrize("command", [basket, world.sale])
 def test_a_lone_order_waits_for_the_server_twice(
     command: Callable[[], PlaceOrder], postgres_world: str, monkeypatch: pytest.MonkeyPatch
