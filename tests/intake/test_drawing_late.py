@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -29,12 +29,19 @@ HAT = "product:188"
 USD = 1_000_000  # a balance is counted in millionths
 
 
+@contextmanager
+def processes(url: str, count: int) -> Iterator[list[Ledger]]:
+    """So many at one database; what they leave there is lawful."""
+    with ExitStack() as stack:
+        ledgers = [stack.enter_context(second_process(url)) for _ in range(count)]
+        yield ledgers
+        assert [str(each) for each in check_ledger(ledgers[0].engine).breaches] == []
+
+
 @pytest.fixture
 def two(postgres_world: str) -> Iterator[tuple[Ledger, Ledger]]:
-    with ExitStack() as stack:
-        one, other = (stack.enter_context(second_process(postgres_world)) for _ in range(2))
+    with processes(postgres_world, 2) as (one, other):
         yield one, other
-        assert [str(each) for each in check_ledger(one.engine).breaches] == []
 
 
 def decide(
@@ -190,41 +197,34 @@ def test_who_pays_from_a_balance_locks_it_since_what_is_earned_goes_into_one(
     assert decide(one, pay, lambda: see_locked(other, name)) == "accepted"
 
 
-def test_four_processes_spend_a_balance_to_the_end_and_no_further(postgres_world: str) -> None:
-    with ExitStack() as stack:
-        ledgers = [stack.enter_context(second_process(postgres_world)) for _ in range(4)]
-        sell_mugs(ledgers[0])
-        world.run_all(ledgers[0], fill(1_000))
+def bought(ledgers: list[Ledger], order: Callable[[int], PlaceOrder]) -> list[int]:
+    """240 orders of one to three units, 32 at a time, to one process after the other: the units of those accepted."""
+    wanted = [1 + number % 3 for number in range(240)]
+    with ExitStack() as stack, ThreadPoolExecutor(32) as threads:
         intakes = [stack.enter_context(intake_of(each)) for each in ledgers]
 
-        def buy(number: int) -> Decimal:
-            units = 1 + number % 3
-            outcome = ask(intakes[number % 4], mugs(units))
-            paid = units * Decimal("9.50") + Decimal("0.50")
-            return paid if outcome.kind == "accepted" else Decimal(0)
+        def buy(number: int) -> int:
+            outcome = ask(intakes[number % len(intakes)], order(wanted[number]))
+            return wanted[number] if outcome.kind == "accepted" else 0
 
-        with ThreadPoolExecutor(32) as threads:
-            spent = sum(threads.map(buy, range(240)))
+        return [units for units in threads.map(buy, range(240)) if units]
+
+
+def test_four_processes_spend_a_balance_to_the_end_and_no_further(postgres_world: str) -> None:
+    with processes(postgres_world, 4) as ledgers:
+        sell_mugs(ledgers[0])
+        world.run_all(ledgers[0], fill(1_000))
+        spent = sum(units * Decimal("9.50") + Decimal("0.50") for units in bought(ledgers, mugs))
         assert spent == 1_000 - balance(ledgers[0])
         assert balance(ledgers[0]) < 10  # the least that is asked for
-        assert [str(each) for each in check_ledger(ledgers[0].engine).breaches] == []
 
 
 def test_four_processes_sell_all_there_is_and_no_more_and_it_is_told_once(
     postgres_world: str,
 ) -> None:
-    with ExitStack() as stack:
-        ledgers = [stack.enter_context(second_process(postgres_world)) for _ in range(4)]
+    with processes(postgres_world, 4) as ledgers:
         world.run_all(ledgers[0], world.adjust(0, HAT, count=240, low_at=20))
-        intakes = [stack.enter_context(intake_of(each)) for each in ledgers]
-
-        def buy(number: int) -> int:
-            units = 1 + number % 3
-            outcome = ask(intakes[number % 4], world.basket((188, units)))
-            return units if outcome.kind == "accepted" else 0
-
-        with ThreadPoolExecutor(32) as threads:
-            sold = list(threads.map(buy, range(240)))
+        sold = bought(ledgers, lambda units: world.basket((188, units)))
         left = world.stock(ledgers[0], HAT)
         assert sum(sold) == 240 - left
         assert left == 0
@@ -233,4 +233,3 @@ def test_four_processes_sell_all_there_is_and_no_more_and_it_is_told_once(
                 "SELECT kind FROM notice WHERE kind LIKE 'pool.%%' ORDER BY recorded_at"
             ).scalars()
             assert sorted(told) == ["pool.low", "pool.out"]
-        assert [str(each) for each in check_ledger(ledgers[0].engine).breaches] == []
