@@ -167,7 +167,7 @@ class Batch:
 
     def records_stand(self) -> bool:
         """Whether what was presumed of them is so; else the batch is to be begun again."""
-        return self._kept.is_so()
+        return self._kept.presumption_holds()
 
     def recall_again(self, facts: Facts) -> bool:
         """Take back what others wrote while locks were waited for; whether anything of it was known."""

@@ -80,7 +80,7 @@ class KeptRecords:
         """What stands now of the records of these tenants, unless it was seen since the last lock.
 
         While a tenant's sum over all kinds is what it was, so is that of each. `presume`: where the sums were the same
-        for long they are not waited for, and `is_so` is still to be asked.
+        for long they are not waited for, and `presumption_holds` is still to be asked.
         """
         if self._versions is not None:
             return
@@ -116,14 +116,14 @@ class KeptRecords:
         if presume and all(stood.get(each, 0) >= _STEADY for each in tenants):
             self._presumed = tenants, totals
             return True
-        return self._are(tenants, totals)
+        return self._sums_stand(tenants, totals)
 
-    def is_so(self) -> bool:
+    def presumption_holds(self) -> bool:
         """Whether what was presumed is so. There is no waiting where anything was waited for since."""
         presumed, self._presumed = self._presumed, None
-        return presumed is None or self._are(*presumed)
+        return presumed is None or self._sums_stand(*presumed)
 
-    def _are(self, tenants: Sequence[int], totals: Callable[[], list[Row]]) -> bool:
+    def _sums_stand(self, tenants: Sequence[int], totals: Callable[[], list[Row]]) -> bool:
         found: dict[int, int] = dict(totals())
         moved = [each for each in tenants if self._known[each][0] != found.get(each, 0)]
         for each in tenants:
