@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from orderhub.ledger.database import (
     ServeLock,
     check_version,
     head_revision,
+    losable,
     migrate,
     open_engine,
     parse_url,
@@ -76,15 +78,58 @@ def test_every_key_begins_with_the_tenant_but_for_the_directory() -> None:
     assert not wrong, f"the primary key of {wrong} must begin with tenant_id"
 
 
+DURABILITY = {
+    "sqlite": ("PRAGMA synchronous", 2, 1),
+    "postgresql": ("SHOW synchronous_commit", "on", "off"),
+}
+
+
 def test_a_commit_is_durable(database_url: str) -> None:
     engine = open_engine(database_url)
     migrate(engine)
+    ask, durable, _ = DURABILITY[engine.dialect.name]
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text(ask)).scalar() == durable
+    engine.dispose()
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_what_may_be_lost_waits_for_no_disk_and_its_connection_is_durable_again(
+    database_url: str, breaks: bool
+) -> None:
+    engine = open_engine(database_url, readers=-1)  # one connection, which all take
+    migrate(engine)
+    ask, durable, losable_level = DURABILITY[engine.dialect.name]
+    insert = text("INSERT INTO tenant (id, name, title) VALUES (7, 'a', '')")
+    with suppress(ZeroDivisionError), losable(writing(engine)) as connection:
+        used = connection.connection.driver_connection
+        assert connection.execute(text(ask)).scalar() == losable_level
+        connection.execute(insert)
+        if breaks:
+            raise ZeroDivisionError
+    with writing(engine).begin() as connection:
+        assert connection.connection.driver_connection is used
+        assert connection.execute(text(ask)).scalar() == durable
+        found = connection.execute(text("SELECT count(*) FROM tenant")).scalar()
+        assert found == (0 if breaks else 1)
+    engine.dispose()
+
+
+def test_a_connection_that_does_not_become_durable_again_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.sqlite'}", readers=-1)
+    migrate(engine)
+    with engine.connect():  # the last one to close would take the file's log along
+        with losable(writing(engine)) as connection:
+            used = connection.connection.driver_connection
+            monkeypatch.setattr("orderhub.ledger.database._FULL", 3)
+        monkeypatch.undo()
+        with engine.connect() as connection:
+            assert connection.connection.driver_connection is not used
             assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
-        else:
-            assert connection.execute(text("SHOW synchronous_commit")).scalar() == "on"
     engine.dispose()
 
 

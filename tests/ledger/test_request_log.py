@@ -91,6 +91,17 @@ def test_each_tenant_keeps_its_newest_and_no_more(ledger: Ledger) -> None:
     assert found(ledger) == [9, 8, 7, 6, 5]
 
 
+def test_the_oldest_of_many_go_a_fiftieth_at_a_time(ledger: Ledger) -> None:
+    kept = []
+    for number in range(1, 130):
+        keep(ledger, call(number), call(number, OTHER), most=100)
+        kept.append(found(ledger, limit=1_000))
+    counts = zip(range(100, 106), (98, 99, 100, 98, 99, 100), strict=True)
+    assert kept[99:105] == [[*range(newest, newest - count, -1)] for newest, count in counts]
+    assert found(ledger, tenant_id=OTHER, limit=1_000) == kept[-1]
+    assert all(len(each) <= 100 for each in kept)
+
+
 def test_what_is_old_goes_in_steps(ledger: Ledger) -> None:
     keep(ledger, *map(call, range(1, 8)))
     assert [ledger.purge_requests(6, at_most=3) for _ in range(3)] == [3, 2, 0]

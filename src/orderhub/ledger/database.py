@@ -19,7 +19,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, NullPool, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,6 +40,7 @@ _MIGRATION_LOCK = 0x6F72_6465_7268_7562  # "orderhub"
 # SQLite takes its log into the file once that has so many pages, 16 MiB. With 1,000, as it would, it did so with every
 # 40th lone order and nearly every large batch; most pages are the same ones again and again.
 _WAL_PAGES = 4_000
+_FULL = 2  # what SQLite calls synchronous=FULL when it is asked
 # How many steps SQLite goes between two looks at the clock: some tenths of a millisecond.
 _STEPS = 20_000
 # A peer that went without a word (its machine, the network) is given up by the kernel.
@@ -167,7 +168,7 @@ def _prepare_sqlite(connection: Any, wait_s: float, kept_kib: int) -> None:
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.execute(f"PRAGMA cache_size=-{kept_kib}")
     cursor.close()
-    if mode != "wal" or level != 2:
+    if mode != "wal" or level != _FULL:
         raise DatabaseRefused(
             f"SQLite runs with journal_mode={mode} and synchronous={level} here: the hub needs WAL and FULL."
         )
@@ -214,6 +215,38 @@ def leave_turn(connection: Any) -> None:
 def writing(engine: Engine) -> Engine:
     """The same engine, for transactions that write."""
     return engine.execution_options(orderhub_writes=True)
+
+
+@contextmanager
+def losable(engine: Engine) -> Iterator[Connection]:
+    """A transaction of a `writing` engine that a crash of the machine may take back: nobody waits for the disk.
+
+    No order's: it is whole or not there, and what others commit beside it is as durable as ever.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            with connection.begin():
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+            return
+        raw: Any = connection.connection.driver_connection
+        raw.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            _make_durable(connection, raw)
+
+
+def _make_durable(connection: Connection, raw: Any) -> None:
+    """Whoever uses the connection next may write orders."""
+    try:
+        raw.execute("PRAGMA synchronous=FULL")
+        is_durable = raw.execute("PRAGMA synchronous").fetchone() == (_FULL,)
+    except sqlite3.Error:
+        is_durable = False
+    if not is_durable:
+        connection.invalidate()
 
 
 # --- PostgreSQL

@@ -39,6 +39,7 @@ from orderhub.ledger.database import (
     DatabaseRefused,
     batch_on,
     cut_all,
+    losable,
     migrate,
     open_engine,
     open_writer,
@@ -81,6 +82,7 @@ class Ledger:
         self._figured: set[str] = set()  # tables of which first figures were asked for
         self._groups: cluster.Groups | None = None  # on a cluster, once it is known to be one
         self.counters = Counters(self._write)
+        self._request_log = request_log.RequestLog()
         self.deliveries = Deliveries(self._write)
         self.relay = RelayLeases(self._write)
 
@@ -424,8 +426,9 @@ class Ledger:
 
     def keep_requests(self, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int) -> None:
         """Add to the request log; of each tenant no more than so many are kept."""
-        with self._write.begin() as connection:
-            request_log.write(connection, calls, most)
+        rows = request_log.rows_of(calls)
+        with losable(self._write) as connection:
+            self._request_log.write(connection, rows, most)
 
     def purge_requests(self, older_than_us: int, at_most: int = 500) -> int:
         """Remove what is old in the request log, a small step at a time; answers how many went."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -32,28 +33,50 @@ _SUMMARY = msgspec.json.Decoder(_Summary).decode
 _EXCHANGE = msgspec.json.Decoder(Exchange).decode
 _LISTED = tuple(column for column in log.columns if column.name != "exchange")
 _COLUMNS = [each.name for each in _LISTED if each.name in LoggedRequest.__struct_fields__]
+_THERE_ON_SQLITE = "SELECT id FROM tenant WHERE id IN (SELECT value FROM json_each(?))"
+_THERE_ON_POSTGRES = (
+    "SELECT id FROM tenant WHERE id IN (SELECT value::bigint FROM json_array_elements_text(%s::json)) "
+    "FOR KEY SHARE"
+)
+_PARTS = 50
 
 
-def write(
-    connection: Connection, calls: Sequence[tuple[LoggedRequest, Exchange]], most: int
-) -> None:
-    """Keep these calls, and of each of their tenants no more than so many, the newest."""
-    if connection.dialect.name == "postgresql":
-        # What a crash takes of the log costs nobody an order, and nobody waits for this commit.
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-    there = _there(connection, {call.tenant_id for call, _ in calls})
-    rows = [_row(call, exchange) for call, exchange in calls if call.tenant_id in there]
-    if rows:
-        bulk.insert(Driver(connection), log, rows, "DO NOTHING")
-    for tenant_id in sorted(there):
-        _cut(connection, tenant_id, most)
+class RequestLog:
+    """What one process adds to the log. One thread at a time."""
+
+    def __init__(self) -> None:
+        # How many more calls of a tenant may be added before it is looked whether there are too many: to find out is
+        # to count them, which takes longer than to add some.
+        self._room: dict[int, int] = {}
+
+    def write(self, connection: Connection, rows: Sequence[dict[str, Any]], most: int) -> None:
+        """Keep these, of `rows_of`, and of each of their tenants no more than so many, the newest.
+
+        A fiftieth of them go at a time.
+        """
+        driver = Driver(connection)
+        there = _there(driver, {row["tenant_id"] for row in rows})
+        rows = [row for row in rows if row["tenant_id"] in there]
+        if rows:
+            bulk.insert(driver, log, rows, "DO NOTHING")
+        for tenant_id, count in sorted(Counter(row["tenant_id"] for row in rows).items()):
+            left = self._room.get(tenant_id, 0) - count
+            if left < 0:
+                left = most // _PARTS
+                _cut(connection, tenant_id, most - left)
+            self._room[tenant_id] = left
 
 
-def _there(connection: Connection, tenant_ids: Collection[int]) -> set[int]:
+def rows_of(calls: Sequence[tuple[LoggedRequest, Exchange]]) -> list[dict[str, Any]]:
+    """These calls as they are kept: made before the transaction, so that it is short."""
+    return [_row(call, exchange) for call, exchange in calls]
+
+
+def _there(driver: Driver, tenant_ids: Collection[int]) -> set[int]:
     """Those of the tenants that were not removed since their calls; they stay until the commit."""
-    there = select(tenant.c.id).where(tenant.c.id.in_(sorted(tenant_ids)))
-    found = connection.execute(there.with_for_update(read=True, key_share=True))
-    return {*found.scalars(), *({OPERATORS} & set(tenant_ids))}
+    sql = _THERE_ON_POSTGRES if driver.is_postgres else _THERE_ON_SQLITE
+    found = driver.rows(sql, (msgspec.json.encode(sorted(tenant_ids)).decode(),))
+    return {tenant_id for (tenant_id,) in found} | ({OPERATORS} & set(tenant_ids))
 
 
 def _cut(connection: Connection, tenant_id: int, most: int) -> None:
