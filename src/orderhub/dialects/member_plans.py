@@ -61,10 +61,10 @@ _Step = tuple[
 ]
 # (its first spelling, whether there is no more to it where that is not sent, the step)
 _Steps = tuple[tuple[str, bool, _Step], ...]
-# A spelling -> (attribute, the kind's check, its read, whether there are words for one that is sent empty, below which
-# length any text is as it is meant)
+# A spelling -> (attribute, below which length any text but blanks is as it is meant, the kind's check, its read, whether
+# there are words for one that is sent empty)
 _Plain = dict[
-    str, tuple[str, Callable[[Any], Any] | None, Callable[[Any, str, "Reading"], Any], bool, int]
+    str, tuple[str, int, Callable[[Any], Any] | None, Callable[[Any, str, "Reading"], Any], bool]
 ]
 
 
@@ -115,7 +115,7 @@ def plan_of(
         words = each.unless_empty
         step = each.attribute, each.name, tuple(others), check, read, each.required, words
         steps.append((first, not (others or each.required or words), step))
-        seen = each.attribute, check, read, bool(words), each.kind.plain_below
+        seen = each.attribute, each.kind.plain_below, check, read, bool(words)
         plain.update(dict.fromkeys((first, *others), seen))
     return Plan(
         steps=tuple(steps),

@@ -69,7 +69,7 @@ class Kind:
     within   of what has members or entries, in place of `check`: (value, its path, the reading) -> the typed value;
              raises Bad for the value as a whole, and tells the reading what is wrong in it
     model    of an object, or of a list of objects: its Struct
-    plain_below  any text of fewer characters is as it is meant; 0: `check` has to look at each
+    plain_below  any text of fewer characters, not all of them blank, is as it is meant; 0: `check` has to look at each
     """
 
     check: Callable[[Any], Any] | None
@@ -151,7 +151,7 @@ def text(most: int, *, blank: bool = True, strip: bool = False) -> Kind:
         return str(found)
 
     schema = text_schema(most) if blank else needed(most)
-    return Kind(check, schema, plain_below=most + 1 if blank and not strip else 0)
+    return Kind(check, schema, plain_below=0 if strip else most + 1)
 
 
 def whole(least: int, most: int, *, digits: int = 19, beyond: str = "") -> Kind:
@@ -492,30 +492,31 @@ class Reading:
 
     def _plain(self, plan: Plan, holder: Mapping[str, Any]) -> dict[str, Any]:
         """The members that were sent, where that is plain. Raises NotPlain."""
-        is_absent, plain = self.style.is_absent, plan.plain
+        is_absent, step_of = self.style.is_absent, plan.plain.get
         is_open = plan.any_case is None and plan.names is None
         found: dict[str, Any] = {}
+        count = 0
         try:
             for name, value in holder.items():
-                step = plain.get(name)
+                step = step_of(name)
                 if step is None:
                     if is_open:
                         continue
                     raise NotPlain
-                attribute, check, read, is_never_empty, plain_below = step
-                if is_never_empty and not value:
-                    raise NotPlain
-                if value is None or (is_absent and value.__class__ is str and is_absent(value)):
-                    continue
-                if attribute in found:
-                    raise NotPlain
-                if value.__class__ is str and len(value) < plain_below:
-                    found[attribute] = value
-                else:
-                    found[attribute] = check(value) if check is not None else read(value, "", self)
+                attribute, plain_below, check, read, is_never_empty = step
+                is_text = value.__class__ is str
+                # As most members are; blanks may count as absent.
+                if not (is_text and 0 < len(value) < plain_below and not value.isspace()):
+                    if is_never_empty and not value:
+                        raise NotPlain
+                    if value is None or (is_text and is_absent and is_absent(value)):
+                        continue
+                    value = check(value) if check is not None else read(value, "", self)  # noqa: PLW2901
+                found[attribute] = value
+                count += 1
         except Bad:
             raise NotPlain from None
-        if not plan.required <= found.keys():
+        if len(found) != count or not plan.required <= found.keys():
             raise NotPlain
         for group in plan.groups:
             if not any(map(found.get, group)):
