@@ -138,6 +138,41 @@ def test_what_is_no_unicode_is_read_as_the_vendors_decoder_reads_it(hub: Caller,
         assert hub.broken() == {}
 
 
+@pytest.mark.parametrize("blanks", [0, 5_000])
+@pytest.mark.parametrize(("opens", "ends"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_64_levels_are_taken_and_no_more_however_short_the_body(opens, ends, blanks):
+    def nested(levels: int) -> bytes:
+        times = levels // len(ends)
+        return (opens * times + "1" + ends * times + " " * blanks).encode()
+
+    assert decode(nested(64))
+    for levels in (66, 900, 5_000):
+        with pytest.raises(HTTPFault) as refused:
+            decode(nested(levels))
+        assert refused.value.fault.message == "nested too deeply"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_nested_deeply_is_refused_at_every_door(hub: Caller, name):
+    case = golden_cases(name)[0]
+    if case.clock:
+        hub.freeze(case.tenant, case.clock)
+
+    def send(method, path, query, headers, body):
+        return hub.send(
+            method,
+            path,
+            query,
+            headers,
+            b'{"deep":' + b"[" * 900 + b"]" * 900 + b"," + body.lstrip()[1:],
+        )
+
+    before = hub.orders(case.tenant)
+    reply = sent(replace(case.request, sign=None), send, {})
+    assert reply.status < 500
+    assert hub.orders(case.tenant) == before, reply.body
+
+
 @pytest.fixture(scope="module")
 def lasting_hub(demo_file, tmp_path_factory):
     """For calls that leave nothing."""

@@ -19,8 +19,10 @@ _NUL = b"\\u0000"
 # A number with a monstrous exponent is cheap to send and dear to compute with.
 _MAX_EXPONENT = 60
 _MAX_INT_DIGITS = 40
-# A shorter body has no room for what is dear but for an exponent.
+# A shorter body has no room for what is dear, but for an exponent and for depth.
 _SHORT = 4_000
+# Much less than the interpreter's own limit: whoever shows or walks through what is kept goes as deep again.
+_MAX_DEPTH = 64
 
 
 class _OutOfRange(Exception):
@@ -72,14 +74,14 @@ def decode(body: bytes, *, mends: bool = False, say: Callable[[JsonFault], str] 
         # What our decoder says is for us: a client is told what is wrong with its own text.
         message = say(fault) if fault is not None else unicode_fault(body)
         raise malformed(message or "a number out of range") from None
-    if len(body) > _SHORT or _NUL in body:
+    if len(body) > _SHORT or _NUL in body or body.count(b"[") + body.count(b"{") > _MAX_DEPTH:
         _refuse_poison(value, 0)
     return value
 
 
 def _refuse_poison(value: Any, depth: int) -> None:
     """U+0000 cannot be stored everywhere; a huge exponent or a mile of digits stalls arithmetic."""
-    if depth > 64:
+    if depth > _MAX_DEPTH:
         raise malformed("nested too deeply")
     if isinstance(value, str):
         if "\x00" in value:

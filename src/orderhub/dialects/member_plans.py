@@ -61,8 +61,8 @@ _Step = tuple[
 ]
 # (its first spelling, whether there is no more to it where that is not sent, the step)
 _Steps = tuple[tuple[str, bool, _Step], ...]
-# A spelling -> (attribute, below which length any text but blanks is as it is meant, the kind's check, its read, whether
-# there are words for one that is sent empty)
+# A spelling -> (attribute, below which length any text but blanks is as it is meant, the kind's check, its read,
+# whether there are words for one that is sent empty)
 _Plain = dict[
     str, tuple[str, int, Callable[[Any], Any] | None, Callable[[Any, str, "Reading"], Any], bool]
 ]
