@@ -30,8 +30,9 @@ _GUEST, _GUESTS = "kakaclo-one-sku", 2
 _OPERATOR, _CDP = "hub-demo-operator", "hub-demo-cdp"
 _LEAST_PER_SECOND, _MOST_SLOWER = 3_000, 3.0
 _WARMED = 500
-_ALONE = 8  # slices before a load, and behind it: what else runs on the machine changes by the minute
 _SLICE_S = 1.0  # the other tenant's orders are told of in slices, for as long as the load goes on
+# Slices before a load, and behind it: what else runs on the machine changes by the minute.
+_ALONE = 8
 
 
 def _orders(run: str, count: int) -> Iterator[dict[str, Any]]:
