@@ -144,7 +144,9 @@ _OF_PEOPLE = frozenset(
 )
 _CODE = re.compile(r"[A-Za-z0-9_.:+/-]{0,64}")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_MAIL = re.compile(r"[^\s\"'<>,;:=()]+(?:@|%40)[^\s\"'<>,;:=()&]+")
+# Texts are of any length, and nobody else has the interpreter while one is searched: no pattern looks at a place again
+# for each place before it. A word begins behind what is none of it, so that it is gone through once.
+_MAIL = re.compile(r"(?<![^\s\"'<>,;:=()])[^\s\"'<>,;:=()]+(?:@|%40)[^\s\"'<>,;:=()&]+")
 # Headers that are kept of tenants that are no sandbox.
 _PLAIN_HEADERS = frozenset(
     [
@@ -173,8 +175,13 @@ _PLAIN_HEADERS = frozenset(
 _PAIR = re.compile(r'("(?P<name>[^"\\]{1,100})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,{}\[\]"]+)')
 # What is within a secret object or list ends where nobody can tell.
 _OPENED = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*[{\[]')
-_FIELD = re.compile(r"((?P<name>[\w.\[\]-]{1,100})=)(\"[^\"]*\"?|[^&\s\"',;]+)")
-_PART = re.compile(r'(name="(?P<name>[^"]{1,100})"[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)([^\r\n]+)')
+_FIELD = re.compile(r"((?<![\w.\[\]-])(?P<name>[\w.\[\]-]++)=)(\"[^\"]*\"?|[^&\s\"',;]+)")
+# A part of a form: one such line, few lines of its head behind it, an empty one, the value.
+_PART = re.compile(
+    r'(^content-disposition:(?>[^\r\n]*?\bname=")(?P<name>[^"\r\n]{1,100})"[^\r\n]*\r?\n'
+    r"(?:[^\r\n]+\r?\n){0,8}\r?\n)([^\r\n]+)",
+    re.IGNORECASE | re.MULTILINE,
+)
 # Each with what no match is without: to look for fields takes four times as long as for pairs.
 _LOOKED_FOR = ((":", _PAIR), ("=", _FIELD), ("=", _PART))
 # A name may be spelled so that it is not seen as text.

@@ -71,8 +71,8 @@ def decode(body: bytes) -> dict[str, Any]:
     return {} if body.strip() in (b"", b"[]") else decode_object(body)
 
 
-# Texts are matched first, so that slashes within them stay.
-_COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*")|//[^\r\n]*')
+# Texts are matched first, so that slashes within them stay; one without an end, to the end: it is looked at once.
+_COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|//[^\r\n]*')
 
 
 def decode_commented(body: bytes) -> dict[str, Any]:
