@@ -303,6 +303,10 @@ BAD = {
         },
         "an order's row is what its events add up to: status is paid, events say pending",
     ),
+    "moment": (
+        {"status": "paid", "shipped_at": "2024-03-06T00:00:00Z"},
+        "shipped_at does not go with the status paid",
+    ),
     "business": ({"business": {"terms": "Nobody"}}, "business: Invalid value 'Nobody'"),
     "tenant": ({"tenant": "nobody"}, "no tenant nobody: make it first"),
 }
@@ -325,6 +329,66 @@ def test_each_row_that_cannot_stand_is_refused_alone(sqlite_url: str, tmp_path: 
         assert words in found, (name, found)
     assert "bears the number X-1" in said[-2]
     must_hold(sqlite_url)
+
+
+# (state, the moments that are told) -> the steps that led to it
+HISTORIES = [
+    ("pending", (), ()),
+    ("paid", ("paid",), ("paid",)),
+    ("shipped", ("shipped",), ("paid", "shipped")),
+    ("completed", (), ("paid", "completed")),
+    ("completed", ("shipped",), ("paid", "shipped", "completed")),
+    ("cancelled", ("cancelled",), ("cancelled",)),
+    ("refunding", (), ("paid", "refund_requested")),
+    ("refunding", ("shipped",), ("paid", "shipped", "refund_requested")),
+    ("refunding", ("completed",), ("paid", "completed", "refund_requested")),
+    ("refunded", ("refunded",), ("paid", "refunded")),
+    (
+        "refunded",
+        ("shipped", "completed", "refund_asked"),
+        ("paid", "shipped", "completed", "refund_requested", "refunded"),
+    ),
+]
+
+
+def test_a_history_has_every_step_whose_moment_is_told(database_url: str, tmp_path: Path) -> None:
+    seeded(database_url)
+    moments = {
+        name: f"2024-03-{day:02}T00:00:00Z"
+        for day, name in enumerate(
+            ("paid", "shipped", "completed", "cancelled", "refund_asked", "refunded"), 6
+        )
+    }
+    rows = [
+        {
+            **GOOD,
+            "tenant": "shop",
+            "number": f"H-{n}",
+            "status": status,
+            **{f"{each}_at": moments[each] for each in told},
+        }
+        for n, (status, told, _) in enumerate(HISTORIES)
+    ]
+    file = tmp_path / "rows.ndjson"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert taken_in(database_url, file)[0]["imported"] == len(rows)
+    must_hold(database_url)
+    with api(database_url) as send:
+        for n, (status, told, steps) in enumerate(HISTORIES):
+            asked_for = {"tenant": "shop", "number": f"H-{n}"}
+            uid = send("GET", "/hub/v1/orders", params=asked_for).json()["items"][0]["uid"]
+            order = send("GET", f"/hub/v1/orders/{uid}").json()
+            events = {each["kind"]: each["occurred_at"] for each in order["events"]}
+            assert (*events,) == ("placed", *steps)
+            for each in told:
+                kind = {"refund_asked": "refund_requested"}.get(each, each)
+                assert events[kind] == moments[each]
+            if status == "refunding":
+                kept = send("POST", f"/hub/v1/orders/{uid}/reject-refund", json={}).json()
+                assert kept["status"] == steps[-2]
+                again = send("POST", f"/hub/v1/orders/{uid}/ship", json={})
+                assert again.status_code == (200 if steps[-2] == "paid" else 409)
+    must_hold(database_url)
 
 
 def test_ids_that_come_along_are_kept_and_passed_over(sqlite_url: str, tmp_path: Path) -> None:

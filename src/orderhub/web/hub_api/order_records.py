@@ -52,18 +52,26 @@ _STEPS: dict[str, type[msgspec.Struct]] = {
     "payments": Payment,
     "refunds": Refund,
 }
-# What led an order of which only the state is told to that state, and when each step of it may have been.
+# What may have led an order of which only the state is told to that state. It was paid, and reached it; of what is
+# between a step was there where its moment is told.
 _WAYS: dict[Status, tuple[Status, ...]] = {
     Status.PENDING: (),
     Status.PAID: (Status.PAID,),
     Status.SHIPPED: (Status.PAID, Status.SHIPPED),
-    Status.COMPLETED: (Status.PAID, Status.COMPLETED),
+    Status.COMPLETED: (Status.PAID, Status.SHIPPED, Status.COMPLETED),
     Status.CANCELLED: (Status.CANCELLED,),
-    Status.REFUNDING: (Status.PAID, Status.REFUNDING),
-    Status.REFUNDED: (Status.PAID, Status.REFUNDED),
+    Status.REFUNDING: (Status.PAID, Status.SHIPPED, Status.COMPLETED, Status.REFUNDING),
+    Status.REFUNDED: (
+        *(Status.PAID, Status.SHIPPED, Status.COMPLETED),
+        *(Status.REFUNDING, Status.REFUNDED),
+    ),
 }
 _KINDS = {Status.REFUNDING: "refund_requested"}
-_MOMENTS = {Status.REFUNDING: "refund_asked_at"}
+_MOMENTS: dict[Status, str] = {
+    each: "refund_asked_at" if each is Status.REFUNDING else f"{each.value}_at"
+    for each in Status
+    if each is not Status.PENDING
+}
 
 
 class RecordedTax(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -403,13 +411,9 @@ def _event_in(given: PastEvent, version: int, now_us: int) -> Event:
 
 def _with_history(order: Order, given: PastOrder, now_us: int) -> tuple[Order, tuple[Event, ...]]:
     """The order with the steps that must have led to its state, each with what it changed."""
-    way = _WAYS[order.status]
-    if order.status is Status.COMPLETED and given.shipped_at:
-        way = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
-    moments = {each: _MOMENTS.get(each, f"{each.value}_at") for each in way}
+    way = _way(given, order)
     at = {
-        each: _instant(getattr(given, moment), moment, order.updated_at)
-        for each, moment in moments.items()
+        each: _instant(getattr(given, name), name, order.updated_at) for each, name in way.items()
     }
     paid = order.total if Status.PAID in way and not given.paid else order.paid
     is_refunded = order.status is Status.REFUNDED
@@ -423,11 +427,16 @@ def _with_history(order: Order, given: PastOrder, now_us: int) -> tuple[Order, t
             data["refunded"] = refunded
         steps.append((_KINDS.get(status, status.value), at[status], data))
     if refunded and not is_refunded:
-        when = max((each for _, each, _ in steps), default=order.updated_at)
+        latest = max((each for _, each, _ in steps), default=order.updated_at)
+        when = _instant(given.refunded_at, "refunded_at", latest)
         steps.append(("refunded_in_part", when, {"refunded": refunded}))
     replace = msgspec.structs.replace
-    asked = {"refund_asked_from": "paid"} if order.status is Status.REFUNDING else {}
-    business = replace(order.doc.business, **{moments[s]: at[s] for s in way}, **asked)
+    asked = {}
+    if order.status is Status.REFUNDING:
+        asked = {"refund_asked_from": [*way][-2].value}
+    business = replace(
+        order.doc.business, **{name: at[each] for each, name in way.items()}, **asked
+    )
     order = replace(
         order,
         version=1 + len(steps),
@@ -441,6 +450,20 @@ def _with_history(order: Order, given: PastOrder, now_us: int) -> tuple[Order, t
     for version, (kind, when, data) in enumerate(steps, 2):
         events.append(_past_event(order, version, kind, when, data, now_us))
     return order, tuple(events)
+
+
+def _way(given: PastOrder, order: Order) -> dict[Status, str]:
+    """The steps that led to its status, each with the member that tells its moment. Refuses a moment of any other."""
+    status = order.status
+    for step, name in _MOMENTS.items():
+        is_partly = step is Status.REFUNDED and order.refunded
+        if getattr(given, name) and step not in _WAYS[status] and not is_partly:
+            raise refuse(name, f"{name} does not go with the status {status.value}")
+    return {
+        step: _MOMENTS[step]
+        for step in _WAYS[status]
+        if step in (Status.PAID, status) or getattr(given, _MOMENTS[step])
+    }
 
 
 def _sent_and_back(order: Order, *, is_sent: bool) -> Order:
