@@ -303,6 +303,11 @@ BAD = {
         },
         "an order's row is what its events add up to: status is paid, events say pending",
     ),
+    "digits": (
+        {"lines": [{"title": "Hat", "unit_gross": "1_0"}]},
+        "lines[0].unit_gross is an amount such as 12.50",
+    ),
+    "script": ({"total": "\u0663"}, "total is an amount such as 12.50"),
     "moment": (
         {"status": "paid", "shipped_at": "2024-03-06T00:00:00Z"},
         "shipped_at does not go with the status paid",

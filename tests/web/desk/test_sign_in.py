@@ -301,6 +301,16 @@ async def test_a_second_factor_can_be_scanned(tmp_path: Path) -> None:
         assert uri.startswith("//totp/OrderHub:owner%40shop.example?secret=")
 
 
+@pytest.mark.parametrize("secret", ["1", "", "ä", "A" * 31, "A" * 500])
+async def test_a_secret_that_no_page_drew_is_no_second_factor(tmp_path: Path, secret: str) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        await browser.get("/desk/account")
+        answer = await browser.post("/desk/account/factor", {"secret": secret, "code": "123456"})
+        assert answer.status_code == 422
+        assert not person(hub, OWNER).totp
+
+
 async def test_a_second_factor_is_asked_for_and_a_code_opens_once(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         secret = await with_factor(hub, await signed_in(hub))

@@ -173,6 +173,15 @@ async def test_what_cannot_be_counted_is_said_in_the_form(
         assert await left(hub) == 1_000
 
 
+@pytest.mark.parametrize("key", [{"kind": "zzz"}, {"subject": ""}])
+async def test_a_form_about_no_pool_leads_to_the_list(tmp_path: Path, key: dict[str, str]) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        await browser.get(POOL)
+        answer = await browser.post("/desk/stock/pool", {**KEY, "by": "1", "reason": "x", **key})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/desk/stock")
+
+
 async def test_stock_as_a_file(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         browser = await signed_in(hub)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -20,6 +21,7 @@ from orderhub.web.desk.sign_in import Text, chosen_password, is_password, step_o
 from orderhub.web.hub_api.inner import port
 
 _PATH = "/desk/account"
+_SECRET = re.compile("[A-Z2-7]{32}")  # as this page draws it into its form
 _ISSUER = "OrderHub"
 
 
@@ -34,7 +36,7 @@ class _NewPassword(msgspec.Struct, frozen=True):
 
 
 class _Factor(msgspec.Struct, frozen=True):
-    secret: Annotated[str, msgspec.Meta(pattern="^[A-Z2-7]{32}$")]
+    secret: Annotated[str, msgspec.Meta(pattern=f"^{_SECRET.pattern}$")]
     code: Text
 
 
@@ -71,7 +73,8 @@ async def account(call: Call, visitor: Visitor, sent: Form) -> Answer:
     found = await call.hub.read(lambda reads: reads.people.sessions(person.uid))
     secret = uri = ""
     if not person.totp and port(call).cipher.can_encrypt:
-        secret = sent.first("secret") or pyotp.random_base32()
+        drawn_before = sent.first("secret")
+        secret = drawn_before if _SECRET.fullmatch(drawn_before) else pyotp.random_base32()
         uri = pyotp.TOTP(secret).provisioning_uri(name=person.email, issuer_name=_ISSUER)
     shown = Account(
         email=person.email,

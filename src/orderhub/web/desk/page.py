@@ -167,7 +167,7 @@ class Guard:
         except (FormRefused, HTTPFault, CommandRejected) as refused:
             faults = _faults(call, visitor, refused)
             answer = await self.again(call, visitor, Form(sent.members, sent.files, faults))
-            return msgspec.structs.replace(answer, status=422)
+            return _unsaved(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,12 @@ class Open:
         try:
             return await self.handle(call, sent)
         except FormRefused as refused:
-            answer = await self.again(call, Form(sent.members, sent.files, refused.faults))
-            return msgspec.structs.replace(answer, status=422)
+            return _unsaved(await self.again(call, Form(sent.members, sent.files, refused.faults)))
+
+
+def _unsaved(answer: Answer) -> Answer:
+    """The form once more; where there is no such page, the way to another stays one that browsers go."""
+    return msgspec.structs.replace(answer, status=422) if answer.status == 200 else answer
 
 
 def refuse_forged(sent: Form, token: str) -> None:

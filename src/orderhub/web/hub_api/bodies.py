@@ -44,6 +44,7 @@ _DAY = (
 )
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _MOMENT = f"{_DAY}T{_TIME}(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+_DIGITS = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?")
 _IF_MATCH = re.compile(r'(?:W/)?"*(\*|[0-9]{1,9})?"*')
 
 
@@ -311,11 +312,10 @@ def instant(text: str, path: str) -> int:
 
 
 def exact(value: Decimal | int | str, path: str) -> Decimal:
-    """An amount, given as a number or (better) as a text."""
-    try:
-        found = Decimal(value)
-    except (ArithmeticError, ValueError):
-        found = _NO_AMOUNT
+    """An amount, given as a number or (better) as a text of digits."""
+    # Python itself takes 1_0 and digits of any script, which in an amount are slips.
+    is_one = not isinstance(value, str) or _DIGITS.fullmatch(value)
+    found = Decimal(value) if is_one else _NO_AMOUNT
     if not found.is_finite():
         raise refuse(path, f"{path} is an amount such as 12.50")
     return found
