@@ -21,8 +21,8 @@ def claim_of(call: Call, command: Command, scope: str) -> Claim | None:
 
 def claim_of_key(call: Call, tenant_id: int, scope: str) -> Claim | None:
     """The claim that the call's key makes. Raises HTTPFault(KEY_INVALID) for a key that is no key."""
-    key = call.header("idempotency-key")
-    if not scope or not key:
+    key = call.headers.get("idempotency-key")
+    if not scope or key is None:
         return None
     if not is_usable_key(key):
         message = "Idempotency-Key must be 1 to 255 printable characters"
