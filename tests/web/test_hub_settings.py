@@ -160,6 +160,26 @@ async def test_a_clock_is_not_moved_out_of_the_calendar(hub: HubUnderTest) -> No
         assert shown.json()["now"] == start
 
 
+@pytest.mark.parametrize(
+    ("move", "member"),
+    [
+        ({"action": "advance"}, "by_s"),
+        ({"action": "advance", "by_s": 60, "at": "2024-01-01T00:00:00Z"}, "at"),
+        ({"action": "freeze", "by_s": 60}, "by_s"),
+        ({"action": "run", "by_s": 60}, "by_s"),
+        ({"action": "real", "at": "2024-01-01T00:00:00Z"}, "at"),
+    ],
+)
+async def test_a_clock_is_not_moved_by_what_does_not_go_with_its_action(
+    hub: HubUnderTest, move: dict[str, Any], member: str
+) -> None:
+    clock = f"{TENANT}/clock"
+    before = (await hub.get(clock, headers=AS_OPERATOR)).json()["mode"]
+    answer = await hub.post(clock, move, headers=AS_OPERATOR)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, member)
+    assert (await hub.get(clock, headers=AS_OPERATOR)).json()["mode"] == before
+
+
 async def test_a_pool_of_a_kind_that_nothing_draws_on_is_not_opened(hub: HubUnderTest) -> None:
     moved = {"kind": "stok", "subject": "product:1", "by": 5, "reason": "counted"}
     answer = await hub.post(f"{TENANT}/pools/adjust", moved, headers=AS_OPERATOR)

@@ -127,7 +127,7 @@ class ClockMove(Body, frozen=True, kw_only=True):
 
     action: Literal["freeze", "run", "advance", "real"]
     at: Moment | None = None
-    by_s: Seconds = 0
+    by_s: Seconds | None = None
 
 
 def is_tenant_name(name: str) -> bool:
@@ -284,11 +284,12 @@ async def set_clock(call: Call, who: Caller) -> Answer:
     """Freeze, run from an instant, advance, or give up a sandbox's test clock."""
     tenant = await tenant_in_path(call, who)
     given = converted(members_of(call), ClockMove)
+    _refuse_unfit(given)
     command = SetClock(
         origin=origin_in(call, who, tenant.id),
         action=given.action,
         at_us=None if given.at is None else instant(given.at, "at"),
-        by_us=given.by_s * 1_000_000,
+        by_us=(given.by_s or 0) * 1_000_000,
     )
     wall = call.received_at
 
@@ -296,6 +297,17 @@ async def set_clock(call: Call, who: Caller) -> Answer:
         return Answer(200, encode(clock_shape(accepted.result, wall)))
 
     return await call.respond(command, answer)
+
+
+def _refuse_unfit(given: ClockMove) -> None:
+    """What does not go with the action may be what was meant, and the action a slip."""
+    is_advance = given.action == "advance"
+    if is_advance and given.by_s is None:
+        raise refuse("by_s", "by_s is required to advance", "missing")
+    if given.by_s is not None and not is_advance:
+        raise refuse("by_s", f"by_s does not go with {given.action}")
+    if given.at is not None and given.action not in ("freeze", "run"):
+        raise refuse("at", f"at does not go with {given.action}")
 
 
 _TENANT = "/hub/v1/tenants/{tenant}"
