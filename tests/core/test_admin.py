@@ -85,6 +85,15 @@ def test_records_are_put_or_refused(
     assert [(r.id, r.uid, r.code, r.version) for r in decision.records] == then
 
 
+@pytest.mark.parametrize(
+    "named",
+    [{"uid": 7}, {"code": 7}, {"keys": (("phone", 7),)}, {"keys": (("phone", Decimal(7)),)}],
+)
+def test_a_record_that_could_not_be_read_back_is_never_written(named: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError, match="note 501 is named"):
+        decide.decide(put(change(**named)), known_with(), IDS)
+
+
 @st.composite
 def some_puts(draw: st.DrawFn) -> list[PutRecords]:
     """Commands that write a note each, new ones too, some under the code of another."""

@@ -152,7 +152,9 @@ def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
 
 
 def _assert_sound(accepted: Accepted) -> None:
-    """Whatever the catalogue holds, no order pays its buyer and no draw fills a pool: that were a bug of ours."""
+    """Whatever the catalogue holds, no order pays its buyer, no draw fills a pool and no record has a name
+    that could not be read back: that were a bug of ours.
+    """
     for order in accepted.placed:
         is_sound = order.total >= 0 or business_of(order).may_be_negative
         assert is_sound, f"order {order.number} comes to {order.total}"
@@ -161,6 +163,9 @@ def _assert_sound(accepted: Accepted) -> None:
             assert move.units > 0, f"a {move.kind} of {move.units} at {move.key}"
         else:
             assert move.kind != "opening" or move.units >= 0, f"{move.key} opens below 0"
+    for record in accepted.records:
+        for by, name in (("uid", record.uid), ("code", record.code), *record.keys):
+            assert isinstance(name, str), f"{record.kind} {record.id} is named {name!r} by {by}"
 
 
 # --- orders placed

@@ -36,6 +36,8 @@ _EVENT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
 _TIMERS = msgspec.json.Decoder(dict[str, int]).decode
 _ANY = msgspec.json.Decoder(float_hook=Decimal).decode
 _PAIRS = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+# In some ledgers a number stands for a name, as a caller of earlier versions sent it; its key is the text of it.
+_NUMBERED = msgspec.json.Decoder(tuple[tuple[str, str | int | float], ...]).decode
 # So many decoded records are kept, each from a text of at most so many characters.
 _RECORDS_KEPT, _MOST_KEPT = 2_048, 8_192
 _DOC_AT = [column.name for column in tables.record.columns].index("doc")
@@ -182,7 +184,12 @@ def record_row(record: Record) -> dict[str, Any]:
 
 def record_names(text: str) -> tuple[tuple[str, str], ...]:
     """The searchable names that a record's row says it has."""
-    return _PAIRS(text) if text else ()
+    if not text:
+        return ()
+    try:
+        return _PAIRS(text)
+    except msgspec.ValidationError:
+        return tuple((by, str(name)) for by, name in _NUMBERED(text))
 
 
 def pool_row(pool: Pool) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from orderhub.dialects.mews.wire import (
     GetCustomers,
     SearchCustomers,
 )
+from orderhub.dialects.scalars import as_text
 
 TITLES = ("Mister", "Miss", "Misses")
 SEXES = ("Male", "Female")
@@ -250,7 +251,7 @@ def _customers_kept(body: GetCustomers) -> Keep:
             and (not emails or account.email.lower() in emails)
             and (not firsts or account.first_name in firsts)
             and (not lasts or account.last_name in lasts)
-            and (not loyalty or account.data.get("LoyaltyCode") in loyalty)
+            and (not loyalty or as_text(account.data.get("LoyaltyCode")) in loyalty)
             and (not companies or account.data.get("CompanyId") in companies)
         )
 
@@ -287,7 +288,7 @@ async def search_customers(session: Session, body: SearchCustomers) -> Answer:
 
 async def add_customer(session: Session, body: AddCustomer) -> Answer:
     """The customer itself, not wrapped. An email that is known is an error, or overwritten if asked."""
-    profile_given = _customer_profile(session, body)
+    profile_given = _customer_profile(body)
     email = (body.Email or "").strip()
     now = await session.now_us()
 
@@ -332,7 +333,7 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
     return await session.call.respond(command, answer)
 
 
-def _customer_profile(session: Session, body: AddCustomer) -> dict[str, Any]:
+def _customer_profile(body: AddCustomer) -> dict[str, Any]:
     """The profile members that were given. Raises HTTPFault(INVALID) for values no such member has."""
     _one_of(body.Title, "Title", TITLES)
     _one_of(body.Sex, "Sex", SEXES)
@@ -344,23 +345,33 @@ def _customer_profile(session: Session, body: AddCustomer) -> dict[str, Any]:
             raise invalid(WireFault(name, "value", f"unknown {name}"))
     if body.Email and "@" not in body.Email.strip("@ "):
         raise invalid(WireFault("Email", "value", "an email address has an @"))
-    found = {
-        name: session.members[name]
-        for name in (*CUSTOMER_PROFILE, "Classifications", "Options")
-        if session.members.get(name) is not None
-    }
+    found = _sent(body, (*CUSTOMER_PROFILE, "Classifications", "Options"))
     if body.BirthDate:
         found["BirthDate"] = parse_date(body.BirthDate, "BirthDate")
     if body.CompanyId:
         found["CompanyId"] = body.CompanyId.lower()
-    return {**found, **_address(session, body.Address)}
+    return {**found, **_address(body.Address)}
 
 
-def _address(session: Session, given: AddressParameters | None) -> dict[str, Any]:
-    if given is None:
-        return {}
-    members = session.members["Address"]
-    return {"Address": {name: members[name] for name in ADDRESS_MEMBERS if name in members}}
+def _sent(body: AddCustomer | AddCompany, names: Sequence[str]) -> dict[str, Any]:
+    """The members that were sent, as the shape has them: of the body itself 12345 may stand where a text is meant."""
+    members = ((name, getattr(body, name)) for name in names)
+    return {name: value for name, value in members if value is not None}
+
+
+def _address(given: AddressParameters | None) -> dict[str, Any]:
+    return {} if given is None else {"Address": kept_address(given, "Address")}
+
+
+def kept_address(given: AddressParameters, path: str) -> dict[str, Any]:
+    """The members that were sent. Raises HTTPFault(INVALID) for a coordinate that is no number of degrees."""
+    for name in ("Latitude", "Longitude"):
+        degrees = getattr(given, name)
+        # msgspec takes the text NaN for a Decimal, which no JSON could hold.
+        if degrees is not None and not (degrees.is_finite() and abs(degrees) <= 180):
+            raise invalid(WireFault(f"{path}.{name}", "value", f"{name} is in degrees"))
+    members = ((name, getattr(given, name)) for name in ADDRESS_MEMBERS)
+    return {name: value for name, value in members if value is not None}
 
 
 def _one_of(value: str | None, name: str, known: tuple[str, ...]) -> None:
@@ -402,7 +413,7 @@ async def get_companies(session: Session, body: GetCompanies) -> Answer:
             and is_within(account.created_at, created)
             and is_within(account.updated_at, updated)
             and (not names or account.last_name in names)
-            and (not external or account.data.get("ExternalIdentifier") in external)
+            and (not external or as_text(account.data.get("ExternalIdentifier")) in external)
         )
 
     listed = RecordList("account", by=by, values=values, keep=keep)
@@ -426,12 +437,9 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
     if body.InvoiceDueInterval is not None and not is_duration(body.InvoiceDueInterval):
         raise invalid(WireFault("InvoiceDueInterval", "value", "an ISO 8601 duration is expected"))
     now = await session.now_us()
-    members = session.members
-    data = {
-        name: members[name]
-        for name in (*COMPANY_PROFILE, "CreditRating")
-        if members.get(name) is not None
-    }
+    data = _sent(body, COMPANY_PROFILE)
+    if body.CreditRating is not None:
+        data["CreditRating"] = to_builtins(body.CreditRating)
     if body.ContacPerson is not None:
         data.setdefault("ContactPerson", body.ContacPerson)
     if body.MotherCompanyId:
@@ -444,7 +452,7 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
         email=body.InvoicingEmail or "",
         created_at=now,
         updated_at=now,
-        data={**data, **_address(session, body.Address)},
+        data={**data, **_address(body.Address)},
     )
     # An invoicing address may be many companies': it is no name of the account.
     keys = tuple(pair for pair in account_keys(account) if pair[0] != "email")

@@ -16,6 +16,7 @@ from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Properties, Session, nothing
+from orderhub.dialects.mews.accounts import kept_address
 from orderhub.dialects.mews.paging import (
     Keep,
     RecordList,
@@ -427,26 +428,28 @@ def _closing_data(body: CloseBill) -> dict[str, Any]:
     # The newest name of a member wins over its deprecated ones.
     tax = body.AccountTaxIdentifier or body.TaxIdentifier or body.CompanyTaxIdentifier
     found["owner"] = _stated(
-        None if tax is None else tax.Value, body.AccountAddress or body.Address
+        None if tax is None else tax.Value,
+        body.AccountAddress or body.Address,
+        "Address" if body.AccountAddress is None else "AccountAddress",
     )
     found["associates"] = {
         each.Id.lower(): _stated(
-            None if each.TaxIdentifier is None else each.TaxIdentifier.Value, each.Address
+            None if each.TaxIdentifier is None else each.TaxIdentifier.Value,
+            each.Address,
+            "AssociatedAccountData[].Address",
         )
         for each in body.AssociatedAccountData or ()
     }
     return {key: value for key, value in found.items() if value != {}}
 
 
-def _stated(tax_identifier: str | None, address: AddressParameters | None) -> dict[str, Any]:
+def _stated(
+    tax_identifier: str | None, address: AddressParameters | None, path: str
+) -> dict[str, Any]:
     """What closing a bill says about an account."""
     found: dict[str, Any] = {}
     if tax_identifier:
         found["tax_identifier"] = tax_identifier
     if address is not None:
-        found["address"] = {
-            name: value
-            for name in address.__struct_fields__
-            if (value := getattr(address, name)) is not None
-        }
+        found["address"] = kept_address(address, path)
     return found

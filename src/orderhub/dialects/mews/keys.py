@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orderhub.core.accounts import Account
+from orderhub.dialects.scalars import as_text
 
 
 def account_keys(account: Account) -> tuple[tuple[str, str], ...]:
@@ -13,8 +14,9 @@ def account_keys(account: Account) -> tuple[tuple[str, str], ...]:
         ("email", account.email.lower()),
         ("last_name", account.last_name),
         ("first_name", account.first_name),
-        ("loyalty_code", data.get("LoyaltyCode")),
-        ("external", data.get("ExternalIdentifier")),
+        # What an account of earlier versions has here may be a number.
+        ("loyalty_code", as_text(data.get("LoyaltyCode"))),
+        ("external", as_text(data.get("ExternalIdentifier"))),
         ("company", data.get("CompanyId")),
     ):
         if value:

@@ -1,0 +1,87 @@
+"""Customers and companies as callers send them: a number where a text is meant, what is left empty, other kinds."""
+
+import pytest
+
+from tests.dialects.mews.hotel import ACCOUNT, BILL, PAGE, hotel
+
+EVERYONE = {**PAGE, "Extent": {"Customers": True}}
+GUEST = {"LastName": "Doe", "OverwriteExisting": False}
+NUMBERS_AS_TEXTS = {
+    "Phone": (420123, "420123"),
+    "LoyaltyCode": (12345, "12345"),
+    "TaxIdentificationNumber": (7.5, "7.5"),
+    "Notes": (4711, "4711"),
+}
+COMPANY_NUMBERS_AS_TEXTS = {
+    "Identifier": (1, "1"),
+    "Iata": (2, "2"),
+    "DunsNumber": (3.5, "3.5"),
+    "ExternalIdentifier": (777, "777"),
+}
+PLACE = {"PostalCode": 75001, "Latitude": "48.5", "Longitude": 2}
+
+
+def sent(members):
+    return {name: given for name, (given, _) in members.items()}
+
+
+def kept(members):
+    return {name: meant for name, (_, meant) in members.items()}
+
+
+async def test_a_number_in_an_account_is_kept_as_its_text_and_found_by_it(tmp_path):
+    async with hotel(tmp_path) as client:
+        guest = {**GUEST, **sent(NUMBERS_AS_TEXTS), "Address": PLACE}
+        customer = await client.made("customers/add", guest)
+        company = {"Name": "ACME", **sent(COMPANY_NUMBERS_AS_TEXTS), "Address": PLACE}
+        (acme,) = (await client.made("companies/add", company))["Companies"]
+        for shown, meant in (
+            (customer, kept(NUMBERS_AS_TEXTS)),
+            (acme, kept(COMPANY_NUMBERS_AS_TEXTS)),
+        ):
+            assert {name: shown[name] for name in meant} == meant
+            place = {"PostalCode": "75001", "Latitude": 48.5, "Longitude": 2}
+            assert {name: shown["Address"][name] for name in place} == place
+        for operation, name, body, uid in (
+            ("customers/getAll", "Customers", {**EVERYONE, "LoyaltyCodes": [12345]}, customer),
+            ("customers/getAll", "Customers", {**EVERYONE, "LoyaltyCodes": ["12345"]}, customer),
+            ("companies/getAll", "Companies", {**PAGE, "ExternalIdentifiers": ["777"]}, acme),
+        ):
+            found = (await client.made(operation, body))[name]
+            assert [each["Id"] for each in found] == [uid["Id"]], operation
+        assert await client.order(AccountId=acme["Id"], BillId=None)
+
+
+@pytest.mark.parametrize("degrees", ["NaN", "Infinity", 181, "x"])
+async def test_a_place_that_is_none_is_refused(tmp_path, degrees):
+    async with hotel(tmp_path) as client:
+        place = {"Latitude": degrees}
+        refused = (400, "Invalid Latitude")
+        assert await client.refused("customers/add", {**GUEST, "Address": place}) == refused
+        assert await client.refused("companies/add", {"Name": "A", "Address": place}) == refused
+        closing = {"BillId": BILL, "Type": "Receipt"}
+        for more in (
+            {"Address": place},
+            {"AccountAddress": place},
+            {"AssociatedAccountData": [{"Id": ACCOUNT, "Address": place}]},
+        ):
+            assert await client.refused("bills/close", {**closing, **more}) == refused, more
+
+
+async def test_what_an_account_of_earlier_versions_has_as_a_number_goes_on_being_read(tmp_path):
+    async with hotel(tmp_path) as client:
+        guest = {**GUEST, "Email": "a@b.example", "LoyaltyCode": "12345"}
+        uid = (await client.made("customers/add", guest))["Id"]
+        with client.hub.hub.ledger.engine.begin() as connection:
+            changed = connection.exec_driver_sql(
+                "UPDATE record SET names = replace(names, '\"12345\"', '12345'),"
+                " doc = replace(doc, '\"12345\"', '12345') WHERE uid = '" + uid + "'"
+            )
+            assert changed.rowcount == 1
+        listed = {**EVERYONE, "LoyaltyCodes": ["12345"]}
+        assert [each["Id"] for each in (await client.made("customers/getAll", listed))["Customers"]]
+        assert await client.order(AccountId=uid, BillId=None)
+        again = {**GUEST, "Email": "a@b.example", "OverwriteExisting": True, "FirstName": "Jane"}
+        assert (await client.made("customers/add", again))["Id"] == uid
+        found = (await client.made("customers/getAll", listed))["Customers"]
+        assert [each["FirstName"] for each in found] == ["Jane"]
