@@ -119,15 +119,33 @@ class Inner(msgspec.Struct):
     size: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
+Text = Annotated[str, msgspec.Meta(max_length=9)]
+
+
 class Outer(msgspec.Struct):
     code: str | None = None
     price: int | Decimal = 0
     inner: Inner | None = None
+    # Something is said about all that a member may be, and about one of it besides.
+    told: Annotated[Text | None, msgspec.Meta(description="a text")] = None
+    deep: Annotated[Inner | None, msgspec.Meta(description="an object")] = None
 
 
 def test_a_type_of_msgspec_is_read_by_the_same_rule():
-    sent = {"code": 7, "price": "1.5", "inner": {"names": [1, "b"], "size": "3"}, "more": 1}
+    inner = {"names": [1, "b"], "size": "3"}
+    sent = {"code": 7, "price": "1.5", "inner": inner, "told": 8, "deep": inner, "more": 1}
     read = msgspec.convert(as_meant(sent, Outer), Outer)
-    assert read == Outer("7", Decimal("1.5"), Inner(["1", "b"], 3))
-    for refused in ({"code": True}, {"code": []}, {"inner": {"size": "x"}}):
+    meant = Inner(["1", "b"], 3)
+    assert read == Outer("7", Decimal("1.5"), meant, "8", meant)
+    for refused in ({"code": True}, {"code": []}, {"inner": {"size": "x"}}, {"told": True}):
         assert as_meant(refused, Outer) == refused
+
+
+@pytest.mark.parametrize("size", [3, Decimal("3.0"), "3", "3.0", " 3 "])
+def test_a_whole_number_is_one_however_it_is_written(size):
+    assert msgspec.convert(as_meant({"size": size}, Inner), Inner) == Inner([], 3)
+
+
+@pytest.mark.parametrize("size", [Decimal("3.5"), "3.5", "x", True])
+def test_what_is_no_whole_number_is_left_to_be_refused(size):
+    assert as_meant({"size": size}, Inner) == {"size": size}

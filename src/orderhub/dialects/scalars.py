@@ -79,9 +79,7 @@ def _described(model: Any) -> inspect.Type:
 
 
 def _meant(value: Any, meant: inspect.Type) -> Any:
-    options = [
-        _bare(each) for each in (meant.types if isinstance(meant, inspect.UnionType) else (meant,))
-    ]
+    options = _options(meant)
     for option in options:
         if isinstance(option, inspect.StructType) and isinstance(value, dict):
             types = {field.encode_name: field.type for field in option.fields}
@@ -96,10 +94,15 @@ def _meant(value: Any, meant: inspect.Type) -> Any:
     found: str | int | None = None
     if inspect.StrType in kinds and not takes_number:
         found = as_text(value)
-    elif inspect.IntType in kinds and isinstance(value, str):
+    elif inspect.IntType in kinds and isinstance(value, str | Decimal):
         found = as_integer(value)
     return value if found is None else found
 
 
-def _bare(meant: inspect.Type) -> inspect.Type:
-    return meant.type if isinstance(meant, inspect.Metadata) else meant
+def _options(meant: inspect.Type) -> list[inspect.Type]:
+    """The types that a type allows: each without what is said about it, or about all of them."""
+    if isinstance(meant, inspect.Metadata):
+        return _options(meant.type)
+    if isinstance(meant, inspect.UnionType):
+        return [option for each in meant.types for option in _options(each)]
+    return [meant]

@@ -423,3 +423,28 @@ async def test_the_last_unit_of_all_doors_is_sold_here_too(tmp_path):
         order = await client.hub.order(answers[0].json()["OrderId"])
         assert order["total"] == "10"
         assert ENTERPRISE not in json.dumps(order)
+
+
+async def test_a_number_is_read_wherever_an_order_means_a_text(tmp_path):
+    async with hotel(tmp_path) as client:
+        uid = await client.order(
+            LanguageCode=7,
+            Notes=4711,
+            ProductOrders=[{**BREAKFAST, "ExternalIdentifier": 1.5}],
+            Items=[{**BEER, "ExternalIdentifier": 4712, "Category": {"Code": 3, "Name": 4}}],
+        )
+        beer, breakfast = await client.items(ServiceOrderIds=[uid])
+        assert (beer["Notes"], beer["ExternalIdentifier"]) == ("4711", "4712")
+        assert breakfast["ExternalIdentifier"] == "1.5"
+        assert await client.refused("orders/add", {**ORDER, "Notes": True}) == (
+            400,
+            "Invalid Notes",
+        )
+
+
+@pytest.mark.parametrize("count", [5, 5.0, "5", "5.0"])
+async def test_a_page_is_limited_by_a_whole_number_however_it_is_written(tmp_path, count):
+    async with hotel(tmp_path) as client:
+        await client.made("services/getAll", {"Limitation": {"Count": count}})
+        half = {"Limitation": {"Count": 5.5}}
+        assert await client.refused("services/getAll", half) == (400, "Invalid Count")
