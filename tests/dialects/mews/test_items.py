@@ -1,8 +1,11 @@
 """`orderItems/*` and `productServiceOrders/getAll`: filters, paging, cancelling, orders of other doors."""
 
+import asyncio
+
 import pytest
 
 from orderhub.core.accounts import Reservation
+from orderhub.dialects.mews import orders
 from tests.dialects.mews.hotel import ACCOUNT, BEER, BILL, NOBODY, PAGE, SERVICE, hotel, with_price
 from tests.support.hub import operator_headers
 
@@ -254,3 +257,52 @@ async def test_another_tenants_items_are_unknown(tmp_path):
         assert await client.items(ServiceIds=[SERVICE]) == []
         cancel = {"OrderItemIds": [item["Id"]]}
         assert await client.refused("orderItems/cancel", cancel) == (400, "Invalid OrderItemIds")
+
+
+@pytest.fixture
+async def busy(tmp_path):
+    """A hotel of 25 orders, each a beer and a breakfast. The first and the thirteenth are of a stay."""
+    async with hotel(tmp_path) as client:
+        await client.put("reservation", 1, Reservation(id=1, uid=NOBODY), NOBODY)
+        stay = {"LinkedReservationId": NOBODY}
+        await asyncio.gather(*(client.order(**(stay if n % 12 == 1 else {})) for n in range(25)))
+        yield client
+
+
+PAGES = [
+    # operation                     what it answers         filters, and how many of 50 items or 25 orders they leave
+    ("orderItems/getAll",           "OrderItems",           {"Types": ["SpaceOrder"]},          0),
+    ("orderItems/getAll",           "OrderItems",           {"Types": ["CustomItem"]},          25),
+    ("orderItems/getAll",           "OrderItems",           {},                                 50),
+    ("productServiceOrders/getAll", "ProductServiceOrders", {"LinkedReservationIds": [SERVICE]}, 0),
+    ("productServiceOrders/getAll", "ProductServiceOrders", {"LinkedReservationIds": [NOBODY]}, 2),
+    ("productServiceOrders/getAll", "ProductServiceOrders", {},                                 25),
+]  # fmt: skip
+
+
+async def test_a_list_is_the_same_in_pages_of_every_size(busy, monkeypatch):
+    monkeypatch.setattr(orders, "_CHUNK", 7)
+    for operation, name, filters, count in PAGES:
+        listed = {"ServiceIds": [SERVICE], **filters}
+        whole = (await busy.made(operation, {**PAGE, **listed}))[name]
+        assert len({each["Id"] for each in whole}) == len(whole) == count, (operation, filters)
+        for size in (1, 3, 50):
+            found, cursor = [], None
+            while True:
+                page = {**listed, "Limitation": {"Count": size, "Cursor": cursor}}
+                answer = await busy.made(operation, page)
+                assert len(answer[name]) <= size
+                found += answer[name]
+                cursor = answer["Cursor"]
+                if cursor is None:
+                    break
+            assert found == whole, (operation, filters, size)
+
+
+async def test_a_filter_that_finds_nothing_among_very_many_rows_is_too_heavy(busy, monkeypatch):
+    monkeypatch.setattr(orders, "_CHUNK", 7)
+    monkeypatch.setattr(orders, "_MOST_LOOKED_AT", 15)
+    for operation, _, filters, count in PAGES:
+        listed = {"ServiceIds": [SERVICE], **filters, "Limitation": {"Count": 3}}
+        answer = await busy.call(operation, listed)
+        assert answer.status_code == (200 if count > 2 else 408), (operation, filters)

@@ -34,9 +34,9 @@ from orderhub.dialects.mews.wire import (
 )
 from orderhub.dialects.mews.words import TooHeavy
 
-# Pages looked at for one page of items that match filters which no index serves.
-_MOST_PAGES = 20
 _CHUNK = 1000
+# For one page that is filtered by what no index serves, so many rows are looked at, however short the page.
+_MOST_LOOKED_AT = 20_000
 _SERVICE_STATES = (
     "Inquired",
     "Enquired",  # as it was spelled before
@@ -127,6 +127,22 @@ def _keep(body: GetOrderItems) -> Callable[[dict[str, Any]], bool]:
     return keep
 
 
+class _Search:
+    """How much is read for a page: at first what it holds, which is all unless a filter drops some; then in chunks."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._looked_at = 0
+        self.limit = count
+
+    def go_on(self, looked_at: int, found: int) -> None:
+        """After so many rows, and so many found in all. Raises TooHeavy when too many were looked at in vain."""
+        self._looked_at += looked_at
+        self.limit = _CHUNK
+        if self._looked_at >= _MOST_LOOKED_AT and found < self._count:
+            raise TooHeavy(f"{self._looked_at} rows were looked at: narrow the filters")
+
+
 class _Items:
     """Collects a page of items, tenant by tenant."""
 
@@ -147,24 +163,22 @@ class _Items:
     def page(self, count: int, cursor: str) -> list[dict[str, Any]]:
         start, before = self._start(cursor)
         found: list[dict[str, Any]] = []
-        pages = 0
+        search = _Search(count)
         for tenant_id in self._tenants[start:]:
             query = self._for_tenant(tenant_id)
             enterprise = enterprise_of(self._reads, tenant_id)
             uid = "" if enterprise is None else enterprise.uid
             while query is not None and len(found) < count:
-                limit = count - len(found)
+                limit = search.limit
                 pairs = self._reads.lines(_from(query, before, limit))
                 found += self._shown(tenant_id, pairs, uid)
                 if len(pairs) < limit:
                     break
                 order, line = pairs[-1]
                 before = (order.occurred_at, order.id, line.line_no)
-                pages += 1
-                if pages >= _MOST_PAGES and len(found) < count:
-                    raise TooHeavy("the filters match too few items: narrow the interval")
+                search.go_on(len(pairs), len(found))
             before = None
-        return found
+        return found[:count]
 
     def _start(self, cursor: str) -> tuple[int, tuple[int, int, int] | None]:
         if not cursor:
@@ -255,10 +269,11 @@ async def get_service_orders(session: Session, body: GetProductServiceOrders) ->
     def look(reads: Reads) -> list[dict[str, Any]]:
         start, after = _service_order_start(reads, session.tenants, cursor_of(body.Limitation))
         found: list[dict[str, Any]] = []
-        pages = 0
+        count = body.Limitation.Count
+        search = _Search(count)
         for tenant_id in session.tenants[start:]:
-            while len(found) < body.Limitation.Count:
-                limit = body.Limitation.Count - len(found)
+            while len(found) < count:
+                limit = search.limit
                 here = replace(query, tenant_id=tenant_id, after=after, limit=limit)
                 orders = reads.orders(here).items
                 shown = [service_order(order) for order in orders]
@@ -270,11 +285,9 @@ async def get_service_orders(session: Session, body: GetProductServiceOrders) ->
                 if len(orders) < limit:
                     break
                 after = f"{orders[-1].occurred_at}.{orders[-1].id}"
-                pages += 1
-                if pages >= _MOST_PAGES and len(found) < body.Limitation.Count:
-                    raise TooHeavy("the filters match too few orders: narrow them")
+                search.go_on(len(orders), len(found))
             after = ""
-        return found
+        return found[:count]
 
     shown = await session.call.hub.read(look)
     cursor = shown[-1]["Id"] if shown else None
