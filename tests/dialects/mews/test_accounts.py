@@ -85,3 +85,22 @@ async def test_what_an_account_of_earlier_versions_has_as_a_number_goes_on_being
         assert (await client.made("customers/add", again))["Id"] == uid
         found = (await client.made("customers/getAll", listed))["Customers"]
         assert [each["FirstName"] for each in found] == ["Jane"]
+
+
+async def test_an_empty_id_date_or_duration_counts_as_not_sent(tmp_path):
+    async with hotel(tmp_path) as client:
+        company = {"Name": "ACME", "MotherCompanyId": "", "InvoiceDueInterval": ""}
+        (acme,) = (await client.made("companies/add", company))["Companies"]
+        assert (acme["MotherCompanyId"], acme["InvoiceDueInterval"]) == (None, None)
+        empty = {"BirthDate": "", "CompanyId": ""}
+        guest = await client.made("customers/add", {**GUEST, **empty})
+        assert (guest["BirthDate"], guest["CompanyId"]) == (None, None)
+        named = {**GUEST, "Email": "a@b.example"}
+        full = {"BirthDate": "1980-01-02", "CompanyId": acme["Id"], "Phone": "1"}
+        await client.made("customers/add", {**named, **full})
+        again = {**named, **empty, "Phone": "", "OverwriteExisting": True}
+        guest = await client.made("customers/add", again)
+        assert {name: guest[name] for name in full} == {**full, "Phone": ""}
+        listed = {**EVERYONE, "CompanyIds": [acme["Id"]]}
+        found = (await client.made("customers/getAll", listed))["Customers"]
+        assert [each["Id"] for each in found] == [guest["Id"]]

@@ -132,6 +132,8 @@ COMPANY_PROFILE = (
     "ReferenceIdentifier",
     "ExternalIdentifier",
 )
+# An empty text is no id, no date and no duration: it counts as not sent.
+_NEVER_EMPTY = frozenset(["BirthDate", "CompanyId", "InvoiceDueInterval", "MotherCompanyId"])
 _MOST_FOUND = 100
 
 
@@ -354,9 +356,13 @@ def _customer_profile(body: AddCustomer) -> dict[str, Any]:
 
 
 def _sent(body: AddCustomer | AddCompany, names: Sequence[str]) -> dict[str, Any]:
-    """The members that were sent, as the shape has them: of the body itself 12345 may stand where a text is meant."""
+    """The members that were sent, as the shape has them: in the body itself 12345 may stand where a text is meant."""
     members = ((name, getattr(body, name)) for name in names)
-    return {name: value for name, value in members if value is not None}
+    return {
+        name: value
+        for name, value in members
+        if value is not None and (value or name not in _NEVER_EMPTY)
+    }
 
 
 def _address(given: AddressParameters | None) -> dict[str, Any]:
@@ -434,7 +440,7 @@ async def get_companies(session: Session, body: GetCompanies) -> Answer:
 async def add_company(session: Session, body: AddCompany) -> Answer:
     if body.CreditRating is not None:
         _one_of(body.CreditRating.Basic, "CreditRating.Basic", CREDIT_RATINGS)
-    if body.InvoiceDueInterval is not None and not is_duration(body.InvoiceDueInterval):
+    if body.InvoiceDueInterval and not is_duration(body.InvoiceDueInterval):
         raise invalid(WireFault("InvoiceDueInterval", "value", "an ISO 8601 duration is expected"))
     now = await session.now_us()
     data = _sent(body, COMPANY_PROFILE)
