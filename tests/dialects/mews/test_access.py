@@ -116,6 +116,11 @@ async def test_a_portfolio_token_names_its_enterprise(tmp_path):
         items = await portfolio.items(AccountIds=[ACCOUNT])
         assert {item["ServiceOrderId"] for item in items} == {uid}
         assert await portfolio.items(AccountIds=[ACCOUNT], EnterpriseIds=[OMNI_ENTERPRISE]) == []
+        # What an operation does not have says nothing, and none says nothing anywhere.
+        for chains in (None, [], [SERVICE]):
+            more = {"AccountIds": [ACCOUNT], "ChainIds": chains}
+            assert await portfolio.items(**more, EnterpriseIds=[OMNI_ENTERPRISE]) == []
+            assert len(await portfolio.items(**more, EnterpriseIds=[ENTERPRISE])) == 2
         both = await portfolio.made("enterprises/getAll", PAGE)
         assert {each["Id"] for each in both["Enterprises"]} == {ENTERPRISE, OMNI_ENTERPRISE}
         one = await portfolio.made("enterprises/getAll", {**PAGE, "EnterpriseIds": [ENTERPRISE]})
@@ -162,6 +167,10 @@ async def test_accounts_of_a_portfolio_go_by_their_chain(tmp_path):
                 chosen = {**body, "ChainIds": [chain.upper()]}
                 found = (await portfolio.made(operation, chosen))[name]
                 assert [each["ChainId"] for each in found] == [chain] * count, operation
+            for none in (None, []):
+                chosen = {**body, "ChainIds": none, "EnterpriseIds": [ENTERPRISE]}
+                found = (await portfolio.made(operation, chosen))[name]
+                assert [each["ChainId"] for each in found] == [CHAIN] * counts[CHAIN], operation
             foreign = {**body, "ChainIds": [CHAIN, SERVICE]}
             assert await portfolio.refused(operation, foreign) == (400, "Invalid ChainIds")
             # With a usual token they are ignored.

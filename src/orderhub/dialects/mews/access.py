@@ -40,6 +40,8 @@ RATE_LIMIT = 200
 RATE_WINDOW_S = 30.0
 MOST_ROWS = 1000  # of a page
 _TOKENS = ("ClientToken", "AccessToken", "Client")
+# By which member an operation says whose things it means; one that has none of these is a list by `EnterpriseIds`.
+_SCOPES = ("EnterpriseId", "ChainId", "ChainIds")
 _EMPTY = b"{}"
 
 
@@ -93,9 +95,7 @@ Operation = Callable[[Session, Any], Awaitable[Answer]]
 
 def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awaitable[Answer]]:
     """Decode, authenticate, check the shape, then do it: tokens are judged before parameters."""
-    is_write = "EnterpriseId" in model.__struct_fields__
-    by_chain = "ChainId" in model.__struct_fields__
-
+    scope = next((name for name in _SCOPES if name in model.__struct_fields__), "EnterpriseIds")
     is_list = "Limitation" in model.__struct_fields__
 
     async def handle(call: Call) -> Answer:
@@ -107,7 +107,7 @@ def handler(model: type[Request], operation: Operation) -> Callable[[Call], Awai
         if is_list:
             members = await _with_limitation(session)
         body = convert(members, model)
-        await _choose_enterprise(session, is_write=is_write, by_chain=by_chain)
+        await _choose_enterprise(session, scope)
         try:
             return await operation(session, body)
         except TooHeavy as problem:
@@ -207,13 +207,13 @@ def _refuse_flood(call: Call, credential: Credential) -> None:
         raise HTTPFault(Fault(FaultKind.RATE_LIMITED, retry_after_s=ceil(wait_s)))
 
 
-async def _choose_enterprise(session: Session, *, is_write: bool, by_chain: bool) -> None:
-    """A portfolio token says which of its enterprises it means; disabled enterprises are closed."""
+async def _choose_enterprise(session: Session, scope: str) -> None:
+    """A portfolio token says by `scope` which of its enterprises it means; disabled enterprises are closed."""
     if session.caller.credential.tenants:
-        if is_write or by_chain:
-            await _choose_one(session, "EnterpriseId" if is_write else "ChainId")
+        if scope in ("EnterpriseId", "ChainId"):
+            await _choose_one(session, scope)
         else:
-            await _choose_some(session)
+            await _choose_some(session, scope)
     for tenant_id in session.tenants:
         settings = await session.call.hub.settings(tenant_id)
         if switches(settings, NAME, Switches).disabled:
@@ -245,9 +245,10 @@ def _bears(enterprise: Enterprise | None, name: str, wanted: str) -> bool:
     return wanted == (enterprise.uid if name == "EnterpriseId" else chain_of(enterprise))
 
 
-async def _choose_some(session: Session) -> None:
+async def _choose_some(session: Session, name: str) -> None:
     """`EnterpriseIds` of a list; customers and companies go by `ChainIds`. None = all in scope."""
-    name = "ChainIds" if "ChainIds" in session.members else "EnterpriseIds"
+    if not session.members.get(name):
+        name = "EnterpriseIds"
     wanted = session.members.get(name)
     if not wanted:
         return
