@@ -259,6 +259,19 @@ async def test_another_tenants_items_are_unknown(tmp_path):
         assert await client.refused("orderItems/cancel", cancel) == (400, "Invalid OrderItemIds")
 
 
+async def test_a_row_is_found_by_the_very_instant_it_is_shown_with(tmp_path):
+    async with hotel(tmp_path) as client:
+        await client.hub.freeze("hotel", "2020-02-01T12:00:00.654321Z")
+        await client.made("bills/add", {"Bills": [{"AccountId": ACCOUNT}]})
+        await client.order()
+        for operation, name in (("orderItems/getAll", "OrderItems"), ("bills/getAll", "Bills")):
+            listed = {**PAGE, "CreatedUtc": FEBRUARY}
+            row = (await client.made(operation, listed))[name][0]
+            shown = {"StartUtc": row["CreatedUtc"], "EndUtc": row["CreatedUtc"]}
+            again = (await client.made(operation, {**PAGE, "CreatedUtc": shown}))[name]
+            assert row in again, operation
+
+
 @pytest.fixture
 async def busy(tmp_path):
     """A hotel of 25 orders, each a beer and a breakfast. The first and the thirteenth are of a stay."""

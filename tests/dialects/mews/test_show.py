@@ -126,10 +126,16 @@ def test_what_is_no_time_is_refused(text):
         parse_instant(text, "ConsumptionUtc")
 
 
-def test_equal_ends_mean_exactly_that_instant():
-    at = "2020-02-04T00:00:00Z"
+@pytest.mark.parametrize("fraction", ["", ".0000000", ".25", ".999999"])
+def test_equal_ends_mean_all_that_is_shown_with_that_instant(fraction):
+    at = f"2020-02-04T00:00:00{fraction}Z"
     start, end = parse_interval(at, at, "CreatedUtc")
-    assert end - start == 1
+    assert utc(start) == utc(end - 1) == "2020-02-04T00:00:00Z"
+    assert utc(start - 1) < utc(start) < utc(end)
+
+
+def test_an_interval_has_three_months_at_most():
+    at = "2020-02-04T00:00:00Z"
     with pytest.raises(HTTPFault):
         parse_interval(at, "2020-05-07T00:00:00Z", "CreatedUtc")
 

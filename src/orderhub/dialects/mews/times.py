@@ -9,6 +9,7 @@ from orderhub.dialects.contract import WireFault, invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND_US = 1_000_000
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
@@ -18,7 +19,7 @@ _DURATION = re.compile(
     re.ASCII,
 )
 # Days in the longest three months: the vendor's limit on every interval.
-_LONGEST_INTERVAL_US = 92 * 86_400 * 1_000_000
+_LONGEST_INTERVAL_US = 92 * 86_400 * _SECOND_US
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 _FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
 
@@ -40,7 +41,7 @@ def utc(at_us: int | None) -> str | None:
     """The vendor's form of an instant. What lies beyond the calendar is its end."""
     if at_us is None:
         return None
-    seconds = min(max(at_us // 1_000_000, _FIRST_SECOND), _LAST_SECOND)
+    seconds = min(max(at_us // _SECOND_US, _FIRST_SECOND), _LAST_SECOND)
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19] + "Z"
 
 
@@ -50,7 +51,11 @@ def parse_interval(start: str, end: str, name: str) -> tuple[int, int]:
     last = parse_instant(end, f"{name}.EndUtc")
     if last < first or last - first > _LONGEST_INTERVAL_US:
         raise invalid(WireFault(name, "value", "an interval is 0 to 3 months long"))
-    return first, last if last > first else first + 1
+    if last > first:
+        return first, last
+    # What is shown is shown by its second: whoever asks for what was shown means all of that.
+    second = first - first % _SECOND_US
+    return second, second + _SECOND_US
 
 
 def duration(seconds: int) -> str:
