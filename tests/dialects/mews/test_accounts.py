@@ -104,3 +104,19 @@ async def test_an_empty_id_date_or_duration_counts_as_not_sent(tmp_path):
         listed = {**EVERYONE, "CompanyIds": [acme["Id"]]}
         found = (await client.made("customers/getAll", listed))["Customers"]
         assert [each["Id"] for each in found] == [guest["Id"]]
+
+
+async def test_a_time_for_a_date_is_of_a_day_of_the_enterprise(tmp_path):
+    async with hotel(tmp_path) as client:
+        evening = "1980-01-03T02:00:00Z"  # New York is where the hotel stands
+        guest = await client.made("customers/add", {**GUEST, "BirthDate": evening})
+        assert guest["BirthDate"] == "1980-01-02"
+        nonsense = {**GUEST, "BirthDate": "1980-01-02 nonsense"}
+        assert await client.refused("customers/add", nonsense) == (400, "Invalid BirthDate")
+        days = {"DueDate": {"Value": "2020-02-15T04:59:59Z"}, "TaxedDate": {"Value": "2020-02-15"}}
+        closing = {"BillId": BILL, "Type": "Receipt", **days}
+        (bill,) = (await client.made("bills/close", closing))["Bills"]
+        assert (bill["DueUtc"], bill["TaxedUtc"]) == (
+            "2020-02-14T00:00:00Z",
+            "2020-02-15T00:00:00Z",
+        )

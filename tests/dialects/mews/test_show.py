@@ -140,15 +140,48 @@ def test_an_interval_has_three_months_at_most():
         parse_interval(at, "2020-05-07T00:00:00Z", "CreatedUtc")
 
 
-def test_durations_and_dates():
+def test_durations():
     assert duration(7 * 86_400) == "P0M7DT0H0M0S"
     assert duration(93_784) == "P0M1DT2H3M4S"
     assert is_duration("P2DT23H")
     assert not is_duration("P")
     assert not is_duration("2 days")
-    assert parse_date("2020-07-07T00:00:00Z", "DueDate") == "2020-07-07"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "day"),
+    [
+        ("2023-03-22", "Asia/Shanghai", "2023-03-22"),
+        ("2023-03-22T00:00:00Z", "America/New_York", "2023-03-22"),
+        ("2023-03-22t00:00", "America/New_York", "2023-03-22"),
+        ("2023-03-22T00:00:00.000+01:00", "America/New_York", "2023-03-22"),
+        # The vendor's own examples.
+        ("2023-03-22T05:00:00Z", "America/Chicago", "2023-03-22"),
+        ("2023-03-21T16:00:00Z", "Asia/Shanghai", "2023-03-22"),
+        ("2023-03-21T15:59:59Z", "Asia/Shanghai", "2023-03-21"),
+        ("2020-02-15T23:00:00-05:00", "America/New_York", "2020-02-15"),
+        ("2020-02-15T23:00:00-05:00", "UTC", "2020-02-16"),
+    ],
+)
+def test_a_day_may_be_written_as_a_time_of_it(text, zone, day):
+    assert parse_date(text, "DueDate", zone) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "7/7/2020",
+        "1980-01-02 nonsense",
+        "2020-02-15Txyz",
+        "1980-W01-2",
+        "2020-02-30",
+        "2020-02",
+    ],
+)
+def test_what_is_no_day_is_refused(text):
     with pytest.raises(HTTPFault):
-        parse_date("7/7/2020", "DueDate")
+        parse_date(text, "DueDate", "UTC")
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,10 @@ class Session:
         """The tenant's time."""
         return (await self.settings()).clock.at(self.call.received_at)
 
+    async def zone_of(self, enterprise: Enterprise) -> str:
+        """The time zone that its days are of."""
+        return enterprise.time_zone or (await self.settings()).time_zone
+
     def answer(self, body: Any, *, empty: bool = False) -> Answer:
         """200 with the body; 204 without one when it is empty and the client prefers that."""
         if empty and prefers_minimal(self.call):

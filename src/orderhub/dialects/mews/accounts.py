@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from orderhub.core.accounts import Account, AccountKind
+from orderhub.core.accounts import Account, AccountKind, Enterprise
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
@@ -290,17 +290,17 @@ async def search_customers(session: Session, body: SearchCustomers) -> Answer:
 
 async def add_customer(session: Session, body: AddCustomer) -> Answer:
     """The customer itself, not wrapped. An email that is known is an error, or overwritten if asked."""
-    profile_given = _customer_profile(body)
     email = (body.Email or "").strip()
     now = await session.now_us()
 
-    def look(reads: Reads) -> tuple[Record | None, str]:
+    def look(reads: Reads) -> tuple[Record | None, Enterprise]:
         holder = None
         if email and body.OverwriteExisting:
             holder = reads.record(session.tenant_id, "account", "email", email.lower())
-        return holder, chain_of(Properties(reads).of(session.tenant_id))
+        return holder, Properties(reads).of(session.tenant_id)
 
-    existing, chain = await session.call.hub.read(look)
+    existing, enterprise = await session.call.hub.read(look)
+    profile_given = _customer_profile(body, await session.zone_of(enterprise))
     actor = session.caller.credential.id
     fresh = Account(created_at=now, data={"creator": actor})
     account: Account = fresh if existing is None else existing.doc
@@ -329,13 +329,13 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
     )
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(200, encode(shown_customer(accepted.records[0], chain)))
+        return Answer(200, encode(shown_customer(accepted.records[0], chain_of(enterprise))))
 
     session.call.spelling = lambda field: "Email" if field == "email" else "CompanyId"
     return await session.call.respond(command, answer)
 
 
-def _customer_profile(body: AddCustomer) -> dict[str, Any]:
+def _customer_profile(body: AddCustomer, zone: str) -> dict[str, Any]:
     """The profile members that were given. Raises HTTPFault(INVALID) for values no such member has."""
     _one_of(body.Title, "Title", TITLES)
     _one_of(body.Sex, "Sex", SEXES)
@@ -349,7 +349,7 @@ def _customer_profile(body: AddCustomer) -> dict[str, Any]:
         raise invalid(WireFault("Email", "value", "an email address has an @"))
     found = _sent(body, (*CUSTOMER_PROFILE, "Classifications", "Options"))
     if body.BirthDate:
-        found["BirthDate"] = parse_date(body.BirthDate, "BirthDate")
+        found["BirthDate"] = parse_date(body.BirthDate, "BirthDate", zone)
     if body.CompanyId:
         found["CompanyId"] = body.CompanyId.lower()
     return {**found, **_address(body.Address)}

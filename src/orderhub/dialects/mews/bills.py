@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orderhub.core.accounts import Account, AccountKind, Bill, BillState, bill_keys
+from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Enterprise, bill_keys
 from orderhub.core.billing import CloseBill as ClosingTerms
 from orderhub.core.billing import DeleteBills as DeletingTerms
 from orderhub.core.commands import PlaceOrder, PutRecords, RecordChange
@@ -372,21 +372,21 @@ async def close_bill(session: Session, body: CloseBill) -> Answer:
     uid = body.BillId.lower()
     tenant_id = session.tenant_id
 
-    def look(reads: Reads) -> str:
+    def look(reads: Reads) -> Enterprise:
         _lines_of(reads, tenant_id, (uid,))
-        return Properties(reads).of(tenant_id).uid
+        return Properties(reads).of(tenant_id)
 
+    enterprise = await session.call.hub.read(look)
     terms = ClosingTerms(
         bill=uid,
         kind=BILL_TYPES[kind],
         notes=None if body.Notes is None else body.Notes.Value or "",
         associates=tuple(each.Id.lower() for each in body.AssociatedAccountData or ()),
-        data=_closing_data(body),
+        data=_closing_data(body, await session.zone_of(enterprise)),
     )
-    enterprise = await session.call.hub.read(look)
 
     def answer(accepted: Accepted) -> Answer:
-        return Answer(200, encode({"Bills": [shown_bill(accepted.records[0], enterprise)]}))
+        return Answer(200, encode({"Bills": [shown_bill(accepted.records[0], enterprise.uid)]}))
 
     def words(rejected: Rejected) -> Answer:
         return _worded(session, rejected, "A bill must be paid in full to be closed as a receipt.")
@@ -401,13 +401,13 @@ def _worded(session: Session, rejected: Rejected, sentence: str) -> Answer:
     return refusal(session.call, rejected)
 
 
-def _closing_data(body: CloseBill) -> dict[str, Any]:
+def _closing_data(body: CloseBill, zone: str) -> dict[str, Any]:
     """What closing sets on the bill. A member without a value leaves it as it is."""
     found: dict[str, Any] = {}
     for name, key in (("TaxedDate", "taxed"), ("DueDate", "due")):
         update = getattr(body, name)
         if update is not None and update.Value is not None:
-            found[key] = f"{parse_date(update.Value, name)}T00:00:00Z"
+            found[key] = f"{parse_date(update.Value, name, zone)}T00:00:00Z"
     for update, key in (
         (body.VariableSymbol, "variable_symbol"),
         (body.PurchaseOrderNumber, "purchase_order"),

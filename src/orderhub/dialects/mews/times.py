@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from orderhub.core.zones import local_day
 from orderhub.dialects.contract import WireFault, invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -13,6 +14,9 @@ _SECOND_US = 1_000_000
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
+_DATE_LENGTH = len("2020-02-04")
+# What follows a date that is meant alone.
+_MIDNIGHT = re.compile(r"(?:[Tt]00:00(?::00(?:\.0+)?)?(?:[Zz]|[+-][0-9:]+)?)?", re.ASCII)
 _DURATION = re.compile(
     r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,6})D)?"
     r"(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?",
@@ -72,9 +76,13 @@ def is_duration(text: str) -> bool:
     return match is not None and any(part is not None for part in match.groups())
 
 
-def parse_date(text: str, name: str) -> str:
-    """An ISO 8601 date, possibly with a time that is cut off. Raises HTTPFault(INVALID)."""
-    try:
-        return datetime.fromisoformat(text[:10]).date().isoformat()
-    except ValueError:
-        raise invalid(WireFault(name, "value", f"{name} is no ISO 8601 date")) from None
+def parse_date(text: str, name: str, zone: str) -> str:
+    """A date, alone or with a time of it. Raises HTTPFault(INVALID).
+
+    A midnight is of the day that is written beside it. Any other time is of the day that it is in the zone: the
+    vendor's clients send the local midnight in UTC, which may lie on another day.
+    """
+    at_us = parse_instant(text, name)
+    if _MIDNIGHT.fullmatch(text, _DATE_LENGTH):
+        return text[:_DATE_LENGTH]
+    return local_day(zone, at_us).isoformat()
