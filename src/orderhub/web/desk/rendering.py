@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache, partial
@@ -10,12 +11,14 @@ from importlib import resources
 from typing import Any
 
 import msgspec
+from babel.core import Locale
 from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import NumberPattern, format_currency, format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from orderhub.core.currencies import currency_digits
 from orderhub.core.values import MICROSECONDS
 from orderhub.web.desk.language import LANGUAGES, catalogue, locale_of
 from orderhub.web.desk.refusals import unanswered
@@ -112,11 +115,20 @@ def _written(at: datetime, text: str) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, text)
 
 
+@cache
+def _money_pattern(locale: Locale, digits: int) -> NumberPattern:
+    """The locale's own, with as many decimals as the currency has."""
+    pattern: NumberPattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (digits, digits)
+    return pattern
+
+
 def money(value: Decimal, currency: str, language: str) -> str:
     """With its currency, or in a column that names it once without."""
     locale = locale_of(language)
     if currency:
-        return format_currency(value, currency, locale=locale)
+        pattern = _money_pattern(locale, currency_digits(currency))
+        return format_currency(value, currency, pattern, locale, currency_digits=False)
     return format_decimal(value, "#,##0.00####", locale=locale)
 
 
