@@ -89,7 +89,7 @@ BAD = [
     ("bills/add", {"Bills": [{"AccountId": NOBODY}]}, "Invalid AccountId"),
     ("bills/close", {"BillId": NOBODY, "Type": "Receipt"}, "Invalid BillId"),
     ("bills/close", {"BillId": BILL, "Type": "Gift"}, "Invalid Type"),
-    ("bills/delete", {"BillIds": [NOBODY]}, "Invalid BillId"),
+    ("bills/delete", {"BillIds": [NOBODY]}, "Invalid BillIds"),
     (
         "bills/close",
         {"BillId": BILL, "Type": "Receipt", "AssociatedAccountData": [{"Id": NOBODY}]},
@@ -468,7 +468,7 @@ async def test_a_deleted_bill_is_gone_for_everyone(tmp_path):
         assert await client.made("bills/delete", {"BillIds": [BILL]}) == {}
         assert (await client.made("bills/getAll", PAGE))["Bills"] == []
         again = {"BillIds": [BILL]}
-        assert await client.refused("bills/delete", again) == (400, "Invalid BillId")
+        assert await client.refused("bills/delete", again) == (400, "Invalid BillIds")
 
 
 async def test_the_configuration_says_what_decides_amounts(tmp_path):

@@ -363,6 +363,7 @@ async def delete_bills(session: Session, body: DeleteBills) -> Answer:
     def words(rejected: Rejected) -> Answer:
         return _worded(session, rejected, "Only empty bills can be deleted.")
 
+    session.call.spelling = lambda _field: "BillIds"
     return await session.call.respond(command, lambda _accepted: nothing(session.call), words)
 
 
