@@ -297,6 +297,7 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
         holder = None
         if email and body.OverwriteExisting:
             holder = reads.record(session.tenant_id, "account", "email", email.lower())
+        _must_be_company(reads, session.tenant_id, body.CompanyId, "CompanyId")
         return holder, Properties(reads).of(session.tenant_id)
 
     existing, enterprise = await session.call.hub.read(look)
@@ -363,6 +364,14 @@ def _sent(body: AddCustomer | AddCompany, names: Sequence[str]) -> dict[str, Any
         for name, value in members
         if value is not None and (value or name not in _NEVER_EMPTY)
     }
+
+
+def _must_be_company(reads: Reads, tenant_id: int, uid: str | None, name: str) -> None:
+    """Raises HTTPFault(INVALID) for an id that names no company. What an account is never changes."""
+    if uid:
+        record = reads.record(tenant_id, "account", "uid", uid.lower())
+        if record is None or record.doc.kind is not AccountKind.COMPANY:
+            raise invalid(WireFault(name, "value", "no such company"))
 
 
 def _address(given: AddressParameters | None) -> dict[str, Any]:
@@ -468,9 +477,12 @@ async def add_company(session: Session, body: AddCompany) -> Answer:
         changes=(RecordChange(kind="account", doc=account, keys=keys),),
         exists=(("account", "uid", mother.lower()),) if mother else (),
     )
-    chain = await session.call.hub.read(
-        lambda reads: chain_of(Properties(reads).of(session.tenant_id))
-    )
+
+    def look(reads: Reads) -> str:
+        _must_be_company(reads, session.tenant_id, mother, "MotherCompanyId")
+        return chain_of(Properties(reads).of(session.tenant_id))
+
+    chain = await session.call.hub.read(look)
 
     def answer(accepted: Accepted) -> Answer:
         company = shown_company(accepted.records[0], chain)
