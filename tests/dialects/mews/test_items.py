@@ -259,6 +259,20 @@ async def test_another_tenants_items_are_unknown(tmp_path):
         assert await client.refused("orderItems/cancel", cancel) == (400, "Invalid OrderItemIds")
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("net", ["7.545", "7.55"])
+async def test_a_breakdown_adds_up_to_its_amount(tmp_path, count, net):
+    async with hotel(tmp_path) as client:
+        item = {**with_price(NetValue=net), "UnitCount": count}
+        await client.order(ProductOrders=None, Items=[item])
+        (shown,) = await client.items(BillIds=[BILL])
+        assert shown["UnitAmount"]["NetValue"] == float(net)
+        for amount in (shown["UnitAmount"], shown["Amount"]):
+            (part,) = amount["Breakdown"]["Items"]
+            assert part["NetValue"] == amount["NetValue"]
+            assert part["NetValue"] + part["TaxValue"] == pytest.approx(amount["GrossValue"])
+
+
 async def test_a_row_is_found_by_the_very_instant_it_is_shown_with(tmp_path):
     async with hotel(tmp_path) as client:
         await client.hub.freeze("hotel", "2020-02-01T12:00:00.654321Z")

@@ -122,7 +122,9 @@ def unit_amount(order: Order, line: Line) -> dict[str, Any]:
     """One unit's. With several taxes their unit values were kept when the line was charged."""
     kept = line.data.get("unit_taxes") if is_charge(order) else None
     if line.quantity == 1 and line.taxes:
-        taxes = [(part.code, part.base, part.amount) for part in line.taxes]
+        # The line's net is rounded and its unit's is not: what a tax is of differs by as much.
+        more = line.unit_net - line.net
+        taxes = [(part.code, part.base + more, part.amount) for part in line.taxes]
     elif kept:
         taxes = [(code, line.unit_net, value) for code, value in kept]
     elif len(line.taxes) == 1:
