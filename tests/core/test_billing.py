@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from orderhub.core.accounts import Account, AccountKind, Bill, BillState, Payment, payment_keys
 from orderhub.core.billing import CloseBill, DeleteBills, TakePayment, owed
@@ -135,6 +136,36 @@ def test_a_receipt_is_paid_in_full():
     assert decided(receipt, charged("10")).reason is Reason.TRANSITION_NOT_ALLOWED
     assert len(decided(receipt, charged("10"), payments=(PAID,)).records) == 1
     assert decided(receipt, payments=(PAID,)).reason is Reason.TRANSITION_NOT_ALLOWED
+
+
+def shares(*amounts: str, currency="USD") -> tuple[Payment, ...]:
+    return tuple(replace(PAID, currency=currency, amount=Decimal(each)) for each in amounts)
+
+
+PARTS = [
+    # charged  in      paid                                          still owed
+    ("10.60",  "USD",  ("3.5333", "3.5333", "3.5333"),               {}),
+    ("10.60",  "USD",  ("3.5334", "3.5334", "3.5334"),               {}),
+    ("10.60",  "USD",  ("10.595001",),                               {}),
+    ("10.60",  "USD",  ("10.595",),                                  {"USD": Decimal("0.005")}),
+    ("10.60",  "USD",  ("10.605",),                                  {"USD": Decimal("-0.005")}),
+    ("100",    "JPY",  ("33.3333", "33.3333", "33.3333"),            {}),
+    ("1.000",  "KWD",  ("0.3333", "0.3333", "0.3333"),               {}),
+    ("1.000",  "KWD",  ("0.333", "0.333", "0.333"),                  {"KWD": Decimal("0.001")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("gross", "currency", "paid", "left"), PARTS)
+@pytest.mark.parametrize("kind", ["receipt", "invoice"])
+def test_what_is_too_small_for_any_line_is_owed_by_nobody(kind, gross, currency, paid, left):
+    terms = CloseBill(bill="bill", kind=kind)
+    given = {"payments": shares(*paid, currency=currency)}
+    assert owed(known_to(command(terms), charged(gross, currency), **given), 1, "bill") == left
+    decision = decided(terms, charged(gross, currency), **given)
+    if left and kind == "receipt":
+        assert decision.reason is Reason.TRANSITION_NOT_ALLOWED
+    else:
+        assert len(decision.records) == 1 + len(left)
 
 
 def test_only_bills_that_nothing_was_ever_put_on_are_deleted():

@@ -24,9 +24,10 @@ from orderhub.core.accounts import (
 from orderhub.core.business import Business, Loads, LockKey
 from orderhub.core.commands import OrderName, PlaceOrder, Terms
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, OrderLoad, Record, RecordKey
-from orderhub.core.money import ZERO, is_storable, kept
+from orderhub.core.money import ZERO, is_storable, kept, rounded
 from orderhub.core.queries import cancelled_at
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.tax import TaxRules
 from orderhub.core.values import Order
 
 _PAYMENT = "account_payment"
@@ -70,7 +71,10 @@ class DeleteBills(Terms, frozen=True, kw_only=True):
 
 
 def owed(facts: Facts, tenant: int, bill: str) -> dict[str, Decimal]:
-    """What the account still owes on a bill, by currency; settled currencies are left out."""
+    """What the account still owes on a bill, by currency; settled currencies are left out.
+
+    Three may share 10.60 as 3.5333 each: less than half of the least amount that a line can have is owed by nobody.
+    """
     found: dict[str, Decimal] = {}
     for order in facts.orders(tenant, OrderName("bill", bill)):
         for line in order.lines:
@@ -79,7 +83,12 @@ def owed(facts: Facts, tenant: int, bill: str) -> dict[str, Decimal]:
     for record in facts.records(tenant, _PAYMENT, "bill", bill):
         payment: Payment = record.doc
         found[payment.currency] = found.get(payment.currency, ZERO) - payment.amount
-    return {currency: value for currency, value in found.items() if value}
+    settings = facts.settings(tenant)
+    return {
+        currency: value
+        for currency, value in found.items()
+        if rounded(value, TaxRules.of(settings, currency).digits)
+    }
 
 
 def refused_bill(bill: Bill | None, uid: str, account: str = "") -> Rejected | None:

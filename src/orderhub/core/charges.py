@@ -15,7 +15,6 @@ from orderhub.core.billing import bill_name, refused_account, refused_bill, refu
 from orderhub.core.business import Business, LockKey
 from orderhub.core.catalogue import Product, Sellable, price_of, variant_needed, variants_key
 from orderhub.core.commands import ChangeOrder, PlaceOrder, Terms
-from orderhub.core.currencies import currency_digits
 from orderhub.core.details import ChargeDetails
 from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
 from orderhub.core.money import EXACT, is_storable, kept
@@ -248,18 +247,13 @@ def _context(
     terms: AccountCharge, facts: Facts, tenant: int, settings: Settings, currency: str, now: int
 ) -> _Context:
     taxes = _taxes_of(facts, tenant)
-    digits = settings.tax_precision
     return _Context(
         settings=settings,
         rates=taxes.rates,
         environment=taxes.environment,
         consumed_at=now if terms.consumed_at is None else terms.consumed_at,
         currency=currency,
-        rules=TaxRules(
-            settings.pricing,
-            currency_digits(currency) if digits is None else digits,
-            settings.rounding,
-        ),
+        rules=TaxRules.of(settings, currency),
     )
 
 

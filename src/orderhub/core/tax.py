@@ -14,10 +14,11 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from orderhub.core.currencies import currency_digits
 from orderhub.core.money import EXACT, ZERO, Rounding, divided, rounded, times
 from orderhub.core.ranges import Rule
 from orderhub.core.units import Alpha3, AnyCurrency, Instant, Price, Text, about
-from orderhub.core.values import Pricing, TaxPart
+from orderhub.core.values import Pricing, Settings, TaxPart
 
 _ONE = Decimal(1)
 
@@ -138,6 +139,16 @@ class TaxRules(msgspec.Struct, frozen=True):
     pricing: Pricing
     digits: int
     rounding: Rounding = Rounding.HALF_UP
+
+    @classmethod
+    def of(cls, settings: Settings, currency: str) -> TaxRules:
+        """The tenant's precision, else the decimals of the currency."""
+        digits = settings.tax_precision
+        return cls(
+            settings.pricing,
+            currency_digits(currency) if digits is None else digits,
+            settings.rounding,
+        )
 
 
 def taxed(

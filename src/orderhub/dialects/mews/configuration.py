@@ -391,12 +391,7 @@ def shown_price(
     if product.price is None:
         return None
     currency = product.currency or settings.currency
-    digits = settings.tax_precision
-    rules = TaxRules(
-        settings.pricing,
-        currency_digits(currency) if digits is None else digits,
-        settings.rounding,
-    )
+    rules = TaxRules.of(settings, currency)
     used = [rates[code] for code in product.tax_codes if code in rates]
     priced = tax.taxed(product.price, 1, settings.pricing, used, rules)
     return amount(
