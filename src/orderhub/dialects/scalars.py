@@ -11,7 +11,7 @@ import functools
 import re
 import unicodedata
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import inspect
 
@@ -68,41 +68,60 @@ def fitted(text: str, most: int) -> str:
     return text if len(text) <= most else unicodedata.normalize("NFC", text.strip())
 
 
+class _Meaning(NamedTuple):
+    """What a type says about the scalars in a value of it."""
+
+    members: dict[str, _Meaning] | None  # of an object, by their names on the wire
+    item: _Meaning | None  # of a list
+    is_text: bool
+    is_whole: bool
+
+
 def as_meant(value: Any, model: Any) -> Any:
     """Decoded JSON with the scalars that a msgspec type means; what cannot be meant stays for msgspec to refuse."""
-    return _meant(value, _described(model))
+    return _meant(value, _meaning_of(model))
 
 
 @functools.cache
-def _described(model: Any) -> inspect.Type:
-    return inspect.type_info(model)
+def _meaning_of(model: Any) -> _Meaning:
+    return _meaning(inspect.type_info(model))
 
 
-def _meant(value: Any, meant: inspect.Type) -> Any:
-    options = _options(meant)
-    for option in options:
-        if isinstance(option, inspect.StructType) and isinstance(value, dict):
-            types = {field.encode_name: field.type for field in option.fields}
-            return {
-                name: _meant(each, types[name]) if name in types else each
-                for name, each in value.items()
-            }
-        if isinstance(option, inspect.ListType) and isinstance(value, list):
-            return [_meant(each, option.item_type) for each in value]
+def _meaning(described: inspect.Type) -> _Meaning:
+    options = _options(described)
     kinds = {type(option) for option in options}
-    takes_number = bool(kinds & {inspect.IntType, inspect.DecimalType})
+    members, item = None, None
+    for option in options:
+        if isinstance(option, inspect.StructType):
+            members = {field.encode_name: _meaning(field.type) for field in option.fields}
+        elif isinstance(option, inspect.ListType):
+            item = _meaning(option.item_type)
+    is_whole = inspect.IntType in kinds
+    takes_number = is_whole or inspect.DecimalType in kinds
+    return _Meaning(members, item, inspect.StrType in kinds and not takes_number, is_whole)
+
+
+def _options(described: inspect.Type) -> list[inspect.Type]:
+    """The types that a type allows: each without what is said about it, or about all of them."""
+    if isinstance(described, inspect.Metadata):
+        return _options(described.type)
+    if isinstance(described, inspect.UnionType):
+        return [option for each in described.types for option in _options(each)]
+    return [described]
+
+
+def _meant(value: Any, meaning: _Meaning) -> Any:
+    members, item, is_text, is_whole = meaning
+    if members is not None and isinstance(value, dict):
+        return {
+            name: _meant(each, members[name]) if name in members else each
+            for name, each in value.items()
+        }
+    if item is not None and isinstance(value, list):
+        return [_meant(each, item) for each in value]
     found: str | int | None = None
-    if inspect.StrType in kinds and not takes_number:
+    if is_text:
         found = as_text(value)
-    elif inspect.IntType in kinds and isinstance(value, str | Decimal):
+    elif is_whole and isinstance(value, str | Decimal):
         found = as_integer(value)
     return value if found is None else found
-
-
-def _options(meant: inspect.Type) -> list[inspect.Type]:
-    """The types that a type allows: each without what is said about it, or about all of them."""
-    if isinstance(meant, inspect.Metadata):
-        return _options(meant.type)
-    if isinstance(meant, inspect.UnionType):
-        return [option for each in meant.types for option in _options(each)]
-    return [meant]
