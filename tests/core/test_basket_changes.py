@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderhub.core.catalogue import Product
 from orderhub.core.commands import Action
 from orderhub.core.commissions import Shop
 from orderhub.core.coupons import Coupon, CouponChoice, CouponClaim, CouponKind
@@ -13,7 +14,7 @@ from orderhub.core.facts import Accepted
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Payment, Refund
-from orderhub.core.values import LineKind, Order, PoolKey, Status
+from orderhub.core.values import LineKind, Order, PoolKey, Settings, Status
 from tests.core.basket_builders import (
     NOON,
     World,
@@ -94,6 +95,18 @@ def test_a_balance_that_is_too_low_pays_nothing() -> None:
     refused = world.decide(change(order, Action.PAY, **BALANCE))
     assert isinstance(refused, Rejected)
     assert refused.reason is Reason.BALANCE_TOO_LOW
+
+
+def test_a_balance_pays_nothing_in_another_currency() -> None:
+    yen = Product(id=5, title="Cup", price=D(10), currency="JPY")
+    world = World(yen, Settings(name="shop", currency="CNY", currencies=("JPY",)))
+    world.pool("balance", "user:1000", 100_000_000)
+    order = placed(world.decide(basket((5, 1))))
+    refused = world.decide(change(order, Action.PAY, **BALANCE))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.field) == (Reason.CURRENCY_NOT_ENABLED, "payment")
+    assert world.available("balance", "user:1000") == 100_000_000
+    assert placed(world.decide(change(order, Action.PAY))).status is Status.PAID
 
 
 def test_a_payment_begun_keeps_its_number_until_it_is_made() -> None:
@@ -255,6 +268,26 @@ def test_a_coupon_that_does_not_hold_refuses_the_order(
     assert isinstance(refused, Rejected)
     assert refused.reason is reason
     assert world.available("stock", "product:188", "A") == 100
+
+
+@pytest.mark.parametrize(
+    ("coupon", "holds"),
+    [
+        (FIXED, False),
+        (Coupon(id=1, code="TEN", kind=CouponKind.PERCENT, percent=90), True),
+        (Coupon(id=1, code="TEN", kind=CouponKind.PERCENT, percent=90, max_money=D(5)), False),
+        (Coupon(id=1, code="TEN", kind=CouponKind.PERCENT, percent=90, min_amount=D(5)), False),
+    ],
+)
+def test_amounts_of_coupons_are_in_the_tenants_currency(coupon: Coupon, holds: bool) -> None:
+    yen = Product(id=5, title="Cup", price=D(1000), currency="JPY")
+    world = World(yen, coupon, Settings(name="shop", currency="CNY", currencies=("JPY",)))
+    decision = world.decide(basket((5, 1), coupon=CouponChoice(code="TEN")))
+    if holds:
+        assert placed(decision).total == D(900)
+        return
+    assert isinstance(decision, Rejected)
+    assert decision.reason is Reason.COUPON_NOT_VALID
 
 
 def test_redemptions_are_counted_in_all_per_user_and_per_claim_and_given_back_on_cancel() -> None:

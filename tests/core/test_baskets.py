@@ -68,6 +68,34 @@ def test_the_inviters_group_discount_is_truncated_per_unit(
     assert lines_add_up(order)
 
 
+YEN = Product(id=5, title="Cup", price=D(1000), currency="JPY", seller_id=15)
+YEN_TOO = Settings(name="shop", currency="CNY", currencies=("JPY",))
+
+
+@pytest.mark.parametrize("terms", [{}, {"membership": True}])
+def test_what_has_its_price_in_a_currency_that_is_not_accepted_is_not_sold(terms: dict) -> None:
+    in_yen = UserGroup(id=5, price=D(1000), currency="JPY")
+    refused = World(YEN, in_yen).decide(basket((5, 1), **terms))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.field) == (Reason.CURRENCY_NOT_ENABLED, "lines[0].product")
+    assert placed(World(YEN, in_yen, YEN_TOO).decide(basket((5, 1), **terms))).currency == "JPY"
+
+
+def test_an_order_has_one_currency() -> None:
+    refused = World(YEN, YEN_TOO).decide(basket((188, 1), (5, 1)))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.field) == (Reason.CURRENCY_NOT_ENABLED, "lines[1].product")
+
+
+def test_an_order_in_another_currency_than_that_of_balances_earns_nobody_anything() -> None:
+    group = UserGroup(id=2, share_reward=10, parent_reward=5)
+    world = World(SELLER_80, INVITED, INVITER, GRAND, group, YEN, YEN_TOO)
+    business = placed(world.decide(basket((5, 1)))).doc.business
+    assert (business.seller_id, business.share_user_id) == (15, 7)
+    earned = (business.seller_amount, business.share_amount, business.share_parent_amount)
+    assert earned == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("ends_at", "amount"), [(NOON - 1, "99"), (NOON, "99"), (NOON + 1, "89.10")]
 )

@@ -211,6 +211,10 @@ def _paid_from_balance(order: Order, accepted: Accepted, facts: Facts) -> Accept
     units = to_micros(order.total)
     if not units:
         return accepted
+    own = facts.settings(order.tenant_id).currency
+    if order.currency != own:
+        detail = f"balances are in {own}, the order is in {order.currency}"
+        return Rejected(Reason.CURRENCY_NOT_ENABLED, "payment", detail)
     refusal = _locked_out(order, facts)
     if refusal is not None:
         return refusal

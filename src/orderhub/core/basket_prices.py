@@ -18,7 +18,7 @@ from orderhub.core.memberships import UserGroup
 from orderhub.core.money import EXACT, minor_units
 from orderhub.core.ordering import untaxed_line
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Line, LineKind
+from orderhub.core.values import Line, LineKind, Settings
 
 
 class BasketItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,7 +56,7 @@ class Prices(msgspec.Struct, frozen=True):
     tenant_id: int
     facts: Facts
     shop: Shop
-    currency: str  # of what names none
+    settings: Settings
     percent: int
 
 
@@ -103,6 +103,12 @@ def price_lines(
         found = _priced(item, prices, membership=membership)
         if isinstance(found, Rejected):
             return msgspec.structs.replace(found, field=f"lines[{index}].{found.field}")
+        if not prices.settings.accepts(found.currency):
+            return Rejected(
+                Reason.CURRENCY_NOT_ENABLED,
+                f"lines[{index}].product",
+                f"{found.currency} is not accepted",
+            )
         if priced and found.currency != priced[0].currency:
             return Rejected(
                 Reason.CURRENCY_NOT_ENABLED, f"lines[{index}].product", "one currency per order"
@@ -178,7 +184,7 @@ def _sold_at(
         sku="" if sellable is None else sellable.sku,
         data={"list_price": amount_of(list_price, digits)} if unit != list_price else {},
     )
-    return Priced(line, list_price, unit, currency or prices.currency, sellable, **more)
+    return Priced(line, list_price, unit, currency or prices.settings.currency, sellable, **more)
 
 
 def line_of(line_no: int, item: BasketItem, priced: Priced) -> Line:

@@ -190,7 +190,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     resolved = resolve(terms.address_id, terms.address, terms.user_id, tenant, facts, now)
     if isinstance(resolved, Rejected):
         return resolved
-    prices = Prices(tenant, facts, shop, settings.currency, percent_of(people.inviter_group))
+    prices = Prices(tenant, facts, shop, settings, percent_of(people.inviter_group))
     priced = price_lines(taken.items, prices, membership=terms.membership)
     if isinstance(priced, Rejected):
         return priced
@@ -229,6 +229,15 @@ class _Basket(msgspec.Struct, frozen=True, kw_only=True):
     resolved: Resolved
     priced: tuple[Priced, ...]
     seller_id: int
+
+    @property
+    def currency(self) -> str:
+        return self.priced[0].currency
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is paid in another currency than the tenant's, which balances and coupons are in."""
+        return self.currency != self.settings.currency
 
 
 def _placed(
@@ -355,6 +364,10 @@ def _redeemed(
     redemption = coupons.find(terms.coupon, tenant, terms.user_id, facts)
     if isinstance(redemption, Rejected):
         return redemption
+    if basket.is_foreign and redemption.coupon.states_amounts:
+        own, other = basket.settings.currency, basket.currency
+        detail = f"the coupon's amounts are in {own}, the order is in {other}"
+        return Rejected(Reason.COUPON_NOT_VALID, "coupon", detail)
     # A membership's id names a user group: no coupon for a product is meant for it.
     amounts = [
         (0 if terms.membership else each.line.product_id, each.amount) for each in basket.priced
@@ -422,7 +435,7 @@ def _draft(
         )
     return Draft(
         lines=tuple(lines),
-        currency=basket.priced[0].currency,
+        currency=basket.currency,
         pricing={**_PRICING, "precision": digits},
         business=_details(terms, basket, resolved, redemption, goods, off),
     )
@@ -439,7 +452,8 @@ def _details(
     """What the order is about beside its lines."""
     people = basket.people
     parts: Shares = shares(
-        goods - off,
+        # Balances are in the tenant's currency: what is paid in another is shared with nobody.
+        0 if basket.is_foreign else goods - off,
         basket.seller_id,
         0 if people.buyer is None else people.buyer.inviter_id,
         people.earner,

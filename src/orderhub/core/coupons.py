@@ -96,6 +96,11 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         ),
     )
 
+    @property
+    def states_amounts(self) -> bool:
+        """Whether it names money, which is in the tenant's currency, and is no mere percentage."""
+        return bool(self.kind is CouponKind.FIXED or self.max_money or self.min_amount)
+
     def is_open(self, now_us: int) -> bool:
         return (
             self.active and self.starts_at <= now_us and (not self.ends_at or now_us < self.ends_at)

@@ -28,6 +28,13 @@ async def hub(tmp_path_factory):
         assert check_ledger(opened.hub.ledger.engine).breaches == []
 
 
+async def _write(hub, path, doc):
+    answer = await hub.request(
+        "PUT", f"{CATALOGUE}/{path}", json={"doc": doc}, headers=operator_headers()
+    )
+    assert answer.is_success, answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "amount"),
     [
@@ -93,24 +100,45 @@ async def test_a_cart_takes_only_what_is_for_sale(hub, row):
 
 
 async def test_what_was_put_in_a_cart_before_it_had_skus_is_bought_by_sku_all_the_same(hub):
-    async def write(path, doc):
-        answer = await hub.request(
-            "PUT", f"{CATALOGUE}/{path}", json={"doc": doc}, headers=operator_headers()
-        )
-        assert answer.is_success, answer.text
-
-    await write("products/600", {"title": "Hat", "price": "15"})
+    await _write(hub, "products/600", {"title": "Hat", "price": "15"})
     me, cart = user(15), {"Cart": "visitor-hat"}
     await call(hub, "/api/cart/add", {"archive_id": 600, "quantity": 1}, me)
     await call(hub, "/api/cart/add", {"archive_id": 600, "quantity": 2}, cart)
     rows = (await call(hub, "/api/cart/list", None, {**me, **cart}))["data"]
-    await write("variants/600", {"product_id": 600, "title": "Hat, S", "price": "18"})
+    await _write(hub, "variants/600", {"product_id": 600, "title": "Hat, S", "price": "18"})
     for holder, row in ((me, rows[1]), ({**me, **cart}, rows[0])):
         assert told(await call(hub, CREATE, {"cart_ids": [row["id"]]}, holder)) == NOT_FOUND
     await call(hub, "/api/cart/add", {"archive_id": 600, "sku_id": 600, "quantity": 1}, me)
     row = (await call(hub, "/api/cart/list", None, me))["data"][0]
     assert (row["sku_id"], row["price"]) == (600, 1800)
     assert (await create(hub, me, cart_ids=[row["id"]]))["amount"] == 1800
+
+
+async def test_what_is_sold_in_another_currency_is_paid_by_no_balance_and_no_coupon_of_the_shops(
+    hub,
+):
+    buyer = user()
+    await _write(hub, "products/601", {"title": "Fan", "price": "10", "currency": "JPY"})
+    await _write(hub, "coupons/90", {"code": "TENTH", "kind": "percent", "percent": 90})
+    for coupon in (1, 90):
+        assert (await call(hub, "/api/coupon/code", {"id": coupon}, buyer))["code"] == 0
+    refused = (-1, "货币不符")
+    assert told(await call(hub, CREATE, {"goods_id": 601}, buyer)) == refused
+    await hub.settings("shop", currencies=["JPY"])
+    try:
+        held = {}
+        for product in (188, 601):
+            found = await call(hub, f"/api/coupon/valid?archive_id={product}", None, buyer)
+            held[product] = {each["coupon_id"] for each in found["data"]}
+        assert held == {188: {1, 90}, 601: {90}}
+        fixed = await call(hub, CREATE, {"goods_id": 601, "coupon_id": 1}, buyer)
+        assert told(fixed) == (-1, "优惠券不可用")
+        order = await create(hub, buyer, goods_id=601, coupon_id=90)
+        assert order["amount"] == 900
+        body = {"order_id": order["order_id"], "pay_way": "balance"}
+        assert told(await call(hub, "/api/order/payment", body, buyer)) == refused
+    finally:
+        await hub.settings("shop", currencies=[])
 
 
 async def test_what_has_no_price_of_its_own_shows_that_of_its_cheapest_sku(hub):

@@ -44,6 +44,10 @@ async def valid(call: Call, visitor: Visitor) -> Answer:
         found: dict[int, Coupon] = docs_by_id(
             reads, tenant, "coupon", {claim.coupon_id for claim in claims}
         )
+        product = reads.record(tenant, "product", "id", archive_id) if archive_id else None
+        currency = "" if product is None else product.doc.currency
+        if currency and currency != settings.currency:
+            found = {number: each for number, each in found.items() if not each.states_amounts}
         held = [
             Redemption(coupon=found[claim.coupon_id], claim=claim)
             for claim in claims

@@ -85,7 +85,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "coupon_used_up": ("优惠券已用完", "The coupon has been used up"),
     "out_of_stock": ("库存不足", "Insufficient stock"),
     "quantity": ("商品数量不正确", "Incorrect product quantity"),
-    "one_currency": ("不支持混合货币下单", "All products of an order must have one currency"),
+    "currency": ("货币不符", "The currencies do not match"),
     "key_reused": (
         "该幂等键已用于其他请求",
         "This Idempotency-Key was used with another request",
@@ -159,7 +159,7 @@ REFUSALS: dict[Reason, str] = {
     Reason.UPGRADE_CHOICE_INVALID: "not_possible",
     Reason.GUEST_FORM_INVALID: "not_possible",
     Reason.CHILD_TOO_OLD: "not_possible",
-    Reason.CURRENCY_NOT_ENABLED: "one_currency",
+    Reason.CURRENCY_NOT_ENABLED: "currency",
     Reason.PRICE_MISSING: "not_possible",
     Reason.PRICE_NOT_SOLD: "record not found",
     Reason.TAX_CODE_UNKNOWN: "not_possible",
