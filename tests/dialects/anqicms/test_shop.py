@@ -324,6 +324,29 @@ async def test_only_who_sees_the_whole_shop_may_mark_an_order_as_paid(hub):
         assert told(refused) == (-1, "无法创建支付订单")
 
 
+OMNI = {"Authorization": "Bearer hub-demo-omni"}
+
+
+async def _sale_of_another_door(hub, price):
+    """An unpaid order that came in by Sitecore CDP's door, as this one lists it."""
+    sale = {"orderItems": [], "referenceId": f"R-{price}", "currencyCode": "CNY", "price": price}
+    sale |= {"orderedAt": "2024-02-29T10:00:05.000Z", "status": "PENDING"}
+    made = await hub.post("/v2.1/orders", sale, headers=OMNI)
+    assert made.is_success, made.text
+    listed = (await call(hub, "/api/orders", None, OMNI))["data"]
+    return next(each for each in listed if each["amount"] == price * 100)
+
+
+async def test_no_balance_pays_an_order_of_another_door(hub):
+    order = await _sale_of_another_door(hub, 3)
+    body = {"order_id": order["order_id"], "pay_way": "balance"}
+    assert told(await call(hub, PAY, body, OMNI)) == (-1, "无法创建支付订单")
+    detail = f"/api/order/detail?order_id={order['order_id']}"
+    assert (await call(hub, detail, None, OMNI))["data"]["status"] == 0
+    noted = await call(hub, PAY, {**body, "pay_way": "offline"}, OMNI)
+    assert noted["data"]["status"] == 1
+
+
 async def _shop_terms(hub, **terms):
     path = "/hub/v1/tenants/shop/catalogue/shops/1"
     body = {"doc": {"seller_percent": 80, **terms}}

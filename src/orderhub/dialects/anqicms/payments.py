@@ -15,7 +15,7 @@ from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, login_required
 from orderhub.dialects.anqicms.mapping import seconds
 from orderhub.dialects.anqicms.orders import change_of, may_see, order_named, own_order
-from orderhub.dialects.anqicms.show import basket_of, number_of
+from orderhub.dialects.anqicms.show import basket_of, is_basket, number_of
 from orderhub.dialects.contract import Answer, Call, CommandRejected, Fault, FaultKind
 
 OFFLINE = "offline"
@@ -93,6 +93,11 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
                 FaultKind.FORBIDDEN, f"{OFFLINE} is for callers that see the whole shop"
             )
             return words.turned_down(call, "forbidden", wide_only)
+        if way == PAID_FROM_BALANCE and not is_basket(order):
+            cause = Rejected(
+                Reason.RECORD_UNKNOWN, "payment", "no balance pays orders of other doors"
+            )
+            return words.turned_down(call, "no_payment", cause)
         return await _pay_now(call, visitor, order, way, settings)
     provider = provider_for(way, settings, call.base_url)
     if provider is None:

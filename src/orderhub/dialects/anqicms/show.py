@@ -55,6 +55,11 @@ def basket_of(order: Order) -> BasketDetails:
     return details if isinstance(details, BasketDetails) else _NO_BASKET
 
 
+def is_basket(order: Order) -> bool:
+    """Whether it is a user's of the shop, rather than an order of another door."""
+    return basket_of(order) is not _NO_BASKET
+
+
 def user_of(order: Order) -> int:
     return basket_of(order).user_id
 
@@ -178,7 +183,7 @@ def _detail(
     groups: Mapping[int, Any],
 ) -> dict[str, Any]:
     price = fen(line.unit_gross)
-    kept = line.data if isinstance(order.doc.business, BasketDetails) else {}
+    kept = line.data if is_basket(order) else {}
     list_price = fen(kept.get("list_price", line.unit_gross))
     membership = line.kind is LineKind.MEMBERSHIP
     return {
