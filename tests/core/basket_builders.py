@@ -14,7 +14,7 @@ from orderhub.core.carts import CartItem, keys_of
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin, PlaceOrder
 from orderhub.core.commissions import Shop
-from orderhub.core.coupons import Coupon, CouponClaim
+from orderhub.core.coupons import Coupon, CouponClaim, keys_of_claim
 from orderhub.core.facts import Accepted, Facts, NewIds, OrderLoad, Record, RecordKey
 from orderhub.core.memberships import User, UserGroup
 from orderhub.core.refusals import Rejected
@@ -45,6 +45,8 @@ def record(doc: Any) -> Record:
     keys: tuple[tuple[str, str], ...] = ()
     if isinstance(doc, CartItem):
         keys = keys_of(doc)
+    if isinstance(doc, CouponClaim):
+        keys = keys_of_claim(doc)
     if isinstance(doc, SavedAddress):
         keys = (user_key(doc.user_id),)
     return Record(
@@ -132,8 +134,8 @@ class World:
                 each
                 for each in self.records.values()
                 if each.kind == load.kind
-                and load.value in {"id": str(each.id), "code": each.code}.get(load.by, "")
-                and load.value == {"id": str(each.id), "code": each.code}.get(load.by)
+                and load.value
+                == {"id": str(each.id), "code": each.code, **dict(each.keys)}.get(load.by)
             ],
         )
 

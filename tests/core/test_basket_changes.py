@@ -311,6 +311,19 @@ def test_redemptions_are_counted_in_all_per_user_and_per_claim_and_given_back_on
     assert isinstance(world.decide(typed), Rejected)
 
 
+@pytest.mark.parametrize("choice", [CouponChoice(code="TEN"), CouponChoice(coupon_id=1)])
+def test_a_coupon_that_has_to_be_claimed_is_redeemed_by_code_and_id_once_for_each_claim(
+    choice: CouponChoice,
+) -> None:
+    coupon = Coupon(id=1, code="TEN", money=D(10), claimed=True)
+    world = World(coupon, CouponClaim(id=6, coupon_id=1, user_id=1000, claimed_at=NOON))
+    order = placed(world.decide(basket((188, 1), coupon=choice)))
+    assert (order.total, order.doc.business.coupon_claim_id) == (D(89), 6)
+    again = world.decide(basket((188, 1), coupon=choice))
+    assert isinstance(again, Rejected)
+    assert again.reason is Reason.COUPON_USED_UP
+
+
 def test_a_free_order_needs_no_balance() -> None:
     world = World(Coupon(id=1, code="TEN", money=D(1000)))
     order = placed(world.decide(basket((188, 1), coupon=CouponChoice(code="TEN"))))

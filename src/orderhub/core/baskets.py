@@ -129,7 +129,7 @@ def loads(command: PlaceOrder, facts: Facts) -> Iterator[RecordKey | OrderLoad]:
             else:
                 yield variants_key(tenant, item.product_id)
     if terms.coupon is not None:
-        yield from coupon_loads(terms.coupon, tenant, facts)
+        yield from coupon_loads(terms.coupon, tenant, terms.user_id, facts)
 
 
 def _people_loads(user_id: int, tenant: int, facts: Facts) -> Iterator[RecordKey]:

@@ -25,6 +25,7 @@ from orderhub.core.values import Move, Pool, PoolKey
 _NOT_DIGIT = re.compile(r"\D+")
 _PHONE_DIGITS = 9  # country and trunk prefixes are written in too many ways to compare them
 _TYPED = "typed"
+HELD = "held"
 Code = Annotated[
     str,
     msgspec.Meta(extra_json_schema={"pattern": r"^(\S(.*\S)?)?$", "format": "trimmed"}),
@@ -126,6 +127,15 @@ class CouponClaim(msgspec.Struct, frozen=True, kw_only=True):
     claimed_at: int  # microseconds, tenant's time
 
 
+def keys_of_claim(claim: CouponClaim) -> tuple[tuple[str, str], ...]:
+    """What a claim is found by: its user, and as the only one that they hold of its coupon."""
+    return (("user", str(claim.user_id)), (HELD, held_name(claim.coupon_id, claim.user_id)))
+
+
+def held_name(coupon_id: int, user_id: int) -> str:
+    return f"{coupon_id}|{user_id}"
+
+
 def claim_subject(claim_id: int) -> str:
     """The name of the pool that counts a claim's one use; it is opened by that use."""
     return f"coupon_claim:{claim_id}"
@@ -149,22 +159,38 @@ class Redemption(msgspec.Struct, frozen=True, kw_only=True):
     claim: CouponClaim | None = None
 
 
-def coupon_loads(choice: CouponChoice, tenant_id: int, facts: Facts) -> Iterable[RecordKey]:
+def coupon_loads(
+    choice: CouponChoice, tenant_id: int, user_id: int, facts: Facts
+) -> Iterable[RecordKey]:
     if choice.claim_id:
         key = RecordKey(tenant_id, "coupon_claim", "id", str(choice.claim_id))
         yield key
         claim = facts.doc(tenant_id, "coupon_claim", "id", choice.claim_id)
         if claim is not None:
             yield RecordKey(tenant_id, "coupon", "id", str(claim.coupon_id))
-    elif choice.code:
+        return
+    if choice.code:
         yield RecordKey(tenant_id, "coupon", "code", choice.code)
         yield RecordKey(tenant_id, "coupon", _TYPED, _folded(choice.code))
     elif choice.coupon_id:
         yield RecordKey(tenant_id, "coupon", "id", str(choice.coupon_id))
+    coupon = _named(choice, tenant_id, facts)
+    if coupon is not None and coupon.claimed:
+        yield RecordKey(tenant_id, "coupon_claim", HELD, held_name(coupon.id, user_id))
+
+
+def _named(choice: CouponChoice, tenant_id: int, facts: Facts) -> Coupon | None:
+    """The coupon of a code or an id."""
+    if not choice.code:
+        by_id: Coupon | None = facts.doc(tenant_id, "coupon", "id", choice.coupon_id)
+        return by_id
+    # Of several that differ in their case alone, the one that was typed exactly.
+    typed: Coupon | None = facts.doc(tenant_id, "coupon", "code", choice.code)
+    return typed or facts.doc(tenant_id, "coupon", _TYPED, _folded(choice.code))
 
 
 def find(choice: CouponChoice, tenant_id: int, user_id: int, facts: Facts) -> Redemption | Rejected:
-    """The coupon that was named, whoever it is valid for."""
+    """The coupon that was named, with the claim of the user where it has to be claimed before."""
     claim: CouponClaim | None = None
     coupon: Coupon | None = None
     if choice.claim_id:
@@ -172,15 +198,11 @@ def find(choice: CouponChoice, tenant_id: int, user_id: int, facts: Facts) -> Re
         if claim is not None and claim.user_id == user_id:
             coupon = facts.doc(tenant_id, "coupon", "id", claim.coupon_id)
         field = "coupon.claim"
-    elif choice.code:
-        # Of several that differ in their case alone, the one that was typed exactly.
-        coupon = facts.doc(tenant_id, "coupon", "code", choice.code)
-        if coupon is None:
-            coupon = facts.doc(tenant_id, "coupon", _TYPED, _folded(choice.code))
-        field = "coupon.code"
     else:
-        coupon = facts.doc(tenant_id, "coupon", "id", choice.coupon_id)
-        field = "coupon.id"
+        coupon = _named(choice, tenant_id, facts)
+        field = "coupon.code" if choice.code else "coupon.id"
+        if coupon is not None and coupon.claimed:
+            claim = facts.doc(tenant_id, "coupon_claim", HELD, held_name(coupon.id, user_id))
     if coupon is None:
         return Rejected(Reason.COUPON_UNKNOWN, field, "no such coupon")
     if coupon.claimed and claim is None:

@@ -214,6 +214,18 @@ async def test_a_claimed_coupon_is_listed_used_once_and_comes_back_when_cancelle
     assert (await call(hub, "/api/coupon/valid"))["total"] == 1
 
 
+@pytest.mark.parametrize("named", [{"coupon_code": "MINE"}, {"coupon_id": 6}])
+async def test_a_coupon_that_has_to_be_claimed_is_used_by_its_code_or_id_once_it_is(hub, named):
+    me = user(1001)
+    body = {"goods_id": 188, **named}
+    await call(hub, "/api/coupon/code", {"id": 6}, me)
+    assert told(await call(hub, CREATE, body, user(1012))) == (-1, "优惠券不可用")
+    order = await create(hub, me, **body)
+    assert order["amount"] == 9400
+    assert told(await call(hub, CREATE, body, me)) == (-1, "优惠券已用完")
+    await call(hub, "/api/order/cancel", {"order_id": order["order_id"]}, me)
+
+
 async def test_a_coupon_for_one_redemption_per_user_holds_under_parallel_orders(hub):
     body = {"goods_id": 188, "coupon_code": "ONCE"}
     for who in (1000, 1001):

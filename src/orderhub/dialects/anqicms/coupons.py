@@ -127,16 +127,12 @@ async def claim(call: Call, visitor: Visitor) -> Answer:
         )
     if not record.doc.is_open(now):
         raise CommandRejected(Rejected(Reason.COUPON_NOT_VALID, "coupon.id", "not valid now"))
-    held = f"{coupon_id}|{visitor.user_id}"
-    change = RecordChange(
-        kind="coupon_claim",
-        doc=CouponClaim(id=0, coupon_id=coupon_id, user_id=visitor.user_id, claimed_at=now),
-        keys=(("user", str(visitor.user_id)), ("held", held)),
-    )
+    claimed = CouponClaim(id=0, coupon_id=coupon_id, user_id=visitor.user_id, claimed_at=now)
+    change = RecordChange(kind="coupon_claim", doc=claimed, keys=core.keys_of_claim(claimed))
     command = PutRecords(
         origin=call.origin(visitor.caller, call.body),
         changes=(change,),
-        unique=(("coupon_claim", "held", held),),
+        unique=(("coupon_claim", core.HELD, core.held_name(coupon_id, visitor.user_id)),),
     )
     sentence = words.say(call, "claimed")
     return await call.respond(
