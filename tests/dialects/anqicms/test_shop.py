@@ -99,6 +99,16 @@ async def test_who_logs_in_finds_what_he_put_into_the_cart_before(hub):
     assert (await call(hub, "/api/cart/list", None, cart))["total"] == 0
 
 
+async def test_keys_of_repeats_are_each_anonymous_carts_own(hub):
+    body, key = {"archive_id": 188, "quantity": 1}, {"Idempotency-Key": "the-same"}
+    for cart in ({"Cart": "visitor-a"}, {"Cookie": "cart=visitor-b"}):
+        assert (await call(hub, "/api/cart/add", body, {**cart, **key}))["code"] == 0
+        rows = await call(hub, "/api/cart/list", None, cart)
+        assert [row["archive_id"] for row in rows["data"]] == [188]
+        again = await hub.post("/api/cart/add", body, headers={**cart, **key})
+        assert again.headers["Idempotent-Replayed"] == "true"
+
+
 async def test_of_parallel_orders_of_one_cart_one_is_made(hub):
     me = user(1011)
     await call(hub, "/api/cart/add", {"archive_id": 10, "quantity": 1, "order_extra": {"a": 1}}, me)
@@ -372,6 +382,9 @@ async def test_guests_order_and_pay_where_the_shop_takes_them_and_see_nothing_of
         wanted = {"goods_id": 188, "address": {"name": "Wang", "phone": "138"}}
         order = await create(hub, {}, **wanted)
         assert (order["user_id"], order["order_address"]["name"]) == (0, "Wang")
+        again, other = ({"Cart": who, "Idempotency-Key": "k"} for who in ("guest-a", "guest-b"))
+        first, repeat, second = [await create(hub, who) for who in (again, again, other)]
+        assert first["order_id"] == repeat["order_id"] != second["order_id"]
         foreign = {"goods_id": 188, "address": {"id": order["address_id"]}}
         assert told(await call(hub, CREATE, foreign, {})) == (-1, "地址不存在")
         detail = f"/api/order/detail?order_id={order['order_id']}"

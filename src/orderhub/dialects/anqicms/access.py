@@ -120,7 +120,7 @@ async def identify(call: Call) -> Visitor:
     visitor = await _by_token(call, token) if token else None
     if visitor is None:
         site = await site_of(call)
-        visitor = Visitor(caller=_caller(site, GUEST_OWNER, f"{site.id}:{GUEST_OWNER}"), site=site)
+        visitor = Visitor(caller=_guest(call, site), site=site)
     call.caller = visitor.caller
     return visitor
 
@@ -176,6 +176,12 @@ def _caller(site: Credential, owner: str, credential_id: str) -> Caller:
     # Each user is a caller of his own: idempotency keys of two users never meet.
     credential = msgspec.structs.replace(site, id=credential_id)
     return Caller(credential=credential, tenant_id=site.tenant_id, owner=owner)
+
+
+def _guest(call: Call, site: Credential) -> Caller:
+    """Who is not logged in. The token of his cart is all that tells him, and his idempotency keys, from others."""
+    token, name = cart_token_of(call), f"{site.id}:{GUEST_OWNER}"
+    return _caller(site, GUEST_OWNER, f"{name}:{digest(token)}" if token else name)
 
 
 # --- tokens
