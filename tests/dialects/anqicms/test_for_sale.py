@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from orderhub.core.commands import RecordChange
 from orderhub.core.memberships import UserGroup
+from orderhub.dialects.anqicms.goods import sold_as, stock_of
 from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import CREATE, WIDE, call, create, open_shop, told, user
 from tests.support.hub import operator_headers
@@ -99,18 +100,36 @@ async def test_a_cart_takes_only_what_is_for_sale(hub, row):
         assert told(await call(hub, path, {**row, "quantity": 1}, anonymous)) == NOT_FOUND
 
 
+def test_an_empty_cart_asks_for_nobodys_stock():
+    assert stock_of(None, 1, sold_as(None, 1, ())) == {}
+
+
+@pytest.mark.parametrize("row", [{"archive_id": 8}, {"archive_id": 2, "sku_id": 3}])
+async def test_a_row_is_available_as_long_as_its_units_are(hub, row):
+    me, name = user(1012), "variant:3" if "sku_id" in row else "product:8"
+    for spare in (0, -1):
+        units = int(await hub.pool("shop", "stock", name, "MAIN")) - spare
+        await call(hub, "/api/cart/add", {**row, "quantity": units}, me)
+        shown = (await call(hub, "/api/cart/list", None, me))["data"][0]
+        ordered = await call(hub, "/api/order/checkout", {"cart_ids": [shown["id"]]}, me)
+        assert (shown["available"], ordered["code"]) == ((True, 0) if spare == 0 else (False, -1))
+
+
 async def test_what_was_put_in_a_cart_before_it_had_skus_is_bought_by_sku_all_the_same(hub):
     await _write(hub, "products/600", {"title": "Hat", "price": "15"})
     me, cart = user(15), {"Cart": "visitor-hat"}
     await call(hub, "/api/cart/add", {"archive_id": 600, "quantity": 1}, me)
     await call(hub, "/api/cart/add", {"archive_id": 600, "quantity": 2}, cart)
     rows = (await call(hub, "/api/cart/list", None, {**me, **cart}))["data"]
+    assert [(row["price"], row["available"]) for row in rows] == [(1500, True)] * 2
     await _write(hub, "variants/600", {"product_id": 600, "title": "Hat, S", "price": "18"})
+    shown = (await call(hub, "/api/cart/list", None, {**me, **cart}))["data"]
+    assert [(row["price"], row["available"]) for row in shown] == [(0, False)] * 2
     for holder, row in ((me, rows[1]), ({**me, **cart}, rows[0])):
         assert told(await call(hub, CREATE, {"cart_ids": [row["id"]]}, holder)) == NOT_FOUND
     await call(hub, "/api/cart/add", {"archive_id": 600, "sku_id": 600, "quantity": 1}, me)
     row = (await call(hub, "/api/cart/list", None, me))["data"][0]
-    assert (row["sku_id"], row["price"]) == (600, 1800)
+    assert (row["sku_id"], row["price"], row["available"]) == (600, 1800, True)
     assert (await create(hub, me, cart_ids=[row["id"]]))["amount"] == 1800
 
 
@@ -123,7 +142,9 @@ async def test_what_is_sold_in_another_currency_is_paid_by_no_balance_and_no_cou
     for coupon in (1, 90):
         assert (await call(hub, "/api/coupon/code", {"id": coupon}, buyer))["code"] == 0
     refused = (-1, "货币不符")
-    assert told(await call(hub, CREATE, {"goods_id": 601}, buyer)) == refused
+    row = {"archive_id": 601, "quantity": 1}
+    for path, body in ((CREATE, {"goods_id": 601}), ("/api/cart/add", row)):
+        assert told(await call(hub, path, body, buyer)) == refused
     await hub.settings("shop", currencies=["JPY"])
     try:
         held = {}

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from orderhub.core.carts import CartItem, keys_of, row_name
-from orderhub.core.catalogue import Product, Sellable, Variant, price_of
+from orderhub.core.catalogue import Product, Sellable, price_of
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.money import ZERO, from_micros, to_micros
 from orderhub.core.ordering import MAX_QUANTITY
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
+from orderhub.core.values import Settings
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, cart_token_of, holders_of, login_required
-from orderhub.dialects.anqicms.goods import docs_by_id, goods_object, percent_for, stock_of
+from orderhub.dialects.anqicms.goods import (
+    docs_by_id,
+    goods_object,
+    percent_for,
+    sold_as,
+    stock_of,
+    together,
+    units_left,
+)
 from orderhub.dialects.anqicms.mapping import fen, seconds, written
 from orderhub.dialects.anqicms.wire import MAX_ROWS
 from orderhub.dialects.contract import Answer, Call, CommandRejected
@@ -35,6 +46,7 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
     holders = _holders(call, visitor)
     token = cart_token_of(call)
     asked = wire.QUERY.read(wire.Cart, call.query)
+    settings = await call.hub.settings(visitor.tenant_id)
     query = RecordQuery(
         tenant_id=visitor.tenant_id,
         kind="cart_item",
@@ -49,19 +61,20 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
         items: list[CartItem] = [record.doc for record in reads.records(query)]
         tenant = visitor.tenant_id
         products = docs_by_id(reads, tenant, "product", {item.product_id for item in items})
-        variants = docs_by_id(reads, tenant, "variant", {item.variant_id for item in items})
-        stock = stock_of(reads, tenant, products.values())
+        sold = sold_as(reads, tenant, products.values())
+        stock = stock_of(reads, tenant, chain.from_iterable(sold.values()))
         percent = percent_for(reads, visitor, call.received_at)
         goods = {
-            number: goods_object(product, stock[number], percent)
+            number: goods_object(product, together(sold[number], stock), percent)
             for number, product in products.items()
         }
         shown = []
         for item in items:
-            sold = _sold(products.get(item.product_id), variants.get(item.variant_id), item)
+            bought = _bought(item, sold.get(item.product_id, ()), settings)
             # What `create` will ask for it: the unit is truncated before it is multiplied.
-            price = 0 if sold is None else fen(sold.price or ZERO) * percent // 100
-            row = _row(item, price, goods.get(item.product_id), is_sold=sold is not None)
+            price = 0 if bought is None else fen(bought.price or ZERO) * percent // 100
+            is_there = bought is not None and units_left(bought, stock) >= item.quantity
+            row = _row(item, price, goods.get(item.product_id), is_available=is_there)
             is_own = bool(visitor.user_id) and item.holder == holders[0]
             whose = {"user_id": visitor.user_id} if is_own else {"token": token}
             shown.append({**row, **whose})
@@ -72,7 +85,7 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
 
 
 def _row(
-    item: CartItem, price: int, goods: dict[str, Any] | None, *, is_sold: bool
+    item: CartItem, price: int, goods: dict[str, Any] | None, *, is_available: bool
 ) -> dict[str, Any]:
     added = fen(item.added_price)
     return {
@@ -94,20 +107,30 @@ def _row(
         "updated_time": seconds(item.updated_at),
         "order_extra": item.data.get("order_extra"),
         "is_wholesale": False,
-        "available": is_sold,
+        "available": is_available,
         "title": "" if goods is None else goods["title"],
         "archive": goods,
     }
 
 
-def _sold(product: Product | None, variant: Variant | None, item: CartItem) -> Sellable | None:
-    """What the row is for; None when it is not sold any more, so that it cannot be ordered."""
-    if product is None or not product.active or product.kind != "good":
-        return None
-    if item.variant_id and (variant is None or not variant.active):
-        return None
-    found = Sellable(product, variant if item.variant_id else None)
-    return None if isinstance(price_of(found), Rejected) else found
+def _bought(item: CartItem, sold: Iterable[Sellable], settings: Settings) -> Sellable | None:
+    """What the row is for, of what its product is bought as; None when it is not sold any more, as `create` sees it."""
+    for each in sold:
+        if item.variant_id == (0 if each.variant is None else each.variant.id):
+            refused = _not_sold(each.product, settings) or isinstance(price_of(each), Rejected)
+            return None if refused else each
+    return None
+
+
+def _not_sold(product: Product, settings: Settings) -> Rejected | None:
+    """Why nothing of the product can be bought, if so."""
+    if not product.active or product.kind != "good":
+        return Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no {product.id}")
+    if product.currency and not settings.accepts(product.currency):
+        return Rejected(
+            Reason.CURRENCY_NOT_ENABLED, "product", f"{product.currency} is not accepted"
+        )
+    return None
 
 
 async def put(call: Call, visitor: Visitor) -> Answer:
@@ -120,7 +143,7 @@ async def put(call: Call, visitor: Visitor) -> Answer:
         raise CommandRejected(Rejected(Reason.QUANTITY_INVALID, "lines[0].quantity", "too many"))
 
     def ask(reads: Reads) -> tuple[CartItem | None, int]:
-        price = _price_of(reads, visitor.tenant_id, given)
+        price = _price_of(reads, visitor.tenant_id, given, settings)
         stored = _stored_row(reads, visitor.tenant_id, holders, given)
         if stored is None:
             query = RecordQuery(
@@ -164,11 +187,14 @@ def _stored_row(
     return None
 
 
-def _price_of(reads: Reads, tenant_id: int, given: wire.CartRow) -> int:
+def _price_of(reads: Reads, tenant_id: int, given: wire.CartRow, settings: Settings) -> int:
     """Today's unit price in millionths. Raises CommandRejected for what is not sold."""
     product = reads.record(tenant_id, "product", "id", given.archive_id)
-    if product is None or not product.doc.active or product.doc.kind != "good":
+    if product is None:
         raise CommandRejected(Rejected(Reason.PRODUCT_UNKNOWN, "product", f"no {given.archive_id}"))
+    refusal = _not_sold(product.doc, settings)
+    if refusal is not None:
+        raise CommandRejected(refusal)
     variant = reads.record(tenant_id, "variant", "id", given.sku_id) if given.sku_id else None
     if given.sku_id and (
         variant is None or variant.doc.product_id != given.archive_id or not variant.doc.active

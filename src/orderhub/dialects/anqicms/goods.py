@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from orderhub.core.basket_prices import percent_of
@@ -86,12 +87,16 @@ def sku_object(variant: Variant, product: Product, stock: int) -> dict[str, Any]
 
 def goods_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
     products: dict[int, Product] = docs_by_id(reads, tenant_id, "product", ids)
-    stock = stock_of(reads, tenant_id, products.values())
-    return {number: goods_object(each, stock[number]) for number, each in products.items()}
+    sold = sold_as(reads, tenant_id, products.values())
+    stock = stock_of(reads, tenant_id, chain.from_iterable(sold.values()))
+    return {
+        number: goods_object(each, together(sold[number], stock))
+        for number, each in products.items()
+    }
 
 
-def stock_of(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[int, int]:
-    """What is left of each product in all places: of its SKUs together, where it has any."""
+def sold_as(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[int, list[Sellable]]:
+    """What each product is bought as: one of its SKUs, where it has active ones, or else itself."""
     sold: dict[int, list[Sellable]] = {}
     by_id = {product.id: product for product in products}
     if not by_id:
@@ -107,8 +112,7 @@ def stock_of(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[
             sold.setdefault(product.id, []).append(Sellable(product, variant))
     for number, product in by_id.items():
         sold.setdefault(number, [Sellable(product)])
-    left = _stock(reads, tenant_id, [each for skus in sold.values() for each in skus])
-    return {number: _together(skus, left) for number, skus in sold.items()}
+    return sold
 
 
 def percent_for(reads: Reads, visitor: Visitor, wall_us: int) -> int:
@@ -182,9 +186,9 @@ def _archive(
     )
     variants: list[Variant] = [record.doc for record in reads.records(query) if record.doc.active]
     sold = [Sellable(product, variant) for variant in variants] or [Sellable(product)]
-    stock = _stock(reads, tenant, sold)
+    stock = stock_of(reads, tenant, sold)
     skus = [
-        sku_object(variant, product, _left(Sellable(product, variant), stock))
+        sku_object(variant, product, units_left(Sellable(product, variant), stock))
         for variant in variants
     ]
     own = None if product.price is None else _units(product.price)
@@ -202,32 +206,34 @@ def _archive(
         "user_limit": 0,
         "quota_used": 0,
         "order_count": 0,
-        "stock": _together(sold, stock),
+        "stock": together(sold, stock),
         "options": product.data.get("options", []),
         "skus": skus,
         "wholesale_rules": [],
     }
 
 
-def _stock(reads: Reads, tenant: int, sold: Iterable[Sellable]) -> dict[str, int]:
+def stock_of(reads: Reads, tenant: int, sold: Iterable[Sellable]) -> dict[str, int]:
     """Subject -> units in all places, of those that have any pool."""
     subjects = {name for each in sold for name in (each.subject, *subjects_of(each))}
+    if not subjects:
+        return {}
     left: dict[str, int] = {}
     for pool in reads.pools(tenant, "stock", tuple(sorted(subjects))):
         left[pool.key.subject] = left.get(pool.key.subject, 0) + pool.available
     return left
 
 
-def _left(sellable: Sellable, stock: Mapping[str, int]) -> int:
+def units_left(sellable: Sellable, stock: Mapping[str, int]) -> int:
     return stock.get(sellable.subject, 0) if is_counted(sellable, stock) else _UNCOUNTED
 
 
-def _together(sold: Iterable[Sellable], stock: Mapping[str, int]) -> int:
+def together(sold: Iterable[Sellable], stock: Mapping[str, int]) -> int:
     """Of several SKUs: the sum, unless one of them is not counted."""
     skus = tuple(sold)
     if not all(is_counted(each, stock) for each in skus):
         return _UNCOUNTED
-    return sum(_left(each, stock) for each in skus)
+    return sum(units_left(each, stock) for each in skus)
 
 
 async def order_check(call: Call, visitor: Visitor) -> Answer:
