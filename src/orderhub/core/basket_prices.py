@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.catalogue import Product, Sellable, Variant, price_of, variant_needed
-from orderhub.core.commissions import Shop
+from orderhub.core.commissions import NO_SHOP
 from orderhub.core.facts import Facts
 from orderhub.core.memberships import UserGroup
 from orderhub.core.money import EXACT, minor_units
@@ -50,14 +50,26 @@ class Priced(msgspec.Struct, frozen=True):
         return self.unit * self.line.quantity
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """What becomes of a price, in minor units: truncated at the shop's decimals, then less the buyer's discount."""
+
+    digits: int = NO_SHOP.price_digits
+    percent: int = 100
+
+    def listed(self, price: Decimal) -> int:
+        return minor_units(price, self.digits)
+
+    def paid(self, price: Decimal) -> int:
+        return self.listed(price) * self.percent // 100
+
+
 class Prices(msgspec.Struct, frozen=True):
-    """Where prices come from, and what percentage of them this buyer pays."""
+    """Where prices come from, and what this buyer pays of them."""
 
     tenant_id: int
     facts: Facts
-    shop: Shop
     settings: Settings
-    percent: int
+    rate: Rate
 
 
 def sellable_of(item: BasketItem, tenant: int, facts: Facts) -> Sellable | Rejected:
@@ -120,7 +132,14 @@ def price_lines(
 def _priced(item: BasketItem, prices: Prices, *, membership: bool) -> Priced | Rejected:
     """So many of a good or a membership, worked out once for all who buy as many of it at that percentage."""
     work_out = _priced_membership if membership else _priced_good
-    named = ("priced", membership, item.product_id, item.variant_id, item.quantity, prices.percent)
+    named = (
+        "priced",
+        membership,
+        item.product_id,
+        item.variant_id,
+        item.quantity,
+        prices.rate.percent,
+    )
     return prices.facts.derived(prices.tenant_id, named, lambda: work_out(item, prices))
 
 
@@ -170,9 +189,8 @@ def _sold_at(
     **more: Any,
 ) -> Priced:
     """`price` is the list price of one; `currency` empty = the tenant's."""
-    digits = prices.shop.price_digits
-    list_price = minor_units(price, digits)
-    unit = list_price * prices.percent // 100
+    digits = prices.rate.digits
+    list_price, unit = prices.rate.listed(price), prices.rate.paid(price)
     line = untaxed_line(
         1,
         kind,

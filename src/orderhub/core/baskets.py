@@ -26,6 +26,7 @@ from orderhub.core.basket_prices import (
     BasketItem,
     Priced,
     Prices,
+    Rate,
     amount_of,
     line_of,
     percent_of,
@@ -190,7 +191,8 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     resolved = resolve(terms.address_id, terms.address, terms.user_id, tenant, facts, now)
     if isinstance(resolved, Rejected):
         return resolved
-    prices = Prices(tenant, facts, shop, settings, percent_of(people.inviter_group))
+    rate = Rate(shop.price_digits, percent_of(people.inviter_group))
+    prices = Prices(tenant, facts, settings, rate)
     priced = price_lines(taken.items, prices, membership=terms.membership)
     if isinstance(priced, Rejected):
         return priced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from itertools import chain
 from typing import Any
 
@@ -19,10 +20,12 @@ from orderhub.dialects.anqicms.access import Visitor, cart_token_of, holders_of,
 from orderhub.dialects.anqicms.goods import (
     docs_by_id,
     goods_object,
-    percent_for,
+    listed,
+    rate_for,
     sold_as,
     stock_of,
     together,
+    unit_paid,
     units_left,
 )
 from orderhub.dialects.anqicms.mapping import fen, seconds, written
@@ -63,18 +66,23 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
         products = docs_by_id(reads, tenant, "product", {item.product_id for item in items})
         sold = sold_as(reads, tenant, products.values())
         stock = stock_of(reads, tenant, chain.from_iterable(sold.values()))
-        percent = percent_for(reads, visitor, call.received_at)
+        rate = rate_for(reads, visitor, call.received_at)
         goods = {
-            number: goods_object(product, together(sold[number], stock), percent)
+            number: goods_object(product, together(sold[number], stock), rate)
             for number, product in products.items()
         }
         shown = []
         for item in items:
             bought = _bought(item, sold.get(item.product_id, ()), settings)
-            # What `create` will ask for it: the unit is truncated before it is multiplied.
-            price = 0 if bought is None else fen(bought.price or ZERO) * percent // 100
+            unit = ZERO if bought is None else unit_paid(bought.price or ZERO, rate)
             is_there = bought is not None and units_left(bought, stock) >= item.quantity
-            row = _row(item, price, goods.get(item.product_id), is_available=is_there)
+            row = _row(
+                item,
+                unit,
+                listed(item.added_price, rate),
+                goods.get(item.product_id),
+                is_available=is_there,
+            )
             is_own = bool(visitor.user_id) and item.holder == holders[0]
             whose = {"user_id": visitor.user_id} if is_own else {"token": token}
             shown.append({**row, **whose})
@@ -85,9 +93,14 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
 
 
 def _row(
-    item: CartItem, price: int, goods: dict[str, Any] | None, *, is_available: bool
+    item: CartItem,
+    unit: Decimal,
+    added: int,
+    goods: dict[str, Any] | None,
+    *,
+    is_available: bool,
 ) -> dict[str, Any]:
-    added = fen(item.added_price)
+    """`unit` is what one costs now, `added` what it cost in fen when it was put in."""
     return {
         "id": item.id,
         "cart_id": item.id,
@@ -96,8 +109,8 @@ def _row(
         "sku_values": item.data.get("sku_values", []),
         "quantity": item.quantity,
         "origin_price": added,
-        "price": price,
-        "amount": price * item.quantity,
+        "price": fen(unit),
+        "amount": fen(unit * item.quantity),
         "origin_amount": added * item.quantity,
         "status": item.data.get("status", 0),
         "priority": item.data.get("priority", 0),

@@ -7,8 +7,11 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from orderhub.core.basket_prices import percent_of
+import msgspec
+
+from orderhub.core.basket_prices import Rate, amount_of, percent_of
 from orderhub.core.catalogue import Product, Sellable, Variant
+from orderhub.core.commissions import NO_SHOP
 from orderhub.core.memberships import UserGroup
 from orderhub.core.money import ZERO
 from orderhub.core.queries import OrderQuery, Reads, RecordQuery
@@ -28,39 +31,46 @@ _MAX_ORDERS_SEARCHED = 1_000
 _MAX_SKUS = 10_000
 
 
-def goods_object(product: Product, stock: int, percent: int = 100) -> dict[str, Any]:
-    """A product as order lines and carts carry it; `data` holds what only shows.
-
-    `percent` is what the caller pays of the price (see `percent_for`).
-    """
-    price = fen(product.price or ZERO)
+def goods_object(product: Product, stock: int, rate: Rate) -> dict[str, Any]:
+    """A product as order lines and carts carry it; `data` holds what only shows."""
+    price = product.price or ZERO
     data = product.data
     return {
         "id": product.id,
         "title": product.title,
         "logo": data.get("logo", ""),
         "thumb": data.get("thumb", ""),
-        "price": price,
+        "price": listed(price, rate),
         "stock": stock,
         "link": data.get("link", ""),
         "user_id": product.seller_id,
-        "favorable_price": price * percent // 100,
+        "favorable_price": fen(unit_paid(price, rate)),
         "has_ordered": False,
         "images": data.get("images", []),
     }
 
 
-def group_object(group: UserGroup, percent: int = 100) -> dict[str, Any]:
+def listed(price: Decimal, rate: Rate) -> int:
+    """A list price as `create` begins with it."""
+    return fen(amount_of(rate.listed(price), rate.digits))
+
+
+def unit_paid(price: Decimal, rate: Rate) -> Decimal:
+    """What `create` asks for one unit."""
+    return amount_of(rate.paid(price), rate.digits)
+
+
+def group_object(group: UserGroup, rate: Rate) -> dict[str, Any]:
     data = group.data
-    price = fen(group.price or ZERO)
+    price = group.price or ZERO
     return {
         "id": group.id,
         "title": group.title,
         "description": data.get("description", ""),
         "level": group.level,
         "status": int(group.active),
-        "price": price,
-        "favorable_price": price * percent // 100,
+        "price": listed(price, rate),
+        "favorable_price": fen(unit_paid(price, rate)),
         "setting": {
             "share_reward": group.share_reward,
             "parent_reward": group.parent_reward,
@@ -70,7 +80,7 @@ def group_object(group: UserGroup, percent: int = 100) -> dict[str, Any]:
     }
 
 
-def sku_object(variant: Variant, product: Product, stock: int) -> dict[str, Any]:
+def sku_object(variant: Variant, product: Product, stock: int, rate: Rate) -> dict[str, Any]:
     price = Sellable(product, variant).price or ZERO
     data = variant.data
     return {
@@ -80,17 +90,17 @@ def sku_object(variant: Variant, product: Product, stock: int) -> dict[str, Any]
         "symbol": data.get("symbol", ""),
         "values": data.get("values", []),
         "logo": data.get("logo", ""),
-        "price": _units(price),
+        "price": _units(price, rate),
         "stock": stock,
     }
 
 
-def goods_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+def goods_by_id(reads: Reads, tenant_id: int, ids: Iterable[int], rate: Rate) -> dict[int, Any]:
     products: dict[int, Product] = docs_by_id(reads, tenant_id, "product", ids)
     sold = sold_as(reads, tenant_id, products.values())
     stock = stock_of(reads, tenant_id, chain.from_iterable(sold.values()))
     return {
-        number: goods_object(each, together(sold[number], stock))
+        number: goods_object(each, together(sold[number], stock), rate)
         for number, each in products.items()
     }
 
@@ -115,17 +125,28 @@ def sold_as(reads: Reads, tenant_id: int, products: Iterable[Product]) -> dict[i
     return sold
 
 
-def percent_for(reads: Reads, visitor: Visitor, wall_us: int) -> int:
-    """What the caller pays of list prices, as `create` works it out: his inviter's group decides."""
+def shop_rate(reads: Reads, tenant_id: int) -> Rate:
+    """Prices as the shop lists them, without anybody's discount."""
+    shop = reads.record(tenant_id, "shop", "id", 1)
+    return Rate((NO_SHOP if shop is None else shop.doc).price_digits)
+
+
+def rate_for(reads: Reads, visitor: Visitor, wall_us: int) -> Rate:
+    """What the caller pays of list prices, as `create` works it out."""
     buyer = user_in(reads, visitor)
-    if buyer is None or not buyer.inviter_id:
-        return 100
-    inviter = reads.record(visitor.tenant_id, "user", "id", buyer.inviter_id)
+    return rate_of(reads, visitor.tenant_id, 0 if buyer is None else buyer.inviter_id, wall_us)
+
+
+def rate_of(reads: Reads, tenant_id: int, inviter_id: int, wall_us: int) -> Rate:
+    """What a buyer pays whom this one brought: the inviter's group decides. 0 = nobody brought them."""
+    rate = shop_rate(reads, tenant_id)
+    inviter = reads.record(tenant_id, "user", "id", inviter_id) if inviter_id else None
     if inviter is None:
-        return 100
-    now = reads.settings(visitor.tenant_id).clock.at(wall_us)
-    group = reads.record(visitor.tenant_id, "user_group", "id", inviter.doc.group_at(now))
-    return percent_of(None if group is None else group.doc)
+        return rate
+    now = reads.settings(tenant_id).clock.at(wall_us)
+    group = reads.record(tenant_id, "user_group", "id", inviter.doc.group_at(now))
+    percent = percent_of(None if group is None else group.doc)
+    return msgspec.structs.replace(rate, percent=percent)
 
 
 def skus_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
@@ -136,9 +157,9 @@ def skus_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, An
     }
 
 
-def groups_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+def groups_by_id(reads: Reads, tenant_id: int, ids: Iterable[int], rate: Rate) -> dict[int, Any]:
     groups: dict[int, UserGroup] = docs_by_id(reads, tenant_id, "user_group", ids)
-    return {number: group_object(group) for number, group in groups.items()}
+    return {number: group_object(group, rate) for number, group in groups.items()}
 
 
 def docs_by_id(reads: Reads, tenant_id: int, kind: str, ids: Iterable[int]) -> dict[int, Any]:
@@ -149,9 +170,9 @@ def docs_by_id(reads: Reads, tenant_id: int, kind: str, ids: Iterable[int]) -> d
     return {record.id: record.doc for record in reads.records(query)}
 
 
-def _units(price: Decimal) -> Decimal:
+def _units(price: Decimal, rate: Rate) -> Decimal:
     """Prices of this operation are in currency units, as a number."""
-    return Decimal(fen(price)) / 100
+    return Decimal(listed(price, rate)) / 100
 
 
 # --- operations
@@ -187,13 +208,14 @@ def _archive(
     variants: list[Variant] = [record.doc for record in reads.records(query) if record.doc.active]
     sold = [Sellable(product, variant) for variant in variants] or [Sellable(product)]
     stock = stock_of(reads, tenant, sold)
+    rate = shop_rate(reads, tenant)
     skus = [
-        sku_object(variant, product, units_left(Sellable(product, variant), stock))
+        sku_object(variant, product, units_left(Sellable(product, variant), stock), rate)
         for variant in variants
     ]
-    own = None if product.price is None else _units(product.price)
+    own = None if product.price is None else _units(product.price, rate)
     asked = [Sellable(product, variant).price for variant in variants]
-    prices = [_units(price) for price in asked if price is not None] or [own or ZERO]
+    prices = [_units(price, rate) for price in asked if price is not None] or [own or ZERO]
     currency = product.currency or settings.currency
     return {
         "id": product.id,
@@ -269,22 +291,22 @@ async def order_check(call: Call, visitor: Visitor) -> Answer:
 async def user_groups(call: Call, visitor: Visitor) -> Answer:
     """The active groups, lowest level first; needs no login. One without a price is shown at 0, and not sold."""
     query = RecordQuery(tenant_id=visitor.tenant_id, kind="user_group", limit=1_000)
-    records, percent = await call.hub.read(
-        lambda reads: (reads.records(query), percent_for(reads, visitor, call.received_at))
+    records, rate = await call.hub.read(
+        lambda reads: (reads.records(query), rate_for(reads, visitor, call.received_at))
     )
     groups: list[UserGroup] = [record.doc for record in records if record.doc.active]
     groups.sort(key=lambda group: (group.level, group.id))
-    return words.success([group_object(group, percent) for group in groups])
+    return words.success([group_object(group, rate) for group in groups])
 
 
 async def user_group(call: Call, visitor: Visitor) -> Answer:
     group_id = wire.QUERY.read(wire.Id, call.query).id
-    record, percent = await call.hub.read(
+    record, rate = await call.hub.read(
         lambda reads: (
             reads.record(visitor.tenant_id, "user_group", "id", group_id),
-            percent_for(reads, visitor, call.received_at),
+            rate_for(reads, visitor, call.received_at),
         )
     )
     if record is None:
         raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "user_group", f"no group {group_id}"))
-    return words.success(group_object(record.doc, percent))
+    return words.success(group_object(record.doc, rate))

@@ -21,6 +21,7 @@ from orderhub.dialects.anqicms.access import (
     not_anonymous,
     owner_of,
 )
+from orderhub.dialects.anqicms.goods import rate_for
 from orderhub.dialects.anqicms.show import shown_orders
 from orderhub.dialects.contract import Answer, Call, CommandRejected
 
@@ -102,7 +103,8 @@ async def orders(call: Call, visitor: Visitor) -> Answer:
 
     def ask(reads: Reads) -> tuple[list[Any], int]:
         found = reads.orders(query)
-        shown = shown_orders(reads, found.items, settings)
+        rate = rate_for(reads, visitor, call.received_at)
+        shown = shown_orders(reads, found.items, settings, rate)
         return shown, found.total or 0
 
     items, total = await look(call, visitor, ask)
@@ -117,7 +119,10 @@ async def detail(call: Call, visitor: Visitor) -> Answer:
 
     def ask(reads: Reads) -> dict[str, Any] | None:
         order = find_order(reads, visitor, settings, order_id)
-        return shown_orders(reads, (order,), settings)[0] if may_see(visitor, order) else None
+        if not may_see(visitor, order):
+            return None
+        rate = rate_for(reads, visitor, call.received_at)
+        return shown_orders(reads, (order,), settings, rate)[0]
 
     members = await look(call, visitor, ask)
     if members is None:

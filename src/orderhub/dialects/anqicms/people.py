@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
+from orderhub.core.basket_prices import Rate
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.facts import Accepted
-from orderhub.core.memberships import EMAIL, MAX_NAME, MOBILE, User, UserGroup, balance_subject
+from orderhub.core.memberships import EMAIL, MAX_NAME, MOBILE, User, balance_subject
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects import passwords
@@ -28,7 +29,7 @@ from orderhub.dialects.anqicms.access import (
     look,
     not_anonymous,
 )
-from orderhub.dialects.anqicms.goods import docs_by_id, group_object
+from orderhub.dialects.anqicms.goods import docs_by_id, groups_by_id, rate_for, rate_of
 from orderhub.dialects.anqicms.mapping import fen, fen_of_micros, seconds
 from orderhub.dialects.auth import digest, set_cookie
 from orderhub.dialects.codec import encode
@@ -56,9 +57,9 @@ _turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 
 def user_object(
-    user: User, group: UserGroup | None, balance_micros: int = 0, token: str = ""
+    user: User, group: dict[str, Any] | None, balance_micros: int = 0, token: str = ""
 ) -> dict[str, Any]:
-    """The vendor's user object. `token` is empty except after login and registration."""
+    """The vendor's user object, with his group as it is shown. `token` is empty except after login and registration."""
     data = user.data
     return {
         "id": user.id,
@@ -88,15 +89,16 @@ def user_object(
         "expire_time": seconds(user.expires_at),
         "extra": data.get("extra"),
         "token": token,
-        "group": None if group is None else group_object(group),
+        "group": group,
         "full_avatar_url": data.get("avatar_url", ""),
         "link": data.get("link", ""),
     }
 
 
-def users_by_id(reads: Reads, tenant_id: int, ids: Iterable[int]) -> dict[int, Any]:
+def users_by_id(reads: Reads, tenant_id: int, ids: Iterable[int], rate: Rate) -> dict[int, Any]:
+    """Users as they are shown to who pays by this rate."""
     users: dict[int, User] = docs_by_id(reads, tenant_id, "user", ids)
-    groups = docs_by_id(reads, tenant_id, "user_group", {u.group_id for u in users.values()})
+    groups = groups_by_id(reads, tenant_id, {u.group_id for u in users.values()}, rate)
     balances = _balances(reads, tenant_id, users)
     return {
         number: user_object(user, groups.get(user.group_id), balances.get(number, 0))
@@ -117,7 +119,8 @@ async def user_detail(call: Call, visitor: Visitor) -> Answer:
     not_anonymous(visitor)
 
     def ask(reads: Reads) -> dict[str, Any]:
-        found = users_by_id(reads, visitor.tenant_id, (visitor.user_id,))
+        rate = rate_for(reads, visitor, call.received_at)
+        found = users_by_id(reads, visitor.tenant_id, (visitor.user_id,), rate)
         if visitor.user_id not in found:
             raise login_required()
         shown: dict[str, Any] = found[visitor.user_id]
@@ -161,7 +164,13 @@ async def login(call: Call, visitor: Visitor) -> Answer:
         return refused
     assert user is not None
     token = issue(call, site, user)
-    shown = await call.hub.read(lambda reads: users_by_id(reads, site.tenant_id, (user.id,)))
+    tenant_id, inviter_id = site.tenant_id, user.inviter_id
+
+    def ask(reads: Reads) -> dict[int, Any]:
+        rate = rate_of(reads, tenant_id, inviter_id, call.received_at)
+        return users_by_id(reads, tenant_id, (user.id,), rate)
+
+    shown = await call.hub.read(ask)
     life_s = LOGIN_LIFE_S if given.remember else DAY_S
     cookie = set_cookie(call, "token", token, life_s)
     return words.success({**shown[user.id], "token": token}, headers=(cookie,))
@@ -256,7 +265,7 @@ async def register(call: Call, visitor: Visitor) -> Answer:
         return words.turned_down(call, "register_password_short", cause)
     names = User(id=0, user_name=name, email=email, phone=phone).names
     taken, inviter_id, group = await call.hub.read(
-        lambda reads: _standing(reads, site.tenant_id, names, invited_by)
+        lambda reads: _standing(reads, site.tenant_id, names, invited_by, call.received_at)
     )
     wrong = wrong_name(taken, phone, email) or ("" if phone or email else "contact_missing")
     if wrong:
@@ -295,15 +304,17 @@ async def register(call: Call, visitor: Visitor) -> Answer:
 
 
 def _standing(
-    reads: Reads, tenant_id: int, names: tuple[tuple[str, str], ...], invited_by: int
-) -> tuple[tuple[str, ...], int, UserGroup | None]:
-    """Which of the names are taken, the inviter when there is one, and the default group."""
+    reads: Reads, tenant_id: int, names: tuple[tuple[str, str], ...], invited_by: int, wall_us: int
+) -> tuple[tuple[str, ...], int, dict[str, Any] | None]:
+    """Which of the names are taken, the inviter when there is one, and the default group as it is shown."""
     taken = tuple(
         by for by, value in names if reads.record(tenant_id, "user", by, value) is not None
     )
     inviter = reads.record(tenant_id, "user", "id", invited_by) if invited_by else None
-    group = reads.record(tenant_id, "user_group", "id", _DEFAULT_GROUP)
-    return taken, 0 if inviter is None else inviter.id, None if group is None else group.doc
+    inviter_id = 0 if inviter is None else inviter.id
+    rate = rate_of(reads, tenant_id, inviter_id, wall_us)
+    groups = groups_by_id(reads, tenant_id, (_DEFAULT_GROUP,), rate)
+    return taken, inviter_id, groups.get(_DEFAULT_GROUP)
 
 
 def wrong_name(taken: tuple[str, ...], phone: str, email: str) -> str:

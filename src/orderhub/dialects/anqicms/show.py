@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from orderhub.core.address_book import SavedAddress
+from orderhub.core.basket_prices import Rate
 from orderhub.core.commissions import kept
 from orderhub.core.details import BasketDetails
 from orderhub.core.numbering import time_number
@@ -17,7 +18,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.steps import Shipment
 from orderhub.core.values import MICROSECONDS, Address, Line, LineKind, Order, Settings, Status
 from orderhub.dialects.anqicms import wire
-from orderhub.dialects.anqicms.goods import goods_by_id, groups_by_id, skus_by_id
+from orderhub.dialects.anqicms.goods import goods_by_id, groups_by_id, shop_rate, skus_by_id
 from orderhub.dialects.anqicms.mapping import (
     ADDRESS_MEMBERS,
     DEFAULT_TYPE,
@@ -234,9 +235,12 @@ def _group_of(line: Line, price: int) -> dict[str, Any]:
 
 
 def shown_orders(
-    reads: Reads, found: tuple[Order, ...], settings: Settings
+    reads: Reads, found: tuple[Order, ...], settings: Settings, rate: Rate
 ) -> list[dict[str, Any]]:
-    """Orders with the goods, SKUs, groups and users they name: one question for each kind."""
+    """Orders with the goods, SKUs, groups and users they name: one question for each kind.
+
+    `rate` is what who looks at them pays of list prices now.
+    """
     if not found:
         return []
     tenant = found[0].tenant_id
@@ -249,10 +253,10 @@ def shown_orders(
                 goods_ids.add(line.product_id)
                 if line.variant_id:
                     sku_ids.add(line.variant_id)
-    goods = goods_by_id(reads, tenant, goods_ids)
+    goods = goods_by_id(reads, tenant, goods_ids, rate)
     skus = skus_by_id(reads, tenant, sku_ids)
-    groups = groups_by_id(reads, tenant, group_ids)
-    users = users_by_id(reads, tenant, {user_of(order) for order in found})
+    groups = groups_by_id(reads, tenant, group_ids, rate)
+    users = users_by_id(reads, tenant, {user_of(order) for order in found}, rate)
     return [
         whole_order(
             order,
@@ -268,4 +272,5 @@ def shown_orders(
 
 def render(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
     """An order of any door as `/api/order/detail` shows it."""
-    return shown_orders(reads, (order,), reads.settings(order.tenant_id))[0]
+    tenant = order.tenant_id
+    return shown_orders(reads, (order,), reads.settings(tenant), shop_rate(reads, tenant))[0]
