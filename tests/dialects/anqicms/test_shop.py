@@ -198,6 +198,19 @@ async def _sale_of_another_door(hub, price):
     return next(each for each in listed if each["amount"] == price * 100)
 
 
+@pytest.mark.parametrize("way", ["alipay", "weapp"])
+async def test_a_payment_of_an_order_of_another_door_goes_by_the_number_it_has_here(hub, way):
+    order = await _sale_of_another_door(hub, 4 if way == "weapp" else 5)
+    number = order["order_id"]
+    assert told(await call(hub, CHECK + number, None, OMNI)) == NOT_FOUND
+    begun = (await call(hub, PAY, {"order_id": number, "pay_way": way}, OMNI))["data"]
+    assert number in begun.get("jump_url", begun.get("package"))
+    if way == "alipay":
+        link = begun["jump_url"].partition("/api/")[2]
+        assert told(await call(hub, f"/api/{link}", None, OMNI)) == (-1, "未支付")
+    assert told(await call(hub, CHECK + number, None, OMNI)) == (-1, "未支付")
+
+
 async def test_no_balance_pays_an_order_of_another_door(hub):
     order = await _sale_of_another_door(hub, 3)
     body = {"order_id": order["order_id"], "pay_way": "balance"}

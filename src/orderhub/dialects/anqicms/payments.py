@@ -40,8 +40,11 @@ class PaymentProvider(Protocol):
 
     ways: frozenset[str]
 
-    def begin(self, way: str, order: Order, payment_id: str) -> dict[str, Any]:
-        """What the client needs to pay: a picture, a link, or the members of a signed request."""
+    def begin(self, way: str, order: Order, number: str, payment_id: str) -> dict[str, Any]:
+        """What the client needs to pay: a picture, a link, or the members of a signed request.
+
+        `number` is the order's as it is found here, and `payment_id` the payment's.
+        """
         ...
 
 
@@ -56,7 +59,7 @@ class SandboxProvider:
     def __init__(self, public_url: str) -> None:
         self._public_url = public_url
 
-    def begin(self, way: str, order: Order, payment_id: str) -> dict[str, Any]:
+    def begin(self, way: str, order: Order, number: str, payment_id: str) -> dict[str, Any]:
         if way == "wechat":
             return {"pay_way": way, "code_url": _QR_PIXEL}
         if way == "weapp":
@@ -69,7 +72,7 @@ class SandboxProvider:
                 "nonceStr": nonce[:32],
                 "signType": "RSA",
             }
-        link = f"{self._public_url}/api/payment/check?order_id={order.number}&pay_way={way}"
+        link = f"{self._public_url}/api/payment/check?order_id={number}&pay_way={way}"
         return {"pay_way": way, "jump_url": link}
 
 
@@ -106,12 +109,14 @@ async def pay(call: Call, visitor: Visitor) -> Answer:
     command = change_of(
         call, visitor, order, Action.AMEND, payment=Payment(way=way), only_from=_PENDING
     )
-    return await call.respond(
-        command,
-        lambda accepted: words.success(
-            provider.begin(way, accepted.order, _payment_id(accepted.order))
-        ),
-    )
+    number = number_of(order, settings)
+
+    def answer(accepted: Accepted) -> Answer:
+        after = accepted.order
+        # Only the shop's own orders have payments with numbers: one of another door goes by its own.
+        return words.success(provider.begin(way, after, number, _payment_id(after) or number))
+
+    return await call.respond(command, answer)
 
 
 async def _no_stranger(call: Call, visitor: Visitor) -> None:
@@ -157,7 +162,7 @@ async def check(call: Call, visitor: Visitor) -> Answer:
         return words.turned_down(call, "forbidden", cause)
     if order.status in _PAID:
         return words.done(words.say(call, "paid"))
-    if not _payment_id(order):
+    if not (_payment_id(order) or order.doc.payments):
         raise CommandRejected(Rejected(Reason.RECORD_UNKNOWN, "payment", "no payment was begun"))
     cause = Rejected(Reason.RECORD_UNKNOWN, "payment", "the payment has not come in")
     return words.turned_down(call, "unpaid", cause, headers=(("Retry-After", _ASK_AGAIN_S),))
