@@ -172,6 +172,17 @@ async def test_what_has_no_price_of_its_own_shows_that_of_its_cheapest_sku(hub):
     assert (await call(hub, "/api/archive/order/check?id=15"))["data"] is False, "not for sale"
 
 
+@pytest.mark.parametrize(("prices", "free"), [((), True), (("0", "7"), False), (("0",), True)])
+async def test_a_product_is_free_when_everything_it_is_bought_as_is(hub, prices, free):
+    number = 610 + len(prices)
+    await _write(hub, f"products/{number}", {"title": "Sticker", "price": "0"})
+    for index, price in enumerate(prices):
+        sku = {"product_id": number, "title": f"Sticker {index}", "price": price}
+        await _write(hub, f"variants/{10 * number + index}", sku)
+    answer = await call(hub, f"/api/archive/order/check?id={number}")
+    assert answer["data"] is free
+
+
 async def test_an_order_below_0_of_an_older_hub_pays_nobody(hub):
     order = await create(hub, goods_id=10)
     with hub.hub.ledger.engine.begin() as connection:

@@ -363,6 +363,19 @@ async def test_whether_a_product_was_bought(hub):
     assert own["data"] is True, "nobody buys his own goods"
 
 
+async def test_what_was_all_given_back_was_not_bought(hub):
+    async def bought():
+        path = "/api/archive/order/check?id=188"
+        return (await call(hub, path, None, user(1012)))["data"]
+
+    lines = [{"goods_id": 188, "quantity": 2}, {"goods_id": 9}]
+    uid = await uid_of(hub, await create(hub, user(1012), details=lines))
+    await hub.pay(uid)
+    for still in (True, False):
+        await hub.refund(uid, lines=[{"line_no": 1, "quantity": 1}])
+        assert await bought() is still
+
+
 async def test_groups_are_listed_for_anyone(hub):
     groups = (await call(hub, "/api/user/groups", None, {}))["data"]
     assert [group["id"] for group in groups] == [1, 2]
