@@ -275,6 +275,21 @@ async def test_a_user_changes_details_and_the_names_to_log_in_with(hub):
     assert (await call(hub, ME, None, held))["data"]["real_name"] == "Ann Li"
 
 
+async def test_the_real_name_is_made_of_the_names_that_stand(hub):
+    held = {"Token": (await registered(hub, "ada"))["token"]}
+    for change, real_name in (
+        ({"real_name": "A. L.", "last_name": "Lovelace"}, "A. L."),
+        ({"first_name": "Ada"}, "Ada Lovelace"),
+        ({"last_name": "King"}, "Ada King"),
+        ({"first_name": "Eve"}, "Eve King"),
+        ({"last_name": ""}, "Eve"),
+        ({"introduce": "x"}, "Eve"),
+        ({"real_name": "E."}, "E."),
+    ):
+        assert (await call(hub, ME, change, held))["code"] == 0
+        assert (await call(hub, ME, None, held))["data"]["real_name"] == real_name
+
+
 @pytest.mark.parametrize(
     ("change", "msg"),
     [

@@ -79,8 +79,11 @@ async def change_detail(call: Call, visitor: Visitor) -> Answer:
         for name in wire.ChangeUser.__struct_fields__
         if isinstance(value := getattr(given, name), str)
     }
-    if sent.get("first_name"):
-        sent["real_name"] = f"{sent['first_name']} {sent.get('last_name', '')}".strip()
+    if {"first_name", "last_name"} & sent.keys():
+        # Whichever of the two was sent: the other one stands.
+        first, last = ({**user.data, **sent}.get(name, "") for name in ("first_name", "last_name"))
+        if first:
+            sent["real_name"] = f"{first} {last}".strip()
     for name, text in sent.items():
         if len(text) > (MAX_NAME if name in NAMES else MAX_TEXT):
             raise CommandRejected(Rejected(Reason.CONTACT_INVALID, name, "too long"))
