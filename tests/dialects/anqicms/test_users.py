@@ -254,6 +254,12 @@ async def test_a_site_is_found_by_number_then_by_host_then_the_default(hub):
     assert told(await call(hub, LOGIN, DEMO, {"Site-Id": "9"})) == (-1, "站点不存在")
 
 
+async def test_what_is_no_boolean_is_told_by_the_name_that_go_has_for_it(hub):
+    refused = await call(hub, LOGIN, {**DEMO, "remember": "true"}, {})
+    struct = "ApiLoginRequest.remember of type bool"
+    assert told(refused) == (-1, f"json: cannot unmarshal string into Go struct field {struct}")
+
+
 # --- registering
 
 

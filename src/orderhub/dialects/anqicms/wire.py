@@ -45,7 +45,8 @@ def _say(model: type[Struct], bad: Bad, value: Any, path: str) -> str:
         return f"{path}: too many items"
     struct, kind_ = _place(model, path.split(".")) if path else (model, None)
     inner = _go(model if kind_ is None else kind_.model)
-    expected = {"array": f"[]{inner}", "object": inner}.get(str(bad.expected), str(bad.expected))
+    said = {"array": f"[]{inner}", "object": inner, "boolean": "bool"}
+    expected = said.get(str(bad.expected), str(bad.expected))
     where = f"struct field {_go(struct).rpartition('.')[2]}.{path}" if path else "value"
     return f"json: cannot unmarshal {_shown_kind(value)} into Go {where} of type {expected}"
 
@@ -119,6 +120,17 @@ def _whole(go: str) -> Kind:
         return number
 
     return kind(check, _INT)
+
+
+def _wholes(go: str) -> Kind:
+    """A list of such numbers."""
+
+    def is_list(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise Bad("type", f"[]{go}")
+        return value
+
+    return many(_whole(go), _MAX_ITEMS, null=0).taking(is_list)
 
 
 def _text(value: Any) -> str:
@@ -300,7 +312,7 @@ class CreateOrder(Struct, frozen=True, kw_only=True):
     ] = None
     cart_ids: Annotated[
         tuple[int, ...],
-        many(_whole("int64"), _MAX_ITEMS, null=0),
+        _wholes("int64"),
         Meta(
             description="with neither `goods_id` nor `details`: the rows of the caller's cart, or of the one "
             "whose `cart` token is shown; they leave the cart in the same commit. Beside lines of its own "
