@@ -239,6 +239,46 @@ async def test_a_bad_contact_is_refused(cdp, body, message):
     assert await cdp.refused(400, "POST", parts(order, "contacts"), body) == message
 
 
+@pytest.mark.parametrize("kind", ["contacts", "consumers"])
+async def test_a_removal_that_is_sent_again_removes_nobody_else(cdp, kind):
+    order = await cdp.order()
+    first, wrong = [
+        await cdp.made("POST", parts(order, kind), {"firstName": name}) for name in ("A", "Wrong")
+    ]
+    for gone in (wrong, first):
+        assert (await cdp.call("DELETE", gone["href"])).status_code == 204
+        right = await cdp.made("POST", parts(order, kind), {"firstName": "Right"})
+        await cdp.refused(404, "DELETE", gone["href"])
+        assert await cdp.made("GET", right["href"]) == right
+
+
+@pytest.mark.parametrize(("kind", "room"), [("contacts", 31), ("consumers", 64)])
+async def test_the_ref_of_somebody_removed_comes_back_once_the_range_is_used_up(cdp, kind, room):
+    order = await cdp.order()
+    path = parts(order, kind)
+    refs = []
+    for _ in range(room + 1):
+        made = await cdp.made("POST", path, {"emails": ["again@example.com"]})
+        assert (await cdp.call("DELETE", made["href"])).status_code == 204
+        refs.append(made["ref"])
+    assert len(set(refs)) == room
+    assert refs[-1] == refs[0]
+    assert (await cdp.made("POST", path, {"emails": ["again@example.com"]}))["ref"] == refs[1]
+
+
+async def test_the_latest_contact_is_the_one_that_was_added_last_whatever_its_number(cdp):
+    order = await cdp.order()
+    path = parts(order, "contacts")
+    contacts = [
+        await cdp.made("POST", path, {"emails": [f"latest{n % 2}@example.com"]}) for n in range(31)
+    ]
+    assert (await cdp.call("DELETE", contacts[0]["href"])).status_code == 204
+    last = await cdp.made("POST", path, {"emails": ["latest@example.com"]})
+    assert last["ref"] == contacts[0]["ref"]
+    account = (await cdp.hub.order(order["ref"]))["account"]
+    assert last["guest"]["href"].endswith(account)
+
+
 async def test_an_order_has_room_for_31_contacts(cdp):
     order = await cdp.order()
     for number in range(31):

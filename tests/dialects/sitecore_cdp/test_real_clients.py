@@ -93,6 +93,22 @@ async def test_a_row_that_replaces_an_order_replaces_its_consumers(cdp):
     )
 
 
+async def test_a_row_that_replaces_an_order_gives_its_people_new_refs(cdp):
+    value = sample()
+    assert await done(cdp, [batch_row(value)]) == ("success", [(201, "")])
+    (before,) = await found(cdp, value["referenceId"])
+    assert await done(cdp, [batch_row({**value, "consumers": [{"firstName": "Eve"}]})]) == (
+        "success",
+        [(201, "")],
+    )
+    (after,) = await found(cdp, value["referenceId"])
+    for kind in ("contacts", "consumers"):
+        gone = [each["href"] for each in before[kind]["items"]]
+        assert not {*gone} & {each["href"] for each in after[kind]["items"]}
+        for href in gone:
+            await cdp.refused(404, "DELETE", href)
+
+
 @pytest.mark.parametrize(
     ("consumers", "message"),
     [

@@ -186,7 +186,7 @@ class Load:
             self._key,
             account=guest,
             items=tuple(mapping.to_item(item, self._now) for item in row.items),
-            parts={_PLACED: self._mark(row), **self._parts(row, guest, _numbers(row))},
+            parts=self._parts(row, guest, _numbers(row), {_PLACED: self._mark(row)}, whole=True),
         )
 
     def _stated(self, row: Row) -> wire.OrderRequest:
@@ -194,14 +194,31 @@ class Load:
         sent = {name: value for name, value in row.members.items() if value is not None}
         return wire.OrderRequest(**sent)
 
-    def _parts(self, row: Row, guest: str, numbers: Mapping[str, list[int]]) -> dict[str, Any]:
-        """What a row says beside the order and its items, whose `numbers` it goes by."""
-        parts: dict[str, Any] = {}
+    def _parts(
+        self,
+        row: Row,
+        guest: str,
+        numbers: Mapping[str, list[int]],
+        kept: Mapping[str, Any],
+        *,
+        whole: bool,
+    ) -> dict[str, Any]:
+        """What is kept beside the order and its items, which have these `numbers` by their references.
+
+        `whole`: what the row says and nothing else of what was `kept`, but for what the hub noted itself.
+        """
+        contacts: list[dict[str, Any]] = []
         if guest and row.contact is not None:
-            contact = people.entry(row.contact, guest, self._now)
-            parts["contacts"] = {str(mapping.FIRST_CONTACT): contact}
-        if row.consumers is not None:
-            parts["consumers"] = mapping.to_consumers(row.consumers, numbers, self._now)
+            known = () if whole else kept.get("contacts", {}).values()
+            if all(each["guest"] != guest for each in known):
+                contacts = [people.entry(row.contact, guest, self._now)]
+        parts = people.joined(people.CONTACT, kept, contacts, alone=whole)
+        if whole or row.consumers is not None:
+            consumers = mapping.to_consumers(row.consumers or (), numbers, self._now)
+            parts = people.joined(people.CONSUMER, parts, consumers, alone=True)
+        if whole:
+            stays = (people.CONTACT.part, people.CONSUMER.part, people.GIVEN_LAST, _PLACED)
+            parts = {name: parts[name] for name in stays if parts.get(name)}
         if row.extension is not None:
             parts["ext"] = self._dated(row.extension)
         if row.item_extensions:
@@ -296,15 +313,7 @@ class Load:
                 (line.line_no, line.data.get("referenceId")) for line in order.kept_lines
             )
         )
-        parts = self._parts(row, guest, numbers)
-        if _PLACED in kept:
-            parts[_PLACED] = kept[_PLACED]
-        if not whole:
-            contacts = dict(kept.get("contacts", {}))
-            if guest and all(each["guest"] != guest for each in contacts.values()):
-                number = people.free_number(people.CONTACT, contacts)
-                contacts[str(number)] = parts["contacts"][str(mapping.FIRST_CONTACT)]
-            parts = {**kept, **parts, **({"contacts": contacts} if contacts else {})}
+        parts = self._parts(row, guest, numbers, kept, whole=whole)
         members = msgspec.structs.asdict(self._stated(row)) if whole else row.members
         change = orders.amendment(members, order, self._call, self._caller, row.line)
         changes = {**change.changes, **(people.belonging(parts) if guest or whole else {})}

@@ -80,25 +80,27 @@ def _stated(request: OrderRequest | OrderItemRequest, names: tuple[str, ...]) ->
 
 def to_consumers(
     consumers: tuple[RowConsumer, ...], numbers: Mapping[str, list[int]], now: int
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """Consumers of a row of a batch as they are kept. `numbers`: referenceId -> numbers of the items.
 
     Raises CommandRejected for one that names an item which the order has not.
     """
-    kept: dict[str, Any] = {}
-    for number, consumer in enumerate(consumers, FIRST_CONSUMER):
+    kept: list[dict[str, Any]] = []
+    for consumer in consumers:
         named = [item.referenceId for item in consumer.orderItems or ()]
         if not set(named) <= numbers.keys():
             raise CommandRejected(Rejected(Reason.REFERENCE_UNKNOWN, "consumers"))
         names = {"firstName": consumer.firstName, "lastName": consumer.lastName}
-        kept[str(number)] = {
-            "guest": "",
-            "created_at": now,
-            "modified_at": now,
-            "members": {name: value for name, value in names.items() if value is not None},
-            "items": [],
-            "lines": sorted({line for reference in named for line in numbers[reference]}),
-        }
+        kept.append(
+            {
+                "guest": "",
+                "created_at": now,
+                "modified_at": now,
+                "members": {name: value for name, value in names.items() if value is not None},
+                "items": [],
+                "lines": sorted({line for reference in named for line in numbers[reference]}),
+            }
+        )
     return kept
 
 

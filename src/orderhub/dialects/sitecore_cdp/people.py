@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -42,6 +42,8 @@ class Role(NamedTuple):
     shown: Callable[[Order, int, Mapping[str, Any], str], dict[str, Any]]
 
 
+# Among the parts of an order: of each role the number that was given last.
+GIVEN_LAST = "given_last"
 # Nobody is told of a guest that is made on the way to a contact.
 _MADE = Answer(201, b"")
 
@@ -61,17 +63,41 @@ CONSUMER = Role(
 )
 
 
-def free_number(role: Role, taken: Mapping[str, Any]) -> int:
-    """Behind the last one; a number of somebody removed only when the range is used up."""
-    numbers = {int(number) for number in taken}
-    following = max(numbers, default=role.first - 1) + 1
-    if following <= role.last:
-        return following
-    for number in range(role.first, role.last + 1):
-        if number not in numbers:
-            return number
-    most = role.last - role.first + 1
-    raise CommandRejected(Rejected(Reason.QUANTITY_INVALID, role.part, f"at most {most} an order"))
+def given_last(role: Role, parts: Mapping[str, Any]) -> int:
+    """The number that was given last. Orders of older versions do not say it: it is the greatest there is."""
+    noted: int | None = parts.get(GIVEN_LAST, {}).get(role.part)
+    return noted or max(map(int, parts.get(role.part, ())), default=role.first - 1)
+
+
+def joined(
+    role: Role,
+    parts: Mapping[str, Any],
+    people: Sequence[Mapping[str, Any]],
+    *,
+    alone: bool = False,
+) -> dict[str, Any]:
+    """The parts with these people beside those of the role, or `alone` instead of them.
+
+    Numbers go on behind the one given last, and round: the ref of somebody removed is anybody else's only once the
+    range is used up, so that a removal that is sent again finds nobody.
+    """
+    if not people and not parts.get(role.part):
+        return dict(parts)
+    there = {} if alone else parts.get(role.part, {})
+    last = given_last(role, parts)
+    round_ = (*range(last + 1, role.last + 1), *range(role.first, last + 1))
+    free = [number for number in round_ if str(number) not in there]
+    if len(people) > len(free):
+        most = len(round_)
+        raise CommandRejected(
+            Rejected(Reason.QUANTITY_INVALID, role.part, f"at most {most} an order")
+        )
+    numbers = free[: len(people)]
+    return {
+        **parts,
+        role.part: {**there, **dict(zip(map(str, numbers), people, strict=True))},
+        GIVEN_LAST: {**parts.get(GIVEN_LAST, {}), role.part: (last, *numbers)[-1]},
+    }
 
 
 def entry(members: Mapping[str, Any], guest: str, now: int) -> dict[str, Any]:
@@ -110,12 +136,12 @@ async def _add(
     caller: Caller,
     now: int,
 ) -> Answer | None:
-    kept = show.parts_of(order).get(role.part, {})
-    number = free_number(role, kept)
     added = _kept(role, members, guest, order, now)
+    more = joined(role, show.parts_of(order), [added])
+    number = given_last(role, more)
 
     def change(parts: dict[str, Any]) -> dict[str, Any]:
-        parts[role.part] = {**kept, str(number): added}
+        parts.update(more)
         return account_of(role, parts, order)
 
     base = call.base_url
@@ -162,7 +188,9 @@ def belonging(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Whose an order is: its account, and everybody else by whom it is found too."""
     contacts = parts.get("contacts", {})
     linked = parts.get("guest", {}).get("ref", "")
-    latest = max(contacts, key=int, default=None)
+    latest = max(
+        contacts, key=lambda number: (contacts[number]["created_at"], int(number)), default=None
+    )
     account = linked if latest is None else contacts[latest]["guest"]
     everybody = dict.fromkeys((*(each["guest"] for each in contacts.values()), linked))
     return {"account": account, "accounts": tuple(e for e in everybody if e and e != account)}
@@ -303,6 +331,7 @@ async def _put(
     def change(parts: dict[str, Any]) -> dict[str, Any]:
         kept = parts.get(role.part, {})
         if after is None:
+            parts.update(joined(role, parts, ()))  # notes the number, should it be the last one
             kept.pop(number, None)
         else:
             kept[number] = after
