@@ -215,6 +215,32 @@ async def test_an_item_keeps_its_segments_through_every_call(cdp):
     assert "flightSegments" not in less
 
 
+MEASURED = [{"miles": 12.5, "legs": [{"hours": 0.25, "gate": "7.50", "stops": 3}]}]
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+async def test_numbers_of_segments_stay_numbers(cdp, in_batch):
+    item = {**ITEM, "flightSegments": MEASURED}
+    order = an_order(orderItems=[item])
+    if in_batch:
+        assert await done(cdp, [batch_row(order)]) == ("success", [(201, "")])
+        ((order,),) = [await found(cdp, order["referenceId"])]
+        (kept,) = order["orderItems"]["items"]
+    else:
+        order = await cdp.order()
+        kept = await cdp.made("POST", f"{order['href']}/orderItems", item)
+    changed = await cdp.made("PATCH", kept["href"], {"price": 5})
+    for shown in (kept, changed, await cdp.made("GET", kept["href"])):
+        assert shown["flightSegments"] == MEASURED
+
+
+async def test_numbers_that_are_not_documented_stay_numbers_of_a_guest(cdp):
+    sent = {"guestType": "visitor", "loyalty": {"points": 12.5, "of": [0.25]}, "weight": 1.5}
+    guest = await cdp.made("POST", "/v2.1/guests", sent)
+    assert sent.items() <= guest.items()
+    assert await cdp.made("GET", guest["href"]) == guest
+
+
 # --- orders
 
 

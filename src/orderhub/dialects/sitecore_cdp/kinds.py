@@ -173,7 +173,8 @@ def as_sent(each: Kind) -> Kind:
     """What is kept in the vendor's own shape rather than as Structs."""
 
     def read(value: Any, path: str, reading: Reading) -> Any:
-        return msgspec.to_builtins(each.read(value, path, reading))
+        # A Decimal goes on to be one, for it to be written as a number.
+        return msgspec.to_builtins(each.read(value, path, reading), builtin_types=(Decimal,))
 
     return Kind(None, each.schema, read, each.model)
 
