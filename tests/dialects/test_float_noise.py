@@ -83,6 +83,33 @@ def test_sitecore_cdp_records_it(hub, amount, quantity):
     assert Decimal(str(changed["price"])) == millionths(amount + amount)
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (str(Decimal(19.99)), "19.99"),  # Java's new BigDecimal(19.99)
+        (str(Decimal(-0.1)), "-0.1"),
+        (f"999999999999.4{'9' * 200}", "999999999999.5"),
+        ("1e-50", "0"),
+    ],
+)
+def test_sitecore_cdp_records_an_amount_of_any_digits_behind_the_point(hub, written, kept):
+    path, order = PLACE["sitecore_cdp"]
+    reference = f"N-{next(REFERENCES)}"
+
+    def sent(method, path, body):
+        text = encoded({**body, "price": 0}).replace(b'"price": 0', f'"price": {written}'.encode())
+        headers = {**HUB, "content-type": "application/json"}
+        shown = hub.send(method, path, None, headers, text)
+        assert shown.status in {200, 201}, shown
+        assert Decimal(str(shown.json()["price"])) == Decimal(kept)
+        return shown.json()["ref"]
+
+    ref = sent("POST", path, {**order, "referenceId": reference})
+    sent("PATCH", f"/v2.1/orders/{ref}", {})
+    item = sent("POST", f"/v2.1/orders/{ref}/orderItems", {})
+    sent("PUT", f"/v2.1/orderItems/{item}", {})
+
+
 @pytest.mark.parametrize("door", ["anqicms", "kakaclo", "mews"])
 @examples(25)
 @given(price=NOISY)

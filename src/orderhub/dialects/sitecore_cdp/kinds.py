@@ -57,12 +57,20 @@ def _not_blank(value: str) -> str:
     return value
 
 
-def number(value: Any) -> Decimal:
-    """A number, exactly. What is longer than any arithmetic here is exact for is refused."""
+def amount(value: Any) -> Decimal:
+    """An amount, of any digits behind the point: Java's `new BigDecimal(19.99)` has 48. Core rounds there."""
     found = as_number(value)
     if found is None:
         raise Bad("type", "number")
-    if found and (abs(found.adjusted()) > MAX_DIGITS or _has_many_digits(found)):
+    if found and found.adjusted() > MAX_DIGITS:
+        raise Bad("value", message="numeric value out of bounds.")
+    return found
+
+
+def number(value: Any) -> Decimal:
+    """A number, exactly. What is longer than any arithmetic here is exact for is refused."""
+    found = amount(value)
+    if found and (found.adjusted() < -MAX_DIGITS or _has_many_digits(found)):
         raise Bad("value", message="numeric value out of bounds.")
     return found
 
@@ -82,7 +90,7 @@ def _positive(amount: Decimal) -> Decimal:
 _MOST = 10**12 - 1
 _WRITTEN: Schema = {"type": NUMERIC, "pattern": r"^-?[0-9]{1,11}(?:\.[0-9]{1,6})?$"}
 NUMBER = kind(number, _WRITTEN)  # kept as it is, and never computed with
-AMOUNT = kind(number, {**_WRITTEN, "minimum": -_MOST, "maximum": _MOST})
+AMOUNT = kind(amount, {**_WRITTEN, "minimum": -_MOST, "maximum": _MOST})
 QUANTITY = NUMBER.then(
     _positive,
     {"type": NUMERIC, "exclusiveMinimum": 0, "maximum": _MOST, "pattern": "^[1-9][0-9]{0,10}$"},
