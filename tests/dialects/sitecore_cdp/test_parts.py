@@ -319,6 +319,22 @@ async def test_a_consumer_uses_items_of_the_order(cdp):
     await cdp.refused(404, "GET", consumer["href"])
 
 
+async def test_a_consumer_lets_go_of_an_item_that_was_removed(cdp):
+    order = await cdp.order()
+    gone, stays = [
+        await cdp.made("POST", parts(order, "orderItems"), {"price": price}) for price in (1, 2)
+    ]
+    links = [{"href": item["href"]} for item in (gone, stays)]
+    consumer = await cdp.made("POST", parts(order, "consumers"), {"orderItems": {"items": links}})
+    assert (await cdp.call("DELETE", gone["href"])).status_code == 204
+    read = await cdp.made("GET", consumer["href"])
+    whole = await cdp.made("GET", order["href"], params={"expand": "consumers"})
+    for shown in (read, whole["consumers"]["items"][0]):
+        assert shown["orderItems"]["items"] == links[1:]
+    put = await cdp.made("PUT", consumer["href"], read)  # what was read can be sent back
+    assert put["orderItems"] == read["orderItems"]
+
+
 async def test_a_consumer_cannot_use_what_is_not_there(cdp):
     order, other = await cdp.order(), await cdp.order()
     item = await cdp.made("POST", parts(other, "orderItems"), {"price": 1})

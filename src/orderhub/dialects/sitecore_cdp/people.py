@@ -9,7 +9,6 @@ from uuid import uuid4
 import msgspec
 
 from orderhub.core.commands import PutRecords
-from orderhub.core.ids import line_uid
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.codec import encode
@@ -160,7 +159,7 @@ def _kept(
     """What is kept of one person. Raises HTTPFault(INVALID) when it names items of another order."""
     if role is CONTACT:
         return entry(members, guest, now)
-    own = item_refs(order)
+    own = show.item_refs(order)
     named = members.get("orderItems") or []
     for index, ref in enumerate(named):
         if ref not in own:
@@ -168,10 +167,6 @@ def _kept(
             raise invalid(WireFault(path, "value", "is not an item of this order."))
     names = {name: members.get(name) for name in ("firstName", "lastName")}
     return {**entry(names, guest, now), "items": named}
-
-
-def item_refs(order: Order) -> set[str]:
-    return {line_uid(order.uid, line.line_no) for line in order.kept_lines}
 
 
 def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, Any]:
@@ -309,9 +304,7 @@ def _changed(
     """The person as it will be kept. A contact stays linked to the guest it was matched with."""
     before = dict(found["members"]) if partial else {}
     if role is CONSUMER and partial:
-        # An item that was removed meanwhile is no fault of this call.
-        own = item_refs(order)
-        before["orderItems"] = [ref for ref in show.items_of(order, found) if ref in own]
+        before["orderItems"] = show.items_of(order, found)
     after = _kept(role, {**before, **sent}, guest or found["guest"], order, now)
     if role is CONSUMER and "guest" in sent and sent["guest"] is None:
         after["guest"] = ""

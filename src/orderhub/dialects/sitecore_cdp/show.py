@@ -185,9 +185,14 @@ def to_consumer(
 
 
 def items_of(order: Order, consumer: Mapping[str, Any]) -> list[str]:
-    """The refs of a consumer's items; a row of a batch knew them by their numbers in the order."""
+    """The refs of a consumer's items that stand; a row of a batch knew them by their numbers in the order."""
     numbered = [line_uid(order.uid, number) for number in consumer.get("lines", ())]
-    return [*consumer["items"], *numbered]
+    standing = item_refs(order)
+    return [ref for ref in (*consumer["items"], *numbered) if ref in standing]
+
+
+def item_refs(order: Order) -> set[str]:
+    return {line_uid(order.uid, line.line_no) for line in order.kept_lines}
 
 
 def to_extension(extension: Mapping[str, Any], href: str, ref: str) -> dict[str, Any]:
