@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 
+from orderhub.dialects.sitecore_cdp import wire
 from tests.dialects.sitecore_cdp.cdp import an_order, open_cdp, row
 from tests.dialects.sitecore_cdp.test_batches import done, found, packed
 from tests.dialects.sitecore_cdp.test_batches import row as batch_row
@@ -73,6 +74,54 @@ async def test_every_member_of_a_batchs_sample_comes_back(cdp):
     assert changed["orderItems"] == tom["orderItems"]
 
 
+SOMEBODY = {
+    "title": "Mr",
+    "firstName": "Tom",
+    "lastName": "Vetch",
+    "gender": "male",
+    "dateOfBirth": "1976-10-28T00:00Z",
+    "email": "tom@example.com",
+    "emails": ["tom.vetch@example.com"],
+    "phoneNumbers": ["0851234567"],
+    "language": "EN",
+    "nationality": "Irish",
+    "passportNumber": "PN76789",
+    "passportExpiry": "2033-09-23T00:00Z",
+    "street": ["Apartment 15", "West Drive Avenue"],
+    "city": "Dublin",
+    "country": "IE",
+    "postCode": "D01",
+    "state": "Leinster",
+    "identifiers": [{"provider": "AIR", "id": "1", "expiryDate": "2033-09-23T00:00Z"}],
+}
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+async def test_every_member_of_a_consumer_comes_back(cdp, in_batch):
+    assert set(SOMEBODY) == set(wire.ContactRequest.__struct_fields__)
+    order = an_order(consumers=[SOMEBODY])
+    if in_batch:
+        assert await done(cdp, [batch_row(order)]) == ("success", [(201, "")])
+        ((order,),) = [await found(cdp, order["referenceId"])]
+        (kept,) = order["consumers"]["items"]
+    else:
+        order = await cdp.order()
+        kept = await cdp.made("POST", f"{order['href']}/consumers", SOMEBODY)
+    assert SOMEBODY.items() <= kept.items()
+    assert await cdp.made("GET", kept["href"]) == kept
+    patched = await cdp.made("PATCH", kept["href"], {"title": "Dr", "email": None})
+    wanted = {**SOMEBODY, "title": "Dr"}
+    del wanted["email"]
+    assert wanted.items() <= patched.items()
+    assert "email" not in patched
+    put = await cdp.made("PUT", kept["href"], {"title": "Sir"})
+    assert put["title"] == "Sir"
+    assert not (SOMEBODY.keys() - {"title"}) & put.keys()
+    # It is a guest only by the one that it names.
+    query = {"identifiers.provider": "AIR", "identifiers.id": "1"}
+    assert (await cdp.made("GET", "/v2.1/guests", params=query))["items"] == []
+
+
 async def test_a_row_that_replaces_an_order_replaces_its_consumers(cdp):
     value = sample()
     twice = [batch_row(value), batch_row(value)]
@@ -115,6 +164,7 @@ async def test_a_row_that_replaces_an_order_gives_its_people_new_refs(cdp):
         ({}, "consumers: must be a list."),
         ([{"orderItems": [{}]}], "consumers[0].orderItems[0].referenceId: may not be null."),
         ([{}] * 65, "consumers: at most 64 entries are allowed."),
+        ([{"dateOfBirth": "2999-01-01"}], "consumers[0].dateOfBirth: must be in the past."),
         (
             [{"orderItems": [{"referenceId": "L-9"}]}],
             "consumers[0].orderItems[0].referenceId: is no item of this order.",

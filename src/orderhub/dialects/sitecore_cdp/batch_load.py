@@ -211,7 +211,7 @@ class Load:
         if guest and row.contact is not None:
             known = () if whole else kept.get("contacts", {}).values()
             if all(each["guest"] != guest for each in known):
-                contacts = [people.entry(row.contact, guest, self._now)]
+                contacts = [mapping.to_person(row.contact, guest, self._now)]
         parts = people.joined(people.CONTACT, kept, contacts, alone=whole)
         if whole or row.consumers is not None:
             consumers = mapping.to_consumers(row.consumers or (), numbers, self._now)

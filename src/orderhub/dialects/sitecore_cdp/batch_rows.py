@@ -101,7 +101,7 @@ def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | R
     if contact is not None and not people:
         return Result(name, 400, "Identity information missing")
     extension = _extension(value.get("extensions"), "extensions")
-    consumers = wire.CDP.read(wire.Consumers, value).consumers
+    consumers = wire.CDP.read(wire.Consumers, value, context=now).consumers
     row = Row(name, schema, mode, line, members, people, items, contact, extension, item_extensions)
     if consumers is not None and (items or mode not in {"upsert", "merge"}):
         _must_be_known(consumers, {item.referenceId for item in items})

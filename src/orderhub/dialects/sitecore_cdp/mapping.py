@@ -6,12 +6,19 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
+
 from orderhub.core.commands import LineChange, Numbering, Origin, PlaceOrder, StatedLine
 from orderhub.core.recorded import RecordedSale
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.contract import CommandRejected
 from orderhub.dialects.sitecore_cdp.access import NAME
-from orderhub.dialects.sitecore_cdp.wire import OrderItemRequest, OrderRequest, RowConsumer
+from orderhub.dialects.sitecore_cdp.wire import (
+    ContactRequest,
+    OrderItemRequest,
+    OrderRequest,
+    RowConsumer,
+)
 from orderhub.dialects.sitecore_cdp.words import natural_key
 
 GUEST = "sitecore_cdp.guest"
@@ -34,6 +41,8 @@ ITEM_DATA = (
     "referenceId", "vendor", "status", "language", "channel", "orderedAt", "consumerTypeCode",
     "flightSegments",
 )  # fmt: skip
+# Members of everybody: contacts, consumers and guests.
+PERSONAL = ContactRequest.__struct_fields__
 
 
 def to_place(
@@ -73,7 +82,7 @@ def to_place(
     )
 
 
-def _stated(request: OrderRequest | OrderItemRequest, names: tuple[str, ...]) -> dict[str, Any]:
+def _stated(request: Struct, names: tuple[str, ...]) -> dict[str, Any]:
     """Those of the members that were sent."""
     return {name: value for name in names if (value := getattr(request, name)) is not None}
 
@@ -90,18 +99,17 @@ def to_consumers(
         named = [item.referenceId for item in consumer.orderItems or ()]
         if not set(named) <= numbers.keys():
             raise CommandRejected(Rejected(Reason.REFERENCE_UNKNOWN, "consumers"))
-        names = {"firstName": consumer.firstName, "lastName": consumer.lastName}
+        lines = sorted({line for reference in named for line in numbers[reference]})
         kept.append(
-            {
-                "guest": "",
-                "created_at": now,
-                "modified_at": now,
-                "members": {name: value for name, value in names.items() if value is not None},
-                "items": [],
-                "lines": sorted({line for reference in named for line in numbers[reference]}),
-            }
+            {**to_person(_stated(consumer, PERSONAL), "", now), "items": [], "lines": lines}
         )
     return kept
+
+
+def to_person(members: Mapping[str, Any], guest: str, now: int) -> dict[str, Any]:
+    """What is kept of a contact, and beside items of a consumer. `guest` is empty for a consumer that is none."""
+    kept = {name: value for name, value in members.items() if value is not None}
+    return {"guest": guest, "created_at": now, "modified_at": now, "members": kept}
 
 
 def numbers_of(references: Iterable[tuple[int, str | None]]) -> dict[str, list[int]]:

@@ -99,12 +99,6 @@ def joined(
     }
 
 
-def entry(members: Mapping[str, Any], guest: str, now: int) -> dict[str, Any]:
-    """What is kept of a contact."""
-    kept = {name: value for name, value in members.items() if value is not None}
-    return {"guest": guest, "created_at": now, "modified_at": now, "members": kept}
-
-
 # --- create
 
 
@@ -158,15 +152,15 @@ def _kept(
 ) -> dict[str, Any]:
     """What is kept of one person. Raises HTTPFault(INVALID) when it names items of another order."""
     if role is CONTACT:
-        return entry(members, guest, now)
+        return mapping.to_person(members, guest, now)
     own = show.item_refs(order)
     named = members.get("orderItems") or []
     for index, ref in enumerate(named):
         if ref not in own:
             path = f"orderItems.items[{index}].href"
             raise invalid(WireFault(path, "value", "is not an item of this order."))
-    names = {name: members.get(name) for name in ("firstName", "lastName")}
-    return {**entry(names, guest, now), "items": named}
+    own_members = {name: members.get(name) for name in mapping.PERSONAL}
+    return {**mapping.to_person(own_members, guest, now), "items": named}
 
 
 def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, Any]:

@@ -225,9 +225,7 @@ class GuestRequest(ContactRequest, frozen=True, kw_only=True):
     FIRST: ClassVar = ("guestType",)
 
 
-class ConsumerRequest(Struct, frozen=True, kw_only=True):
-    firstName: Text = None
-    lastName: Text = None
+class ConsumerRequest(ContactRequest, frozen=True, kw_only=True):
     guest: Annotated[str | None, LINK, Meta(description="must exist")] = None
     orderItems: Annotated[
         tuple[str, ...] | None,
@@ -240,11 +238,9 @@ class ItemReference(Struct, frozen=True, kw_only=True):
     referenceId: Needed
 
 
-class RowConsumer(Struct, frozen=True, kw_only=True):
+class RowConsumer(ContactRequest, frozen=True, kw_only=True):
     """Of a row of a batch, which names items as the row itself does."""
 
-    firstName: Text = None
-    lastName: Text = None
     orderItems: Annotated[
         tuple[ItemReference, ...] | None, many(shaped(ItemReference), MAX_LIST)
     ] = None
@@ -408,9 +404,7 @@ class Contact(ContactRequest, frozen=True, kw_only=True, omit_defaults=True):
     order: Link
 
 
-class Consumer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    firstName: str | None = None
-    lastName: str | None = None
+class Consumer(ContactRequest, frozen=True, kw_only=True, omit_defaults=True):
     guest: Link | None = None
     orderItems: Items | None = None
     href: str
