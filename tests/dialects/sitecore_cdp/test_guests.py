@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.dialects.sitecore_cdp.cdp import UNKNOWN, Cdp, open_cdp
+from tests.dialects.sitecore_cdp.test_batches import done, row
 
 GUESTS = "/v2.1/guests"
 GUEST = {
@@ -63,6 +64,17 @@ async def test_patch_put_and_delete(cdp):
         assert (await cdp.call("DELETE", guest["href"], headers=headers)).status_code == 204
     await cdp.refused(404, "DELETE", guest["href"])
     await cdp.refused(404, "GET", guest["href"])
+
+
+async def test_when_a_guest_was_seen_is_kept_as_it_was_sent(cdp):
+    seen = {"firstSeen": "2019-08-23T16:17:16.000Z", "lastSeen": "2020-08-23T16:17:16.000Z"}
+    guest = await cdp.made("POST", GUESTS, {"guestType": "visitor", **seen})
+    assert seen.items() <= guest.items()
+    later = {"lastSeen": "2024-01-01T00:00:00Z", "identifiers": [{"provider": "SEEN", "id": "1"}]}
+    patched = await cdp.made("PATCH", guest["href"], later)
+    assert patched["lastSeen"] == later["lastSeen"]
+    assert await done(cdp, [row({**later, **seen}, "upsert", "guest")]) == ("success", [(201, "")])
+    assert seen.items() <= (await cdp.made("GET", guest["href"])).items()
 
 
 async def test_parallel_patches_of_different_members_are_all_kept(cdp):

@@ -19,7 +19,7 @@ from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_o
 from orderhub.dialects.sitecore_cdp.show import guest_href
 from orderhub.dialects.sitecore_cdp.times import second_text
 
-_SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt", "firstSeen", "lastSeen"})
+_SERVER_MEMBERS = frozenset({"ref", "href", "createdAt", "modifiedAt"})
 
 
 # What a guest is found by, the surer first.
