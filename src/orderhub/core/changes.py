@@ -220,13 +220,15 @@ def _new_members(command: ChangeOrder, order: Order, status: Status) -> dict[str
 def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
     doc = order.doc
     changes: dict[str, Any] = {}
-    moments: dict[str, Any] = {}
+    business: dict[str, Any] = {}
     if command.action in _MOMENTS:
-        moments[_MOMENTS[command.action]] = now
+        business[_MOMENTS[command.action]] = now
     if command.action is Action.REQUEST_REFUND:
-        moments["refund_asked_from"] = order.status.value
-    if moments:
-        changes["business"] = msgspec.structs.replace(doc.business, **moments)
+        business["refund_asked_from"] = order.status.value
+    if "accounts" in command.changes:
+        business["accounts"] = command.changes["accounts"]
+    if business:
+        changes["business"] = msgspec.structs.replace(doc.business, **business)
     if command.vendor is not None:
         merged = {**doc.vendor, **command.vendor}
         changes["vendor"] = {key: value for key, value in merged.items() if value is not None}

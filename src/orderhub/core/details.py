@@ -24,7 +24,10 @@ class Details(
     forbid_unknown_fields=True,
     tag_field="terms",
 ):
-    """The moments of an order's life, which every business keeps. None = it has not come to that."""
+    """The moments of an order's life, which every business keeps. None = it has not come to that.
+
+    accounts   whose the order is besides its own account, which is the one that its business means
+    """
 
     paid_at: int | None = None
     shipped_at: int | None = None
@@ -33,6 +36,7 @@ class Details(
     refund_asked_at: int | None = None
     cancelled_at: int | None = None
     refunded_at: int | None = None
+    accounts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,11 +55,9 @@ class RecordedDetails(Details, frozen=True, tag="RecordedSale"):
     """A sale that happened elsewhere.
 
     stated_at  when the hub learned of it
-    accounts   whose it is besides the order's own account
     """
 
     stated_at: int
-    accounts: tuple[str, ...] = ()
 
 
 class TicketCount(msgspec.Struct, frozen=True):

@@ -72,9 +72,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
 def amend(
     command: ChangeOrder, before: Order, accepted: Accepted, facts: Facts, _ids: NewIds
 ) -> Accepted | Rejected:
-    """An AMEND may add lines, change the ones there are, and say whose it is besides; the total stays as stated."""
-    if "accounts" in command.changes:
-        accepted = _with_accounts(accepted, command.changes["accounts"])
+    """An AMEND may add lines and change the ones there are; the total stays as stated."""
     if not command.add_lines and not command.line_changes:
         return accepted
     now = facts.settings(before.tenant_id).clock.at(command.origin.recorded_at)
@@ -104,14 +102,6 @@ def amend(
         added_lines=tuple((after, line) for line in added),
         changed_lines=tuple((after, line) for line in changed.values()),
     )
-
-
-def _with_accounts(accepted: Accepted, accounts: tuple[str, ...]) -> Accepted:
-    order = accepted.order
-    assert isinstance(order.doc.business, RecordedDetails)
-    business = msgspec.structs.replace(order.doc.business, accounts=accounts)
-    doc = msgspec.structs.replace(order.doc, business=business)
-    return msgspec.structs.replace(accepted, changed=(msgspec.structs.replace(order, doc=doc),))
 
 
 def _stated(items: tuple[StatedLine, ...], first_no: int) -> tuple[Line, ...] | Rejected:

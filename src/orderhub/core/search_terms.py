@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from orderhub.core.details import RecordedDetails
 from orderhub.core.values import Order, OrderDoc
 
 EMAIL, PHONE, SKU, ACCOUNT = "email", "phone", "sku", "account"
@@ -85,8 +84,7 @@ def terms_in(doc: OrderDoc, skus: Iterable[str]) -> list[tuple[str, str]]:
     """As `terms_of`, from an order's document and the SKUs of its lines."""
     contact, ship_to = doc.contact, doc.ship_to
     found: dict[tuple[str, str], None] = {}
-    if isinstance(doc.business, RecordedDetails):
-        found.update(((ACCOUNT, uid), None) for uid in doc.business.accounts)
+    found.update(((ACCOUNT, uid), None) for uid in doc.business.accounts)
     for party in (contact, ship_to):
         if party is not None:
             if party.email:

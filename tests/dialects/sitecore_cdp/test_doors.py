@@ -80,6 +80,26 @@ async def test_an_order_of_another_door_looks_alike_from_here(cdp, door):
     assert {**after, "contacts": 0, "modifiedAt": 0} == {**order, "contacts": 0, "modifiedAt": 0}
 
 
+@pytest.mark.parametrize("door", OTHERS)
+async def test_a_contact_makes_an_order_of_another_door_its_guests(cdp, door):
+    caller, canonical = await placed(cdp, door)
+    account = (await cdp.hub.order(canonical["uid"]))["account"]
+    path = f"/v2.1/orders/{canonical['uid']}/contacts"
+    contacts = [
+        await caller.made("POST", path, {"emails": [f"{door}.{name}@example.com"]})
+        for name in ("one", "other")
+    ]
+    queries = [{"guestRef": each["guest"]["href"].rpartition("/")[2]} for each in contacts]
+    for query in queries:
+        found = await caller.made("GET", "/v2.1/orders", params=query)
+        assert [each["ref"] for each in found["items"]] == [canonical["uid"]]
+    assert (await caller.call("DELETE", contacts[1]["href"])).status_code == 204
+    left = [(await caller.made("GET", "/v2.1/orders", params=query))["items"] for query in queries]
+    assert [len(each) for each in left] == [1, 0]
+    # The business that charges the order goes on to mean its own account.
+    assert (await cdp.hub.order(canonical["uid"]))["account"] == account
+
+
 def shown_by_every_door(cdp, uid):
     """Door -> the order as that door's read call shows it."""
     ledger = cdp.hub.hub.port.ledger

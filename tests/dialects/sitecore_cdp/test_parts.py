@@ -190,16 +190,20 @@ async def test_a_contact_is_changed_and_removed(cdp):
     assert (await cdp.made("GET", order["href"]))["contacts"] == {"items": []}
 
 
-async def test_without_contacts_an_order_belongs_to_the_guest_it_was_created_with(cdp):
+async def test_an_order_goes_on_to_be_shown_as_that_of_the_guest_it_was_created_with(cdp):
     guest = await cdp.made("POST", "/v2.1/guests", {"guestType": "visitor"})
     order = await cdp.made("POST", "/v2.1/orders", an_order(), params={"guestRef": guest["ref"]})
+    own = {"href": guest["href"]}
+    assert order["contacts"]["items"] == [own]
     contact = await cdp.made("POST", f"{order['href']}/contacts", {"firstName": "Other"})
-    shown = await cdp.made("GET", order["href"])
-    assert shown["contacts"]["items"] == [contact["guest"]]
+    assert (await cdp.made("GET", order["href"]))["contacts"]["items"] == [contact["guest"], own]
+    # It is no contact for that.
+    assert (await cdp.made("GET", f"{order['href']}/contacts"))["items"] == [row(contact)]
+    for each in (own, contact["guest"]):
+        query = {"guestRef": each["href"].rpartition("/")[2]}
+        assert (await cdp.made("GET", "/v2.1/orders", params=query))["items"] == [row(order)]
     assert (await cdp.call("DELETE", contact["href"])).status_code == 204
-    assert (await cdp.made("GET", order["href"]))["contacts"] == order["contacts"]
-    query = {"guestRef": guest["ref"]}
-    assert len((await cdp.made("GET", "/v2.1/orders", params=query))["items"]) == 1
+    assert (await cdp.made("GET", order["href"]))["contacts"]["items"] == [own]
 
 
 async def test_a_repeat_of_a_contact_under_a_key_adds_nobody(cdp):

@@ -340,7 +340,7 @@ def _shared(reads: Reads, query: OrderQuery) -> list[Order]:
             order
             for order in page
             if order.account != query.account
-            and show.belongs_to(order, query.account)
+            and query.account in show.guests_of(order)
             and not show.is_deleted(order)
         ]
         if len(page) < _STRIDE:

@@ -164,25 +164,25 @@ def _kept(
 
 
 def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, Any]:
-    """The order belongs to the guest of its latest contact, else to the one it was created with.
+    """Whose the order is once its people are these.
 
     An order of another door keeps the account that its own business charges.
     """
-    if role is not CONTACT or not show.is_ours(order):
+    if role is not CONTACT:
         return {}
-    return belonging(parts)
+    return belonging(parts) if show.is_ours(order) else {"accounts": show.guests_in(parts)}
 
 
 def belonging(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Whose an order is: its account, and everybody else by whom it is found too."""
-    contacts = parts.get("contacts", {})
-    linked = parts.get("guest", {}).get("ref", "")
-    latest = max(
-        contacts, key=lambda number: (contacts[number]["created_at"], int(number)), default=None
-    )
-    account = linked if latest is None else contacts[latest]["guest"]
-    everybody = dict.fromkeys((*(each["guest"] for each in contacts.values()), linked))
-    return {"account": account, "accounts": tuple(e for e in everybody if e and e != account)}
+    """Whose an order of this door is: its account, and everybody else by whom it is found too.
+
+    The account is the guest of its latest contact, else the one it was created with.
+    """
+    contacts = parts.get("contacts", {}).items()
+    latest = max(contacts, key=lambda item: (item[1]["created_at"], int(item[0])), default=None)
+    account = show.linked_guest(parts) if latest is None else latest[1]["guest"]
+    others = tuple(each for each in show.guests_in(parts) if each != account)
+    return {"account": account, "accounts": others}
 
 
 async def _guest_for(

@@ -73,18 +73,25 @@ def created_at(order: Order) -> int:
     return details.stated_at if isinstance(details, RecordedDetails) else order.occurred_at
 
 
-def guests_of(order: Order) -> list[str]:
-    """The guests that are an order's contacts, or the one that it belongs to, each once."""
-    contacts = parts_of(order).get("contacts", {})
-    found = dict.fromkeys(each["guest"] for each in contacts.values())
-    if is_ours(order) and order.account:
-        found.setdefault(order.account)
-    return list(found)
+def linked_guest(parts: Mapping[str, Any]) -> str:
+    """The guest that an order was created with; empty for none."""
+    return str(parts.get("guest", {}).get("ref", ""))
 
 
-def belongs_to(order: Order, guest: str) -> bool:
-    """Whether it is an order of the guest's: as a contact, or as the one that it was created with."""
-    return guest in (*guests_of(order), parts_of(order).get("guest", {}).get("ref"))
+def guests_in(parts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The guests of the contacts and the one that the order was created with, each once."""
+    everybody = (
+        *(each["guest"] for each in parts.get("contacts", {}).values()),
+        linked_guest(parts),
+    )
+    return tuple(dict.fromkeys(filter(None, everybody)))
+
+
+def guests_of(order: Order) -> tuple[str, ...]:
+    """The guests that an order belongs to, each once. Of one from an older version the account alone may say it."""
+    found = guests_in(parts_of(order))
+    is_told = not order.account or order.account in found or not is_ours(order)
+    return found if is_told else (*found, order.account)
 
 
 def to_order(
