@@ -132,8 +132,9 @@ def _changed_lines(
 ) -> dict[int, Line] | Rejected:
     """Line number -> the line as it will be. A line that was removed cannot be changed any more."""
     result: dict[int, Line] = {}
+    lines = {line.line_no: line for line in order.lines}
     for index, change in enumerate(changes):
-        line = next((each for each in order.lines if each.line_no == change.line_no), None)
+        line = lines.get(change.line_no)
         if line is None or line.cancelled:
             return Rejected(Reason.RECORD_UNKNOWN, "line", f"no line {change.line_no}")
         line = result.get(change.line_no, line)

@@ -134,6 +134,41 @@ async def test_rows_about_one_order_are_done_in_their_order(cdp):
     assert [item["price"] for item in after["orderItems"]["items"]] == [3]
 
 
+async def test_an_order_that_is_sent_again_and_again_has_room_for_its_items(cdp):
+    order = an_order(orderItems=[{"price": 1}] * 2_001)
+    assert await done(cdp, [row(order)] * 3) == ("success", [(201, "")] * 3)
+    (whole,) = await found(cdp, order["referenceId"])
+    assert len(whole["orderItems"]["items"]) == 2_001
+
+
+async def test_items_take_the_places_of_those_that_they_replace(cdp):
+    full = {"price": 1, "name": "a", "quantity": 1.5, "vendor": "v", "referenceId": "L-1",
+            "extensions": [{"seat": "1A"}]}  # fmt: skip
+    others = [{"price": 2, "extensions": [{"seat": "2B"}]}, {"price": 3}]
+    order = an_order(orderItems=[full, *others])
+    assert await done(cdp, [row(order)]) == ("success", [(201, "")])
+    (before,) = await found(cdp, order["referenceId"])
+    first, second, third = before["orderItems"]["items"]
+    assert (await cdp.call("DELETE", first["href"])).status_code == 204
+    less = {**order, "orderItems": [{"price": 7, "referenceId": "L-7"}],
+            "consumers": [{"orderItems": [{"referenceId": "L-7"}]}]}  # fmt: skip
+    assert await done(cdp, [row(less)]) == ("success", [(201, "")])
+    (after,) = await found(cdp, order["referenceId"])
+    (left,) = after["orderItems"]["items"]
+    assert (left["href"], left["price"], left["referenceId"]) == (second["href"], 7, "L-7")
+    assert after["consumers"]["items"][0]["orderItems"]["items"] == [{"href": left["href"]}]
+    for href in (first["href"], third["href"], f"{left['href']}/extensions/ext"):
+        await cdp.refused(404, "GET", href)
+    assert await done(cdp, [row(order)]) == ("success", [(201, "")])
+    (again,) = await found(cdp, order["referenceId"])
+    items = again["orderItems"]["items"]
+    assert [item["price"] for item in items] == [1, 2, 3]
+    assert (items[0]["name"], items[0]["quantity"]) == ("a", 1.5)
+    for item, seat in ((items[0], "1A"), (items[1], "2B")):
+        assert (await cdp.made("GET", f"{item['href']}/extensions/ext"))["seat"] == seat
+    await cdp.refused(404, "GET", first["href"])  # what was removed comes back as nothing else
+
+
 async def test_delete_finds_an_order_within_a_day(cdp):
     reference = an_order()["referenceId"]
     near = {**ORDER, "referenceId": reference, "orderedAt": "2024-03-01T10:00:00Z"}

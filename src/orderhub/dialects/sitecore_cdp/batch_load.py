@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from itertools import groupby, islice
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import chain, count, groupby, islice
 from typing import Any
 
 import msgspec
@@ -186,7 +186,9 @@ class Load:
             self._key,
             account=guest,
             items=tuple(mapping.to_item(item, self._now) for item in row.items),
-            parts=self._parts(row, guest, _numbers(row), {_PLACED: self._mark(row)}, whole=True),
+            parts=self._parts(
+                row, guest, _numbers(row, count(1)), {_PLACED: self._mark(row)}, whole=True
+            ),
         )
 
     def _stated(self, row: Row) -> wire.OrderRequest:
@@ -304,10 +306,11 @@ class Load:
         """insert: the order as the row says. upsert, merge: only what the row says."""
         whole = row.mode == "insert"
         kept = show.parts_of(order)
-        # Items of the row follow the ones they replace, and so do their extensions.
-        shift = len(order.lines) if whole else 0
+        standing = [line.line_no for line in order.kept_lines]
+        # Items of the row take the places of those that stand, so that an order which is sent again uses up no numbers.
+        places = [*islice(chain(standing, count(len(order.lines) + 1)), len(row.items))]
         numbers = (
-            _numbers(row, shift)
+            _numbers(row, places)
             if whole
             else mapping.numbers_of(
                 (line.line_no, line.data.get("referenceId")) for line in order.kept_lines
@@ -317,21 +320,31 @@ class Load:
         members = msgspec.structs.asdict(self._stated(row)) if whole else row.members
         change = orders.amendment(members, order, self._call, self._caller, row.line)
         changes = {**change.changes, **(people.belonging(parts) if guest or whole else {})}
-        gone: tuple[LineChange, ...] = ()
+        line_changes: tuple[LineChange, ...] = ()
         if whole:
-            gone = tuple(
-                LineChange(line_no=line.line_no, cancelled=True) for line in order.kept_lines
+            line_changes = (
+                *(
+                    mapping.to_line_change(msgspec.structs.asdict(item), number, self._now)
+                    for item, number in zip(row.items, standing, strict=False)
+                ),
+                *(
+                    LineChange(line_no=number, cancelled=True)
+                    for number in standing[len(row.items) :]
+                ),
             )
             parts["item_ext"] = {
-                str(int(number) + shift): each for number, each in parts.get("item_ext", {}).items()
+                str(places[int(number) - 1]): each
+                for number, each in parts.get("item_ext", {}).items()
             }
         return msgspec.structs.replace(
             change,
             if_version=order.version,
             changes=changes,
             vendor={**(change.vendor or {}), mapping.PARTS: parts},
-            add_lines=tuple(mapping.to_item(item, self._now) for item in row.items),
-            line_changes=gone,
+            add_lines=tuple(
+                mapping.to_item(item, self._now) for item in row.items[len(standing) :]
+            ),
+            line_changes=line_changes,
         )
 
     async def _delete(self, row: Row) -> Result:
@@ -424,11 +437,9 @@ class Load:
         return PutRecords(origin=origin, changes=(change,), unique=unique)
 
 
-def _numbers(row: Row, shift: int = 0) -> dict[str, list[int]]:
-    """The numbers that the row's items get, by their references."""
-    return mapping.numbers_of(
-        (number, item.referenceId) for number, item in enumerate(row.items, 1 + shift)
-    )
+def _numbers(row: Row, places: Iterable[int]) -> dict[str, list[int]]:
+    """The numbers that the row's items get, which are these `places` in turn, by their references."""
+    return mapping.numbers_of(zip(places, (item.referenceId for item in row.items), strict=False))
 
 
 def _ref_of(done: Accepted) -> Answer:
