@@ -285,6 +285,8 @@ def mixed_rows(mail):
         (row(names[1], "delete"), 204),
         (row({**orders[0], "orderItems": [{"price": 1}]}), 201),
         (row(guest, "delete", "guest"), 204),
+        (row(an_order(contact={"emails": [f"forgotten.{mail}"]})), 201),
+        (row({"emails": [f"forgotten.{mail}"]}, "gdpr_delete", "guest"), 204),
         (row(names[2], "delete"), 404),
         (row({**orders[3], "status": "nonsense"}), 400),
     ]
@@ -313,7 +315,7 @@ def dying_after(count):
         yield
 
 
-@pytest.mark.parametrize("lived", range(24))
+@pytest.mark.parametrize("lived", range(27))
 async def test_a_load_that_broke_off_goes_on_as_if_nothing_had_been(cdp, monkeypatch, lived):
     in_small_parts(monkeypatch)
     rows, codes = zip(*mixed_rows(f"broke.{lived}@example.com"), strict=True)

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from tests.dialects.sitecore_cdp.cdp import UNKNOWN, Cdp, open_cdp
+from orderhub.core.commands import OrderName
+from tests.dialects.sitecore_cdp.cdp import UNKNOWN, Cdp, an_order, open_cdp
 from tests.dialects.sitecore_cdp.test_batches import done, row
+from tests.dialects.sitecore_cdp.test_doors import placed
 
 GUESTS = "/v2.1/guests"
 GUEST = {
@@ -104,3 +106,63 @@ async def test_guests_of_another_tenant_are_unknown(cdp):
     await other.refused(404, "GET", guest["href"])
     await other.refused(404, "GET", f"{GUESTS}/{UNKNOWN}")
     assert await found(other, email="jack@example.com") == []
+
+
+# --- forgotten
+
+
+def kept_of(cdp, uid):
+    """All that the ledger has of an order, its history with it, as text."""
+
+    def told(reads):
+        order = reads.order(None, OrderName("uid", uid))
+        return f"{order} {reads.histories([order])}"
+
+    return cdp.hub.hub.port.ledger.read(told)
+
+
+@pytest.mark.parametrize("mode", ["delete", "gdpr_delete"])
+async def test_a_guests_orders_are_forgotten_with_it_where_the_mode_says_so(cdp, mode):
+    mail = f"{mode}.vetch@example.com"
+    contact = {"firstName": "Wolfhard", "emails": [mail]}
+    (_, results) = await done(cdp, [row(an_order(contact=contact))])
+    assert results == [(201, "")]
+    (guest,) = (await cdp.made("GET", GUESTS, params={"email": mail, "expand": "true"}))["items"]
+    linked = await cdp.made("POST", "/v2.1/orders", an_order(), params={"guestRef": guest["ref"]})
+    shared = await cdp.order()
+    for each in (contact, {"emails": [f"other.{mail}"]}):
+        await cdp.made("POST", f"{shared['href']}/contacts", each)
+    await cdp.hub.pay(linked["ref"])
+    query = {"guestRef": guest["ref"], "expand": "true"}
+    mine = (await cdp.made("GET", "/v2.1/orders", params=query))["items"]
+    assert len(mine) == 3
+    assert await done(cdp, [row({"emails": [mail]}, mode, "guest")]) == ("success", [(204, "")])
+    await cdp.refused(404, "GET", guest["href"])
+    stays = mode == "delete"
+    for order in mine:
+        answer = await cdp.call("GET", order["href"])
+        assert answer.status_code == (200 if stays else 404)
+        kept = kept_of(cdp, order["ref"])
+        assert (mail in kept) == (stays and order["ref"] != linked["ref"])
+        assert stays or "Wolfhard" not in kept
+    assert (await cdp.hub.order(linked["ref"]))["status"] == "paid"
+    found = (await cdp.made("GET", "/v2.1/orders", params=query))["items"]
+    assert len(found) == (3 if stays else 0)
+
+
+async def test_an_order_of_another_door_loses_the_guest_that_is_forgotten_and_no_more(cdp):
+    caller, canonical = await placed(cdp, "kakaclo")
+    path = f"/v2.1/orders/{canonical['uid']}"
+    buyer = (await cdp.hub.order(canonical["uid"]))["ship_to"]
+    mails = ["gone@example.com", "stays@example.com"]
+    for mail in mails:
+        await caller.made("POST", f"{path}/contacts", {"emails": [mail]})
+    guests = [(await found(caller, email=mail))[0] for mail in mails]
+    named = {"firstName": "Tom", "guest": {"href": guests[0]}}
+    await caller.made("POST", f"{path}/consumers", named)
+    gone = row({"emails": mails[:1]}, "gdpr_delete", "guest")
+    assert await done(caller, [gone]) == ("success", [(204, "")])
+    order = await caller.made("GET", path, params={"expand": "consumers"})
+    assert [each["href"] for each in order["contacts"]["items"]] == guests[1:]
+    assert order["consumers"]["items"] == []
+    assert (await cdp.hub.order(canonical["uid"]))["ship_to"] == buyer

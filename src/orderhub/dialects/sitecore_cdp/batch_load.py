@@ -13,6 +13,7 @@ from orderhub.core.admin import together
 from orderhub.core.commands import (
     ChangeOrder,
     Command,
+    ForgetPerson,
     LineChange,
     OrderName,
     PlaceOrder,
@@ -21,7 +22,7 @@ from orderhub.core.commands import (
 )
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import OrderQuery, Reads
-from orderhub.core.refusals import Reason
+from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.codec import decode, encode
 from orderhub.dialects.contract import (
@@ -415,10 +416,55 @@ class Load:
                 return Result(row.name, 404, "The guest does not exist.")
             if stored is not None and row.mode == "create":
                 return Result(row.name, 409, "The guest already exists.")
+            if stored is not None and row.mode == "gdpr_delete":
+                await self._forget(stored)
             outcome = await self._submit(self._putting(row, stored, keys), str(row.number))
             if not _is_refused(outcome, Reason.ALREADY_EXISTS, Reason.VERSION_CONFLICT):
                 return _result(row, outcome)
         return Result(row.name, 500, "The guest keeps changing.")
+
+    async def _forget(self, guest: Record) -> None:
+        """The guest's orders go with it: out of this door, and nothing is left in them that tells who it was.
+
+        The guest itself goes last: it is by the guest that a load which broke off finds what is left. An order of
+        another door loses the guest alone: where it ships is that door's to forget.
+        """
+        members = guest.doc["members"]
+        names = (members.get("firstName"), members.get("lastName"))
+        addresses = (value for by, value in guests.identity_keys(members) if by == "email")
+        words = tuple(filter(None, (*addresses, *names)))
+        query = OrderQuery(tenant_id=self._tenant, account=guest.uid)
+        done: set[str] = set()
+        while found := await self._call.hub.read(lambda reads: orders.of_guest(reads, query, done)):
+            for order in found:
+                if show.is_ours(order):
+                    origin = self._call.origin(self._caller, b"")
+                    forget = ForgetPerson(origin=origin, orders=(order.uid,), words=words)
+                    _must_be_done(await self._submit(forget))
+                await self._take_away(order.uid, guest.uid)
+                done.add(order.uid)
+
+    async def _take_away(self, uid: str, guest: str) -> None:
+        """Delete an order of the guest's; of one of another door, the contacts and consumers that the guest is."""
+        name = OrderName("uid", uid)
+        for _ in range(ATTEMPTS):
+            order = await self._call.hub.read(lambda reads: reads.order(self._tenant, name))
+            if order is None:
+                return
+            if show.is_ours(order):
+                command = orders.deletion(order, self._call, self._caller, b"")
+                # Which row placed it goes on to be known to an upload that is sent again.
+                mark = {n: each for n, each in show.parts_of(order).items() if n == _PLACED}
+                vendor = {**(command.vendor or {}), mapping.PARTS: mark or None}
+                command = msgspec.structs.replace(command, vendor=vendor)
+            else:
+                origin = orders.tenant_wide(self._call, self._caller, b"")
+                command = people.without_guest(order, guest, origin)
+            outcome = await self._submit(command)
+            if not is_overtaken(outcome):
+                _must_be_done(outcome)
+                return
+        raise CommandRejected(Rejected(Reason.VERSION_CONFLICT, "version"))
 
     def _putting(
         self, row: Row, stored: Record | None, keys: tuple[tuple[str, str], ...]
@@ -477,6 +523,12 @@ def _result(row: Row, outcome: Outcome) -> Result:
     if outcome.rejected is not None:
         return Result(row.name, *words.refusal_words(outcome.rejected))
     return Result(row.name, 204 if row.removes else 201, ref=outcome.answer.body.decode())
+
+
+def _must_be_done(outcome: Outcome) -> None:
+    """Raises CommandRejected for what was refused."""
+    if outcome.rejected is not None:
+        raise CommandRejected(outcome.rejected)
 
 
 def _is_refused(outcome: Outcome, *reasons: Reason) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -242,6 +242,20 @@ def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = N
     )
 
 
+def with_parts(
+    order: Order, parts: Mapping[str, Any], changes: Mapping[str, Any], origin: Origin
+) -> ChangeOrder:
+    """The order with what this door keeps about it rewritten, and canonical changes besides."""
+    return ChangeOrder(
+        origin=origin,
+        name=OrderName("uid", order.uid),
+        action=Action.AMEND,
+        if_version=order.version,
+        vendor={mapping.PARTS: {name: part for name, part in parts.items() if part} or None},
+        changes=dict(changes),
+    )
+
+
 async def change_parts(
     call: Call, caller: Caller, order: Order, change: Any, answer: Any
 ) -> Answer | None:
@@ -251,20 +265,13 @@ async def change_parts(
     """
     parts = {name: dict(value) for name, value in show.parts_of(order).items()}
     changes = change(parts) or {}
-    command = ChangeOrder(
-        origin=tenant_wide(call, caller),
-        name=OrderName("uid", order.uid),
-        action=Action.AMEND,
-        if_version=order.version,
-        vendor={mapping.PARTS: {name: part for name, part in parts.items() if part} or None},
-        changes=changes,
-    )
 
     def render(accepted: Accepted) -> Answer:
         result: Answer = answer(accepted.order)
         return result
 
     first_attempt(call)
+    command = with_parts(order, parts, changes, tenant_wide(call, caller))
     outcome = await call.submit(command, render)
     return None if is_overtaken(outcome) else outcome.answer
 
@@ -321,6 +328,12 @@ def _of_guest(reads: Reads, query: OrderQuery, paging: wire.Page) -> tuple[Order
         reverse=not query.oldest_first,
     )
     return _whole(reads, query.tenant_id, found[paging.offset : paging.end])
+
+
+def of_guest(reads: Reads, query: OrderQuery, known: Collection[str]) -> list[Order]:
+    """Some orders of a guest, without their lines, that are none of these: whoever parts with them asks again."""
+    own = reads.orders(msgspec.structs.replace(query, limit=_STRIDE, with_lines=False)).items
+    return [order for order in (*own, *_shared(reads, query)) if order.uid not in known]
 
 
 def _shared(reads: Reads, query: OrderQuery) -> list[Order]:

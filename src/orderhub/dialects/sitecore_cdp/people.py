@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
 
-from orderhub.core.commands import PutRecords
+from orderhub.core.commands import ChangeOrder, Origin, PutRecords
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.codec import encode
@@ -25,7 +25,7 @@ from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
-from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
+from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call, with_parts
 from orderhub.dialects.sitecore_cdp.paging import page_of, row
 from orderhub.dialects.sitecore_cdp.refs import part_of
 from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, replayable
@@ -97,6 +97,13 @@ def joined(
         role.part: {**there, **dict(zip(map(str, numbers), people, strict=True))},
         GIVEN_LAST: {**parts.get(GIVEN_LAST, {}), role.part: (last, *numbers)[-1]},
     }
+
+
+def parted(role: Role, parts: Mapping[str, Any], numbers: Collection[str]) -> dict[str, Any]:
+    """The parts without those people of a role. The number given last is noted, should it be one of theirs."""
+    noted = joined(role, parts, ())
+    left = {n: each for n, each in noted.get(role.part, {}).items() if n not in numbers}
+    return {**noted, role.part: left}
 
 
 # --- create
@@ -171,6 +178,16 @@ def account_of(role: Role, parts: Mapping[str, Any], order: Order) -> dict[str, 
     if role is not CONTACT:
         return {}
     return belonging(parts) if show.is_ours(order) else {"accounts": show.guests_in(parts)}
+
+
+def without_guest(order: Order, guest: str, origin: Origin) -> ChangeOrder:
+    """The order without the contacts and consumers that the guest is."""
+    parts = show.parts_of(order)
+    for role in (CONTACT, CONSUMER):
+        there = parts.get(role.part, {})
+        theirs = [number for number, each in there.items() if each["guest"] == guest]
+        parts = parted(role, parts, theirs)
+    return with_parts(order, parts, account_of(CONTACT, parts, order), origin)
 
 
 def belonging(parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,13 +333,10 @@ async def _put(
     """Write one person, or remove it (`after` None)."""
 
     def change(parts: dict[str, Any]) -> dict[str, Any]:
-        kept = parts.get(role.part, {})
         if after is None:
-            parts.update(joined(role, parts, ()))  # notes the number, should it be the last one
-            kept.pop(number, None)
+            parts.update(parted(role, parts, (number,)))
         else:
-            kept[number] = after
-        parts[role.part] = kept
+            parts[role.part] = {**parts.get(role.part, {}), number: after}
         return account_of(role, parts, order)
 
     def answer(changed: Order) -> Answer:
