@@ -348,10 +348,35 @@ async def test_lists_are_sorted_as_clients_write_it(cdp, sort):
     assert listed["items"] == [row(each) for each in wanted]
 
 
-async def test_a_sort_that_is_none_is_told_at_both_lists(cdp):
+@pytest.mark.parametrize("kind", ["orderItems", "contacts", "consumers"])
+async def test_parts_of_an_order_are_sorted_alike(cdp, kind):
+    order = await cdp.order()
+    path = f"{order['href']}/{kind}"
+    made = [row(await cdp.made("POST", path, {"price": n})) for n in range(3)]
+    for sort, wanted in (
+        ("", made),
+        ("created", made),
+        ("createdAt::ASC", made),
+        ("-created", made[::-1]),
+        ("created::DESC", made[::-1]),
+    ):
+        page = await cdp.made("GET", path, params={"sort": sort})
+        assert page["items"] == wanted, sort
+    page = await cdp.made("GET", path, params={"sort": "-created", "offset": 1, "limit": 1})
+    assert page["items"] == [made[1]]
+    page = await cdp.made("GET", path, params={"sort": "-created", "expand": "true"})
+    assert [each["ref"] for each in page["items"]] == [each["ref"] for each in made[::-1]]
+
+
+async def test_a_sort_that_is_none_is_told_at_every_list(cdp):
+    order = await cdp.order()
     for path, query, names in (
         (ORDERS, {"referenceId": "N"}, "created or orderedAt"),
         ("/v2.1/guests", {"email": "a@b.c"}, "created"),
+        *(
+            (f"{order['href']}/{kind}", {}, "created")
+            for kind in ("orderItems", "contacts", "consumers")
+        ),
     ):
         message = await cdp.refused(400, "GET", path, params={**query, "sort": "price"})
         assert message == f"sort: must be {names}."

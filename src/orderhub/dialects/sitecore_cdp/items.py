@@ -58,7 +58,7 @@ async def create_item(call: Call) -> Answer:
 async def list_items(call: Call) -> Answer:
     """GET /v2.1/orders/{ref}/orderItems."""
     caller = await caller_of(call)
-    asked = wire.QUERY.read(wire.Listing, call.query)
+    asked = wire.QUERY.read(wire.ByCreated, call.query)
     order = await order_of_call(call, caller)
     base = call.base_url
     lines = order.kept_lines

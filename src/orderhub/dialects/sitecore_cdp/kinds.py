@@ -284,4 +284,4 @@ def _sort(names: tuple[str, ...], unless: tuple[str, bool]) -> Kind:
 
 
 SORT = _sort((*_CREATED, "orderedAt"), NEWEST_FIRST)
-GUEST_SORT = _sort(_CREATED, OLDEST_FIRST)
+SORT_BY_CREATED = _sort(_CREATED, OLDEST_FIRST)

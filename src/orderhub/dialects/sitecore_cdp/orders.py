@@ -125,15 +125,11 @@ def expanded(order: Order, base: str, parts: frozenset[str]) -> wire.Order:
     kept = show.parts_of(order)
     contacts = consumers = items = None
     if "contacts" in parts:
-        found = kept.get("contacts", {})
-        contacts = whole(
-            "contacts", [show.to_contact(order, int(n), c, base) for n, c in found.items()]
-        )
+        found = show.people_in(kept, "contacts")
+        contacts = whole("contacts", [show.to_contact(order, *each, base) for each in found])
     if "consumers" in parts:
-        found = kept.get("consumers", {})
-        consumers = whole(
-            "consumers", [show.to_consumer(order, int(n), c, base) for n, c in found.items()]
-        )
+        found = show.people_in(kept, "consumers")
+        consumers = whole("consumers", [show.to_consumer(order, *each, base) for each in found])
     if "orderItems" in parts:
         lines = order.kept_lines
         items = whole("orderItems", [show.to_wire_item(order, line, base) for line in lines])

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from orderhub.dialects.contract import Call
-from orderhub.dialects.sitecore_cdp.wire import Page, Row
+from orderhub.dialects.sitecore_cdp.wire import ByCreated, Page, Row
 
 
 def collection(call: Call, page: Page, items: list[Any]) -> dict[str, Any]:
@@ -22,6 +22,8 @@ def row(href: str) -> Row:
     return Row(href=href, ref=href.rpartition("/")[2])
 
 
-def page_of(call: Call, page: Page, items: list[Any]) -> dict[str, Any]:
-    """The page out of all items."""
-    return collection(call, page, items[page.offset : page.end])
+def page_of(call: Call, page: ByCreated, items: list[Any]) -> dict[str, Any]:
+    """The page out of all items, which come in the order in which they were created."""
+    _, oldest_first = page.sort
+    in_order = items if oldest_first else items[::-1]
+    return collection(call, page, in_order[page.offset : page.end])

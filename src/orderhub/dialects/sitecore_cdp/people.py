@@ -195,9 +195,8 @@ def belonging(parts: Mapping[str, Any]) -> dict[str, Any]:
 
     The account is the guest of its latest contact, else the one it was created with.
     """
-    contacts = parts.get("contacts", {}).items()
-    latest = max(contacts, key=lambda item: (item[1]["created_at"], int(item[0])), default=None)
-    account = show.linked_guest(parts) if latest is None else latest[1]["guest"]
+    contacts = show.people_in(parts, "contacts")
+    account = contacts[-1][1]["guest"] if contacts else show.linked_guest(parts)
     others = tuple(each for each in show.guests_in(parts) if each != account)
     return {"account": account, "accounts": others}
 
@@ -247,13 +246,11 @@ async def matched_guest(
 def list_all(role: Role) -> Handler:
     async def handler(call: Call) -> Answer:
         caller = await caller_of(call)
-        asked = wire.QUERY.read(wire.Listing, call.query)
+        asked = wire.QUERY.read(wire.ByCreated, call.query)
         order = await order_of_call(call, caller)
         base = call.base_url
-        kept = show.parts_of(order).get(role.part, {})
-        items: list[Any] = [
-            role.shown(order, int(number), each, base) for number, each in kept.items()
-        ]
+        kept = show.people_in(show.parts_of(order), role.part)
+        items: list[Any] = [role.shown(order, number, each, base) for number, each in kept]
         if not asked.expand:
             items = [row(each["href"]) for each in items]
         return Answer(200, encode(page_of(call, asked, items)))

@@ -89,7 +89,7 @@ _ITEMS = (
         items.list_items,
         "List the items of an order",
         answers={200: wire.Collection, **_ERRORS},
-        query=wire.Listing,
+        query=wire.ByCreated,
     ),
     Route(
         "GET",
@@ -146,7 +146,7 @@ def _people(role: people.Role, one: str, path: str, shown: Any) -> tuple[Route, 
             people.list_all(role),
             f"List the {role.part} of an order",
             answers={200: wire.Collection, **_ERRORS},
-            query=wire.Listing,
+            query=wire.ByCreated,
         ),
         Route(
             "GET",

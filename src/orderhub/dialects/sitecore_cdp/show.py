@@ -73,6 +73,12 @@ def created_at(order: Order) -> int:
     return details.stated_at if isinstance(details, RecordedDetails) else order.occurred_at
 
 
+def people_in(parts: Mapping[str, Any], role: str) -> list[tuple[int, dict[str, Any]]]:
+    """The contacts or consumers with their numbers, in the order in which they were added."""
+    people = ((int(number), each) for number, each in parts.get(role, {}).items())
+    return sorted(people, key=lambda found: (found[1]["created_at"], found[0]))
+
+
 def linked_guest(parts: Mapping[str, Any]) -> str:
     """The guest that an order was created with; empty for none."""
     return str(parts.get("guest", {}).get("ref", ""))
@@ -81,7 +87,7 @@ def linked_guest(parts: Mapping[str, Any]) -> str:
 def guests_in(parts: Mapping[str, Any]) -> tuple[str, ...]:
     """The guests of the contacts and the one that the order was created with, each once."""
     everybody = (
-        *(each["guest"] for each in parts.get("contacts", {}).values()),
+        *(each["guest"] for _, each in people_in(parts, "contacts")),
         linked_guest(parts),
     )
     return tuple(dict.fromkeys(filter(None, everybody)))
@@ -230,8 +236,8 @@ def item_href(order: Order, base: str, line: Line) -> str:
 
 
 def consumer_hrefs(order: Order, base: str) -> list[str]:
-    consumers = parts_of(order).get("consumers", {})
-    refs = [line_uid(order.uid, int(number)) for number in consumers]
+    consumers = people_in(parts_of(order), "consumers")
+    refs = [line_uid(order.uid, number) for number, _ in consumers]
     return [f"{base}/v2.1/orderConsumers/{ref}" for ref in refs]
 
 

@@ -33,7 +33,6 @@ from orderhub.dialects.sitecore_cdp.kinds import (
     EMAIL,
     EXPAND,
     GENDERS,
-    GUEST_SORT,
     GUEST_TYPES,
     IN_THE_PAST,
     KEPT_TIME,
@@ -55,6 +54,7 @@ from orderhub.dialects.sitecore_cdp.kinds import (
     REF,
     SIZE,
     SORT,
+    SORT_BY_CREATED,
     STATUSES,
     STRING,
     TIME,
@@ -330,10 +330,15 @@ class FindOrders(Listing, frozen=True, kw_only=True):
     FIRST: ClassVar = ("referenceId", "guestRef")
 
 
-class FindGuests(Listing, frozen=True, kw_only=True):
+class ByCreated(Listing, frozen=True, kw_only=True):
+    """Parts of an order, and guests."""
+
     sort: Annotated[
-        tuple[str, bool], GUEST_SORT, Meta(description="a leading minus: newest first")
+        tuple[str, bool], SORT_BY_CREATED, Meta(description="a leading minus: newest first")
     ] = OLDEST_FIRST
+
+
+class FindGuests(ByCreated, frozen=True, kw_only=True):
     email: Annotated[Word, Meta(description="this, or both of the others")] = ""
     provider: Word = field(name="identifiers.provider", default="")
     id: Word = field(name="identifiers.id", default="")
