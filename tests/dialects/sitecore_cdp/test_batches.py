@@ -141,6 +141,12 @@ async def test_an_order_that_is_sent_again_and_again_has_room_for_its_items(cdp)
     assert len(whole["orderItems"]["items"]) == 2_001
 
 
+async def test_an_order_that_has_no_room_for_its_items_says_so(cdp):
+    full = row(an_order(orderItems=[{"price": 1}] * 4_001))
+    words = "orderItems: the order has no room for so many. Items that were removed count too."
+    assert await done(cdp, [full]) == ("error", [(400, words)])
+
+
 async def test_items_take_the_places_of_those_that_they_replace(cdp):
     full = {"price": 1, "name": "a", "quantity": 1.5, "vendor": "v", "referenceId": "L-1",
             "extensions": [{"seat": "1A"}]}  # fmt: skip

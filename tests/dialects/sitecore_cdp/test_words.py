@@ -94,6 +94,18 @@ async def test_a_body_that_cannot_be_read(cdp, text):
     assert message == "The request body could not be read as JSON."
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("referenceId=%00", "referenceId: U+0000 is not allowed."),
+        ("limit=1&guestRef=a%00b", "guestRef: U+0000 is not allowed."),
+        ("a=%00&b=%00", "a: U+0000 is not allowed. b: U+0000 is not allowed."),
+    ],
+)
+async def test_u0000_in_a_query_is_told_by_the_name_of_its_parameter(cdp, query, message):
+    assert await cdp.refused(400, "GET", f"{ORDERS}?{query}") == message
+
+
 async def test_the_other_faults_of_a_call(cdp):
     headers = {"content-type": "application/x-www-form-urlencoded"}
     await cdp.refused(415, "POST", ORDERS, content="a=b", headers=headers)

@@ -42,7 +42,9 @@ def _refuse_nul(call: Call) -> None:
     if "\0" in call.path or any("\0" in each for each in call.params.values()):
         raise HTTPFault(Fault(FaultKind.NOT_FOUND))
     if "%00" in call.query_string:
-        raise HTTPFault(Fault(FaultKind.MALFORMED, "U+0000 is not allowed"))
+        names = [n for n, value in call.query.items() if "\0" in f"{n}{value}"] or ["query"]
+        message = "U+0000 is not allowed."
+        raise invalid(*(WireFault(n.replace("\0", ""), "value", message) for n in names))
 
 
 def client_key(caller: Caller) -> str:

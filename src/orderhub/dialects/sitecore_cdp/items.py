@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from orderhub.core.commands import Action, ChangeOrder, LineChange, OrderName
@@ -16,6 +17,7 @@ from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.orders import must_be_ours, order_of_call, tenant_wide
 from orderhub.dialects.sitecore_cdp.paging import page_of, row
 from orderhub.dialects.sitecore_cdp.refs import part_of
+from orderhub.dialects.sitecore_cdp.words import of_one_item
 
 
 def unknown_part(ref: str) -> CommandRejected:
@@ -52,7 +54,7 @@ async def create_item(call: Call) -> Answer:
         after, line = accepted.added_lines[0]
         return Answer(201, encode(show.to_wire_item(after, line, base)))
 
-    return await call.respond(command, answer)
+    return await call.respond(command, answer, partial(of_one_item, call))
 
 
 async def list_items(call: Call) -> Answer:
@@ -113,7 +115,7 @@ async def change_line(call: Call, caller: Caller, order: Order, change: LineChan
         action=Action.AMEND,
         line_changes=(change,),
     )
-    return await call.respond(command, answer)
+    return await call.respond(command, answer, partial(of_one_item, call))
 
 
 async def delete_item(call: Call) -> Answer:

@@ -98,7 +98,7 @@ def to_consumers(
     for consumer in consumers:
         named = [item.referenceId for item in consumer.orderItems or ()]
         if not set(named) <= numbers.keys():
-            raise CommandRejected(Rejected(Reason.REFERENCE_UNKNOWN, "consumers"))
+            raise CommandRejected(Rejected(Reason.REFERENCE_UNKNOWN, "consumers[].lines"))
         lines = sorted({line for reference in named for line in numbers[reference]})
         kept.append(
             {**to_person(_stated(consumer, PERSONAL), "", now), "items": [], "lines": lines}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind
@@ -27,7 +29,7 @@ FIELDS = {
     "lines[].quantity": "orderItems[].quantity",
     "lines[].price": "orderItems[].price",
     "lines[].amount": "orderItems[].price",
-    "consumers": "consumers[].orderItems[].referenceId",
+    "consumers[].lines": "consumers[].orderItems[].referenceId",
     "sitecore_cdp.guest": "guestRef",
     "sitecore_cdp.batch": "batchRef",
     "status": "status",
@@ -126,6 +128,14 @@ _REFUSALS: dict[Reason, tuple[int, str]] = {
 }
 
 
+# Parts of an order that there can be so many of, by their canonical names.
+_NO_ROOM = {
+    "lines": "orderItems: the order has no room for so many. Items that were removed count too.",
+    "contacts": "contacts: the order has no room for another one.",
+    "consumers": "consumers: the order has no room for another one.",
+}
+
+
 def error_body(status: int, message: str, developer_message: str = "") -> dict[str, Any]:
     return {
         "status": status,
@@ -166,9 +176,17 @@ def refusal(_call: Call, rejected: Rejected) -> Answer:
 
 def refusal_words(rejected: Rejected) -> tuple[int, str]:
     """HTTP status and message."""
+    if rejected.reason is Reason.QUANTITY_INVALID and rejected.field in _NO_ROOM:
+        return 400, _NO_ROOM[rejected.field]
     field = spelled(FIELDS, rejected.field) or "order"
     status, words = _REFUSALS[rejected.reason]
     return status, words.format(field=field)
+
+
+def of_one_item(call: Call, rejected: Rejected) -> Answer:
+    """The same of a call whose body is one item, so that its members stand by themselves."""
+    field = rejected.field.removeprefix("lines[0].")
+    return refusal(call, msgspec.structs.replace(rejected, field=field))
 
 
 def natural_key(client_key: str, occurred_at: int, reference: str) -> str:
