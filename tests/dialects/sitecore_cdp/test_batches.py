@@ -193,6 +193,21 @@ async def test_delete_finds_an_order_within_a_day(cdp):
     assert len(await found(cdp, reference)) == 1
 
 
+async def test_delete_needs_a_time_only_where_several_orders_match(cdp):
+    order = an_order()
+    gone = {"referenceId": order["referenceId"]}
+    later = {**order, "orderedAt": "2024-06-01T00:00:00Z"}
+    rows = [row(order), row(later), row(gone, "delete")]
+    (_, results) = await done(cdp, rows)
+    assert [code for code, _ in results] == [201, 201, 400]
+    one = {**gone, "orderedAt": later["orderedAt"]}
+    nulled = {**gone, "orderedAt": None}
+    rows = [row(one, "delete"), row(nulled, "delete"), row(gone, "delete")]
+    (_, results) = await done(cdp, rows)
+    assert [code for code, _ in results] == [204, 204, 404]
+    assert await found(cdp, order["referenceId"]) == []
+
+
 async def test_guest_rows(cdp):
     mail = {"emails": ["row@example.com"]}
     rows = [

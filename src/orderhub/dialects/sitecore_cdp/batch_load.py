@@ -293,14 +293,14 @@ class Load:
         return await self._call.hub.read(look)
 
     def _named(self, row: Row, *, within: int) -> OrderQuery:
-        """Orders of the row's reference, at most `within` microseconds from the row's time."""
-        at = row.members["orderedAt"]
+        """Orders of the row's reference, at most `within` microseconds from the row's time, if it says one."""
+        at = row.members.get("orderedAt")
         return OrderQuery(
             tenant_id=self._tenant,
             channel=NAME,
             reference=row.members["referenceId"],
-            occurred_from=at - within,
-            occurred_to=at + within + 1,
+            occurred_from=None if at is None else at - within,
+            occurred_to=None if at is None else at + within + 1,
         )
 
     def _amending(self, row: Row, order: Order, guest: str) -> ChangeOrder:
@@ -364,7 +364,11 @@ class Load:
             if not found:
                 return Result(row.name, 404, "The order does not exist.")
             if len(found) > 1:
-                return Result(row.name, 400, "Ambiguous: several orders match, name the orderRef.")
+                return Result(
+                    row.name,
+                    400,
+                    "Ambiguous: several orders match, name the orderedAt or the orderRef.",
+                )
             command = orders.deletion(found[0], self._call, self._caller, request=row.line)
             outcome = await self._submit(command, str(row.number))
             if not is_overtaken(outcome):

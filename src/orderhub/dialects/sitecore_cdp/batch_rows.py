@@ -87,8 +87,10 @@ def _row(name: str, record: Mapping[str, Any], line: bytes, now: int) -> Row | R
         if not people:
             return Result(name, 400, "Identity information missing")
         return Row(name, schema, mode, line, members, people)
-    members = wire.CDP.changes(wire.OrderRequest, value)
-    _must_have(members, "referenceId", "orderedAt")
+    # A null takes a member away, and there is nothing to take away from an order that is removed.
+    sent = {name: each for name, each in value.items() if each is not None} if removes else value
+    members = wire.CDP.changes(wire.OrderRequest, sent)
+    _must_have(members, "referenceId", *(() if removes else ("orderedAt",)))
     if removes:
         order_ref = value.get("orderRef")
         ref = order_ref.lower() if isinstance(order_ref, str) else ""
