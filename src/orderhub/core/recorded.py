@@ -44,7 +44,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     named = terms.account and terms.account_kind
     if named and facts.record(tenant, terms.account_kind, "uid", terms.account) is None:
         return Rejected(Reason.ACCOUNT_UNKNOWN, "account", f"no account {terms.account}")
-    lines = _stated(terms.items, 1)
+    lines = stated_lines(terms.items, 1)
     if isinstance(lines, Rejected):
         return lines
     composed = compose(
@@ -79,7 +79,7 @@ def amend(
     changed = _changed_lines(command.line_changes, before, now)
     if isinstance(changed, Rejected):
         return changed
-    added = _stated(command.add_lines, len(before.lines) + 1)
+    added = stated_lines(command.add_lines, len(before.lines) + 1)
     if isinstance(added, Rejected):
         return added
     kept = tuple(changed.get(line.line_no, line) for line in before.lines)
@@ -104,7 +104,8 @@ def amend(
     )
 
 
-def _stated(items: tuple[StatedLine, ...], first_no: int) -> tuple[Line, ...] | Rejected:
+def stated_lines(items: tuple[StatedLine, ...], first_no: int) -> tuple[Line, ...] | Rejected:
+    """The lines of these items, the first of which has this number."""
     if first_no - 1 + len(items) > MAX_LINES:
         return Rejected(Reason.QUANTITY_INVALID, "lines", f"at most {MAX_LINES} lines an order")
     lines = []

@@ -1,6 +1,7 @@
 """Guests: created without a look for duplicates, found by e-mail or identifier."""
 
 import asyncio
+import uuid
 
 import pytest
 
@@ -106,6 +107,39 @@ async def test_guests_of_another_tenant_are_unknown(cdp):
     await other.refused(404, "GET", guest["href"])
     await other.refused(404, "GET", f"{GUESTS}/{UNKNOWN}")
     assert await found(other, email="jack@example.com") == []
+
+
+# --- nobody is made on the way to what is refused
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes", "code"),
+    [
+        ("upsert", {"price": None}, 400),  # of an order that is not there
+        ("insert", {"price": 1e15}, 400),
+        ("insert", {"orderItems": [{"price": 1, "quantity": 1e12}]}, 400),
+        ("create", {"of": "there"}, 409),
+        ("upsert", {"of": "there", "orderItems": [{"price": 1}]}, 400),
+    ],
+)
+async def test_a_row_that_is_refused_makes_no_guest(cdp, mode, changes, code):
+    mail = f"nobody.{uuid.uuid4()}@example.com"
+    order = an_order(contact={"emails": [mail]})
+    if "of" in changes:
+        there = {name: order[name] for name in ("referenceId", "orderedAt")}
+        await cdp.made("POST", "/v2.1/orders", an_order(**there))
+    sent = {n: v for n, v in {**order, **changes}.items() if n != "of" and v is not None}
+    (_, results) = await done(cdp, [row(sent, mode)])
+    assert [each for each, _ in results] == [code]
+    assert await found(cdp, email=mail) == []
+
+
+async def test_a_contact_for_whom_there_is_no_room_makes_no_guest(cdp):
+    path = f"{(await cdp.order())['href']}/contacts"
+    for _ in range(31):
+        await cdp.made("POST", path, {"emails": ["roomy@example.com"]})
+    await cdp.refused(400, "POST", path, {"emails": ["no.room@example.com"]})
+    assert await found(cdp, email="no.room@example.com") == []
 
 
 # --- forgotten

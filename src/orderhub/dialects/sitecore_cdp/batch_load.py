@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.core import money
 from orderhub.core.admin import together
 from orderhub.core.commands import (
     ChangeOrder,
@@ -22,6 +23,7 @@ from orderhub.core.commands import (
 )
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import OrderQuery, Reads
+from orderhub.core.recorded import stated_lines
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.codec import decode, encode
@@ -152,6 +154,10 @@ class Load:
             found = _oldest(row.people, known or {})
             guest = found.uid if found else ""
             if not guest:
+                # Before somebody is made of the contact of a row that is refused.
+                refused = self._unfit(row) or self._ruled_out(row, await self._existing(row))
+                if refused is not None:
+                    return refused
                 guest = await people.matched_guest(
                     row.contact, self._call, self._caller, self._now, bulk=True
                 )
@@ -259,10 +265,10 @@ class Load:
     async def _update(self, row: Row, guest: str) -> Result:
         for _ in range(ATTEMPTS):
             order = await self._existing(row)
+            refused = self._ruled_out(row, order)
+            if refused is not None:
+                return refused
             if order is None:
-                missing = ", ".join(n for n in REQUIRED if row.members.get(n) is None)
-                if missing:
-                    return Result(row.name, 400, f"Validation error: {missing}: may not be null.")
                 again = await orders.named_again(self._placing(row, guest), self._call)
                 if again is None:
                     continue
@@ -270,15 +276,35 @@ class Load:
                 if _is_refused(outcome, Reason.ALREADY_EXISTS):
                     continue
                 return _result(row, outcome)
-            if row.mode == "create":
-                return Result(row.name, 409, "The order already exists.")
-            if row.mode != "insert" and row.items:
-                message = "orderItems: cannot be changed by an upsert."
-                return Result(row.name, 400, f"Validation error: {message}")
             outcome = await self._submit(self._amending(row, order, guest), str(row.number))
             if not is_overtaken(outcome):
                 return _result(row, outcome)
         return Result(row.name, 500, "The order keeps changing.")
+
+    def _ruled_out(self, row: Row, order: Order | None) -> Result | None:
+        """The result of a row that its mode rules out; `order` is the one that it names, if there is one."""
+        missing = ", ".join(name for name in REQUIRED if row.members.get(name) is None)
+        if order is None and missing:
+            return Result(row.name, 400, f"Validation error: {missing}: may not be null.")
+        if order is None:
+            return None
+        if row.mode == "create":
+            return Result(row.name, 409, "The order already exists.")
+        if row.mode != "insert" and row.items:
+            message = "orderItems: cannot be changed by an upsert."
+            return Result(row.name, 400, f"Validation error: {message}")
+        return None
+
+    def _unfit(self, row: Row) -> Result | None:
+        """The result of a row whose amounts or items cannot be kept, whatever order there is."""
+        items = tuple(mapping.to_item(item, self._now) for item in row.items)
+        refused = stated_lines(items, 1)
+        price = row.members.get("price")
+        if price is not None and not money.is_storable(money.kept(price)):
+            refused = Rejected(Reason.AMOUNT_OUT_OF_RANGE, "total")
+        if isinstance(refused, Rejected):
+            return Result(row.name, *words.refusal_words(refused))
+        return None
 
     async def _existing(self, row: Row) -> Order | None:
         """The order that the row names; of one reference and time each client key has its own."""

@@ -115,7 +115,9 @@ def create(role: Role) -> Handler:
         body = wire.json_body(call)
         now = await tenant_now(call, caller)
         members = wire.update(role.model, body, partial=False, context=now)
-        await order_of_call(call, caller)
+        order = await order_of_call(call, caller)
+        # Nobody is made on the way to a contact that there is no room for.
+        joined(role, show.parts_of(order), [members])
         guest = await _guest_for(role, members, call, caller, now)
         for _ in range(ATTEMPTS):
             order = await order_of_call(call, caller)
