@@ -4,10 +4,8 @@ import asyncio
 import base64
 import gzip
 import hashlib
-import io
 import itertools
 import json
-import tracemalloc
 import uuid
 from contextlib import contextmanager
 from urllib.parse import urlencode
@@ -17,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from orderhub.dialects.sitecore_cdp import batch_file, batch_load, batches
-from orderhub.dialects.sitecore_cdp.batch_file import BadFile, Lines
+from orderhub.dialects.sitecore_cdp import batch_load, batches
 from orderhub.dialects.sitecore_cdp.batch_load import Load
 from orderhub.dialects.sitecore_cdp.batch_rows import Row, parse
 from tests.dialects.sitecore_cdp.cdp import ORDER, Cdp, an_order, open_cdp
@@ -560,51 +557,3 @@ ROWS = st.fixed_dictionaries(
 def test_whatever_a_row_holds_it_is_a_row_or_a_result(garbage):
     found = parse(json.dumps(garbage).encode(), 1_800_000_000_000_000)
     assert isinstance(found, Row) or (found.code in {400, 402} and found.message)
-
-
-# --- the file
-
-
-def lines_of(data, count=3):
-    lines, found = Lines(io.BytesIO(data)), []
-    while taken := lines.take(count):
-        found.extend(taken)
-    return found
-
-
-def test_lines_end_in_any_way_and_blank_ones_are_skipped():
-    assert lines_of(gzip.compress(b"a\r\nb\rc\n\n  \nd")) == [b"a", b"b", b"c", b"d"]
-    assert lines_of(gzip.compress(b"a\nb") + gzip.compress(b"c\n")) == [b"a", b"bc"]
-    assert lines_of(gzip.compress(b"")) == []
-
-
-def test_what_follows_the_gzip_must_be_gzip_too():
-    with pytest.raises(BadFile):
-        lines_of(gzip.compress(b"a\n") + b"rubbish")
-
-
-def test_the_lines_before_what_cannot_be_read_are_read():
-    file = Lines(io.BytesIO(gzip.compress(b"a\nb\nc\n")[:-9]))
-    assert file.take(2) == [b"a", b"b"]
-    assert file.take(2) == [b"c"]
-    with pytest.raises(BadFile, match="ends in the middle"):
-        file.take(2)
-
-
-def test_blank_lines_count_too(monkeypatch):
-    monkeypatch.setattr(batch_file, "MAX_LINES", 1_000)
-    with pytest.raises(BadFile, match="more than 1000 lines"):
-        lines_of(gzip.compress(b"a\n" + b"\n" * 2_000))
-
-
-def test_a_bomb_is_read_in_constant_memory_and_given_up(monkeypatch):
-    monkeypatch.setattr(batch_file, "MAX_UNPACKED_BYTES", 60_000_000)
-    bomb = gzip.compress(bytes(80_000_000).replace(b"\0", b"x"), 9)
-    tracemalloc.start()
-    try:
-        with pytest.raises(BadFile):
-            lines_of(bomb)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 8_000_000
