@@ -227,6 +227,25 @@ def test_whose_address_ends_alike_is_neither_told_nor_forgotten(either: Caller) 
     assert (found.claims, found.requests) == ((), ())
 
 
+def test_a_traveller_is_forgotten_with_where_they_are_met(either: Caller) -> None:
+    case = next(each for each in goldens("tours4fun") if each.request.path == "/v2/order/add")
+    either.freeze("tours", case.clock)
+    booking = {
+        **case.request.body,
+        "departure_address": "c/o Olena, 3 Rue du Bois, 0782246793",
+        "contact": {"first_name": "Lollia", "last_name": "Olena", "mobile": "1", "email": EMAIL},
+    }
+    headers = {"authorization": "Bearer hub-demo-tours", "content-type": "application/json"}
+    made = either.send("POST", "/v2/order/add", None, headers, json.dumps(booking).encode())
+    assert made.json()["code"] == 0, made.body
+    assert persons(either, "forget", "tours")["orders"]
+    assert telling(either) == []
+    body = json.dumps(made.json()["data"]).encode()
+    shown = either.send("POST", "/v2/order/detail", None, headers, body).json()["data"]
+    assert shown["product_list"][0]["departure_address"] == ""
+    lawful(either)
+
+
 def test_only_who_may_give_access_forgets(hub: Caller) -> None:
     made = hub.ask(
         "POST",

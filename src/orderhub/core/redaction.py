@@ -186,7 +186,8 @@ def _business(doc: OrderDoc, words: Words) -> Any:
         )
         for each in business.guests
     )
-    return msgspec.structs.replace(business, guests=guests)
+    # Where a traveller is met is their own free text, however the product names its places.
+    return msgspec.structs.replace(business, pickup="", guests=guests)
 
 
 def redacted_line(line: Line, words: Words) -> Line:
