@@ -335,6 +335,8 @@ async def test_a_part_is_refunded_by_item_and_country(seller):
         {"orderItems": "all"},
         {"orderItems": [{"skuCode": "TS_RED_M", "quantity": 0}]},
         {"orderItems": [{"skuCode": "TS_RED_M", "quantity": 1, "countryCode": "ZZ"}]},
+        {"orderItems": [{"skuCode": "TS_RED_M", "quantity": 1, "warehouseCode": "G007"}]},
+        {"orderItems": [{"skuCode": "TS_RED_M", "quantity": 1, "itemID": 1}]},
         {"remark": True},
         [],
     ],

@@ -319,7 +319,9 @@ class Created(Struct, frozen=True, kw_only=True):
 # --- refunds
 
 
-class RefundItem(Struct, frozen=True, kw_only=True):
+class RefundItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is not known may have told from which parcel: it is no trifle, as in what it stands in."""
+
     quantity: Quantity
     itemId: Annotated[str, _number("must be an item id of the order query", 1)] = ""
     skuCode: Annotated[Code, also("sku")] = ""
