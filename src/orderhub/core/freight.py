@@ -100,16 +100,24 @@ def channels(rates: Iterable[FreightRate], warehouse: str, country: str) -> list
     return sorted((rate for _, rate in best.values()), key=lambda rate: (rate.days, rate.code))
 
 
-def chosen(offered: Sequence[FreightRate], asked: str) -> FreightRate | None:
-    """The channel asked for by code or kind; else the standard one, else the slowest."""
-    if not offered:
-        return None
+def named(offered: Sequence[FreightRate], asked: str) -> FreightRate | None:
+    """The channel asked for by code or kind; of several of a kind the first, which is the fastest."""
     asked = asked.strip()
     if asked:
         for spelled in (str, str.lower):  # as it stands before any case
             for rate in offered:
                 if spelled(asked) in (spelled(rate.code), spelled(rate.channel)):
                     return rate
+    return None
+
+
+def chosen(offered: Sequence[FreightRate], asked: str) -> FreightRate | None:
+    """The channel asked for by code or kind; else the standard one, else the slowest."""
+    if not offered:
+        return None
+    found = named(offered, asked)
+    if found is not None:
+        return found
     for rate in offered:
         if rate.channel == STANDARD:
             return rate

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
 from orderhub.core.facts import Facts
-from orderhub.core.freight import FreightRate, channels, rates_known
-from orderhub.core.money import EXACT
+from orderhub.core.freight import FreightRate, channels, named, rates_known
+from orderhub.core.money import total
 from orderhub.core.parcels import Item, goods_of, parcel_weight_g, plan_of, serving
 from orderhub.core.refusals import Reason, Rejected
 
@@ -51,18 +52,26 @@ def as_split(
     if isinstance(plan, Rejected):
         return plan
     rates = rates_known(facts, tenant_id, country)
-    sums: dict[str, Quote] = {}
-    for number, parcel in enumerate(plan.parcels):
-        weight_g = parcel_weight_g(goods, parcel)
-        offered = {each.channel: each for each in channels(rates, parcel.place, country)}
-        if number:
-            sums = {name: quote for name, quote in sums.items() if name in offered}
-        for name, rate in offered.items():
-            before = sums.get(name)
-            amount = rate.amount(weight_g)
-            if before is not None:
-                slower = max(before.rate, rate, key=lambda each: each.days)
-                sums[name] = Quote(slower, EXACT.add(before.amount, amount))
-            elif not number:
-                sums[name] = Quote(rate, amount)
-    return tuple(sorted(sums.values(), key=lambda quote: (quote.rate.days, quote.rate.code)))
+    parcels = [
+        (channels(rates, parcel.place, country), parcel_weight_g(goods, parcel))
+        for parcel in plan.parcels
+    ]
+    kinds = dict.fromkeys(rate.channel for rate in parcels[0][0])
+    quotes = [quote for kind in kinds if (quote := _on(kind, parcels)) is not None]
+    return tuple(sorted(quotes, key=lambda quote: (quote.rate.days, quote.rate.code)))
+
+
+def _on(kind: str, parcels: Sequence[tuple[list[FreightRate], int]]) -> Quote | None:
+    """What an order is charged that asks for a kind of channel; None: not all parcels have it.
+
+    parcels  of each the channels that serve it, and its weight
+    """
+    taken = [
+        (rate, weight_g)
+        for offered, weight_g in parcels
+        if (rate := named(offered, kind)) is not None
+    ]
+    if len(taken) < len(parcels):
+        return None
+    slowest = max((rate for rate, _ in taken), key=lambda rate: rate.days)
+    return Quote(slowest, total([rate.amount(weight_g) for rate, weight_g in taken]))

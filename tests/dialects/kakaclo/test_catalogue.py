@@ -45,6 +45,8 @@ EXPRESS = FreightRate(
     id=9, code="WB004", channel="Express", base=Decimal(20), days=5, delivery="3~5 Business Days"
 )
 TO_FRANCE = FreightRate(id=10, code="WB001", country="FR", base=Decimal(1), days=9)
+# Another of the standard kind, which only who names it gets.
+BY_SEA = FreightRate(id=11, code="SEA", country="FR", base=Decimal(3), days=40)
 
 
 def _record(kind, doc, **more):
@@ -64,7 +66,10 @@ async def seller(tmp_path_factory):
             _record("product", HAT),
             _record("product", GONE),
             *(_record("variant", each, keys=keys_of_variant(each)) for each in SIZES),
-            *(_record("freight_rate", r, keys=keys_of_rate(r)) for r in (EXPRESS, TO_FRANCE)),
+            *(
+                _record("freight_rate", r, keys=keys_of_rate(r))
+                for r in (EXPRESS, TO_FRANCE, BY_SEA)
+            ),
         ),
         pools=(
             DemoPool("stock", "variant:60", "G007", 30),
@@ -172,7 +177,7 @@ async def test_channels_come_fastest_first_each_with_its_own_rate(seller):
     rows = [
         (c["channelCode"], c["channelType"], c["estimatedFreight"]) for c in answer.json()["data"]
     ]
-    assert rows == [("WB004", "Express", 20), ("WB001", "Standard", 1)]
+    assert rows == [("WB004", "Express", 20), ("WB001", "Standard", 1), ("SEA", "Standard", 3)]
 
 
 async def test_an_order_pays_for_the_channel_it_asked_for(seller):
