@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.decide import decide, loads, pool_loads
-from orderhub.core.departures import Departures, upcoming
+from orderhub.core.departures import Departures, day_of_place, upcoming
 from orderhub.core.details import TicketCount
 from orderhub.core.facts import Accepted, Facts, OrderLoad, RecordKey
 from orderhub.core.passengers import FieldKind, FormField, age_on, problem_of
@@ -305,6 +305,14 @@ def test_departures_keep_to_weekdays_and_exceptions_and_list_each_day_once():
     days = upcoming((fridays, single), date(2019, 1, 2), 3)
     assert [day for day, _ in days] == [date(2019, 1, 4), date(2019, 1, 5), date(2019, 1, 18)]
     assert [stretch.min_persons for _, stretch in days] == [1, 9, 1]
+
+
+@pytest.mark.parametrize(
+    ("place", "day"),
+    [("2019-02-01", date(2019, 2, 1)), ("20190201", None), ("2019-2-1", None), ("", None)],
+)
+def test_seats_lie_at_a_day_in_one_spelling(place, day):
+    assert day_of_place(place) == day
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 
 import msgspec
 
 from orderhub.core.catalogue import Product, Sellable, Variant, keys_of_code
 from orderhub.core.commands import AdjustPool
 from orderhub.core.coupons import Coupon
-from orderhub.core.departures import departure_on
+from orderhub.core.departures import day_of_place, departure_on
 from orderhub.core.facts import Accepted, Facts, NewIds, PoolLoad, RecordKey
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS, stated
 from orderhub.core.quotes import Tour
@@ -219,11 +218,8 @@ def _unknown_place(key: PoolKey, facts: Facts) -> Rejected | None:
 
 def _no_departure(key: PoolKey, facts: Facts) -> Rejected | None:
     tour: Tour = facts.doc(key.tenant_id, "tour", "id", _parsed(key.subject)[1])
-    try:
-        day = date.fromisoformat(key.place)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != key.place:
+    day = day_of_place(key.place)
+    if day is None:
         return Rejected(Reason.DATE_UNAVAILABLE, "place", "the day of a departure: 2030-12-31")
     if departure_on(tour.departures, day) is None:
         return Rejected(

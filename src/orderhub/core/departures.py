@@ -46,6 +46,15 @@ class Departures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 yield day
 
 
+def day_of_place(place: str) -> date | None:
+    """The day whose seats or rooms lie at a place, in the one spelling that bookings draw from."""
+    try:
+        day = date.fromisoformat(place)
+    except ValueError:
+        return None
+    return day if day.isoformat() == place else None
+
+
 def departure_on(stretches: Iterable[Departures], day: date) -> Departures | None:
     """The stretch that has a departure on a day; of several the first listed."""
     for stretch in stretches:

@@ -6,6 +6,7 @@ import json as plain_json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,8 @@ SPECIAL: dict[int, Tour] = {
             FormField(name="meal", kind=FieldKind.SELECT, options={"1": "Fish", "2": "None"}),
         ),
     ),
+    # It leaves every day for years.
+    515: replace(TOUR, departures=(replace(TOUR.departures[0], last=date(2029, 12, 31)),)),
 }
 _CURRENCY = {508: "XYZ", 510: "EUR", 511: "EUR", 512: "CNY", 513: "CAD", 514: ""}
 _TITLES = {514: "Half a day"}

@@ -91,6 +91,16 @@ async def test_a_day_without_seats_is_not_listed_and_a_product_without_any_is_so
     assert [each["base"]["stock_status"] for each in shown.values()] == [0, 1]
 
 
+async def test_a_day_with_seats_is_listed_however_many_without_any_come_before(hub):
+    path, asked = "/v2/product/availabilities", {"product_id": 515}
+    await hub.adjust("tours", "seats", "product:515", "2028-02-29", 2)
+    dates = (await data(hub, path, asked))["availabilities"]
+    assert [each["date"] for each in dates] == [DAY, "2028-02-29"]
+    await hub.adjust("tours", "seats", "product:515", DAY, -3)
+    shown = await data(hub, "/v2/product/detail", {"product_ids": [515]})
+    assert shown["base"]["stock_status"] == 1
+
+
 async def test_a_day_without_rooms_is_not_listed_where_rooms_are_counted(hub):
     path, asked = "/v2/product/availabilities", {"product_id": 501}
     assert [each["date"] for each in (await data(hub, path, asked))["availabilities"]] == [DAY]

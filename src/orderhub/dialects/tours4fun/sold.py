@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import TypeVar
 
 from orderhub.core.catalogue import Product
-from orderhub.core.departures import Departures, departure_on, upcoming
+from orderhub.core.departures import Departures, day_of_place, departure_on, upcoming
 from orderhub.core.exchange import RateTable
 from orderhub.core.money import ZERO
 from orderhub.core.queries import Reads
@@ -77,13 +78,28 @@ def lowest_price(tour: Tour) -> Decimal:
 def bookable_days(reads: Reads, tenant_id: int, tour: Tour, product_id: int, today: date) -> Days:
     """The next departures that are far enough ahead, with seats and rooms left where counted."""
     since = date.fromordinal(today.toordinal() + tour.min_days_ahead)
-    days = upcoming(tour.departures, since, _MOST_DATES)
-    for kind, is_counted in (("seats", tour.seats_counted), ("rooms", tour.rooms_counted)):
-        if is_counted:
-            pools = reads.pools(tenant_id, kind, (f"product:{product_id}",))
-            free = {pool.key.place for pool in pools if pool.available > 0}
-            days = [(day, stretch) for day, stretch in days if day.isoformat() in free]
-    return days
+    free = _free_days(reads, tenant_id, tour, product_id)
+    if free is None:
+        return upcoming(tour.departures, since, _MOST_DATES)
+    leaving = (
+        (day, stretch)
+        for day in sorted(free)
+        if day >= since and (stretch := departure_on(tour.departures, day)) is not None
+    )
+    return list(islice(leaving, _MOST_DATES))
+
+
+def _free_days(reads: Reads, tenant_id: int, tour: Tour, product_id: int) -> set[date] | None:
+    """The days with something left of all that is counted; None: nothing is."""
+    counted = (("seats", tour.seats_counted), ("rooms", tour.rooms_counted))
+    kinds = [kind for kind, is_counted in counted if is_counted]
+    if not kinds:
+        return None
+    left = [
+        {pool.key.place for pool in pools if pool.available > 0}
+        for pools in (reads.pools(tenant_id, kind, (f"product:{product_id}",)) for kind in kinds)
+    ]
+    return {day for place in set.intersection(*left) if (day := day_of_place(place)) is not None}
 
 
 def departing_product(
