@@ -1,6 +1,7 @@
 """Dropshipping: what is placed, drawn, refused, called off and given back."""
 
 from decimal import Decimal
+from itertools import permutations
 
 import msgspec
 import pytest
@@ -452,6 +453,24 @@ def test_a_part_is_given_back_by_line_and_the_rest_of_the_order_stands():
     assert done.events[0].kind == "refunded_in_part"
     assert done.events[0].data["refunded"] == Decimal("39.98")
     assert available(known, "stock", "product:3", "G006") == 4
+
+
+PARTS = (
+    CancelItem(sku="HOOD", quantity=4),
+    CancelItem(sku="HOOD", country="CN", quantity=2),
+    CancelItem(order_id=101, line_no=1, quantity=1),
+)
+
+
+@pytest.mark.parametrize("items", list(permutations(PARTS)))
+def test_what_names_one_parcel_gets_its_units_in_whatever_order_items_stand(items):
+    """Three of the eight are in the Chinese parcel, 101, from which units are taken first."""
+    known = world()
+    group = placed(known, place_command(("HOOD", 8)))
+    assert [order.doc.business.warehouse for order in group.placed] == ["G006", "US01"]
+    done = change(known, ("group", group.group_number), Action.CALL_OFF, items=items)
+    assert isinstance(done, Accepted), done
+    assert {order.id: order.lines[0].refunded for order in done.changed} == {101: 3, 102: 4}
 
 
 def test_a_part_that_empties_an_order_gives_back_its_freight_too():

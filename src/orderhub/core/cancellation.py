@@ -19,6 +19,7 @@ from orderhub.core.steps import Refund, Units
 from orderhub.core.values import Line, LineKind, Order, Status
 
 _OPEN = (Status.PENDING, Status.PAID)
+_Lines = list[tuple[Order, Line]]
 
 
 def concerned(
@@ -49,25 +50,24 @@ def step_of(command: ChangeOrder, order: Order, units: Units) -> ChangeOrder | R
 def _chosen(
     items: tuple[CancelItem, ...], orders: tuple[Order, ...]
 ) -> dict[int, Units] | Rejected:
-    """Order id -> line number -> units, or the first item that is unknown or too many.
+    """Order id -> line number -> units, or the refusal of an item that is unknown or too many.
 
     Units are taken from orders that can still be cancelled. It is too late when those do not suffice,
     though with what is shipped or given back there would have been enough.
     """
+    meant: list[_Lines] = []
+    for index, item in enumerate(items):
+        lines = _meant(item, orders)
+        if not lines:
+            return Rejected(Reason.REFERENCE_UNKNOWN, f"lines[{index}]", "no such line")
+        meant.append(lines)
     chosen: dict[int, Units] = {}
     too_late: Rejected | None = None
-    for index, item in enumerate(items):
-        meant = [
-            (order, line)
-            for order in sorted(orders, key=lambda each: each.id)
-            for line in order.lines
-            if line.kind is LineKind.GOOD and _is_meant(item, order, line)
-        ]
-        if not meant:
-            return Rejected(Reason.REFERENCE_UNKNOWN, f"lines[{index}]", "no such line")
-        wanted = item.quantity
+    # Of two that may mean the same line one means nothing else: it takes first, in whatever order they stand.
+    for index in sorted(range(len(items)), key=lambda index: len(meant[index])):
+        wanted = items[index].quantity
         gone = 0
-        for order, line in meant:
+        for order, line in meant[index]:
             if order.status not in _OPEN or is_partly_shipped(order):
                 gone += line.quantity - line.refunded
                 continue
@@ -81,11 +81,21 @@ def _chosen(
                 Reason.QUANTITY_INVALID, f"lines[{index}].quantity", "more than is left of it"
             )
         if wanted and too_late is None:
-            states = sorted({order.status.value for order, _ in meant})
+            states = sorted({order.status.value for order, _ in meant[index]})
             too_late = Rejected(
                 Reason.TRANSITION_NOT_ALLOWED, "status", f"an order that is {', '.join(states)}"
             )
     return too_late or {order_id: units for order_id, units in chosen.items() if units}
+
+
+def _meant(item: CancelItem, orders: tuple[Order, ...]) -> _Lines:
+    """The lines that an item may be about, oldest order first."""
+    return [
+        (order, line)
+        for order in sorted(orders, key=lambda each: each.id)
+        for line in order.lines
+        if line.kind is LineKind.GOOD and _is_meant(item, order, line)
+    ]
 
 
 def _is_meant(item: CancelItem, order: Order, line: Line) -> bool:
