@@ -10,7 +10,7 @@ from orderhub.core import cancellation, fulfilment
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.daily import day_of
 from orderhub.core.facts import Accepted, Facts, Timer
-from orderhub.core.life import EVENT_OF, next_status
+from orderhub.core.life import EVENT_OF, before_refund, next_status
 from orderhub.core.money import ZERO, is_storable, kept
 from orderhub.core.pools import returns_of
 from orderhub.core.refusals import Reason, Rejected
@@ -135,7 +135,7 @@ def _step(command: ChangeOrder, order: Order, units: Units, facts: Facts) -> Cha
 def _status_after(command: ChangeOrder, order: Order) -> Status:
     """Where a step that may be taken leads."""
     if command.action is Action.REJECT_REFUND:
-        return Status(order.doc.business.refund_asked_from or Status.PAID)
+        return before_refund(order)
     if command.action is Action.REFUND_PART:
         return order.status  # also of an unpaid one, of which units are cancelled
     status = next_status(command.action, order.status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orderhub.core.commands import Action
-from orderhub.core.values import Status
+from orderhub.core.values import Order, Status
 
 TRANSITIONS: dict[Action, dict[Status, Status]] = {
     Action.PAY: {Status.PENDING: Status.PAID},
@@ -63,3 +63,10 @@ def next_status(action: Action, status: Status) -> Status | None:
     if action is Action.AMEND:
         return status
     return TRANSITIONS[action].get(status)
+
+
+def before_refund(order: Order) -> Status:
+    """Where an order stood when a refund was asked for, and stands again if that is rejected; else where it stands."""
+    if order.status is not Status.REFUNDING:
+        return order.status
+    return Status(order.doc.business.refund_asked_from or Status.PAID)

@@ -91,6 +91,32 @@ async def test_a_package_shows_what_is_in_it(seller, hub, path):
     assert packages == [("T1", [(2, 20)]), ("T2", [(3, 30)])]
 
 
+SENT = {
+    "pay": ("waiting_to_ship", None),
+    "ship": ("fully_shipped", "shipped"),
+    "complete": ("completed", "completed"),
+}
+
+
+@pytest.mark.parametrize("last", SENT)
+async def test_what_was_sent_stays_sent_while_a_refund_is_looked_at(seller, hub, last):
+    number = await seller.create(("TS_RED_M", 2))
+    (uid,) = await seller.uids(number)
+    for step in SENT:
+        await hub.move(uid, step)
+        if step == last:
+            break
+    await hub.move(uid, "request-refund")
+    shown = await seller.shown(number, V2)
+    packages = [each["status"] for each in shown["fulfillments"] or [{"status": None}]]
+    assert (shown["status"], shown["refundStatus"]) == ("processing", "refunding")
+    assert (shown["fulfillmentStatus"], *packages) == SENT[last]
+    await hub.refund(uid)
+    after = await seller.shown(number, V2)
+    assert after["refundStatus"] == "refunded"
+    assert [each["status"] for each in after["fulfillments"] or [{"status": None}]] == packages
+
+
 async def test_what_the_hub_refunds_in_part_goes_back_to_balance_and_stock(seller, hub):
     balance, stock = await seller.balance(), await seller.stock("TS_RED_M")
     number = await seller.create(("TS_RED_M", 5))  # 50 and 15 of freight

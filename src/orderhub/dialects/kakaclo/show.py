@@ -12,6 +12,7 @@ from typing import Any
 
 from orderhub.core.details import ParcelDetails
 from orderhub.core.fulfilment import GIVEN_BACK, given_back, is_partly_shipped
+from orderhub.core.life import before_refund
 from orderhub.core.money import EXACT, ZERO, plain, times, total
 from orderhub.core.queries import Reads
 from orderhub.core.steps import Refund
@@ -26,7 +27,10 @@ _LATEST = 253_402_300_799  # the last second of the year 9999
 
 def state_of(orders: tuple[Order, ...]) -> str:
     """The V1 status of an order or a group."""
-    statuses = {order.status for order in orders}
+    return _state({order.status for order in orders})
+
+
+def _state(statuses: set[Status]) -> str:
     for name, state in STATES.items():
         if not statuses.isdisjoint(state.none):
             continue
@@ -73,7 +77,9 @@ def show(
     if version == 1:
         shown |= {"CustomOrderNumber": shown["customOrderId"], "status": words.get(state, state)}
     else:
-        status, financial, fulfillment = V2_STATES[state]
+        status, financial, _ = V2_STATES[state]
+        # Nothing that was sent comes back by a refund that is only looked at.
+        fulfillment = V2_STATES[_state({before_refund(order) for order in orders})][2]
         if any(order.status is Status.PENDING for order in orders):
             financial = "waiting"
         if fulfillment == "waiting_to_ship" and any(map(is_partly_shipped, orders)):
@@ -273,13 +279,16 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
     packages = []
     for order in orders:
         contents = _contents(order)
+        is_delivered = (
+            order.status is Status.COMPLETED or order.doc.business.completed_at is not None
+        )
         for position, shipment in enumerate(order.doc.shipments, 1):
             at = shipment.at or 0
             carrier, tracking = shipment.carrier or None, shipment.tracking or None
             packages.append(
                 {
                     "id": f"KA{_local(at, settings)}{order.id % 10_000:04d}_{position}",
-                    "status": "completed" if order.status is Status.COMPLETED else "shipped",
+                    "status": "completed" if is_delivered else "shipped",
                     "deliveryTime": moment(at),
                     "trackingCode": tracking,
                     "carrier": carrier,

@@ -25,7 +25,8 @@ STATES: dict[str, GroupState] = {
 }
 # V1 status -> V2 status, financialStatus, fulfillmentStatus.
 V2_STATES: dict[str, tuple[str, str, str]] = {
-    "refunding": ("processing", "paid", "waiting_to_ship"),
+    # How far it is sent is what it was before the refund was asked for: see `show`.
+    "refunding": ("processing", "paid", "NULL"),
     "waiting_payment": ("waiting_payment", "waiting", "NULL"),
     "waiting_to_ship": ("processing", "paid", "waiting_to_ship"),
     "partial_shipped": ("processing", "paid", "partially_shipped"),
