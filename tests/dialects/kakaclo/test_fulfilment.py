@@ -91,6 +91,29 @@ async def test_a_package_shows_what_is_in_it(seller, hub, path):
     assert packages == [("T1", [(2, 20)]), ("T2", [(3, 30)])]
 
 
+async def test_a_package_tells_what_of_its_own_units_was_given_back(seller, hub):
+    number = await seller.create(("TS_RED_M", 5))
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+    await hub.ship(uid, lines=[{"line_no": 1, "quantity": 2}], tracking="T1")
+    none, some, every = (0, "NULL"), (1, "partial_refund"), (2, "refunded")
+
+    async def told():
+        shown = await seller.shown(number, V2)
+        rows = [shown["orderItems"][0], *(each["items"][0] for each in shown["fulfillments"])]
+        return [(row["refundedNum"], row["refundStatus"]) for row in rows]
+
+    async def give_back(units):
+        await hub.refund(uid, lines=[{"line_no": 1, "quantity": units}])
+        return await told()
+
+    assert await give_back(1) == [some, none], "it was never sent"
+    await hub.ship(uid, tracking="T2")
+    assert await told() == [some, none, none]
+    assert await give_back(1) == [(2, "partial_refund"), some, none]
+    assert await give_back(3) == [(5, "refunded"), every, every]
+
+
 SENT = {
     "pay": ("waiting_to_ship", None),
     "ship": ("fully_shipped", "shipped"),

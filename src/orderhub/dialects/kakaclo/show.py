@@ -195,8 +195,10 @@ def _refund_state(orders: tuple[Order, ...], state: str) -> str:
     return "NULL"
 
 
-def _item_v1(order: Order, line: Line, units: int | None = None) -> dict[str, Any]:
-    """A line, or so many units of it."""
+def _item_v1(
+    order: Order, line: Line, units: int | None = None, _back: int | None = None
+) -> dict[str, Any]:
+    """A line, or so many units of it. This version does not tell what was given back."""
     in_part = units is not None and units != line.quantity
     parcel = parcel_of(order)
     return {
@@ -217,12 +219,16 @@ def _item_v1(order: Order, line: Line, units: int | None = None) -> dict[str, An
     }
 
 
-def _item_v2(order: Order, line: Line, units: int | None = None) -> dict[str, Any]:
+def _item_v2(
+    order: Order, line: Line, units: int | None = None, back: int | None = None
+) -> dict[str, Any]:
+    """A line, or so many units of it, of which some were given back."""
     shown = _item_v1(order, line, units)
     name = shown["id"]
     amount, subtotal = shown.pop("purchasePrices"), shown.pop("subtotal")
-    back = given_back(order, line)
-    part = "refunded" if back == line.quantity else "partial_refund"
+    if back is None:
+        back = given_back(order, line)
+    part = "refunded" if back == shown["productNum"] else "partial_refund"
     is_back = order.status in GIVEN_BACK or back > 0
     return {
         "id": name,
@@ -308,15 +314,28 @@ def _drafted(package: dict[str, Any]) -> dict[str, Any]:
     return {**package, "logisticsProviders": package["carrier"], "orderItems": package["items"]}
 
 
-def _contents(order: Order) -> list[list[tuple[Line, int]]]:
-    """For each package the lines in it and their units; one that names none took what was left."""
+def _contents(order: Order) -> list[list[tuple[Line, int, int]]]:
+    """For each package the lines in it, their units, and how many of those were given back.
+
+    A package that names no line took what was left. What was given back is what was never sent, as far as that
+    goes; of which package the rest was nobody knows: it is taken from the first.
+    """
     left = {line.line_no: line.shipped for line in order.lines}
+    back = {
+        line.line_no: max(0, given_back(order, line) - (line.quantity - line.shipped))
+        for line in order.lines
+    }
     contents = []
     for shipment in order.doc.shipments:
         units = shipment.lines or dict(left)
-        contents.append(
-            [(each, units[each.line_no]) for each in order.lines if units.get(each.line_no)]
-        )
+        content = []
+        for line in order.lines:
+            sent = units.get(line.line_no, 0)
+            if sent:
+                returned = min(sent, back[line.line_no])
+                back[line.line_no] -= returned
+                content.append((line, sent, returned))
+        contents.append(content)
         left = {no: n - units.get(no, 0) for no, n in left.items()}
     return contents
 
