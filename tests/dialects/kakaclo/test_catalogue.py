@@ -171,6 +171,15 @@ async def test_stocks_by_time_list_every_sku(seller):
     assert (await seller.page(STOCKS, **{**query, "pageNumber": 2}))["list"] == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "places"),
+    [("us01", ["US01"]), (" US01 ", ["US01"]), ("", ["G007", "US01"]), ("X9", [])],
+)
+async def test_stock_is_told_of_one_warehouse_named_in_any_case(seller, asked, places):
+    (mug,) = (await seller.page(STOCKS, skus="MUG_WHT", warehouseCode=asked))["list"]
+    assert [each["warehouseCode"] for each in mug["warehouseStockList"]] == places
+
+
 async def test_channels_come_fastest_first_each_with_its_own_rate(seller):
     question = {"products": [{"sku": "HAT_S", "quantity": 2}], "shipToCountry": "FR"}
     answer = await seller.post(f"{V2}/channel", question)

@@ -11,6 +11,7 @@ import msgspec
 from orderhub.core.catalogue import Product, Sellable, Variant, Warehouse
 from orderhub.core.facts import Record
 from orderhub.core.money import ZERO, from_micros, plain
+from orderhub.core.parcels import known_as
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.stock import is_counted
 from orderhub.core.values import MICROSECONDS
@@ -124,7 +125,7 @@ async def stocks(call: Call) -> Answer:
     """Stock by SKU and warehouse: only warehouses that carry the SKU, also with none left."""
     caller, _ = await caller_of(call)
     query = QUERY.read(Stocks, call.query)
-    codes, place = query.skus, query.warehouseCode
+    codes = query.skus
     window = _window(query)
     if not codes and window is None:
         raise bad("skus", "is required, or dateStartTime, dateEndTime and pageNumber")
@@ -141,6 +142,7 @@ async def stocks(call: Call) -> Answer:
         total = len(skus)
         skus = skus[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         countries = {each.code: each.country for each in _every(reads, tenant, "warehouse")}
+        place = known_as(query.warehouseCode, countries) or query.warehouseCode
         held = _held(reads, tenant, skus)
         listing = [
             {
