@@ -189,6 +189,21 @@ async def test_channels_come_fastest_first_each_with_its_own_rate(seller):
     assert rows == [("WB004", "Express", 20), ("WB001", "Standard", 1), ("SEA", "Standard", 3)]
 
 
+@pytest.mark.parametrize("asked", [{}, {"warehouseCode": "G007"}])
+async def test_once_the_default_warehouse_is_closed_freight_is_from_another(seller, asked):
+    question = {"products": [{"sku": "HAT_L", "quantity": 1}], "shipToCountry": "FR", **asked}
+    usual = (await seller.post(f"{V2}/channel", question)).json()
+    path = "/hub/v1/tenants/dropship/catalogue/warehouses/2"
+    operator = {"Authorization": "Bearer hub-demo-operator"}
+    warehouse = (await seller.hub.get(path, headers=operator)).json()["doc"]
+    assert warehouse["code"] == "G007"
+    for is_open in (False, True):
+        doc = {**warehouse, "active": is_open}
+        put = await seller.hub.request("PUT", path, json={"doc": doc}, headers=operator)
+        assert put.status_code == 200, put.text
+        assert (await seller.post(f"{V2}/channel", question)).json() == usual
+
+
 async def test_an_order_pays_for_the_channel_it_asked_for(seller):
     express = await seller.create(("HAT_S", 1), channelType="Express")
     assert (await seller.shown(express))["freightAmount"] == 20

@@ -130,8 +130,10 @@ def _codes(reads: Reads, tenant_id: int) -> list[str]:
 
 
 def _warehouse(reads: Reads, tenant_id: int, settings: Settings, asked: str) -> str:
+    """The open warehouse that is asked for, else the default one, else the first: an order goes from those, too."""
     codes = _codes(reads, tenant_id)
-    return parcels.known_as(asked, codes) or settings.default_warehouse or next(iter(codes), "")
+    known = (parcels.known_as(each, codes) for each in (asked, settings.default_warehouse))
+    return next(filter(None, known), "") or next(iter(codes), "")
 
 
 async def automation_split(call: Call) -> Answer:
