@@ -10,6 +10,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.freight import FreightRate, keys_of_rate
 from orderhub.demo import seed
 from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.kakaclo import catalogue
 from orderhub.dialects.sandbox import DemoBusiness, DemoPool
 from orderhub.ledger.ledger import Ledger
 from orderhub.seeding import Seeder
@@ -98,6 +99,20 @@ async def test_a_product_that_is_not_sold_says_so_and_cannot_be_ordered(seller):
         "code": 10001,
         "message": "orderItemsList[0].sku: sku is off the shelf",
     }
+
+
+async def test_what_is_asked_for_by_name_is_paged_too(seller, monkeypatch):
+    monkeypatch.setattr(catalogue, "PAGE_SIZE", 2)
+    query = {"spus": "HAT,MUG_WHT", "skus": "TS_RED_M"}
+    first, second, third = [
+        await seller.page(PRODUCTS, **query, **page)
+        for page in ({}, {"pageNumber": 2}, {"pageNumber": 3})
+    ]
+    assert [each["pageNumber"] for each in (first, second, third)] == [1, 2, 3]
+    assert {each["total"] for each in (first, second, third)} == {3}
+    found = [each["spu"] for page in (first, second) for each in page["list"]]
+    assert sorted(found) == ["HAT", "MUG_WHT", "TS_RED_M"]
+    assert third["list"] == []
 
 
 @pytest.mark.parametrize(

@@ -101,12 +101,10 @@ def _window(query: Stocks | Products) -> tuple[int, int] | None:
 
 
 def _paged(query: Stocks | Products, *, by_name: bool) -> int:
-    """`pageNumber`, which the vendor requires where a list may be long; what is asked for by name is one page."""
-    if by_name:
-        return 1
-    if query.pageNumber is None:
+    """`pageNumber`, which the vendor requires where a list may be long; of what is named it may be left out."""
+    if query.pageNumber is None and not by_name:
         raise bad("pageNumber", "is required")
-    return query.pageNumber
+    return query.pageNumber or 1
 
 
 def _changed_within(product: Product, window: tuple[int, int]) -> bool:
