@@ -462,6 +462,19 @@ async def test_an_unknown_order_is_not_found(seller, number):
     assert (await seller.get(f"{V2}/refund/{number}")).status_code == 404
 
 
+async def test_a_list_of_refunds_leaves_out_what_is_not_known(seller):
+    path = "/openapi/order/refund"
+    number = await seller.create(("TS_RED_M", 1))
+    refund = (await seller.post(f"{V1}/{number}/refund", {"remark": "x"})).json()["data"]
+    for query in (
+        {"ids": f"{number},1000000999999"},
+        {"ids": f"1000000999999,{number}"},
+        {"refundNo": f"{number}999,{refund}"},
+    ):
+        assert [each["refundNo"] for each in await seller.page(path, **query)] == [refund]
+    assert await seller.page(path, ids="1000000999999") == []
+
+
 # --- around
 
 
