@@ -475,6 +475,21 @@ async def test_a_list_of_refunds_leaves_out_what_is_not_known(seller):
     assert await seller.page(path, ids="1000000999999") == []
 
 
+async def test_the_refunds_of_an_order_are_paged(seller):
+    number = await seller.create(("MUG_WHT", 5))
+    for _ in range(4):
+        item = {"skuCode": "MUG_WHT", "quantity": 1}
+        answer = await seller.post(f"{V2}/{number}/refund", {"orderItems": [item]})
+        assert answer.json()["code"] == 10000
+    path = f"{V2}/refund/{number}"
+    whole = await seller.page(path)
+    assert (whole["total"], whole["pageSize"], len(whole["list"])) == (4, 10, 4)
+    pages = [await seller.page(path, pageNumber=n, pageSize=3) for n in (1, 2, 3)]
+    assert [(each["pageNumber"], len(each["list"])) for each in pages] == [(1, 3), (2, 1), (3, 0)]
+    assert pages[0]["list"] + pages[1]["list"] == whole["list"]
+    assert (await seller.get(path, pageNumber=0)).status_code == 400
+
+
 # --- around
 
 

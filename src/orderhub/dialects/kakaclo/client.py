@@ -73,6 +73,7 @@ _REFERENCE = {"1": "CustomOrderNumber", "2": "customOrderId"}
 _PLATFORM = {"1": "SalePlatform", "2": "salePlatform"}
 _PRODUCTS = "/openapi/v1/product/products"
 _PAGE = 50
+_LARGEST_PAGE = 250  # more refunds no order has
 _NOTE = 2_000
 # From before the vendor's first product to after its last.
 _ALWAYS = (("dateStartTime", "2000-01-01T00:00:00Z"), ("dateEndTime", "2099-12-28T00:00:00Z"))
@@ -416,7 +417,8 @@ def _call_off(
         return trouble
     refund = text_of(member(json_of(answer), "data"))
     path = f"{_PATHS[version]}/refund/{placed.number}"
-    answer = yield Ask(Request(method="GET", path=path))
+    paging = (("pageNumber", "1"), ("pageSize", str(_LARGEST_PAGE)))
+    answer = yield Ask(Request(method="GET", path=path, query=paging))
     data = member(json_of(answer), "data") if _asked(answer) is None else None
     for each in objects(member(data, "list")):
         if text_of(each.get("refundNo")) == refund:

@@ -29,6 +29,7 @@ from orderhub.dialects.kakaclo.wire import (
     CreateOrder,
     Orders,
     OrdersV2,
+    Paging,
     RefundByNumber,
     RefundOrder,
     Refunds,
@@ -261,10 +262,18 @@ async def _refunds(call: Call, tenant_id: int, text: str) -> list[dict[str, Any]
 
 
 async def refund_query(call: Call) -> Answer:
-    """The refunds of an order, by its number or by theirs."""
+    """The refunds of an order, by its number or by theirs, oldest first."""
     caller, _ = await caller_of(call)
+    page = QUERY.read(Paging, call.query)
     found = await _refunds(call, caller.tenant_id, call.params["id"])
-    return success({"total": len(found), "pageNumber": 1, "pageSize": 10, "list": found})
+    return success(
+        {
+            "total": len(found),
+            "pageNumber": page.pageNumber,
+            "pageSize": page.pageSize,
+            "list": page.of(found),
+        }
+    )
 
 
 async def refund_query_old(call: Call) -> Answer:

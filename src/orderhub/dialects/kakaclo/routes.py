@@ -13,6 +13,7 @@ from orderhub.dialects.kakaclo.wire import (
     FreightQuestion,
     Orders,
     OrdersV2,
+    Paging,
     Products,
     RefundByNumber,
     RefundOrder,
@@ -74,6 +75,7 @@ _ORDERS = (
         tuple(f"{path}/refund/{{id}}" for path in (*_V1, *_V2)),
         orders.refund_query,
         "Query the refunds of an order",
+        query=Paging,
     ),
     *_at(
         "POST",

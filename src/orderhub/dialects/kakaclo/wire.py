@@ -398,9 +398,17 @@ class DraftFreightQuestion(FreightQuestion, frozen=True, kw_only=True):
 # --- queries
 
 
-class _Listing(Struct, frozen=True, kw_only=True):
+class Paging(Struct, frozen=True, kw_only=True):
     pageNumber: Page = 1
     pageSize: Annotated[int, _page(MAX_PAGE_SIZE)] = 10
+
+    def of(self, entries: list[Any]) -> list[Any]:
+        """The entries of the page."""
+        start = (self.pageNumber - 1) * self.pageSize
+        return entries[start : start + self.pageSize]
+
+
+class _Listing(Paging, frozen=True, kw_only=True):
     split: Annotated[
         str, kind(str, {"type": "string"}), Meta(description="`1`: each parcel is an entry")
     ] = ""
