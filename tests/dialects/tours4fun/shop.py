@@ -146,8 +146,11 @@ SPECIAL: dict[int, Tour] = {
     515: replace(TOUR, departures=(replace(TOUR.departures[0], last=date(2029, 12, 31)),)),
 }
 _CURRENCY = {508: "XYZ", 510: "EUR", 511: "EUR", 512: "CNY", 513: "CAD", 514: ""}
-_TITLES = {514: "Half a day"}
-_TOLD = {514: {"duration": 11.5, "duration_type": "hour"}}
+_TITLES = {504: "Told by nulls", 514: "Half a day"}
+_NULL = dict.fromkeys(
+    ("product_id_old", "image_url", "duration_type", "sub_region_chinese_name", "info")
+)
+_TOLD = {504: {**_NULL, "duration": 3}, 514: {"duration": 11.5, "duration_type": "hour"}}
 
 
 def _change(number: int, tour: Tour) -> tuple[RecordChange, RecordChange]:

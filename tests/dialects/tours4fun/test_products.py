@@ -52,6 +52,15 @@ async def test_a_product_shows_its_own_duration_and_limits_and_the_tenants_curre
     assert [(each["duration"], each["duration_type"]) for each in listed] == [("11.5", "hour")]
 
 
+async def test_a_member_that_is_null_is_left_out(hub):
+    shown = await data(hub, "/v2/product/detail", {"product_ids": [504]})
+    (listed,) = (await data(hub, "/v2/product/list", {"keyword": "nulls"}))["products"]
+    for each in (shown["base"], listed):
+        named = [each[name] for name in ("product_id_old", "image_url", "sub_region_chinese_name")]
+        assert (named, each["duration_type"]) == (["", "", ""], "day")
+    assert shown["info"] == {}
+
+
 async def test_a_size_that_is_not_sold_is_not_the_lowest_price(hub):
     shown = await data(hub, "/v2/product/detail", {"product_ids": [504]})
     assert shown["base"]["advertised_price"] == 755

@@ -8,6 +8,7 @@ from typing import Any
 from orderhub.core.money import plain
 from orderhub.core.quotes import Priced, Quote, list_of, net_of
 from orderhub.dialects.tours4fun.show import price_info
+from orderhub.dialects.tours4fun.sold import line_of
 
 
 def calculation(quote: Quote) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def calculation(quote: Quote) -> dict[str, Any]:
     discount = listed - net
     return {
         "product_id": product.id,
-        "product_line": product.data.get("product_line", product.kind),
+        "product_line": line_of(product),
         "currency": quote.currency,
         **price_info((net, settle(net), listed, settle(listed), discount, settle(discount))),
         "product_price_detail": {

@@ -24,6 +24,7 @@ from orderhub.dialects.tours4fun.sold import (
     nothing_for,
     sold_product,
     today_of,
+    told_of,
 )
 
 _SCANNED = 1_000
@@ -60,7 +61,7 @@ async def detail(call: Call) -> Answer:
 
 def describe(product: Product, tour: Tour, *, currency: str, is_sold_out: bool) -> dict[str, Any]:
     """`data` of `/v2/product/detail`: what decides comes from the rules, the rest from `data`."""
-    data = product.data
+    data = told_of(product)
     duration, unit = _duration(product, tour)
     base = {
         "product_id": product.id,
@@ -95,12 +96,13 @@ _BASE_NUMBERS = ("show_ownexpense", "visa_passport", "is_pickup", "is_dropoff", 
 
 def _duration(product: Product, tour: Tour) -> tuple[Decimal, str]:
     """How long it lasts, and in which unit: whole days, unless `data` tells hours or minutes."""
+    data = told_of(product)
     try:
-        told = Decimal(str(product.data.get("duration")))
+        told = Decimal(str(data.get("duration")))
     except ArithmeticError:
         told = ZERO
     if is_storable(told) and told > 0:
-        return told, str(product.data.get("duration_type", "day"))
+        return told, str(data.get("duration_type", "day"))
     return Decimal(tour.duration_days), "day"
 
 
@@ -168,7 +170,7 @@ def _search(
 
 
 def _entry(product: Product, tour: Tour) -> dict[str, Any]:
-    data = product.data
+    data = told_of(product)
     duration, unit = _duration(product, tour)
     return {
         "product_id": str(product.id),

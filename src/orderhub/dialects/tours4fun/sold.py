@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from orderhub.core.catalogue import Product
 from orderhub.core.departures import Departures, day_of_place, departure_on, upcoming
@@ -57,8 +57,13 @@ def nothing_for(product_id: int) -> CommandRejected:
     )
 
 
+def told_of(product: Product) -> dict[str, Any]:
+    """The free members of a product; null is as good as none."""
+    return {name: each for name, each in product.data.items() if each is not None}
+
+
 def line_of(product: Product) -> str:
-    return str(product.data.get("product_line", product.kind))
+    return str(told_of(product).get("product_line", product.kind))
 
 
 def currency_of(reads: Reads, tenant_id: int, product: Product) -> str:
