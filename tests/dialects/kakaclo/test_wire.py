@@ -18,6 +18,7 @@ from orderhub.dialects.kakaclo.mapping import refund_named, refund_number
 from orderhub.dialects.kakaclo.show import refunds_of, show, state_of
 from orderhub.dialects.kakaclo.states import STATES, V2_STATES
 from orderhub.dialects.scalars import as_integer
+from tests.dialects.kakaclo.shop import ADDRESS, order_of
 from tests.support.documents import doc
 from tests.support.examples import examples
 
@@ -82,6 +83,15 @@ def test_garbage_is_a_named_fault_or_understood(request_model, body):
         faults = stop.fault.faults or None
     assert faults is not None
     assert all(each.path and each.message for each in faults)
+
+
+@pytest.mark.parametrize("phone", ["1" * 66, int("1" * 66)])
+def test_what_is_too_long_is_told_in_characters_however_it_is_written(phone):
+    body = {**order_of(("TS_RED_M", 1)), "orderAddresses": {**ADDRESS, "phone": phone}}
+    with pytest.raises(HTTPFault) as stop:
+        wire.BODY.read(wire.CreateOrder, body)
+    (fault,) = stop.value.fault.faults
+    assert (fault.path, fault.message) == ("orderAddresses.phone", "at most 64 characters")
 
 
 @pytest.mark.parametrize(

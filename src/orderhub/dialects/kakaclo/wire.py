@@ -49,7 +49,9 @@ _TYPES = {
 
 def _say(bad: Bad, value: Any, _path: str) -> str:
     if bad.problem == "length":
-        return f"at most {bad.expected} {'characters' if isinstance(value, str) else 'items'}"
+        return (
+            f"at most {bad.expected} {'items' if isinstance(value, list | dict) else 'characters'}"
+        )
     if bad.problem == "unknown":
         return "is not known here"
     return "is required" if bad.problem == "missing" else _TYPES[str(bad.expected)]
