@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, HTTPFault, WireFault
+from orderhub.dialects.contract import Answer, Call, Caller, Fault, FaultKind, HTTPFault
 from orderhub.ledger.ledger import Ledger
 
 MAX_STEPS = 20
@@ -46,9 +46,7 @@ class Dropped(ConnectionError):
 _BEFORE = {
     Kind.RATE_LIMIT: Fault(FaultKind.RATE_LIMITED, "a fault on purpose", retry_after_s=1),
     Kind.ERROR_BEFORE: Fault(FaultKind.BROKEN, "a fault on purpose"),
-    Kind.STALE_CLOCK: Fault(
-        FaultKind.UNAUTHENTICATED, "a fault on purpose", (WireFault("t", "stale"),)
-    ),
+    Kind.STALE_CLOCK: Fault(FaultKind.UNAUTHENTICATED, "a fault on purpose"),
 }
 
 
