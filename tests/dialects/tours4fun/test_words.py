@@ -236,6 +236,17 @@ async def test_every_status_that_the_vendor_lists_is_understood():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/order/add", "/v1/product/search", "/ttd/order/add", "/v2/order/pay"),
+        *("/ctrip/product/detail", "/control_stock/getControlStock"),
+    ],
+)
+async def test_a_call_that_is_not_offered_is_told_so_with_http_200(hub, path):
+    assert await code(hub, path, {}) == 10005
+
+
 async def test_status_codes_are_those_of_the_readme():
     table = README.read_text().partition("## Status")[2].partition("##")[0]
     orders, products, sent = {}, {}, {}

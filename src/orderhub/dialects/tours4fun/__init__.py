@@ -13,7 +13,11 @@ DIALECT = Dialect(
     title="Tours4Fun V2",
     brand="Tours4Fun",
     about=__doc__ or "",
-    prefixes=("/v2/order/", "/v2/product/", "/ttd/"),
+    # Its families that are not offered, too: who calls them hears so in its words.
+    prefixes=(
+        *("/v2/order/", "/v2/product/", "/ttd/"),
+        *("/v1/order/", "/v1/product/", "/ctrip/", "/control_stock/"),
+    ),
     routes=ROUTES,
     fault=word_fault,
     refusal=word_refusal,
