@@ -76,6 +76,7 @@ REFUSALS = [
     ({"tour": FAR}, {"rooms": (Room(adults=0),)}, Reason.TOO_LATE_TO_BOOK),
     ({}, {"rooms": (Room(adults=2), Room(adults=0, kids=9))}, Reason.ADULT_MISSING),
     ({"tour": PEOPLE}, {"rooms": (), "adults": 0, "tickets": ((1, 1),)}, Reason.ADULT_MISSING),
+    ({"tour": PEOPLE}, {"rooms": (), "adults": 0, "kids": 1}, Reason.ADULT_MISSING),
     ({}, {"rooms": (Room(adults=3, kids=2),)}, Reason.ROOM_TOO_FULL),
     ({}, {"guests": (guest(),), **NO_UPGRADE}, Reason.GUESTS_MISMATCH),
     ({}, {"guests": ()}, Reason.GUESTS_MISMATCH),

@@ -203,7 +203,7 @@ def end_of(tour: Tour, day: date) -> date:
 
 def offered(offer: Offer, booking: Booking) -> tuple[Product, Tour] | Rejected:
     """The product and how it is sold, or why it is not. A booking for nobody asks for nothing."""
-    if not booking.rooms and not booking.tickets and booking.adults < 1:
+    if not booking.rooms and not booking.tickets and booking.adults + booking.kids < 1:
         return Rejected(Reason.NOTHING_ORDERED, "rooms", "nobody travels")
     product, tour = offer.product, offer.tour
     if product is None or tour is None or product.kind not in _PRODUCT_KINDS:
