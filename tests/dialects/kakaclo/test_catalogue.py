@@ -38,6 +38,13 @@ GONE = Product(
     active=False,
     data={"skuStatus": 3, "updateTime": 20220107},
 )
+IN_TEXTS = Product(
+    id=52,
+    code="CAP",
+    title="Cap",
+    price=Decimal(4),
+    data={"salesVolume": "500", "cost": "3.5", "packageLength": "12", "skuStatus": "4"},
+)
 SIZES = tuple(
     Variant(id=n, product_id=50, code=f"HAT_{size}", title=f"Hat {size}", price=Decimal(n))
     for n, size in ((60, "S"), (61, "L"))
@@ -66,6 +73,7 @@ async def seller(tmp_path_factory):
         records=(
             _record("product", HAT),
             _record("product", GONE),
+            _record("product", IN_TEXTS),
             *(_record("variant", each, keys=keys_of_variant(each)) for each in SIZES),
             *(
                 _record("freight_rate", r, keys=keys_of_rate(r))
@@ -137,6 +145,16 @@ async def test_products_are_sorted_as_asked(seller, sort, key):
         query = {"spus": "HAT,MUG_WHT,TS_RED_M", "sortType": sort, "sortBy": by}
         values = [each[key] for each in (await seller.page(PRODUCTS, **query))["list"]]
         assert values == sorted(values, reverse=by == "desc")
+
+
+async def test_numbers_that_are_kept_as_texts_are_shown_as_numbers(seller):
+    (cap,) = (await seller.page(PRODUCTS, spus="CAP"))["list"]
+    (sku,) = cap["skuDetails"]
+    assert (cap["salesVolume"], sku["cost"], sku["packageLength"]) == (500, 3.5, 12)
+    assert (sku["skuStatus"], sku["packageWidth"]) == (4, None)
+    query = {"spus": "CAP,HAT,MUG_WHT", "sortType": "salasVolume", "sortBy": "desc"}
+    found = (await seller.page(PRODUCTS, **query))["list"]
+    assert [each["spu"] for each in found] == ["HAT", "CAP", "MUG_WHT"]
 
 
 async def test_products_are_sorted_by_their_last_update_whatever_their_data_hold(seller):

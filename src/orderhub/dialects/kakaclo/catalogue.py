@@ -19,6 +19,7 @@ from orderhub.dialects.contract import Answer, Call
 from orderhub.dialects.kakaclo.access import bad, caller_of, just_after, success
 from orderhub.dialects.kakaclo.show import moment
 from orderhub.dialects.kakaclo.wire import QUERY, Products, Stocks
+from orderhub.dialects.scalars import as_integer, as_number
 
 PAGE_SIZE = 30
 _BATCH = 1_000
@@ -223,13 +224,17 @@ def _with_skus(reads: Reads, tenant_id: int, products: list[Product]) -> list[di
     return [_product(each, by_product.get(each.id, []), held) for each in products]
 
 
+def _sales(product: Product) -> Decimal:
+    return as_number(product.data.get("salesVolume")) or ZERO
+
+
 class _Sort(NamedTuple):
     key: Callable[[Any], Any]
     by_sku: bool  # by what only its SKUs tell: the key is of the shown product, else of the product
 
 
 _SORTS = {
-    "salasVolume": _Sort(lambda product: _number(product.data.get("salesVolume")), by_sku=False),
+    "salasVolume": _Sort(_sales, by_sku=False),
     "stock": _Sort(lambda shown: shown["stock"], by_sku=True),
     "price": _Sort(lambda shown: shown["price"], by_sku=True),
     "updateTime": _Sort(lambda product: str(product.data.get("updateTime") or ""), by_sku=False),
@@ -250,7 +255,7 @@ def _product(
         "spuStatus": 1 if product.active else 0,
         "categoryId": data.get("categoryId"),
         "fullCategoryName": data.get("fullCategoryName"),
-        "salesVolume": _number(data.get("salesVolume")),
+        "salesVolume": _sales(product),
         "attributesJson": data.get("attributesJson"),
         "price": min(
             (plain(sku.price) for sku in skus if sku.price is not None),
@@ -276,18 +281,18 @@ def _sku(sellable: Sellable, held: dict[str, dict[str, int]]) -> dict[str, Any]:
         "sku": sellable.sku,
         "skuName": name,
         "mainImg": data.get("image"),
-        "packageLength": data.get("packageLength"),
-        "packageWidth": data.get("packageWidth"),
-        "packageHeight": data.get("packageHeight"),
+        "packageLength": _number(data.get("packageLength")),
+        "packageWidth": _number(data.get("packageWidth")),
+        "packageHeight": _number(data.get("packageHeight")),
         "packageWeight": sellable.weight_g,
-        "cost": data.get("cost"),
+        "cost": _number(data.get("cost")),
         "price": plain(sellable.price or ZERO),
         "stock": stock,
         "option1": data.get("option1"),
         "option2": data.get("option2"),
         "option3": data.get("option3"),
         "material": data.get("material"),
-        "skuStatus": _sku_status(sellable, data.get("skuStatus")),
+        "skuStatus": _sku_status(sellable, as_integer(data.get("skuStatus"))),
     }
 
 
@@ -296,14 +301,16 @@ _SOLD = (1, 4, 5, 6)
 _NOT_SOLD = (0, 2, 3)
 
 
-def _sku_status(sellable: Sellable, said: Any) -> int:
+def _sku_status(sellable: Sellable, said: int | None) -> int:
     if sellable.is_active and sellable.price is not None:
         return said if said in _SOLD else 1
     return said if said in _NOT_SOLD else 0
 
 
-def _number(value: Any) -> int | Decimal:
-    return value if isinstance(value, int | Decimal) and not isinstance(value, bool) else 0
+def _number(value: Any) -> Any:
+    """A number of free data, which may be kept as the text of one; what is none is left as it is."""
+    number = as_number(value) if isinstance(value, str) else None
+    return value if number is None else number
 
 
 # --- warehouses, categories, balance
