@@ -213,6 +213,26 @@ async def test_stock_is_told_of_one_warehouse_named_in_any_case(seller, asked, p
     assert [each["warehouseCode"] for each in mug["warehouseStockList"]] == places
 
 
+async def test_the_code_of_a_product_with_variants_is_no_sku(seller):
+    listing = (await seller.page(STOCKS, skus="HAT,HAT_S,CAP"))["list"]
+    assert [each["sku"] for each in listing] == ["HAT_S", "CAP"]
+    assert (await seller.post(V1, order_of(("HAT", 1)))).json()["code"] == 10001
+
+
+async def test_what_lies_in_a_closed_warehouse_is_no_stock(seller):
+    path = "/hub/v1/tenants/dropship/catalogue/warehouses/2"
+    operator = {"Authorization": "Bearer hub-demo-operator"}
+    warehouse = (await seller.hub.get(path, headers=operator)).json()["doc"]
+    before = await seller.stock("MUG_WHT")
+    for is_open, shown in ((False, {"US01": before["US01"]}), (True, before)):
+        doc = {**warehouse, "active": is_open}
+        put = await seller.hub.request("PUT", path, json={"doc": doc}, headers=operator)
+        assert put.status_code == 200, put.text
+        assert await seller.stock("MUG_WHT") == shown
+        (mug,) = (await seller.page(PRODUCTS, spus="MUG_WHT"))["list"]
+        assert mug["stock"] == sum(shown.values())
+
+
 async def test_channels_come_fastest_first_each_with_its_own_rate(seller):
     question = {"products": [{"sku": "HAT_S", "quantity": 2}], "shipToCountry": "FR"}
     answer = await seller.post(f"{V2}/channel", question)

@@ -83,8 +83,11 @@ def _named_skus(reads: Reads, tenant_id: int, codes: tuple[str, ...]) -> list[Se
         for each in variants
         if each.product_id in products
     }
-    for product in _by(reads, tenant_id, "product", "code", codes):
-        if product.kind == "good":
+    goods = [p for p in _by(reads, tenant_id, "product", "code", codes) if p.kind == "good"]
+    theirs: list[Variant] = _by(reads, tenant_id, "variant", "product", [p.id for p in goods])
+    by_variant = {each.product_id for each in theirs if each.active}
+    for product in goods:
+        if product.id not in by_variant:  # else its own code is no SKU: nobody can order it
             found.setdefault(product.code, Sellable(product))
     return [found[code] for code in dict.fromkeys(codes) if code in found]
 
@@ -121,7 +124,7 @@ def _changed_within(product: Product, window: tuple[int, int]) -> bool:
 
 
 async def stocks(call: Call) -> Answer:
-    """Stock by SKU and warehouse: only warehouses that carry the SKU, also with none left."""
+    """Stock by SKU and warehouse: only open warehouses that carry the SKU, also with none left."""
     caller, _ = await caller_of(call)
     query = QUERY.read(Stocks, call.query)
     codes = query.skus
@@ -161,7 +164,7 @@ async def stocks(call: Call) -> Answer:
 
 
 def _held(reads: Reads, tenant_id: int, skus: Iterable[Sellable]) -> dict[str, dict[str, int]]:
-    """Subject -> warehouse code -> units, in the order of the codes; of what is counted."""
+    """Subject -> code of an open warehouse -> units, in the order of the codes; of what is counted."""
     skus = tuple(skus)
     subjects = tuple(dict.fromkeys(sku.subject for sku in skus))
     found: dict[str, dict[str, int]] = {}
@@ -169,7 +172,12 @@ def _held(reads: Reads, tenant_id: int, skus: Iterable[Sellable]) -> dict[str, d
         for pool in reads.pools(tenant_id, "stock", subjects[start : start + 500]):
             found.setdefault(pool.key.subject, {})[pool.key.place] = pool.available
     counted = {sku.subject for sku in skus if is_counted(sku, found)}
-    return {name: dict(sorted(held.items())) for name, held in found.items() if name in counted}
+    ship = {each.code for each in _every(reads, tenant_id, "warehouse") if each.active}
+    return {
+        name: {code: units for code, units in sorted(held.items()) if code in ship}
+        for name, held in found.items()
+        if name in counted
+    }
 
 
 def _page(listing: list[Any], total: int, page: int) -> dict[str, Any]:
