@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from orderhub.core.refusals import Reason
 from orderhub.core.values import Status
 from orderhub.dialects.contract import FaultKind
+from orderhub.dialects.spelling import spelled
 from orderhub.dialects.tours4fun import DIALECT, words
 from tests.dialects.tours4fun.shop import HUB_TOKEN, ORDER, TICKETS, code, open_shop, post
 
@@ -245,6 +246,21 @@ async def test_every_status_that_the_vendor_lists_is_understood():
 )
 async def test_a_call_that_is_not_offered_is_told_so_with_http_200(hub, path):
     assert await code(hub, path, {}) == 10005
+
+
+@pytest.mark.parametrize(
+    ("field", "member"),
+    [
+        ("guests", "guest_info"),
+        ("guests[1].mobile", "guest_info[1].mobile"),
+        ("rooms[0].adults", "rooms[0].adult"),
+        ("rooms[0].view", "rooms[0].view"),
+        ("tickets[2].count", "tickets[2].count"),
+        ("others[0].a[1].b", "others[0].a[1].b"),
+    ],
+)
+def test_a_field_is_named_as_the_vendor_names_it(field, member):
+    assert spelled(words.FIELDS, field) == member
 
 
 async def test_status_codes_are_those_of_the_readme():

@@ -154,6 +154,7 @@ FIELDS = {
     "tickets[].sku": "tickets[].sku_id",
     "tickets[].count": "tickets[].count",
     "guests": "guest_info",
+    "guests[]": "guest_info[]",
     "contact": "contact",
     "contact.first_name": "contact.first_name",
     "contact.last_name": "contact.last_name",
