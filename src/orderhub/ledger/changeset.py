@@ -85,6 +85,8 @@ class ChangeSet:
                 self._placed[name] = order
             else:
                 self._changed[name] = order
+            if order.doc.business.accounts:  # whose it is besides may be new with any step
+                self._amended.add(name)
         for order, line in accepted.changed_lines:
             self._set_line(order, line, self._changed_lines)
         for order, line in accepted.added_lines:

@@ -1,6 +1,7 @@
 """Orders through HTTP: create, find, read, update, delete."""
 
 import asyncio
+import json
 
 import pytest
 from sqlalchemy import event
@@ -16,6 +17,7 @@ from tests.dialects.sitecore_cdp.cdp import (
     open_cdp,
     row,
 )
+from tests.support.hub import operator_headers
 
 ORDERS = "/v2.1/orders"
 
@@ -240,6 +242,21 @@ async def test_a_deleted_order_is_no_guests_any_more(cdp):
     for offset, wanted in ((0, [row(mine[2])]), (1, [])):
         page = await cdp.made("GET", "/v2.1/orders", params={**query, "offset": offset})
         assert page["items"] == wanted
+
+
+@pytest.mark.parametrize("forgotten", ["first", "second"])
+async def test_a_deleted_order_is_found_by_who_forgets_one_of_its_guests(cdp, forgotten):
+    order = await cdp.order()
+    for name in ("first", "second"):
+        mail = {"email": f"{name}.{forgotten}@example.com"}
+        await cdp.made("POST", f"{order['href']}/contacts", mail)
+    assert (await cdp.call("DELETE", order["href"])).status_code == 204
+    mail = f"{forgotten}.{forgotten}@example.com"
+    assert mail in json.dumps(await cdp.hub.order(order["ref"]))
+    forget = "/hub/v1/tenants/cdp/persons/forget"
+    answer = await cdp.hub.post(forget, {"email": mail}, headers=operator_headers())
+    assert answer.status_code == 200, answer.text
+    assert mail not in json.dumps(await cdp.hub.order(order["ref"]))
 
 
 async def test_an_order_deleted_by_many_at_once_is_gone_for_all(cdp):

@@ -486,7 +486,8 @@ class Load:
                 # Which row placed it goes on to be known to an upload that is sent again.
                 mark = {n: each for n, each in show.parts_of(order).items() if n == _PLACED}
                 vendor = {**(command.vendor or {}), mapping.PARTS: mark or None}
-                command = msgspec.structs.replace(command, vendor=vendor)
+                nobodys = {"account": "", "accounts": ()}
+                command = msgspec.structs.replace(command, vendor=vendor, changes=nobodys)
             else:
                 origin = orders.tenant_wide(self._call, self._caller, b"")
                 command = people.without_guest(order, guest, origin)

@@ -224,8 +224,9 @@ async def delete_order(call: Call) -> Answer:
 def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = None) -> ChangeOrder:
     """An order nobody paid through the hub is cancelled for the other doors too.
 
-    A deleted order is no guest's any more: `?guestRef=` need not look past it.
+    A deleted order is no guest's account any more; whose it was is kept, for whoever is asked to forget them.
     """
+    everybody = dict.fromkeys((order.account, *order.doc.business.accounts))
     return ChangeOrder(
         origin=tenant_wide(call, caller, request),
         name=OrderName("uid", order.uid),
@@ -234,7 +235,7 @@ def deletion(order: Order, call: Call, caller: Caller, request: bytes | None = N
         action=Action.CANCEL if order.status is Status.PENDING else Action.AMEND,
         reason="deleted by the client",
         vendor={mapping.DELETED: True},
-        changes={"account": "", "accounts": ()},
+        changes={"account": "", "accounts": tuple(filter(None, everybody))},
     )
 
 
