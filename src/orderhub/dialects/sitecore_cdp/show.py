@@ -75,21 +75,24 @@ def created_at(order: Order) -> int:
 
 def people_in(parts: Mapping[str, Any], role: str) -> list[tuple[int, dict[str, Any]]]:
     """The contacts or consumers with their numbers, in the order in which they were added."""
-    people = ((int(number), each) for number, each in parts.get(role, {}).items())
+    there = parts.get(role)
+    if not there:  # as of most orders
+        return []
+    people = ((int(number), each) for number, each in there.items())
     return sorted(people, key=lambda found: (found[1]["created_at"], found[0]))
 
 
 def linked_guest(parts: Mapping[str, Any]) -> str:
     """The guest that an order was created with; empty for none."""
-    return str(parts.get("guest", {}).get("ref", ""))
+    return str(parts["guest"].get("ref", "")) if "guest" in parts else ""
 
 
 def guests_in(parts: Mapping[str, Any]) -> tuple[str, ...]:
     """The guests of the contacts and the one that the order was created with, each once."""
-    everybody = (
-        *(each["guest"] for _, each in people_in(parts, "contacts")),
-        linked_guest(parts),
-    )
+    linked, contacts = linked_guest(parts), people_in(parts, "contacts")
+    if not contacts:
+        return (linked,) if linked else ()
+    everybody = (*(each["guest"] for _, each in contacts), linked)
     return tuple(dict.fromkeys(filter(None, everybody)))
 
 
