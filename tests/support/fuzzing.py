@@ -115,9 +115,15 @@ _MAY_BE_400 = {
         "DELETE /hub/v1/tenants/{tenant}/catalogue/{kind}/{id}",
     ],
     "kakaclo": [
-        f"GET {prefix}{path}"
+        call.replace(" ", f" {prefix}")
         for prefix in ("/openapi", "/openapi/openapi")
-        for path in ("/v1/product/stocks", "/v1/product/products", "/order/refund")
+        for call in (
+            "GET /v1/product/stocks",
+            "GET /v1/product/products",
+            "GET /order/refund",
+            # Which of several spellings of an item's member counts: the others may hold anything.
+            "POST /v2/order/orders/{id}/refund",
+        )
     ],
     "sitecore_cdp": [
         "POST /v2.1/orders",

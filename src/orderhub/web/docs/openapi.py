@@ -57,7 +57,8 @@ _PARAMETERS: Json = {
         "schema": {
             "type": "string",
             "maxLength": 255,
-            "pattern": "^[ -~]*$",
+            # Blanks around it are no part of a header; what is left must be something.
+            "pattern": "^[!-~](?:[ -~]*[!-~])?$",
         },
     },
     "DryRun": {
