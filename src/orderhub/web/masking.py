@@ -176,14 +176,12 @@ _PAIR = re.compile(r'("(?P<name>[^"\\]{1,100})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,
 # What is within a secret object or list ends where nobody can tell.
 _OPENED = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*[{\[]')
 _FIELD = re.compile(r"((?<![\w.\[\]-])(?P<name>[\w.\[\]-]++)=)(\"[^\"]*\"?|[^&\s\"',;]+)")
-# A part of a form: one such line, few lines of its head behind it, an empty one, the value.
-_PART = re.compile(
-    r'(^content-disposition:(?>[^\r\n]*?\bname=")(?P<name>[^"\r\n]{1,100})"[^\r\n]*\r?\n'
-    r"(?:[^\r\n]+\r?\n){0,8}\r?\n)([^\r\n]+)",
-    re.IGNORECASE | re.MULTILINE,
-)
+# A part of a form has its name in its head, which an empty line ends; behind that stands the value.
+_NAMED = re.compile(r'name="([^"]{1,100})"')
+_EMPTY_LINE = re.compile(r"(\r?\n\r?\n)")
+_LINE = re.compile(r"[^\r\n]+")
 # Each with what no match is without: to look for fields takes four times as long as for pairs.
-_LOOKED_FOR = ((":", _PAIR), ("=", _FIELD), ("=", _PART))
+_LOOKED_FOR = ((":", _PAIR), ("=", _FIELD))
 # A name may be spelled so that it is not seen as text.
 _SPELLED = re.compile(r"\\u00[2-7]", re.IGNORECASE)
 _URL = re.compile(r"https?://[^\s?]+\?[^\s]+$", re.IGNORECASE)  # its query may hold a token
@@ -290,7 +288,23 @@ class Mask:
         for sign, pattern in _LOOKED_FOR:
             if sign in text:
                 text = pattern.sub(shown, text)
-        return text
+        return self._parts(text) if 'name="' in text else text
+
+    def _parts(self, text: str) -> str:
+        """The values of a form's parts, each the line behind a head."""
+
+        def shown(match: re.Match[str]) -> str:
+            self._keep(match[0].strip('"'))
+            return MASKED
+
+        pieces = _EMPTY_LINE.split(text)
+        is_secret = False
+        for at in range(0, len(pieces), 2):
+            names = _NAMED.findall(pieces[at])
+            if is_secret and _LINE.match(pieces[at]):
+                pieces[at] = _LINE.sub(shown, pieces[at], count=1)
+            is_secret = any(self._is_secret(name, is_text=True) for name in names)
+        return "".join(pieces)
 
     def _value(self, name: str, value: Any, depth: int) -> Any:
         if depth > _MOST_DEPTH:

@@ -34,9 +34,6 @@ _BODY_BYTES = 4 * MOST_BYTES
 _PAUSE_S = 0.2
 # Of the time, that is: after a second of writing, 24 of doing nothing.
 _SHARE = 0.04
-_LONGEST_PAUSE_S = (
-    10.0  # a disk that hung for a minute is no reason to tell of nothing for half an hour
-)
 _STOP_WITHIN_S = 2.0
 LONGEST_PATH = 500  # a longer one is too long for an index
 _LONGEST_TEXT = 1_000
@@ -138,7 +135,7 @@ class RequestLog:
         pause_s = _PAUSE_S
         while not self._stopping.wait(pause_s):
             self.flush()
-            pause_s = min(max(_PAUSE_S, self._spent_s / _SHARE), _LONGEST_PAUSE_S)
+            pause_s = max(_PAUSE_S, self._spent_s / _SHARE)
 
     # --- in
 
