@@ -4,12 +4,10 @@ import asyncio
 
 import pytest
 
-from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import (
     CREATE,
     call,
     create,
-    open_shop,
     show,
     told,
     user,
@@ -17,13 +15,6 @@ from tests.dialects.anqicms.front import (
 from tests.support.hub import operator_headers
 
 NOT_FOUND = (-1, "record not found")
-
-
-@pytest.fixture(scope="module")
-async def hub(tmp_path_factory):
-    async with open_shop(tmp_path_factory.mktemp("carts")) as opened:
-        yield opened
-        assert check_ledger(opened.hub.ledger.engine).breaches == []
 
 
 async def test_a_cart_is_filled_changed_ordered_and_emptied_with_the_order(hub):

@@ -12,14 +12,12 @@ from orderhub.core.refusals import Reason
 from orderhub.dialects.anqicms import DIALECT
 from orderhub.dialects.anqicms.words import FAULTS, FIELDS, REFUSALS, TEXTS
 from orderhub.dialects.contract import FaultKind
-from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import (
     CREATE,
     EN,
     WIDE,
     call,
     create,
-    open_shop,
     show,
     token,
     told,
@@ -30,14 +28,6 @@ from tests.support.examples import examples
 
 NOT_OPERABLE = (-1, "该订单不可操作")
 NOT_FOUND = (-1, "record not found")
-
-
-@pytest.fixture(scope="module")
-async def hub(tmp_path_factory):
-    async with open_shop(tmp_path_factory.mktemp("orders")) as opened:
-        yield opened
-        # Whatever the tests did, the ledger's laws hold: pools are conserved, rows are their events.
-        assert check_ledger(opened.hub.ledger.engine).breaches == []
 
 
 # --- what is ordered

@@ -6,14 +6,12 @@ import pytest
 
 from orderhub.core.values import Settings
 from orderhub.dialects.anqicms.payments import SandboxProvider, provider_for
-from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import (
     CREATE,
     NOW,
     WIDE,
     call,
     create,
-    open_shop,
     show,
     told,
     uid_of,
@@ -25,14 +23,6 @@ from tests.support.waiting import until
 NOT_OPERABLE = (-1, "该订单不可操作")
 NOT_FOUND = (-1, "record not found")
 PAY, CHECK = "/api/order/payment", "/api/payment/check?order_id="
-
-
-@pytest.fixture(scope="module")
-async def hub(tmp_path_factory):
-    async with open_shop(tmp_path_factory.mktemp("shop")) as opened:
-        yield opened
-        # Whatever the tests did, the ledger's laws hold: pools are conserved, rows are their events.
-        assert check_ledger(opened.hub.ledger.engine).breaches == []
 
 
 # --- coupons
