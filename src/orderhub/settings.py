@@ -116,6 +116,11 @@ class ProgramSettings:
     max_body_bytes: int = _setting(
         1_048_576, "largest request body, where a route sets no other", _within(1, _MANY)
     )
+    max_bodies_bytes: int = _setting(
+        134_217_728,
+        "bytes of bodies above 64 KiB that are in memory at once; beyond it their callers are told busy",
+        _within(1, _MANY),
+    )
     max_connections: int = _setting(
         0,
         "connections at most, the rest are refused at once; 0 = as the limit of open files allows, up to 16384",

@@ -10,6 +10,7 @@ import pytest
 from orderhub.settings import ProgramSettings, SettingRefused
 from orderhub.web.edge import limits_of
 from tests.support.serving import Served, Wire, serving
+from tests.support.waiting import until
 
 GET = b"GET /health HTTP/1.1\r\nHost: hub.test\r\n"
 MIB_KB = 1_024
@@ -88,6 +89,54 @@ def test_200_000_requests_whose_answers_nobody_reads_cost_next_to_nothing(server
         assert [wire.reply().status for _ in range(34)][-1] in {503, 0}
         assert wire.is_closed()
     assert server.memory_kb("VmHWM") - before < 4 * MIB_KB
+
+
+# --- bodies
+
+
+def order(size: int, sent: int) -> bytes:
+    """A request whose body is so large, and as much of it as is sent."""
+    head = f"POST /openapi/v1/order/order HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+    return head.encode() + b" " * sent
+
+
+async def test_large_bodies_have_so_much_memory_together_and_small_ones_always_pass(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, max_bodies_bytes=1_000_000) as served, ExitStack() as stack:
+
+        async def status(size: int = 300_000) -> int:
+            return served.send(order(size, size)).status
+
+        assert await status(1_000_001) == 401, "alone as large as it may be"
+        held = [stack.enter_context(served.connect()) for _ in range(3)]
+        for wire in held:
+            wire.write(order(300_000, 70_000))
+        await until(status, lambda seen: seen == 503)
+        busy = served.send(order(300_000, 70_000))
+        assert (busy.status, busy.headers["retry-after"]) == (503, "2"), "before all of it has come"
+        assert await status(64 * 1024) == 401
+        assert await status(100_000) == 401, "there is room for it"
+        assert all(wire.is_open() for wire in held)
+        held[0].write(b" " * 230_000)
+        assert held[0].reply().status == 401, "what was begun is read to its end"
+        assert await status() == 401
+        held[0].write(order(300_000, 70_000))
+        await until(status, lambda seen: seen == 503)
+        for wire in held:
+            wire.close()
+        await until(lambda: status(1_000_000), lambda seen: seen == 401)
+
+
+def test_bodies_that_never_end_cost_no_more_than_that(server: Served) -> None:
+    server.send(order(200, 200))
+    server.forget_peak()
+    before = server.memory_kb()
+    with ExitStack() as stack:
+        for _ in range(400):
+            wire = stack.enter_context(server.connect())
+            wire.write(order(1_000_000, 999_000))
+        assert server.memory_kb("VmHWM") - before < 200 * MIB_KB
 
 
 # --- connections

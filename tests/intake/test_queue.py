@@ -440,6 +440,24 @@ def test_a_full_queue_says_busy_at_once(ledger: Ledger, monkeypatch: pytest.Monk
         assert desk.kinds()["after"] == "accepted"
 
 
+def test_large_commands_fill_the_queue_by_their_size(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = sale(origin_members={"request": b"x" * 1_000_000})
+    with running(ledger, queue_limit=100) as desk:
+        with held(monkeypatch) as batches:
+            desk.put("taken", sale())
+            batches.wait()
+            for number in range(7):
+                desk.put(f"large{number}", large)
+            with pytest.raises(Busy):
+                desk.put("large too many", large)
+            assert desk.intake.depth == 7
+        assert set(desk.kinds().values()) == {"accepted"}
+        desk.put("after", large)
+        assert desk.kinds()["after"] == "accepted"
+
+
 def test_a_bulk_load_enters_behind_the_creates_that_wait_and_never_fills_their_queue(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,8 @@ _SHARED_BATCH_S = 0.015
 _LEAST_SHARED, _MOST_SHARED = 24, 96
 # A batch closes by cost: a command with a long request counts as several, and so does one that writes many records.
 _BYTES_A_UNIT, _RECORDS_A_UNIT = 4_096, 2
+# So do those that wait, which memory has to hold: as many as the queue's limit of this cost. Most cost 1 to 4.
+_USUAL_COST = 16
 
 
 def _cost(waiting: Waiting) -> int:
@@ -134,13 +136,17 @@ class Intake:
         lanes = self._bulk if bulk else self._queue
         cost = _cost(waiting)
         with self._gate:
-            if self._thread is None or len(lanes) >= self._queue_limit:
+            if self._thread is None or self._is_full(lanes):
                 raise Busy(self._returns.next_s())
             tenant_id = waiting.command.origin.tenant_id
             self._company.heard(tenant_id)
             lanes.put(tenant_id, waiting, cost)
             if self._answers.are_out:
                 self._gate.notify()
+
+    def _is_full(self, lanes: Lanes[Waiting]) -> bool:
+        limit = self._queue_limit
+        return len(lanes) >= limit or lanes.cost >= limit * _USUAL_COST
 
     def saw(self, newest_us: int) -> None:
         """What was recorded elsewhere, up to this time: what is recorded here from now on is later."""

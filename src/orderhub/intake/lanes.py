@@ -32,6 +32,7 @@ class Lanes(Generic[T]):
         self._is_parted = False  # some wait who are not seen
         self._since = itertools.count()
         self._size = 0
+        self.cost = 0  # of all that wait, those who are not seen among them
 
     def __len__(self) -> int:
         return self._size
@@ -45,6 +46,7 @@ class Lanes(Generic[T]):
             heapq.heappush(self._turns, (mark, next(self._since), owner))
         line.append((cost, item))
         self._size += 1
+        self.cost += cost
 
     def take(self) -> tuple[int, T]:
         """(cost, entry) of the one whose turn it is. Raises IndexError when nobody waits."""
@@ -52,6 +54,7 @@ class Lanes(Generic[T]):
         line = self._lines[owner]
         cost, item = line.popleft()
         self._size -= 1
+        self.cost -= cost
         self._mark = mark
         if line:
             heapq.heappush(self._turns, (mark + cost, next(self._since), owner))

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -29,6 +30,7 @@ from orderhub.dialects.contract import (
 )
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
+from orderhub.web.bodies import Bodies
 from orderhub.web.edge import WHOLE, Whole
 from orderhub.web.faults import Dropped
 from orderhub.web.patience import begin
@@ -85,6 +87,7 @@ class HubApp:
         self._stop = stop
         self._away: set[asyncio.Task[None]] = set()
         self._log = logs.Logger("orderhub.web")
+        self._bodies = Bodies(settings.max_bodies_bytes)
         self._crowds = Crowds(lambda: port.hands, self._told_crowd)
         # Not secret, and asked of no system: to wait for one is to let other threads go first.
         self._random = random.Random()  # noqa: S311
@@ -266,15 +269,18 @@ class HubApp:
                 _refuse_nul(call)  # each vendor's door words an unusable name as an unknown one
             begin(None if route.stream else self.port.answer_timeout_s)
             limit = route.max_body or self._settings.max_body_bytes
-            _refuse_large(call, limit)
+            declared = _refuse_large(call, limit)
             if route.stream:
                 call.set_stream(_stream(receive, limit))
             else:
                 whole: Whole | None = scope.get("extensions", _NO_EXTENSIONS).get(WHOLE)
                 body = None if whole is None else whole.body()
-                call.body = (
-                    _within(limit, body) if body is not None else await _body(receive, limit)
-                )
+                if body is None:
+                    grown = partial(self._bodies.grown, call.request_id, declared=declared)
+                    call.body = await _body(receive, limit, grown)
+                else:
+                    call.body = _within(limit, body)
+                    self._bodies.grown(call.request_id, len(body))
             if route.mutates or route.stream:
                 _refuse_unclear_dry_run(call)
             answer = await route.handler(call)
@@ -301,6 +307,7 @@ class HubApp:
         finally:
             self.port.faults.done(call)
             self.port.hands.put_down(call.request_id)
+            self._bodies.let_go(call.request_id)
 
     def _fault(self, call: Call, fault: Fault) -> Answer:
         call.notes["fault"] = fault.kind.value
@@ -374,10 +381,13 @@ def _refuse_unclear_dry_run(call: Call) -> None:
         raise invalid(WireFault("Hub-Dry-Run", "value", message))
 
 
-def _refuse_large(call: Call, limit: int) -> None:
+def _refuse_large(call: Call, limit: int) -> int:
+    """How long the body is, where its head says so; 0: it does not."""
     length = call.header("content-length")
-    if length.isdecimal() and int(length) > limit:
+    declared = int(length) if length.isdecimal() else 0
+    if declared > limit:
         raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
+    return declared
 
 
 def _within(limit: int, body: bytes) -> bytes:
@@ -386,14 +396,14 @@ def _within(limit: int, body: bytes) -> bytes:
     return body
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
+async def _body(receive: Receive, limit: int, grown: Callable[[int], None]) -> bytes:
+    """All of the body; `grown` hears how much of it has come. Raises HTTPFault and Disconnected."""
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Disconnected
     body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return _within(limit, body)
     parts, size = [body], len(body)
+    grown(size)
     while message.get("more_body"):
         if size > limit:
             raise HTTPFault(Fault(FaultKind.TOO_LARGE, f"at most {limit} bytes"))
@@ -402,6 +412,7 @@ async def _body(receive: Receive, limit: int) -> bytes:
             raise Disconnected
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+        grown(size)
     return _within(limit, b"".join(parts))
 
 
