@@ -9,7 +9,13 @@ import msgspec
 import pytest
 
 from orderhub.dialects.finding import find_dialects
-from orderhub.dialects.scalars import as_integer, as_meant, as_number, as_text
+from orderhub.dialects.scalars import (
+    as_integer,
+    as_meant,
+    as_number,
+    as_text,
+    is_usable,
+)
 from tests.support.golden import by, goldens, raw
 
 DIALECTS = [each.name for each in find_dialects()]
@@ -68,6 +74,44 @@ def test_a_number_may_come_as_its_text(hub, name):
     # CDP and a tour's seats are not doubled: what was made is what the document's own body makes.
     if name != "sitecore_cdp":
         assert order["total"] == placed(hub, name, body)["total"]
+
+
+def number_places(value, path=()):
+    """Where in a body the numbers are."""
+    if isinstance(value, dict | list):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, each in entries:
+            yield from number_places(each, (*path, name))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path
+
+
+@pytest.mark.parametrize("text", ["1e9999999", "1e-9999999", "NaN", "1." + "0" * 500_000])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_monstrous_number_in_a_text_stops_nobody(hub, name, text):
+    """Of `1e9999999` an integer takes hours to make, and meanwhile nobody is served."""
+    body = goldens(name)[0].request.body
+    places = list(number_places(body))
+    assert places
+    for *path, last in places:
+        sent = copy.deepcopy(body)
+        holder = sent
+        for step in path:
+            holder = holder[step]
+        holder[last] = text
+        assert placed(hub, name, sent) is None, (*path, last)
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"),
+    [
+        *[(each, True) for each in ("0", "-7.50", "1e60", "1e-60", "0e-70", "9" * 60)],
+        *[(each, False) for each in ("NaN", "-Infinity", "1e61", "1e9999999", "1e-9999999")],
+        ("1." + "0" * 100, False),
+    ],
+)
+def test_a_number_of_a_text_is_usable_while_it_is_neither_vast_nor_endless(text, usable):
+    assert is_usable(Decimal(text)) is usable
 
 
 @pytest.mark.parametrize("name", [name for name in DIALECTS if name in TEXTS])

@@ -11,13 +11,12 @@ import msgspec
 from orderhub.core.values import Settings
 from orderhub.dialects.contract import malformed
 from orderhub.dialects.json_faults import JsonFault, fault_in, mended, unicode_fault
+from orderhub.dialects.scalars import is_monstrous
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NUL = b"\\u0000"
-# A number with a monstrous exponent is cheap to send and dear to compute with.
-_MAX_EXPONENT = 60
 _MAX_INT_DIGITS = 40
 # A shorter body has no room for what is dear, but for an exponent and for depth.
 _SHORT = 4_000
@@ -31,17 +30,9 @@ class _OutOfRange(Exception):
 
 def _exact(text: str) -> Decimal:
     number = Decimal(text)
-    if ("e" in text or "E" in text) and _is_monstrous(number):
+    if ("e" in text or "E" in text) and is_monstrous(number):
         raise _OutOfRange
     return number
-
-
-def _is_monstrous(number: Decimal) -> bool:
-    return (
-        number.is_finite()
-        and bool(number)
-        and not -_MAX_EXPONENT <= number.adjusted() <= _MAX_EXPONENT
-    )
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_exact)
@@ -87,7 +78,7 @@ def _refuse_poison(value: Any, depth: int) -> None:
         if "\x00" in value:
             raise malformed("U+0000 is not allowed")
     elif isinstance(value, Decimal):
-        if _is_monstrous(value):
+        if is_monstrous(value):
             raise malformed("a number out of range")
     elif isinstance(value, int):
         if value.bit_length() > 4 * _MAX_INT_DIGITS:

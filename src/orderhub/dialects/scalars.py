@@ -20,6 +20,24 @@ _MAX_LENGTH = 80
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
+# A number with a monstrous exponent is cheap to send and dear to compute with.
+_MAX_EXPONENT = 60
+
+
+def is_monstrous(number: Decimal) -> bool:
+    """Whether a number is so large or so near to nothing that to make an integer of it would take hours."""
+    return (
+        number.is_finite()
+        and bool(number)
+        and not -_MAX_EXPONENT <= number.adjusted() <= _MAX_EXPONENT
+    )
+
+
+def is_usable(number: Decimal) -> bool:
+    """Whether a number that a library made of a text (`NaN`, `1e9999999`) is one that `as_number` would make, too."""
+    return number.is_finite() and not is_monstrous(number) and len(str(number)) <= _MAX_LENGTH
+
+
 def as_text(value: Any) -> str | None:
     """A text as it is, and 75001 as `75001`; what is neither text nor number is none."""
     if isinstance(value, str):

@@ -186,7 +186,15 @@ def test_what_is_no_day_is_refused(text):
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(2, 2), (Decimal("2.0"), 2), (Decimal("2.5"), None), (Decimal("NaN"), None), (2**31, None)],
+    [
+        (2, 2),
+        (Decimal("2.0"), 2),
+        (Decimal("2.5"), None),
+        (Decimal("NaN"), None),
+        (2**31, None),
+        (Decimal("1e9999999"), None),
+        (Decimal("1e-9999999"), None),
+    ],
 )
 def test_counts_are_whole_32_bit_numbers(number, expected):
     if expected is None:

@@ -37,7 +37,7 @@ from orderhub.dialects.mews.wire import (
     GetCustomers,
     SearchCustomers,
 )
-from orderhub.dialects.scalars import as_text
+from orderhub.dialects.scalars import as_text, is_usable
 
 TITLES = ("Mister", "Miss", "Misses")
 SEXES = ("Male", "Female")
@@ -382,8 +382,8 @@ def kept_address(given: AddressParameters, path: str) -> dict[str, Any]:
     """The members that were sent. Raises HTTPFault(INVALID) for a coordinate that is no number of degrees."""
     for name in ("Latitude", "Longitude"):
         degrees = getattr(given, name)
-        # msgspec takes the text NaN for a Decimal, which no JSON could hold.
-        if degrees is not None and not (degrees.is_finite() and abs(degrees) <= 180):
+        # msgspec takes the texts NaN and 1e9999999 for Decimals.
+        if degrees is not None and not (is_usable(degrees) and abs(degrees) <= 180):
             raise invalid(WireFault(f"{path}.{name}", "value", f"{name} is in degrees"))
     members = ((name, getattr(given, name)) for name in ADDRESS_MEMBERS)
     return {name: value for name, value in members if value is not None}

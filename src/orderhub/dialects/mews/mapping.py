@@ -19,6 +19,7 @@ from orderhub.dialects.mews.wire import (
     ProductOrderParameters,
 )
 from orderhub.dialects.mews.words import FIELDS
+from orderhub.dialects.scalars import is_usable
 from orderhub.dialects.spelling import spelled
 
 # The vendor's numbers are 32-bit integers.
@@ -97,7 +98,7 @@ def _item(each: ItemParameters, index: int) -> Charge:
 def whole(number: int | Decimal, path: str) -> int:
     """A 32-bit whole number; 2.0 is one."""
     if isinstance(number, Decimal):
-        if not number.is_finite() or number != number.to_integral_value():
+        if not is_usable(number) or number != number.to_integral_value():
             raise invalid(WireFault(path, "value", "a whole number is expected"))
         number = int(number)
     if not -MAX_INT <= number <= MAX_INT:
@@ -115,7 +116,7 @@ def _price(stated: AmountParameters, path: str) -> StatedPrice:
 
 
 def finite(amount: Decimal | None, path: str) -> Decimal | None:
-    if amount is not None and not amount.is_finite():
+    if amount is not None and not is_usable(amount):
         raise invalid(WireFault(path, "value", "a number is expected"))
     return amount
 
