@@ -1,5 +1,7 @@
 """Customers and companies as callers send them: a number where a text is meant, what is left empty, other kinds."""
 
+import asyncio
+
 import pytest
 
 from tests.dialects.mews.hotel import ACCOUNT, BILL, PAGE, hotel
@@ -52,6 +54,17 @@ async def test_a_number_in_an_account_is_kept_as_its_text_and_found_by_it(tmp_pa
         assert await client.order(AccountId=acme["Id"], BillId=None)
 
 
+async def test_whoever_overwrites_a_customer_at_the_same_time_as_others_is_not_refused(tmp_path):
+    async with hotel(tmp_path) as client:
+        guest = {**GUEST, "Email": "at.once@b.example", "OverwriteExisting": True}
+        for turn in ("nobody has it yet", "somebody has"):
+            sent = [{**guest, "FirstName": f"{turn} {number}"} for number in range(8)]
+            made = await asyncio.gather(*(client.made("customers/add", each) for each in sent))
+            assert len({each["Id"] for each in made}) == 1, turn
+        refused = await client.refused("customers/add", {**guest, "OverwriteExisting": False})
+        assert refused == (403, "A record with the same Email already exists.")
+
+
 @pytest.mark.parametrize(
     "degrees", ["NaN", "Infinity", 181, "x", "1e9999999", "1." + "0" * 900_000]
 )
@@ -94,11 +107,11 @@ async def test_an_empty_id_date_or_duration_counts_as_not_sent(tmp_path):
         company = {"Name": "ACME", "MotherCompanyId": "", "InvoiceDueInterval": ""}
         (acme,) = (await client.made("companies/add", company))["Companies"]
         assert (acme["MotherCompanyId"], acme["InvoiceDueInterval"]) == (None, None)
-        empty = {"BirthDate": "", "CompanyId": ""}
+        empty = dict.fromkeys(("BirthDate", "CompanyId", "Sex", "Title"), "")
         guest = await client.made("customers/add", {**GUEST, **empty})
-        assert (guest["BirthDate"], guest["CompanyId"]) == (None, None)
+        assert {guest[name] for name in empty} == {None}
         named = {**GUEST, "Email": "a@b.example"}
-        full = {"BirthDate": "1980-01-02", "CompanyId": acme["Id"], "Phone": "1"}
+        full = {"BirthDate": "1980-01-02", "CompanyId": acme["Id"], "Sex": "Female", "Phone": "1"}
         await client.made("customers/add", {**named, **full})
         again = {**named, **empty, "Phone": "", "OverwriteExisting": True}
         guest = await client.made("customers/add", again)

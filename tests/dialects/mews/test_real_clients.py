@@ -6,6 +6,7 @@ from tests.dialects.mews.hotel import (
     ACCOUNT,
     BEER,
     BILL,
+    BREAKFAST,
     NOBODY,
     ORDER,
     SERVICE,
@@ -56,7 +57,13 @@ async def put(client, path, **body):
 
 @pytest.mark.parametrize(
     "zero",
-    [{"CustomerId": ""}, {"BillId": ""}, {"LinkedReservationId": ""}, {"ConsumptionUtc": ""}],
+    [
+        {"CustomerId": ""},
+        {"BillId": ""},
+        {"LinkedReservationId": ""},
+        {"ConsumptionUtc": ""},
+        {"ProductOrders": [{**BREAKFAST, "StartUtc": "", "EndUtc": ""}]},
+    ],
 )
 async def test_an_empty_text_is_how_go_leaves_a_member_out(client, zero):
     assert await client.order(**zero)
@@ -118,6 +125,9 @@ async def test_every_list_wants_a_limitation_unless_the_tenant_forgives(client, 
 # --- reservations
 
 
+ROOM = "aaaaaaaa-1111-4111-8111-111111111111"
+
+
 async def test_a_reservation_that_was_entered_can_be_charged_and_read(client):
     stay = {
         "number": "52",
@@ -125,7 +135,12 @@ async def test_a_reservation_that_was_entered_can_be_charged_and_read(client):
         "state": "started",
         "starts_at": "2020-01-31T14:00:00Z",
         "ends_at": "2020-02-03T10:00:00Z",
-        "data": {"RateId": NOBODY, "Secret": "no"},
+        "data": {
+            "RateId": NOBODY,
+            "Secret": "no",
+            "AssignedResourceId": ROOM,
+            "ChannelNumber": "BX-1",
+        },
     }
     await put(client, "reservations/1", uid=STAY, doc=stay)
     await put(client, "reservations/2")
@@ -141,6 +156,7 @@ async def test_a_reservation_that_was_entered_can_be_charged_and_read(client):
     for each in (await client.made(listed, page))["Reservations"]:
         assert [name for name in REQUIRED if each[name] is None] == []
     within = {"StartUtc": "2020-02-01T00:00:00Z", "EndUtc": "2020-02-02T00:00:00Z"}
+    began = {"StartUtc": "2020-01-31T14:00:00Z", "EndUtc": "2020-01-31T14:00:00Z"}
     later = {"StartUtc": "2020-02-03T10:00:00Z", "EndUtc": "2020-02-04T00:00:00Z"}
     for filters, count in (
         ({}, 2),
@@ -152,6 +168,17 @@ async def test_a_reservation_that_was_entered_can_be_charged_and_read(client):
         ({"Numbers": ["53"]}, 0),
         ({"ReservationIds": [STAY]}, 1),
         ({"UpdatedUtc": later}, 0),
+        ({"ActualStartUtc": began}, 1),
+        ({"ActualStartUtc": within}, 0),
+        ({"ActualEndUtc": later}, 0),
+        ({"ReservationGroupIds": [STAY.upper()]}, 1),
+        ({"AssignedResourceIds": [ROOM.upper()]}, 1),
+        ({"AssignedResourceIds": [NOBODY]}, 0),
+        ({"ChannelNumbers": ["BX-1", "BX-2"]}, 1),
+        ({"ChannelNumbers": ["BX-2"]}, 0),
+        ({"PartnerCompanyIds": [NOBODY]}, 0),
+        ({"TravelAgencyIds": [NOBODY]}, 0),
+        ({"AvailabilityBlockIds": [NOBODY]}, 0),
     ):
         body = await client.made(listed, {**page, **filters})
         assert len(body["Reservations"]) == count, filters

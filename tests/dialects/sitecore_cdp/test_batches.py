@@ -19,6 +19,7 @@ from orderhub.dialects.sitecore_cdp import batch_load, batches
 from orderhub.dialects.sitecore_cdp.batch_load import Load
 from orderhub.dialects.sitecore_cdp.batch_rows import Row, parse
 from tests.dialects.sitecore_cdp.cdp import ORDER, Cdp, an_order, open_cdp
+from tests.support.hub import operator_headers
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,25 @@ async def test_a_guest_whom_a_row_before_brought_is_deleted(cdp):
         row({"emails": emails}, mode="delete", schema="guest"),
     ]
     assert [code for code, _ in (await done(cdp, rows))[1]] == [201, 204]
+
+
+async def test_of_one_name_each_hub_token_changes_its_own_order(cdp):
+    order = an_order(price=1)
+    tokens = []
+    for _ in range(2):
+        body = {"kind": "hub", "label": "a till", "scopes": ["dialects"]}
+        path = "/hub/v1/tenants/cdp/credentials"
+        made = await cdp.made("POST", path, body, auth=None, headers=operator_headers())
+        headers = {"authorization": f"Bearer {made['token']}"}
+        tokens.append((Cdp(cdp.hub, auth=None), headers))
+        await cdp.made("POST", "/v2.1/orders", order, auth=None, headers=headers)
+    for price, (_, headers) in enumerate(tokens, 111):
+        data = packed([row({**order, "price": price})])
+        allocation = {"checksum": hashlib.md5(data).hexdigest(), "size": len(data)}
+        path = f"/v2/batches/{uuid.uuid4()}"
+        batch = await cdp.made("PUT", path, allocation, auth=None, headers=headers)
+        await put(cdp, batch, data)
+    assert sorted(each["price"] for each in await found(cdp, order["referenceId"])) == [111, 112]
 
 
 async def test_a_file_of_orders_becomes_orders(cdp):

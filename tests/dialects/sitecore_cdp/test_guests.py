@@ -43,9 +43,31 @@ async def test_a_guest_is_created_as_often_as_asked_and_found(cdp):
     assert whole["items"] == [first, second]
 
 
-@pytest.mark.parametrize("query", ["", "?email=", "?identifiers.provider=a", "?email=a&limit=x"])
-async def test_a_search_needs_exactly_one_name(cdp, query):
+@pytest.mark.parametrize(
+    "query",
+    ["", "?email=", "?identifiers.provider=a", "?email=a&identifiers.id=1", "?email=a&limit=x"],
+)
+async def test_a_search_needs_a_name_and_whole_ones(cdp, query):
     await cdp.refused(400, "GET", GUESTS + query)
+
+
+async def test_of_several_names_all_are_true_of_whom_is_found(cdp):
+    address = "both@example.com"
+    known = {"provider": "email", "id": address}
+    guest = {**GUEST, "email": address, "identifiers": [known]}
+    hrefs = [(await cdp.made("POST", GUESTS, guest))["href"] for _ in range(3)]
+    await cdp.made("POST", GUESTS, {**GUEST, "email": address, "identifiers": []})
+    await cdp.made("POST", GUESTS, {**guest, "email": "other@example.com"})
+    names = {"email": address, "identifiers.provider": "email", "identifiers.id": address}
+    assert await found(cdp, **names) == hrefs
+    assert await found(cdp, **names, offset=1, limit=1) == hrefs[1:2]
+    assert await found(cdp, **{**names, "email": "nobody@example.com"}) == []
+
+
+async def test_a_slash_behind_a_path_makes_no_difference(cdp):
+    guest = await cdp.made("POST", GUESTS, {**GUEST, "email": "slash@example.com"})
+    page = await cdp.made("GET", f"{GUESTS}/?email=slash@example.com")
+    assert [each["href"] for each in page["items"]] == [guest["href"]]
 
 
 async def test_patch_put_and_delete(cdp):

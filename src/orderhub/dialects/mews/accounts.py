@@ -12,8 +12,9 @@ from orderhub.core.accounts import Account, AccountKind, Enterprise
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
+from orderhub.core.refusals import Reason
 from orderhub.dialects.codec import encode
-from orderhub.dialects.contract import Answer, WireFault, invalid
+from orderhub.dialects.contract import Answer, Outcome, WireFault, invalid
 from orderhub.dialects.mews.access import Properties, Session, chain_of
 from orderhub.dialects.mews.keys import account_keys
 from orderhub.dialects.mews.paging import (
@@ -37,6 +38,7 @@ from orderhub.dialects.mews.wire import (
     GetCustomers,
     SearchCustomers,
 )
+from orderhub.dialects.overtaken import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.scalars import as_text, is_usable
 
 TITLES = ("Mister", "Miss", "Misses")
@@ -133,7 +135,9 @@ COMPANY_PROFILE = (
     "ExternalIdentifier",
 )
 # An empty text is no id, no date and no duration: it counts as not sent.
-_NEVER_EMPTY = frozenset(["BirthDate", "CompanyId", "InvoiceDueInterval", "MotherCompanyId"])
+_NEVER_EMPTY = frozenset(
+    ["BirthDate", "CompanyId", "InvoiceDueInterval", "MotherCompanyId", "Sex", "Title"]
+)
 _MOST_FOUND = 100
 
 
@@ -290,6 +294,18 @@ async def search_customers(session: Session, body: SearchCustomers) -> Answer:
 
 async def add_customer(session: Session, body: AddCustomer) -> Answer:
     """The customer itself, not wrapped. An email that is known is an error, or overwritten if asked."""
+    session.call.spelling = lambda field: "Email" if field == "email" else "CompanyId"
+    may_overwrite = (Reason.ALREADY_EXISTS,) if body.OverwriteExisting else ()
+    outcome = await _customer_added(session, body)
+    for _ in range(ATTEMPTS):
+        if not is_overtaken(outcome, *may_overwrite):
+            break
+        first_attempt(session.call)
+        outcome = await _customer_added(session, body)
+    return outcome.answer
+
+
+async def _customer_added(session: Session, body: AddCustomer) -> Outcome:
     email = (body.Email or "").strip()
     now = await session.now_us()
 
@@ -332,8 +348,7 @@ async def add_customer(session: Session, body: AddCustomer) -> Answer:
     def answer(accepted: Accepted) -> Answer:
         return Answer(200, encode(shown_customer(accepted.records[0], chain_of(enterprise))))
 
-    session.call.spelling = lambda field: "Email" if field == "email" else "CompanyId"
-    return await session.call.respond(command, answer)
+    return await session.call.submit(command, answer)
 
 
 def _customer_profile(body: AddCustomer, zone: str) -> dict[str, Any]:
@@ -390,7 +405,7 @@ def kept_address(given: AddressParameters, path: str) -> dict[str, Any]:
 
 
 def _one_of(value: str | None, name: str, known: tuple[str, ...]) -> None:
-    if value is not None and value not in known:
+    if value and value not in known:
         raise invalid(WireFault(name, "value", f"{name} is one of {', '.join(known)}"))
 
 

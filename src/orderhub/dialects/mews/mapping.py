@@ -69,7 +69,7 @@ def _product(each: ProductOrderParameters, index: int) -> Charge:
     if each.ExternalIdentifier is not None:
         data["external"] = each.ExternalIdentifier
     for name, text in (("start", each.StartUtc), ("end", each.EndUtc)):
-        if text is not None:
+        if text:
             data[name] = parse_instant(text, f"{path}.{name.capitalize()}Utc")
     return Charge(
         product=each.ProductId.lower(),

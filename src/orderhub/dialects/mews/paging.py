@@ -27,9 +27,9 @@ def window(interval: Interval | None, name: str) -> Window | None:
     return parse_interval(interval.StartUtc, interval.EndUtc, name)
 
 
-def is_within(at_us: int, within: Window | None) -> bool:
-    """Whether an instant lies in the window; without one everything does."""
-    return within is None or within[0] <= at_us < within[1]
+def is_within(at_us: int | None, within: Window | None) -> bool:
+    """Whether an instant lies in the window, which one that has not come does not; without a window everything does."""
+    return within is None or (at_us is not None and within[0] <= at_us < within[1])
 
 
 def choices(given: Sequence[str] | None, name: str, known: Collection[str]) -> frozenset[str]:

@@ -50,6 +50,20 @@ async def get_reservations(session: Session, body: GetReservations) -> Answer:
     starts = window(body.ScheduledStartUtc, "ScheduledStartUtc")
     ends = window(body.ScheduledEndUtc, "ScheduledEndUtc")
     colliding = window(body.CollidingUtc, "CollidingUtc")
+    actual_starts = window(body.ActualStartUtc, "ActualStartUtc")
+    actual_ends = window(body.ActualEndUtc, "ActualEndUtc")
+    said = {
+        name: frozenset(map(str.lower, asked))
+        for name, asked in (
+            ("GroupId", body.ReservationGroupIds),
+            ("AssignedResourceId", body.AssignedResourceIds),
+            ("ChannelNumber", body.ChannelNumbers),
+            ("PartnerCompanyId", body.PartnerCompanyIds),
+            ("TravelAgencyId", body.TravelAgencyIds),
+            ("AvailabilityBlockId", body.AvailabilityBlockIds),
+        )
+        if asked
+    }
     created = window(body.CreatedUtc, "CreatedUtc")
     updated = window(body.UpdatedUtc, "UpdatedUtc")
 
@@ -61,7 +75,10 @@ async def get_reservations(session: Session, body: GetReservations) -> Answer:
             and (not chosen or stay.state in states)
             and is_within(stay.starts_at, starts)
             and is_within(stay.ends_at, ends)
+            and is_within(_began(stay), actual_starts)
+            and is_within(_ended(stay), actual_ends)
             and _collides(stay, colliding)
+            and all(_said(stay, name) in asked for name, asked in said.items())
         )
 
     def sift(reads: Reads, records: Any) -> list[Record]:
@@ -84,12 +101,28 @@ def _collides(stay: Reservation, within: Window | None) -> bool:
     return within is None or (stay.starts_at < within[1] and stay.ends_at > within[0])
 
 
+def _began(stay: Reservation) -> int | None:
+    """When the guest came; None: not yet."""
+    has_begun = stay.state in (ReservationState.STARTED, ReservationState.PROCESSED)
+    return stay.starts_at if has_begun else None
+
+
+def _ended(stay: Reservation) -> int | None:
+    """When the guest left; None: not yet."""
+    return stay.ends_at if stay.state is ReservationState.PROCESSED else None
+
+
+def _said(stay: Reservation, name: str) -> str:
+    """What a member of the shown reservation is, in lower case, where somebody said it; a group is its own stay."""
+    value = stay.data.get(name, stay.uid if name == "GroupId" else None)
+    return str(value).lower() if value is not None else ""
+
+
 def shown_reservation(stay: Reservation, enterprise: Enterprise) -> dict[str, Any]:
     """A stay as the vendor has it. `data` says what else is known: `RateId`, `AssignedResourceId` ..."""
     created, updated = times_of(stay.data, enterprise)
     start, end = utc(stay.starts_at), utc(stay.ends_at)
-    has_begun = stay.state in (ReservationState.STARTED, ReservationState.PROCESSED)
-    has_ended = stay.state is ReservationState.PROCESSED
+    began, ended = _began(stay), _ended(stay)
     return {
         "Id": stay.uid,
         # The vendor's clients break without these: what nobody said has an id that no other list has.
@@ -114,8 +147,8 @@ def shown_reservation(stay: Reservation, enterprise: Enterprise) -> dict[str, An
         "EndUtc": end,
         "ScheduledStartUtc": start,
         "ScheduledEndUtc": end,
-        "ActualStartUtc": start if has_begun else None,
-        "ActualEndUtc": end if has_ended else None,
+        "ActualStartUtc": None if began is None else utc(began),
+        "ActualEndUtc": None if ended is None else utc(ended),
         "PersonCounts": [],
         **{name: value for name, value in stay.data.items() if name in _SAID},
     }

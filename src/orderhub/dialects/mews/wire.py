@@ -473,6 +473,14 @@ class GetReservations(ListRequest, kw_only=True):
     CollidingUtc: Interval | None = None
     ScheduledStartUtc: Interval | None = None
     ScheduledEndUtc: Interval | None = None
+    ActualStartUtc: Interval | None = None
+    ActualEndUtc: Interval | None = None
+    ReservationGroupIds: Ids | None = None
+    AssignedResourceIds: Ids | None = None
+    ChannelNumbers: Texts | None = None
+    PartnerCompanyIds: Ids | None = None
+    TravelAgencyIds: Ids | None = None
+    AvailabilityBlockIds: Ids | None = None
 
 
 # --- configuration

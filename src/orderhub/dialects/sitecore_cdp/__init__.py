@@ -27,4 +27,5 @@ DIALECT = Dialect(
     kinds=KINDS,
     security=SECURITY,
     client=CLIENT,
+    takes_slash=True,
 )

@@ -36,11 +36,12 @@ from orderhub.dialects.contract import (
     HTTPFault,
     Outcome,
 )
+from orderhub.dialects.overtaken import ATTEMPTS, is_overtaken
 from orderhub.dialects.sitecore_cdp import guests, mapping, orders, people, show, wire, words
 from orderhub.dialects.sitecore_cdp.access import NAME, client_key
 from orderhub.dialects.sitecore_cdp.batch_rows import REQUIRED, Result, Row, groups_of
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, is_overtaken, nothing
+from orderhub.dialects.sitecore_cdp.repeats import detached, nothing
 
 # An order is deleted by reference and a time that may be this far off, as documented.
 _DELETE_WITHIN = 24 * 3600 * 1_000_000
@@ -309,10 +310,12 @@ class Load:
     async def _existing(self, row: Row) -> Order | None:
         """The order that the row names; of one reference and time each client key has its own."""
         query = self._named(row, within=0)
+        own, acts_as = client_key(self._caller), self._caller.acts_as
 
         def look(reads: Reads) -> Order | None:
             for order in orders.all_live(reads, query):
-                if order.owner == self._caller.acts_as:
+                named = words.client_key_in(order.natural_key)
+                if named == own if named else order.owner == acts_as:
                     return reads.order(self._tenant, OrderName("uid", order.uid))
             return None
 

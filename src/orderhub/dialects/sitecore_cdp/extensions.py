@@ -19,13 +19,14 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.dialects.overtaken import ATTEMPTS
 from orderhub.dialects.sitecore_cdp import show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import tenant_now
 from orderhub.dialects.sitecore_cdp.items import item_of_call
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call
 from orderhub.dialects.sitecore_cdp.pairs import MAX_PAIRS, read_pairs
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, replayable
+from orderhub.dialects.sitecore_cdp.repeats import replayable
 
 
 class Place(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orderhub.core.commands import PutRecords, RecordChange
@@ -11,11 +11,12 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
+from orderhub.dialects.overtaken import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp import wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
+from orderhub.dialects.sitecore_cdp.kinds import MAX_LIMIT, MAX_OFFSET
 from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.paging import collection, row
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp.show import guest_href
 from orderhub.dialects.sitecore_cdp.times import second_text
 
@@ -140,26 +141,31 @@ def guest_answer(accepted: Accepted, base: str, status: int = 200) -> Answer:
 
 
 async def find_guests(call: Call) -> Answer:
-    """GET /v2.1/guests by `email`, or by `identifiers.provider` with `identifiers.id`."""
+    """GET /v2.1/guests by `email`, by `identifiers.provider` with `identifiers.id`, or by all of them."""
     caller = await caller_of(call)
     asked = wire.QUERY.read(wire.FindGuests, call.query)
-    address, provider, name = asked.email, asked.provider, asked.id
-    if bool(address) == bool(provider and name):
-        message = "exactly one of email and identifiers.provider with identifiers.id is required."
+    keys = []
+    if asked.provider and asked.id:
+        keys.append(("identifier", identifier_key(asked.provider, asked.id)))
+    if asked.email:
+        keys.append(("email", email_key(asked.email)))
+    if not keys or bool(asked.provider) != bool(asked.id):
+        message = "email, or identifiers.provider with identifiers.id, is required."
         raise invalid(WireFault("email", "missing", message))
-    by, value = (
-        ("email", email_key(address)) if address else ("identifier", identifier_key(provider, name))
-    )
+    (by, value), *others = keys
     query = RecordQuery(
         tenant_id=caller.tenant_id,
         kind=GUEST,
         by=by,
         values=(value,),
         newest_first=not asked.sort[1],
-        offset=asked.offset,
-        limit=asked.limit,
+        offset=0 if others else asked.offset,
+        limit=MAX_OFFSET + MAX_LIMIT if others else asked.limit,
     )
-    found = await call.hub.read(lambda reads: reads.records(query))
+    found: Sequence[Record] = await call.hub.read(lambda reads: reads.records(query))
+    if others:
+        found = [each for each in found if set(others) <= set(identity_keys(each.doc["members"]))]
+        found = found[asked.offset : asked.offset + asked.limit]
     base = call.base_url
     items: list[Any] = (
         [to_guest(record, base) for record in found]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from orderhub.core.currencies import known_currencies
+from orderhub.core.ordering import MAX_QUANTITY
 from orderhub.dialects.describing import (
     BIRTHDAY,
     DAY_OR_INSTANT,
@@ -76,8 +77,12 @@ def number(value: Any) -> Decimal:
 
 
 def _has_many_digits(value: Decimal) -> bool:
-    # Most numbers are short however they are written.
-    return len(str(value)) > MAX_DIGITS and len(value.as_tuple().digits) > MAX_DIGITS
+    # Most numbers are short however they are written; zeros at the end, as 1e40 is shown with, are no more to keep.
+    if len(str(value)) <= MAX_DIGITS:
+        return False
+    digits = value.as_tuple().digits
+    last = max((place for place, digit in enumerate(digits, 1) if digit), default=0)
+    return last > MAX_DIGITS
 
 
 def _positive(amount: Decimal) -> Decimal:
@@ -93,7 +98,12 @@ NUMBER = kind(number, _WRITTEN)  # kept as it is, and never computed with
 AMOUNT = kind(amount, {**_WRITTEN, "minimum": -_MOST, "maximum": _MOST})
 QUANTITY = NUMBER.then(
     _positive,
-    {"type": NUMERIC, "exclusiveMinimum": 0, "maximum": _MOST, "pattern": "^[1-9][0-9]{0,10}$"},
+    {
+        "type": NUMERIC,
+        "exclusiveMinimum": 0,
+        "maximum": MAX_QUANTITY,
+        "pattern": "^[1-9][0-9]{0,8}$",
+    },
 )
 
 

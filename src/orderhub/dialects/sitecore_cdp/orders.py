@@ -17,10 +17,10 @@ from orderhub.core.search_terms import ACCOUNT
 from orderhub.core.values import Order, Status
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
+from orderhub.dialects.overtaken import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import NAME, caller_of, client_key
 from orderhub.dialects.sitecore_cdp.paging import collection, row
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, first_attempt, is_overtaken
 from orderhub.dialects.sitecore_cdp.words import is_duplicate, key_after, name_in
 
 # Orders that share a reference are read so many at a time.

@@ -21,6 +21,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.dialects.overtaken import ATTEMPTS
 from orderhub.dialects.sitecore_cdp import mapping, show, wire
 from orderhub.dialects.sitecore_cdp.access import caller_of
 from orderhub.dialects.sitecore_cdp.guests import guest_change, identity_keys, matching, tenant_now
@@ -28,7 +29,7 @@ from orderhub.dialects.sitecore_cdp.mapping import GUEST
 from orderhub.dialects.sitecore_cdp.orders import change_parts, order_of_call, with_parts
 from orderhub.dialects.sitecore_cdp.paging import page_of, row
 from orderhub.dialects.sitecore_cdp.refs import part_of
-from orderhub.dialects.sitecore_cdp.repeats import ATTEMPTS, detached, replayable
+from orderhub.dialects.sitecore_cdp.repeats import detached, replayable
 
 
 class Role(NamedTuple):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.facts import Accepted
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Handler, Outcome
+from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Handler
+from orderhub.dialects.overtaken import first_attempt
 
-# How often a change is tried again when another one came first.
-ATTEMPTS = 25
 # Refusals that say something of the key, whatever else is wrong.
 _OF_KEYS = (Reason.KEY_REUSED, Reason.KEY_REDACTED)
 
@@ -47,20 +46,6 @@ def nothing(call: Call, caller: Caller) -> ChangeOrder:
     """A command that is always refused: only the key it is sent under may have an answer."""
     origin = call.origin(caller, call.body)
     return ChangeOrder(origin=origin, name=OrderName("uid", ""), action=Action.AMEND)
-
-
-def is_overtaken(outcome: Outcome) -> bool:
-    """Whether somebody else changed meanwhile what the command was made from: it is worth another look."""
-    return outcome.rejected is not None and outcome.rejected.reason is Reason.VERSION_CONFLICT
-
-
-def first_attempt(call: Call) -> None:
-    """The next submit is bound under the key itself.
-
-    The hub binds each command of a call under a key of its own. A command that is tried again
-    because another one came first is still the call's first.
-    """
-    call.bound_commands = 0
 
 
 def _never(_accepted: Accepted) -> Answer:

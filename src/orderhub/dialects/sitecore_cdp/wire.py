@@ -339,7 +339,10 @@ class ByCreated(Listing, frozen=True, kw_only=True):
 
 
 class FindGuests(ByCreated, frozen=True, kw_only=True):
-    email: Annotated[Word, Meta(description="this, or both of the others")] = ""
+    email: Annotated[
+        Word,
+        Meta(description="this, both of the others, or all: then all are true of whom is found"),
+    ] = ""
     provider: Word = field(name="identifiers.provider", default="")
     id: Word = field(name="identifiers.id", default="")
 

@@ -189,6 +189,9 @@ def of_one_item(call: Call, rejected: Rejected) -> Answer:
     return refusal(call, msgspec.structs.replace(rejected, field=field))
 
 
+_OURS = ("cdp:", "cdp/")
+
+
 def natural_key(client_key: str, occurred_at: int, reference: str) -> str:
     """What the vendor calls the same order: reference and instant, per client key."""
     return f"cdp:{client_key}:{occurred_at}:{reference}"
@@ -204,8 +207,13 @@ def name_in(key: str) -> str:
     return key.partition(":")[2]
 
 
+def client_key_in(key: str) -> str:
+    """The client key of a natural key; empty where it is none of this door's, as an imported order's may be."""
+    return name_in(key).partition(":")[0] if key.startswith(_OURS) else ""
+
+
 def is_duplicate(rejected: Rejected) -> bool:
-    is_ours = rejected.detail.startswith(("cdp:", "cdp/"))
+    is_ours = rejected.detail.startswith(_OURS)
     return rejected.reason is Reason.ALREADY_EXISTS and is_ours
 
 
