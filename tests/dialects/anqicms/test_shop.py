@@ -6,6 +6,7 @@ import pytest
 
 from orderhub.core.values import Settings
 from orderhub.dialects.anqicms.payments import SandboxProvider, provider_for
+from orderhub.ledger.check import check_ledger
 from tests.dialects.anqicms.front import (
     CREATE,
     NOW,
@@ -120,6 +121,14 @@ async def test_a_balance_pays_at_once_and_is_given_back_by_a_refund(hub):
     assert (shown["status"], shown["payment_id"]) == (1, paid["data"]["payment_id"])
     await hub.refund(await uid_of(hub, order))
     assert (await call(hub, "/api/user/detail"))["data"]["balance"] == balance
+
+
+async def test_an_order_with_a_coupon_that_a_balance_pays_for_breaks_no_law(hub):
+    order = await create(hub, goods_id=188, coupon_code="COUPON2023")
+    paid = await call(hub, PAY, {"order_id": order["order_id"], "pay_way": "balance"})
+    assert paid["msg"] == "支付成功"
+    assert check_ledger(hub.hub.ledger.engine).breaches == []
+    await hub.refund(await uid_of(hub, order))
 
 
 async def test_who_has_too_little_pays_nothing(hub):

@@ -21,16 +21,21 @@ class _Units:
     def __init__(self) -> None:
         self.drawn: dict[str, int] = {}
         self.held: dict[str, int] = {}
-        self.subjects: set[str] = set()
+        self.subjects: dict[str, set[str]] = {}
 
     def add(self, move: Any) -> None:
         kind = move.pool_kind
         if move.kind == "draw":
             self.held[kind] = self.held.get(kind, 0) + move.units
             self.drawn[kind] = self.drawn.get(kind, 0) + move.units
-            self.subjects.add(move.subject)
+            self.subjects.setdefault(kind, set()).add(move.subject)
         elif move.kind == "return":
             self.held[kind] = self.held.get(kind, 0) - move.units
+
+    def leave_out(self, kind: str) -> None:
+        self.drawn.pop(kind, None)
+        self.held.pop(kind, None)
+        self.subjects.pop(kind, None)
 
 
 def breaches(standing: Standing) -> Found:
@@ -53,8 +58,7 @@ def breaches(standing: Standing) -> Found:
         units = by_line.pop(line.line_no, None)
         if coupons and line.kind == LineKind.DISCOUNT:
             units, coupons, whole = whole, 0, _Units()
-            units.drawn.pop("balance", None)
-            units.held.pop("balance", None)
+            units.leave_out("balance")  # it pays for the whole order: see _balance
         if units is not None or line.counted:
             yield from _line(standing, line, units or _Units())
     for number in by_line:
@@ -82,7 +86,7 @@ def _line(standing: Standing, line: Any, units: _Units) -> Found:
     seats = units.drawn.get("seats", 0)
     if stock != line.quantity or (seats and seats % max(1, line.quantity)):
         yield Law.DRAWN, f"{number}: quantity {line.quantity}, drawn {drawn}"
-    strange = units.subjects - _subjects(standing.doc, line)
+    strange = set().union(*units.subjects.values()) - _subjects(standing.doc, line)
     if strange:
         yield Law.DRAWN, f"{number} draws on {', '.join(sorted(strange))}"
     left = 0 if standing.has_ended or line.cancelled else line.quantity - line.refunded
