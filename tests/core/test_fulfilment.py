@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderhub.core import decide
+from orderhub.core import decide, worth
 from orderhub.core.commands import Action, CancelItem, ChangeOrder, OrderName, Origin
+from orderhub.core.details import BasketDetails
 from orderhub.core.facts import Accepted, Facts, OrderLoad, PoolLoad, Record, RecordKey
 from orderhub.core.fulfilment import is_partly_shipped, left, to_ship
 from orderhub.core.refusals import Reason, Rejected
@@ -218,6 +219,73 @@ def test_the_whole_amount_or_the_last_units_refund_the_order() -> None:
     assert (desk.order.status, desk.order.refunded) == (Status.REFUNDED, Decimal(40))
 
 
+def off(number: int, amount: str) -> Line:
+    return line(number, 1, amount, kind=LineKind.DISCOUNT)
+
+
+# Quantity and amount of each line, the discount, what units of these lines are worth when given back one by one.
+DISCOUNTED = [
+    ([(1, "99"), (1, "50")], "-100", [(1, "32.56"), (2, "16.44")]),
+    ([(1, "99"), (1, "50")], "-100", [(2, "16.44"), (1, "32.56")]),
+    ([(2, "198"), (1, "50")], "-10", [(1, "95.01"), (2, "47.98"), (1, "95.01")]),
+    ([(1, "10"), (1, "10"), (1, "10")], "-10", [(1, "6.67"), (2, "6.66"), (3, "6.67")]),
+    ([(1, "0.01"), (1, "0.01")], "-0.01", [(1, "0"), (2, "0.01")]),
+    ([(1, "99"), (1, "50")], "-149", [(2, "0"), (1, "0")]),
+    ([(1, "0"), (1, "50")], "-10", [(1, "0"), (2, "40")]),
+]
+
+
+@pytest.mark.parametrize(("lines", "discount", "parts"), DISCOUNTED)
+def test_a_discount_is_shared_among_the_lines_and_all_parts_are_what_was_paid(
+    lines: list[tuple[int, str]], discount: str, parts: list[tuple[int, str]]
+) -> None:
+    goods = [line(number, *each) for number, each in enumerate(lines, 1)]
+    desk = Desk(paid(*goods, off(len(goods) + 1, discount)))
+    for number, amount in parts:
+        before = desk.order.refunded
+        assert isinstance(desk.refund({number: 1}), Accepted)
+        assert desk.order.refunded - before == Decimal(amount)
+    assert (desk.order.refunded, desk.order.status) == (desk.order.paid, Status.REFUNDED)
+
+
+def test_a_discount_is_taken_off_the_lines_that_it_was_for_and_never_off_the_freight() -> None:
+    freight = line(4, 1, "7", kind=LineKind.FREIGHT)
+    lines = (line(1, 1, "30"), line(2, 2, "40"), off(3, "-10"), freight)
+    kept = doc(business=BasketDetails(coupon_lines=(2,)))
+    for number, amount in ((1, "30"), (2, "15")):
+        desk = Desk(paid(*lines, doc=kept))
+        desk.refund({number: 1})
+        assert desk.order.refunded == Decimal(amount)
+    desk.refund({2: 1})
+    assert (desk.order.refunded, desk.order.status) == (Decimal(30), Status.PAID)
+    desk.refund({1: 1})
+    assert desk.order.refunded == Decimal(67), "with its freight"
+
+
+@examples(80, shrink=True)
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5_000)), min_size=1, max_size=4),
+    st.integers(0, 100),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_comes_back_first_no_part_is_below_zero_and_the_last_leaves_nothing(
+    lines: list[tuple[int, int]], percent: int, chance: Any
+) -> None:
+    goods = [line(no, q, f"{q * cents / 100:.2f}") for no, (q, cents) in enumerate(lines, 1)]
+    whole = sum(each.gross for each in goods)
+    discount = (whole * percent / 100).quantize(Decimal("0.01"))
+    desk = Desk(paid(*goods, off(len(goods) + 1, f"{-discount}")))
+    units = [each.line_no for each in goods for _ in range(each.quantity)]
+    chance.shuffle(units)
+    asked = Decimal(0)
+    for number in units:
+        part = worth.worth(desk.order, {number: 1})
+        assert part >= 0
+        asked += part
+        desk.refund({number: 1})
+    assert asked == desk.order.refunded == desk.order.paid == whole - discount
+
+
 # --- what comes back
 
 
@@ -307,13 +375,13 @@ def test_a_unit_is_worth_its_share_of_the_line_whoever_gives_it_back(
     quantity: int, gross: str, units: list[str], way: str
 ) -> None:
     desk = Desk(paid(_shared(quantity, gross), line(2, 1, "1")))
-    for worth in units:
+    for each in units:
         before = desk.order.refunded
         done = desk.refund({1: 1}) if way == "refund" else desk.cancel(sku="THING", quantity=1)
         assert isinstance(done, Accepted)
-        assert desk.order.refunded - before == Decimal(worth)
-        assert desk.order.doc.refunds[-1].amount == Decimal(worth)
-        assert done.events[0].data["amount"] == worth
+        assert desk.order.refunded - before == Decimal(each)
+        assert desk.order.doc.refunds[-1].amount == Decimal(each)
+        assert done.events[0].data["amount"] == each
     assert (desk.order.refunded, desk.order.status) == (Decimal(gross), Status.PAID)
 
 

@@ -38,7 +38,7 @@ from orderhub.core.business import ONE_ORDER, Business
 from orderhub.core.catalogue import Sellable, variants_key
 from orderhub.core.commands import PlaceOrder, Terms
 from orderhub.core.commissions import NO_SHOP, Shares, Shop, earner_of, shares
-from orderhub.core.coupons import CouponChoice, Redemption, coupon_loads
+from orderhub.core.coupons import Coupon, CouponChoice, Redemption, coupon_loads
 from orderhub.core.details import BasketDetails
 from orderhub.core.facts import (
     Accepted,
@@ -470,6 +470,7 @@ def _details(
         membership=basket.priced[0].line.product_id if terms.membership else 0,
         address_id=0 if resolved.address is None else resolved.address.id,
         coupon_id=0 if redemption is None else redemption.coupon.id,
+        coupon_lines=() if redemption is None else _lines_of(redemption.coupon, basket),
         coupon_claim_id=0
         if redemption is None or redemption.claim is None
         else redemption.claim.id,
@@ -484,6 +485,14 @@ def _details(
         ),
         form_url=next((each.form_url for each in basket.priced if each.form_url), ""),
     )
+
+
+def _lines_of(coupon: Coupon, basket: _Basket) -> tuple[int, ...]:
+    """The numbers of the lines that a coupon for some products is for; none where it is for all."""
+    if not coupon.products:
+        return ()
+    lines = enumerate(basket.priced, 1)
+    return tuple(line_no for line_no, each in lines if coupon.is_for(each.line.product_id))
 
 
 def _kept_amount(minor: int, digits: int) -> Decimal:

@@ -102,6 +102,9 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it names money, which is in the tenant's currency, and is no mere percentage."""
         return bool(self.kind is CouponKind.FIXED or self.max_money or self.min_amount)
 
+    def is_for(self, product_id: int) -> bool:
+        return not self.products or product_id in self.products
+
     def is_open(self, now_us: int) -> bool:
         return (
             self.active and self.starts_at <= now_us and (not self.ends_at or now_us < self.ends_at)
@@ -217,11 +220,7 @@ def discount(
 
     `amounts` holds (product id, minor units) per line. A percentage of their sum is truncated.
     """
-    base = sum(
-        amount
-        for product_id, amount in amounts
-        if not coupon.products or product_id in coupon.products
-    )
+    base = sum(amount for product_id, amount in amounts if coupon.is_for(product_id))
     if not coupon.is_open(now_us):
         return Rejected(Reason.COUPON_NOT_VALID, "coupon", "the coupon is not valid now")
     if base < minor_units(coupon.min_amount, digits):

@@ -14,13 +14,11 @@ from typing import Any
 import msgspec
 
 from orderhub.core.money import to_micros
-from orderhub.core.values import LineKind, Order, Settings, Status
+from orderhub.core.values import EXTRAS, Order, Settings, Status
 from orderhub.core.zones import day_start, local_day
 
 # How far the units of an order went up or down is told under this name by the event that amended them.
 UNITS_CHANGED = "units_changed"
-# What is no unit of anything.
-_EXTRAS = frozenset((LineKind.DISCOUNT, LineKind.FREIGHT))
 
 
 class Figures(msgspec.Struct):
@@ -112,7 +110,7 @@ def units_of(lines: Iterable[Any], *, recorded: bool) -> int:
     """The units of an order's lines, given as such or as their rows."""
     units = 0
     for line in lines:
-        if line.kind not in _EXTRAS and not (recorded and line.cancelled):
+        if line.kind not in EXTRAS and not (recorded and line.cancelled):
             units += line.quantity
     return units
 

@@ -117,6 +117,7 @@ class BasketDetails(Details, frozen=True, tag="GoodsBasket"):
     """A basket: who bought, and who earns how much of it once it is completed. Ids of 0 are nobody's.
 
     membership         the user group that was bought
+    coupon_lines       numbers of the lines that the coupon was for; none = all
     origin_amount      at list prices, before the coupon
     payment_number     of the one payment it has
     commissions_owed   user id -> what they were paid for money that was refunded, and no longer have
@@ -128,6 +129,7 @@ class BasketDetails(Details, frozen=True, tag="GoodsBasket"):
     address_id: int = 0
     coupon_id: int = 0
     coupon_claim_id: int = 0
+    coupon_lines: tuple[int, ...] = ()
     seller_id: int = 0
     seller_amount: Decimal = ZERO
     share_user_id: int = 0

@@ -14,26 +14,14 @@ import msgspec
 from orderhub.core.commands import Action, ChangeOrder
 from orderhub.core.currencies import currency_digits
 from orderhub.core.facts import Facts
-from orderhub.core.money import (
-    ZERO,
-    Rounding,
-    divided,
-    is_storable,
-    kept,
-    plain,
-    rounded,
-    times,
-    to_micros,
-)
+from orderhub.core.money import ZERO, is_storable, kept, plain, rounded, to_micros
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.steps import Refund, Shipment, Units
-from orderhub.core.values import Line, LineKind, Move, Order, Status
+from orderhub.core.values import EXTRAS, Line, LineKind, Move, Order, Status
+from orderhub.core.worth import decimals, worth
 
 # What leaves a warehouse; nothing else of an order waits for a parcel.
 _SHIPPED_KINDS = (LineKind.GOOD, LineKind.RECORDED_ITEM)
-# What is no unit of anything: it goes with the whole order.
-_EXTRAS = (LineKind.DISCOUNT, LineKind.FREIGHT)
-_DECIMALS = 6
 # An order that is one of these was given back as a whole, whatever its lines say.
 GIVEN_BACK = (Status.CANCELLED, Status.REFUNDED)
 
@@ -45,7 +33,7 @@ def given_back(order: Order, line: Line) -> int:
 
 def left(order: Order, line: Line) -> int:
     """The units of a line that can still be given back."""
-    if line.kind in _EXTRAS or line.cancelled:
+    if line.kind in EXTRAS or line.cancelled:
         return 0
     return line.quantity - given_back(order, line)
 
@@ -128,7 +116,7 @@ def _refund(command: ChangeOrder, order: Order) -> ChangeOrder | Rejected:
 def _in_money(amount: Decimal, order: Order) -> Decimal:
     """The amount as it can be handed out: in cents, or as finely as the order was paid."""
     amount = kept(amount)
-    digits = max(currency_digits(order.currency), _decimals(order.paid))
+    digits = max(currency_digits(order.currency), decimals(order.paid))
     return rounded(amount, digits) if is_storable(amount) else amount
 
 
@@ -160,40 +148,6 @@ def in_part(command: ChangeOrder, order: Order, refund: Refund) -> ChangeOrder:
         refund=msgspec.structs.replace(refund, amount=plain(amount)),
         action=whole if is_whole else Action.REFUND_PART,
     )
-
-
-def worth(order: Order, units: Units) -> Decimal:
-    """What units cost: shares of a line's amount that add up to it exactly once all are given back.
-
-    Of a line that comes to so many times its unit price, each unit is worth that price.
-    """
-    result = ZERO
-    for line in order.lines:
-        count = units.get(line.line_no, 0)
-        if count:
-            digits = _digits(order, line)
-            before = _share(line, line.refunded, digits)
-            result += _share(line, line.refunded + count, digits) - before
-    return max(ZERO, result)
-
-
-def _share(line: Line, count: int, digits: int) -> Decimal:
-    if count == line.quantity:
-        return line.gross
-    share = divided(times(line.gross, count), Decimal(line.quantity))
-    return rounded(share, digits, Rounding.HALF_UP)
-
-
-def _digits(order: Order, line: Line) -> int:
-    """The decimals of a line's shares: the currency's, or more where its amounts have more."""
-    is_priced = times(line.unit_gross, line.quantity) == line.gross
-    finest = max(_decimals(line.gross), _decimals(line.unit_gross) if is_priced else 0)
-    return min(_DECIMALS, max(currency_digits(order.currency), finest))
-
-
-def _decimals(value: Decimal) -> int:
-    exponent = plain(value).as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def units_of(command: ChangeOrder) -> Units:

@@ -30,7 +30,7 @@ from orderhub.core.handing import NEVER, HandOver, HandOverState, uid_of
 from orderhub.core.money import divided, rounded, times
 from orderhub.core.redaction import Words, words_of
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Line, Notice, Order, Status
+from orderhub.core.values import EXTRAS, Line, Notice, Order, Status
 
 PLACED, REFUSED, UNSURE = "handover.placed", "handover.refused", "handover.unsure"
 KINDS = (PLACED, REFUSED, UNSURE)
@@ -138,7 +138,7 @@ def lines_left(order: Order, hand_over: HandOver) -> tuple[Line, ...]:
 def is_whole(order: Order, hand_over: HandOver) -> bool:
     """Whether it is all that there is of the order."""
     return not hand_over.lines or all(
-        line.line_no in hand_over.lines or line.kind in routes.EXTRAS for line in order.kept_lines
+        line.line_no in hand_over.lines or line.kind in EXTRAS for line in order.kept_lines
     )
 
 
@@ -147,11 +147,11 @@ def _is_handed(hand_over: HandOver, line: Line) -> bool:
 
 
 def _is_there(order: Order, line: Line) -> bool:
-    return not line.cancelled if line.kind in routes.EXTRAS else left(order, line) > 0
+    return not line.cancelled if line.kind in EXTRAS else left(order, line) > 0
 
 
 def _standing(order: Order, line: Line) -> Line:
-    if line.kind in routes.EXTRAS or not line.refunded:
+    if line.kind in EXTRAS or not line.refunded:
         return line
     count = left(order, line)
     net, gross = (_share(each, count, line.quantity) for each in (line.net, line.gross))

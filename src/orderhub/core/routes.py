@@ -14,12 +14,10 @@ import msgspec
 from orderhub.core.commands import PutRecords
 from orderhub.core.facts import Facts, Record
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.values import Line, LineKind, Order
+from orderhub.core.values import EXTRAS, Line, Order
 
 RECORD_KIND = "route"
 MOST_ROUTES = 100
-# They are no units of anything: they go with the whole order alone.
-EXTRAS = (LineKind.DISCOUNT, LineKind.FREIGHT)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -153,6 +153,10 @@ class LineKind(StrEnum):
     FREIGHT = "freight"
 
 
+# What is no unit of anything: it goes with the whole order.
+EXTRAS = (LineKind.DISCOUNT, LineKind.FREIGHT)
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line of an order. net + tax = gross, always; unit amounts are before rounding to the line."""
 

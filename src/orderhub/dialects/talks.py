@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
-from orderhub.core.values import Address, Contact, Line, LineKind
+from orderhub.core.values import EXTRAS, Address, Contact, Line
 from orderhub.dialects.client import Answer, Answers, Ask, Blocked, Job, Link, Send
 
 S = TypeVar("S", bound=Ask | Send)
@@ -22,8 +22,6 @@ Acting = Generator[Ask | Send, Answer, E]
 SLACK_US = 600_000_000
 # A list that is longer than so many pages is not searched to its end.
 MOST_PAGES = 100
-# What goes with a whole order, and is no thing of the vendor's.
-EXTRAS = (LineKind.DISCOUNT, LineKind.FREIGHT)
 _EXPIRED = (401, 403)
 
 

@@ -11,8 +11,7 @@ from orderhub.core.hand_overs import is_whole, lines_left, lines_of
 from orderhub.core.handing import HandOver, marker_of, uids_in
 from orderhub.core.listings import Listing, subject_of
 from orderhub.core.queries import Reads, RecordQuery
-from orderhub.core.routes import EXTRAS
-from orderhub.core.values import Line, Order
+from orderhub.core.values import EXTRAS, Line, Order
 from orderhub.dialects.client import Client, Job
 
 _NAMED = 5  # things that are not listed, of many

@@ -1,6 +1,7 @@
 """Coupons, payments, memberships, what is sold, and what time does; through HTTP."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
@@ -129,6 +130,51 @@ async def test_an_order_with_a_coupon_that_a_balance_pays_for_breaks_no_law(hub)
     assert paid["msg"] == "支付成功"
     assert check_ledger(hub.hub.ledger.engine).breaches == []
     await hub.refund(await uid_of(hub, order))
+
+
+@pytest.mark.parametrize("way", ["balance", "offline"])
+@pytest.mark.parametrize("coupon", ["", "COUPON2023", "HALF"])
+async def test_an_order_with_or_without_a_coupon_is_given_back_in_parts_to_what_was_paid(
+    hub, coupon, way
+):
+    balance = (await call(hub, "/api/user/detail"))["data"]["balance"]
+    details = [{"goods_id": 188, "quantity": 2}, {"goods_id": 1, "goods_sku_id": 1}]
+    order = await create(hub, details=details, coupon_code=coupon)
+    uid = await uid_of(hub, order)
+    if way == "balance":
+        await call(hub, PAY, {"order_id": order["order_id"], "pay_way": way})
+    else:
+        await hub.pay(uid)
+    breaches = [check_ledger(hub.hub.ledger.engine).breaches]
+    back = []
+    for line_no in (1, 2, 1):
+        shown = await hub.refund(uid, lines=[{"line_no": line_no, "quantity": 1}])
+        back.append(Decimal(shown["refunded"]) * 100 - sum(back))
+        breaches.append(check_ledger(hub.hub.ledger.engine).breaches)
+    assert not any(breaches)
+    assert (
+        back
+        == {
+            "": [9900, 5000, 9900],
+            "COUPON2023": [9501, 4798, 9501],
+            "HALF": [9102, 4597, 9101],
+        }[coupon]
+    )
+    assert sum(back) == order["amount"]
+    assert (await call(hub, "/api/user/detail"))["data"]["balance"] == balance
+
+
+async def test_a_coupon_for_some_products_is_given_back_with_those_alone(hub):
+    await call(hub, "/api/coupon/code", {"id": 6})
+    details = [{"goods_id": 1, "goods_sku_id": 1}, {"goods_id": 188}]
+    for line_no, worth in ((1, 50), (2, 94)):
+        order = await create(hub, details=details, coupon_code="MINE")
+        assert order["amount"] == 14_400
+        uid = await uid_of(hub, order)
+        await hub.pay(uid)
+        part = await hub.refund(uid, lines=[{"line_no": line_no, "quantity": 1}])
+        assert Decimal(part["refunded"]) == worth
+        assert Decimal((await hub.refund(uid))["refunded"]) == 144
 
 
 async def test_who_has_too_little_pays_nothing(hub):

@@ -76,7 +76,7 @@ def _left(reads: Reads, tenant: int, user_id: int, held: list[Redemption]) -> li
 
 
 def _holds(coupon: Coupon, amount: int | None, archive_id: int, now: int) -> bool:
-    if archive_id and coupon.products and archive_id not in coupon.products:
+    if archive_id and not coupon.is_for(archive_id):
         return False
     if amount is None:
         return coupon.is_open(now)

@@ -16,7 +16,7 @@ from orderhub.core.life import before_refund
 from orderhub.core.money import EXACT, ZERO, plain, times, total
 from orderhub.core.queries import Reads
 from orderhub.core.steps import Refund
-from orderhub.core.values import MICROSECONDS, Line, LineKind, Order, Settings, Status
+from orderhub.core.values import EXTRAS, MICROSECONDS, Line, LineKind, Order, Settings, Status
 from orderhub.core.zones import local_time
 from orderhub.dialects.kakaclo.mapping import item_id, number_of, refund_number
 from orderhub.dialects.kakaclo.states import DRAFT_WORDS, STATES, V2_STATES
@@ -136,7 +136,7 @@ def _sub_order(order: Order, words: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _is_item(line: Line) -> bool:
-    return line.kind not in (LineKind.FREIGHT, LineKind.DISCOUNT)
+    return line.kind not in EXTRAS
 
 
 def _freight(orders: Iterable[Order]) -> Decimal:

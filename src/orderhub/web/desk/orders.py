@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from orderhub.core.queries import Reads
-from orderhub.core.values import MICROSECONDS, LineKind, Order, Status
+from orderhub.core.values import EXTRAS, MICROSECONDS, Order, Status
 from orderhub.core.zones import zone_of
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.exports import AS_CSV, media_asked, path_to
@@ -24,7 +24,6 @@ from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.shaping import Page, amount, exact_instant
 
 CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
-_BESIDE = frozenset({LineKind.FREIGHT, LineKind.DISCOUNT})
 # What `selected.py` does.
 SEVERAL = (
     ("pay", N_("Mark as paid")),
@@ -234,7 +233,7 @@ def row_of(order: Order, titles: Mapping[str, str]) -> Row:
 
 def _what(order: Order) -> str:
     """The first lines, as far as they fit: what is sold, not what is taken for or off it."""
-    lines = [line for line in order.kept_lines if line.kind not in _BESIDE]
+    lines = [line for line in order.kept_lines if line.kind not in EXTRAS]
     told = [
         f"{each.title or each.sku} × {each.quantity}"
         if each.quantity != 1
