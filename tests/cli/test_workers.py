@@ -18,6 +18,7 @@ import pytest
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.ledger import Ledger
+from tests.dialects.anqicms.front import token
 from tests.support import http
 from tests.support.forks import Forked
 from tests.support.hub_process import Served, environment, orderhub, placed, serving, wait_for
@@ -221,3 +222,19 @@ def test_what_keeps_a_worker_from_starting_is_one_sentence(database: str, tmp_pa
     )
     assert refused.returncode != 0
     assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_an_address_just_saved_is_the_newest_whichever_process_took_it(
+    database: str, tmp_path: Path
+) -> None:
+    mine = {"headers": {"Token": token()}}
+    with serving(database, tmp_path / "log", ORDERHUB_WORKERS="2") as hub:
+        wait_for(lambda: len(workers_of(hub)) == 2, "two workers")
+        named = [f"new{number}" for number in range(20)]
+        for nth, name in enumerate(named, 1):
+            saved = hub.ask("POST", "/api/order/address", json={"name": name, "phone": "1"}, **mine)
+            assert saved.json()["code"] == 0, saved.text
+            assert hub.ask("GET", "/api/order/address", **mine).json()["data"]["name"] == name
+            listed = hub.ask("GET", "/api/order/addresses", **mine).json()["data"]
+            assert [each["name"] for each in listed] == named[:nth][::-1]
+        assert len({each["id"] // 64 for each in listed}) > 1, "both processes gave ids"

@@ -3,14 +3,16 @@
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
 from orderhub.core.commands import Action, OrderName
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.facts import OrderLoad
-from orderhub.core.queries import LeftBehind, OrderQuery, RecordQuery
+from orderhub.core.queries import LeftBehind, OrderQuery, RecordQuery, RecordSort
 from orderhub.core.values import Order, Settings, Status
+from orderhub.ledger import record_reads
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
 from tests.support.world import OTHER, SHOP, all_orders, run_all
@@ -168,13 +170,69 @@ def test_records_are_paged_in_the_order_of_their_ids(ledger: Ledger) -> None:
         return [each.id for each in ledger.read(lambda reads: reads.records(query))]
 
     assert ids() == [1, 2, 3, 4, 5, 6, 7]
-    assert ids(newest_first=True, limit=2) == [7, 6]
-    assert ids(newest_first=True, after_id=6, limit=2) == [5, 4]
+    assert ids(sort=RecordSort.LAST_ID, limit=2) == [7, 6]
+    assert ids(sort=RecordSort.LAST_ID, after_id=6, limit=2) == [5, 4]
     assert ids(after_id=6) == [7]
     assert ids(offset=5) == [6, 7]
     assert ids(by="even", values=("0",)) == [2, 4, 6]
     counted = RecordQuery(tenant_id=SHOP, kind="note", by="even", values=("1",))
     assert ledger.read(lambda reads: reads.count_records(counted)) == 4
+
+
+def timed(ms: int) -> str:
+    """A uid as the hub makes it at this time."""
+    text = f"{ms:012x}"
+    return f"{text[:8]}-{text[8:]}-7abc-8abc-0123456789ab"
+
+
+# (id, uid) from the newest on: ids of two processes, then what was given uids elsewhere.
+AGES = [
+    (2, timed(1_700_000_000_009)),
+    (70, timed(1_700_000_000_008)),
+    (1, timed(1_700_000_000_007)),
+    (3, timed(1_600_000_000_000)),
+    (69, "ffffffff-0000-4000-8000-000000000000"),
+    (67, "00000000-0000-4000-8000-000000000000"),
+    (66, "f0000000-0000-7000-8000-000000000000"),  # of no time that has come
+]
+
+
+@pytest.mark.parametrize(
+    ("by", "values"),
+    [
+        ("all", ()),
+        ("of", ("user",)),
+        ("of", ("user", "token")),
+        ("uid", tuple(uid for _, uid in AGES)),
+        ("id", tuple(str(number) for number, _ in AGES)),
+    ],
+)
+@pytest.mark.parametrize("few", [2, 1_000])
+def test_records_are_paged_by_their_age_whichever_process_numbered_them(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, by: str, values: tuple[str, ...], few: int
+) -> None:
+    monkeypatch.setattr(record_reads, "_FEW", few)
+    keys = (("of", "user"), ("of", "token"))
+    run_all(ledger, world.put(*(world.note(n, {}, uid=uid, keys=keys) for n, uid in sorted(AGES))))
+    for sort, wanted in ((RecordSort.NEWEST, AGES), (RecordSort.OLDEST, AGES[::-1])):
+        bare = RecordQuery(tenant_id=SHOP, kind="note", by=by, values=values, sort=sort)
+        for limit in range(1, len(AGES) + 2):
+            found: list[tuple[int, str]] = []
+            after = (0, "")
+            while True:
+                query = msgspec.structs.replace(
+                    bare, limit=limit, after_id=after[0], after_uid=after[1]
+                )
+                page = ledger.read(lambda reads, q=query: reads.records(q))
+                found += [(each.id, each.uid) for each in page]
+                if len(page) < limit:
+                    break
+                after = found[-1]
+            assert found == wanted
+        if by != "all":
+            query = msgspec.structs.replace(bare, offset=2, limit=3)
+            page = ledger.read(lambda reads, q=query: reads.records(q))
+            assert [(each.id, each.uid) for each in page] == wanted[2:5]
 
 
 def test_a_tenant_sees_nothing_of_another(ledger: Ledger) -> None:
@@ -226,19 +284,17 @@ def test_the_size_of_the_database_is_known(ledger: Ledger) -> None:
     assert ledger.read(lambda reads: reads.database_size()) > 50_000
 
 
-@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("sort", RecordSort)
 @pytest.mark.parametrize("by", ["id", "uid", "code", "email"])
 def test_what_is_named_is_found_on_sqlite_without_walking_all_of_its_kind(
-    sqlite_world: str, by: str, newest_first: bool
+    sqlite_world: str, by: str, sort: RecordSort
 ) -> None:
     asked: list[tuple[str, Any]] = []
 
     def hear(_connection: Any, _cursor: Any, sql: str, values: Any, *_: Any) -> None:
         asked.append((sql, values))
 
-    query = RecordQuery(
-        tenant_id=SHOP, kind="product", by=by, values=("1", "2"), newest_first=newest_first
-    )
+    query = RecordQuery(tenant_id=SHOP, kind="product", by=by, values=("1", "2"), sort=sort)
     with closing(Ledger.open(sqlite_world, RECORD_TYPES)) as ledger:
         event.listen(ledger.engine, "before_cursor_execute", hear)
         ledger.read(lambda reads: reads.records(query))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -197,8 +198,20 @@ def cancelled_at(order: Order, line: Line) -> int | None:
     return found if isinstance(found, int) else None
 
 
+class RecordSort(StrEnum):
+    """The order of records. Ids do not tell their age: each process has ids of its own to give."""
+
+    ID = "id"
+    LAST_ID = "-id"
+    OLDEST = "age"
+    NEWEST = "-age"
+
+
 class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Records of one kind, by ids, names or keys; `by` as in RecordKey."""
+    """Records of one kind, by ids, names or keys; `by` as in RecordKey.
+
+    after_id, after_uid  those beyond this record in the chosen order, 0 = from the start; the uid counts by age alone
+    """
 
     tenant_id: int
     kind: str
@@ -206,8 +219,9 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...] = ()
     offset: int = 0
     limit: int = 1000
-    newest_first: bool = False
-    after_id: int = 0  # ids beyond this one in the chosen order, 0 = from the start
+    sort: RecordSort = RecordSort.ID
+    after_id: int = 0
+    after_uid: str = ""
 
 
 class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):

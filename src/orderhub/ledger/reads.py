@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -38,7 +37,7 @@ from orderhub.core.queries import (
 )
 from orderhub.core.request_log import Exchange, LoggedRequest, Refusals, RequestSearch
 from orderhub.core.values import Event, Line, Move, Order, Pool, PoolKey, Settings, Status
-from orderhub.ledger import daily, feed_reads, listing, request_log, rows
+from orderhub.ledger import daily, feed_reads, listing, record_reads, request_log, rows
 from orderhub.ledger.entries import EMPTY, page_of_entries
 from orderhub.ledger.groups import ALL_OWNERS
 from orderhub.ledger.left_behind import left_behind
@@ -54,15 +53,11 @@ from orderhub.ledger.tables import (
     orders,
     pool,
     pool_move,
-    record,
-    record_key,
     tally,
     tenant,
 )
 from orderhub.ledger.webhook_reads import WebhookReads
 
-_MAX_ID_DIGITS = 18
-_OF_RECORD = ("all", "id", "uid", "code")  # what `RecordQuery.by` says that is no key
 _SIZE_THERE = text("SELECT pg_database_size(current_database())")
 _SIZE_HERE = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
 
@@ -375,17 +370,11 @@ class LedgerReads(WebhookReads):
         return found[0] if found else None
 
     def records(self, query: RecordQuery) -> tuple[Record, ...]:
-        if query.by not in _OF_RECORD:
-            # Apart: PostgreSQL, as long as it has not counted a new ledger's rows, would read all keys for each record.
-            bearers = _page(select(_bearers(query).subquery()), query)
-            ids = tuple(str(row.id) for row in self._all(bearers))
-            if not ids:
-                return ()
-            query = msgspec.structs.replace(query, by="id", values=ids, offset=0, after_id=0)
-        return tuple(self._codec.to_record(row) for row in self._all(_page(_records(query), query)))
+        found = record_reads.found(self._connection, query)
+        return tuple(self._codec.to_record(row) for row in found)
 
     def count_records(self, query: RecordQuery) -> int:
-        counted = select(func.count()).select_from(_records(query).subquery())
+        counted = select(func.count()).select_from(record_reads.records(query).subquery())
         return int(self._connection.execute(counted).scalar_one())
 
     def pools(
@@ -466,7 +455,11 @@ class LedgerReads(WebhookReads):
 
 def _is_named(name: OrderName) -> ColumnElement[bool]:
     if name.by == "id":
-        usable = name.value.isascii() and name.value.isdigit() and len(name.value) <= _MAX_ID_DIGITS
+        usable = (
+            name.value.isascii()
+            and name.value.isdigit()
+            and len(name.value) <= record_reads.MAX_ID_DIGITS
+        )
         return orders.c.id == (int(name.value) if usable else -1)
     if name.by == "number":
         # The first condition is what lets the partial index be used; UID-numbered orders have no other number.
@@ -534,51 +527,5 @@ def _is_tallied(query: OrderQuery) -> bool:
                 query.recorded_from,
                 query.recorded_to,
             )
-        )
-    )
-
-
-def _page(chosen: Select[Any], query: RecordQuery) -> Select[Any]:
-    """Of records, or of the ids of records, those that are asked for, in the order asked for."""
-    place = next(column for column in chosen.selected_columns if column.name == "id")
-    if query.after_id:
-        chosen = chosen.where(
-            place < query.after_id if query.newest_first else place > query.after_id
-        )
-    if query.by in ("uid", "code"):
-        place = _not_walked(place)
-    chosen = chosen.order_by(place.desc() if query.newest_first else place)
-    return chosen.limit(query.limit).offset(query.offset)
-
-
-def _not_walked(column: Any) -> Any:
-    """The same: SQLite would rather walk all ids in order than look up names and sort a few; a sum it cannot walk."""
-    return column + 0
-
-
-def _records(query: RecordQuery) -> Select[Any]:
-    chosen = select(record).where(
-        record.c.tenant_id == query.tenant_id, record.c.kind == query.kind
-    )
-    if query.by == "all":
-        return chosen
-    if query.by == "id":
-        ids = [int(v) for v in query.values if v.isdecimal() and len(v) <= _MAX_ID_DIGITS]
-        return chosen.where(record.c.id.in_(ids))
-    if query.by in ("uid", "code"):
-        return chosen.where(record.c[query.by].in_(query.values))
-    return chosen.where(record.c.id.in_(_bearers(query)))
-
-
-def _bearers(query: RecordQuery) -> Select[Any]:
-    """The ids of the records that bear one of these keys, each once."""
-    return (
-        select(_not_walked(record_key.c.id).label("id"))
-        .distinct()
-        .where(
-            record_key.c.tenant_id == query.tenant_id,
-            record_key.c.kind == query.kind,
-            record_key.c.name == query.by,
-            record_key.c.value.in_(query.values),
         )
     )

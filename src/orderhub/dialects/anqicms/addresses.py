@@ -5,7 +5,7 @@ from __future__ import annotations
 from orderhub.core.address_book import SavedAddress, too_long, user_key
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.facts import Record
-from orderhub.core.queries import RecordQuery
+from orderhub.core.queries import RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Address
 from orderhub.dialects.anqicms import mapping, show, wire, words
@@ -22,7 +22,7 @@ async def _saved(call: Call, visitor: Visitor, limit: int) -> tuple[Record, ...]
         kind="address",
         by=by,
         values=(value,),
-        newest_first=True,
+        sort=RecordSort.NEWEST,
         limit=limit,
     )
     return await look(call, visitor, lambda reads: reads.records(query))

@@ -12,7 +12,7 @@ from orderhub.core.catalogue import Product, Sellable, price_of
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.money import ZERO, from_micros, to_micros
 from orderhub.core.ordering import MAX_QUANTITY
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Settings
 from orderhub.dialects.anqicms import wire, words
@@ -55,7 +55,7 @@ async def listing(call: Call, visitor: Visitor) -> Answer:
         kind="cart_item",
         by="holder",
         values=holders,
-        newest_first=True,
+        sort=RecordSort.NEWEST,
         offset=(asked.current - 1) * asked.pageSize,
         limit=asked.pageSize,
     )

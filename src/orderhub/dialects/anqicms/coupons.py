@@ -9,7 +9,7 @@ from orderhub.core import coupons as core
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.coupons import Coupon, CouponClaim, CouponKind, Redemption
 from orderhub.core.facts import Record
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.anqicms import wire, words
 from orderhub.dialects.anqicms.access import Visitor, login_required, look, not_anonymous
@@ -35,7 +35,7 @@ async def valid(call: Call, visitor: Visitor) -> Answer:
         kind="coupon_claim",
         by="user",
         values=(str(visitor.user_id),),
-        newest_first=True,
+        sort=RecordSort.NEWEST,
         limit=_MOST,
     )
 

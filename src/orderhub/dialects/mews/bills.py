@@ -10,7 +10,7 @@ from orderhub.core.billing import CloseBill as ClosingTerms
 from orderhub.core.billing import DeleteBills as DeletingTerms
 from orderhub.core.commands import PlaceOrder, PutRecords, RecordChange
 from orderhub.core.facts import Accepted, Record
-from orderhub.core.queries import LineQuery, Reads, RecordQuery
+from orderhub.core.queries import LineQuery, Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Line, Order
 from orderhub.dialects.codec import encode
@@ -278,7 +278,7 @@ def _what_is_on(reads: Reads, record: Record) -> tuple[list[dict[str, Any]], lis
                 kind="account_payment",
                 by="bill",
                 values=(record.uid,),
-                newest_first=True,
+                sort=RecordSort.NEWEST,
                 limit=_MOST_PAYMENTS,
             )
         )

@@ -13,7 +13,7 @@ from orderhub.core.commands import OrderName, PlaceOrder
 from orderhub.core.facts import Accepted
 from orderhub.core.ids import order_of
 from orderhub.core.ordering import MAX_LINES
-from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery
+from orderhub.core.queries import LineQuery, OrderQuery, Reads, RecordQuery, RecordSort
 from orderhub.dialects.contract import Answer, WireFault, invalid
 from orderhub.dialects.mews.access import Session, enterprise_of, nothing
 from orderhub.dialects.mews.mapping import order_added, place_order, spelling_of
@@ -212,7 +212,7 @@ class _Items:
                     kind="bill",
                     by="state",
                     values=(BillState.CLOSED,),
-                    newest_first=True,
+                    sort=RecordSort.LAST_ID,
                     limit=_CHUNK,
                     after_id=after,
                 )

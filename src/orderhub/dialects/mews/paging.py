@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from orderhub.core.facts import Record
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import Reads, RecordQuery, RecordSort
 from orderhub.dialects.contract import WireFault, invalid
 from orderhub.dialects.mews.times import parse_interval
 from orderhub.dialects.mews.wire import Interval, Limitation
 from orderhub.dialects.mews.words import TooHeavy
 
 _CHUNK = 1000
+_FROM_THE_START = (0, "")
 # A filter that no index serves may look at so many records in one call.
 _MOST_LOOKED_AT = 50_000
 
@@ -108,9 +109,10 @@ class RecordList:
                         kind=self._kind,
                         by=self._by,
                         values=self._values,
-                        newest_first=True,
+                        sort=RecordSort.NEWEST,
                         limit=_CHUNK,
-                        after_id=after,
+                        after_id=after[0],
+                        after_uid=after[1],
                     )
                 )
                 kept = [r for r in chunk if self._keep is None or self._keep(r.doc)]
@@ -118,18 +120,20 @@ class RecordList:
                 looked_at += len(chunk)
                 if len(chunk) < _CHUNK:
                     break
-                after = chunk[-1].id
+                after = chunk[-1].id, chunk[-1].uid
                 if looked_at >= _MOST_LOOKED_AT and len(found) < limit:
                     raise TooHeavy(f"{looked_at} records were looked at: narrow the filters")
-            after = 0
+            after = _FROM_THE_START
         return found[:limit]
 
-    def _start(self, reads: Reads, tenants: Sequence[int], cursor: str) -> tuple[int, int]:
-        """The place in `tenants` and the id to go on after."""
+    def _start(
+        self, reads: Reads, tenants: Sequence[int], cursor: str
+    ) -> tuple[int, tuple[int, str]]:
+        """The place in `tenants`, and the id and uid to go on after."""
         if not cursor:
-            return 0, 0
+            return 0, _FROM_THE_START
         for index, tenant_id in enumerate(tenants):
             record = reads.record(tenant_id, self._kind, "uid", cursor)
             if record is not None:
-                return index, record.id
+                return index, (record.id, record.uid)
         raise bad_cursor()

@@ -7,7 +7,7 @@ from typing import Any
 
 from orderhub.core.commands import PutRecords, RecordChange
 from orderhub.core.facts import Accepted, Record
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, WireFault, invalid
@@ -158,7 +158,7 @@ async def find_guests(call: Call) -> Answer:
         kind=GUEST,
         by=by,
         values=(value,),
-        newest_first=not asked.sort[1],
+        sort=RecordSort.OLDEST if asked.sort[1] else RecordSort.NEWEST,
         offset=0 if others else asked.offset,
         limit=MAX_OFFSET + MAX_LIMIT if others else asked.limit,
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.facts import Record
-from orderhub.core.queries import Reads, RecordQuery
+from orderhub.core.queries import Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Pool
 from orderhub.dialects.contract import Answer, Call, CommandRejected
@@ -108,12 +108,12 @@ def names_in(text: str) -> Names:
 def records_page(
     reads: Reads, tenant_id: int, kind: str, names: Names | None, after: int
 ) -> tuple[tuple[Record, ...], int]:
-    """The newest items of a kind beyond an id, and the id that the next page is beyond, 0 = none.
+    """The last items of a kind by their ids beyond one, and the id that the next page is beyond, 0 = none.
 
     With names those that bear the first of them that anything bears.
     """
     query = RecordQuery(
-        tenant_id=tenant_id, kind=kind, after_id=after, newest_first=True, limit=_PAGE + 1
+        tenant_id=tenant_id, kind=kind, after_id=after, sort=RecordSort.LAST_ID, limit=_PAGE + 1
     )
     if names is not None:
         found: tuple[Record, ...] = ()

@@ -20,7 +20,7 @@ from orderhub.core.access import Tenant
 from orderhub.core.admin import together
 from orderhub.core.commands import PutRecords
 from orderhub.core.facts import Accepted, Record
-from orderhub.core.queries import LeftBehind, Reads, RecordQuery
+from orderhub.core.queries import LeftBehind, Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason
 from orderhub.dialects.codec import decode
 from orderhub.dialects.contract import Answer, Call, Caller, HTTPFault, Media, Route, WireFault
@@ -104,7 +104,7 @@ class NextIds:
 
     def _find(self, reads: Reads, count: int) -> list[int]:
         query = RecordQuery(
-            tenant_id=self._tenant_id, kind=self._kind.record, newest_first=True, limit=1
+            tenant_id=self._tenant_id, kind=self._kind.record, sort=RecordSort.LAST_ID, limit=1
         )
         last = reads.records(query)
         first = max(self._first, last[0].id + 1 if last else 1)
