@@ -3,7 +3,8 @@
 An unpaid order is cancelled, a paid one refunded. Units that are named come back by one refund in part
 (`fulfilment.in_part`); an order of which nothing is left is cancelled or refunded as a whole, its freight included.
 
-Every refund of an order or a group of parcels carries a number, `seq`, from 1.
+Every refund of an order carries a number, `seq`, from 1, and so does one that is asked for.
+One of a group of parcels has the same number in all of its orders.
 """
 
 from __future__ import annotations
@@ -112,11 +113,9 @@ def _is_meant(item: CancelItem, order: Order, line: Line) -> bool:
 def number_refunds(
     command: ChangeOrder, _before: Order, accepted: Accepted, facts: Facts, _ids: NewIds
 ) -> Accepted | Rejected:
-    """Every new refund with its number, and a whole one with its amount."""
+    """A new refund of a group with one number in all of its orders, and a whole one with its amount."""
     before = {each.id: each for each in facts.orders(command.origin.tenant_id, command.name)}
-    seq = 1 + max(
-        (refund.seq for order in before.values() for refund in order.doc.refunds), default=0
-    )
+    seq = next_refund(tuple(before.values())) if len(before) > 1 else 0
     changed = tuple(
         _numbered(order, before[order.id], seq) if order.id in before else order
         for order in accepted.changed
@@ -124,12 +123,24 @@ def number_refunds(
     return msgspec.structs.replace(accepted, changed=changed)
 
 
+def next_refund(orders: tuple[Order, ...]) -> int:
+    """The number of the next refund of an order, or of the orders of a group."""
+    return 1 + max(
+        max(
+            len(order.doc.refunds),
+            order.doc.business.refund_asked_seq,
+            *(refund.seq for refund in order.doc.refunds),
+        )
+        for order in orders
+    )
+
+
 def _numbered(after: Order, before: Order, seq: int) -> Order:
-    """The order with its newest refund numbered and its amount said, if it has a new one."""
+    """The order with its newest refund's amount said, and its number (0 = it stands), if it has a new one."""
     if len(after.doc.refunds) == len(before.doc.refunds):
         return after
     *earlier, last = after.doc.refunds
     amount = before.total - before.refunded if last.amount is None else last.amount
-    refund = msgspec.structs.replace(last, seq=seq, amount=amount)
+    refund = msgspec.structs.replace(last, seq=seq or last.seq, amount=amount)
     doc = msgspec.structs.replace(after.doc, refunds=(*earlier, refund))
     return msgspec.structs.replace(after, doc=doc)

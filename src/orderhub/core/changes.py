@@ -225,6 +225,7 @@ def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
         business[_MOMENTS[command.action]] = now
     if command.action is Action.REQUEST_REFUND:
         business["refund_asked_from"] = order.status.value
+        business["refund_asked_seq"] = cancellation.next_refund((order,))
     if "accounts" in command.changes:
         business["accounts"] = command.changes["accounts"]
     if business:
@@ -239,8 +240,15 @@ def _new_doc(command: ChangeOrder, order: Order, now: int) -> OrderDoc:
         changes["shipments"] = (*doc.shipments, msgspec.structs.replace(shipment, at=now))
     if command.refund is not None or command.action is Action.REFUND:
         refund = command.refund or Refund()
-        changes["refunds"] = (*doc.refunds, msgspec.structs.replace(refund, at=now))
+        seq = _asked_seq(command, order) or cancellation.next_refund((order,))
+        changes["refunds"] = (*doc.refunds, msgspec.structs.replace(refund, at=now, seq=seq))
     for name in _WRITTEN:
         if command.action is Action.AMEND and name in command.changes:
             changes[name] = command.changes[name]
     return msgspec.structs.replace(doc, **changes) if changes else doc
+
+
+def _asked_seq(command: ChangeOrder, order: Order) -> int:
+    """The number of the refund that was asked for, where this one grants it; 0 = it does not."""
+    grants = command.action is Action.REFUND and order.status is Status.REFUNDING
+    return order.doc.business.refund_asked_seq if grants else 0

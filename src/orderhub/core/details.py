@@ -34,6 +34,9 @@ class Details(
     completed_at: int | None = None
     refund_asked_from: str = ""  # the status then, to which a rejected refund leads back
     refund_asked_at: int | None = None
+    refund_asked_seq: int = (
+        0  # which of the order's refunds it is, or would have been; 0 = of an older hub
+    )
     cancelled_at: int | None = None
     refunded_at: int | None = None
     accounts: tuple[str, ...] = ()

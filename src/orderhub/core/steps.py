@@ -46,7 +46,7 @@ class Refund(
 
     of         the number that the refund was asked for by: an order's or its group's
     amount     in the order's currency; None in a command: what the units are worth, or everything
-    seq        which refund of the order or its group it is, from 1; 0 = they are not counted
+    seq        which refund of the order or its group it is, from 1; 0 = of an older hub, or done elsewhere
     """
 
     of: str = ""

@@ -224,3 +224,64 @@ async def test_units_come_from_the_parcel_that_stands_and_the_closed_one_shows_n
     assert (await refund(seller, number, ("MUG_WHT", standing - 1)))["code"] == 10000
     rest = await seller.shown(number, V2)
     assert rest["refundableAmount"] == 0
+
+
+async def refunds(seller, number):
+    """(last digits of the number, status) of what the refund query lists."""
+    listed = (await seller.page(f"{V1}/refund/{number}"))["list"]
+    return [
+        (int(each["refundNo"].removeprefix(str(number))), each["refundStatus"]) for each in listed
+    ]
+
+
+async def test_a_refund_that_was_done_stays_so_whatever_is_asked_for_later(seller, hub):
+    number = await seller.create(("TS_RED_M", 4))
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+    done, failed = "refund_successfully", "refund_failed"
+    assert (await refund(seller, number, ("TS_RED_M", 1)))["code"] == 10000
+    await hub.move(uid, "request-refund")
+    assert await refunds(seller, number) == [(1, done), (2, "pending_review")]
+    await hub.refund(uid, lines=[{"line_no": 1, "quantity": 1}])
+    assert await refunds(seller, number) == [(1, done), (2, "pending_review"), (3, done)]
+    await hub.move(uid, "reject-refund")
+    assert await refunds(seller, number) == [(1, done), (2, failed), (3, done)]
+    assert (await refund(seller, number, ("TS_RED_M", 1)))["data"] == int(f"{number}004")
+    await hub.move(uid, "request-refund")
+    assert (await refunds(seller, number))[-1] == (5, "pending_review")
+    await hub.refund(uid)
+    assert await refunds(seller, number) == [(1, done), (3, done), (4, done), (5, done)]
+
+
+async def test_a_refund_asked_for_at_another_door_is_under_review_until_it_is_decided(seller, hub):
+    number = await seller.create(("TS_RED_M", 1))
+    (uid,) = await seller.uids(number)
+    await hub.pay(uid)
+    assert await refunds(seller, number) == []
+    for asked in (1, 2):
+        await hub.move(uid, "request-refund")
+        assert await refunds(seller, number) == [(asked, "pending_review")]
+        one = await seller.page(f"{V1}/refund/{number}{asked:03d}")
+        assert [each["refundStatus"] for each in one["list"]] == ["pending_review"]
+        await hub.move(uid, "reject-refund")
+        assert await refunds(seller, number) == [(asked, "refund_failed")]
+    await hub.refund(uid)
+    assert await refunds(seller, number) == [(2, "refund_failed"), (3, "refund_successfully")]
+
+
+async def test_the_refunds_of_a_parent_are_listed_oldest_first(seller, hub):
+    number = await seller.create(*TWO_PARCELS)
+    first, second = (each["id"] for each in (await seller.shown(number))["subOrders"])
+    wanted = []
+    for named, sku in ((second, "TS_BLUE_L"), (number, "TS_RED_M"), (first, "TS_RED_M")):
+        await hub.advance("dropship", 1)
+        answer = await refund(seller, named, (sku, 1))
+        assert answer["code"] == 10000, answer
+        wanted.append(str(answer["data"]))
+    for size in (1, 10):
+        pages = [
+            await seller.page(f"{V1}/refund/{number}", pageNumber=nth, pageSize=size)
+            for nth in range(1, 4)
+        ]
+        listed = [each["refundNo"] for page in pages for each in page["list"]]
+        assert listed == wanted

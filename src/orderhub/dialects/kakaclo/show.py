@@ -5,11 +5,15 @@ What is shown is always a group: an order on its own is a group of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
+import msgspec
+
+from orderhub.core.cancellation import next_refund
 from orderhub.core.details import ParcelDetails
 from orderhub.core.fulfilment import GIVEN_BACK, given_back, is_partly_shipped
 from orderhub.core.life import before_refund
@@ -351,24 +355,28 @@ def show_one(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
 
 def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:
     """The refunds of an order or a group, oldest first. `number` is what the caller named it by."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, tuple[tuple[int, int, str], dict[str, Any]]] = {}
     for order in orders:
-        last = len(order.doc.refunds) - 1
-        for index, entry in enumerate(order.doc.refunds):
-            no = refund_number(entry.of or number_of(order), entry.seq or index + 1)
-            found[no] = {
+        for entry, status in _refunds(order):
+            no = refund_number(entry.of or number_of(order), entry.seq)
+            shown = {
                 "refundNo": no,
-                "refundStatus": _refund_status(order, entry, is_last=index == last),
+                "refundStatus": status,
                 "id": number,
                 "remark": entry.remark or None,
             }
-    return [found[no] for no in sorted(found, key=int)]
+            found[no] = ((entry.at or 0, entry.seq, no), shown)
+    return [shown for _, shown in sorted(found.values(), key=itemgetter(0))]
 
 
-def _refund_status(order: Order, entry: Refund, *, is_last: bool) -> str:
-    if order.status is Status.REFUNDING and is_last:
-        return "pending_review"
-    # One in part names lines, or an amount that was given back; a whole one was turned down then.
-    stands = order.status not in (Status.REFUNDED, Status.CANCELLED, Status.REFUNDING)
-    in_part = entry.lines or (entry.amount is not None and order.refunded)
-    return "refund_failed" if stands and not in_part else "refund_successfully"
+def _refunds(order: Order) -> Iterator[tuple[Refund, str]]:
+    """An order's refunds, all of them numbered: those that were given back, and the one asked for in another way."""
+    done = order.doc.refunds
+    for nth, entry in enumerate(done, 1):
+        yield msgspec.structs.replace(entry, seq=entry.seq or nth), "refund_successfully"
+    details = order.doc.business
+    is_asked = order.status is Status.REFUNDING
+    seq = details.refund_asked_seq or (next_refund((order,)) if is_asked else 0)
+    if seq and all(entry.seq != seq for entry in done):
+        asked = Refund(at=details.refund_asked_at, seq=seq)
+        yield asked, "pending_review" if is_asked else "refund_failed"
