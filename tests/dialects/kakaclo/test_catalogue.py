@@ -1,5 +1,6 @@
 """Products, stocks, categories and freight beyond the golden pairs."""
 
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
@@ -61,34 +62,39 @@ def _record(kind, doc, **more):
     return RecordChange(kind=kind, id=doc.id, code=doc.code, doc=doc, **more)
 
 
-@pytest.fixture(scope="module")
-async def seller(tmp_path_factory):
-    where = tmp_path_factory.mktemp("catalogue")
+MORE = DemoBusiness(
+    name="dropship",
+    records=(
+        _record("product", HAT),
+        _record("product", GONE),
+        _record("product", IN_TEXTS),
+        *(_record("variant", each, keys=keys_of_variant(each)) for each in SIZES),
+        *(_record("freight_rate", r, keys=keys_of_rate(r)) for r in (EXPRESS, TO_FRANCE, BY_SEA)),
+    ),
+    pools=(
+        DemoPool("stock", "variant:60", "G007", 30),
+        DemoPool("stock", "variant:61", "US01", 4),
+    ),
+)
+
+
+@asynccontextmanager
+async def opened(where, more):
+    """The demo's business and more, as its seller sees it."""
     ledger = Ledger.open(f"sqlite:///{where / 'hub.sqlite'}", RECORD_TYPES)
     cipher = Cipher(SECRET_KEY)
     seed(ledger, cipher, find_dialects())
     tenant = ledger.read(lambda reads: reads.tenant("dropship"))
-    more = DemoBusiness(
-        name="dropship",
-        records=(
-            _record("product", HAT),
-            _record("product", GONE),
-            _record("product", IN_TEXTS),
-            *(_record("variant", each, keys=keys_of_variant(each)) for each in SIZES),
-            *(
-                _record("freight_rate", r, keys=keys_of_rate(r))
-                for r in (EXPRESS, TO_FRANCE, BY_SEA)
-            ),
-        ),
-        pools=(
-            DemoPool("stock", "variant:60", "G007", 30),
-            DemoPool("stock", "variant:61", "US01", 4),
-        ),
-    )
     Seeder(ledger, cipher).business(tenant.id, more)
     ledger.close()
     async with running_hub(where) as hub:
         yield Seller(hub)
+
+
+@pytest.fixture(scope="module")
+async def seller(tmp_path_factory):
+    async with opened(tmp_path_factory.mktemp("catalogue"), MORE) as one:
+        yield one
 
 
 async def test_a_product_lists_its_skus_with_their_own_price_and_stock(seller):
@@ -101,7 +107,7 @@ async def test_a_product_lists_its_skus_with_their_own_price_and_stock(seller):
 
 async def test_a_product_that_is_not_sold_says_so_and_cannot_be_ordered(seller):
     (gone,) = (await seller.page(PRODUCTS, spus="GONE"))["list"]
-    assert (gone["spuStatus"], gone["skuDetails"][0]["skuStatus"]) == (0, 3)
+    assert (gone["spuStatus"], gone["skuDetails"][0]["skuStatus"]) == (3, 3)
     answer = await seller.post(V1, order_of(("GONE", 1)))
     assert answer.json() == {
         "code": 10001,
@@ -217,6 +223,55 @@ async def test_the_code_of_a_product_with_variants_is_no_sku(seller):
     listing = (await seller.page(STOCKS, skus="HAT,HAT_S,CAP"))["list"]
     assert [each["sku"] for each in listing] == ["HAT_S", "CAP"]
     assert (await seller.post(V1, order_of(("HAT", 1)))).json()["code"] == 10001
+
+
+# The vendor's table (products.md): what the SKUs of a product are, what the product is.
+@pytest.mark.parametrize(
+    ("of_skus", "status"),
+    [
+        ({0}, 0),
+        ({0, 1, 2, 3, 6}, 1),
+        ({2}, 2),
+        ({3}, 3),
+        ({0, 2, 3, 6}, 6),
+        ({2, 3}, 0),
+        ({0, 4}, 1),
+        (set(), 0),
+    ],
+)
+def test_a_product_is_on_the_shelf_as_its_skus_are(of_skus, status):
+    assert catalogue._spu_status(of_skus) == status
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+async def test_a_product_whose_variants_are_all_off_the_shelf_is_listed_as_what_is_sold(
+    tmp_path, is_active
+):
+    product = Product(id=53, code="PP", price=Decimal(5), stocked=True, active=is_active)
+    off = Variant(id=63, product_id=53, code="PP-V", title="PP V", active=False)
+    more = DemoBusiness(
+        name="dropship",
+        records=(
+            _record("product", product),
+            _record("variant", off, keys=keys_of_variant(off)),
+        ),
+        pools=(DemoPool("stock", "product:53", "G007", 9),),
+    )
+    async with opened(tmp_path, more) as seller:
+        days = {"dateStartTime": "2022-08-01", "dateEndTime": "2030-01-01", "pageNumber": 1}
+        for query in ({"spus": "PP"}, {"skus": "PP-V"}, {**days}):
+            found = (await seller.page(PRODUCTS, **query))["list"]
+            (shown,) = (each for each in found if each["spu"] == "PP")
+            skus = [(s["sku"], s["stock"], s["skuStatus"]) for s in shown["skuDetails"]]
+            assert skus == [("PP", 9, int(is_active)), ("PP-V", 0, 0)]
+            assert (shown["spuStatus"], shown["stock"]) == (int(is_active), 9)
+        named = (await seller.page(STOCKS, skus="PP,PP-V"))["list"]
+        listed = (await seller.page(STOCKS, **days))["list"]
+        assert [each for each in listed if each["sku"].startswith("PP")] == named
+        codes = [
+            (await seller.post(V1, order_of((sku, 1)))).json()["code"] for sku in ("PP", "PP-V")
+        ]
+        assert codes == [10000 if is_active else 10001, 10001]
 
 
 async def test_what_lies_in_a_closed_warehouse_is_no_stock(seller):

@@ -58,19 +58,23 @@ def _is_good(product: Product) -> bool:
 
 
 def _skus_of(products: list[Product], variants: list[Variant]) -> list[Sellable]:
-    """Every SKU of the products: their variants, or the product itself if it has none."""
+    """Every SKU of the products: themselves, where they are bought so, and their variants, off the shelf, too."""
+    by_variant = _bought_by_variant(variants)
     by_product: dict[int, list[Variant]] = {}
     for variant in variants:
-        by_product.setdefault(variant.product_id, []).append(variant)
-    return [
-        sellable
-        for product in products
-        for sellable in (
-            [Sellable(product, variant) for variant in by_product[product.id] if variant.code]
-            if product.id in by_product
-            else [Sellable(product)]
-        )
-    ]
+        if variant.code:
+            by_product.setdefault(variant.product_id, []).append(variant)
+    found: list[Sellable] = []
+    for product in products:
+        if product.id not in by_variant:
+            found.append(Sellable(product))
+        found += [Sellable(product, variant) for variant in by_product.get(product.id, ())]
+    return found
+
+
+def _bought_by_variant(variants: Iterable[Variant]) -> set[int]:
+    """The products that have active variants: their own code is no SKU, nobody can order it."""
+    return {each.product_id for each in variants if each.active}
 
 
 def _named_skus(reads: Reads, tenant_id: int, codes: tuple[str, ...]) -> list[Sellable]:
@@ -84,10 +88,11 @@ def _named_skus(reads: Reads, tenant_id: int, codes: tuple[str, ...]) -> list[Se
         if each.product_id in products
     }
     goods = [p for p in _by(reads, tenant_id, "product", "code", codes) if p.kind == "good"]
-    theirs: list[Variant] = _by(reads, tenant_id, "variant", "product", [p.id for p in goods])
-    by_variant = {each.product_id for each in theirs if each.active}
+    by_variant = _bought_by_variant(
+        _by(reads, tenant_id, "variant", "product", [p.id for p in goods])
+    )
     for product in goods:
-        if product.id not in by_variant:  # else its own code is no SKU: nobody can order it
+        if product.id not in by_variant:
             found.setdefault(product.code, Sellable(product))
     return [found[code] for code in dict.fromkeys(codes) if code in found]
 
@@ -260,7 +265,7 @@ def _product(
         "productName": product.title,
         "description": data.get("description"),
         "sizeImagePath": data.get("sizeImagePath"),
-        "spuStatus": 1 if product.active else 0,
+        "spuStatus": _spu_status({sku["skuStatus"] for sku in details}),
         "categoryId": data.get("categoryId"),
         "fullCategoryName": data.get("fullCategoryName"),
         "salesVolume": _sales(product),
@@ -307,12 +312,23 @@ def _sku(sellable: Sellable, held: dict[str, dict[str, int]]) -> dict[str, Any]:
 # The vendor's: 0 off the shelf, 1 on it, 2 deleted, 3 discontinued, 4 and 5 clearance, 6 no stock.
 _SOLD = (1, 4, 5, 6)
 _NOT_SOLD = (0, 2, 3)
+_ON_THE_SHELF = {1, 4, 5}
+_NO_STOCK = 6
 
 
 def _sku_status(sellable: Sellable, said: int | None) -> int:
     if sellable.is_active and sellable.price is not None:
         return said if said in _SOLD else 1
     return said if said in _NOT_SOLD else 0
+
+
+def _spu_status(of_skus: set[int]) -> int:
+    """The vendor's table: one SKU on the shelf is enough, else one without stock; what all of them are; else off it."""
+    if of_skus & _ON_THE_SHELF:
+        return 1
+    if _NO_STOCK in of_skus:
+        return _NO_STOCK
+    return of_skus.pop() if len(of_skus) == 1 else 0
 
 
 def _number(value: Any) -> Any:
