@@ -64,12 +64,12 @@ class Seller:
         listing = (await self.page("/openapi/v1/product/stocks", skus=sku))["list"]
         return {each["warehouseCode"]: each["qty"] for each in listing[0]["warehouseStockList"]}
 
-    async def uids(self, number: int | str) -> list[str]:
+    async def uids(self, number: int | str, tenant: str = "dropship") -> list[str]:
         """The uids of an order, or of a group's orders by id, as the operator knows them."""
         numbers = [each["id"] for each in (await self.shown(number))["subOrders"]] or [number]
         answer = await self.hub.get(
             "/hub/v1/orders",
-            params={"tenant": "dropship", "limit": 100},
+            params={"tenant": tenant, "limit": 100},
             headers={"Authorization": "Bearer hub-demo-operator"},
         )
         uids = {each["number"]: each["uid"] for each in answer.json()["items"]}

@@ -103,12 +103,23 @@ async def test_a_package_tells_what_of_its_own_units_was_given_back(seller, hub)
         rows = [shown["orderItems"][0], *(each["items"][0] for each in shown["fulfillments"])]
         return [(row["refundedNum"], row["refundStatus"]) for row in rows]
 
+    async def sent():
+        shown = await seller.shown(number, V2)
+        packed = {
+            row["fulfillmentStatus"] for each in shown["fulfillments"] for row in each["items"]
+        }
+        assert packed == {"fully_shipped"}
+        return shown["orderItems"][0]["fulfillmentStatus"]
+
+    assert await sent() == "partially_shipped"
+
     async def give_back(units):
         await hub.refund(uid, lines=[{"line_no": 1, "quantity": units}])
         return await told()
 
     assert await give_back(1) == [some, none], "it was never sent"
     await hub.ship(uid, tracking="T2")
+    assert await sent() == "fully_shipped"
     assert await told() == [some, none, none]
     assert await give_back(1) == [(2, "partial_refund"), some, none]
     assert await give_back(3) == [(5, "refunded"), every, every]
@@ -134,6 +145,12 @@ async def test_what_was_sent_stays_sent_while_a_refund_is_looked_at(seller, hub,
     packages = [each["status"] for each in shown["fulfillments"] or [{"status": None}]]
     assert (shown["status"], shown["refundStatus"]) == ("processing", "refunding")
     assert (shown["fulfillmentStatus"], *packages) == SENT[last]
+    is_sent = last in ("ship", "complete")
+    rows = [*shown["orderItems"], *(each["items"][0] for each in shown["fulfillments"] or ())]
+    assert {(row["fulfillmentStatus"], row["refundStatus"]) for row in rows} == {
+        ("fully_shipped" if is_sent else "waiting_to_ship", "refunding")
+    }
+    assert all(each["packId"] == each["id"] for each in shown["fulfillments"] or ())
     await hub.refund(uid)
     after = await seller.shown(number, V2)
     assert after["refundStatus"] == "refunded"

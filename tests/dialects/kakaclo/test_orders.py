@@ -269,6 +269,30 @@ async def test_a_new_merchant_sells_without_a_balance_once_it_is_switched_off(tm
         undone = await seller.post(f"{V1}/{number}/refund", {"remark": "no"})
         assert undone.json()["code"] == 10000
         assert await seller.balance() == 0, "nothing was drawn, and so nothing comes back"
+        assert await told_back(seller, number) == ("cancel", "NULL", 0, 15, "NULL", 0)
+        for step in ("cancel", "refund"):
+            number = await seller.create(("HAT", 1))
+            (uid,) = await seller.uids(number, "acme")
+            was_paid = step == "refund"
+            if was_paid:
+                await hub.pay(uid)
+            await hub.move(uid, step)
+            assert await told_back(seller, number) == (
+                ("cancel", "refunded", 15, 0, "refunded", 1)
+                if was_paid
+                else ("cancel", "NULL", 0, 15, "NULL", 0)
+            )
+        assert await seller.balance() == 0
+
+
+async def told_back(seller, number):
+    """What an order and its one line say of what came back."""
+    shown = await seller.shown(number, V2)
+    (row,) = shown["orderItems"]
+    whole = (
+        shown[name] for name in ("status", "refundStatus", "refundedAmount", "refundableAmount")
+    )
+    return (*whole, row["refundStatus"], row["refundedNum"])
 
 
 # --- refunds
@@ -289,7 +313,8 @@ async def test_a_whole_refund_gives_back_balance_and_stock_once(seller, hub, pai
     assert (await seller.balance(), await seller.stock("TS_BLUE_L")) == before
     shown = await seller.shown(number, V2)
     assert shown["status"] == "cancel"
-    assert shown["refundStatus"] == ("refunded" if paid else "NULL")
+    assert shown["refundStatus"] == "refunded", "its balance was drawn, and came back"
+    assert {each["refundStatus"] for each in shown["orderItems"]} == {"refunded"}
     assert (shown["refundedAmount"], shown["refundableAmount"]) == (70, 0)
 
 

@@ -364,7 +364,10 @@ def _happened(order: Mapping[str, Any]) -> Iterator[News]:
     if not words.isdisjoint(_DELIVERED):
         yield News(number=number, kind="completed", id="completed")
     back = _units(order.get("orderItems"), "refundedNum")
-    if text_of(order.get("refundStatus")) in _GONE or not words.isdisjoint(_GONE):
+    is_gone = text_of(order.get("refundStatus")) in _GONE or not words.isdisjoint(_GONE)
+    # What was never paid was called off, even if a balance that was drawn for it came back.
+    was_unpaid = "cancel" in words and text_of(order.get("financialStatus")) == "NULL"
+    if is_gone and not was_unpaid:
         yield News(number=number, kind="refunded", id="refunded")
     elif "cancel" in words:
         yield News(number=number, kind="cancelled", id="cancelled")

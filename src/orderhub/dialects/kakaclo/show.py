@@ -15,9 +15,10 @@ import msgspec
 
 from orderhub.core.cancellation import next_refund
 from orderhub.core.details import ParcelDetails
-from orderhub.core.fulfilment import GIVEN_BACK, given_back, is_partly_shipped
+from orderhub.core.fulfilment import GIVEN_BACK, given_back, is_partly_shipped, to_ship
 from orderhub.core.life import before_refund
 from orderhub.core.money import EXACT, ZERO, plain, times, total
+from orderhub.core.parcels import is_prepaid
 from orderhub.core.queries import Reads
 from orderhub.core.steps import Refund
 from orderhub.core.values import EXTRAS, MICROSECONDS, Line, LineKind, Order, Settings, Status
@@ -111,7 +112,8 @@ def show(
     }
     shown |= _amounts_v1(orders) if version == 1 else _amounts_v2(orders)
     shown["orderItems"] = [item(order, line) for order, line in goods]
-    packages = _packages(orders, settings, item)
+    names = ("id",) if version == 1 else ("id", "packId")
+    packages = _packages(orders, settings, item, *names)
     shown["fulfillments"] = ([_drafted(each) for each in packages] if draft else packages) or None
     shown["createDate"] = moment(min(order.occurred_at for order in orders))
     shown["modifyDate"] = moment(max(order.updated_at for order in orders))
@@ -187,16 +189,34 @@ def _amounts_v2(orders: tuple[Order, ...]) -> dict[str, Any]:
 
 
 def _given_back(order: Order) -> Decimal:
-    """A cancelled order was never paid, but its balance was drawn and given back all the same."""
-    return order.total if order.status in GIVEN_BACK else order.refunded
+    """The money that came back: of a cancelled order its total, where that was drawn on the balance."""
+    if order.status is Status.CANCELLED:
+        return order.total if _is_all_back(order) else ZERO
+    return order.refunded
+
+
+def _is_all_back(order: Order) -> bool:
+    """Whether all of it came back; a cancelled order was not paid, but a prepaid parcel was drawn before that."""
+    if order.status is Status.CANCELLED:
+        return is_prepaid(order.doc) and not order.doc.imported_at
+    return order.status is Status.REFUNDED
+
+
+def _units_back(order: Order, line: Line) -> int:
+    """The units of a line whose money came back."""
+    return (
+        0
+        if order.status is Status.CANCELLED and not _is_all_back(order)
+        else given_back(order, line)
+    )
 
 
 def _refund_state(orders: tuple[Order, ...], state: str) -> str:
     if state in ("refunding", "refunded"):
         return state
-    if state != "cancel" and any(_given_back(order) for order in orders):
-        return "partial_refund"
-    return "NULL"
+    if state == "cancel":
+        return "refunded" if any(map(_is_all_back, orders)) else "NULL"
+    return "partial_refund" if any(_given_back(order) for order in orders) else "NULL"
 
 
 def _item_v1(
@@ -231,18 +251,37 @@ def _item_v2(
     name = shown["id"]
     amount, subtotal = shown.pop("purchasePrices"), shown.pop("subtotal")
     if back is None:
-        back = given_back(order, line)
-    part = "refunded" if back == shown["productNum"] else "partial_refund"
-    is_back = order.status in GIVEN_BACK or back > 0
+        back = _units_back(order, line)
     return {
         "id": name,
         "itemId": name,
-        "refundStatus": part if is_back else "NULL",
+        "fulfillmentStatus": _sent_state(order, line) if units is None else "fully_shipped",
+        "refundStatus": _back_state(order, back, shown["productNum"]),
         **shown,
         "refundedNum": back,
         "total": subtotal,
         "amount": amount,
     }
+
+
+def _sent_state(order: Order, line: Line) -> str:
+    """How far a line was sent. Nothing that was sent comes back by a refund that is only looked at."""
+    status = before_refund(order)
+    if status is Status.PENDING or status in GIVEN_BACK:
+        return "NULL"
+    if to_ship(order, line):
+        return "partially_shipped" if line.shipped else "waiting_to_ship"
+    is_sent = line.shipped or status in (Status.SHIPPED, Status.COMPLETED)
+    return "fully_shipped" if is_sent else "NULL"
+
+
+def _back_state(order: Order, back: int, units: int) -> str:
+    """Of a line, or of what is in a package, whose units all, in part or not at all came back."""
+    if _is_all_back(order) or (back and back == units):
+        return "refunded"
+    if order.status is Status.REFUNDING:
+        return "refunding"
+    return "partial_refund" if back else "NULL"
 
 
 def _latest(moments: Iterable[int | None]) -> str | None:
@@ -284,8 +323,10 @@ _ADDRESS = (
 )
 
 
-def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[dict[str, Any]]:
-    """One entry a package, named `KA`, local YYYYMMDDhhmm, four digits, `_` and its position."""
+def _packages(
+    orders: tuple[Order, ...], settings: Settings, item: Any, *names: str
+) -> list[dict[str, Any]]:
+    """One entry a package, named `KA`, local YYYYMMDDhhmm, four digits, `_` and its position, under these names."""
     packages = []
     for order in orders:
         contents = _contents(order)
@@ -297,7 +338,10 @@ def _packages(orders: tuple[Order, ...], settings: Settings, item: Any) -> list[
             carrier, tracking = shipment.carrier or None, shipment.tracking or None
             packages.append(
                 {
-                    "id": f"KA{_local(at, settings)}{order.id % 10_000:04d}_{position}",
+                    **{
+                        name: f"KA{_local(at, settings)}{order.id % 10_000:04d}_{position}"
+                        for name in names
+                    },
                     "status": "completed" if is_delivered else "shipped",
                     "deliveryTime": moment(at),
                     "trackingCode": tracking,
