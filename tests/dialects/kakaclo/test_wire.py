@@ -183,7 +183,7 @@ ORDERS = st.builds(
 def test_any_order_can_be_shown_and_its_sums_are_exact(orders, version):
     shown = show(orders, Settings(name="t", utc_offset_minutes=480), version)
     assert msgspec.json.decode(encode(shown))["orderItems"] is not None
-    refunds_of(orders, "1000000000001")
+    refunds_of(orders)
     if version == 1:
         assert shown["finalAmount"] == shown["skusAmount"] + shown["freightAmount"]
         assert shown["totalAmount"] == shown["finalAmount"]

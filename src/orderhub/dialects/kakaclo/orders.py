@@ -251,7 +251,7 @@ async def refund_old(call: Call) -> Answer:
 async def _refunds(call: Call, tenant_id: int, text: str) -> list[dict[str, Any]]:
     number, refund_no = refund_named(text)
     orders = await _orders_of(call, tenant_id, number)
-    found = refunds_of(orders, number)
+    found = refunds_of(orders)
     if refund_no:
         found = [each for each in found if each["refundNo"] == refund_no]
         if not found:
@@ -277,7 +277,7 @@ async def refund_query(call: Call) -> Answer:
 
 
 async def refund_query_old(call: Call) -> Answer:
-    """The first draft's call: `refundNo` and `ids` as query parameters, a bare list back."""
+    """The first draft's call: `refundNo`, `ids` and the page as query parameters, a bare list back."""
     caller, _ = await caller_of(call)
     query = QUERY.read(Refunds, call.query)
     wanted = (*query.refundNo, *query.ids)
@@ -287,4 +287,4 @@ async def refund_query_old(call: Call) -> Answer:
     for each in wanted:
         with suppress(CommandRejected):  # a list leaves out what is not known
             found += await _refunds(call, caller.tenant_id, each)
-    return success(list({each["refundNo"]: each for each in found}.values()))
+    return success(query.of(list({each["refundNo"]: each for each in found}.values())))

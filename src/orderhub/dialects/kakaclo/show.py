@@ -397,12 +397,13 @@ def show_one(reads: Reads, order: Order, _base_url: str) -> dict[str, Any]:
     return show((order,), reads.settings(order.tenant_id))
 
 
-def refunds_of(orders: tuple[Order, ...], number: str) -> list[dict[str, Any]]:
-    """The refunds of an order or a group, oldest first. `number` is what the caller named it by."""
+def refunds_of(orders: tuple[Order, ...]) -> list[dict[str, Any]]:
+    """The refunds of an order or a group, oldest first; `id` is which of these each was asked for by."""
     found: dict[str, tuple[tuple[int, int, str], dict[str, Any]]] = {}
     for order in orders:
         for entry, status in _refunds(order):
-            no = refund_number(entry.of or number_of(order), entry.seq)
+            number = entry.of or number_of(order)
+            no = refund_number(number, entry.seq)
             shown = {
                 "refundNo": no,
                 "refundStatus": status,

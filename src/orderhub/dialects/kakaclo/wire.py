@@ -460,7 +460,15 @@ class Products(_Window, frozen=True, kw_only=True):
 
 
 class Refunds(Struct, frozen=True, kw_only=True):
-    """By refunds' numbers, orders' numbers, or both, with commas."""
+    """By refunds' numbers, orders' numbers, or both, with commas; a page of them where one is asked for."""
 
     refundNo: Codes = ()
     ids: Codes = ()
+    pageNumber: Annotated[int | None, _page(MAX_PAGE, "from 1 on")] = None
+    pageSize: Annotated[int | None, _page(MAX_PAGE_SIZE)] = None
+
+    def of(self, entries: list[Any]) -> list[Any]:
+        """The entries of the page; all, where no page is asked for."""
+        asked = {"pageNumber": self.pageNumber, "pageSize": self.pageSize}
+        given = {name: number for name, number in asked.items() if number is not None}
+        return Paging(**given).of(entries) if given else entries
