@@ -17,6 +17,7 @@ from orderhub.dialects.contract import HTTPFault
 from orderhub.ledger.ledger import Ledger
 from orderhub.web import people
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
+from tests.web.desk.browser import Browser
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, new_token, problem_of, token
 
 BASE = "/hub/v1/tenants/shop/users"
@@ -77,6 +78,46 @@ async def test_one_person_works_for_two_tenants_and_neither_owner_rules_the_othe
         other = "/hub/v1/tenants/omni/users/ana@x.test/role"
         unknown = await hub.request("PUT", other, json={"role": "staff"}, headers=AS_SHOP)
         assert unknown.status_code == 404
+
+
+async def begun(hub: HubUnderTest, link: str) -> Browser:
+    browser = Browser(hub)
+    assert (await browser.welcome(link)).status_code == 303, browser.text
+    return browser
+
+
+@pytest.mark.parametrize("tenant", ["omni", "operator"])
+async def test_no_owner_begins_for_who_has_a_role_elsewhere(tmp_path: Path, tenant: str) -> None:
+    """Neither before they have a password, which the link would set, nor after."""
+    async with running_hub(tmp_path) as hub:
+        role = "operator" if tenant == "operator" else "viewer"
+        theirs = await add(hub, "ana@x.test", role, tenant)
+        for _ in range(2):
+            answer = await hub.post(BASE, {"email": "ana@x.test", "role": "owner"}, headers=AS_SHOP)
+            assert (answer.status_code, problem_of(answer)) == (409, "already_exists")
+            assert "ask an operator" in answer.text
+            listed = (await hub.get(BASE, headers=AS_SHOP)).json()["items"]
+            assert [each["email"] for each in listed] == [OWNER]
+            if theirs["link"]:  # which still opens: nobody made another one
+                await begun(hub, theirs.pop("link"))
+                theirs["link"] = ""
+        given = await add(hub, "ana@x.test", "staff")
+        assert (given["role"], given["link"]) == ("staff", None)
+
+
+async def test_who_is_left_without_a_role_begins_anew(tmp_path: Path) -> None:
+    """Whoever made the account may hold its password, and a browser that is signed in."""
+    async with running_hub(tmp_path) as hub:
+        made = await add(hub, "ana@x.test", "viewer", "omni")
+        browser = await begun(hub, made["link"])
+        other = "/hub/v1/tenants/omni/users/ana@x.test"
+        await hub.request("PUT", f"{other}/role", json={"role": None}, headers=AS_OPERATOR)
+        answer = await hub.post(BASE, {"email": "ana@x.test", "role": "owner"}, headers=AS_SHOP)
+        link = answer.json()["link"]
+        assert (answer.status_code, answer.json()["has_password"]) == (201, False)
+        assert (await browser.get("/desk/orders")).status_code == 303
+        assert (await Browser(hub).sign_in("ana@x.test")).status_code == 422
+        assert (await (await begun(hub, link)).get("/desk/orders")).status_code == 200
 
 
 async def test_no_token_gives_more_than_it_holds(tmp_path: Path) -> None:

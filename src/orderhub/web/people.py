@@ -61,22 +61,29 @@ def invite(
     role: Role,
     now_us: int,
 ) -> Linked:
-    """A role in the tenant for somebody, who is made where nobody has the e-mail; then with a link to begin by."""
+    """A role in the tenant for somebody, who begins by the link where they have no password.
+
+    An e-mail proves nothing: whoever made an account may hold its password. So a role begins only where the actor
+    reaches every role that the account has, and one that is left without any begins anew, as nobody's. Raises
+    CommandRejected for any other: an operator, who reaches all of them, gives it a role.
+    """
     _refuse_role(actor, role, tenant.id)
     found = people.locked(email)
     if found is None:
         uid = secrets.token_hex(8)
         roles = ((tenant.id, role),)
-        new = Person(uid=uid, email=email, name=name, created_at=now_us, roles=roles)
-        people.add(new)
-        return Linked(new, _link(people, uid, now_us, INVITED_FOR_S))
+        found = Person(uid=uid, email=email, name=name, created_at=now_us, roles=roles)
+        people.add(found)
+        return Linked(found, _link(people, uid, now_us, INVITED_FOR_S))
     if tenant.id in dict(found.roles):
-        raise CommandRejected(
-            Rejected(Reason.ALREADY_EXISTS, "email", f"{email} has a role there already")
-        )
+        raise _known(f"{email} has a role there already")
+    if not may_govern(actor, found.roles):
+        raise _known(f"{email} has an account and works elsewhere: ask an operator for the role")
     people.give(found.uid, tenant.id, role)
-    link = "" if found.password else _link(people, found.uid, now_us, INVITED_FOR_S)
-    return Linked(_again(people, found), link)
+    if not found.roles:
+        _void(people, found.uid)
+    given = _again(people, found)
+    return Linked(given, "" if given.password else _link(people, given.uid, now_us, INVITED_FOR_S))
 
 
 def change_role(
@@ -100,8 +107,7 @@ def change_role(
 def reset(people: People, actor: Credential, tenant: Tenant, sought: str, now_us: int) -> Linked:
     """Password and second factor are void and sessions ended; a link lets them choose anew."""
     found = _governed(people, actor, tenant, sought)
-    people.change(found.uid, password="", totp="", totp_used=0)
-    people.end_sessions(found.uid)
+    _void(people, found.uid)
     return Linked(_again(people, found), _link(people, found.uid, now_us, RESET_FOR_S))
 
 
@@ -135,6 +141,12 @@ def _governed(people: People, actor: Credential, tenant: Tenant, sought: str) ->
     return found
 
 
+def _void(people: People, uid: str) -> None:
+    """Whatever they signed in by opens nothing any more."""
+    people.change(uid, password="", totp="", totp_used=0)
+    people.end_sessions(uid)
+
+
 def _again(people: People, person: Person) -> Person:
     found = people.by_uid(person.uid)
     assert found is not None
@@ -165,6 +177,10 @@ def _refuse_last(people: People, person: Person, tenant_id: int) -> None:
     if people.owners(tenant_id) < 2:
         message = f"{person.email} is the last {role} there: make somebody else one before"
         raise invalid(WireFault("role", "value", message))
+
+
+def _known(message: str) -> CommandRejected:
+    return CommandRejected(Rejected(Reason.ALREADY_EXISTS, "email", message))
 
 
 def _forbidden(message: str) -> HTTPFault:

@@ -115,7 +115,8 @@ async def invite(call: Call, visitor: Visitor, sent: Form) -> Answer:
         lambda at, who: people.invite(at, who, visitor.at, email, given.name, given.role, now),
     )
     if not linked.link:
-        return go(call, _PATH, done=visitor.say(N_("%(email)s has the role now."), email=email))
+        said = N_("%(email)s has the role now, and signs in as before.")
+        return go(call, _PATH, done=visitor.say(said, email=email))
     return _link_page(call, visitor, linked, people.INVITED_FOR_S)
 
 
