@@ -13,6 +13,12 @@ from orderhub.demo import PASSWORD, owner_of
 from tests.support.hub import HubUnderTest, operator_headers
 
 _TOKEN = re.compile(r'name="_form" value="(\w+)"')
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+_INPUT = re.compile(r"<input ([^>]*)>")
+_ATTRIBUTE = re.compile(r'([\w-]+)(?:="([^"]*)")?')
+_SELECT = re.compile(r'<select[^>]* name="([^"]+)"[^>]*>(.*?)</select>', re.DOTALL)
+_OPTION = re.compile(r'<option value="([^"]*)"( selected)?>')
+_AREA = re.compile(r'<textarea[^>]* name="([^"]+)"[^>]*>(.*?)</textarea>', re.DOTALL)
 LOGIN = "/desk/login"
 
 
@@ -36,11 +42,39 @@ class Browser:
     async def post(
         self, path: str, members: dict[str, Any] | None = None, **more: Any
     ) -> httpx.Response:
-        """With the token of the page that was seen last."""
-        answer = await self.client.post(path, data={"_form": self.token, **(members or {})}, **more)
+        """With the token of the page that was seen last, and the version that its form was drawn from."""
+        version = {name: text for name, text in self.hidden(path).items() if name == "version"}
+        data = {"_form": self.token, **version, **(members or {})}
+        answer = await self.client.post(path, data=data, **more)
         if answer.text:
             self.page = answer.text
         return answer
+
+    def form(self, path: str) -> str:
+        """The form of the page that is sent to this path, as HTML; empty = there is none."""
+        found = re.search(
+            rf'<form[^>]* method="post" action="{re.escape(path)}".*?</form>', self.page, re.DOTALL
+        )
+        return found[0] if found else ""
+
+    def hidden(self, path: str) -> dict[str, str]:
+        """What that form sends without being typed."""
+        return {name: unescape(text) for name, text in _HIDDEN.findall(self.form(path))}
+
+    def members(self, path: str) -> dict[str, list[str]]:
+        """All that a browser sends of that form as it is shown."""
+        html = self.form(path)
+        found: dict[str, list[str]] = {}
+        for text in _INPUT.findall(html):
+            given = dict(_ATTRIBUTE.findall(text))
+            if "name" in given and (given.get("type") != "checkbox" or "checked" in given):
+                found.setdefault(given["name"], []).append(unescape(given.get("value", "")))
+        for name, text in _SELECT.findall(html):
+            options = _OPTION.findall(text)
+            found[name] = [next((value for value, is_so in options if is_so), options[0][0])]
+        for name, text in _AREA.findall(html):
+            found[name] = [unescape(text)]
+        return found
 
     @property
     def token(self) -> str:

@@ -26,13 +26,13 @@ async def item(hub: HubUnderTest, kind: str, number: int) -> dict[str, Any]:
 
 
 def drawn(browser: Browser) -> dict[str, str]:
-    """The members of the item's form as they stand, with its version."""
-    version = re.search(r'name="version" value="(\d+)"', browser.page)
+    """The members of the item's form as they stand, with its version; of a new one the key that counts once."""
+    version = re.search(r'name="(version|_once)" value="([^"]+)"', browser.page)
     assert version
     text = browser.page.replace("\n", " ")
     members = {name: unescape(value) for name, value in _INPUT.findall(text)}
     members.update(dict(_SELECT.findall(text)))
-    return {**members, "version": version[1]}
+    return {**members, version[1]: version[2]}
 
 
 @pytest.mark.parametrize("name", sorted(LABELS))

@@ -199,6 +199,26 @@ async def test_a_session_ends_when_it_was_idle_for_twelve_hours(tmp_path: Path) 
         assert (await browser.post("/desk/logout")).headers["location"] == LOGIN
 
 
+async def test_who_goes_on_working_stays_signed_in(tmp_path: Path) -> None:
+    """The browser forgets a cookie twelve hours after it was last told to keep it."""
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        cookie = browser.client.cookies["desk"]
+        assert "set-cookie" not in (await browser.get(HOME)).headers
+        rewind(hub, browser, seen_at=3_600)
+        kept = (await browser.get(HOME)).headers["set-cookie"]
+        assert kept.startswith(f"desk={cookie}; ")
+        assert f"Max-Age={sessions.IDLE_S}" in kept
+        # Who signs out meanwhile is signed out.
+        rewind(hub, browser, seen_at=3_600)
+        await browser.post("/desk/logout")
+        assert "desk" not in browser.client.cookies
+        await browser.get(LOGIN)
+        visit = browser.client.cookies["desk-visit"]
+        kept = (await browser.get(LOGIN)).headers["set-cookie"]
+        assert kept.startswith(f"desk-visit={visit}; ")
+
+
 async def test_a_use_is_noted(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         browser = await signed_in(hub)
@@ -279,13 +299,10 @@ def code_of(secret: str, steps: int = 0) -> str:
 async def with_factor(hub: HubUnderTest, browser: Browser) -> str:
     await browser.get("/desk/account")
     secret = browser.page.split('name="secret" value="')[1].split('"')[0]
-    wrong = await browser.post(
-        "/desk/account/factor", {"secret": secret, "code": code_of(secret, 40)}
-    )
+    asked = {"secret": secret, "old": PASSWORD}
+    wrong = await browser.post("/desk/account/factor", {**asked, "code": code_of(secret, 40)})
     assert wrong.status_code == 422
-    done = await browser.post(
-        "/desk/account/factor", {"secret": secret, "code": code_of(secret, -1)}
-    )
+    done = await browser.post("/desk/account/factor", {**asked, "code": code_of(secret, -1)})
     assert done.status_code == 303, browser.text
     return secret
 
@@ -306,9 +323,49 @@ async def test_a_secret_that_no_page_drew_is_no_second_factor(tmp_path: Path, se
     async with running_hub(tmp_path) as hub:
         browser = await signed_in(hub)
         await browser.get("/desk/account")
-        answer = await browser.post("/desk/account/factor", {"secret": secret, "code": "123456"})
+        answer = await browser.post(
+            "/desk/account/factor", {"secret": secret, "code": "123456", "old": PASSWORD}
+        )
         assert answer.status_code == 422
         assert not person(hub, OWNER).totp
+
+
+async def test_a_second_factor_is_changed_by_who_knows_the_password(tmp_path: Path) -> None:
+    """Not by who sits at an open browser: they would lock its owner out, or keep a way in."""
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        own = {"secret": "A" * 32, "code": code_of("A" * 32)}
+        for password in ({}, {"old": "wrong"}):
+            await browser.get("/desk/account")
+            answer = await browser.post("/desk/account/factor", {**own, **password})
+            assert (answer.status_code, person(hub, OWNER).totp) == (422, "")
+        await with_factor(hub, browser)
+        before = person(hub, OWNER).totp
+        for password in ({}, {"old": PASSWORD}):
+            await browser.get("/desk/account")
+            answer = await browser.post("/desk/account/factor", {**own, **password})
+            assert (answer.status_code, person(hub, OWNER).totp) == (422, before)
+        assert "There is a second factor already" in browser.text
+
+
+async def test_who_has_a_second_factor_gets_where_they_wanted_to_go(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        secret = await with_factor(hub, await signed_in(hub))
+        browser = Browser(hub)
+        asked = await browser.get("/desk/stock?level=low")
+        await browser.get(asked.headers["location"])
+        answer = await browser.post(LOGIN, {"email": OWNER, "password": PASSWORD, **_next(browser)})
+        await browser.get(answer.headers["location"])
+        path = "/desk/login/code"
+        wrong = await browser.post(path, {"code": "000000", **_next(browser)})
+        assert wrong.status_code == 422
+        answer = await browser.post(path, {"code": code_of(secret), **_next(browser)})
+        assert answer.headers["location"] == "/desk/stock?level=low"
+
+
+def _next(browser: Browser) -> dict[str, str]:
+    (found,) = re.findall(r'name="next" value="([^"]*)"', browser.page)
+    return {"next": unescape(found)}
 
 
 async def test_a_second_factor_is_asked_for_and_a_code_opens_once(tmp_path: Path) -> None:

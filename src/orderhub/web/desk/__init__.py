@@ -6,7 +6,7 @@ a command through the one intake with the person as actor; every page works with
 
 from __future__ import annotations
 
-from orderhub.dialects.contract import Dialect
+from orderhub.dialects.contract import Dialect, Route
 from orderhub.web.desk import (
     account,
     amending,
@@ -38,6 +38,7 @@ from orderhub.web.desk import (
     webhooks,
     words,
 )
+from orderhub.web.desk.page import way_back
 
 _PAGES = (
     files,
@@ -71,13 +72,20 @@ _PAGES = (
 )
 
 
+def _routes() -> tuple[Route, ...]:
+    routes = tuple(route for module in _PAGES for route in module.ROUTES)
+    pages = {each.path for each in routes if each.method == "GET"}
+    forms = (each.path for each in routes if each.method == "POST")
+    return (*routes, *(way_back(path, pages) for path in forms if path not in pages))
+
+
 def desk() -> Dialect:
     return Dialect(
         name="desk",
         title="Desk",
         about=__doc__ or "",
         prefixes=("/desk",),
-        routes=tuple(route for module in _PAGES for route in module.ROUTES),
+        routes=_routes(),
         fault=words.fault,
         refusal=words.refusal,
         takes_slash=True,

@@ -10,11 +10,11 @@ import pyotp
 import segno
 from markupsafe import Markup
 
-from orderhub.core.people import Session
+from orderhub.core.people import Person, Session
 from orderhub.dialects.contract import Answer, Call
 from orderhub.ledger.people import People
 from orderhub.web.desk import sessions
-from orderhub.web.desk.forms import Form, FormRefused
+from orderhub.web.desk.forms import Form, FormRefused, stamp
 from orderhub.web.desk.language import LANGUAGES, N_
 from orderhub.web.desk.page import SIGNED_IN, Visitor, form, go, page, show
 from orderhub.web.desk.sign_in import Text, chosen_password, is_password, step_of
@@ -38,6 +38,7 @@ class _NewPassword(msgspec.Struct, frozen=True):
 class _Factor(msgspec.Struct, frozen=True):
     secret: Annotated[str, msgspec.Meta(pattern=f"^{_SECRET.pattern}$")]
     code: Text
+    old: Text
 
 
 class _Proof(msgspec.Struct, frozen=True):
@@ -56,9 +57,13 @@ class SignedIn(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """`secret`, `uri`, and this drawn as a QR `code`: of a second factor that may be set up; else empty."""
+    """`secret`, `uri`, and this drawn as a QR `code`: of a second factor that may be set up; else empty.
+
+    `version` is of name and language.
+    """
 
     email: str
+    version: str
     name: str
     language: str
     has_factor: bool
@@ -78,6 +83,7 @@ async def account(call: Call, visitor: Visitor, sent: Form) -> Answer:
         uri = pyotp.TOTP(secret).provisioning_uri(name=person.email, issuer_name=_ISSUER)
     shown = Account(
         email=person.email,
+        version=_version(person),
         name=person.name,
         language=person.language,
         has_factor=bool(person.totp),
@@ -104,10 +110,24 @@ async def change_about(call: Call, visitor: Visitor, sent: Form) -> Answer:
     given, uid = sent.read(_About), visitor.person.uid
     if given.language not in ("", *LANGUAGES):
         raise FormRefused({"language": N_("This cannot be taken.")})
-    await sessions.change(
-        call, lambda people: people.change(uid, name=given.name, language=given.language)
-    )
+
+    def work(people: People) -> None:
+        sent.refuse_unless_of(_version(_locked(people, visitor)))
+        people.change(uid, name=given.name, language=given.language)
+
+    await sessions.change(call, work)
     return go(call, _PATH, done=visitor.say(N_("Saved.")))
+
+
+def _version(person: Person) -> str:
+    return stamp(person.name, person.language)
+
+
+def _locked(people: People, visitor: Visitor) -> Person:
+    """As they stand; nobody else changes them before the commit."""
+    found = people.locked(visitor.person.email)
+    assert found is not None, "nobody is removed"
+    return found
 
 
 async def change_password(call: Call, visitor: Visitor, sent: Form) -> Answer:
@@ -128,13 +148,20 @@ async def change_password(call: Call, visitor: Visitor, sent: Form) -> Answer:
 
 
 async def begin_factor(call: Call, visitor: Visitor, sent: Form) -> Answer:
-    """A second factor counts once its first code was shown."""
+    """A second factor counts once its first code was shown. One that stands is taken away first, by its owner."""
     given, uid = sent.read(_Factor), visitor.person.uid
+    await _prove(call, visitor, given.old)
     step = step_of(given.secret, given.code, call.hub.now_us())
     if not step:
         raise FormRefused({"code": N_("The code is not right: look at the clock of your phone.")})
     totp = port(call).cipher.encrypt(given.secret)
-    await sessions.change(call, lambda people: people.change(uid, totp=totp, totp_used=step))
+
+    def work(people: People) -> None:
+        if _locked(people, visitor).totp:
+            raise FormRefused({"": N_("There is a second factor already: do without it first.")})
+        people.change(uid, totp=totp, totp_used=step)
+
+    await sessions.change(call, work)
     return go(call, _PATH, done=visitor.say(N_("From now on a code is asked for as well.")))
 
 

@@ -12,7 +12,7 @@ from orderhub.core.people import SCOPES_OF, Role
 from orderhub.core.reach import HUB_KIND
 from orderhub.dialects.contract import Answer, Call
 from orderhub.settings import DAY_S
-from orderhub.web.desk.forms import Form, FormRefused
+from orderhub.web.desk.forms import Form, FormRefused, stamp
 from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
@@ -65,9 +65,10 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OneCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """`data` as JSON."""
+    """`data` as JSON; `version` of what the form shows."""
 
     credential: CredentialShown
+    version: str
     path: str
     data: str
 
@@ -120,16 +121,23 @@ async def make(call: Call, visitor: Visitor, sent: Form) -> Answer:
 
 
 async def one(call: Call, visitor: Visitor, sent: Form) -> Answer:
-    operation = credentials.get_credential
-    found = await ask(call, visitor, operation, CredentialShown, path=_named(call, visitor))
+    found = await _found(call, visitor)
     data = msgspec.json.format(msgspec.json.encode(found.data)).decode() if found.data else ""
-    shown = OneCredential(credential=found, path=f"{PATH}/{found.id}", data=data)
+    shown = OneCredential(
+        credential=found, version=_version(found), path=f"{PATH}/{found.id}", data=data
+    )
     return show(call, visitor, "credential.html", shown, sent)
 
 
 async def change(call: Call, visitor: Visitor, sent: Form) -> Answer:
-    given = sent.read(_Change)
-    body = {"label": given.label, "enabled": given.enabled}
+    """What was not touched is not written, so that nothing is undone that somebody else does meanwhile."""
+    given, found = sent.read(_Change), await _found(call, visitor)
+    sent.refuse_unless_of(_version(found))
+    body: dict[str, Any] = {}
+    if given.label != (found.label or ""):
+        body["label"] = given.label
+    if given.enabled is not found.enabled:
+        body["enabled"] = given.enabled
     name = _named(call, visitor)
     await tell(call, visitor, credentials.change_credential, path=name, body=body)
     return go(call, f"{PATH}/{name['id']}", done=visitor.say(N_("Saved.")))
@@ -144,6 +152,15 @@ async def rotate(call: Call, visitor: Visitor, _sent: Form) -> Answer:
 async def revoke(call: Call, visitor: Visitor, _sent: Form) -> Answer:
     await tell(call, visitor, credentials.revoke_credential, path=_named(call, visitor))
     return go(call, PATH, done=visitor.say(N_("It opens nothing from now on.")))
+
+
+async def _found(call: Call, visitor: Visitor) -> CredentialShown:
+    operation = credentials.get_credential
+    return await ask(call, visitor, operation, CredentialShown, path=_named(call, visitor))
+
+
+def _version(credential: CredentialShown) -> str:
+    return stamp(credential.label, credential.enabled)
 
 
 def _of(visitor: Visitor) -> dict[str, str]:

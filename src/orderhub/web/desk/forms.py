@@ -1,9 +1,14 @@
-"""What a browser's form sends: texts and files by name, read as the Struct that its page expects."""
+"""What a browser's form sends: texts and files by name, read as the Struct that its page expects.
+
+A form is drawn from what stands and comes back later, perhaps twice. So it carries the version of what it shows, or a
+key that counts once where it makes something; and what was sent is drawn again in that form alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_origin, get_type_hints
 from urllib.parse import parse_qsl
@@ -13,8 +18,10 @@ from msgspec import inspect
 from python_multipart import parse_form
 from python_multipart.exceptions import FormParserError
 
+from orderhub.core.refusals import Reason
 from orderhub.dialects.contract import Call, Fault, FaultKind, HTTPFault, malformed
 from orderhub.web.desk.language import N_
+from orderhub.web.desk.refusals import REASONS
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -30,12 +37,21 @@ class FormRefused(Exception):
         self.faults = dict(faults)
 
 
+class FormStale(FormRefused):
+    """It was sent before, or what it was drawn from is not what stands: whoever sent it looks at that first."""
+
+
 class Form(msgspec.Struct, frozen=True):
-    """As it was sent, and once it was judged what is wrong with it. Empty = a page that is only looked at."""
+    """As it was sent to `path`, and once it was judged what is wrong with it. Empty = a page that is only looked at.
+
+    is_stale  its page shows what stands, and what was sent beside it
+    """
 
     members: dict[str, list[str]] = {}
     files: dict[str, bytes] = {}
     faults: dict[str, str] = {}
+    path: str = ""
+    is_stale: bool = False
 
     def first(self, name: str, otherwise: str = "") -> str:
         found = self.members.get(name)
@@ -43,6 +59,33 @@ class Form(msgspec.Struct, frozen=True):
 
     def all(self, name: str) -> list[str]:
         return self.members.get(name, [])
+
+    def of(self, path: str) -> Form:
+        """What was sent to this path: a page may have several forms, and what was sent by one is no other's."""
+        return self if self.path == path else Form()
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its inputs show what was sent."""
+        return bool(self.members) and not self.is_stale
+
+    def shown(self, name: str, stands: Any) -> Any:
+        """What an input shows: what was sent, else what stands."""
+        return self.first(name, stands) if self.is_kept else stands
+
+    def chosen(self, name: str, stands: Collection[str]) -> Collection[str]:
+        """Which boxes of a name are ticked: none of them is sent where none is."""
+        return self.all(name) if self.is_kept else stands
+
+    def beside(self, name: str, stands: Any) -> str | None:
+        """What was sent and is not shown, since something else stands; None = there is no such thing."""
+        sent = self.first(name, str(stands))
+        return sent if self.is_stale and sent != str(stands) else None
+
+    def refuse_unless_of(self, version: str) -> None:
+        """Raises FormStale for a form that was drawn from another version."""
+        if self.first("version") != version:
+            raise FormStale({"": REASONS[Reason.VERSION_CONFLICT]})
 
     def read(self, model: type[T]) -> T:
         """The form as its model: blanks around a text are no part of it. Raises FormRefused with all that is wrong.
@@ -67,6 +110,11 @@ class Form(msgspec.Struct, frozen=True):
         return model(**given)
 
 
+def stamp(*shown: Any) -> str:
+    """What a form shows as a version, where what it shows has none of its own."""
+    return hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:16]
+
+
 @cache
 def _fields(model: type[msgspec.Struct]) -> tuple[tuple[inspect.Field, Any], ...]:
     found = inspect.type_info(model)
@@ -79,7 +127,7 @@ def form_in(call: Call) -> Form:
     """The form of a call. Raises HTTPFault for a body that is none."""
     kind = call.header("content-type").partition(";")[0].strip().lower()
     if kind == _MULTIPART:
-        return _multipart(call)
+        return _form(call, *_multipart(call))
     if kind and kind != _URLENCODED:
         raise HTTPFault(Fault(FaultKind.UNSUPPORTED_MEDIA, f"a form is {_URLENCODED}"))
     try:
@@ -91,10 +139,10 @@ def form_in(call: Call) -> Form:
         )
     except ValueError:  # too many, no UTF-8, not ASCII: no browser sends it
         raise malformed("the body is no form") from None
-    return _form(pairs, {})
+    return _form(call, pairs, {})
 
 
-def _multipart(call: Call) -> Form:
+def _multipart(call: Call) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
     pairs: list[tuple[str, str]] = []
     files: dict[str, bytes] = {}
 
@@ -115,13 +163,13 @@ def _multipart(call: Call) -> Form:
         parse_form(headers, io.BytesIO(call.body), on_field, on_file)
     except (FormParserError, ValueError, KeyError, AttributeError):
         raise malformed("the body is no form") from None
-    return _form(pairs, files)
+    return pairs, files
 
 
-def _form(pairs: list[tuple[str, str]], files: dict[str, bytes]) -> Form:
+def _form(call: Call, pairs: list[tuple[str, str]], files: dict[str, bytes]) -> Form:
     members: dict[str, list[str]] = {}
     for name, text in pairs:
         if "\x00" in text or "\x00" in name:
             raise malformed("U+0000 is not allowed")
         members.setdefault(name, []).append(text.replace("\r\n", "\n"))
-    return Form(members, files)
+    return Form(members, files, path=call.path.rstrip("/"))

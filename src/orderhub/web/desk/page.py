@@ -7,7 +7,9 @@ before a page's own function runs; a page that is not declared open is closed.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -34,19 +36,26 @@ from orderhub.dialects.contract import (
     FaultKind,
     HTTPFault,
     Route,
+    WireFault,
 )
 from orderhub.web.desk import refusals, rendering, sessions
-from orderhub.web.desk.forms import Form, FormRefused, form_in
-from orderhub.web.desk.language import accepted, catalogue, chosen
+from orderhub.web.desk.forms import Form, FormRefused, FormStale, form_in
+from orderhub.web.desk.language import N_, accepted, catalogue, chosen
 from orderhub.web.desk.rendering import Frame, render
 from orderhub.web.desk.sections import sections_for
 from orderhub.web.hub_api.access import holds, lacking
 
 LOGIN, CODE, AGAIN, HOME = "/desk/login", "/desk/login/code", "/desk/again", "/desk/orders"
-FORM_MEMBER = "_form"
+FORM_MEMBER, ONCE_MEMBER = "_form", "_once"
 SIGNED_IN = ""  # a page for everybody who is
 MOST_TENANTS = 200  # to choose from
 _LONGEST_PATH = 2_000
+_SENT_BEFORE = N_("This was sent before. Look whether it was done before you send it again.")
+_ENDED = N_("Your session had ended, and nothing was done: sign in, then do it once more.")
+_ASKED_FIRST = N_("Nothing was done yet: your password first, then do it once more.")
+# After these faults what was asked for may still be done.
+_DOUBTFUL = frozenset({FaultKind.UNAVAILABLE, FaultKind.BROKEN})
+_INDEX = re.compile(r"\[[0-9]+\]")
 # No script, nothing from elsewhere, and in nobody's frame.
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -119,6 +128,20 @@ def form(path: str, scope: str, handle: Handle, again: Handle, *, max_body: int 
     return Route("POST", path, Guard(scope, handle, again), max_body=max_body)
 
 
+def way_back(path: str, pages: Collection[str]) -> Route:
+    """The path of a form as it is opened by hand, or after one signed in: it leads to the page that it stands on."""
+    page_path = path
+    while page_path not in pages:
+        page_path = page_path.rpartition("/")[0]
+    depth = path.count("/") - page_path.count("/")
+
+    async def back(call: Call, _visitor: Visitor, _sent: Form) -> Answer:
+        found = call.path.rstrip("/").rsplit("/", depth)[0]
+        return go(call, f"{found}?{call.query_string}" if call.query_string else found)
+
+    return page(path, SIGNED_IN, back)
+
+
 def open_page(path: str, handle: OpenHandle) -> Route:
     """A page for everybody, signed in or not."""
     return Route("GET", path, Open(handle), public=True)
@@ -137,15 +160,15 @@ class Guard:
     again: Handle | None = None
 
     async def __call__(self, call: Call) -> Answer:
-        visitor = await visitor_of(call)
+        visitor, is_form = await visitor_of(call), self.again is not None
         if visitor is None:
-            return go(
-                call, f"{LOGIN}?next={quote(_here(call))}" if call.method != "POST" else LOGIN
-            )
+            language = open_language(call)
+            said = catalogue(language).gettext(_ENDED) if is_form else ""
+            return go(call, with_next(LOGIN, _here(call)), done=said)
         if visitor.session.is_waiting:
             return go(call, CODE)
         sent = NO_FORM
-        if self.again is not None:
+        if is_form:
             sent = form_in(call)
             refuse_forged(sent, visitor.form_token)
         if self.scope:
@@ -156,18 +179,26 @@ class Guard:
             if self.scope in ASKED_AGAIN and not sessions.is_proven(
                 visitor.session, call.hub.now_us()
             ):
-                return go(call, f"{AGAIN}?next={quote(_here(call))}")
+                said = visitor.say(_ASKED_FIRST) if is_form else ""
+                return go(call, with_next(AGAIN, _here(call) or call.path), done=said)
         if visitor.caller is not None:
             call.caller = visitor.caller
-        await sessions.note_use(call, visitor.session)
+        kept = await sessions.note_use(call, visitor.session)
+        return _keeping(await self._answer(call, visitor, sent), kept)
+
+    async def _answer(self, call: Call, visitor: Visitor, sent: Form) -> Answer:
         if self.again is None:
             return await self.handle(call, visitor, sent)
+        counted: tuple[str, ...] = ()
         try:
+            counted = await _count_once(call, visitor, sent)
             return await self.handle(call, visitor, sent)
         except (FormRefused, HTTPFault, CommandRejected) as refused:
-            faults = _faults(call, visitor, refused)
-            answer = await self.again(call, visitor, Form(sent.members, sent.files, faults))
-            return _unsaved(answer)
+            if counted and not _is_doubtful(refused):
+                await call.hub.forgive(counted)
+            faults = _faults(call, visitor, sent, refused)
+            judged = msgspec.structs.replace(sent, faults=faults, is_stale=_is_stale(refused))
+            return _unsaved(await self.again(call, visitor, judged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +212,20 @@ class Open:
         if self.again is None:
             return await self.handle(call, NO_FORM)
         sent = form_in(call)
-        cookie, fresh = sessions.visit_cookie(call)
-        refuse_forged(sent, "" if fresh else sessions.form_token(cookie))
+        cookie = sessions.shown_visit(call)
+        refuse_forged(sent, sessions.form_token(cookie) if cookie else "")
         try:
             return await self.handle(call, sent)
         except FormRefused as refused:
-            return _unsaved(await self.again(call, Form(sent.members, sent.files, refused.faults)))
+            judged = msgspec.structs.replace(sent, faults=refused.faults)
+            return _unsaved(await self.again(call, judged))
+
+
+def _keeping(answer: Answer, kept: tuple[tuple[str, str], ...]) -> Answer:
+    """With the header by which the browser keeps its session, but where the answer opens another one or ends it."""
+    own = {text.partition("=")[0] for name, text in answer.headers if name == "Set-Cookie"}
+    more = tuple(each for each in kept if each[1].partition("=")[0] not in own)
+    return msgspec.structs.replace(answer, headers=(*answer.headers, *more))
 
 
 def _unsaved(answer: Answer) -> Answer:
@@ -203,8 +242,36 @@ def refuse_forged(sent: Form, token: str) -> None:
         )
 
 
+async def _count_once(call: Call, visitor: Visitor, sent: Form) -> tuple[str, ...]:
+    """Note a form that may be sent once, before it is done; answers what to forgive where it was not.
+
+    Raises FormStale for one that was sent before: by two clicks, or by loading the page behind it again.
+    """
+    key = sent.first(ONCE_MEMBER)
+    if not key:
+        return ()
+    name = f"form:{digest(f'{visitor.session.id} {sent.path} {key}')}"
+    if await call.hub.guess({name: 1}, sessions.IDLE_S):
+        raise FormStale({"": _SENT_BEFORE})
+    return (name,)
+
+
+def _is_doubtful(refused: Exception) -> bool:
+    return isinstance(refused, HTTPFault) and refused.fault.kind in _DOUBTFUL
+
+
+def _is_stale(refused: Exception) -> bool:
+    """Whether what the form was drawn from is not what stands."""
+    if isinstance(refused, CommandRejected):
+        return refused.rejected.reason is Reason.VERSION_CONFLICT
+    return isinstance(refused, FormStale)
+
+
 def _faults(
-    call: Call, visitor: Visitor, refused: FormRefused | HTTPFault | CommandRejected
+    call: Call,
+    visitor: Visitor,
+    sent: Form,
+    refused: FormRefused | HTTPFault | CommandRejected,
 ) -> dict[str, str]:
     """What is wrong, by member. Raises again what is no fault of the form's."""
     if isinstance(refused, FormRefused):
@@ -214,14 +281,28 @@ def _faults(
         call.notes.update(reason=rejected.reason.value, field=rejected.field)
         if rejected.reason in _UNKNOWN:
             raise refused
-        return {rejected.field: refusals.refused(visitor.language, rejected)}
-    if refused.fault.kind is FaultKind.UNAVAILABLE and refused.fault.message:
-        # Such as a vendor that does not say whether it calls an order off.
-        return {"": refused.fault.message}
-    if refused.fault.kind is not FaultKind.INVALID:
-        raise refused
-    faults = refused.fault.faults
-    return {each.path: refusals.wrong(visitor.language, each) for each in faults}
+        return {_member(sent, rejected.field): refusals.refused(visitor.language, rejected)}
+    fault = refused.fault
+    match fault.kind:
+        case FaultKind.UNAVAILABLE if fault.message:
+            # Such as a vendor that does not say whether it calls an order off.
+            return {"": fault.message}
+        case FaultKind.MALFORMED:
+            return {"": refusals.wrong(visitor.language, WireFault("", "type", fault.message))}
+        case FaultKind.INVALID:
+            return {
+                _member(sent, each.path): refusals.wrong(visitor.language, each)
+                for each in fault.faults
+            }
+    raise refused
+
+
+def _member(sent: Form, path: str) -> str:
+    """The input that a fault of the API's is shown beside: `items[0].code` is `code`, `countries[1]` is `countries`."""
+    bare = _INDEX.sub("", path)
+    parts = bare.split(".")
+    inner = (".".join(parts[start:]) for start in range(1, len(parts)))
+    return next((each for each in (path, bare, *inner, parts[0]) if each in sent.members), bare)
 
 
 # --- who looks
@@ -294,6 +375,7 @@ def show(
         **({"zone": zone_of(settings.time_zone)} if settings else {}),
         now_us=settings.clock.at(call.hub.now_us()) if settings else call.hub.now_us(),
         form_token=visitor.form_token,
+        once=secrets.token_urlsafe(12),
         flash=text,
         who=visitor.person.name or visitor.person.email,
         role=visitor.role or "",
@@ -314,10 +396,10 @@ def show_open(
     status: int = 200,
 ) -> Answer:
     """A page without the navigation, for who is not signed in."""
-    cookie, fresh = sessions.visit_cookie(call)
+    cookie, kept = sessions.visit_cookie(call)
     text, gone = sessions.flashed(call)
     frame = Frame(language=open_language(call), form_token=sessions.form_token(cookie), flash=text)
-    return html(render(template, frame, page=context, form=sent), status, (*fresh, *gone))
+    return html(render(template, frame, page=context, form=sent), status, (kept, *gone))
 
 
 def open_language(call: Call) -> str:
@@ -359,11 +441,18 @@ def origin(call: Call, visitor: Visitor) -> Origin:
     return call.origin(visitor.caller, "")
 
 
+def with_next(path: str, following: str) -> str:
+    """A page that leads on to another one; to the first page where none is known."""
+    return f"{path}?next={quote(following)}" if following else path
+
+
 def _here(call: Call) -> str:
-    """Where to come back to: a page, with what it was asked for; of a form the page that it stands on."""
+    """Where to come back to: a page, with what it was asked for; of a form the page that it stands on, if told."""
+    path, query = call.path, call.query_string
     if call.method == "POST":
-        return next_path(urlsplit(call.header("referer")).path)
-    return f"{call.path}?{call.query_string}" if call.query_string else call.path
+        shown = urlsplit(call.header("referer"))
+        path, query = shown.path, shown.query
+    return next_path(f"{path}?{query}" if query else path) if path else ""
 
 
 def next_path(text: str) -> str:

@@ -122,11 +122,13 @@ async def invite(call: Call, visitor: Visitor, sent: Form) -> Answer:
 
 async def change_role(call: Call, visitor: Visitor, sent: Form) -> Answer:
     given = sent.read(_RoleChange)
-    changed = await _done(
-        call,
-        visitor,
-        lambda at, who: people.change_role(at, who, visitor.at, given.person, given.role),
-    )
+
+    def work(at: People, who: Credential) -> Person:
+        found = people.of_tenant(at, visitor.at, given.person)
+        sent.refuse_unless_of(dict(found.roles)[visitor.at.id])
+        return people.change_role(at, who, visitor.at, given.person, given.role)
+
+    changed = await _done(call, visitor, work)
     said = N_("%(email)s has no role here now.")
     if given.role is not None:
         said = N_("%(email)s has another role now.")

@@ -42,6 +42,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     zone: tzinfo = UTC
     now_us: int = 0
     form_token: str = ""
+    once: str = ""  # the key under which a form of this page counts once
     flash: str = ""
     who: str = ""
     role: str = ""

@@ -118,11 +118,6 @@ async def change(call: Call, visitor: Visitor, sent: Form) -> Answer:
     return go(call, f"{PATH}/{name['id']}", done=visitor.say(N_("Saved.")))
 
 
-async def as_it_stands(call: Call, visitor: Visitor, sent: Form) -> Answer:
-    """The page without what was sent, which was no change of the route."""
-    return await one(call, visitor, Form(faults=sent.faults))
-
-
 async def remove(call: Call, visitor: Visitor, sent: Form) -> Answer:
     given, name = sent.read(_Version), {"id": call.params["uid"]}
     await tell(call, visitor, routes.delete_route, path=name, version=given.version)
@@ -151,5 +146,5 @@ ROUTES = (
     form(PATH, SCOPE, make, every),
     page(f"{PATH}/{{uid}}", SCOPE, one),
     form(f"{PATH}/{{uid}}", SCOPE, change, one),
-    form(f"{PATH}/{{uid}}/delete", SCOPE, remove, as_it_stands),
+    form(f"{PATH}/{{uid}}/delete", SCOPE, remove, one),
 )

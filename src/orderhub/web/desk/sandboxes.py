@@ -102,6 +102,11 @@ class Sandboxes(msgspec.Struct, frozen=True, kw_only=True):
     opened: tuple[Opened, ...] | None
     dialects: tuple[tuple[str, str], ...]
 
+    @property
+    def credentials(self) -> tuple[tuple[str, str], ...]:
+        """As (id, name)."""
+        return tuple((each.id, each.name) for each in self.planned)
+
 
 async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
     if media := media_asked(call):

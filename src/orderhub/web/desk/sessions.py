@@ -45,14 +45,15 @@ def form_token(cookie: str, tenant_id: int = 0) -> str:
     return hmac.new(cookie.encode(), b"form:%d" % tenant_id, hashlib.sha256).hexdigest()
 
 
-def visit_cookie(call: Call) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """For the forms of who is not signed in: the cookie's value, and the header that sets it where it is new."""
-    name = cookie_name(call, _VISIT)
-    known = call.cookies.get(name, "")
-    if known:
-        return known, ()
-    fresh = secrets.token_urlsafe(32)
-    return fresh, (set_cookie(call, name, fresh, IDLE_S),)
+def shown_visit(call: Call) -> str:
+    """What the browser of who is not signed in shows, or empty."""
+    return call.cookies.get(cookie_name(call, _VISIT), "")
+
+
+def visit_cookie(call: Call) -> tuple[str, tuple[str, str]]:
+    """For the forms of who is not signed in: the cookie's value, and the header by which the browser keeps it."""
+    cookie = shown_visit(call) or secrets.token_urlsafe(32)
+    return cookie, set_cookie(call, cookie_name(call, _VISIT), cookie, IDLE_S)
 
 
 def is_alive(session: Session, now_us: int) -> bool:
@@ -100,19 +101,29 @@ async def signed_in(call: Call, person: Person, *, is_waiting: bool = False) -> 
             people.change(person.uid, signed_in_at=now)
 
     await change(call, work)
-    return set_cookie(call, cookie_name(call, _SESSION), cookie, IDLE_S)
+    return _kept(call, cookie)
 
 
-async def note_use(call: Call, session: Session) -> None:
-    """Now and then, when it was last used. What stands in the way of that keeps nobody from a page."""
+async def note_use(call: Call, session: Session) -> tuple[tuple[str, str], ...]:
+    """Now and then, when it was last used, and the header by which the browser keeps its cookie from then on.
+
+    What stands in the way of that keeps nobody from a page.
+    """
     hub, now = port(call), call.hub.now_us()
     if now - session.seen_at < _NOTED_EVERY_S * MICROSECONDS:
-        return
+        return ()
     try:
         await change(call, lambda people: people.change_session(session.id, seen_at=now))
     except Exception as error:
         if not hub.is_outage(error):
             raise
+        return ()
+    return (_kept(call, shown_session(call)),)
+
+
+def _kept(call: Call, cookie: str) -> tuple[str, str]:
+    """The header by which the browser shows its session for as long as that may be idle."""
+    return set_cookie(call, cookie_name(call, _SESSION), cookie, IDLE_S)
 
 
 def signed_out(call: Call) -> tuple[str, str]:

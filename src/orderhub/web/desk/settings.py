@@ -10,7 +10,7 @@ from orderhub.core.commands import ChangeSettings
 from orderhub.core.values import Settings
 from orderhub.core.zones import UnknownZone, zone_of
 from orderhub.dialects.contract import Answer, Call
-from orderhub.web.desk.forms import Form, FormRefused
+from orderhub.web.desk.forms import Form, FormRefused, stamp
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.page import Visitor, do, form, go, origin, page, show
 from orderhub.web.hub_api.tenants import refuse_closing
@@ -32,9 +32,10 @@ class _Change(msgspec.Struct, frozen=True):
 
 
 class Business(msgspec.Struct, frozen=True, kw_only=True):
-    """`split_strategies` as (name, title)."""
+    """`split_strategies` as (name, title); `version` of what the form shows."""
 
     settings: Settings
+    version: str
     split_strategies: tuple[tuple[str, str], ...]
     auto_close_h: int
     auto_finish_h: int
@@ -51,6 +52,7 @@ async def settings(call: Call, visitor: Visitor, sent: Form) -> Answer:
     assert known is not None
     shown = Business(
         settings=known,
+        version=_version(known),
         split_strategies=_SPLITS,
         auto_close_h=known.auto_close_s // _HOUR_S,
         auto_finish_h=known.auto_finish_s // _HOUR_S,
@@ -62,15 +64,17 @@ async def change(call: Call, visitor: Visitor, sent: Form) -> Answer:
     """A command like any other: it is in the books who did it."""
     given, known = sent.read(_Change), visitor.settings
     assert known is not None
+    sent.refuse_unless_of(_version(known))
     try:
         zone_of(given.time_zone)
     except UnknownZone:
         raise FormRefused({"time_zone": N_("There is no such time zone.")}) from None
     if given.split_strategy not in dict(_SPLITS):
         raise FormRefused({"split_strategy": N_("This cannot be taken.")})
+    # What was not touched is not written: somebody else may be at it.
     members: dict[str, Any] = {
-        "time_zone": given.time_zone,
-        "split_strategy": given.split_strategy,
+        **_unless("time_zone", known.time_zone, given.time_zone),
+        **_unless("split_strategy", known.split_strategy, given.split_strategy),
         # A time that is no whole hour stays what it is unless another is said.
         **_seconds("auto_close_s", known.auto_close_s, given.auto_close_h),
         **_seconds("auto_finish_s", known.auto_finish_s, given.auto_finish_h),
@@ -78,8 +82,18 @@ async def change(call: Call, visitor: Visitor, sent: Form) -> Answer:
     if members.get("auto_close_s"):
         await refuse_closing(call, visitor.at.id)
     saved = go(call, _PATH, done=visitor.say(N_("Saved.")))
+    if not members:
+        return saved
     command = ChangeSettings(origin=origin(call, visitor), members=members)
     return await do(call, command, lambda _: saved)
+
+
+def _version(known: Settings) -> str:
+    return stamp(known.time_zone, known.split_strategy, known.auto_close_s, known.auto_finish_s)
+
+
+def _unless(name: str, known: str, given: str) -> dict[str, str]:
+    return {} if given == known else {name: given}
 
 
 def _seconds(name: str, known_s: int, hours: int) -> dict[str, int]:

@@ -36,6 +36,7 @@ from orderhub.web.desk.page import (
     show,
     show_open,
     visitor_of,
+    with_next,
 )
 from orderhub.web.hub_api.inner import port
 
@@ -86,8 +87,12 @@ class Invited(msgspec.Struct, frozen=True):
 
 
 async def login_page(call: Call, sent: Form) -> Answer:
+    return show_open(call, "login.html", _next(call, sent), sent)
+
+
+def _next(call: Call, sent: Form, email: str = "") -> Next:
     asked = sent.first("next") or call.query.get("next", "")
-    return show_open(call, "login.html", Next(next_path(asked) if asked else ""), sent)
+    return Next(next_path(asked) if asked else "", email)
 
 
 async def login(call: Call, sent: Form) -> Answer:
@@ -100,7 +105,8 @@ async def login(call: Call, sent: Form) -> Answer:
     assert person is not None
     cookie = await sessions.signed_in(call, person, is_waiting=bool(person.totp))
     asked = next_path(sent.first("next"))
-    return go(call, CODE if person.totp else asked, cookie)
+    following = asked if asked != HOME else ""
+    return go(call, with_next(CODE, following) if person.totp else asked, cookie)
 
 
 async def is_password(call: Call, person: Person | None, email: str, password: str) -> bool:
@@ -138,7 +144,7 @@ async def _waiting(call: Call) -> Person | None:
 async def code_page(call: Call, sent: Form) -> Answer:
     if await _waiting(call) is None:
         return go(call, LOGIN)
-    return show_open(call, "code.html", None, sent)
+    return show_open(call, "code.html", _next(call, sent), sent)
 
 
 async def code(call: Call, sent: Form) -> Answer:
@@ -154,7 +160,7 @@ async def code(call: Call, sent: Form) -> Answer:
     if not step or not await sessions.change(call, lambda at: at.use_code(uid, step)):
         raise FormRefused({"code": _WRONG_CODE})
     await call.hub.forgive(names)
-    return go(call, HOME, await sessions.signed_in(call, person))
+    return go(call, next_path(sent.first("next")), await sessions.signed_in(call, person))
 
 
 def step_of(secret: str, code: str, now_us: int) -> int:
@@ -172,8 +178,7 @@ def step_of(secret: str, code: str, now_us: int) -> int:
 
 
 async def again_page(call: Call, visitor: Visitor, sent: Form) -> Answer:
-    asked = sent.first("next") or call.query.get("next", "")
-    return show(call, visitor, "again.html", Next(next_path(asked), visitor.person.email), sent)
+    return show(call, visitor, "again.html", _next(call, sent, visitor.person.email), sent)
 
 
 async def again(call: Call, visitor: Visitor, sent: Form) -> Answer:

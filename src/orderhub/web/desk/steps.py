@@ -130,7 +130,7 @@ async def take_step(call: Call, visitor: Visitor, sent: Form) -> Answer:
             if_version=given.version,
         ),
         given,
-        _units(order, step, sent),
+        _units(visitor, order, step, sent, is_current=given.version == order.version),
     )
     if given.sure:
         done = go(call, path_of(order), done=visitor.say(step.done))
@@ -208,8 +208,11 @@ def _amount(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _units(order: Order, step: Step, sent: Form) -> Units:
-    """How many units of which lines were said; none of a line that takes none, and of a parcel not none at all."""
+def _units(visitor: Visitor, order: Order, step: Step, sent: Form, *, is_current: bool) -> Units:
+    """How many units of which lines were said; none of a line that takes none, and of a parcel not none at all.
+
+    Of the order as the form was drawn from it, no more than there are: whoever was overtaken is told that instead.
+    """
     units: Units = {}
     faults: dict[str, str] = {}
     is_said = False
@@ -218,7 +221,10 @@ def _units(order: Order, step: Step, sent: Form) -> Units:
         text = sent.first(member).strip()
         is_said = is_said or bool(text)
         if text.isascii() and text.isdecimal() and len(text) < 10:
-            if int(text):
+            most = step.units(order, line) if step.units else 0
+            if int(text) > most > 0 and is_current:
+                faults[member] = visitor.say(N_("This is at most %(most)s."), most=most)
+            elif int(text):
                 units[line.line_no] = int(text)
         elif text:
             faults[member] = N_("This cannot be taken.")
