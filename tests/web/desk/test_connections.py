@@ -239,6 +239,7 @@ async def test_a_route_is_made_refused_changed_and_removed(tmp_path: Path) -> No
         )
         await browser.get(ROUTES)
         assert (await browser.post(ROUTES, form | {"connection": other})).status_code == 422
+        assert "the route Tea could take the same line" in browser.text
         path = f"{ROUTES}/{kept['id']}"
         seen = await version(browser, path)
         change = {"version": seen, "when": "paid", "takes_all": "true", "title": "All"}

@@ -103,6 +103,8 @@ async def test_what_cannot_be_is_said_in_the_form(
         await browser.get("/desk/coupons/new")
         answer = await browser.post("/desk/coupons/new", {**drawn(browser), **NEW, **said})
         assert (answer.status_code, says in browser.text) == (422, True), browser.text
+        if "code" in said:
+            assert f'<span class="fault" id="d-code">{says}</span>' in browser.page
 
 
 async def test_coupons_as_a_file_and_by_page(tmp_path: Path) -> None:

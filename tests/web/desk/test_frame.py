@@ -203,6 +203,7 @@ async def test_people_are_invited_and_governed_on_their_page(tmp_path: Path) -> 
         ):
             answer = await browser.post("/desk/people", wrong)
             assert answer.status_code == 422, wrong
+        assert "owner@shop.example has a role there already" in browser.text
         script = "<script>alert(1)</script>"
         answer = await browser.post("/desk/people/role", {"person": script, "role": "staff"})
         assert answer.status_code == 422

@@ -34,6 +34,12 @@ def test_every_reason_and_every_problem_has_words_in_every_language() -> None:
         said = wrong(CHINESE, WireFault("a.b", problem, "a.b: exact words of the hub"))
         assert not re.search("[A-Za-z]", said), said
     assert wrong(ENGLISH, WireFault("a", "value", "a: exact")) == "a: exact"
+    said = {
+        refused(CHINESE, Rejected(Reason.ALREADY_EXISTS, field, "exact words of the hub"))
+        for field in ("code", "email", "route", "number")
+    }
+    assert len(said) == 4
+    assert not re.search("[A-Za-z]", "".join(said))
     assert refused(ENGLISH, Rejected(Reason.OUT_OF_STOCK, "", "3 wanted, 2 left")).startswith("3 w")
 
 

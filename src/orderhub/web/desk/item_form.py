@@ -18,7 +18,14 @@ from msgspec import inspect
 from orderhub.core.facts import Record
 from orderhub.core.values import MICROSECONDS
 from orderhub.core.zones import zone_of
-from orderhub.dialects.contract import Answer, Call, FaultKind, HTTPFault, WireFault
+from orderhub.dialects.contract import (
+    Answer,
+    Call,
+    CommandRejected,
+    FaultKind,
+    HTTPFault,
+    WireFault,
+)
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.language import ENGLISH, N_
 from orderhub.web.desk.page import Visitor, do, origin
@@ -281,7 +288,14 @@ async def save(
             raise
         raise FormRefused(dict(_told(visitor, each) for each in stop.fault.faults)) from None
     command = msgspec.structs.replace(command, origin=origin(call, visitor))
-    return await do(call, command, lambda _: done)
+    try:
+        return await do(call, command, lambda _: done)
+    except CommandRejected as stop:
+        if stop.rejected.field not in kind.apart:
+            raise
+        # What it is found by apart from its names is its code, as people type that.
+        refused = msgspec.structs.replace(stop.rejected, field="code")
+        raise CommandRejected(refused) from None
 
 
 def _told(visitor: Visitor, fault: WireFault) -> tuple[str, str]:

@@ -90,14 +90,23 @@ UNANSWERED: tuple[tuple[str, str], ...] = (
     ("", N_("The connection broke before the answer was whole.")),
 )
 _BY_NAME = {reason.value: text for reason, text in REASONS.items()}
+# Where it is no name that somebody chose; the hub's own words say more.
+_OF_FIELD: Mapping[tuple[Reason, str], str] = {
+    (Reason.ALREADY_EXISTS, "email"): N_(
+        "This e-mail has an account already. If it has no role here, an operator gives it one."
+    ),
+    (Reason.ALREADY_EXISTS, "route"): N_("Another route could take the same line of an order."),
+    (Reason.ALREADY_EXISTS, "number"): N_("Another order was handed on under this number."),
+}
 # Where the desk's own words say more to people than the hub's.
 _OURS = frozenset({Reason.VERSION_CONFLICT, Reason.ALREADY_EXISTS})
 
 
 def refused(language: str, rejected: Rejected) -> str:
     """Why a command was refused."""
-    own = catalogue(language).gettext(REASONS[rejected.reason])
-    if language != ENGLISH or rejected.reason in _OURS:
+    of_field = _OF_FIELD.get((rejected.reason, rejected.field), "")
+    own = catalogue(language).gettext(of_field or REASONS[rejected.reason])
+    if language != ENGLISH or (rejected.reason in _OURS and not of_field):
         return own
     return rejected.detail or own
 
