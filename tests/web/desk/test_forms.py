@@ -340,8 +340,12 @@ async def test_who_was_signed_out_over_a_form_is_told_so_and_led_back(tmp_path: 
         browser = await signed_in(hub)
         await browser.get("/desk/products/new")
         rewind(hub, browser, seen_at=sessions.IDLE_S + 1)
-        referer = {"referer": f"{hub.client.base_url}/desk/products/new?x=1"}
-        answer = await browser.post("/desk/products/new", {"title": "x"}, headers=referer)
-        assert answer.headers["location"] == f"{LOGIN}?next=/desk/products/new%3Fx%3D1"
+        for told, location in (
+            (f"{hub.client.base_url}/desk/products/new?x=1", "?next=/desk/products/new%3Fx%3D1"),
+            ("http://[", ""),
+            ("https://evil.example/", "?next=/desk/orders"),
+        ):
+            answer = await browser.post("/desk/products/new", headers={"referer": told})
+            assert answer.headers["location"] == f"{LOGIN}{location}"
         await browser.get(answer.headers["location"])
         assert "Your session had ended, and nothing was done" in browser.text

@@ -450,7 +450,10 @@ def _here(call: Call) -> str:
     """Where to come back to: a page, with what it was asked for; of a form the page that it stands on, if told."""
     path, query = call.path, call.query_string
     if call.method == "POST":
-        shown = urlsplit(call.header("referer"))
+        try:
+            shown = urlsplit(call.header("referer"))
+        except ValueError:  # what no browser sends
+            return ""
         path, query = shown.path, shown.query
     return next_path(f"{path}?{query}" if query else path) if path else ""
 
