@@ -184,7 +184,9 @@ class Guard:
         if visitor.caller is not None:
             call.caller = visitor.caller
         kept = await sessions.note_use(call, visitor.session)
-        return _keeping(await self._answer(call, visitor, sent), kept)
+        answer = await self._answer(call, visitor, sent)
+        # Before the page's own, which may end the session: the last one counts.
+        return msgspec.structs.replace(answer, headers=(*kept, *answer.headers))
 
     async def _answer(self, call: Call, visitor: Visitor, sent: Form) -> Answer:
         if self.again is None:
@@ -219,13 +221,6 @@ class Open:
         except FormRefused as refused:
             judged = msgspec.structs.replace(sent, faults=refused.faults)
             return _unsaved(await self.again(call, judged))
-
-
-def _keeping(answer: Answer, kept: tuple[tuple[str, str], ...]) -> Answer:
-    """With the header by which the browser keeps its session, but where the answer opens another one or ends it."""
-    own = {text.partition("=")[0] for name, text in answer.headers if name == "Set-Cookie"}
-    more = tuple(each for each in kept if each[1].partition("=")[0] not in own)
-    return msgspec.structs.replace(answer, headers=(*answer.headers, *more))
 
 
 def _unsaved(answer: Answer) -> Answer:
