@@ -162,9 +162,9 @@ class Guard:
     async def __call__(self, call: Call) -> Answer:
         visitor, is_form = await visitor_of(call), self.again is not None
         if visitor is None:
-            language = open_language(call)
-            said = catalogue(language).gettext(_ENDED) if is_form else ""
-            return go(call, with_next(LOGIN, _here(call)), done=said)
+            following = _here(call)
+            said = catalogue(open_language(call)).gettext(_ENDED) if is_form and following else ""
+            return go(call, with_next(LOGIN, following), done=said)
         if visitor.session.is_waiting:
             return go(call, CODE)
         sent = NO_FORM
@@ -442,15 +442,20 @@ def with_next(path: str, following: str) -> str:
 
 
 def _here(call: Call) -> str:
-    """Where to come back to: a page, with what it was asked for; of a form the page that it stands on, if told."""
+    """Where to come back to: a page, with what it was asked for; of a form the page of ours that it stands on.
+
+    Empty for a form of whatever else, which is no way that anybody went.
+    """
     path, query = call.path, call.query_string
     if call.method == "POST":
         try:
             shown = urlsplit(call.header("referer"))
         except ValueError:  # what no browser sends
             return ""
+        if not shown.netloc or shown.netloc != call.host:
+            return ""
         path, query = shown.path, shown.query
-    return next_path(f"{path}?{query}" if query else path) if path else ""
+    return next_path(f"{path}?{query}" if query else path)
 
 
 def next_path(text: str) -> str:
