@@ -263,8 +263,9 @@ async def test_what_is_wrong_of_one_thing_stands_beside_its_field(tmp_path: Path
         browser = await signed_in(hub)
         path = f"{await test_connections.made(browser)}/listings"
         await browser.get(path)
-        answer = await browser.post(path, {"code": "NOPE", "item": "x"})
-        assert (answer.status_code, 'id="d-code"' in browser.page) == (422, True)
+        for code in ("NOPE", "product:abc"):
+            answer = await browser.post(path, {"code": code, "item": "x"})
+            assert (answer.status_code, 'class="fault" id="d-code"' in browser.page) == (422, True)
         operator = await as_operator(hub)
         await operator.get("/desk/tenants")
         said = {"name": "acme", "currency": "no", "time_zone": "UTC"}

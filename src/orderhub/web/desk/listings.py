@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from orderhub.dialects.contract import Answer, Call
+from orderhub.dialects.contract import Answer, Call, HTTPFault
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
@@ -99,7 +99,15 @@ async def put(call: Call, visitor: Visitor, sent: Form) -> Answer:
         "title": given.title,
         "data": _data(given.data),
     }
-    await _put(call, visitor, [item])
+    try:
+        await _put(call, visitor, [item])
+    except HTTPFault as stop:
+        # One input takes a code or a subject.
+        faults = tuple(
+            msgspec.structs.replace(each, path=each.path.replace("].subject", "].code"))
+            for each in stop.fault.faults
+        )
+        raise HTTPFault(msgspec.structs.replace(stop.fault, faults=faults)) from None
     return _back(call, visitor, N_("It is listed. Orders that waited for it go on."))
 
 
