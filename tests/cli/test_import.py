@@ -141,10 +141,12 @@ def test_ndjson_rows_are_those_of_the_api(files: Files) -> None:
         "\n"
         '{"code": "NEXT", "doc": {"price": "3", "currency": "XXZ"}}\n'
         "no json\n"
-        '{"code": "NEXT", "doc": {"price": "3", "currency": "EUR"}}\n'
+        '{"code": "NEXT", "doc": {"price": "3", "currency": "EUR", "data": {"share": 0.1234567890123456789}}}\n'
+        f'{{"id": 72, "doc": {{"data": {"[" * 2_000}\n'
     )
     status, counts, said = files.items(rows)
-    assert (status, counts) == (1, {"created": 2, "refused": 2, "stock": {"opened": 1}})
+    assert (status, counts) == (1, {"created": 2, "refused": 3, "stock": {"opened": 1}})
+    assert said[2] == "6: no JSON object: nested too deeply"
     assert said[0] == "3: currency: is a currency of ISO 4217, such as EUR"
     assert said[1].startswith("4: no JSON object: ")
     assert files.items('{"id": 71, "delete": true}')[1] == {"removed": 1}

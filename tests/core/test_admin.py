@@ -71,6 +71,11 @@ PUTS = [
     ((note(7, 1, "C"),),  put(change(7), unique=(("note", "code", "C"),)), [(7, "u-7", "C", 2)]),
     ((),                  put(change(), exists=(("note", "id", "7"),)),    Reason.RECORD_UNKNOWN),
     ((note(7),),          put(change(), exists=(("note", "id", "7"),)),    [(501, "x-1", "", 1)]),
+    ((),                  put(change(doc={"a": ["b", "\0"]})),               Reason.TEXT_INVALID),
+    ((),                  put(change(doc="\\u0000")),                        [(501, "x-1", "", 1)]),
+    ((),                  put(change(code="a\0")),                           Reason.TEXT_INVALID),
+    ((),                  put(change(keys=(("name", "x" * 2_001),))),        Reason.TEXT_INVALID),
+    ((note(7, 1),),       put(change(7, None, members={"a": "\0"})),         Reason.TEXT_INVALID),
 ]  # fmt: skip
 
 
@@ -83,6 +88,22 @@ def test_records_are_put_or_refused(
         assert decision.reason is then
         return
     assert [(r.id, r.uid, r.code, r.version) for r in decision.records] == then
+
+
+def test_no_database_is_asked_for_a_name_that_it_cannot_keep() -> None:
+    command = put(change(code="a\0"), unique=(("note", "code", "a\0"),))
+    assert admin.put_loads(command, known_with()) == []
+    assert admin.put_lock_keys(command) == ()
+
+
+def test_settings_hold_no_u0000() -> None:
+    command = ChangeSettings(origin=AT, members={"dialects": {"kakaclo": {"name": "a\0"}}})
+    decision = admin.change_settings(command, known_with(), IDS)
+    assert decision == Rejected(
+        Reason.TEXT_INVALID,
+        "settings.dialects.kakaclo.name",
+        "settings.dialects.kakaclo.name: U+0000 is not allowed",
+    )
 
 
 @pytest.mark.parametrize(

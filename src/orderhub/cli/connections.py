@@ -289,6 +289,7 @@ def import_listings(options: ImportOptions, _late: dict[str, str]) -> None:
     from orderhub.cli.session import answer_of, one_sentence, path_of
     from orderhub.cli.terminal import show
     from orderhub.cli.whose import WHOSE
+    from orderhub.dialects.codec import encode
 
     with one_sentence():
         items = _items_in(options.file)
@@ -301,7 +302,7 @@ def import_listings(options: ImportOptions, _late: dict[str, str]) -> None:
             for part in parts:
                 body = {"connection": options.connection, "items": [each for _, each in part]}
                 typed = {**WHOSE, "connection": "CONNECTION", **_places(part)}
-                asked = {"params": whose, "headers": headers, "json": body}
+                asked = {"params": whose, "headers": headers, "content": encode(body)}
                 answer_of(send("POST", path_of(_LISTINGS), **asked), typed)
     show({"listed": len(items)})
 
@@ -310,7 +311,7 @@ def _items_in(file: Path) -> list[tuple[int, dict[str, Any]]]:
     """Listings as the API takes them, each with its line. Raises CommandRefused for what is no such file."""
     from orderhub.cli.importing import rows_of
     from orderhub.cli.session import CommandRefused
-    from orderhub.web.sheets import as_json
+    from orderhub.web.sheets import RowFault, as_json
 
     rows = rows_of(file)
     for column in rows.columns:
@@ -324,7 +325,10 @@ def _items_in(file: Path) -> list[tuple[int, dict[str, Any]]]:
         said = {name: each for name, each in row.values.items() if each is not None}
         item = {_member(name): said[name] for name in _NAMED if name in said}
         if isinstance(item.get("data"), str):
-            item["data"] = as_json(item["data"])
+            try:
+                item["data"] = as_json(item["data"], "data")
+            except RowFault as wrong:
+                raise CommandRefused(f"{file}:{row.line}: {wrong}.") from None
         found.append((row.line, item))
     return found
 

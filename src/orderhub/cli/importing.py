@@ -22,6 +22,7 @@ from orderhub.cli.session import (
 )
 from orderhub.cli.terminal import progress, show
 from orderhub.cli.tokens import Database, Token, Url
+from orderhub.dialects.codec import encode
 from orderhub.web.sheets import (
     ALIASES,
     FileRow,
@@ -133,7 +134,7 @@ class _Load:
     ) -> list[dict[str, Any]]:
         """The results of the rows, one each. Raises CommandRefused where the request itself fails."""
         headers = {"Hub-Dry-Run": "true"} if is_dry_run or self.is_dry_run else {}
-        body = b"\n".join(msgspec.json.encode(each) for each in rows)
+        body = b"\n".join(encode(each) for each in rows)
         answer = self.send("POST", path, content=body, params=params, headers=headers)
         if not answer.is_success:
             answer_of(answer)
@@ -232,7 +233,7 @@ class _Import:
                 self.load.refuse(row.line, str(fault))
                 continue
             chunk.append((row.line, ready))
-            size += len(msgspec.json.encode(ready))
+            size += len(encode(ready))
             if len(chunk) == _ROWS or size > _BYTES:
                 yield chunk
                 chunk, size = [], 0
@@ -283,7 +284,7 @@ class _Items(_Import):
     def _stock(self, said: Any, place: Any) -> _Stock | None:
         if said is None:
             return None
-        count = as_json(said) if isinstance(said, str) else said
+        count = as_json(said, "stock") if isinstance(said, str) else said
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise RowFault("stock", f"a whole number from 0 on, not {said}")
         return _Stock(count, self.places.of(place))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core import routes
+from orderhub.core import routes, texts
 from orderhub.core.business import LockKey
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, Record, RecordKey
@@ -21,6 +21,8 @@ _NOBODY = Record(tenant_id=0, kind="", id=0, uid="", code="", doc=None)
 
 
 def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
+    if _unkept(command) is not None:
+        return []  # it is refused, and some databases take no such names in a question
     tenant = command.origin.tenant_id
     keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
     for kind, by, value in (*command.unique, *command.exists):
@@ -32,6 +34,8 @@ def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
 
 def put_lock_keys(command: PutRecords) -> tuple[LockKey, ...]:
     """Who writes a route decides upon all of them."""
+    if _unkept(command) is not None:
+        return ()
     return (*command.unique, *(((routes.RECORD_KIND, "all", ""),) * _writes_routes(command)))
 
 
@@ -54,6 +58,9 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     `result` is every record as it stands afterwards, but for the removed ones.
     """
     tenant = command.origin.tenant_id
+    unkept = _unkept(command)
+    if unkept is not None:
+        return unkept
     for kind, by, value in command.exists:
         if facts.record(tenant, kind, by, value) is None:
             return Rejected(Reason.RECORD_UNKNOWN, kind, f"no {kind} with {by} {value}")
@@ -94,6 +101,27 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
         notices=tuple(notices),
         result=tuple(standing),
     )
+
+
+def _unkept(command: PutRecords) -> Rejected | None:
+    """The refusal of a text that no database keeps, by whatever way it came."""
+    for change in command.changes:
+        for by, name in (("uid", change.uid), ("code", change.code), *change.keys):
+            says = texts.fault_of_name(name)
+            if says:
+                return Rejected(Reason.TEXT_INVALID, by, f"{by} {says}")
+        refused = _with_nul(change.doc if change.members is None else change.members, "doc")
+        if refused is not None:
+            return refused
+    return None
+
+
+def _with_nul(value: Any, name: str) -> Rejected | None:
+    at = texts.nul_in(value)
+    if at is None:
+        return None
+    path = f"{name}.{at}" if at else name
+    return Rejected(Reason.TEXT_INVALID, path, f"{path}: U+0000 is not allowed")
 
 
 def together(commands: Sequence[PutRecords]) -> PutRecords | None:
@@ -234,6 +262,9 @@ def change_settings(command: ChangeSettings, facts: Facts, _ids: NewIds) -> Acce
 
     A tenant that is no sandbox any more runs on real time: nobody could set its clock right.
     """
+    refused = _with_nul(command.members, "settings")
+    if refused is not None:
+        return refused
     tenant = command.origin.tenant_id
     stored = msgspec.to_builtins(facts.settings(tenant))
     dialects = {**stored.get("dialects", {}), **command.members.get("dialects", {})}

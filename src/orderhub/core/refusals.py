@@ -16,6 +16,8 @@ class Reason(StrEnum):
     KEY_REDACTED = (
         "key_redacted"  # the answer kept for the key went with a person who was forgotten
     )
+    # what is written at all
+    TEXT_INVALID = "text_invalid"  # U+0000, or a name longer than an index takes
     ALREADY_EXISTS = "already_exists"  # the vendor's natural key is taken
     # what the command is about
     ORDER_UNKNOWN = "order_unknown"

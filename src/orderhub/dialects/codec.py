@@ -66,12 +66,17 @@ def decode(body: bytes, *, mends: bool = False, say: Callable[[JsonFault], str] 
         message = say(fault) if fault is not None else unicode_fault(body)
         raise malformed(message or "a number out of range") from None
     if len(body) > _SHORT or _NUL in body or body.count(b"[") + body.count(b"{") > _MAX_DEPTH:
-        _refuse_poison(value, 0)
+        refuse_poison(value)
     return value
 
 
-def _refuse_poison(value: Any, depth: int) -> None:
-    """U+0000 cannot be stored everywhere; a huge exponent or a mile of digits stalls arithmetic."""
+def refuse_poison(value: Any, depth: int = 0) -> None:
+    """U+0000 cannot be stored everywhere; a huge exponent or a mile of digits stalls arithmetic.
+
+    depth  how deep the value stands in what it is a part of
+
+    Raises HTTPFault(MALFORMED).
+    """
     if depth > _MAX_DEPTH:
         raise malformed("nested too deeply")
     if isinstance(value, str):
@@ -85,11 +90,11 @@ def _refuse_poison(value: Any, depth: int) -> None:
             raise malformed("a number out of range")
     elif isinstance(value, dict):
         for key, each in value.items():
-            _refuse_poison(key, depth + 1)
-            _refuse_poison(each, depth + 1)
+            refuse_poison(key, depth + 1)
+            refuse_poison(each, depth + 1)
     elif isinstance(value, list):
         for each in value:
-            _refuse_poison(each, depth + 1)
+            refuse_poison(each, depth + 1)
 
 
 def decode_object(body: bytes, *, mends: bool = False) -> dict[str, Any]:

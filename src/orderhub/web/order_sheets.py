@@ -191,7 +191,7 @@ def _row(row: FileRow, sources: Mapping[str, Source]) -> tuple[dict[str, Any], d
             continue
         is_of_line = member.startswith(LINE)
         name = member.removeprefix(LINE)
-        typed = as_json(said) if _is_typed(name, is_of_line=is_of_line) else said
+        typed = as_json(said, source.column) if _is_typed(name, is_of_line=is_of_line) else said
         (line if is_of_line else order)[name] = typed
     return nested(order), nested(line)
 

@@ -1,4 +1,7 @@
-"""The rows of a file that is imported: CSV with a header, or NDJSON, told apart by how it begins."""
+"""The rows of a file that is imported: CSV with a header, or NDJSON, told apart by how it begins.
+
+What is refused of a body is refused of a row: U+0000, JSON nested too deeply, numbers beyond use (`codec.decode`).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,20 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
+
+from orderhub.dialects.codec import decode, decode_object, refuse_poison
+from orderhub.dialects.contract import HTTPFault
+from orderhub.dialects.json_faults import fault_in
 
 # What an item may be found by, and what people call some columns.
 NAMES = ("id", "uid", "code")
 ALIASES = {"sku": "code", "warehouse": "place"}
 _DELIMITERS = ",;\t"
+_NUL = "\0"
 # What a spreadsheet may run, wide forms included; a number is none of it. Apostrophes that stand there are a part of
 # the text: it gets one more, so that taking one off always gives the text back.
 _RUNS = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
@@ -69,9 +78,9 @@ def _objects(text: str) -> Iterator[FileRow]:
         if not each.strip():
             continue
         try:
-            yield FileRow(line, msgspec.json.decode(each, type=dict[str, Any]))
-        except msgspec.DecodeError as error:
-            yield FileRow(line, fault=f"no JSON object: {error}")
+            yield FileRow(line, decode_object(each.encode()))
+        except HTTPFault as stop:
+            yield FileRow(line, fault=f"no JSON object: {stop.fault.message}")
 
 
 def _table(text: str) -> Rows:
@@ -98,8 +107,8 @@ def _table(text: str) -> Rows:
 def _header(cells: list[str]) -> tuple[str, ...]:
     names = tuple(cell.strip() for cell in cells)
     for name in names:
-        if not name:
-            raise Unreadable(": a column has no name.")
+        if not name or _NUL in name:
+            raise Unreadable(": a column has no name, or one with U+0000.")
         if names.count(name) > 1:
             raise Unreadable(f": the column {name} is there twice.")
     return names
@@ -108,6 +117,8 @@ def _header(cells: list[str]) -> tuple[str, ...]:
 def _row(line: int, columns: tuple[str, ...], cells: list[str]) -> FileRow:
     if len(cells) != len(columns):
         return FileRow(line, fault=f"{len(cells)} cells, but {len(columns)} columns")
+    if any(_NUL in cell for cell in cells):
+        return FileRow(line, fault="U+0000 is not allowed")
     values = {
         name: text_of(cell.strip()) or None for name, cell in zip(columns, cells, strict=True)
     }
@@ -129,20 +140,33 @@ def text_of(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and _RUNS.match(cell) else cell
 
 
-def as_json(cell: str) -> Any:
-    """A number, true or false, a list or object; any other text is itself, and the hub says if that does not fit."""
+def as_json(cell: str, column: str, depth: int = 0) -> Any:
+    """A number, true or false, a list or object; any other text is itself, and the hub says if that does not fit.
+
+    depth  how deep it stands in what it is a part of
+
+    Raises RowFault for a list, an object or a quoted text that is refused of any body.
+    """
     lowered = cell.lower()  # a spreadsheet writes TRUE
+    text = (lowered if lowered in ("true", "false") else cell).encode()
     try:
-        return msgspec.json.decode((lowered if lowered in ("true", "false") else cell).encode())
-    except msgspec.DecodeError:
+        value = decode(text)
+        refuse_poison(value, depth)
+    except HTTPFault as stop:
+        # A number beyond use is a text like any other, such as an article's 1e999.
+        if cell.startswith(("{", "[", '"')) and fault_in(text) is None:
+            raise RowFault(column, stop.fault.message) from None
         return cell
+    return value
 
 
 def converter(model: type[msgspec.Struct], path: list[str]) -> Convert:
     """How a cell of a column named `price`, `prices.single` or `data.image` is read."""
     kinds = _types(msgspec.inspect.type_info(model), path)
     plain = (msgspec.inspect.StrType, msgspec.inspect.DecimalType)
-    return str if any(isinstance(each, plain) for each in kinds) else as_json
+    if any(isinstance(each, plain) for each in kinds):
+        return str
+    return partial(as_json, column=".".join(path), depth=len(path))
 
 
 def _types(kind: msgspec.inspect.Type, path: list[str]) -> list[msgspec.inspect.Type]:
@@ -212,13 +236,13 @@ class ItemCells:
         }
 
     def item(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """A row, its columns by their own names, as the hub's API takes an item."""
+        """A row, its columns by their own names, as the hub's API takes an item. Raises RowFault."""
         item: dict[str, Any] = {}
         left = dict(values)
         for name in NAMES:
             cell = left.pop(name, None)
             if cell is not None:
-                item[name] = as_json(cell) if name == "id" else cell
+                item[name] = as_json(cell, name) if name == "id" else cell
         item["doc"] = nested(
             {
                 name: None if cell is None else self._readers[name](cell)

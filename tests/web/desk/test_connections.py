@@ -206,6 +206,8 @@ async def test_listings_by_hand_and_by_the_very_file_that_the_list_gives(tmp_pat
             (b"item,code\nX,NO-SUCH\n", "there is no NO-SUCH"),
             (b"code\nX\n", "Columns item and code (or subject) are needed."),
             (b"\xff\xfe", "The file cannot be read"),
+            (b'item,code,title\nX,GOODS-188,"a\0"\n', "The file cannot be read"),
+            (b"item,code,data\nX,GOODS-188," + b"[" * 2_000 + b"\n", "This is no JSON object."),
         ):
             await browser.get(path)
             refused = await browser.post(f"{path}/file", files={"file": ("l.csv", bad)})

@@ -68,6 +68,7 @@ async def test_a_vendors_credential_is_made_with_what_its_door_needs(tmp_path: P
         ({"kind": "hub", "scopes": "everything"}, "scopes are"),
         ({"kind": "nothing"}, "kind is hub"),
         ({"kind": "hub", "scopes": "pools", "more": "nonsense"}, "This is no JSON object."),
+        ({"kind": "hub", "scopes": "pools", "more": '{"a":' * 3_000}, "This is no JSON object."),
         ({"kind": "hub", "scopes": "pools", "more": '{"labels": 1}'}, "labels"),
         ({"kind": "hub", "scopes": "pools", "days": "0"}, "This cannot be taken."),
         ({}, "This is needed."),

@@ -136,3 +136,72 @@ async def test_a_file_that_cannot_be_read_is_said_so_whole(
         browser = await signed_in(hub)
         answer = await sent(browser, path, file, kind="products")
         assert (answer.status_code, says in browser.text) == (422, True), browser.text
+
+
+DEEP = '{"a":' * 2_000 + "1" + "}" * 2_000
+NOTHING_IS_WRITTEN = [
+    (b'id,code,title\n301,N30,"a\0b"\n', "U+0000 is not allowed"),
+    (b'id,code,title\n301,"N\0",a\n', "U+0000 is not allowed"),
+    (
+        b'id,code,data\n301,N30,"{""a"":""\\u0000""}"\n',
+        "data: U+0000 is not allowed",
+    ),
+    (
+        b'{"id":301,"doc":{"code":"ZZ","title":"a\\u0000b"}}\n',
+        "no JSON object: U+0000 is not allowed",
+    ),
+    (
+        f'{{"id":301,"doc":{{"code":"ZZ","data":{DEEP}}}}}\n'.encode(),
+        "no JSON object: nested too deeply",
+    ),
+    (
+        f'id,code,data\n301,N30,"{DEEP.replace(chr(34), chr(34) * 2)}"\n'.encode(),
+        "data: nested too deeply",
+    ),
+    (
+        f"id,code,data{'.a' * 70}\n301,N30,[1]\n".encode(),
+        "a: nested too deeply",
+    ),
+    (f"id,code,title\n301,{'N' * 201},a\n".encode(), "At most 200 characters."),
+]
+
+
+@pytest.mark.parametrize(("file", "says"), NOTHING_IS_WRITTEN)
+async def test_what_a_body_may_not_hold_no_file_may_and_the_row_says_so(
+    tmp_path: Path, file: bytes, says: str
+) -> None:
+    good = b'{"id":302,"doc":{"code":"GOOD","title":"good"}}' if file[:1] == b"{" else b"302,GOOD,"
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        before = await total(hub, "products")
+        answer = await sent(browser, ITEMS, file + good, kind="products")
+        assert answer.status_code == 200, browser.text
+        assert [status for _, _, status in results(browser)] == ["refused", "made"], browser.text
+        assert says in browser.text
+        assert "\0" not in browser.page
+        assert await total(hub, "products") == before + 1
+
+
+async def test_a_row_that_the_hub_breaks_on_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise RuntimeError
+
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        monkeypatch.setattr("orderhub.core.routes.refusal", broken)
+        await sent(browser, ITEMS, b"id,code\n301,N30\n", kind="products")
+        assert "refused The hub broke on this request" in browser.text
+
+
+@pytest.mark.postgres
+async def test_what_came_by_a_file_is_sold_on_postgresql(postgres_demo: str) -> None:
+    """An index has its limits there, and no text may hold U+0000."""
+    long = b"%s" % ("".join(f"{n:x}" for n in range(9_000)).encode())
+    async with running_hub(postgres_demo) as hub:
+        browser = await signed_in(hub)
+        file = b'id,code,title,price\n301,N30,"a\0b",5\n302,%s,a,5\n303,N31,a,5\n' % long
+        await sent(browser, ITEMS, file, kind="products")
+        assert [status for _, _, status in results(browser)] == ["refused", "refused", "made"]
+        assert "At most 200 characters." in browser.text

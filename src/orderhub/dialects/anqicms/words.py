@@ -123,6 +123,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 REFUSALS: dict[Reason, str] = {
     Reason.KEY_REUSED: "key_reused",
     Reason.KEY_REDACTED: "key_redacted",
+    Reason.TEXT_INVALID: "too_long",
     Reason.ALREADY_EXISTS: "exists",
     Reason.ORDER_UNKNOWN: "record not found",
     Reason.RECORD_UNKNOWN: "record not found",

@@ -39,6 +39,7 @@ FAULTS: dict[FaultKind, tuple[int, int, str]] = {
 REFUSALS: dict[Reason, tuple[int, int, str]] = {
     Reason.KEY_REUSED: (422, 422, "Idempotency-Key was used for another request"),
     Reason.KEY_REDACTED: (422, 422, "Idempotency-Key is done, its answer was deleted"),
+    Reason.TEXT_INVALID: (400, 400, "is not usable"),
     Reason.ALREADY_EXISTS: (409, 409, "already exists"),
     Reason.ORDER_UNKNOWN: (404, 404, "order not found"),
     Reason.RECORD_UNKNOWN: (404, 404, "not found"),

@@ -44,6 +44,7 @@ REFUSALS: dict[Reason, tuple[int, str]] = {
         422,
         "The request with this Idempotency-Key was done; its answer was deleted with personal data.",
     ),
+    Reason.TEXT_INVALID: (400, _INVALID),
     Reason.ALREADY_EXISTS: (403, "A record with the same {field} already exists."),
     Reason.ORDER_UNKNOWN: (400, _INVALID),
     Reason.RECORD_UNKNOWN: (400, _INVALID),

@@ -73,6 +73,7 @@ _REFUSALS: dict[Reason, tuple[int, str]] = {
         422,
         "The request with this Idempotency-Key was done. Its answer was deleted with personal data.",
     ),
+    Reason.TEXT_INVALID: (400, _INVALID),
     Reason.ALREADY_EXISTS: (409, "The resource already exists so it can't be created."),
     Reason.ORDER_UNKNOWN: (404, "The order does not exist."),
     Reason.RECORD_UNKNOWN: (404, "The resource does not exist."),

@@ -12,7 +12,7 @@ from orderhub.core.people import SCOPES_OF, Role
 from orderhub.core.reach import HUB_KIND
 from orderhub.dialects.contract import Answer, Call
 from orderhub.settings import DAY_S
-from orderhub.web.desk.forms import Form, FormRefused, stamp
+from orderhub.web.desk.forms import Form, json_object, stamp
 from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
@@ -172,12 +172,7 @@ def _named(call: Call, visitor: Visitor) -> dict[str, str]:
 
 
 def _more(text: str) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError:
-        raise FormRefused({"more": N_("This is no JSON object.")}) from None
+    return json_object("more", text) if text else {}
 
 
 def _once(call: Call, visitor: Visitor, made: CredentialShownOnce) -> Answer:

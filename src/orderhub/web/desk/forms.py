@@ -19,6 +19,7 @@ from python_multipart import parse_form
 from python_multipart.exceptions import FormParserError
 
 from orderhub.core.refusals import Reason
+from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import Call, Fault, FaultKind, HTTPFault, malformed
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.refusals import REASONS
@@ -173,3 +174,11 @@ def _form(call: Call, pairs: list[tuple[str, str]], files: dict[str, bytes]) -> 
             raise malformed("U+0000 is not allowed")
         members.setdefault(name, []).append(text.replace("\r\n", "\n"))
     return Form(members, files, path=call.path.rstrip("/"))
+
+
+def json_object(member: str, text: str) -> dict[str, Any]:
+    """The JSON object that is written in a member, or in a file. Raises FormRefused for what no body may be either."""
+    try:
+        return decode_object(text.encode())
+    except HTTPFault:
+        raise FormRefused({member: N_("This is no JSON object.")}) from None

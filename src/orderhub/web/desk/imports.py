@@ -253,7 +253,7 @@ def _refused(visitor: Visitor, line: int, name: str, detail: str) -> Result:
 def _result(visitor: Visitor, line: int, name: str, told: dict[str, Any]) -> Result:
     path, message = str(told.get("field") or ""), str(told.get("detail") or "")
     member, why, is_known = in_words(visitor, path, message)
-    if message and not is_known:
+    if told["status"] == "refused" and not is_known:
         why = in_row(visitor.language, str(told.get("reason") or ""), why)
     return Result(
         line=line,

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from orderhub.dialects.contract import Answer, Call, HTTPFault
-from orderhub.web.desk.forms import Form, FormRefused
+from orderhub.web.desk.forms import Form, FormRefused, json_object
 from orderhub.web.desk.inner import ask, file, tell, wanted
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages, titles_of
@@ -171,10 +171,7 @@ def _item(values: dict[str, Any]) -> dict[str, Any]:
     if said.get("subject"):
         said.pop("code", None)
     if isinstance(data := said.pop("data", None), str):
-        try:
-            said["data"] = msgspec.json.decode(data, type=dict[str, Any])
-        except msgspec.DecodeError:
-            raise FormRefused({"file": N_("This is no JSON object.")}) from None
+        said["data"] = json_object("file", data)
     elif data is not None:
         said["data"] = data
     return {"id": said.pop("item", ""), **said}

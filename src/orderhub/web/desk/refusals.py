@@ -19,6 +19,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.KEY_REDACTED: N_(
         "This was done before. What was answered then is gone, with a person who was forgotten."
     ),
+    Reason.TEXT_INVALID: N_("A text has a character that cannot be kept, or a name is too long."),
     Reason.ALREADY_EXISTS: N_("Something else has this name already."),
     Reason.ORDER_UNKNOWN: N_("There is no such order."),
     Reason.RECORD_UNKNOWN: N_("There is no such thing."),

@@ -27,6 +27,7 @@ STATUSES = {
 WORDS: dict[Reason, str] = {
     Reason.KEY_REUSED: "that key was for another deal",
     Reason.KEY_REDACTED: "that deal is done and forgotten",
+    Reason.TEXT_INVALID: "nobody can write that",
     Reason.ALREADY_EXISTS: "we had that deal",
     Reason.ORDER_UNKNOWN: "never sold that",
     Reason.RECORD_UNKNOWN: "never seen that",
