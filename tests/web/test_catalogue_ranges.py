@@ -25,6 +25,8 @@ async def put(hub: HubUnderTest, path: str, doc: dict[str, Any], **more: Any) ->
 
 REFUSED = [
     ("products/501", {"price": "-10"}, "doc.price", "is at least 0"),
+    ("products/501", {"code": "N" * 201}, "doc.code", "has at most 200 characters"),
+    ("coupons/60", {"code": "N" * 201, "money": "5"}, "doc.code", "has at most 200 characters"),
     ("prices/188", {"price": "-0.01"}, "doc.price", "is at least 0"),
     ("freight/1", {}, "doc.code", "is needed"),
     ("freight/1", {"code": "A"}, "doc.currency", "is needed"),
@@ -84,22 +86,37 @@ async def test_instants_are_iso_8601_wherever_they_stand(hub: HubUnderTest) -> N
 
 async def test_what_an_older_hub_let_in_is_read_listed_and_mended(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
-        old = {"id": 188, "title": "Old", "price": "-10", "currency": "CNY", "kind": "car"}
+        long = "N" * 9_000
+        old = {
+            "id": 188,
+            "title": "Old",
+            "price": "-10",
+            "currency": "CNY",
+            "kind": "car",
+            "code": long,
+        }
         coupon = {"id": 1, "code": "COUPON2023", "money": "-5", "starts_at": 9, "ends_at": 3}
         with hub.hub.ledger.engine.begin() as connection:
             for kind, doc in (("product", old), ("coupon", coupon)):
                 connection.execute(
                     text(
-                        "UPDATE record SET doc = :doc WHERE kind = :kind AND id = :id AND tenant_id ="
+                        "UPDATE record SET doc = :doc, code = :code WHERE kind = :kind AND id = :id AND tenant_id ="
                         " (SELECT tenant_id FROM record WHERE kind = 'product' AND id = 188)"
                     ),
-                    {"doc": json.dumps(doc), "kind": kind, "id": doc["id"]},
+                    {
+                        "doc": json.dumps(doc),
+                        "kind": kind,
+                        "id": doc["id"],
+                        "code": doc.get("code", ""),
+                    },
                 )
         for path, member, shown in (("products/188", "price", "-10"), ("coupons/1", "money", "-5")):
             read = await hub.get(f"{ITEMS}/{path}", headers=AS_SHOP)
             assert (read.status_code, read.json()["doc"][member]) == (200, shown)
         listed = await hub.get(f"{ITEMS}/products?limit=500", headers=AS_SHOP)
-        assert listed.status_code == 200
+        assert long in [each["code"] for each in listed.json()["items"]]
+        found = await hub.get(f"{ITEMS}/products?code={long}", headers=AS_SHOP)
+        assert [each["id"] for each in found.json()["items"]] == [188]
         sent = {"goods_id": 188, "quantity": 1, "coupon_code": "COUPON2023"}
         for path in ("/api/order/create", "/api/order/checkout"):
             answer = await hub.post(path, sent, headers=AS_SHOP)
@@ -113,3 +130,11 @@ async def test_what_an_older_hub_let_in_is_read_listed_and_mended(tmp_path: Path
         await put(hub, "coupons/1", {"code": "COUPON2023", "money": "5"})
         answer = await hub.post("/api/order/create", sent, headers=AS_SHOP)
         assert answer.json()["data"]["amount"] == 700
+
+
+async def test_the_code_of_a_kind_without_one_in_its_document_has_a_longest_length(
+    hub: HubUnderTest,
+) -> None:
+    answer = await put(hub, "resellers/3", {"settlement": "EUR"}, code="N" * 201)
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["message"]) == ("code", "code has at most 200 characters")

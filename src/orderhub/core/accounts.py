@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from orderhub.core.money import ZERO
 from orderhub.core.ranges import Rule
-from orderhub.core.units import Instant, ItemId, Text, Uid, about
+from orderhub.core.units import Code, Instant, ItemId, Text, Uid, about
 
 ServiceKind = Annotated[str, Meta(extra_json_schema={"enum": ["additional", "bookable"]})]
 
@@ -93,7 +93,7 @@ class AccountingCategory(msgspec.Struct, frozen=True, kw_only=True, omit_default
     id: ItemId
     uid: Annotated[Uid, about("what vendors name it by", "mews")]
     name: Annotated[Text, about("what it is called", "mews")] = ""
-    code: Annotated[str, about("the accountants' own", "mews")] = ""
+    code: Annotated[Code, about("the accountants' own", "mews")] = ""
     active: Annotated[bool, about("whether it may be named", "mews")] = True
     data: Annotated[dict[str, Any], about("what the vendor shows besides", "mews")] = {}
 

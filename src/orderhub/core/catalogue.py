@@ -12,9 +12,11 @@ from orderhub.core.facts import Facts, RecordKey
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.units import (
     AnyCurrency,
+    Code,
     Country,
     Grams,
     ItemId,
+    NeededCode,
     Number,
     Positive,
     Price,
@@ -33,7 +35,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: ItemId
     uid: Annotated[Uid, about("its UUID", "mews")] = ""
-    code: Annotated[str, about("its SKU", "anqicms kakaclo mews")] = ""
+    code: Annotated[Code, about("its SKU", "anqicms kakaclo mews")] = ""
     title: Annotated[str, about("what it is called", "anqicms kakaclo mews tours4fun")] = ""
     kind: Annotated[
         ProductKind,
@@ -94,7 +96,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: ItemId
     product_id: Annotated[Positive, about("whose unit it is", "anqicms kakaclo")]
     uid: Annotated[Uid, about("its UUID")] = ""
-    code: Annotated[str, about("its SKU", "anqicms kakaclo")] = ""
+    code: Annotated[Code, about("its SKU", "anqicms kakaclo")] = ""
     title: Annotated[str, about("what it is called", "anqicms kakaclo")] = ""
     price: Annotated[
         Price | None, about("of one unit; none = the product's, 0 = free", "anqicms kakaclo")
@@ -116,7 +118,7 @@ class Warehouse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A place that ships."""
 
     id: ItemId
-    code: Annotated[Text, about("the `place` of stock pools", "kakaclo")]
+    code: Annotated[NeededCode, about("the `place` of stock pools", "kakaclo")]
     name: Annotated[str, about("what it is called", "kakaclo")] = ""
     country: Annotated[Country, about("ISO 3166-1 alpha-2: the nearest ships first", "kakaclo")] = (
         ""

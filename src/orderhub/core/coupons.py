@@ -19,7 +19,16 @@ from orderhub.core.facts import Facts, PoolLoad, RecordKey
 from orderhub.core.money import ZERO, minor_units
 from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
-from orderhub.core.units import Count, Instant, ItemId, Percent, Positive, Price, about
+from orderhub.core.units import (
+    MOST_CODE,
+    Count,
+    Instant,
+    ItemId,
+    Percent,
+    Positive,
+    Price,
+    about,
+)
 from orderhub.core.values import Move, Pool, PoolKey
 
 _NOT_DIGIT = re.compile(r"\D+")
@@ -28,7 +37,13 @@ _TYPED = "typed"
 HELD = "held"
 Code = Annotated[
     str,
-    msgspec.Meta(extra_json_schema={"pattern": r"^(\S(.*\S)?)?$", "format": "trimmed"}),
+    msgspec.Meta(
+        extra_json_schema={
+            "pattern": r"^(\S(.*\S)?)?$",
+            "format": "trimmed",
+            "maxLength": MOST_CODE,
+        }
+    ),
 ]
 
 

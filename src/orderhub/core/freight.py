@@ -14,7 +14,17 @@ import msgspec
 
 from orderhub.core.facts import Facts, RecordKey
 from orderhub.core.money import EXACT, ZERO
-from orderhub.core.units import Country, Currency, Days, ItemId, Positive, Price, Text, about
+from orderhub.core.units import (
+    Country,
+    Currency,
+    Days,
+    ItemId,
+    NeededCode,
+    Positive,
+    Price,
+    Text,
+    about,
+)
 
 STANDARD = "Standard"
 ANYWHERE = "*"
@@ -34,7 +44,7 @@ class FreightRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     channel: Annotated[
         Text, about("kind of service: `Standard`, `Express`, `Expedited`", "kakaclo")
     ] = STANDARD
-    code: Annotated[Text, about("what an order names it by", "kakaclo")] = ""
+    code: Annotated[NeededCode, about("what an order names it by", "kakaclo")] = ""
     title: Annotated[str, about("what it is called", "kakaclo")] = ""
     company: Annotated[str, about("who carries", "kakaclo")] = ""
     base: Annotated[Price, about("of every parcel", "kakaclo")] = ZERO

@@ -17,7 +17,7 @@ import msgspec
 from orderhub.core.currencies import currency_digits
 from orderhub.core.money import EXACT, ZERO, Rounding, divided, rounded, times
 from orderhub.core.ranges import Rule
-from orderhub.core.units import Alpha3, AnyCurrency, Instant, Price, Text, about
+from orderhub.core.units import Alpha3, AnyCurrency, Instant, NeededCode, Price, Text, about
 from orderhub.core.values import Pricing, Settings, TaxPart
 
 _ONE = Decimal(1)
@@ -62,7 +62,7 @@ class Interval(msgspec.Struct, frozen=True, omit_defaults=True):
 class TaxRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rate of a taxation."""
 
-    code: Annotated[Text, about("what products and charges name it by", "mews")]
+    code: Annotated[NeededCode, about("what products and charges name it by", "mews")]
     taxation: Annotated[Text, about("code of the taxation it is a rate of", "mews")]
     strategy: Annotated[Strategy, about("how the tax is worked out", "mews")] = Strategy.RELATIVE
     value: Annotated[Price, about("0.06 for 6 %; `flat`: units of `currency`", "mews")] = ZERO
@@ -101,7 +101,7 @@ class TaxRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Taxation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A tax as the law names it; its rates refer to its `code`."""
 
-    code: Annotated[Text, about("what rates and environments name it by", "mews")]
+    code: Annotated[NeededCode, about("what rates and environments name it by", "mews")]
     name: Annotated[str, about("what it is called", "mews")] = ""
     local_name: Annotated[str, about("what it is called there", "mews")] = ""
 
@@ -109,7 +109,7 @@ class Taxation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class TaxEnvironment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The taxations of a country for a time."""
 
-    code: Annotated[Text, about("what an enterprise names it by", "mews")]
+    code: Annotated[NeededCode, about("what an enterprise names it by", "mews")]
     country: Annotated[Alpha3, about("ISO 3166-1 alpha-3", "mews")] = ""
     taxations: Annotated[
         tuple[Text, ...], about("codes: no rate of another one is charged", "mews")

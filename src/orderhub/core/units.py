@@ -40,6 +40,10 @@ Number = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": 2**53 -
 Positive = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 2**53 - 1})]
 # With such a range and an empty default a member is needed.
 Text = Annotated[str, Meta(extra_json_schema={"minLength": 1})]
+# What something is found by, so an index holds it; as long as what names it elsewhere may be.
+MOST_CODE = 200
+Code = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_CODE})]
+NeededCode = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MOST_CODE})]
 Uid = Annotated[
     str, Meta(extra_json_schema={"pattern": f"^({_UUID})?$", "format": "uuid-in-lower-case"})
 ]

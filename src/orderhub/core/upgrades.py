@@ -11,7 +11,7 @@ from orderhub.core.money import ZERO, times
 from orderhub.core.ranges import Rule
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.rooms import Room, RoomPrices
-from orderhub.core.units import Number, Price, about
+from orderhub.core.units import Code, Number, Price, about
 
 
 class UpgradeOption(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,7 +25,7 @@ class UpgradeOption(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     ] = None
     per_order: Annotated[bool, about("charged once, not per traveller", "tours4fun")] = False
     tips: Annotated[str, about("a hint for who chooses", "tours4fun")] = ""
-    code: Annotated[str, about("the provider's own", "tours4fun")] = ""
+    code: Annotated[Code, about("the provider's own", "tours4fun")] = ""
 
 
 class UpgradeGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -101,6 +101,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, text in (
         (r"is needed", N_("This is needed.")),
         (r"is at least (?P<least>\S+)", N_("This is at least %(least)s.")),
+        (r"has at most (?P<most>\S+) characters", N_("At most %(most)s characters.")),
         (r"is above 0: a fixed coupon.*", N_("A fixed coupon takes something off.")),
         (r"is below 100: a coupon.*", N_("A coupon takes something off: this is below 100.")),
         (r"is from (?P<least>\S+) to (?P<most>\S+)", N_("This is from %(least)s to %(most)s.")),

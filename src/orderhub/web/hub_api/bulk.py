@@ -22,7 +22,7 @@ from orderhub.dialects.contract import (
     malformed,
 )
 from orderhub.web.hub_api.shaping import Shape
-from orderhub.web.hub_api.wording import TYPES
+from orderhub.web.hub_api.wording import TYPES, title_of
 
 NDJSON = "application/x-ndjson"
 MAX_BYTES = 32 * 1024 * 1024
@@ -105,7 +105,8 @@ async def _written(
             return await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
         except HTTPFault as stop:
             if stop.fault.kind is not FaultKind.BUSY:
-                return WireFault("", stop.fault.kind.value, stop.fault.message)
+                why = stop.fault.message or title_of(stop.fault.kind)
+                return WireFault("", stop.fault.kind.value, why)
             await asyncio.sleep(_BUSY_PAUSE_S)
 
 

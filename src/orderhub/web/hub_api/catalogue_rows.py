@@ -12,6 +12,7 @@ from orderhub.core.commands import MOST_BY_HAND, RecordChange
 from orderhub.core.facts import Record
 from orderhub.core.money import STORED_DECIMALS, is_storable, kept
 from orderhub.core.ranges import NEEDED, breaches, strangers, type_of
+from orderhub.core.units import MOST_CODE, Code
 from orderhub.web.hub_api.bodies import Body, converted, instant, refuse
 from orderhub.web.hub_api.catalogue_kinds import KINDS, Kind
 from orderhub.web.hub_api.instants import with_instants
@@ -29,7 +30,7 @@ class Row(Body, frozen=True, kw_only=True):
 
     id: int = 0
     uid: Annotated[str, msgspec.Meta(pattern=UUID)] | None = None
-    code: str | None = None
+    code: Code | None = None
     version: int = 0
     doc: dict[str, Any] | None = None
     delete: bool = False
@@ -93,6 +94,8 @@ def change_of(
     if row.code:
         names["code"] = row.code
     fields = kind.model.__struct_fields__
+    if "code" not in fields and len(row.code or "") > MOST_CODE:
+        raise refuse("code", f"code has at most {MOST_CODE} characters")
     doc = _typed(kind, given | {name: each for name, each in names.items() if name in fields})
     keys = dict(() if current is None else current.keys) | dict(kind.keys(doc))
     change = RecordChange(

@@ -48,6 +48,11 @@ def status_of(cause: Reason | FaultKind) -> int:
     return _FAULTS[cause][0] if isinstance(cause, FaultKind) else _STATUSES.get(cause, 422)
 
 
+def title_of(kind: FaultKind) -> str:
+    """What a fault is called; all there is to say of one that has no words of its own."""
+    return _FAULTS[kind][1]
+
+
 def problem(call: Call, status: int, kind: str, title: str, **more: Any) -> Answer:
     body = {"type": f"{TYPES}{kind}", "title": title, "status": status, "instance": call.path}
     body.update({name: value for name, value in more.items() if value})
