@@ -58,6 +58,11 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
         return path_of_pool(self.key)
 
     @property
+    def currency(self) -> str:
+        """Of a balance that is of one; empty = that of the business, as of a user's."""
+        return "" if ":" in self.key.subject else self.key.subject
+
+    @property
     def badge(self) -> Badge:
         return LEVELS[self.level]
 

@@ -368,6 +368,7 @@ def show(
     frame = Frame(
         language=visitor.language,
         **({"zone": zone_of(settings.time_zone)} if settings else {}),
+        currency=settings.currency if settings else "",
         now_us=settings.clock.at(call.hub.now_us()) if settings else call.hub.now_us(),
         form_token=visitor.form_token,
         once=secrets.token_urlsafe(12),

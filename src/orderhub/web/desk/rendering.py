@@ -19,6 +19,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from orderhub.core.currencies import currency_digits
+from orderhub.core.money import STORED_DECIMALS
 from orderhub.core.values import MICROSECONDS
 from orderhub.web.desk.language import LANGUAGES, catalogue, locale_of
 from orderhub.web.desk.refusals import unanswered
@@ -36,10 +37,11 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands around every page. `zone` and `now_us` are those of the tenant."""
+    """What stands around every page. `zone`, `currency` and `now_us` are those of the tenant."""
 
     language: str
     zone: tzinfo = UTC
+    currency: str = ""
     now_us: int = 0
     form_token: str = ""
     once: str = ""  # the key under which a form of this page counts once
@@ -76,6 +78,7 @@ def _environment(language: str) -> Environment:
     environment.filters["unanswered"] = partial(unanswered, language)
     environment.filters.update(
         money=_money,
+        amount=_amount,
         number=_number,
         moment=_moment,
         day=_day,
@@ -125,17 +128,27 @@ def _money_pattern(locale: Locale, digits: int) -> NumberPattern:
 
 
 def money(value: Decimal, currency: str, language: str) -> str:
-    """With its currency, or in a column that names it once without."""
+    """With its currency and the decimals that this has."""
     locale = locale_of(language)
-    if currency:
-        pattern = _money_pattern(locale, currency_digits(currency))
-        return format_currency(value, currency, pattern, locale, currency_digits=False)
-    return format_decimal(value, "#,##0.00####", locale=locale)
+    pattern = _money_pattern(locale, currency_digits(currency))
+    return format_currency(value, currency, pattern, locale, currency_digits=False)
+
+
+def amount(value: Decimal, currency: str, language: str) -> str:
+    """As `money`, in a column that names its currency once; with more decimals where there are more."""
+    digits = currency_digits(currency)
+    pattern = f"#,##0.{'0' * digits:#<{STORED_DECIMALS}}"
+    return format_decimal(value, pattern, locale=locale_of(language))
 
 
 @pass_context
-def _money(context: Context, value: Decimal, currency: str = "") -> str:
+def _money(context: Context, value: Decimal, currency: str) -> str:
     return money(value, currency, context["frame"].language)
+
+
+@pass_context
+def _amount(context: Context, value: Decimal, currency: str) -> str:
+    return amount(value, currency, context["frame"].language)
 
 
 @pass_context
