@@ -8,7 +8,7 @@ from orderhub.web.desk.selected import STEPS
 from orderhub.web.desk.slips import PAPERS
 from tests.support.hub import running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
-from tests.web.hub_client import sell
+from tests.web.hub_client import record, sell
 
 PATH = "/desk/orders/selected"
 _CHOSEN = re.compile(r'name="order" value="([0-9a-f-]{36}\.\d+)"')
@@ -121,3 +121,35 @@ async def test_orders_on_paper(tmp_path: Path) -> None:
         await staff.get(answer.headers["location"])
         assert staff.page.count('<article class="slip">') == 2
         assert (await staff.get("/desk/orders/print")).status_code == 303
+
+
+async def test_of_an_order_that_was_called_off_nothing_is_to_be_paid(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        orders = [await sell(hub, n) for n in (1, 2)]
+        cancelled, refunded = (each["uid"] for each in orders)
+        await hub.move(cancelled, "cancel")
+        await hub.pay(refunded)
+        await hub.refund(refunded)
+        browser = await signed_in(hub)
+        for uid, total, word in (
+            (cancelled, "99.00 Paid 0.00", "cancelled"),
+            (refunded, "198.00 Paid 198.00 Refunded 198.00", "refunded"),
+        ):
+            number = (await hub.order(uid))["number"]
+            await browser.get(f"/desk/orders/{uid}/invoice")
+            assert f"Invoice {number} {word} " in browser.text
+            assert f"Total {total} Still to pay 0.00" in browser.text
+            await browser.get(f"/desk/orders/{uid}/packing-slip")
+            assert f"Packing slip {number} {word} " in browser.text
+            assert "Nothing of it stands." in browser.text
+
+
+async def test_an_order_without_lines_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        await record(hub, 1)
+        (order,) = await hub.orders("cdp", limit=1)
+        browser = await signed_in(hub, "cdp")
+        await browser.get(f"/desk/orders/{order['uid']}/invoice")
+        assert "It names no goods." in browser.text
+        assert "Nothing of it stands." not in browser.text
+        assert "Still to pay 1.50" in browser.text

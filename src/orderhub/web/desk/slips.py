@@ -7,14 +7,16 @@ from decimal import Decimal
 import msgspec
 
 from orderhub.core.fulfilment import to_pack
+from orderhub.core.money import ZERO
 from orderhub.core.queries import Reads
-from orderhub.core.values import Address, Contact, Line, Order
+from orderhub.core.values import Address, Contact, Line, Order, Status
 from orderhub.dialects.contract import Answer, Call
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.one_order import one, path_of
 from orderhub.web.desk.order import Tax, taxes_of
 from orderhub.web.desk.page import HOME, Visitor, go, page, show
+from orderhub.web.desk.statuses import Badge, badge_of
 
 _SCOPE = "orders:read"
 PRINT = f"{HOME}/print"
@@ -31,7 +33,10 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Slip(msgspec.Struct, frozen=True, kw_only=True):
-    """One order on paper. Lines that were cancelled are left out; a packing slip has what is in its parcels."""
+    """One order on paper. Lines that were cancelled are left out; a packing slip has what is in its parcels.
+
+    ended  of an order that was called off or given back as a whole, of which nothing is to be paid
+    """
 
     order: Order
     path: str
@@ -40,6 +45,7 @@ class Slip(msgspec.Struct, frozen=True, kw_only=True):
     ship_to: Address | None
     taxes: tuple[Tax, ...]
     due: Decimal
+    ended: Badge | None
 
 
 class Slips(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +90,7 @@ def _slip(order: Order, is_invoice: bool) -> Slip:
         Listed(line, line.quantity if is_invoice else to_pack(order, line))
         for line in order.kept_lines
     )
+    has_ended = order.status in (Status.CANCELLED, Status.REFUNDED)
     return Slip(
         order=order,
         path=path_of(order),
@@ -91,7 +98,8 @@ def _slip(order: Order, is_invoice: bool) -> Slip:
         contact=order.doc.contact,
         ship_to=order.doc.ship_to,
         taxes=taxes_of(order),
-        due=max(order.total - order.paid, Decimal(0)),
+        due=ZERO if has_ended else max(order.total - order.paid, ZERO),
+        ended=badge_of(order) if has_ended else None,
     )
 
 
