@@ -9,11 +9,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+)
 
 PASSWORD = "orderhub-demo"
 OPERATOR, OWNER = "operator@hub.example", "owner@omni.example"
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+DESKTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
 # What the browser says of an answer that is no success: a test that asks for one expects it.
 _STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 # Who reads beyond the right edge of the page? Tables may, inside a sheet of their own.
@@ -83,9 +90,9 @@ class Desk:
             found.append(wide)
         return [f"{self.path}: {each}" for each in found]
 
-    def too_wide(self) -> str:
-        """How far the page goes beyond a phone's width; empty = it does not."""
-        self.page.set_viewport_size(PHONE)
+    def too_wide(self, size: ViewportSize = PHONE) -> str:
+        """How far the page goes beyond a phone's width, or another; empty = it does not."""
+        self.page.set_viewport_size(size)
         wide = self.page.evaluate(_OVERFLOW)
         self.page.set_viewport_size(DESKTOP)
         return wide

@@ -85,6 +85,7 @@ class Browser:
     def text(self) -> str:
         """What is to be read on the page."""
         body = self.page.partition("<body")[2]
+        body = re.sub(r"</?bdi[^>]*>", "", body)  # it is within a line of text
         return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body)))
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,8 @@ from orderhub.web.desk.orders import CURSOR, Pages, Row, row_of, titles_of
 from orderhub.web.desk.page import Visitor, page, show
 from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.shaping import Page, amount, exact_instant
+
+T = TypeVar("T", str, tuple[str, ...])
 
 PATH = "/desk/customers"
 _SCOPE = "orders:read"
@@ -38,7 +41,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
+    places: tuple[tuple[str, ...], ...] = ()
     totals: tuple[tuple[str, Decimal], ...] = ()
     csv: str = ""
 
@@ -116,14 +119,14 @@ def _parties(order: Order) -> list[Contact | Address]:
     return [*([contact] if contact else []), *([ship_to] if ship_to else [])]
 
 
-def _place(order: Order) -> str:
+def _place(order: Order) -> tuple[str, ...]:
     to = order.doc.ship_to
     if to is None:
-        return ""
-    return ", ".join(filter(None, (to.street1, to.street2, to.city, to.postcode, to.country)))
+        return ()
+    return tuple(filter(None, (to.street1, to.street2, to.city, to.postcode, to.country)))
 
 
-def _several(found: Iterable[str]) -> tuple[str, ...]:
+def _several(found: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(filter(None, found)))[:_MOST]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from copy import copy
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -16,7 +17,7 @@ from babel.dates import format_date, format_datetime, format_skeleton, format_ti
 from babel.numbers import NumberPattern, format_currency, format_decimal
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from orderhub.core.currencies import currency_digits
 from orderhub.core.money import STORED_DECIMALS
@@ -79,6 +80,7 @@ def _environment(language: str) -> Environment:
     environment.filters.update(
         money=_money,
         amount=_amount,
+        joined=joined,
         number=_number,
         moment=_moment,
         day=_day,
@@ -106,6 +108,11 @@ def file_path(name: str) -> str:
 
 
 # --- values
+
+
+def joined(texts: Iterable[object], between: str = ", ") -> Markup:
+    """Texts beside each other, those that are empty left out. None turns round what follows it, as U+202E would."""
+    return escape(between).join(Markup("<bdi>{}</bdi>").format(each) for each in texts if each)
 
 
 def _local(context: Context, at_us: int) -> datetime:
