@@ -1,5 +1,7 @@
 """What operators see: every business, how the hub stands, and a check of the books while orders go on."""
 
+import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from orderhub.web.checking import Checking
 from tests.support.hub import running_hub
 from tests.support.waiting import until
-from tests.web.desk.browser import as_operator, signed_in
+from tests.web.desk.browser import Browser, as_operator, signed_in
 from tests.web.hub_client import AS_OPERATOR, sell
 
 
@@ -114,3 +116,55 @@ async def test_on_a_hub_without_a_business_an_operator_makes_the_first(
         await browser.get("/desk/tenants")
         opened = await browser.post("/desk/sandboxes/open", {"dialect": "nothing"})
         assert opened.status_code == 422
+
+
+async def test_an_operator_looks_at_whichever_business_of_more_than_the_menu_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orderhub.web.desk.page.MOST_TENANTS", 1)
+    async with running_hub(tmp_path) as hub:
+        browser = await as_operator(hub)
+        await browser.get("/desk/tenants")
+        assert 'value="omni"' in browser.page
+        assert (await browser.post("/desk/tenant", {"tenant": "omni"})).status_code == 303
+        await browser.get("/desk/overview")
+        assert "omni · " in browser.text
+        assert (await browser.post("/desk/tenant", {"tenant": "nowhere"})).status_code == 404
+        owner = await signed_in(hub)
+        await owner.get("/desk/orders")
+        answer = await owner.post("/desk/tenant", {"tenant": "omni"})
+        assert answer.status_code == 404, "it is as unknown as none"
+
+
+async def test_people_and_sandboxes_go_on_where_a_page_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orderhub.web.desk.people._PAGE", 2)
+    monkeypatch.setattr("orderhub.web.desk.sandboxes._PAGE", 1)
+    async with running_hub(tmp_path) as hub:
+        for number in range(4):
+            body = {"email": f"p{number}@x.test", "role": "staff"}
+            made = await hub.post("/hub/v1/tenants/shop/users", body, headers=AS_OPERATOR)
+            assert made.status_code == 201, made.text
+            made = await hub.post("/hub/v1/sandboxes", {"dialect": "mews"}, headers=AS_OPERATOR)
+            assert made.status_code == 201, made.text
+        found = await hub.get("/hub/v1/tenants/shop/users", headers=AS_OPERATOR)
+        browser = await as_operator(hub)
+        await browser.get("/desk/tenants")
+        assert (await browser.post("/desk/tenant", {"tenant": "shop"})).status_code == 303
+        seen = await every(browser, "/desk/people", r'name="person" value="(\w+)"')
+        assert seen == [each["uid"] for each in found.json()["items"]]
+        opened = await every(browser, "/desk/sandboxes", r'name="tenant" value="([\w-]+)"')
+        assert len(opened) == 4
+
+
+async def every(browser: Browser, path: str, what: str) -> list[str]:
+    """What is on all pages of a list, each once."""
+    seen: dict[str, None] = {}
+    await browser.get(path)
+    while True:
+        seen |= dict.fromkeys(re.findall(what, browser.page.partition("<main")[2]))
+        older = re.search(r'rel="next" href="([^"]*)"', browser.page)
+        if older is None:
+            return [*seen]
+        await browser.get(unescape(older[1]))

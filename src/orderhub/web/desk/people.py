@@ -14,16 +14,18 @@ from orderhub.ledger.people import People
 from orderhub.settings import DAY_S
 from orderhub.web import people
 from orderhub.web.desk import sessions
+from orderhub.web.desk.exports import path_to
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.inner import file, wanted
 from orderhub.web.desk.language import N_
+from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import Visitor, form, go, page, show
 from orderhub.web.hub_api.users import list_users
 
 T = TypeVar("T")
 
 _PATH = "/desk/people"
-_MOST = 200
+_PAGE = 100
 # What each role may do, for who gives it.
 ROLES: Mapping[Role, tuple[str, str]] = {
     Role.VIEWER: (N_("Viewer"), N_("sees orders")),
@@ -70,6 +72,7 @@ class Staff(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: tuple[Row, ...]
     choices: tuple[tuple[Role, str, str], ...]
+    pages: Pages
 
 
 class Linked(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,14 +87,21 @@ async def staff(call: Call, visitor: Visitor, sent: Form) -> Answer:
     if media := wanted(call):
         return await file(call, visitor, list_users, media, path={"tenant": visitor.at.name})
     tenant_id = visitor.at.id
-    found = await call.hub.read(lambda reads: reads.people.of_tenant(tenant_id, limit=_MOST))
+    after = call.query.get("after", "")
+    found = await call.hub.read(
+        lambda reads: reads.people.of_tenant(tenant_id, after=after, limit=_PAGE + 1)
+    )
+    older = found[_PAGE - 1].email if len(found) > _PAGE else ""
     actor = _actor(visitor)
     given = tuple(
         role for role in Role if role is not Role.OPERATOR and may_give(actor, role, tenant_id)
     )
     shown = Staff(
-        rows=tuple(_row(actor, each, tenant_id, given) for each in found),
+        rows=tuple(_row(actor, each, tenant_id, given) for each in found[:_PAGE]),
         choices=tuple((role, *ROLES[role]) for role in given),
+        pages=Pages(
+            newest=_PATH if after else "", older=path_to(_PATH, {"after": older}) if older else ""
+        ),
     )
     return show(call, visitor, "people.html", shown, sent)
 

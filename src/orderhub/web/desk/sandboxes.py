@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from orderhub.core.access import Credential
+from orderhub.core.access import Credential, Tenant
 from orderhub.core.queries import Reads
 from orderhub.core.reach import OPERATOR
 from orderhub.core.refusals import Reason, Rejected
@@ -18,8 +18,9 @@ from orderhub.web.desk.exports import media_asked
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.inner import ask, tell
 from orderhub.web.desk.language import N_
-from orderhub.web.desk.orders import titles_of
-from orderhub.web.desk.page import MOST_TENANTS, Visitor, form, go, page, show
+from orderhub.web.desk.orders import Pages, titles_of
+from orderhub.web.desk.page import Visitor, form, go, page, show
+from orderhub.web.desk.products import number_in, pages_of
 from orderhub.web.faults import Kind, Step, plan_of
 from orderhub.web.hub_api import faults, sandboxes, tenants
 from orderhub.web.hub_api.access import lacking
@@ -31,6 +32,7 @@ from orderhub.web.hub_api.shaping import Page
 
 PATH = "/desk/sandboxes"
 _MOST_CREDENTIALS = 100
+_PAGE, _FILE_PAGE = 50, 200
 _HOUR_S = 3_600
 ACTIONS: tuple[tuple[str, str], ...] = (
     ("advance", N_("Go on by so many hours")),
@@ -100,6 +102,7 @@ class Sandboxes(msgspec.Struct, frozen=True, kw_only=True):
     fault_kinds: tuple[tuple[str, str], ...]
     fault_titles: dict[str, str]
     opened: tuple[Opened, ...] | None
+    pages: Pages
     dialects: tuple[tuple[str, str], ...]
 
     @property
@@ -116,16 +119,19 @@ async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
     if is_sandbox:
         clock = await ask(call, visitor, tenants.get_clock, TenantClock, path=_of(visitor))
 
-    def look(reads: Reads) -> tuple[tuple[Credential, ...], tuple[Opened, ...] | None]:
+    after = number_in(call.query.get("after", ""))
+
+    def look(reads: Reads) -> tuple[tuple[Credential, ...], tuple[Tenant, ...] | None]:
         of_tenant: tuple[Credential, ...] = ()
         if is_sandbox:
             of_tenant = reads.credentials(visitor.at.id, limit=_MOST_CREDENTIALS)
         if not visitor.may(OPERATOR):
             return of_tenant, None
-        found = reads.tenants(limit=MOST_TENANTS, begins=SANDBOX)
-        return of_tenant, tuple(Opened(each.name, each.title) for each in found)
+        return of_tenant, reads.tenants(after_id=after, limit=_PAGE + 1, begins=SANDBOX)
 
     found, opened = await call.hub.read(look)
+    shown = () if opened is None else opened[:_PAGE]
+    following = shown[-1].id if opened and len(opened) > _PAGE else 0
     context = Sandboxes(
         clock=clock,
         planned=tuple(
@@ -136,7 +142,8 @@ async def every(call: Call, visitor: Visitor, sent: Form) -> Answer:
         actions=ACTIONS,
         fault_kinds=FAULT_KINDS,
         fault_titles=dict(FAULT_KINDS),
-        opened=opened,
+        opened=None if opened is None else tuple(Opened(each.name, each.title) for each in shown),
+        pages=pages_of(PATH, {}, after, following),
         dialects=tuple(titles_of(call).items()),
     )
     return show(call, visitor, "sandboxes.html", context, sent)
@@ -157,7 +164,7 @@ async def _file(call: Call, visitor: Visitor, media: str) -> Answer:
         return Page(items=items, next_cursor=following)
 
     columns = Opened.__struct_fields__
-    return await listed(call, "sandboxes", ask, columns, cursor="", limit=MOST_TENANTS, media=media)
+    return await listed(call, "sandboxes", ask, columns, cursor="", limit=_FILE_PAGE, media=media)
 
 
 # --- the tenant's own
