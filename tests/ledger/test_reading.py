@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from sqlalchemy import event
 
-from orderhub.core.commands import Action, OrderName
+from orderhub.core.catalogue import Variant
+from orderhub.core.commands import Action, OrderName, RecordChange
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.core.facts import OrderLoad
-from orderhub.core.queries import LeftBehind, OrderQuery, RecordQuery, RecordSort
+from orderhub.core.queries import Bearers, LeftBehind, OrderQuery, RecordQuery, RecordSort
 from orderhub.core.values import Order, Settings, Status
 from orderhub.ledger import record_reads
 from orderhub.ledger.ledger import Ledger
@@ -265,6 +266,35 @@ def test_what_stands_by_a_number_without_its_record_is_known(ledger: Ledger) -> 
     assert found(OTHER, range(1, pooled + 1), **every) == set()
     assert found(SHOP, range(1, pooled + 1), pools=("seats",), subject=f"{subject}:") == set()
     assert found(SHOP, range(1, 60)) == found(SHOP, range(5, 5), **every) == set()
+
+
+def test_stock_is_added_up_by_what_records_bear(ledger: Ledger) -> None:
+    run_all(
+        ledger,
+        world.put(
+            *(RecordChange(kind="product", id=n, doc=world.product(n)) for n in (1, 2)),
+            *(
+                RecordChange(
+                    kind="variant",
+                    id=n,
+                    doc=Variant(id=n, product_id=of),
+                    keys=(("product", str(of)), ("other", str(of))),
+                )
+                for n, of in ((31, 1), (32, 1), (33, 2))
+            ),
+        ),
+        world.adjust(5, "variant:31", "A"),
+        world.adjust(2, "variant:31", "B"),
+        world.adjust(3, "variant:32", "A"),
+    )
+
+    def found(tenant_id: int, *values: str) -> dict[str, Bearers]:
+        return ledger.read(
+            lambda reads: reads.stock_by_key(tenant_id, "variant", "product", values)
+        )
+
+    assert found(SHOP, "1", "2", "3") == {"1": Bearers(2, 10), "2": Bearers(1, None)}
+    assert found(OTHER, "1", "2") == found(SHOP) == {}
 
 
 def test_one_look_sees_one_moment(ledger: Ledger) -> None:

@@ -224,6 +224,13 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
     after_uid: str = ""
 
 
+class Bearers(msgspec.Struct, frozen=True):
+    """How many records bear a key, and how many units of these are in stock; None = they are not counted."""
+
+    count: int
+    left: int | None
+
+
 class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
     """How something may stand by the id of a record, though that is not there.
 
@@ -342,6 +349,9 @@ class Reads(Protocol):
         after: tuple[int, str, str] | None,
         limit: int,
     ) -> tuple[Pool, ...]: ...
+    def stock_by_key(
+        self, tenant_id: int, kind: str, by: str, values: tuple[str, ...]
+    ) -> dict[str, Bearers]: ...
     def held(self, tenant_id: int, most_orders: int) -> dict[PoolKey, int] | None: ...
     def past_moves(self, query: MoveQuery) -> tuple[PastMove, ...]: ...
     def feed_look(

@@ -13,7 +13,9 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
+    and_,
     case,
+    cast,
     func,
     literal,
     select,
@@ -21,10 +23,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from orderhub.core.queries import MoveQuery, OrderSearch, PastMove
+from orderhub.core.queries import Bearers, MoveQuery, OrderSearch, PastMove
 from orderhub.core.values import Pool, PoolKey, Status
 from orderhub.ledger import rows
-from orderhub.ledger.tables import order_term, orders, pool, pool_move
+from orderhub.ledger.tables import order_term, orders, pool, pool_move, record_key
 
 _ALL = 2**31 - 1
 # Beyond the last character, so that everything that begins with a text is below it.
@@ -166,6 +168,33 @@ def pools_by_left(
         rows.to_pool(row) for row in connection.execute(chosen.where(pool.c.subject.in_(subjects)))
     )
     return tuple(sorted(few, key=lambda each: (each.available, each.key))[:limit])
+
+
+def stock_by_key(
+    connection: Connection, tenant_id: int, kind: str, by: str, values: tuple[str, ...]
+) -> dict[str, Bearers]:
+    """By value of the key. No record is read, however many bear one."""
+    named = record_key.c
+    of_record = (
+        pool.c.tenant_id == tenant_id,
+        pool.c.kind == "stock",
+        pool.c.subject == literal(f"{kind}:") + cast(named.id, String),
+    )
+    counted = (
+        select(named.value, func.count(named.id.distinct()), func.sum(pool.c.available))
+        .select_from(record_key.outerjoin(pool, and_(*of_record)))
+        .where(
+            named.tenant_id == tenant_id,
+            named.kind == kind,
+            named.name == by,
+            named.value.in_(values),
+        )
+        .group_by(named.value)
+    )
+    return {
+        value: Bearers(count, None if left is None else int(left))
+        for value, count, left in connection.execute(counted)
+    }
 
 
 def held(connection: Connection, tenant_id: int) -> dict[PoolKey, int]:

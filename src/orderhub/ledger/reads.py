@@ -24,6 +24,7 @@ from orderhub.core.daily import DayFigures
 from orderhub.core.facts import Record, TenantGone
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace
 from orderhub.core.queries import (
+    Bearers,
     EntryPage,
     EntryQuery,
     LeftBehind,
@@ -416,6 +417,12 @@ class LedgerReads(WebhookReads):
     ) -> tuple[Pool, ...]:
         """Those of which the least is left first; `after` is what the last one has left, and its name."""
         return listing.pools_by_left(self._connection, tenant_id, kind, subjects, after, limit)
+
+    def stock_by_key(
+        self, tenant_id: int, kind: str, by: str, values: tuple[str, ...]
+    ) -> dict[str, Bearers]:
+        """For each of these keys that any record of the kind bears: how many do, and their stock."""
+        return listing.stock_by_key(self._connection, tenant_id, kind, by, values)
 
     def held(self, tenant_id: int, most_orders: int) -> dict[PoolKey, int] | None:
         """What orders that wait for their payment have drawn, by pool; None = there are more of them than that."""

@@ -1,5 +1,6 @@
 """Products at the desk: listed, made and changed within their ranges, by the rules of the hub's API."""
 
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -171,3 +172,45 @@ async def test_products_as_a_file_that_may_be_sent_back(tmp_path: Path) -> None:
         head, *lines = answer.content.removeprefix(MARK).decode().splitlines()
         assert head.startswith("id,uid,code,")
         assert len(lines) == 3
+
+
+async def test_a_product_has_all_its_variants_however_many_a_page_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "VARIANTS", 2)
+    monkeypatch.setattr("orderhub.web.desk.stock.VARIANTS", 2)
+    rows = b"\n".join(
+        json.dumps(
+            {"id": 600 + n, "code": f"V{n}", "doc": {"product_id": 501 if n < 5 else 502}}
+        ).encode()
+        for n in range(8)
+    )
+    async with running_hub(tmp_path) as hub:
+        for number in (501, 502):
+            body = {"doc": {"code": f"P{number}", "price": "5"}}
+            await hub.request(
+                "PUT", f"{BASE}/catalogue/products/{number}", json=body, headers=AS_OPERATOR
+            )
+        await hub.request(
+            "POST", f"{BASE}/catalogue/variants:bulk", content=rows, headers=AS_OPERATOR
+        )
+        places = ("MAIN", "OTHER")
+        other = {"doc": {"code": "OTHER"}}
+        await hub.request("PUT", f"{BASE}/catalogue/warehouses/90", json=other, headers=AS_OPERATOR)
+        for n in range(5):
+            for place in places:
+                await hub.adjust(SHOP, "stock", f"variant:{600 + n}", place, 10)
+        browser = await signed_in(hub)
+        await browser.get("/desk/products")
+        assert "P501 5 100 CN¥5.00" in browser.text
+        assert "P502 3 CN¥5.00" in browser.text, "the stock of these is not counted"
+        path, seen = "/desk/products/501", list[str]()
+        while path:
+            await browser.get(path)
+            seen += re.findall(r">(V\d)</a></td>\s*<td class=\"text\">", browser.page)
+            assert browser.text.count("MAIN enough 10") == browser.text.count("OTHER enough 10") > 0
+            older = re.search(r'rel="next" href="([^"]*)"', browser.page)
+            path = unescape(older[1]) if older else ""
+        assert seen == ["V0", "V1", "V2", "V3", "V4"]
+        await browser.get("/desk/stock?q=P501")
+        assert len(re.findall(r"subject=variant", browser.page)) == 10

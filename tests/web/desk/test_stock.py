@@ -123,7 +123,8 @@ async def test_a_sku_finds_its_pools(tmp_path: Path) -> None:
         for text, found in (("GOODS-188", 1), ("product:188", 1), ("nothing", 0), ("%", 0)):
             await browser.get("/desk/stock", params={"q": text})
             assert len(codes(browser)) == found, text
-        for odd in ("kind=x&level=y", "after=x", "after=[1]", "after=%ff"):
+        beyond = 'after=[[9223372036854775808,"a","b"],[0,"",""]]'
+        for odd in ("kind=x&level=y", "after=x", "after=[1]", "after=%ff", beyond):
             assert (await browser.get(f"/desk/stock?{odd}")).status_code == 200
 
 
@@ -203,3 +204,14 @@ async def test_a_seller_without_the_scope_sees_no_stock(tmp_path: Path) -> None:
         other = await invited(hub, "cdp", "owner")
         await other.get(POOL)
         assert "GOODS-188" not in other.page
+
+
+@pytest.mark.postgres
+async def test_a_place_that_no_database_has_begins_the_list_anew(postgres_demo: str) -> None:
+    async with running_hub(postgres_demo) as hub:
+        browser = await signed_in(hub)
+        for name in ("\\u0000", "a"):
+            for number in (0, 2**63, -(2**63) - 1):
+                place = f'[[{number},"{name}","b"],[0,"",""]]'
+                answer = await browser.get("/desk/stock", params={"after": place})
+                assert answer.status_code == 200, place

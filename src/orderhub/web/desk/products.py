@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from orderhub.core.catalogue import Product, Variant
 from orderhub.core.facts import Record
-from orderhub.core.queries import Reads, RecordQuery, RecordSort
+from orderhub.core.queries import Bearers, Reads, RecordQuery, RecordSort
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Pool
 from orderhub.dialects.contract import Answer, Call, CommandRejected
@@ -29,7 +30,8 @@ from orderhub.web.hub_api.shaping import Page
 PATH = "/desk/products"
 SCOPE = "catalogue"
 _PAGE = 50
-_MOST_VARIANTS = 500
+VARIANTS = 500  # so many of a product are shown at a time
+_NONE = Bearers(0, None)
 _LONGEST = 200
 Names = tuple[tuple[str, str], ...]  # what an item may be meant by, as (by, value)
 
@@ -67,6 +69,7 @@ class ItemPage(msgspec.Struct, frozen=True, kw_only=True):
     crumbs: tuple[tuple[str, str], ...] = ()
     product: Product | None = None
     variants: tuple[VariantRow, ...] = ()
+    pages: Pages = Pages()
     pools: tuple[Counted, ...] = ()
     orders: str = ""
 
@@ -85,9 +88,13 @@ async def products(call: Call, visitor: Visitor, _sent: Form) -> Answer:
 
     def look(reads: Reads) -> tuple[tuple[Row, ...], int]:
         found, following = records_page(reads, tenant_id, "product", names, after)
-        variants = _variants(reads, tenant_id, [each.id for each in found])
-        left = _left(reads, tenant_id, [*found, *variants])
-        return tuple(_row(each, variants, left, currency) for each in found), following
+        ids = tuple(str(each.id) for each in found)
+        variants = reads.stock_by_key(tenant_id, "variant", "product", ids) if ids else {}
+        left = _left(reads, tenant_id, found)
+        return tuple(
+            _row(each, variants.get(str(each.id), _NONE), left.get(each.doc.subject), currency)
+            for each in found
+        ), following
 
     rows, following = await call.hub.read(look)
     context = Products(
@@ -155,37 +162,37 @@ async def items_file(call: Call, visitor: Visitor, name: str, names: Names | Non
     )
 
 
-def _row(record: Record, variants: list[Record], left: dict[str, int], currency: str) -> Row:
+def _row(record: Record, variants: Bearers, own: int | None, currency: str) -> Row:
     product: Product = record.doc
-    own = [each.doc for each in variants if each.doc.product_id == record.id]
-    counts = [left[each.subject] for each in (product, *own) if each.subject in left]
+    counts = [each for each in (own, variants.left) if each is not None]
     return Row(
         path=f"{PATH}/{record.id}",
         product=product,
-        variants=len(own),
+        variants=variants.count,
         left=sum(counts) if counts else None,
         currency=product.currency or currency,
     )
 
 
-def _variants(reads: Reads, tenant_id: int, ids: list[int]) -> list[Record]:
-    if not ids:
-        return []
+def variants_of(
+    reads: Reads, tenant_id: int, product_id: int, after: int = 0
+) -> tuple[Record, ...]:
+    """The next variants of a product beyond an id: `VARIANTS` of them, and one more where there are more."""
     query = RecordQuery(
         tenant_id=tenant_id,
         kind="variant",
         by="product",
-        values=tuple(map(str, ids)),
-        limit=_MOST_VARIANTS,
+        values=(str(product_id),),
+        after_id=after,
+        limit=VARIANTS + 1,
     )
-    return list(reads.records(query))
+    return reads.records(query)
 
 
-def _left(reads: Reads, tenant_id: int, records: list[Record]) -> dict[str, int]:
+def _left(reads: Reads, tenant_id: int, records: Sequence[Record]) -> dict[str, int]:
     """What is available of each in stock, at all its places."""
     left: dict[str, int] = {}
-    subjects = tuple(each.doc.subject for each in records)
-    for pool in reads.pools(tenant_id, "stock", subjects) if subjects else ():
+    for pool in _pools(reads, tenant_id, records):
         left[pool.key.subject] = left.get(pool.key.subject, 0) + pool.available
     return left
 
@@ -213,10 +220,12 @@ def one(reads: Reads, visitor: Visitor, kind: str, text: str) -> Record:
 
 async def product(call: Call, visitor: Visitor, sent: Form) -> Answer:
     tenant_id, zone = visitor.at.id, zone_here(visitor)
+    after = number_in(call.query.get("after", ""))
 
     def look(reads: Reads) -> ItemPage:
         record = one(reads, visitor, "product", call.params["product"])
-        variants = _variants(reads, tenant_id, [record.id])
+        found = variants_of(reads, tenant_id, record.id, after)
+        variants = found[:VARIANTS]
         pools = _pools(reads, tenant_id, [record, *variants])
         left = _left(reads, tenant_id, variants)
         items = {(each.kind, each.id): each.doc for each in (record, *variants)}
@@ -236,6 +245,7 @@ async def product(call: Call, visitor: Visitor, sent: Form) -> Answer:
                 )
                 for each in variants
             ),
+            pages=pages_of(path, {}, after, variants[-1].id if len(found) > VARIANTS else 0),
             pools=tuple(counted(each, items) for each in pools),
             orders=path_to("/desk/orders", {"q": record.code}) if record.code else "",
         )
@@ -243,10 +253,10 @@ async def product(call: Call, visitor: Visitor, sent: Form) -> Answer:
     return show(call, visitor, "item.html", await call.hub.read(look), sent)
 
 
-def _pools(reads: Reads, tenant_id: int, records: list[Record]) -> list[Pool]:
+def _pools(reads: Reads, tenant_id: int, records: Sequence[Record]) -> tuple[Pool, ...]:
     """What is counted of them, seats and rooms by day left aside: these have a page of their own."""
     subjects = tuple(each.doc.subject for each in records)
-    return list(reads.pools_page(tenant_id, "stock", subjects, ("", ""), _MOST_VARIANTS))
+    return reads.pools(tenant_id, "stock", subjects) if subjects else ()
 
 
 async def change_product(call: Call, visitor: Visitor, sent: Form) -> Answer:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 
+from orderhub.core.facts import Record
 from orderhub.core.money import from_micros
 from orderhub.core.pools import MONEY_KINDS, POOL_KINDS
 from orderhub.core.queries import MoveQuery, PastMove, Reads, RecordQuery
 from orderhub.core.values import Pool, PoolKey
-from orderhub.dialects.contract import Answer, Call
+from orderhub.dialects.codec import decode
+from orderhub.dialects.contract import Answer, Call, HTTPFault
 from orderhub.web.desk.counted import LOW, OUT, POOL, Counted, counted, held_in, named, rows_of
 from orderhub.web.desk.exports import AS_CSV, media_asked, path_to
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.language import N_
 from orderhub.web.desk.orders import Pages
 from orderhub.web.desk.page import HOME, Visitor, do, form, go, origin, page, show
+from orderhub.web.desk.products import VARIANTS, variants_of
 from orderhub.web.desk.timeline import actors, name_of_actor
 from orderhub.web.hub_api.lists import listed
 from orderhub.web.hub_api.pools import Adjustment, command_of
@@ -28,7 +32,6 @@ _SCOPE = "pools"
 _PAGE = 50
 # So many pools, those with the least left, are put into order at a time. The next ones follow after these.
 STRETCH = 250
-_MOST_VARIANTS = 500
 _LONGEST = 200
 
 Short = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
@@ -64,10 +67,14 @@ _COLUMNS = (
 )
 
 
+# What a column of whole numbers holds.
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a list goes on: in the stretch that follows this pool, after what stands in this order."""
 
-    last: tuple[int, str, str] | None = None
+    last: tuple[Whole, str, str] | None = None
     after: tuple[int, str, str] = (-1, "", "")
 
 
@@ -141,8 +148,8 @@ async def stock(call: Call, visitor: Visitor, _sent: Form) -> Answer:
 def _place(text: str) -> Place:
     """Where an earlier page ended; what is none begins anew."""
     try:
-        return msgspec.json.decode(text, type=Place) if text else Place()
-    except (msgspec.DecodeError, UnicodeError):
+        return msgspec.convert(decode(text.encode()), Place) if text else Place()
+    except (HTTPFault, msgspec.ValidationError, UnicodeError):
         return Place()
 
 
@@ -195,17 +202,20 @@ def subjects_of(reads: Reads, tenant_id: int, text: str) -> tuple[str, ...]:
         query = RecordQuery(tenant_id=tenant_id, kind=kind, by="code", values=(text,), limit=5)
         ids = [each.id for each in reads.records(query)]
         found += [f"{kind}:{each}" for each in ids]
-        if kind == "product" and ids:
-            names = tuple(map(str, ids))
-            of = RecordQuery(
-                tenant_id=tenant_id,
-                kind="variant",
-                by="product",
-                values=names,
-                limit=_MOST_VARIANTS,
-            )
-            found += [f"variant:{each.id}" for each in reads.records(of)]
+        if kind == "product":
+            found += (each.doc.subject for each in _all_variants(reads, tenant_id, ids))
     return tuple(dict.fromkeys(found))
+
+
+def _all_variants(reads: Reads, tenant_id: int, ids: list[int]) -> Iterator[Record]:
+    for product_id in ids:
+        after = 0
+        while True:
+            found = variants_of(reads, tenant_id, product_id, after)
+            yield from found[:VARIANTS]
+            if len(found) <= VARIANTS:
+                break
+            after = found[VARIANTS - 1].id
 
 
 async def _file(call: Call, visitor: Visitor, kind: str, level: str, text: str) -> Answer:
