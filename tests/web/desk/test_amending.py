@@ -5,6 +5,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from orderhub.core.values import Address
 from orderhub.web.desk.amending import LABELS
 from tests.support.hub import running_hub
@@ -91,3 +93,31 @@ async def test_what_cannot_be_put_right_is_said(tmp_path: Path) -> None:
         assert "its address stands" in browser.text
         answer = await browser.post(path, {**late, "notes": "late", "sure": "true"})
         assert answer.status_code == 303
+
+
+async def test_what_a_door_took_longer_is_put_right_too(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        order = await sell(hub, 1, remark="a", name="N")
+        longer = {'"notes":"a"': f'"notes":"{"a" * 4_000}\\r\\nb"', '"N"': f'"{"N" * 250}"'}
+        with hub.hub.ledger.engine.begin() as connection:
+            for was, now in longer.items():
+                changed = text("UPDATE orders SET doc = REPLACE(doc, :was, :now)")
+                connection.execute(changed, {"was": was, "now": now})
+        path = f"/desk/orders/{order['uid']}/amend"
+        browser = await signed_in(hub)
+        lines = "a" * 4_000 + "\r\nb"  # as a browser sends them
+        stands = {**await drawn(browser, path), "notes": lines}
+        assert len(stands["recipient"]) == 250
+        answer = await browser.post(path, stands)
+        assert (answer.status_code, "Nothing was changed." in browser.text) == (422, True)
+        notes = "b" + lines[1:].replace("\r\n", "\n")
+        assert (await browser.post(path, {**stands, "notes": notes})).status_code == 200
+        assert (await browser.post(path, sure(browser))).status_code == 303, browser.text
+        whole = await hub.order(order["uid"])
+        assert whole["notes"] == notes
+        assert whole["ship_to"]["recipient"] == "N" * 250
+        stands = await drawn(browser, path)
+        answer = await browser.post(path, {**stands, "notes": "c" * 10_001})
+        assert answer.status_code == 422
+        assert re.search(r'<textarea id="f-notes"[^>]*aria-invalid="true"', browser.page)
+        assert "This cannot be taken." in browser.page.partition("<textarea")[2]

@@ -39,7 +39,7 @@ LABELS: Mapping[str, str] = {
 _BEFORE = (Status.PENDING, Status.PAID)
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
-Long = Annotated[str, msgspec.Meta(max_length=2_000)]
+Long = Annotated[str, msgspec.Meta(max_length=10_000)]  # as long as the widest door takes them
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +94,9 @@ async def amend_page(call: Call, visitor: Visitor, sent: Form) -> Answer:
 
 async def amend(call: Call, visitor: Visitor, sent: Form) -> Answer:
     order = await _order(call, visitor)
-    given = sent.read(_Given)
-    members, changes = _changes(order, given, sent)
+    said = _said(order, sent)
+    given = said.read(_Given)
+    members, changes = _changes(order, given, said)
     if not changes and given.version == order.version:
         raise FormRefused({"": N_("Nothing was changed.")})
     command = ChangeOrder(
@@ -119,6 +120,25 @@ async def amend(call: Call, visitor: Visitor, sent: Form) -> Answer:
         _shown(order), changes=tuple(changes), sent=(*again, ("sure", "true"))
     )
     return show(call, visitor, "amend.html", shown, sent)
+
+
+def _said(order: Order, sent: Form) -> Form:
+    """The form without what stands as it was drawn, which a door may have let in longer than a form takes it."""
+    to = order.doc.ship_to
+    stands = {name: getattr(to, name) for name in LABELS} if to is not None else {}
+    stands["notes"] = order.doc.notes
+    return Form(
+        {
+            name: texts
+            for name, texts in sent.members.items()
+            if name not in stands or texts[0].strip() != _drawn(stands[name])
+        }
+    )
+
+
+def _drawn(text: str) -> str:
+    """As it comes back from a browser."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def _changes(order: Order, given: _Given, sent: Form) -> tuple[dict[str, Any], list[Change]]:
