@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.dialects.mews.hotel import BEER, ORDER, hotel
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.hub_client import SHOP, sell
@@ -170,3 +171,22 @@ async def test_the_desk_is_the_same_on_either_database(demo_url: str) -> None:
         owner = await signed_in(hub)
         for path in ("people", "settings", "account", *_LISTS):
             assert (await owner.get(f"/desk/{path}")).status_code == 200, path
+
+
+async def test_an_order_of_many_lines_is_refunded_in_part(tmp_path: Path) -> None:
+    """The form draws a field for each line, and takes as many."""
+    async with hotel(tmp_path) as at:
+        await at.made("orders/add", {**ORDER, "ProductOrders": [], "Items": [BEER] * 1_100})
+        (order,) = await at.hub.orders("hotel", limit=1)
+        browser = await signed_in(at.hub, "hotel")
+        path = f"/desk/orders/{order['uid']}"
+        lines = {f"units-{number}": "0" for number in range(1, 1_101)}
+        await at.hub.pay(order["uid"])
+        said = {**lines, "units-1100": "1"}
+        await done(browser, f"{path}/refund", extent="units", **said)
+        whole = await at.hub.order(order["uid"])
+        assert [
+            (each["line_no"], each["refunded"]) for each in whole["lines"] if each["refunded"]
+        ] == [(1_100, 1)]
+        answer = await browser.post(f"{path}/refund", {f"x{n}": "" for n in range(6_000)})
+        assert answer.status_code == 400

@@ -26,7 +26,7 @@ from orderhub.web.desk.refusals import REASONS
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-MOST_MEMBERS = 1_000
+MOST_MEMBERS = 1_000  # of a form that draws no more
 _URLENCODED, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -124,18 +124,18 @@ def _fields(model: type[msgspec.Struct]) -> tuple[tuple[inspect.Field, Any], ...
     return tuple((field, hints[field.name]) for field in found.fields)
 
 
-def form_in(call: Call) -> Form:
-    """The form of a call. Raises HTTPFault for a body that is none."""
+def form_in(call: Call, most: int = MOST_MEMBERS) -> Form:
+    """The form of a call, of at most so many members. Raises HTTPFault for a body that is none."""
     kind = call.header("content-type").partition(";")[0].strip().lower()
     if kind == _MULTIPART:
-        return _form(call, *_multipart(call))
+        return _form(call, *_multipart(call, most))
     if kind and kind != _URLENCODED:
         raise HTTPFault(Fault(FaultKind.UNSUPPORTED_MEDIA, f"a form is {_URLENCODED}"))
     try:
         pairs = parse_qsl(
             call.body.decode("ascii"),
             keep_blank_values=True,
-            max_num_fields=MOST_MEMBERS,
+            max_num_fields=most,
             errors="strict",
         )
     except ValueError:  # too many, no UTF-8, not ASCII: no browser sends it
@@ -143,12 +143,14 @@ def form_in(call: Call) -> Form:
     return _form(call, pairs, {})
 
 
-def _multipart(call: Call) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
+def _multipart(
+    call: Call, most: int
+) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
     pairs: list[tuple[str, str]] = []
     files: dict[str, bytes] = {}
 
     def on_field(field: Any) -> None:
-        if len(pairs) >= MOST_MEMBERS:
+        if len(pairs) >= most:
             raise FormParserError("too many members")
         pairs.append((field.field_name.decode(), (field.value or b"").decode()))
 

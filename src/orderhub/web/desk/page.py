@@ -39,7 +39,7 @@ from orderhub.dialects.contract import (
     WireFault,
 )
 from orderhub.web.desk import refusals, rendering, sessions
-from orderhub.web.desk.forms import Form, FormRefused, FormStale, form_in
+from orderhub.web.desk.forms import MOST_MEMBERS, Form, FormRefused, FormStale, form_in
 from orderhub.web.desk.language import N_, accepted, catalogue, chosen
 from orderhub.web.desk.rendering import Frame, render
 from orderhub.web.desk.sections import sections_for
@@ -123,9 +123,20 @@ def page(path: str, scope: str, handle: Handle) -> Route:
     return Route("GET", path, Guard(scope, handle))
 
 
-def form(path: str, scope: str, handle: Handle, again: Handle, *, max_body: int = 0) -> Route:
-    """What a form does. `again` is the page it stands on: shown once more with what is wrong."""
-    return Route("POST", path, Guard(scope, handle, again), max_body=max_body)
+def form(
+    path: str,
+    scope: str,
+    handle: Handle,
+    again: Handle,
+    *,
+    max_body: int = 0,
+    members: int = MOST_MEMBERS,
+) -> Route:
+    """What a form does. `again` is the page it stands on: shown once more with what is wrong.
+
+    members  so many at most may be sent: as many as the page may draw
+    """
+    return Route("POST", path, Guard(scope, handle, again, members), max_body=max_body)
 
 
 def way_back(path: str, pages: Collection[str]) -> Route:
@@ -158,6 +169,7 @@ class Guard:
     scope: str
     handle: Handle
     again: Handle | None = None
+    members: int = MOST_MEMBERS
 
     async def __call__(self, call: Call) -> Answer:
         visitor, is_form = await visitor_of(call), self.again is not None
@@ -169,7 +181,7 @@ class Guard:
             return go(call, CODE)
         sent = NO_FORM
         if is_form:
-            sent = form_in(call)
+            sent = form_in(call, self.members)
             refuse_forged(sent, visitor.form_token)
         if self.scope:
             if visitor.tenant is None and not visitor.may(self.scope):

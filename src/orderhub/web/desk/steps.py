@@ -16,6 +16,7 @@ from orderhub.core.commands import Action, ChangeOrder, OrderName
 from orderhub.core.facts import Accepted
 from orderhub.core.fulfilment import left, refundable, to_ship
 from orderhub.core.life import TRANSITIONS
+from orderhub.core.ordering import MAX_LINES
 from orderhub.core.steps import Payment, Refund, Shipment, Units
 from orderhub.core.values import Line, Order
 from orderhub.dialects.contract import Answer, Call
@@ -27,6 +28,9 @@ from orderhub.web.desk.statuses import Badge, badge_of
 
 SCOPE = "orders:write"
 _LONGEST = 200
+_MOST_MEMBERS = (
+    MAX_LINES + 1_000
+)  # a field for each line, freight and the like too, and those beside
 _AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
 
 Text = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
@@ -248,6 +252,6 @@ ROUTES = tuple(
     for name in STEPS
     for route in (
         page(f"{HOME}/{{uid}}/{name}", SCOPE, step_page),
-        form(f"{HOME}/{{uid}}/{name}", SCOPE, take_step, step_page),
+        form(f"{HOME}/{{uid}}/{name}", SCOPE, take_step, step_page, members=_MOST_MEMBERS),
     )
 )
