@@ -286,3 +286,21 @@ async def test_what_a_vendor_says_against_calling_it_off_is_said_on_the_form(
             assert "Shelf gives no clear answer: 400: it left this morning" in browser.text
             stands = (await hub.get(f"/hub/v1/orders/{order['uid']}", headers=AS_SHOP)).json()
             assert stands["status"] == "pending"
+
+
+async def test_on_a_clock_that_was_moved_a_hand_over_and_its_order_say_one_time(
+    tmp_path: Path,
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        await connected(hub)
+        await hub.advance("shop", 6 * 3_600)
+        order = await sell(hub, 1)
+        uid = await moved(hub, order, HandOverStep.SEND)
+        browser = await invited(hub, "shop", "staff")
+        await browser.get(PATH)
+        assert re.search(r"on its way .*?\d sec ", browser.text), browser.text
+        handed = re.compile(r'<dt>Handed on</dt><dd><time datetime="([^"]+)"')
+        await browser.get(f"{PATH}/{uid}")
+        (told,) = handed.findall(browser.page)
+        await browser.get(f"/desk/orders/{order['uid']}")
+        assert f'datetime="{told}"' in browser.page.partition("What happened")[2]

@@ -379,8 +379,7 @@ def show(
     settings = visitor.settings
     frame = Frame(
         language=visitor.language,
-        **({"zone": zone_of(settings.time_zone)} if settings else {}),
-        currency=settings.currency if settings else "",
+        **_of_tenant(settings),
         now_us=settings.clock.at(call.hub.now_us()) if settings else call.hub.now_us(),
         form_token=visitor.form_token,
         once=secrets.token_urlsafe(12),
@@ -393,6 +392,14 @@ def show(
         query=call.query.get("q", "") if call.path == HOME else "",
     )
     return html(render(template, frame, page=context, form=sent), status, gone)
+
+
+def _of_tenant(settings: Settings | None) -> dict[str, Any]:
+    """What of the frame is the tenant's."""
+    if settings is None:
+        return {}
+    zone = zone_of(settings.time_zone)
+    return {"zone": zone, "currency": settings.currency, "clock": settings.clock}
 
 
 def show_open(

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 
 from orderhub.core.currencies import currency_digits
 from orderhub.core.money import STORED_DECIMALS
-from orderhub.core.values import MICROSECONDS
+from orderhub.core.values import MICROSECONDS, Clock
 from orderhub.web.desk.language import LANGUAGES, catalogue, locale_of
 from orderhub.web.desk.refusals import unanswered
 
@@ -38,11 +38,12 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands around every page. `zone`, `currency` and `now_us` are those of the tenant."""
+    """What stands around every page. `zone`, `currency`, `clock` and `now_us` are those of the tenant."""
 
     language: str
     zone: tzinfo = UTC
     currency: str = ""
+    clock: Clock = Clock()
     now_us: int = 0
     form_token: str = ""
     once: str = ""  # the key under which a form of this page counts once
@@ -88,6 +89,7 @@ def _environment(language: str) -> Environment:
         age=_age,
         date=_date,
         instant=_instant,
+        by_clock=_by_clock,
     )
     environment.globals.update(languages=LANGUAGES, file_path=file_path)
     return environment
@@ -185,6 +187,13 @@ def _date(context: Context, day: str, skeleton: str = "MMMd") -> str:
 def _instant(text: str) -> int:
     """What the API says of a moment, as the other filters take it: `{{ each.at | instant | age }}`."""
     return round(datetime.fromisoformat(text).timestamp() * MICROSECONDS)
+
+
+@pass_context
+def _by_clock(context: Context, at_us: int) -> int:
+    """An instant of the wall by the tenant's clock, beside what is of that time: `{{ at | by_clock | age }}`."""
+    frame: Frame = context["frame"]
+    return frame.clock.at(at_us)
 
 
 @pass_context
