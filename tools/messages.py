@@ -43,6 +43,9 @@ def said() -> Catalog:
         catalogue.add(message)
     for kind in kinds_of(find_dialects()).values():
         catalogue.add(kind.needs)
+    for client in (each.client for each in find_dialects() if each.client is not None):
+        for member in (*client.credentials, *client.options):
+            catalogue.add(member.about)
     return catalogue
 
 

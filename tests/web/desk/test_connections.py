@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -279,3 +280,16 @@ async def test_anothers_is_unknown(tmp_path: Path) -> None:
             await other.get(PATH)
             assert (await other.post(path + step, {"version": "1"})).status_code == 404, step
         assert (await stored(hub, "connections"))[0]["title"] == "Shelf"
+
+
+async def test_what_a_vendor_asks_for_is_said_in_the_readers_language(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await invited(hub, "shop", "manager")
+        chinese = {"accept-language": "zh-CN"}
+        for dialect, client in hub.hub.port.relayer.clients.items():
+            await browser.get(f"{PATH}/new?dialect={dialect}", headers=chinese)
+            for member in (*client.credentials, *client.options):
+                assert member.about not in unescape(browser.page), member.about
+            await browser.get(f"{PATH}/new?dialect={dialect}")
+            for member in (*client.credentials, *client.options):
+                assert member.about in unescape(browser.page), member.about
