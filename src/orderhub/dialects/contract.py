@@ -241,6 +241,7 @@ class Call:
         "dialect",
         "headers",
         "hub",
+        "language",
         "method",
         "notes",
         "params",
@@ -285,6 +286,7 @@ class Call:
         self.request_id = request_id
         self.received_at = received_at  # wall microseconds
         self._caller: Caller | None = None
+        self.language = ""  # the reader's, once it is known who reads; empty = as the call asks for
         self.notes: dict[str, Any] = {}  # what the log line should carry besides
         self.planned: list[Outcome] | None = None  # filled by a dry run, for who asks for its plan
         # How this call spells a canonical field, where its dialect's one table does not say.

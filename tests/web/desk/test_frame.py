@@ -8,7 +8,7 @@ import pytest
 from orderhub.dialects.contract import FaultKind
 from orderhub.web.desk.words import FAULTS
 from tests.support.hub import running_hub
-from tests.web.desk.browser import Browser, signed_in
+from tests.web.desk.browser import Browser, invited, signed_in
 from tests.web.desk.test_access import GUARDED, OPEN, path_of
 from tests.web.hub_client import sell
 
@@ -213,3 +213,20 @@ async def test_people_are_invited_and_governed_on_their_page(tmp_path: Path) -> 
             "/desk/people/role", {"person": "owner@shop.example", "role": "staff"}
         )
         assert (answer.status_code, "is the last owner" in browser.text) == (422, True)
+
+
+async def test_what_goes_wrong_is_said_in_the_readers_language_and_not_as_done(
+    tmp_path: Path,
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await invited(hub, "shop", "viewer")
+        await browser.get("/desk/account")
+        kept = await browser.post("/desk/account", {"name": "王", "language": "zh_Hans_CN"})
+        assert kept.status_code == 303
+        for path, status in (("/desk/orders/xyz", 404), ("/desk/people", 403)):
+            answer = await browser.get(path)
+            assert answer.status_code == status
+            assert '<html lang="zh-Hans-CN">' in browser.page
+            assert 'role="status"' not in browser.page
+        await browser.get("/desk/orders")
+        assert 'role="status"' in browser.page, "what was done is told on the next page that is one"

@@ -340,11 +340,12 @@ async def visitor_of(call: Call) -> Visitor | None:
     tenant = tenants[0] if tenants else None
     tenant_id = tenant.id if tenant else 0
     credential = acting(person, tenant_id)
+    call.language = chosen(person.language, accepted(call.header("accept-language")))
     return Visitor(
         person=person,
         session=session,
         form_token=sessions.form_token(cookie, tenant_id),
-        language=chosen(person.language, accepted(call.header("accept-language"))),
+        language=call.language,
         tenant=tenant,
         tenants=tuple(sorted(tenants, key=lambda each: each.name)),
         settings=settings,
@@ -409,16 +410,18 @@ def show_open(
     sent: Form = NO_FORM,
     *,
     status: int = 200,
+    tells_done: bool = True,
 ) -> Answer:
-    """A page without the navigation, for who is not signed in."""
+    """A page without the navigation, for who is not signed in; `tells_done`: it says what was done before, once."""
     cookie, kept = sessions.visit_cookie(call)
-    text, gone = sessions.flashed(call)
+    text, gone = sessions.flashed(call) if tells_done else ("", ())
     frame = Frame(language=open_language(call), form_token=sessions.form_token(cookie), flash=text)
     return html(render(template, frame, page=context, form=sent), status, (kept, *gone))
 
 
 def open_language(call: Call) -> str:
-    return chosen(call.query.get("language", ""), accepted(call.header("accept-language")))
+    asked = call.query.get("language", "")
+    return chosen(asked, call.language, accepted(call.header("accept-language")))
 
 
 def html(body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:

@@ -77,4 +77,4 @@ def refusal(call: Call, rejected: Rejected) -> Answer:
 
 
 def _page(call: Call, status: int, trouble: Trouble) -> Answer:
-    return show_open(call, "trouble.html", trouble, status=status)
+    return show_open(call, "trouble.html", trouble, status=status, tells_done=False)
