@@ -25,12 +25,16 @@ from orderhub.cli.tokens import Database, Token, Url
 from orderhub.dialects.codec import encode
 from orderhub.web.sheets import (
     ALIASES,
+    COUNT_COLUMNS,
+    COUNTED,
     FileRow,
+    FirstCount,
     ItemCells,
     RowFault,
     Rows,
     Unreadable,
-    as_json,
+    first_count,
+    place_among,
     read,
     unaliased,
 )
@@ -40,7 +44,6 @@ Tenant = Annotated[str | None, typer.Option(help="Whose; the only one there is u
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check every row and write nothing.")]
 
 _ROWS, _BYTES = 500, 4 * 1024 * 1024  # of one request at most
-_COUNTED = {"products": "product", "variants": "variant"}  # kinds with a column `stock`
 _POOL_COLUMNS = ("kind", "subject", "code", "place", "count", "reason")
 _REFUSED = "refused"
 
@@ -175,13 +178,7 @@ class _Places:
         """Raises RowFault for a warehouse that is not there, or that has to be named."""
         if self._codes is None:
             self._codes, self._usual = self._asked()
-        if said is None:
-            if self._codes and not self._usual:
-                raise RowFault("place", f"one of {', '.join(self._codes[:5])} has to be said")
-            return self._usual
-        if said not in self._codes:
-            raise RowFault("place", f"no warehouse has the code {said}")
-        return str(said)
+        return place_among(said, self._codes, self._usual)
 
     def _asked(self) -> tuple[list[str], str]:
         send, tenant = self._send, self._tenant
@@ -248,13 +245,6 @@ class _Import:
         raise NotImplementedError
 
 
-class _Stock(msgspec.Struct):
-    """A first count that stands beside an item."""
-
-    count: int
-    place: str
-
-
 class _Items(_Import):
     def __init__(self, load: _Load, kind: str, rows: Rows) -> None:
         super().__init__(load)
@@ -268,26 +258,16 @@ class _Items(_Import):
         self._cells: ItemCells | None = None
         if rows.is_csv:
             named = KINDS[kind].members or KINDS[kind].model.__struct_fields__
-            besides = ("stock", "place") if kind in _COUNTED else ()
+            besides = COUNT_COLUMNS if kind in COUNTED else ()
             try:
                 self._cells = ItemCells(kind, KINDS[kind].model, named, rows.columns, besides)
             except Unreadable as wrong:
                 raise CommandRefused(f"{load.file}{wrong}") from None
 
-    def ready(self, row: FileRow) -> tuple[dict[str, Any], _Stock | None]:
+    def ready(self, row: FileRow) -> tuple[dict[str, Any], FirstCount | None]:
         values = unaliased(row.values)
-        stock = None
-        if self._kind in _COUNTED:
-            stock = self._stock(values.pop("stock", None), values.pop("place", None))
+        stock = first_count(values, self.places.of) if self._kind in COUNTED else None
         return (values if self._cells is None else self._cells.item(values)), stock
-
-    def _stock(self, said: Any, place: Any) -> _Stock | None:
-        if said is None:
-            return None
-        count = as_json(said, "stock") if isinstance(said, str) else said
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise RowFault("stock", f"a whole number from 0 on, not {said}")
-        return _Stock(count, self.places.of(place))
 
     def write(self, lines: list[int], rows: list[Any]) -> None:
         load = self.load
@@ -299,7 +279,7 @@ class _Items(_Import):
                 continue
             load.counts[result["status"]] += 1
             if stock is not None and "version" in result:
-                subject = f"{_COUNTED[self._kind]}:{result['id']}"
+                subject = f"{COUNTED[self._kind]}:{result['id']}"
                 pool_row = {
                     "subject": subject,
                     "place": stock.place,

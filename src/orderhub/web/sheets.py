@@ -204,6 +204,43 @@ def unaliased(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+# Kinds of the catalogue of which a row may say a first count besides, with what their pools are called by.
+COUNTED = {"products": "product", "variants": "variant"}
+COUNT_COLUMNS = ("stock", "place")
+
+
+class FirstCount(msgspec.Struct, frozen=True):
+    """So many units at a place, of an item that was not counted yet."""
+
+    count: int
+    place: str
+
+
+def first_count(values: dict[str, Any], place_of: Callable[[Any], str]) -> FirstCount | None:
+    """What a row says of stock besides its item, taken out of its values. Raises RowFault.
+
+    place_of  where units lie, by what the row says of that, None = nothing; it may raise RowFault
+    """
+    said, place = (values.pop(name, None) for name in COUNT_COLUMNS)
+    if said is None:
+        return None
+    count = as_json(said, "stock") if isinstance(said, str) else said
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise RowFault("stock", f"a whole number from 0 on, not {said}")
+    return FirstCount(count, place_of(place))
+
+
+def place_among(said: Any, codes: Sequence[str], usual: str) -> str:
+    """Where units lie, of these warehouses. Raises RowFault for one that is not there, or that has to be named."""
+    if said is None:
+        if codes and not usual:
+            raise RowFault("place", f"one of {', '.join(codes[:5])} has to be said")
+        return usual
+    if said not in codes:
+        raise RowFault("place", f"no warehouse has the code {said}")
+    return str(said)
+
+
 class ItemCells:
     """How rows of a table are items of a kind, whose document has these members.
 

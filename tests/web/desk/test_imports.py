@@ -205,3 +205,49 @@ async def test_what_came_by_a_file_is_sold_on_postgresql(postgres_demo: str) -> 
         await sent(browser, ITEMS, file, kind="products")
         assert [status for _, _, status in results(browser)] == ["refused", "refused", "made"]
         assert "At most 200 characters." in browser.text
+
+
+async def test_the_file_of_the_guide_counts_what_was_not_counted_yet(tmp_path: Path) -> None:
+    file = (
+        b"code,title,price,weight_g,stock,warehouse\n"
+        b'HAT,"Hat, straw",9.50,120,12,\n'
+        b"GOODS-188,,,,3,\n"
+        b"BAD,Bad,1,1,-3,\n"
+        b"FAR,Far,1,1,3,NOWHERE\n"
+        b"SCARF,Scarf,19.90,90,,\n"
+    )
+    async with running_hub(tmp_path) as hub:
+        browser = await invited(hub, SHOP, "manager")
+        await sent(browser, ITEMS, file, kind="products", check="true")
+        assert [status for _, _, status in results(browser)] == [
+            *("refused", "refused", "made", "changed", "made")
+        ], browser.text
+        await sent(browser, ITEMS, file, kind="products")
+        assert "HAT made Counted first: 12" in browser.text
+        assert "stock: a whole number from 0 on, not -3" in browser.text
+        assert "place: no warehouse has the code NOWHERE" in browser.text
+        number = (await item_of_code(hub, "HAT"))["id"]
+        assert await hub.pool(SHOP, "stock", f"product:{number}", "MAIN") == 12
+        assert await hub.pool(SHOP, "stock", "product:188", "MAIN") == 1_000, (
+            "it has been sold from"
+        )
+        again = file.replace(b",12,", b",99,")
+        await sent(browser, ITEMS, again, kind="products")
+        assert await hub.pool(SHOP, "stock", f"product:{number}", "MAIN") == 12
+        assert "Counted first" not in browser.text
+
+
+async def item_of_code(hub: HubUnderTest, code: str) -> dict[str, Any]:
+    answer = await hub.get(f"{BASE}/catalogue/products?code={code}", headers=AS_OPERATOR)
+    (found,) = answer.json()["items"]
+    return dict(found)
+
+
+async def test_a_first_count_that_is_refused_is_said_beside_its_item(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        await sent(browser, ITEMS, b"id,code\n700,NEW\n", kind="products")
+        await sent(browser, ITEMS, b"product_id,code,stock\n700,NEW-S,4\n", kind="variants")
+        assert "NEW-S made Counted first: 4" in browser.text
+        await sent(browser, ITEMS, b"code,title,stock\nNEW,y,5\n", kind="products")
+        assert "NEW changed stock: product:700 is sold by variant" in browser.text

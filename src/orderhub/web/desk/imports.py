@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from orderhub.core.commands import AdjustPool
+from orderhub.core.queries import Reads, RecordQuery
 from orderhub.dialects.contract import Answer, Call, HTTPFault, WireFault
 from orderhub.web.desk.forms import Form, FormRefused
 from orderhub.web.desk.item_form import in_words
@@ -25,7 +26,19 @@ from orderhub.web.hub_api.bulk import fault_of_row
 from orderhub.web.hub_api.catalogue_kinds import KINDS
 from orderhub.web.hub_api.catalogue_rows import Row, row_of
 from orderhub.web.hub_api.pools import Adjustment, command_of
-from orderhub.web.sheets import ItemCells, RowFault, Rows, Unreadable, read, unaliased
+from orderhub.web.sheets import (
+    COUNT_COLUMNS,
+    COUNTED,
+    FirstCount,
+    ItemCells,
+    RowFault,
+    Rows,
+    Unreadable,
+    first_count,
+    place_among,
+    read,
+    unaliased,
+)
 
 R = TypeVar("R")
 
@@ -33,6 +46,7 @@ ITEMS, COUNTS = "/desk/import", "/desk/stock/import"
 MOST_ROWS = 5_000
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_SHOWN = 1_000
+_MOST_PLACES = 10_000
 # Kinds that are kept in sheets; whatever else there is, the API and the command line take.
 TITLES: Mapping[str, str] = {
     "products": N_("Products"),
@@ -63,6 +77,13 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = "stock"
     check: bool = False
     reason: str = ""
+
+
+class _Item(msgspec.Struct, frozen=True):
+    """An item of the catalogue, and how many of it there are at first."""
+
+    row: Row
+    count: FirstCount | None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,22 +129,86 @@ async def import_items(call: Call, visitor: Visitor, sent: Form) -> Answer:
         raise FormRefused({"kind": N_("This cannot be taken.")})
     rows = _rows(visitor, sent)
     kind = KINDS[given.kind]
+    is_counted = given.kind in COUNTED and visitor.may("pools")
+    besides = COUNT_COLUMNS if is_counted else ()
     cells: ItemCells | None = None
     if rows.is_csv:
         members = kind.members or kind.model.__struct_fields__
-        cells = _readable(visitor, lambda: ItemCells(kind.name, kind.model, members, rows.columns))
-
-    def ready(values: dict[str, Any]) -> Row:
-        own = unaliased(values)
-        return row_of(cells.item(own) if cells else own)
-
-    async def write(at: Call, ready_rows: Sequence[Row | WireFault]) -> list[bytes]:
-        assert visitor.caller is not None
-        return await catalogue_bulk.write_rows(
-            at, visitor.caller, visitor.at, kind, _each(ready_rows), is_merged=rows.is_csv
+        cells = _readable(
+            visitor, lambda: ItemCells(kind.name, kind.model, members, rows.columns, besides)
         )
+    codes, usual = await call.hub.read(lambda reads: _places(reads, visitor))
+
+    def ready(values: dict[str, Any]) -> _Item:
+        own = unaliased(values)
+        count = None
+        if is_counted:
+            count = first_count(own, lambda said: place_among(said, codes, usual))
+        return _Item(row_of(cells.item(own) if cells else own), count)
+
+    async def write(at: Call, items: Sequence[_Item | WireFault]) -> list[bytes]:
+        assert visitor.caller is not None
+        wanted = [each if isinstance(each, WireFault) else each.row for each in items]
+        told = await catalogue_bulk.write_rows(
+            at, visitor.caller, visitor.at, kind, _each(wanted), is_merged=rows.is_csv
+        )
+        counts = [None if isinstance(each, WireFault) else each.count for each in items]
+        return await _counted_first(at, visitor, COUNTED.get(given.kind, ""), told, counts)
 
     return await _written(call, visitor, given, rows, ready, write)
+
+
+def _places(reads: Reads, visitor: Visitor) -> tuple[tuple[str, ...], str]:
+    """The codes of all warehouses, and where units lie when nobody says; empty = that has to be said."""
+    query = RecordQuery(tenant_id=visitor.at.id, kind="warehouse", limit=_MOST_PLACES)
+    codes = tuple(each.code for each in reads.records(query))
+    assert visitor.settings is not None
+    usual = visitor.settings.default_warehouse or (codes[0] if len(codes) == 1 else "")
+    return codes, usual if usual in codes else ""
+
+
+async def _counted_first(
+    call: Call,
+    visitor: Visitor,
+    record: str,
+    told: list[bytes],
+    counts: Sequence[FirstCount | None],
+) -> list[bytes]:
+    """The results of rows, their items counted where they were not yet: what is counted has been sold from.
+
+    A dry run counts no new item, which is not there to be counted.
+    """
+    results: list[dict[str, Any]] = [msgspec.json.decode(each) for each in told]
+    commands = {
+        index: AdjustPool(
+            origin=origin(call, visitor),
+            kind="stock",
+            subject=f"{record}:{results[index]['id']}",
+            place=count.place,
+            count=count.count,
+            reason=visitor.say(N_("Counted by a file")),
+        )
+        for index, count in enumerate(counts)
+        if count is not None and "version" in results[index]
+    }
+    new = [index for index in commands if results[index]["status"] == "created"]
+    stand = [index for index in commands if results[index]["status"] != "created"]
+    tried = _each([commands[index] for index in stand])
+    for index, answer in zip(stand, await pools.write_rows(call.as_dry_run(), tried), strict=True):
+        look = msgspec.json.decode(answer)
+        if look["status"] == "opened":
+            new.append(index)
+        elif look["status"] == "refused":
+            results[index] |= {**look, **results[index], "field": "stock"}
+    if not call.is_dry_run:
+        opened = _each([commands[index] for index in new])
+        for index, answer in zip(new, await pools.write_rows(call, opened), strict=True):
+            done = msgspec.json.decode(answer)
+            if done["status"] == "refused":
+                results[index] |= {**done, **results[index], "field": "stock"}
+            else:
+                results[index]["counted"] = commands[index].count
+    return [msgspec.json.encode(each) for each in results]
 
 
 async def import_counts(call: Call, visitor: Visitor, sent: Form) -> Answer:
@@ -251,16 +336,23 @@ def _refused(visitor: Visitor, line: int, name: str, detail: str) -> Result:
 
 
 def _result(visitor: Visitor, line: int, name: str, told: dict[str, Any]) -> Result:
-    path, message = str(told.get("field") or ""), str(told.get("detail") or "")
-    member, why, is_known = in_words(visitor, path, message)
-    if told["status"] == "refused" and not is_known:
-        why = in_row(visitor.language, str(told.get("reason") or ""), why)
     return Result(
         line=line,
         name=name or str(told.get("id") or ""),
         badge=STATUSES[told["status"]],
-        detail=f"{member}: {why}" if member else why,
+        detail=_detail(visitor, told),
     )
+
+
+def _detail(visitor: Visitor, told: dict[str, Any]) -> str:
+    """What there is to say of a row besides its status; of one that was refused always something."""
+    if "counted" in told:
+        return visitor.say(N_("Counted first: %(count)s"), count=told["counted"])
+    path, message = str(told.get("field") or ""), str(told.get("detail") or "")
+    member, why, is_known = in_words(visitor, path, message)
+    if not is_known and (message or told["status"] == "refused"):
+        why = in_row(visitor.language, str(told.get("reason") or ""), why)
+    return f"{member}: {why}" if member else why
 
 
 ROUTES = (
