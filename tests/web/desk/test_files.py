@@ -76,7 +76,7 @@ async def test_a_file_has_what_the_filters_of_its_list_let_through(tmp_path: Pat
 async def test_sandboxes_are_a_file_for_operators_however_many_businesses_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandboxes, "MOST_TENANTS", 2)
+    monkeypatch.setattr(sandboxes, "_PAGE", 2)
     async with running_hub(tmp_path) as hub:
         operator = await as_operator(hub)
         for _ in range(3):

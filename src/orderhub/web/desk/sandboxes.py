@@ -32,7 +32,7 @@ from orderhub.web.hub_api.shaping import Page
 
 PATH = "/desk/sandboxes"
 _MOST_CREDENTIALS = 100
-_PAGE, _FILE_PAGE = 50, 200
+_PAGE = 50
 _HOUR_S = 3_600
 ACTIONS: tuple[tuple[str, str], ...] = (
     ("advance", N_("Go on by so many hours")),
@@ -164,7 +164,7 @@ async def _file(call: Call, visitor: Visitor, media: str) -> Answer:
         return Page(items=items, next_cursor=following)
 
     columns = Opened.__struct_fields__
-    return await listed(call, "sandboxes", ask, columns, cursor="", limit=_FILE_PAGE, media=media)
+    return await listed(call, "sandboxes", ask, columns, cursor="", limit=_PAGE, media=media)
 
 
 # --- the tenant's own
