@@ -143,9 +143,7 @@ def form_in(call: Call, most: int = MOST_MEMBERS) -> Form:
     return _form(call, pairs, {})
 
 
-def _multipart(
-    call: Call, most: int
-) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
+def _multipart(call: Call, most: int) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
     pairs: list[tuple[str, str]] = []
     files: dict[str, bytes] = {}
 
