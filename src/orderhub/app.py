@@ -218,7 +218,6 @@ def _lasting(
         keep_house,
         port.is_outage,
         port.clock.now_us,
-        port.relayer.called_off,
     ).run()
     yield port.deliverer.run()
     yield port.relayer.run()

@@ -156,6 +156,8 @@ def test_kakaclo_ships_in_part_and_gives_back_in_part(hub, kakaclo):
     placed = kakaclo("place", wanted)
     operate(hub, "dropship", "pay")
     assert isinstance(kakaclo("refund", wanted, placed, {2: 1}, None), Done)
+    before = Done("it was called off there before")
+    assert kakaclo("refund", wanted, placed, {2: 1}, None) == before, "wanted is a total"
     (back,) = kakaclo("news", around(now_us()), (placed,)).news
     assert (back.kind, back.units) == ("refunded", {"HOOD_BLK_S": 1})
     assert isinstance(kakaclo("refund", wanted, placed, {2: 9}, None), Refused)
@@ -275,6 +277,7 @@ def test_mews_charges_finds_tells_and_calls_off(hub, mews):
     assert mews("news", HOTEL, (placed,)) == Told()
     in_part = mews("cancel", wanted, placed, {2: 3})
     assert in_part == Done("1 items cancelled")
+    assert mews("cancel", wanted, placed, {2: 3}) == Done("it was called off there before")
     (told,) = mews("news", HOTEL, (placed,)).news
     assert (told.kind, told.units) == ("cancelled", {"Beer": 3})
     refused = mews("cancel", wanted, placed, {1: 1})

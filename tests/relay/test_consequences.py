@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from orderhub.core.commands import Action, Origin
-from orderhub.core.handing import HandOver, HandOverState
+from orderhub.core.handing import HandOver, HandOverState, Sent, There
 from orderhub.core.listings import Listing
 from orderhub.core.values import LineKind, Order, Status
 from orderhub.dialects.client import Job, News
@@ -105,7 +105,6 @@ NOTHING: list[tuple[str, Order, tuple[News, ...], tuple[int, ...]]] = [
     ("cancelled here before", two(Status.CANCELLED), (news("cancelled"),), ()),
     ("refunded here before", two(Status.REFUNDED), (news("cancelled"),), ()),
     ("known units", two(Status.PAID, MUGS, replace(HOODS, refunded=2)), (news("refunded", units={"V2": 2}),), ()),
-    ("units of nothing", two(), (news("refunded", units={"V9": 2}),), ()),
     ("these lines given back before", two(Status.PAID, replace(MUGS, refunded=2), HOODS), (news("cancelled"),), (1,)),
     ("completed, of some lines", two(Status.SHIPPED), (news("completed"),), (1,)),
     ("completed, and some waits", two(), (news("completed"),), ()),
@@ -133,6 +132,29 @@ def test_what_an_order_knows_it_does_not_do_again(of, told, numbers):
 )
 def test_a_parcel_that_an_order_cannot_follow_is_told_why(status, why):
     assert follow(two(status), SHIPPED) == Known((), why)
+
+
+@pytest.mark.parametrize("kind", ["refunded", "cancelled", "shipped"])
+def test_units_of_what_was_not_sent_are_shown_and_not_passed_over(kind):
+    found = follow(two(), news(kind, id="P1", units={"V9": 2}))
+    assert found == Known((), f"{kind} there, and nothing that was sent is called so: V9")
+
+
+def test_the_rest_of_a_parcel_with_something_strange_is_followed_and_it_is_shown_on():
+    parcel = news("shipped", id="P1", units={"V1": 2, "GIFT": 1})
+    found = follow(two(), parcel)
+    assert found.command.shipment.lines == {1: 2}
+    sent = two(Status.PAID, replace(MUGS, shipped=2), HOODS)
+    assert "GIFT" in follow(sent, parcel, known=("P1",)).stuck
+
+
+def test_units_given_back_before_it_went_are_none_that_the_vendor_gave_back():
+    """Three were ordered, one was refunded, two were sent: the vendor's first refund is another unit."""
+    of = two(Status.PAID, replace(HOODS, refunded=1))
+    hand_over, job = handed(of)
+    went = replace(hand_over, there=There(sent={2: Sent(2, "V2")}))
+    found = consequence(of, went, job, (news("refunded", units={"V2": 1}),), RELAY)
+    assert found.command.refund.lines == {2: 1}
 
 
 def test_a_parcel_is_told_once():

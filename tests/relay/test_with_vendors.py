@@ -41,6 +41,7 @@ from orderhub.dialects.client import Signed
 from orderhub.dialects.mews.demo import OMNI_ACCOUNT, OMNI_SERVICE
 from orderhub.dialects.tours4fun.demo import OMNI, TOUR
 from orderhub.ledger.ledger import Ledger
+from orderhub.relay.calling_off import Asking
 from orderhub.relay.engine import Engine
 from orderhub.relay.steps import Trouble
 from tests.relay.rig import SECOND, Came, Meter, hand_overs
@@ -240,8 +241,8 @@ class There:
         uid = self.theirs()["uid"]
         self.hub.operate("POST", f"/hub/v1/orders/{uid}/{action}", body)
 
-    def ask_first(self, before: Order, after: Order) -> Rejected | Trouble | None:
-        return self.hub.run(self.engine.ask_first(before, after))
+    def ask_first(self, before: Order, after: Order, by: str = "me") -> Any:
+        return self.hub.run(self.engine.ask_first(before, after, Asking(by=by)))
 
 
 def keyless(signed: Signed) -> dict[str, str]:
@@ -356,14 +357,8 @@ def test_money_alone_is_nobodys_business_but_ours(there: There) -> None:
 @vendors("kakaclo", "anqicms", "sitecore_cdp")
 def test_what_closed_by_itself_here_is_called_off_there_until_it_is_known(there: There) -> None:
     order = there.sold()
-    (outcome,) = world.run(there.ledger, world.change(order, Action.REFUND, origin=there.origin()))
+    world.run_all(there.ledger, world.change(order, Action.REFUND, origin=there.origin()))
     there.is_down = True
-
-    async def told() -> None:
-        there.engine.called_off(outcome.accepted)
-        await asyncio.gather(*there.engine._pulls)
-
-    there.hub.run(told())
     there.run(5)
     assert "called off" not in there.one.told
     there.is_down = False
@@ -382,13 +377,7 @@ def test_a_history_is_not_asked_and_told_of_units_given_back(there: There) -> No
     there.is_down = False
     refund = Refund(lines={1: 1})
     step = world.change(order, Action.REFUND_PART, refund=refund, origin=there.origin())
-    (outcome,) = world.run(there.ledger, step)
-
-    async def told() -> None:
-        there.engine.called_off(outcome.accepted)
-        await asyncio.gather(*there.engine._pulls)
-
-    there.hub.run(told())
+    world.run_all(there.ledger, step)
     there.run(3)
     assert there.theirs()["vendor_status"] == "PARTIALY_REFUNDED"
 

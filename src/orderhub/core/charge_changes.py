@@ -32,6 +32,10 @@ class CancelLines(Terms, frozen=True, kw_only=True):
 
     lines: tuple[tuple[str, int], ...]
 
+    @property
+    def gives_back(self) -> tuple[str, ...]:
+        return tuple(dict(self.lines))
+
 
 def _terms(command: PlaceOrder) -> CancelLines:
     terms = command.terms

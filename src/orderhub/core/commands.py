@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from orderhub.core.handing import There
 from orderhub.core.steps import Payment, Refund, Shipment
 from orderhub.core.values import Address, Contact, Event, Order, Status
 
@@ -61,6 +62,11 @@ class LineChange(msgspec.Struct, frozen=True, kw_only=True):
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """The business part of an order. Each business of `core` has one subclass and the rules for it."""
 
+    @property
+    def gives_back(self) -> tuple[str, ...]:
+        """Uids of orders that stand, of which units are given back."""
+        return ()
+
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Place one order, or a group of orders born of one request: all or nothing."""
@@ -75,6 +81,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
     vendor_status: str = ""
     vendor: dict[str, Any] = {}
+    wish: str = ""  # as of ChangeOrder
 
 
 class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,6 +162,7 @@ class ChangeOrder(msgspec.Struct, frozen=True, kw_only=True):
     add_lines: tuple[StatedLine, ...] = ()  # AMEND of a recorded order: further lines
     line_changes: tuple[LineChange, ...] = ()  # AMEND of a recorded order: lines that change
     heard: Heard | None = None
+    wish: str = ""  # under which the vendors agreed that it be called off: `by` of handing.Wish
 
 
 class AdjustPool(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +269,7 @@ class HandOverStep(StrEnum):
     REFUSE = "refuse"
     DOUBT = "doubt"  # nobody can know: a person decides
     AGAIN = "again"  # it is not there: send it
+    WISH = "wish"  # its vendor is going to be asked to take units off, or was
     NEWS = "news"  # it was asked what happened there, and is asked again at `due_at`
 
 
@@ -272,6 +281,7 @@ class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
     sure_at     SEND, ASK: its absence over there proves nothing before this; 0 = as it was said before
     candidates  DOUBT: numbers of what it may be
     news        NEWS: names of what is told for good
+    there       SEND, WISH, NEWS: what is known of it there from now on; None = what was known before
     """
 
     origin: Origin
@@ -287,6 +297,7 @@ class MoveHandOver(msgspec.Struct, frozen=True, kw_only=True):
     sure_at: int = 0
     candidates: tuple[str, ...] = ()
     news: tuple[str, ...] = ()
+    there: There | None = None
 
 
 Command = (

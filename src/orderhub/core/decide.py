@@ -14,6 +14,7 @@ from orderhub.core import (
     alerts,
     baskets,
     billing,
+    calling_off,
     changes,
     charge_changes,
     charges,
@@ -123,6 +124,7 @@ def loads(command: Command, facts: Facts) -> Iterator[RecordKey | OrderLoad | Ha
     if noted is not None:
         yield noted
     yield from HANDLERS[type(command)].loads(command, facts)
+    yield from calling_off.loads(command, facts)
 
 
 def lock_keys(command: Command) -> Iterable[LockKey]:
@@ -146,6 +148,11 @@ def decide(command: Command, facts: Facts, ids: NewIds) -> Decision:
     if isinstance(decision, Accepted):
         _assert_sound(decision)
         decision = hand_overs.heard(decision, command, facts)
+        if isinstance(decision, Rejected):
+            return decision
+        decision = calling_off.noted(decision, command, facts)
+        if isinstance(decision, Rejected):
+            return decision
         decision = hand_overs.planned(decision, command, facts)
         return news.told(alerts.told(decision, command.origin, facts), command.origin, facts)
     return decision

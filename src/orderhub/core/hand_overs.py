@@ -15,6 +15,7 @@ import msgspec
 
 from orderhub.core import routes
 from orderhub.core.business import Loads, LockKey
+from orderhub.core.calling_off import owed
 from orderhub.core.commands import (
     ChangeOrder,
     Command,
@@ -26,14 +27,22 @@ from orderhub.core.commands import (
 )
 from orderhub.core.facts import Accepted, Facts, HandOverLoad, NewIds, OrderLoad, RecordKey
 from orderhub.core.fulfilment import GIVEN_BACK, left
-from orderhub.core.handing import NEVER, HandOver, HandOverState, uid_of
+from orderhub.core.handing import (
+    NEVER,
+    HandOver,
+    HandOverState,
+    Sent,
+    There,
+    is_asked,
+    uid_of,
+)
 from orderhub.core.money import divided, rounded, times
 from orderhub.core.redaction import Words, words_of
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import EXTRAS, Line, Notice, Order, Status
 
 PLACED, REFUSED, UNSURE = "handover.placed", "handover.refused", "handover.unsure"
-KINDS = (PLACED, REFUSED, UNSURE)
+KINDS: tuple[str, ...] = (PLACED, REFUSED, UNSURE)
 
 _S, _T = HandOverState, HandOverStep
 STEPS: dict[HandOverStep, dict[HandOverState, HandOverState]] = {
@@ -46,8 +55,10 @@ STEPS: dict[HandOverStep, dict[HandOverState, HandOverState]] = {
     _T.REFUSE: dict.fromkeys((_S.PLANNED, _S.SENDING, _S.UNSURE), _S.REFUSED),
     _T.DOUBT: {_S.SENDING: _S.UNSURE},
     _T.AGAIN: {each: _S.PLANNED for each in _S if each is not _S.PLACED},
+    _T.WISH: {_S.PLACED: _S.PLACED},
     _T.NEWS: {_S.PLACED: _S.PLACED},
 }
+_UNDER_WAY = (_S.PLANNED, _S.SENDING)
 _TOLD = {_S.PLACED: PLACED, _S.REFUSED: REFUSED, _S.UNSURE: UNSURE}
 _PAID = (Status.PAID, Status.SHIPPED, Status.COMPLETED)
 _HOUR_US = 3_600_000_000
@@ -85,7 +96,8 @@ def planned(accepted: Accepted, command: Command, facts: Facts) -> Accepted:
         if order_id in orders
         for each in _plans(orders[order_id], tuple(routes.due(found, kinds)), origin.recorded_at)
     )
-    return msgspec.structs.replace(accepted, hand_overs=plans) if plans else accepted
+    both = (*accepted.hand_overs, *plans)
+    return msgspec.structs.replace(accepted, hand_overs=both) if plans else accepted
 
 
 def plan_of(order: Order, found: tuple[routes.Route, ...], at_us: int) -> list[HandOver]:
@@ -129,7 +141,7 @@ def lines_of(order: Order, hand_over: HandOver) -> tuple[Line, ...]:
 def lines_left(order: Order, hand_over: HandOver) -> tuple[Line, ...]:
     """The lines as they still stand: without units that were given back, with their share of the amounts."""
     return tuple(
-        _standing(order, line)
+        part_of(line, left(order, line))
         for line in order.kept_lines
         if _is_handed(hand_over, line) and _is_there(order, line)
     )
@@ -150,10 +162,10 @@ def _is_there(order: Order, line: Line) -> bool:
     return not line.cancelled if line.kind in EXTRAS else left(order, line) > 0
 
 
-def _standing(order: Order, line: Line) -> Line:
-    if line.kind in EXTRAS or not line.refunded:
+def part_of(line: Line, count: int) -> Line:
+    """So many units of a line, with their share of its amounts. What is no unit of anything stays whole."""
+    if line.kind in EXTRAS or count == line.quantity:
         return line
-    count = left(order, line)
     net, gross = (_share(each, count, line.quantity) for each in (line.net, line.gross))
     return msgspec.structs.replace(line, quantity=count, net=net, tax=gross - net, gross=gross)
 
@@ -242,21 +254,38 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             return replace(after, number=number, refs=refs, due_at=command.due_at)
         case HandOverStep.PLACE:
             number, refs = _there_as(command, before)
-            # What was called off here while nobody knew of it there is called off there.
-            is_off = order.status in GIVEN_BACK
-            due_at = now if is_off else command.due_at or NEVER
-            return replace(after, number=number, refs=refs, asked=0, due_at=due_at)
+            return _placed(replace(after, number=number, refs=refs, asked=0), order, command)
         case HandOverStep.DOUBT:
             return replace(after, candidates=command.candidates)
         case HandOverStep.AGAIN:
             # It was not there when the vendor was asked: should it come later than is thought, it is found by its time.
             started_at = before.started_at if before.asked else 0
             due_at = command.due_at or now
-            return replace(after, started_at=started_at, sure_at=0, asked=0, due_at=due_at)
+            # Whoever decides anew begins anew; and what was clearly answered is held against nobody.
+            is_absent = before.state is HandOverState.SENDING and before.asked
+            doubts = before.there.doubts if before.state in _UNDER_WAY else 0
+            there = There(doubts=doubts + 1 if is_absent else doubts)
+            return replace(
+                after, started_at=started_at, sure_at=0, asked=0, due_at=due_at, there=there
+            )
+        case HandOverStep.WISH:
+            there = command.there or before.there
+            return replace(after, reason=before.reason, due_at=before.due_at, there=there)
         case HandOverStep.NEWS:
             asked, due_at = before.asked + 1, command.due_at or NEVER
-            return replace(after, told=_more(before, command.news), asked=asked, due_at=due_at)
-    return replace(after, started_at=0, sure_at=0, asked=0)
+            told, there = _more(before, command.news), command.there or before.there
+            return replace(after, told=told, asked=asked, due_at=due_at, there=there)
+    return replace(after, started_at=0, sure_at=0, asked=0, there=There())
+
+
+def _placed(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
+    """It is there. What was called off here while nobody knew of it is called off there at once."""
+    replace = msgspec.structs.replace
+    if not after.there.sent:  # by hand: as the order stands
+        went = {line.line_no: Sent(line.quantity) for line in lines_left(order, after)}
+        after = replace(after, there=There(sent=went))
+    is_off = order.status in GIVEN_BACK or order.refunded or owed(order, after)
+    return replace(after, due_at=after.updated_at if is_off else command.due_at or NEVER)
 
 
 def _there_as(command: MoveHandOver, before: HandOver) -> tuple[str, dict[str, str]]:
@@ -283,11 +312,19 @@ def heard_load(command: Command) -> HandOverLoad | None:
     return HandOverLoad(command.origin.tenant_id, "order", heard.order_id)
 
 
-def heard(accepted: Accepted, command: Command, facts: Facts) -> Accepted:
-    """The same decision with what is told by it, so that neither is without the other."""
+def heard(accepted: Accepted, command: Command, facts: Facts) -> Accepted | Rejected:
+    """The same decision with what is told by it, so that neither is without the other.
+
+    Rejected while the vendor is asked to take units off: what is told may be that very wish, done there.
+    """
     load = heard_load(command)
     if load is None or not isinstance(command, ChangeOrder) or command.heard is None:
         return accepted
+    told = [
+        each for each in facts.hand_overs(load) if each.connection_id == command.heard.connection_id
+    ]
+    if any(is_asked(each, command.origin.recorded_at) for each in told):
+        return Rejected(Reason.VERSION_CONFLICT, "version", "the vendor is being asked about it")
     noted = tuple(
         msgspec.structs.replace(
             each,
@@ -296,8 +333,7 @@ def heard(accepted: Accepted, command: Command, facts: Facts) -> Accepted:
             asked=0,
             told=_more(each, command.heard.news),
         )
-        for each in facts.hand_overs(load)
-        if each.connection_id == command.heard.connection_id
+        for each in told
     )
     return msgspec.structs.replace(accepted, hand_overs=(*accepted.hand_overs, *noted))
 
@@ -320,6 +356,7 @@ def _sent(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
         refs=command.refs,
         sure_at=command.sure_at,
         due_at=command.due_at,
+        there=replace(command.there or There(), doubts=after.there.doubts),
     )
 
 

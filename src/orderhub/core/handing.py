@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
+from orderhub.core.steps import Units
+
 # `due_at` of what nobody needs to look at.
 NEVER = 2**62
 _BYTES = 16
@@ -22,6 +24,49 @@ class HandOverState(StrEnum):
     PLACED = "placed"
     REFUSED = "refused"
     UNSURE = "unsure"
+
+
+class Sent(msgspec.Struct, frozen=True, array_like=True):
+    """One line as it went: so many units, under the vendor's id and name of the thing.
+
+    id   None = nobody knows by which: a person placed it, and it is read by what is listed today
+    """
+
+    units: int
+    id: str | None = None
+    title: str = ""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That units be off at the vendor's, written down before it is asked: it is asked by one at a time.
+
+    name   of the call that wishes it: the same when that call comes again; empty = it has none
+    by     who is at it; empty = the vendor gave no clear answer, and may still be at it
+    off    units by line number: all that shall be off there then
+    seq    the wish's name for a vendor that keeps keys: another for each that was clearly answered before
+    until  microseconds since 1970 UTC: before this nobody else asks, and no news of the order is followed
+    """
+
+    name: str = ""
+    by: str = ""
+    off: Units
+    seq: int
+    until: int
+
+
+class There(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of an order at the vendor's.
+
+    sent    what went there, by line number; {} = it did not, or that was not kept yet
+    off     units by line number that are known to be off there, of those
+    wish    what it is asked to take off, or was without a clear answer
+    doubts  how often it was not there after a call that got no clear answer
+    """
+
+    sent: dict[int, Sent] = {}
+    off: Units = {}
+    wish: Wish | None = None
+    doubts: int = 0
 
 
 class HandOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +85,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     due_at      when somebody should see to it, of what is placed: ask what happened; NEVER = nobody need
     candidates  unsure: numbers of what it may be
     told        placed: names of what happened there and is known here
+    there       what is known of it at the vendor's
     """
 
     tenant_id: int
@@ -63,6 +109,7 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     due_at: int = 0
     candidates: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    there: There = There()
 
     @property
     def name(self) -> tuple[int, int, int]:
@@ -72,6 +119,12 @@ class HandOver(msgspec.Struct, frozen=True, kw_only=True):
     def marker(self) -> str:
         """The text under which the vendor's order can be found again."""
         return marker_of(self.uid)
+
+
+def is_asked(hand_over: HandOver, now_us: int, by: str = "") -> bool:
+    """Whether its vendor is asked to take units off, or may still be at it; not by whom `by` names."""
+    wish = hand_over.there.wish
+    return wish is not None and wish.until > now_us and (not by or wish.by != by)
 
 
 def uid_of(connection_uid: str, order_uid: str) -> str:

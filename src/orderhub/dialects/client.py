@@ -385,7 +385,10 @@ class Client:
     def cancel(
         self, link: Link, job: Job, placed: Placed, units: Mapping[int, int], answers: Answers
     ) -> Undoing:
-        """Call it off there. `units` by line number; empty = all that is left."""
+        """Call it off there. `units` by line number: all that shall be off then, of what was sent (`job.lines`).
+
+        Empty = all of it. What the vendor's own record shows to be off is asked for no more.
+        """
         raise NotImplementedError
 
     def refund(
@@ -397,7 +400,7 @@ class Client:
         amount: Decimal | None,
         answers: Answers,
     ) -> Undoing:
-        """Ask for money back there. `amount` in the order's currency; None = what the units are worth."""
+        """Ask for money back there; `units` as of `cancel`. `amount` in the order's currency; None = their worth."""
         raise NotImplementedError
 
 

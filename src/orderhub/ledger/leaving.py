@@ -99,6 +99,7 @@ hand_over = Table(
     _text("refs"),
     _text("candidates"),
     _text("told"),
+    _text("there"),
     Index("hand_over_by_uid", "tenant_id", "uid", unique=True),
     Index("hand_over_by_state", "tenant_id", "state", "created_at"),
 )

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import delete as delete_from
 
 from orderhub.core.facts import HandOverLoad
-from orderhub.core.handing import HandOver
+from orderhub.core.handing import HandOver, There
 from orderhub.core.relaying import HandOverQuery, RelayLook, RelayState
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
@@ -41,14 +41,15 @@ from orderhub.ledger.tables import orders
 
 _ENCODE = msgspec.json.Encoder().encode
 _STATE_COLUMNS = RelayState.__struct_fields__
-_JSON = {
+_JSON: dict[str, Any] = {
     "lines": tuple[int, ...],
     "refs": dict[str, str],
     "candidates": tuple[str, ...],
     "told": tuple[str, ...],
+    "there": There,
 }
 _DECODERS = {name: msgspec.json.Decoder(kind).decode for name, kind in _JSON.items()}
-_EMPTY: dict[str, Any] = {"lines": (), "refs": {}, "candidates": (), "told": ()}
+_EMPTY: dict[str, Any] = {"lines": (), "refs": {}, "candidates": (), "told": (), "there": There()}
 _LOOK = f"""
     SELECT r.tenant_id AS of_tenant, r.id AS id, r.version AS current,
         EXISTS (SELECT 1 FROM hand_over WHERE tenant_id = r.tenant_id AND connection_id = r.id
@@ -356,7 +357,7 @@ def _planned(each: HandOver) -> tuple[Any, ...]:
 def _row(each: HandOver) -> dict[str, Any]:
     row = msgspec.structs.asdict(each)
     for name in _JSON:
-        row[name] = _ENCODE(row[name]).decode() if row[name] else ""
+        row[name] = _ENCODE(row[name]).decode() if row[name] != _EMPTY[name] else ""
     row["state"] = each.state.value
     return row
 

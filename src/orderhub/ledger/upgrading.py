@@ -57,6 +57,7 @@ WORK: dict[str, tuple[tuple[str, Work], ...]] = {
         ("record", Work.INDEXED),
     ),
     "0017": (("hand_over", Work.INDEXED),),
+    "0018": (("hand_over", Work.DEFINED),),
 }
 _ESTIMATED = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = to_regclass(:name)")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from orderhub.core.calling_off import CALLED_OFF, wanted
 from orderhub.core.commands import Action, CancelItem, ChangeOrder, Heard, OrderName, Origin
 from orderhub.core.fulfilment import GIVEN_BACK, left, to_ship
 from orderhub.core.handing import HandOver
@@ -18,8 +19,6 @@ from orderhub.core.values import Line, LineKind, Order, Status
 from orderhub.dialects.client import Job, News
 
 _STANDING = (Status.PAID, Status.SHIPPED)
-# What was called off here is known there by this name.
-CALLED_OFF = "called off"
 _IN_ORDER = ("shipped", "completed", "refunded", "cancelled")
 
 
@@ -50,9 +49,11 @@ def consequence(
     told: list[str] = []
     stuck: list[str] = []
     for each in sorted(news, key=lambda one: _IN_ORDER.index(one.kind)):
+        if strange := _strange(order, job, each):
+            stuck.append(strange)
         if each.kind == "shipped" and each.id in hand_over.told:
             continue
-        found = _FOLLOWED[each.kind](order, job, each)
+        found = _FOLLOWED[each.kind](order, hand_over, job, each)
         if isinstance(found, str):
             stuck.append(found)
         elif found is not None:
@@ -67,7 +68,7 @@ def consequence(
                     found, origin=origin, if_version=order.version, reason=reason, heard=heard
                 )
             )
-        elif each.kind == "shipped":
+        elif each.kind == "shipped" and not strange:
             told.append(each.id)
     return Known(tuple(told), "; ".join(dict.fromkeys(stuck)))
 
@@ -91,7 +92,7 @@ def _change(order: Order, action: Action, **members: object) -> ChangeOrder:
     return msgspec.structs.replace(bare, **members)
 
 
-def _shipped(order: Order, job: Job, news: News) -> ChangeOrder | str | None:
+def _shipped(order: Order, _hand_over: HandOver, job: Job, news: News) -> ChangeOrder | str | None:
     parcel = f"{news.carrier} {news.tracking}".strip() or news.id
     if order.status in GIVEN_BACK:
         return f"the parcel {parcel} left there, though the order is {order.status} here"
@@ -111,7 +112,9 @@ def _shipped(order: Order, job: Job, news: News) -> ChangeOrder | str | None:
     return None
 
 
-def _completed(order: Order, job: Job, _news: News) -> ChangeOrder | str | None:
+def _completed(
+    order: Order, _hand_over: HandOver, job: Job, _news: News
+) -> ChangeOrder | str | None:
     if not job.is_whole or order.status not in _STANDING:
         return None
     if any(to_ship(order, line) for line in order.lines):
@@ -119,14 +122,16 @@ def _completed(order: Order, job: Job, _news: News) -> ChangeOrder | str | None:
     return _change(order, Action.COMPLETE)
 
 
-def _given_back(order: Order, job: Job, news: News) -> ChangeOrder | str | None:
+def _given_back(
+    order: Order, hand_over: HandOver, job: Job, news: News
+) -> ChangeOrder | str | None:
     """Cancelled or refunded there, as a whole or some units: all so far, of which the order may know some."""
     if order.status in GIVEN_BACK:
         return None
     lines = _handed(order, job)
     standing = {line.line_no: left(order, line) for line in lines}
     if news.units:
-        back = {line.line_no: line.refunded for line in lines}
+        back = wanted(order, hand_over)
         units = _shared(job, lines, _beyond(job, lines, news.units, back), standing)
     else:
         units = _some(standing)
@@ -146,7 +151,7 @@ def _given_back(order: Order, job: Job, news: News) -> ChangeOrder | str | None:
     return f"some of it was {news.kind} there, which an unpaid order of its kind cannot follow"
 
 
-_FOLLOWED: Mapping[str, Callable[[Order, Job, News], ChangeOrder | str | None]] = {
+_FOLLOWED: Mapping[str, Callable[[Order, HandOver, Job, News], ChangeOrder | str | None]] = {
     "shipped": _shipped,
     "completed": _completed,
     "refunded": _given_back,
@@ -165,8 +170,19 @@ def _handed(order: Order, job: Job) -> list[Line]:
 def _names(job: Job, line: Line) -> tuple[str, ...]:
     """What the vendor may call a line's thing: by its id, or by its name where nothing lists it."""
     listing = job.listings.get(line.line_no)
-    names = (line.title,) if listing is None else (listing.id, listing.title, line.title)
+    names: tuple[str, ...] = (line.title, line.sku)
+    if listing is not None:
+        names = (listing.id, listing.title, *names)
     return tuple(name.lower() for name in names if name)
+
+
+def _strange(order: Order, job: Job, news: News) -> str:
+    """What of it is none of what was sent, in a sentence; empty = all of it is."""
+    known = {name for line in _handed(order, job) for name in _names(job, line)}
+    strange = [name or "what has no name" for name in news.units if name.lower() not in known]
+    if not strange:
+        return ""
+    return f"{news.kind} there, and nothing that was sent is called so: {', '.join(strange)[:200]}"
 
 
 def _some(units: Units) -> Units:

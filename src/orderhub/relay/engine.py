@@ -16,8 +16,7 @@ from uuid import uuid4
 import structlog
 
 from orderhub.core.connections import RECORD_KIND, Connection
-from orderhub.core.facts import Accepted, Record
-from orderhub.core.fulfilment import GIVEN_BACK
+from orderhub.core.facts import Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.relaying import RelayLook, RelayState
@@ -26,6 +25,7 @@ from orderhub.dialects.client import Client
 from orderhub.ledger.ledger import Ledger
 from orderhub.relay import calling_off
 from orderhub.relay.agent import Agent
+from orderhub.relay.calling_off import Again, Asking
 from orderhub.relay.means import Change, Decrypt, Make, Meter, Submit
 from orderhub.relay.steps import Trouble
 from orderhub.relay.talking import Line
@@ -79,8 +79,8 @@ class Engine:
         self._records: dict[Name, Record] = {}
         self._seen: dict[Name, RelayLook] = {}
         self._of_tenant: dict[int, list[Name]] = {}
+        self._tenants: frozenset[int] | None = None  # who have connections, switched on or not
         self._woken = asyncio.Event()
-        self._pulls: set[asyncio.Task[None]] = set()
         self._is_leaving = False
         self._log = structlog.get_logger("orderhub.relay")
         self.unsure = 0  # how many a person must decide about
@@ -114,23 +114,11 @@ class Engine:
             for name, each in list(self._seen.items())
         )
 
-    async def ask_first(self, before: Order, after: Order) -> Rejected | Trouble | None:
-        """Have vendors call off what is to be called off here: see `calling_off.first`."""
-        return await calling_off.first(self, self._way, before, after)
-
-    def called_off(self, accepted: Accepted) -> None:
-        """Orders were given back here: where they are at a vendor's, that is said there soon, and until it is known."""
-        orders = [each for each in accepted.changed if each.status in GIVEN_BACK or each.refunded]
-        if any(self.is_onward(each.tenant_id) for each in orders) and not self._is_leaving:
-            task = asyncio.create_task(self._quietly(self._pull(orders)))
-            self._pulls.add(task)
-            task.add_done_callback(self._pulls.discard)
-
-    async def _pull(self, orders: list[Order]) -> None:
-        for order in orders:
-            for command in await calling_off.pulls(self, order):
-                await self.submit(command)
-            self.wake(order.tenant_id)
+    async def ask_first(
+        self, before: Order, after: Order, asking: Asking
+    ) -> Rejected | Trouble | Again | None:
+        """Have vendors call off what is to be called off here: see `calling_off.first`. Raises NotDecided."""
+        return await calling_off.first(self, self._line_to, before, after, asking)
 
     def connection(self, uid: str) -> Record | None:
         """The connection of that id, of whichever tenant, as of the last look; None for one that is switched off."""
@@ -148,16 +136,15 @@ class Engine:
             self.wake(record.tenant_id)
 
     def is_onward(self, tenant_id: int) -> bool:
-        """Whether orders of this tenant may be at a vendor's, as of the last look."""
-        return tenant_id in self._of_tenant
+        """Whether orders of this tenant may be at a vendor's, as of the last look; before the first one anybody's."""
+        return self._tenants is None or tenant_id in self._tenants
 
-    def _way(self, tenant_id: int, connection_id: int) -> tuple[Record, Line] | None:
-        name = (tenant_id, connection_id)
-        if not self._is_on(name):
-            return None
-        record = self._records[name]
-        agent = self._agents.get(name)
-        return record, agent.line if agent is not None else self.line(record)
+    def _line_to(self, record: Record) -> Line:
+        """The way of who sees to the connection, whose login and limits are counted there; else one of its own."""
+        agent = self._agents.get((record.tenant_id, record.id))
+        if agent is not None and agent.version == record.version:
+            return agent.line
+        return self.line(record)
 
     # --- its life
 
@@ -194,6 +181,7 @@ class Engine:
         for name in filter(self._is_on, self._seen):
             of_tenant.setdefault(name[0], []).append(name)
         self._of_tenant = of_tenant
+        self._tenants = frozenset(tenant for tenant, _ in self._seen)
         for name, agent in [*self._agents.items()]:
             record = self._records.get(name)
             if record is None or record.version != agent.version or not self._is_on(name):

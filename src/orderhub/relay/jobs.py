@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from orderhub.core import listings
-from orderhub.core.hand_overs import is_whole, lines_left, lines_of
-from orderhub.core.handing import HandOver, marker_of, uids_in
+from orderhub.core.hand_overs import is_whole, lines_left, lines_of, part_of
+from orderhub.core.handing import HandOver, Sent, marker_of, uids_in
 from orderhub.core.listings import Listing, subject_of
 from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.values import EXTRAS, Line, Order
@@ -43,6 +43,42 @@ def jobs_of(
         else "the order is no more"
         for each in hand_overs
     ]
+
+
+def sent_in(job: Job) -> dict[int, Sent]:
+    """What goes there with a job, to be kept with the hand-over."""
+    listed = job.listings
+    return {
+        line.line_no: Sent(line.quantity, listed[line.line_no].id, listed[line.line_no].title)
+        if line.line_no in listed
+        else Sent(line.quantity, "")
+        for line in job.lines
+    }
+
+
+def job_there(reads: Reads, hand_over: HandOver, client: Client) -> Job | str:
+    """The job as it went: so many units, under the names that they were sent by, whatever is listed today."""
+    job = job_of(reads, hand_over, client, as_it_was=True)
+    went = hand_over.there.sent
+    if isinstance(job, str) or not went:
+        return job
+    lines = tuple(
+        part_of(line, went[line.line_no].units) for line in job.lines if line.line_no in went
+    )
+    listings = {
+        number: each
+        for number in went
+        if (each := _listed_then(hand_over, went[number], job.listings.get(number))) is not None
+    }
+    return replace(job, lines=lines, listings=listings)
+
+
+def _listed_then(hand_over: HandOver, went: Sent, today: Listing | None) -> Listing | None:
+    if went.id is None:
+        return today
+    if today is None or today.id != went.id:
+        today = Listing(connection=hand_over.connection_id, subject="", id=went.id)
+    return replace(today, title=went.title) if went.id else None
 
 
 def comes_back(reads: Reads, order: Order) -> str:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from orderhub.core.commands import ChangeOrder, HandOverStep, MoveHandOver, OrderName, Origin
-from orderhub.core.handing import HandOver, HandOverState
+from orderhub.core.handing import HandOver, HandOverState, is_asked
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.relaying import RelayState
@@ -32,7 +32,7 @@ from orderhub.dialects.client import (
 )
 from orderhub.relay import calling_off
 from orderhub.relay.consequences import Change, consequence, is_settled
-from orderhub.relay.jobs import job_of
+from orderhub.relay.jobs import job_there
 from orderhub.relay.means import Means
 from orderhub.relay.steps import ACTOR, FIRST_NEWS_S, OVERLAP_S, SECOND_US, Trouble
 from orderhub.relay.talking import Line, Silence
@@ -167,6 +167,10 @@ class Newsreader:
             if found is None:
                 return moved
             order, hand_over, job = found
+            if is_asked(hand_over, self._now):
+                # What is told may be the very wish, done there and not yet here.
+                await self._note(order, hand_over, news, hand_over.reason)
+                return moved
             next_ = consequence(order, hand_over, job, news, self._origin(hand_over))
             if isinstance(next_, Change):
                 refused = await self._change(next_.command)
@@ -176,14 +180,14 @@ class Newsreader:
                 if refused.reason is Reason.VERSION_CONFLICT:
                     continue
                 stuck: str = refused.detail or refused.reason.value
-                await self._note(order, hand_over, news, (), stuck)
+                await self._note(order, hand_over, news, stuck)
                 return moved
-            names, stuck = next_.news, next_.stuck
+            stuck = next_.stuck
             if hand_over.due_at <= self._now:
-                off = await calling_off.told(self._means, self._line, hand_over, order)
-                names = (*names, off) if isinstance(off, str) and off else names
-                stuck = off.reason if isinstance(off, Trouble) else stuck
-            await self._note(order, hand_over, news, names, stuck)
+                told = await calling_off.told(self._means, self._line, hand_over, order)
+                hand_over, trouble = told
+                stuck = trouble.reason if trouble is not None else stuck
+            await self._note(order, hand_over, news, stuck, next_.news)
             return moved
         self._log.warning("news without an end", tenant=hand_over.tenant_id, handover=hand_over.uid)
         return moved
@@ -195,7 +199,7 @@ class Newsreader:
             now = reads.relay.named(tenant, hand_over.uid)
             if order is None or now is None or now.state is not HandOverState.PLACED:
                 return None
-            job = job_of(reads, now, self._client, as_it_was=True)
+            job = job_there(reads, now, self._client)
             return None if isinstance(job, str) else (order, now, job)
 
         return await self._means.in_thread(lambda: self._means.ledger.read(look))
@@ -208,12 +212,14 @@ class Newsreader:
         order: Order,
         hand_over: HandOver,
         news: Sequence[News],
-        told: tuple[str, ...],
         stuck: str,
+        told: tuple[str, ...] = (),
     ) -> None:
         """When it is asked for next, and why what was told could not be followed."""
         known = msgspec.structs.replace(hand_over, told=(*hand_over.told, *told))
         due_at = 0 if is_settled(order, known, news) else self._next(hand_over, stuck)
+        if (wish := hand_over.there.wish) is not None and is_asked(hand_over, self._now):
+            due_at = wish.until
         is_news = bool(set(told) - set(hand_over.told)) or stuck != hand_over.reason
         if not is_news and not due_at and hand_over.due_at > self._now:
             return
@@ -223,7 +229,8 @@ class Newsreader:
             connection_id=hand_over.connection_id,
             step=HandOverStep.NEWS,
             if_version=hand_over.version,
-            news=told,
+            news=known.told,
+            there=hand_over.there,
             reason=stuck,
             due_at=due_at,
         )

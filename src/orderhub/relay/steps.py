@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
-from orderhub.core.handing import HandOver, HandOverState
+from orderhub.core.handing import HandOver, HandOverState, There
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Order
 from orderhub.dialects.client import (
@@ -29,7 +29,7 @@ from orderhub.dialects.client import (
     Refused,
     Window,
 )
-from orderhub.relay.jobs import comes_back, job_of, names_in
+from orderhub.relay.jobs import comes_back, job_of, names_in, sent_in
 from orderhub.relay.means import Means
 from orderhub.relay.talking import Line, NotSent, Silence
 
@@ -130,6 +130,7 @@ class Steps:
             due_at=ends,
             sure_at=ends + self._settle_us,
         )
+        command = msgspec.structs.replace(command, there=There(sent=sent_in(job)))
         after = await self._means.submit(command)
         if isinstance(after, Rejected):
             return None

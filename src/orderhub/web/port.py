@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import Answer, Outcome
-from orderhub.core.commands import Command, PlaceOrder
+from orderhub.core.calling_off import calls_off
+from orderhub.core.commands import ChangeOrder, Command, PlaceOrder
 from orderhub.core.facts import Accepted, Record
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
@@ -30,6 +31,7 @@ from orderhub.dialects.contract import (
     HTTPFault,
 )
 from orderhub.intake.busy import Busy
+from orderhub.intake.claims import Claim
 from orderhub.intake.clock import Clock
 from orderhub.intake.directory_write import write_directory
 from orderhub.intake.intake import Intake
@@ -40,7 +42,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.relay.steps import Trouble
 from orderhub.settings import ProgramSettings
 from orderhub.web.call_claims import claim_of, claim_of_key
-from orderhub.web.calling_off import asked_first, calls_off
+from orderhub.web.calling_off import asked_first
 from orderhub.web.checking import Checking
 from orderhub.web.cipher import Cipher
 from orderhub.web.faults import Faults, Step, take_step
@@ -265,16 +267,18 @@ class HubPort:
             if not done.done():
                 done.set_result(settled)
 
+        claim = claim_of(call, command, "" if secret_answer else claim_scope)
         if not dry_run and calls_off(command):
-            refused = await self._refused_there(command)
-            if refused is not None:
-                return self._refused(call, command, refused, render_refusal)
+            agreed = await self._agreed_there(command, claim)
+            if isinstance(agreed, Rejected):
+                return self._refused(call, command, agreed, render_refusal)
+            command = agreed
         waiting = Waiting(
             command=command,
             render=render,
             render_refusal=render_refusal,
             deliver=deliver,
-            claim=claim_of(call, command, "" if secret_answer else claim_scope),
+            claim=claim,
             dry_run=dry_run,
             loop=loop,
         )
@@ -331,9 +335,17 @@ class HubPort:
             self.metrics.replays.inc(call.dialect.name)
         return outcome.answer
 
-    async def _refused_there(self, command: Command) -> Rejected | None:
-        """Why a vendor that has the order does not call it off. Raises HTTPFault when it gives no answer."""
-        found = await asked_first(self.relayer, self.intake, self.read, command)
+    async def _agreed_there(
+        self, command: PlaceOrder | ChangeOrder, claim: Claim | None
+    ) -> PlaceOrder | ChangeOrder | Rejected:
+        """The command as vendors that have its orders agreed to it, or why they do not.
+
+        Raises HTTPFault when one gives no answer.
+        """
+        try:
+            found = await asked_first(self.relayer, self.intake, self.read, command, claim)
+        except Busy as busy:
+            raise _busy(busy) from None
         if isinstance(found, Trouble):
             wait_s = max(1, round(found.retry_after_s))
             raise HTTPFault(Fault(FaultKind.UNAVAILABLE, found.reason, retry_after_s=wait_s))
@@ -375,8 +387,6 @@ class HubPort:
                 self._note_written(tenant_id, written)
             if decision.hand_overs:
                 self.relayer.wake(tenant_id)
-            if decision.changed:
-                self.relayer.called_off(decision)
             orders = decision.placed or decision.changed
             if orders:
                 notes["orders"] = tuple([order.uid for order in orders])

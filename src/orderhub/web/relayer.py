@@ -109,8 +109,6 @@ async def _decided(port: HubPort, command: MoveHandOver | ChangeOrder) -> Outcom
     if accepted is not None and (accepted.notices or accepted.events):
         port.watch.grew(command.origin.tenant_id)
         port.deliverer.wake(command.origin.tenant_id)
-    if accepted is not None:
-        port.relayer.called_off(accepted)
     return outcome
 
 

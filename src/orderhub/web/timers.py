@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from orderhub.core.answer import Answer, Outcome
+from orderhub.core.answer import Answer
 from orderhub.core.commands import Action, ChangeOrder, OrderName, Origin
 from orderhub.core.facts import Accepted, Timer
 from orderhub.core.refusals import Rejected
@@ -41,7 +41,6 @@ class Timers:
         blocking: Blocking,
         is_outage: Callable[[Exception], bool],
         now_us: Callable[[], int],
-        told: Callable[[Accepted], None] = lambda _accepted: None,
     ) -> None:
         self._ledger = ledger
         self._intake = intake
@@ -49,7 +48,6 @@ class Timers:
         self._blocking = blocking
         self._is_outage = is_outage
         self._now_us = now_us
-        self._told = told
         self._log = structlog.get_logger("orderhub.timers")
         self._clocks: dict[int, Clock] = {}
         self._clocks_until_s = 0.0
@@ -104,8 +102,6 @@ class Timers:
             bulk=True,
         )
         outcome = await done
-        if isinstance(outcome, Outcome) and outcome.accepted is not None:
-            self._told(outcome.accepted)
         if outcome.kind == "rejected":
             # The order went another way: the timer has nothing left to do.
             await self._blocking(self._ledger.drop_timer, timer)

@@ -90,6 +90,9 @@ _MOST = {
     "vat": 32,
 }
 _GONE = ("refunded", "refund")
+# Of one refund.
+_REFUNDED = "refund_successfully"
+_DECIDED = (_REFUNDED, "refund_failed")
 _DELIVERED = ("delivered", "completed")
 _SHIPPED = (*_DELIVERED, "shipped", "fully_shipped")
 
@@ -408,36 +411,54 @@ def _call_off(
     if version == "2":
         body["refundReason"] = "Other"
     if units:
-        if version == "1":
-            return Refused("the first version of the vendor's API refunds whole orders alone")
         items = _refund_items(order, units_by_id(job, units))
         if items is None:
             return Refused("the order there has no such units left")
+        if not items:
+            return Done("it was called off there before")
+        if version == "1":
+            return Refused("the first version of the vendor's API refunds whole orders alone")
+        refunds = yield from _refunds(version, placed.number)
+        if not isinstance(refunds, dict):
+            return refunds
+        if undecided := [no for no, status in refunds.items() if status not in _DECIDED]:
+            return Pending(f"refund {undecided[0]} is being decided there")
         body["orderItems"] = items
     answer = yield Send(Request(path=f"{_PATHS[version]}/{placed.number}/refund", body=body))
     trouble = _trouble(answer)
     if trouble is not None:
         return trouble
     refund = text_of(member(json_of(answer), "data"))
-    path = f"{_PATHS[version]}/refund/{placed.number}"
+    refunds = yield from _refunds(version, placed.number)
+    status = refunds.get(refund, "") if isinstance(refunds, dict) else ""
+    if status == _REFUNDED:
+        return Done(f"refund {refund}")
+    if status in _DECIDED:
+        return Refused(f"refund {refund} failed")
+    return Pending(f"asked for, as refund {refund}")
+
+
+def _refunds(version: str, number: str) -> Asking[dict[str, str] | Blocked | Doubt]:
+    """The refunds of an order: number -> status."""
+    path = f"{_PATHS[version]}/refund/{number}"
     paging = (("pageNumber", "1"), ("pageSize", str(_LARGEST_PAGE)))
     answer = yield Ask(Request(method="GET", path=path, query=paging))
-    data = member(json_of(answer), "data") if _asked(answer) is None else None
-    for each in objects(member(data, "list")):
-        if text_of(each.get("refundNo")) == refund:
-            status = text_of(each.get("refundStatus"))
-            if status == "refund_successfully":
-                return Done(f"refund {refund}")
-            if status == "refund_failed":
-                return Refused(f"refund {refund} failed")
-    return Pending(f"asked for, as refund {refund}")
+    trouble = _asked(answer)
+    if trouble is not None:
+        return trouble
+    rows = objects(member(json_of(answer), "data", "list"))
+    return {text_of(each.get("refundNo")): text_of(each.get("refundStatus")) for each in rows}
 
 
 def _refund_items(
     order: Mapping[str, Any], wanted: Mapping[str, int]
 ) -> list[dict[str, Any]] | None:
-    """Units of SKUs as units of the vendor's items, which may be split by country; None = there are not so many."""
-    left = dict(wanted)
+    """What is not off yet of these units of SKUs, as units of the vendor's items, which may be split by country.
+
+    None = there are not so many.
+    """
+    off = _units(order.get("orderItems"), "refundedNum")
+    left = {code: max(0, count - off.get(code, 0)) for code, count in wanted.items()}
     found: list[dict[str, Any]] = []
     for item in objects(order.get("orderItems")):
         code = text_of(item.get("skuCode"))
@@ -452,4 +473,4 @@ def _refund_items(
         }
         named = {name: value for name, value in more.items() if value}
         found.append({"skuCode": code, "quantity": count, **named})
-    return None if any(left.values()) or not found else found
+    return None if any(left.values()) else found

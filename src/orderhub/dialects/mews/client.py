@@ -448,13 +448,10 @@ def _call_off(
     items = yield from _every("orderItems/getAll", "OrderItems", {"ServiceOrderIds": [number]})
     if not isinstance(items, list):
         return items
-    standing = [item for item in items if item.get("AccountingState") != _CANCELED]
-    if units:
-        chosen = _of_units(job, standing, units)
-        if isinstance(chosen, Refused):
-            return chosen
-        standing = chosen
-    ids = [text_of(item.get("Id")) for item in standing]
+    chosen = _of_units(job, items, units) if units else items
+    if isinstance(chosen, Refused):
+        return chosen
+    ids = [text_of(item.get("Id")) for item in chosen if _stands(item)]
     for start in range(0, len(ids), _AT_ONCE):
         body = _of_enterprise(link, {"OrderItemIds": ids[start : start + _AT_ONCE]})
         answer = yield Send(Request(path=f"{_BASE}orderItems/cancel", body=body))
@@ -464,11 +461,15 @@ def _call_off(
     return Done(f"{len(ids)} items cancelled" if ids else "it was called off there before")
 
 
+def _stands(item: Mapping[str, Any]) -> bool:
+    return item.get("AccountingState") != _CANCELED
+
+
 def _of_units(
-    job: Job, standing: list[dict[str, Any]], units: Mapping[int, int]
+    job: Job, items: list[dict[str, Any]], units: Mapping[int, int]
 ) -> list[dict[str, Any]] | Refused:
-    """The item of each line: the same thing, in the same number."""
-    left = list(standing)
+    """The item of each line: the same thing, in the same number; of several alike one that is off before."""
+    left = sorted(items, key=_stands)
     found: list[dict[str, Any]] = []
     for line in job.lines:
         count = units.get(line.line_no, 0)
@@ -488,7 +489,7 @@ def _of_units(
             None,
         )
         if item is None:
-            return Refused(f"line {line.line_no} has no item there that stands")
+            return Refused(f"line {line.line_no} has no such item there")
         left.remove(item)
         found.append(item)
     return found
