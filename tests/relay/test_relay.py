@@ -416,6 +416,29 @@ def test_what_the_vendor_cannot_stand_is_given_up_in_the_end(bench: Bench) -> No
         bench.settle()
     assert bench.one.state is HandOverState.REFUSED
     assert bench.one.attempts == 5
+    assert bench.one.reason == "5 times sent, and no clear answer: it answered 500"
+
+
+def test_what_was_clearly_answered_is_held_against_no_order(bench: Bench) -> None:
+    """A login that had expired says nothing of the order that was sent with it."""
+    bench.vendor.faults = [*["out"] * 5, "500"]
+    order(bench)
+    for _ in range(4):
+        bench.settle()
+    assert bench.one.state is HandOverState.PLACED, bench.one
+    assert (bench.one.attempts, bench.one.there.doubts) == (7, 1)
+
+
+def test_who_sends_it_again_by_hand_begins_anew(bench: Bench) -> None:
+    bench.vendor.faults = ["500"] * 7
+    order(bench)
+    for _ in range(4):
+        bench.settle()
+    assert bench.one.state is HandOverState.REFUSED
+    bench.decide(bench.one, HandOverStep.AGAIN)
+    for _ in range(4):
+        bench.settle()
+    assert bench.one.state is HandOverState.PLACED, bench.one
 
 
 def test_what_was_given_back_is_not_used_again_without_asking(bench: Bench) -> None:

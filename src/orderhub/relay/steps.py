@@ -50,9 +50,10 @@ _GATHERS = "more lines may come: it goes once nothing was added to it for a whil
 # What waits for a listing is looked at when one is written; and now and then, in case something else was in the way.
 _LOOK_AGAIN_US = 6 * 3_600 * SECOND_US
 # So often without a clear answer, and each time it was not there: it is the order that the vendor cannot stand.
-_MOST_ATTEMPTS = 5
+_MOST_DOUBTS = 5
 _SOUGHT = "sought"  # in `refs`, from when it is sent until it is found
 _NOT_YET = "it is not there yet: asked again"
+_NOTHING = "it is not there"
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -237,10 +238,12 @@ class Steps:
             return await self._unsure(sending, "the vendor cannot say that it is not there", ())
         if asked_us < sending.sure_at:
             wait_us = min(self._pause_us(sending, growth=2), sending.sure_at - asked_us)
-            await self._move(sending, HandOverStep.ASK, reason=_NOT_YET, due_at=asked_us + wait_us)
+            # What the vendor said, if anything, tells more than that it is asked about.
+            why = sending.reason or _NOT_YET
+            await self._move(sending, HandOverStep.ASK, reason=why, due_at=asked_us + wait_us)
             return None
-        if sending.attempts >= _MOST_ATTEMPTS:
-            why = f"{sending.attempts} times sent, and no clear answer: {sending.reason}"
+        if sending.there.doubts + 1 >= _MOST_DOUBTS:
+            why = f"{_MOST_DOUBTS} times sent, and no clear answer: {sending.reason or _NOTHING}"
             await self._move(sending, HandOverStep.REFUSE, reason=why)
             return None
         again = await self._move(sending, HandOverStep.AGAIN, reason="it is not there: sent again")
