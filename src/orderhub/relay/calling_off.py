@@ -140,7 +140,7 @@ async def told(
     if line.client.records_only:
         return await _recorded(means, line, hand_over, order)
     off, now = wanted(order, hand_over), means.now_us()
-    if not owed(order, hand_over) or is_asked(hand_over, now):
+    if not is_owed(line.client, hand_over, order) or is_asked(hand_over, now):
         return hand_over, None
     job = await _job(means, hand_over, line.client)
     if isinstance(job, str):
@@ -156,12 +156,19 @@ async def told(
     return after, _trouble(end)
 
 
+def is_owed(client: Client, hand_over: HandOver, order: Order) -> bool:
+    """Whether something was called off here of which it is not known that it is there."""
+    if client.records_only:
+        return bool(_name(order)) and _name(order) not in hand_over.told
+    return bool(owed(order, hand_over))
+
+
 async def _recorded(
     means: Means, line: Line, hand_over: HandOver, order: Order
 ) -> tuple[HandOver, Trouble | None]:
     """The same for a vendor that only keeps what became of it: said again, it is the same."""
     name = _name(order)
-    if not name or name in hand_over.told:
+    if not is_owed(line.client, hand_over, order):
         return hand_over, None
     job = await _job(means, hand_over, line.client)
     if isinstance(job, str):

@@ -187,6 +187,8 @@ class Newsreader:
                 told = await calling_off.told(self._means, self._line, hand_over, order)
                 hand_over, trouble = told
                 stuck = trouble.reason if trouble is not None else stuck
+            elif calling_off.is_owed(self._client, hand_over, order):
+                stuck = stuck or hand_over.reason
             await self._note(order, hand_over, news, stuck, next_.news)
             return moved
         self._log.warning("news without an end", tenant=hand_over.tenant_id, handover=hand_over.uid)
@@ -217,7 +219,10 @@ class Newsreader:
     ) -> None:
         """When it is asked for next, and why what was told could not be followed."""
         known = msgspec.structs.replace(hand_over, told=(*hand_over.told, *told))
-        due_at = 0 if is_settled(order, known, news) else self._next(hand_over, stuck)
+        is_owed = calling_off.is_owed(self._client, known, order)
+        due_at = self._next(hand_over, bool(stuck) or is_owed)
+        if is_settled(order, known, news):
+            due_at = 0
         if (wish := hand_over.there.wish) is not None and is_asked(hand_over, self._now):
             due_at = wish.until
         is_news = bool(set(told) - set(hand_over.told)) or stuck != hand_over.reason
@@ -237,12 +242,15 @@ class Newsreader:
         # Whoever moved it meanwhile has it looked at again.
         await self._means.submit(command)
 
-    def _next(self, hand_over: HandOver, stuck: str) -> int:
-        """When one order is asked for again; 0 = its windows tell, or nobody waits for it any more."""
+    def _next(self, hand_over: HandOver, is_open: bool) -> int:
+        """When one order is asked for again; 0 = its windows tell, or nobody waits for it any more.
+
+        is_open  whether something of it could not be followed yet, or has to be said there
+        """
         now = self._now
         if now - hand_over.created_at > _LONGEST_US:
             return 0
-        if not stuck and self._client.tells_windows:
+        if not is_open and self._client.tells_windows:
             return 0
         pause_s = min(FIRST_NEWS_S * _LONGER ** min(hand_over.asked, 50), _LAST_S)
         return now + round(pause_s * SECOND_US)
