@@ -18,9 +18,10 @@ from orderhub.core.money import ZERO
 from orderhub.core.ordering import untaxed_line
 from orderhub.core.rooms import Room
 from orderhub.core.values import Address, Contact, Line, LineKind, Order, Status
-from orderhub.dialects.client import Answer, Ask, Client, Job, Link, Request, Send
+from orderhub.dialects.client import Answer, Ask, Client, Job, Link, Request, Send, Window
 from orderhub.dialects.contract import Route
 from orderhub.dialects.finding import find_dialects
+from orderhub.dialects.mews.demo import ACCOUNT, PRODUCT, SERVICE
 from orderhub.web.hub_api.docs import document_of
 from tests.support.calls import Caller
 from tests.support.documents import doc
@@ -133,6 +134,43 @@ def job(ids: Mapping[int, str] | str, placed: Order | None = None, **changes: An
         **changes,
     }
     return Job(**members)
+
+
+# --- a client alone: its link, an order for it, and answers
+
+SECRETS = {
+    "anqicms": {"token": "tok-secret", "site": "1"},
+    "kakaclo": {"token": "tok-secret"},
+    "mews": {"client_token": "cli-secret", "access_token": "acc-secret"},
+    "sitecore_cdp": {"client_key": "key-secret", "api_token": "api-secret"},
+    "tours4fun": {"appkey": "app-secret", "secret": "sec-secret"},
+}
+OPTIONS = {"mews": {"service_id": SERVICE, "account_id": ACCOUNT}}
+BOOKED = order(channel="tours4fun", doc=doc(tour(), contact=ANN))
+JOBS = {
+    "anqicms": job("188"),
+    "kakaclo": job("TS_RED_M"),
+    "mews": job(PRODUCT),
+    "sitecore_cdp": job({}),
+    "tours4fun": job("102202692", BOOKED),
+}
+SPAN = Window(NOW_S * SECOND, (NOW_S + 60) * SECOND)
+
+
+def client_of(name: str) -> Client:
+    found = DIALECTS[name].client
+    assert found is not None
+    return found
+
+
+def link_of(name: str, **options: str) -> Link:
+    return Link(credentials=SECRETS[name], options={**OPTIONS.get(name, {}), **options})
+
+
+def answer(status: int, body: Any = None, **headers: str) -> Answer:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status=status, body=text, headers=named)
 
 
 # --- playing

@@ -6,11 +6,22 @@ relay calls: the next step after so many answers. It is pure, so that running it
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
 from orderhub.core.values import EXTRAS, Address, Contact, Line
-from orderhub.dialects.client import Answer, Answers, Ask, Blocked, Job, Link, Send
+from orderhub.dialects.client import (
+    Answer,
+    Answers,
+    Ask,
+    Blocked,
+    Doubt,
+    Job,
+    Link,
+    Request,
+    Send,
+    json_of,
+)
 
 S = TypeVar("S", bound=Ask | Send)
 E = TypeVar("E")
@@ -50,7 +61,8 @@ def blocked(answer: Answer, told: str = "") -> Blocked | None:
         return Blocked(reason, retry_after_s=retry_after_s(answer) or 1.0)
     if status in _EXPIRED:
         return Blocked(reason, is_login=True)
-    if 300 <= status < 400 or status in (404, 405, 407, 410, 415, 421, 426, 451):
+    # Other redirects may follow what was done: "look there for what came of it".
+    if status in (307, 308, 404, 405, 407, 410, 415, 421, 426, 451):
         return Blocked(reason)
     return None
 
@@ -73,6 +85,55 @@ def member(value: Any, *names: str) -> Any:
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; whatever else it is, there are none."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def rows_of(answer: Answer, *names: str) -> list[dict[str, Any]] | Doubt:
+    """The rows of the list that stands in an answer under these names, which is what absence is proved by.
+
+    A list that is not there, or holds what is no row, is doubt: a page of maintenance says nothing of any order.
+    """
+    found = member(json_of(answer), *names)
+    if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+        return found
+    return Doubt(f"the answer has no list {'.'.join(names)} that can be read")
+
+
+def listed(
+    page: Callable[[int], Request],
+    asked: Callable[[Answer], Blocked | Doubt | None],
+    rows: tuple[str, ...],
+    *,
+    total: tuple[str, ...] = (),
+    size: int = 1,
+    is_past: Callable[[list[dict[str, Any]]], bool] = lambda _: False,
+    is_whole: bool = True,
+) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
+    """All rows of a list, page by page.
+
+    page     the request of a page, from 1 on
+    asked    why an answer is no success
+    rows     where the rows stand in an answer
+    total    where it says how many rows there are in all
+    size     of a page that is full: where no total is said, one that is not is the last
+    is_past  whether all that is sought stands before the end of this page
+    is_whole whether the beginning of a list that is too long is of no use
+    """
+    found: list[dict[str, Any]] = []
+    for number in range(1, MOST_PAGES + 1):
+        answer = yield Ask(page(number))
+        trouble = asked(answer)
+        some = rows_of(answer, *rows) if trouble is None else trouble
+        if not isinstance(some, list):
+            return some
+        found += some
+        said = whole_of(member(json_of(answer), *total)) if total else 0
+        if len(found) >= said if said else len(some) < size:
+            return found
+        if not some:
+            return Doubt(f"the list ends behind {len(found)} rows, and says that it has {said}")
+        if is_past(some):
+            return found
+    return Doubt(f"the list has more than {MOST_PAGES} pages") if is_whole else found
 
 
 def text_of(value: Any) -> str:

@@ -52,14 +52,13 @@ from orderhub.dialects.client import (
     target_of,
 )
 from orderhub.dialects.talks import (
-    MOST_PAGES,
     SLACK_US,
     Acting,
     Asking,
     blocked,
     goods,
+    listed,
     member,
-    objects,
     option,
     retry_after_s,
     step,
@@ -287,24 +286,23 @@ def _place(job: Job) -> Acting[Placed | Refused | Blocked | Doubt]:
 
 def _find(job: Job, since_us: int | None) -> Asking[Found | Blocked | Doubt]:
     """The orders whose remark holds the marker, newest first; None = on the first page."""
-    found: list[str] = []
-    for page in range(1, MOST_PAGES + 1):
-        query = (("current", str(page)), ("pageSize", str(_PAGE)))
-        answer = yield Ask(Request(method="GET", path="/api/orders", query=query))
-        trouble = _asked(answer)
-        if trouble is not None:
-            return trouble
-        rows = objects(member(json_of(answer), "data"))
-        found += [
-            text_of(row.get("order_id")) for row in rows if job.marker in text_of(row.get("remark"))
-        ]
+
+    def page(number: int) -> Request:
+        query = (("current", str(number)), ("pageSize", str(_PAGE)))
+        return Request(method="GET", path="/api/orders", query=query)
+
+    def is_past(rows: list[dict[str, Any]]) -> bool:
         # Among the newest may be sales of long ago that were written down today.
         times = [whole_of(row.get(name)) for row in rows for name in _TIMES]
-        is_past = since_us is None or max(times, default=0) * MICROSECONDS < since_us - SLACK_US
-        if is_past or len(rows) < _PAGE:
-            numbers = dict.fromkeys(number for number in found if number)
-            return Found(tuple(map(Placed, numbers)))
-    return Doubt(f"the list has more than {MOST_PAGES} pages")
+        return since_us is None or max(times, default=0) * MICROSECONDS < since_us - SLACK_US
+
+    rows = yield from listed(page, _asked, ("data",), total=("total",), size=_PAGE, is_past=is_past)
+    if not isinstance(rows, list):
+        return rows
+    found = [
+        text_of(row.get("order_id")) for row in rows if job.marker in text_of(row.get("remark"))
+    ]
+    return Found(tuple(Placed(number) for number in dict.fromkeys(found) if number))
 
 
 def _probe() -> Asking[Learnt | Blocked | Doubt]:

@@ -50,12 +50,12 @@ from orderhub.dialects.kakaclo.show import moment
 from orderhub.dialects.kakaclo.wire import MAX_ITEMS
 from orderhub.dialects.kakaclo.words import SUCCESS
 from orderhub.dialects.talks import (
-    MOST_PAGES,
     SLACK_US,
     Acting,
     Asking,
     blocked,
     goods,
+    listed,
     member,
     objects,
     option,
@@ -73,6 +73,7 @@ _REFERENCE = {"1": "CustomOrderNumber", "2": "customOrderId"}
 _PLATFORM = {"1": "SalePlatform", "2": "salePlatform"}
 _PRODUCTS = "/openapi/v1/product/products"
 _PAGE = 50
+_ROWS, _TOTAL = ("data", "list"), ("data", "total")
 _LARGEST_PAGE = 250  # more refunds no order has
 _NOTE = 2_000
 # From before the vendor's first product to after its last.
@@ -258,21 +259,14 @@ def _span(window: Window) -> tuple[str, str]:
 def _orders(
     link: Link, more: tuple[tuple[str, str], ...]
 ) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
-    """All orders of the list, page by page."""
-    found: list[dict[str, Any]] = []
+    """All orders of the list."""
     path = _PATHS[option(link, "version", "2")]
-    for page in range(1, MOST_PAGES + 1):
-        paging = (("pageNumber", str(page)), ("pageSize", str(_PAGE)))
-        answer = yield Ask(Request(method="GET", path=path, query=(*more, *paging)))
-        trouble = _asked(answer)
-        if trouble is not None:
-            return trouble
-        data = member(json_of(answer), "data")
-        rows = objects(member(data, "list"))
-        found += rows
-        if not rows or page * _PAGE >= whole_of(member(data, "total")):
-            return found
-    return Doubt(f"the list has more than {MOST_PAGES} pages")
+
+    def page(number: int) -> Request:
+        paging = (("pageNumber", str(number)), ("pageSize", str(_PAGE)))
+        return Request(method="GET", path=path, query=(*more, *paging))
+
+    return (yield from listed(page, _asked, _ROWS, total=_TOTAL, size=_PAGE))
 
 
 def _find(link: Link, job: Job, window: Window) -> Asking[Found | Blocked | Doubt]:
@@ -301,25 +295,20 @@ def _probe(link: Link) -> Asking[Learnt | Blocked | Doubt]:
 
 
 def _items() -> Asking[Listed | Blocked | Doubt]:
+    def page(number: int) -> Request:
+        query = (*_ALWAYS, ("pageNumber", str(number)))
+        return Request(method="GET", path=_PRODUCTS, query=query)
+
+    products = yield from listed(page, _asked, _ROWS, total=_TOTAL, is_whole=False)
+    if not isinstance(products, list):
+        return products
     found: list[Item] = []
-    seen = 0
-    for page in range(1, MOST_PAGES + 1):
-        query = (*_ALWAYS, ("pageNumber", str(page)))
-        answer = yield Ask(Request(method="GET", path=_PRODUCTS, query=query))
-        trouble = _asked(answer)
-        if trouble is not None:
-            return trouble
-        data = member(json_of(answer), "data")
-        products = objects(member(data, "list"))
-        seen += len(products)
-        for product in products:
-            for sku in objects(product.get("skuDetails")):
-                code = text_of(sku.get("sku"))
-                title = text_of(sku.get("skuName")) or text_of(product.get("productName"))
-                if code:
-                    found.append(Item(id=code, sku=code, title=title))
-        if not products or seen >= whole_of(member(data, "total")):
-            break
+    for product in products:
+        for sku in objects(product.get("skuDetails")):
+            code = text_of(sku.get("sku"))
+            title = text_of(sku.get("skuName")) or text_of(product.get("productName"))
+            if code:
+                found.append(Item(id=code, sku=code, title=title))
     return Listed(tuple(found))
 
 

@@ -62,6 +62,7 @@ from orderhub.dialects.talks import (
     member,
     objects,
     option,
+    rows_of,
     step,
     text_of,
     whole_of,
@@ -306,7 +307,9 @@ def _every(
         trouble = _asked(answer)
         if trouble is not None:
             return trouble
-        rows = objects(member(json_of(answer), name))
+        rows = rows_of(answer, name)
+        if isinstance(rows, Doubt):
+            return rows
         found += rows
         cursor = text_of(member(json_of(answer), "Cursor"))
         if len(rows) < _PAGE or not cursor:

@@ -45,10 +45,10 @@ from orderhub.dialects.sitecore_cdp.kinds import CHANNELS, MAX_NAME, MAX_TEXT
 from orderhub.dialects.sitecore_cdp.show import reference_of, status_of
 from orderhub.dialects.sitecore_cdp.times import micros_of, time_text
 from orderhub.dialects.talks import (
-    MOST_PAGES,
     Acting,
     Asking,
     blocked,
+    listed,
     member,
     objects,
     option,
@@ -203,23 +203,21 @@ def _place(link: Link, job: Job) -> Acting[Placed | Refused | Blocked | Doubt]:
 
 def _find(job: Job) -> Asking[Found | Blocked | Doubt]:
     wanted = micros_of(_ordered_at(job.order), needs_time=True)
-    refs: list[str] = []
-    for page in range(MOST_PAGES):
-        query = (
-            ("referenceId", reference_of(job.order)),
-            ("expand", "true"),
-            ("offset", str(page * _PAGE)),
-            ("limit", str(_PAGE)),
-        )
-        answer = yield Ask(Request(method="GET", path=_ORDERS, query=query))
-        trouble = _asked(answer)
-        if trouble is not None:
-            return trouble
-        rows = objects(member(json_of(answer), "items"))
-        refs += [text_of(row.get("ref")) for row in rows if _is_of(row, wanted)]
-        if len(rows) < _PAGE:
-            return Found(tuple(Placed(ref) for ref in refs if ref))
-    return Doubt(f"more than {MOST_PAGES} pages of orders have this reference")
+    rows = yield from _expanded(_ORDERS, ("referenceId", reference_of(job.order)))
+    if not isinstance(rows, list):
+        return rows
+    refs = [text_of(row.get("ref")) for row in rows if _is_of(row, wanted)]
+    return Found(tuple(Placed(ref) for ref in refs if ref))
+
+
+def _expanded(path: str, *names: tuple[str, str]) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
+    """All of a list, with what each holds."""
+
+    def page(number: int) -> Request:
+        paging = (("offset", str((number - 1) * _PAGE)), ("limit", str(_PAGE)))
+        return Request(method="GET", path=path, query=(*names, ("expand", "true"), *paging))
+
+    return (yield from listed(page, _asked, ("items",), size=_PAGE))
 
 
 def _is_of(row: Mapping[str, Any], wanted: int) -> bool:
@@ -246,9 +244,10 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
 
     The order itself is there: what is refused of its parts is told in `refs`, and not tried for ever.
     """
-    there = yield from _references(ref)
-    if not isinstance(there, set):
-        return there
+    items = yield from _expanded(f"{_ORDERS}/{ref}/orderItems")
+    if not isinstance(items, list):
+        return items
+    there = {text_of(each.get("referenceId")) for each in items}
     not_taken: dict[str, str] = {}
     for line in job.lines:
         item = _item(job.order, line)
@@ -270,7 +269,10 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
     stop = _asked(answer)
     if stop is not None:
         return stop
-    if not objects(member(json_of(answer), "contacts", "items")):
+    contacts = member(json_of(answer), "contacts")
+    if not isinstance(contacts, dict):
+        return Doubt("the order is not shown with its contacts")
+    if not objects(contacts.get("items")):
         answer = yield Send(Request(path=f"{_ORDERS}/{ref}/contacts", body=contact))
         trouble = _trouble(answer, 200, 201)
         if isinstance(trouble, Refused):
@@ -278,23 +280,6 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
         elif trouble is not None:
             return trouble
     return Placed(ref, not_taken)
-
-
-def _references(ref: str) -> Asking[set[str] | Blocked | Doubt]:
-    """The references of the items that are there."""
-    found: set[str] = set()
-    for page in range(MOST_PAGES):
-        query = (("expand", "true"), ("offset", str(page * _PAGE)), ("limit", str(_PAGE)))
-        path = f"{_ORDERS}/{ref}/orderItems"
-        answer = yield Ask(Request(method="GET", path=path, query=query))
-        trouble = _asked(answer)
-        if trouble is not None:
-            return trouble
-        rows = objects(member(json_of(answer), "items"))
-        found |= {text_of(row.get("referenceId")) for row in rows}
-        if len(rows) < _PAGE:
-            return found
-    return Doubt(f"the order has more than {MOST_PAGES} pages of items")
 
 
 def _item(order: Order, line: Line) -> dict[str, Any]:

@@ -8,7 +8,7 @@ have the same upgrades too: those and the rooms make the price, which itself is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,12 +50,12 @@ from orderhub.dialects.client import (
     target_of,
 )
 from orderhub.dialects.talks import (
-    MOST_PAGES,
     SLACK_US,
     Acting,
     Asking,
     blocked,
     goods,
+    listed,
     member,
     objects,
     option,
@@ -297,9 +297,9 @@ def _bought(job: Job, data: Mapping[str, Any]) -> dict[str, Any]:
 def _place(body: dict[str, Any]) -> Acting[Placed | Refused | Blocked | Doubt]:
     answer = yield Send(Request(path=_ADD, body=body))
     trouble = _trouble(answer)
-    if isinstance(trouble, Doubt) and answer.status == 200:
+    if isinstance(trouble, Doubt) and isinstance(member(json_of(answer), "code"), int):
         # What was just made would stand on the first page.
-        rows = yield from _page(1)
+        rows = yield from _orders(lambda _: True)
         if isinstance(rows, list) and not any(_is_alike(body, row) for row in rows):
             return Refused(trouble.reason)
     if trouble is not None:
@@ -311,26 +311,34 @@ def _place(body: dict[str, Any]) -> Acting[Placed | Refused | Blocked | Doubt]:
 # --- finding it again
 
 
-def _page(page: int) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
-    answer = yield Ask(Request(path=_LIST, body={"page": page, "page_size": _PAGE}))
-    trouble = _asked(answer)
-    return trouble or objects(member(json_of(answer), "data", "order_list"))
+def _orders(
+    is_past: Callable[[list[dict[str, Any]]], bool],
+) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
+    """Orders, newest first, to the page behind which nothing is sought."""
+
+    def page(number: int) -> Request:
+        return Request(path=_LIST, body={"page": number, "page_size": _PAGE})
+
+    total = ("data", "total_num")
+    return (
+        yield from listed(
+            page, _asked, ("data", "order_list"), total=total, size=_PAGE, is_past=is_past
+        )
+    )
 
 
 def _find(body: dict[str, Any], zone: str, since_us: int) -> Asking[Found | Blocked | Doubt]:
-    alike: list[str] = []
     oldest_us = since_us - SLACK_US
-    for page in range(1, MOST_PAGES + 1):
-        rows = yield from _page(page)
-        if not isinstance(rows, list):
-            return rows
-        recent = [row for row in rows if _at(row, "created_at", zone) >= oldest_us]
-        alike += [text_of(row.get("order_id")) for row in recent if _is_alike(body, row)]
+
+    def is_past(rows: list[dict[str, Any]]) -> bool:
         # Among the newest may be sales of long ago that were written down today.
-        if len(rows) < _PAGE or all(_touched_at(row, zone) < oldest_us for row in rows):
-            break
-    else:
-        return Doubt(f"the list has more than {MOST_PAGES} pages")
+        return all(_touched_at(row, zone) < oldest_us for row in rows)
+
+    rows = yield from _orders(is_past)
+    if not isinstance(rows, list):
+        return rows
+    recent = [row for row in rows if _at(row, "created_at", zone) >= oldest_us]
+    alike = [text_of(row.get("order_id")) for row in recent if _is_alike(body, row)]
     found = []
     for number in dict.fromkeys(alike):
         answer = yield Ask(Request(path=_DETAIL, body={"order_id": whole_of(number)}))
@@ -432,19 +440,18 @@ def _items() -> Asking[Listed | Blocked | Doubt]:
     """The list wants a line of products, at least: both that there are."""
     found: dict[str, Item] = {}
     for line in _LINES:
-        for page in range(1, MOST_PAGES + 1):
-            body = {"product_line": line, "page": page, "page_size": _PAGE}
-            answer = yield Ask(Request(path=_PRODUCTS, body=body))
-            trouble = _asked(answer)
-            if trouble is not None:
-                return trouble
-            rows = objects(member(json_of(answer), "data", "products"))
-            for row in rows:
-                number = text_of(row.get("product_id"))
-                if number:
-                    found[number] = Item(id=number, title=text_of(row.get("name")))
-            if len(rows) < _PAGE:
-                break
+
+        def page(number: int, line: str = line) -> Request:
+            body = {"product_line": line, "page": number, "page_size": _PAGE}
+            return Request(path=_PRODUCTS, body=body)
+
+        rows = yield from listed(page, _asked, ("data", "products"), size=_PAGE, is_whole=False)
+        if not isinstance(rows, list):
+            return rows
+        for row in rows:
+            number = text_of(row.get("product_id"))
+            if number:
+                found[number] = Item(id=number, title=text_of(row.get("name")))
     return Listed(tuple(found.values()))
 
 
@@ -455,7 +462,8 @@ def _shown(number: str) -> Asking[int | Blocked | Doubt]:
     """The status of an order, in the vendor's code."""
     answer = yield Ask(Request(path=_DETAIL, body={"order_id": whole_of(number)}))
     trouble = _asked(answer)
-    return trouble or whole_of(member(json_of(answer), "data", "order_status"))
+    code = whole_of(member(json_of(answer), "data", "order_status"))
+    return trouble or code or Doubt(f"order {number} is not shown")
 
 
 def _news(placed: tuple[Placed, ...]) -> Asking[Told | Blocked | Doubt]:
