@@ -148,3 +148,14 @@ def test_two_routes_to_one_connection_make_one_hand_over_of_the_lines_of_both(
     wanted = {line.line_no for line in order.lines if line.sku}
     found = [set(each.lines) for each in hand_overs(ledger)]
     assert found == ([wanted] if wanted else [])
+
+
+def test_a_connection_stands_while_a_route_leads_there(ledger: Ledger) -> None:
+    """Decided with all routes as they stand, whoever writes one at the same time."""
+    connect(ledger)
+    gone = RecordChange(kind="connection", id=1)
+    (outcome,) = world.run(ledger, world.put(gone))
+    assert outcome.rejected is not None
+    assert outcome.rejected.detail == "routes lead to it: remove them first"
+    both = (gone, RecordChange(kind="route", id=1))
+    assert all(each.accepted for each in world.run(ledger, world.put(*both)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from orderhub.core import routes, texts
+from orderhub.core import connections, routes, texts
 from orderhub.core.business import LockKey
 from orderhub.core.commands import ChangeSettings, PutRecords, RecordChange, SetClock
 from orderhub.core.facts import Accepted, Facts, IdQuota, NewIds, Record, RecordKey
@@ -27,20 +27,25 @@ def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
     keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
     for kind, by, value in (*command.unique, *command.exists):
         keys.append(RecordKey(tenant, kind, by, value))
-    if _writes_routes(command):
+    if _concerns_routes(command):
         keys.append(RecordKey(tenant, routes.RECORD_KIND, "all"))
     return keys
 
 
 def put_lock_keys(command: PutRecords) -> tuple[LockKey, ...]:
-    """Who writes a route decides upon all of them."""
+    """Who writes a route, or removes a connection, decides upon all of them."""
     if _unkept(command) is not None:
         return ()
-    return (*command.unique, *(((routes.RECORD_KIND, "all", ""),) * _writes_routes(command)))
+    return (*command.unique, *(((routes.RECORD_KIND, "all", ""),) * _concerns_routes(command)))
 
 
-def _writes_routes(command: PutRecords) -> bool:
-    return any(change.kind == routes.RECORD_KIND for change in command.changes)
+def _concerns_routes(command: PutRecords) -> bool:
+    """Whether it writes routes, or takes away where one may lead."""
+    return any(
+        change.kind == routes.RECORD_KIND
+        or (change.kind == connections.RECORD_KIND and not _is_written(change))
+        for change in command.changes
+    )
 
 
 def put_id_quota(command: PutRecords, _facts: Facts) -> IdQuota:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from orderhub.core import connections
 from orderhub.core.commands import PutRecords
 from orderhub.core.facts import Facts, Record
 from orderhub.core.refusals import Reason, Rejected
@@ -116,18 +117,21 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def refusal(command: PutRecords, written: Iterable[Record], facts: Facts) -> Rejected | None:
-    """Why routes cannot stand as they would once they are written; None = they can."""
+    """Why routes cannot stand as they would once all is written or removed; None = they can."""
     changed = {record.id: record for record in written if record.kind == RECORD_KIND}
-    if not changed:
+    gone = {
+        (each.kind, each.id)
+        for each in command.changes
+        if each.doc is None and each.members is None
+    }
+    if not changed and not any(kind == connections.RECORD_KIND for kind, _ in gone):
         return None
     tenant = command.origin.tenant_id
-    gone = {
-        each.id
-        for each in command.changes
-        if each.kind == RECORD_KIND and each.doc is None and each.members is None
-    }
     standing = {each.id: each for each in facts.records(tenant, RECORD_KIND)} | changed
-    routes = [each for each in standing.values() if each.id not in gone]
+    routes = [each for each in standing.values() if (RECORD_KIND, each.id) not in gone]
+    if any((connections.RECORD_KIND, each.doc.connection) in gone for each in routes):
+        why = "routes lead to it: remove them first"
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "route", why)
     if len(routes) > MOST_ROUTES:
         return Rejected(Reason.TRANSITION_NOT_ALLOWED, "route", f"at most {MOST_ROUTES} routes")
     for record in changed.values():

@@ -300,10 +300,6 @@ async def delete_connection(call: Call, who: Caller) -> Answer:
 
     def look(reads: Reads) -> tuple[Record, ...]:
         assert found is not None
-        routes = reads.records(RecordQuery(tenant_id=tenant_id, kind="route"))
-        if any(each.doc.connection == found.id for each in routes):
-            why = "routes lead to it: remove them first"
-            raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "route", why))
         if open_there := sum(reads.relay.counts(tenant_id, found.id).values()):
             why = f"{open_there} hand-overs there are not settled: send, place or drop them first"
             raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "handover", why))
