@@ -177,27 +177,28 @@ async def match_listings(call: Call, who: Caller) -> Answer:
         return Answer(200, encode(Matched(read=0, listed=0, unmatched=(), error=why)))
 
     def look(reads: Reads) -> tuple[list[ListingGiven], list[Item]]:
-        new: list[ListingGiven] = []
+        new: dict[str, ListingGiven] = {}
         unmatched: list[Item] = []
         known = {each.doc.id for each in _at(reads, to)}
         for each in end.items:
             if each.id in known:
                 continue
+            known.add(
+                each.id
+            )  # a list may tell a thing twice, as when it moves on between two pages
             subject = _subject(reads, tenant_id, each.sku) if each.sku else ""
-            if subject and not _listed(reads, to, subject):
-                new.append(
-                    ListingGiven(
-                        id=each.id,
-                        code=each.sku,
-                        subject=subject,
-                        sku=each.sku,
-                        title=each.title[:200],
-                        data=dict(each.data),
-                    )
+            if subject and subject not in new and not _listed(reads, to, subject):
+                new[subject] = ListingGiven(
+                    id=each.id,
+                    code=each.sku,
+                    subject=subject,
+                    sku=each.sku,
+                    title=each.title[:200],
+                    data=dict(each.data),
                 )
             else:
                 unmatched.append(each)
-        return new, unmatched
+        return list(new.values()), unmatched
 
     new, unmatched = await call.hub.read(look)
     for start in range(0, len(new), MOST_AT_ONCE):
