@@ -46,6 +46,7 @@ from tests.support.world import NOON, SHOP
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
 SECRET = "s3cr3t-token"
+HERE = "https://vendor.example"
 _PAGE = 2
 
 
@@ -213,6 +214,7 @@ class Rig:
         self.ledger = ledger
         self.clock = clock
         self.vendor = vendor
+        self.elsewhere: dict[str, Vendor] = {}  # by their addresses
         self.dies_at = ""
         self.is_dead = False
         self.is_busy = False
@@ -238,10 +240,11 @@ class Rig:
     async def _make(
         self, tenant_id: int, connection: Connection, signed: Signed, timeout_s: float
     ) -> Came:
-        assert (tenant_id, connection.base_url, timeout_s) == (SHOP, "https://vendor.example", 10.0)
+        assert (tenant_id, timeout_s) == (SHOP, 10.0)
+        vendor = {HERE: self.vendor, **self.elsewhere}[connection.base_url]
         if signed.method == "POST":
             await self._die("before call")
-        came = self.vendor.call(signed)
+        came = vendor.call(signed)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         await asyncio.sleep(0)
@@ -297,7 +300,7 @@ def connect(
     doc = Connection(
         uid=f"00000000-0000-8000-8000-{number:012}",
         dialect="shop",
-        base_url="https://vendor.example",
+        base_url=HERE,
         credentials={"token": f"kept:{SECRET}"},
         settle_s=5.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from orderhub.core.commands import HandOverStep, MoveHandOver, Origin
 from orderhub.core.hand_overs import PLACED, UNSURE
 from orderhub.core.handing import HandOver
 from orderhub.core.queries import OrderQuery, Reads
+from orderhub.dialects.codec import encode
 from orderhub.web.relayer import submitted
 from tests.support.hub import HubUnderTest, running_hub
+from tests.support.receivers import Came
+from tests.support.receivers import receiver as receiving
 from tests.web.hub_client import AS_CDP, AS_OPERATOR, AS_SHOP, new_token, problem_of, sell, token
 
 pytestmark = pytest.mark.anyio
@@ -219,6 +223,76 @@ async def test_what_nobody_can_know_is_listed_first_and_decided_by_a_person(
         assert problem_of(again) == "transition_not_allowed"
         events = await ask(hub, "GET", "events?kinds=handover.unsure,handover.placed")
         assert [each["kind"] for each in events["items"]] == [UNSURE, PLACED]
+
+
+async def unsure(hub: HubUnderTest) -> tuple[str, str]:
+    """A connection, and the path of a hand-over there that is for a person to decide."""
+    connection = await connected(hub)
+    await routed(hub, connection)
+    await sell(hub, 1)
+    await moved(hub, HandOverStep.SEND)
+    found = await moved(hub, HandOverStep.DOUBT, reason="who knows")
+    return connection, f"handovers/{found.uid}"
+
+
+async def test_a_number_is_what_the_vendor_writes_however_it_was_copied(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        _, one = await unsure(hub)
+        said = await ask(hub, "POST", f"{one}/placed", {"number": " 7\u200b77\n"})
+        assert said["number"] == "777"
+        await sell(hub, 1)
+        await moved(hub, HandOverStep.SEND)
+        other = await moved(hub, HandOverStep.DOUBT, reason="who knows")
+        said = await refused(hub, f"handovers/{other.uid}/placed", {"number": "777"})
+        assert "is the hand-over" in said["detail"]
+        said = await refused(hub, f"handovers/{other.uid}/placed", {"number": " \u200b "})
+        assert [each["field"] for each in said["errors"]] == ["number"]
+
+
+async def test_what_was_placed_elsewhere_is_looked_at_once_a_connection_leads_elsewhere(
+    tmp_path: Path,
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        connection, one = await unsure(hub)
+        await ask(hub, "POST", f"{one}/placed", {"number": "777"})
+        for change in ({"title": "Shelf"}, {"credentials": {"token": "another"}}):
+            await ask(hub, "PATCH", f"connections/{connection}", change)
+            assert (await ask(hub, "GET", one))["next_look_at"] is None
+        elsewhere = {"base_url": "https://openapi.other.example"}
+        await ask(hub, "PATCH", f"connections/{connection}", elsewhere)
+        assert (await ask(hub, "GET", one))["next_look_at"] is not None
+
+
+async def test_nothing_is_sent_where_no_connection_is_any_more(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        connection, one = await unsure(hub)
+        await ask(hub, "POST", f"{one}/drop")
+        (route,) = (await ask(hub, "GET", "routes"))["items"]
+        await ask(hub, "DELETE", f"routes/{route['id']}")
+        await ask(hub, "DELETE", f"connections/{connection}")
+        said = await refused(hub, f"{one}/send", {})
+        assert said["detail"] == "its connection is no more"
+        assert (await ask(hub, "GET", one))["state"] == "refused"
+        said = await ask(hub, "POST", f"{one}/placed", {"number": "777"})
+        assert (said["state"], said["number"]) == ("placed", "777")
+
+
+def selling(*skus: str) -> Callable[[Came], tuple[int, dict[str, str], bytes]]:
+    """A dropshipper whose list names these, one after another."""
+    products = [{"skuDetails": [{"sku": each, "skuName": each}]} for each in skus]
+    said = {"code": 10000, "data": {"list": products, "total": len(products)}}
+    return lambda _: (200, {"Content-Type": "application/json"}, encode(said))
+
+
+async def test_a_list_that_names_a_thing_twice_is_matched_all_the_same(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        receiver.answer = selling("CHA-TIN", "CHA-TIN", "NOBODY", "NOBODY")
+        async with running_hub(tmp_path) as hub:
+            doc = {"doc": {"code": "CHA-TIN", "title": "Tea", "price": "10"}}
+            await ask(hub, "PUT", "tenants/shop/catalogue/products/901", doc)
+            connection = await connected(hub, base_url=receiver.url)
+            said = await ask(hub, "POST", f"connections/{connection}/match")
+            assert (said["listed"], [each["id"] for each in said["unmatched"]]) == (1, ["NOBODY"])
 
 
 async def test_a_preview_says_what_is_in_the_way(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from orderhub.core import routes
+from orderhub.core import connections, routes
 from orderhub.core.business import Loads, LockKey
 from orderhub.core.calling_off import owed
 from orderhub.core.commands import (
@@ -183,6 +183,8 @@ def loads(command: MoveHandOver, _facts: Facts) -> Loads:
     yield HandOverLoad(tenant, "order", command.order_id)
     if command.number:
         yield _of_number(command)
+    if command.step is HandOverStep.AGAIN:
+        yield _connection(command)
 
 
 def lock_keys(command: MoveHandOver) -> tuple[LockKey, ...]:
@@ -194,6 +196,11 @@ def lock_keys(command: MoveHandOver) -> tuple[LockKey, ...]:
 
 def _of_number(command: MoveHandOver) -> HandOverLoad:
     return HandOverLoad(command.origin.tenant_id, "number", command.connection_id, command.number)
+
+
+def _connection(command: MoveHandOver) -> RecordKey:
+    name = str(command.connection_id)
+    return RecordKey(command.origin.tenant_id, connections.RECORD_KIND, "id", name)
 
 
 def move(command: MoveHandOver, facts: Facts, _ids: NewIds) -> Accepted | Rejected:
@@ -217,6 +224,9 @@ def move(command: MoveHandOver, facts: Facts, _ids: NewIds) -> Accepted | Reject
     if state is None:
         why = f"a hand-over that is {before.state} cannot take the step {command.step}"
         return Rejected(Reason.TRANSITION_NOT_ALLOWED, "state", why)
+    is_again = command.step is HandOverStep.AGAIN
+    if is_again and facts.record(*msgspec.structs.astuple(_connection(command))) is None:
+        return Rejected(Reason.TRANSITION_NOT_ALLOWED, "connection", "its connection is no more")
     if command.number:
         for holder in facts.hand_overs(_of_number(command)):
             if holder.name != before.name:

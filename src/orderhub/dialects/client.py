@@ -261,15 +261,17 @@ Undoing = Ask | Send | Done | Pending | Refused | Blocked | Doubt
 class Member:
     """One credential, or one option, of a connection.
 
-    about      what it is, for people
-    is_needed  whether no connection is without it
-    pattern    what it must look like; empty = any text
+    about       what it is, for people
+    is_needed   whether no connection is without it
+    pattern     what it must look like; empty = any text
+    is_account  whether it names whose account it is: with another one, orders are another's. A token does not
     """
 
     name: str
     about: str
     is_needed: bool = True
     pattern: str = ""
+    is_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +320,13 @@ class Client:
         """
         raise NotImplementedError
 
+    def account_of(self, link: Link) -> str:
+        """Whose account it is, as far as the connection says so by name; empty = it does not."""
+        named = {each.name for each in (*self.credentials, *self.options) if each.is_account}
+        said = {**link.options, **link.credentials}
+        found = {name: each for name, each in said.items() if name in named and each}
+        return repr(sorted(found.items())) if found else ""
+
     # --- an order
 
     def unfit(self, job: Job, link: Link) -> str:  # noqa: ARG002
@@ -335,11 +344,15 @@ class Client:
         raise NotImplementedError
 
     def sought(self, link: Link, job: Job) -> str:  # noqa: ARG002
-        """What `find` goes by besides the marker; empty = nothing. Of any job, one without its listings as well.
+        """What `find` goes by besides account and marker; empty = nothing. Of any job, one without listings as well.
 
         It is noted, as a digest, when it is sent: once it is another, that nothing is found proves nothing.
         """
         return ""
+
+    def number_of(self, typed: str) -> str:
+        """What somebody typed or copied, as `Placed.number` has it: without blanks and what cannot be seen."""
+        return "".join(each for each in typed if each.isprintable() and not each.isspace())
 
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
         """Look for it among what was made in the window, which begins when it was first sent. All pages."""

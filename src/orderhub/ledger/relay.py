@@ -162,6 +162,14 @@ class RelayLeases:
         with self._write.begin() as connection:
             _pull(connection, tenant_id, connection_id, now_us)
 
+    def ask_anew(self, tenant_id: int, connection_id: int, since_us: int, now_us: int) -> None:
+        """What was placed since then is asked about by its number: the connection leads elsewhere, or back again."""
+        table = hand_over
+        placed = (table.c.state == "placed", table.c.created_at >= since_us)
+        of_it = _named(table, tenant_id, connection_id)
+        with self._write.begin() as connection:
+            connection.execute(update(table).where(of_it, *placed).values(due_at=now_us))
+
     def forget_leases(self) -> None:
         """For who knows that nobody else serves this ledger: a program that died leaves leases behind."""
         table = relay_state

@@ -49,7 +49,7 @@ from orderhub.dialects.client import (
 from orderhub.relay.jobs import job_there
 from orderhub.relay.means import Means, NotDecided
 from orderhub.relay.steps import ACTOR, SECOND_US, Trouble
-from orderhub.relay.talking import Line, Silence
+from orderhub.relay.talking import ELSEWHERE, Line, Silence
 
 # Longer than anybody waits for a vendor and for the commit behind it.
 _WISHED_S = 60.0
@@ -321,6 +321,8 @@ async def _asked(
         Placed(hand_over.number, hand_over.refs),
         hand_over.there.wish,
     )
+    if not line.leads_to(hand_over):
+        return False, Refused(ELSEWHERE), False
     units = {} if wish is None or is_all(order, hand_over, wish.off) else wish.off
     key = f"{hand_over.marker}-off-{key or (wish and wish.seq) or ''}"
     sent: list[bool] = []

@@ -35,7 +35,7 @@ from orderhub.relay.consequences import Change, consequence, is_settled
 from orderhub.relay.jobs import job_there
 from orderhub.relay.means import Means
 from orderhub.relay.steps import ACTOR, FIRST_NEWS_S, OVERLAP_S, SECOND_US, Trouble
-from orderhub.relay.talking import Line, Silence
+from orderhub.relay.talking import ELSEWHERE, Line, Silence
 
 _DAY_US = 86_400 * SECOND_US
 # Between two windows: as long as something comes, and at most once nothing does.
@@ -43,7 +43,7 @@ _SOON_S, _SELDOM_S = 30.0, 600.0
 # Between two questions about one order: longer each time that nothing came.
 _LAST_S, _LONGER = 21_600.0, 1.5
 # What was placed so long ago is waited for no more.
-_LONGEST_US = 90 * _DAY_US
+LONGEST_US = 90 * _DAY_US
 _OVERLAP_US = round(OVERLAP_S * SECOND_US)
 _MOST_STEPS = 50  # that one order takes at once
 
@@ -82,7 +82,7 @@ class Newsreader:
         if not first:
             return self._read(state, until=now if state.news_until else 0, pause_s=_SELDOM_S)
         since = state.news_until or first
-        window = Window(max(since - _OVERLAP_US, now - _LONGEST_US), now)
+        window = Window(max(since - _OVERLAP_US, now - LONGEST_US), now)
         told = await self._told(window, ())
         if isinstance(told, Trouble):
             return told
@@ -110,13 +110,13 @@ class Newsreader:
         """Since when there may be news: when the first was sent of those that are placed; 0 = there is none."""
         ask = self._means.ledger.read
         return await self._means.in_thread(
-            lambda: ask(lambda reads: reads.relay.first_placed(*name, now - _LONGEST_US))
+            lambda: ask(lambda reads: reads.relay.first_placed(*name, now - LONGEST_US))
         )
 
     async def _placed_as(
         self, name: tuple[int, int], numbers: Iterable[str]
     ) -> dict[str, HandOver]:
-        """Which of the vendor's numbers are orders of ours."""
+        """Which of the vendor's numbers are orders of ours, that were placed where the connection leads."""
         wanted = sorted(set(numbers))
 
         def look(reads: Reads) -> dict[str, HandOver]:
@@ -124,7 +124,8 @@ class Newsreader:
             found = {}
             for number, order_id in held.items():
                 for each in reads.relay.of_order(name[0], order_id):
-                    if each.connection_id == name[1] and each.state is HandOverState.PLACED:
+                    is_there = each.state is HandOverState.PLACED and self._line.leads_to(each)
+                    if each.connection_id == name[1] and is_there:
                         found[number] = each
             return found
 
@@ -134,6 +135,9 @@ class Newsreader:
 
     async def of(self, hand_over: HandOver) -> Trouble | None:
         """One order. Raises NotDecided."""
+        if not self._line.leads_to(hand_over):
+            await self._elsewhere(hand_over)
+            return None
         placed = Placed(hand_over.number, hand_over.refs)
         told: Sequence[News] | Trouble = ()
         if self.has_news:
@@ -142,6 +146,14 @@ class Newsreader:
             return told
         await self._follow(hand_over, [each for each in told if each.number == hand_over.number])
         return None
+
+    async def _elsewhere(self, hand_over: HandOver) -> None:
+        """Nobody can be asked about it, until the connection leads there again."""
+        found = await self._standing(hand_over)
+        if found is not None:
+            order, hand_over, _ = found
+            stuck = "" if is_settled(order, hand_over, ()) else ELSEWHERE
+            await self._note(order, hand_over, (), (), stuck)
 
     async def _told(self, window: Window, placed: tuple[Placed, ...]) -> Sequence[News] | Trouble:
         def step(link: Link, answers: Answers) -> Telling:
@@ -248,7 +260,7 @@ class Newsreader:
         is_open  whether something of it could not be followed yet, or has to be said there
         """
         now = self._now
-        if now - hand_over.created_at > _LONGEST_US:
+        if now - hand_over.created_at > LONGEST_US:
             return 0
         if not is_open and self._client.tells_windows:
             return 0

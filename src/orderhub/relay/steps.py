@@ -6,7 +6,6 @@ calling again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -52,6 +51,7 @@ _LOOK_AGAIN_US = 6 * 3_600 * SECOND_US
 # So often without a clear answer, and each time it was not there: it is the order that the vendor cannot stand.
 _MOST_DOUBTS = 5
 _SOUGHT = "sought"  # in `refs`, from when it is sent until it is found
+_OTHERWISE = "it was sent in other words than its order, or the connection, has by now"
 _NOT_YET = "it is not there yet: asked again"
 _NOTHING = "it is not there"
 
@@ -198,6 +198,9 @@ class Steps:
         if isinstance(job, str):
             await self._move(sending, HandOverStep.DOUBT, reason=job)
             return None
+        is_as_sent = self._sought(job) == sending.refs
+        if not (is_as_sent or self._client.marker):
+            return await self._unsure(sending, _OTHERWISE, ())
         asked, window = self._now, Window(sending.started_at, self._now)
 
         def step(link: Link, answers: Answers) -> Finding:
@@ -206,7 +209,9 @@ class Steps:
         end = await self._line.talk(step)
         match end:
             case Found(candidates):
-                return await self._weigh(sending, candidates, asked, may_call)
+                return await self._weigh(
+                    sending, candidates, asked, may_call, is_as_sent=is_as_sent
+                )
             case Blocked(reason, _, retry_after_s):
                 await self._later(sending, reason)
                 return Trouble(reason, retry_after_s)
@@ -223,6 +228,8 @@ class Steps:
         candidates: Sequence[Placed],
         asked_us: int,
         may_call: MayCall,
+        *,
+        is_as_sent: bool,
     ) -> Trouble | None:
         """What was found may be this order, or another's."""
         free = await self._free(sending, candidates)
@@ -234,6 +241,8 @@ class Steps:
                 why = "it may be this one, or another order that nobody is sure of either"
                 return await self._unsure(sending, why, free)
             return await self._found(sending, free[0], None, may_call)
+        if not is_as_sent:
+            return await self._unsure(sending, _OTHERWISE, ())
         if self._client.find_delay_s is None:
             return await self._unsure(sending, "the vendor cannot say that it is not there", ())
         if asked_us < sending.sure_at:
@@ -288,8 +297,8 @@ class Steps:
         done = self._done(placed, job)
         step = HandOverStep.FIND if done is None else HandOverStep.PLACE
         due_at = self._now if done is None else self._news_at(sending)
-        refs = (done and done.refs) or placed.refs
-        command = self._command(sending, step, number=placed.number, refs=dict(refs), due_at=due_at)
+        refs = {**((done and done.refs) or placed.refs), **self._line.there}
+        command = self._command(sending, step, number=placed.number, refs=refs, due_at=due_at)
         after = await self._means.submit(command)
         if isinstance(after, Rejected):
             if after.reason is Reason.ALREADY_EXISTS:
@@ -328,7 +337,8 @@ class Steps:
         match end:
             case Placed(_, refs):
                 due_at = self._news_at(sending)
-                await self._move(sending, HandOverStep.PLACE, refs=dict(refs), due_at=due_at)
+                there = {**refs, **self._line.there}
+                await self._move(sending, HandOverStep.PLACE, refs=there, due_at=due_at)
             case Blocked(reason, _, retry_after_s):
                 await self._find(sending, reason, self._pause_us(sending))
                 return Trouble(reason, retry_after_s)
@@ -357,18 +367,14 @@ class Steps:
 
     async def _as_sent(self, sending: HandOver) -> Job | str:
         """What to look for: the order as it was ordered; as it stands, where units were given back before it went."""
-        for as_it_was in (True, False):
-            job = await self._job(sending, as_it_was=as_it_was)
-            if not isinstance(job, str) and self._sought(job) == sending.refs:
-                return job
-            if isinstance(job, str) and as_it_was:
-                return job
-        return "it was sent in other words than its order, or the connection, has by now"
+        job = await self._job(sending, as_it_was=True)
+        if isinstance(job, str) or self._sought(job) == sending.refs:
+            return job
+        left = await self._job(sending, as_it_was=False)
+        return job if isinstance(left, str) or self._sought(left) != sending.refs else left
 
     def _sought(self, job: Job) -> dict[str, str]:
-        """What it is known again by, if by more than its marker. As a digest: it may be who travels."""
-        sought = self._client.sought(self._line.link, job)
-        return {_SOUGHT: hashlib.sha256(sought.encode()).hexdigest()[:32]} if sought else {}
+        return {_SOUGHT: self._line.sought(job)}
 
     async def _gathers_us(self, order: Order) -> int:
         """How much longer a recorded sale may still get lines: they come one by one, and half of it goes nowhere."""

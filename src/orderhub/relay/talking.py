@@ -11,12 +11,14 @@ from typing import TypeVar
 import msgspec
 
 from orderhub.core.connections import Connection
+from orderhub.core.handing import HandOver
 from orderhub.dialects.client import (
     Answer,
     Answers,
     Ask,
     Blocked,
     Client,
+    Job,
     Limit,
     Link,
     LoggedIn,
@@ -29,6 +31,9 @@ from orderhub.relay.means import Decrypt, Make
 
 End = TypeVar("End")
 
+# In a hand-over's `refs`: where it is, and with whose account.
+_AT = "at"
+ELSEWHERE = "it was placed at another address than the connection has now, or with another account"
 _TOO_MANY, _BROKEN = 429, 500
 _MOST_CALLS = 1_000  # of one talk: a list without an end
 _HALF = 0.5
@@ -85,6 +90,24 @@ class Line:
     @property
     def link(self) -> Link:
         return self._link
+
+    @property
+    def there(self) -> dict[str, str]:
+        """Noted with what is placed by this line: the address and the account, as far as it is named. As a digest."""
+        return {_AT: digest(self.connection.base_url, self.client.account_of(self._link))}
+
+    def leads_to(self, hand_over: HandOver) -> bool:
+        """Whether it is where it was placed: at another address, or with another account, its number is another's."""
+        there = self.there
+        return hand_over.refs.get(_AT, there[_AT]) == there[_AT]
+
+    def sought(self, job: Job) -> str:
+        """What an order is known again by, if by more than its marker: whose account, and what its client says.
+
+        As a digest: it may be who travels, and holds the token where nothing else says whose account it is.
+        """
+        account = self.client.account_of(self._link) or repr(sorted(self._link.credentials.items()))
+        return digest(self.connection.base_url, account, self.client.sought(self._link, job))
 
     def forget_session(self) -> None:
         self._good_until_us = 0
@@ -165,6 +188,10 @@ class Line:
             is_down = reply.status in (_TOO_MANY, 502, 503, 504)
             return Silence(said, False, is_down, reply.retry_after_s)
         return Answer(status=reply.status, body=reply.body, headers=reply.headers)
+
+
+def digest(*texts: str) -> str:
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:32]
 
 
 def _print(request: Request) -> str:

@@ -70,6 +70,7 @@ from orderhub.dialects.talks import (
 
 _ID = re.compile(r"([1-9][0-9]{0,17})(?::([1-9][0-9]{0,17}))?", re.ASCII)
 _PAGE = 50
+_SITE = "the number of the site, where one server has several"
 _TIMES = ("created_time", "updated_time")
 _REMARK = 250
 # The columns of the original's address.
@@ -92,10 +93,8 @@ _STATUS = {code: status for status, code in STATUS_CODES.items()}
 class AnQiCms(Client):
     credentials = (
         Member("token", "a user's token; or user_name and password, to log in with", False),
-        Member(
-            "site", "the number of the site, where one server has several", False, "[0-9]{1,18}"
-        ),
-        Member("user_name", "a user's name", False),
+        Member("site", _SITE, False, "[0-9]{1,18}", is_account=True),
+        Member("user_name", "a user's name", False, is_account=True),
         Member("password", "that user's password", False),
     )
     options = (

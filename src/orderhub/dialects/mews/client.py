@@ -92,7 +92,13 @@ class Mews(Client):
         Member("service_id", "the service that is charged", False, _UUID),
         Member("account_id", "the account charged for orders that name none", False, _UUID),
         Member("bill_id", "the bill of that account; not said = an open one", False, _UUID),
-        Member("enterprise_id", "the enterprise, for a portfolio's token", False, _UUID),
+        Member(
+            "enterprise_id",
+            "the enterprise, for a portfolio's token",
+            False,
+            _UUID,
+            is_account=True,
+        ),
         Member("pricing", "of the enterprise: Gross or Net; Gross if not said", False, "Gross|Net"),
         Member(
             "prices",
@@ -141,6 +147,9 @@ class Mews(Client):
 
     def sought(self, link: Link, job: Job) -> str:
         return f"{_service(job.order, link)} {_account(job.order, link)}"
+
+    def number_of(self, typed: str) -> str:
+        return super().number_of(typed).lower()
 
     def find(self, link: Link, job: Job, window: Window, answers: Answers) -> Finding:
         return step(_find(link, job, window), answers)

@@ -66,7 +66,7 @@ _MS = 1_000
 
 class SitecoreCdp(Client):
     credentials = (
-        Member("client_key", "the client key"),
+        Member("client_key", "the client key", is_account=True),
         Member("api_token", "the API token"),
     )
     options = (

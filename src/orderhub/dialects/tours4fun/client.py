@@ -87,7 +87,10 @@ _DAY, _PICKUP = "departure_date", "departure_address"
 
 
 class Tours4Fun(Client):
-    credentials = (Member("appkey", "the key of an app"), Member("secret", "its secret"))
+    credentials = (
+        Member("appkey", "the key of an app", is_account=True),
+        Member("secret", "its secret"),
+    )
     options = (
         Member("time_zone", f"of the vendor's times; {_ZONE} if not said", False),
         Member("pickup", "departure_address of orders that name none", False, ".{1,1000}"),

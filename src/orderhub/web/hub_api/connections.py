@@ -24,6 +24,7 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
+from orderhub.relay.news import LONGEST_US
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -288,7 +289,20 @@ async def change_connection(call: Call, who: Caller) -> Answer:
     # Credentials are encrypted otherwise each time: only who saw what stood may put others in its place.
     version = found.version if found is not None and given.credentials else None
     command = changing(call, who, tenant_id, RECORD_KIND, found, members, version)
-    return await call.respond(command, answer, secret_answer=True)
+    outcome = await call.submit(command, answer, secret_answer=True)
+    if outcome.accepted is not None and not call.is_dry_run:
+        (after,) = outcome.accepted.result
+        await _asked_anew(call, found, after)
+    return outcome.answer
+
+
+async def _asked_anew(call: Call, before: Record | None, after: Record) -> None:
+    """Where it leads elsewhere, or back again, what was placed is asked about, or says why nobody is."""
+    hub = port(call)
+    if before is not None and there_of(call, before) != there_of(call, after):
+        since_us = hub.now_us() - LONGEST_US
+        ask_anew = hub.ledger.relay.ask_anew
+        await hub.write(ask_anew, after.tenant_id, after.id, since_us, hub.now_us())
 
 
 @guarded(SCOPE)
@@ -378,6 +392,15 @@ def line_to(call: Call, connection: Record) -> Any:
         return port(call).relayer.line(connection)
     except (ValueError, KeyError) as error:
         raise refuse("connection", f"it cannot be used: {error}") from None
+
+
+def there_of(call: Call, connection: Record) -> dict[str, str]:
+    """What is noted with all that is placed there; empty where its credentials cannot be read."""
+    try:
+        there: dict[str, str] = port(call).relayer.line(connection).there
+    except (ValueError, KeyError):
+        return {}
+    return there
 
 
 async def found_in(call: Call, tenant_id: int, kind: str) -> Record | None:

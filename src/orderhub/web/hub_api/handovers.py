@@ -8,6 +8,7 @@ import msgspec
 
 from orderhub.core import routes
 from orderhub.core.commands import HandOverStep, MoveHandOver, OrderName
+from orderhub.core.connections import RECORD_KIND as CONNECTION
 from orderhub.core.facts import Accepted
 from orderhub.core.hand_overs import plan_of
 from orderhub.core.handing import NEVER, HandOver, HandOverState
@@ -15,7 +16,7 @@ from orderhub.core.queries import Reads, RecordQuery
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.relaying import HandOverQuery
 from orderhub.core.values import Order
-from orderhub.dialects.client import Answers, Ask, Job, Link, Request, Send
+from orderhub.dialects.client import Answers, Ask, Client, Job, Link, Request, Send
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.relay.jobs import comes_back, job_of
@@ -29,15 +30,18 @@ from orderhub.web.hub_api.bodies import (
     if_match,
     one_of,
     query_of,
+    refuse,
     up_to,
 )
 from orderhub.web.hub_api.connections import (
     MAX_PAGE,
     SCOPE,
     OfTenant,
+    client_of,
     connection_named,
     line_to,
     tenant_id_of,
+    there_of,
 )
 from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant, plain_values
@@ -205,8 +209,7 @@ async def is_there(call: Call, who: Caller) -> Answer:
 
     `If-Match` with its version: only if it still stands as it was seen (412).
     """
-    given = body_of(call, ThereAs)
-    return await _moved(call, who, HandOverStep.PLACE, number=given.number)
+    return await _moved(call, who, HandOverStep.PLACE, number=body_of(call, ThereAs).number)
 
 
 @guarded(SCOPE)
@@ -237,6 +240,9 @@ async def _moved(
     if found.state in (HandOverState.SENDING, HandOverState.PLACED):
         why = f"it is {found.state}: nobody can decide about it now"
         raise CommandRejected(Rejected(Reason.TRANSITION_NOT_ALLOWED, "state", why))
+    refs: dict[str, str] = {}
+    if number:
+        number, refs = await _there_as(call, found, number)
     command = MoveHandOver(
         origin=origin_in(call, who, tenant_id),
         order_id=found.order_id,
@@ -244,6 +250,7 @@ async def _moved(
         step=step,
         if_version=found.version if asked is None else asked,
         number=number,
+        refs=refs,
         reason=reason,
     )
 
@@ -252,6 +259,17 @@ async def _moved(
         return Answer(200, encode(_shown(accepted.result)))
 
     return await call.respond(command, answer)
+
+
+async def _there_as(call: Call, found: HandOver, typed: str) -> tuple[str, dict[str, str]]:
+    """The number as its vendor writes it, and where it is. Raises HTTPFault(INVALID) where nothing is left of it."""
+    name = (found.tenant_id, CONNECTION, "id", found.connection_id)
+    to = await call.hub.read(lambda reads: reads.record(*name))
+    # History may be written of a connection that is no more.
+    number = (Client() if to is None else client_of(call, to.doc.dialect)).number_of(typed)
+    if not number:
+        raise refuse("number", "number says nothing that can be seen")
+    return number, {} if to is None else there_of(call, to)
 
 
 @guarded(SCOPE)
