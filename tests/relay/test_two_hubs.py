@@ -118,7 +118,7 @@ def test_a_vendor_that_dies_in_between_has_each_order_once(here: Served, tmp_pat
     for _ in range(3):
         sell(here)
     with serving(database, log) as there:
-        moved = {"base_url": there.url}
+        moved = {"base_url": there.url, "same_account": True}
         asked(here, "PATCH", f"/hub/v1/connections/{connection}", json=moved)
         found = settled(here, 9)
         assert {(each["state"], each["reason"]) for each in found} == {("placed", None)}

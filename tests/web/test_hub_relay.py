@@ -263,6 +263,33 @@ async def test_what_was_placed_elsewhere_is_looked_at_once_a_connection_leads_el
         assert (await ask(hub, "GET", one))["next_look_at"] is not None
 
 
+async def test_the_same_account_under_another_address_is_known_as_before(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        connection, one = await unsure(hub)
+        await ask(hub, "POST", f"{one}/placed", {"number": "777"})
+        relayer, path = hub.hub.port.relayer, f"connections/{connection}"
+
+        async def known_by() -> Any:
+            def look(reads: Reads) -> Any:
+                tenant = reads.tenant("shop")
+                assert tenant is not None
+                return reads.record(tenant.id, "connection", "uid", connection)
+
+            return relayer.line(await hub.hub.port.read(look)).known_by
+
+        first = await known_by()
+        for name in ("moved", "moved-on"):
+            change = {"base_url": f"https://{name}.example", "credentials": {"token": name}}
+            await ask(hub, "PATCH", path, {**change, "same_account": True})
+            await ask(hub, "PATCH", path, {"title": name, "options": {"country": "DE"}})
+            assert await known_by() == first
+        assert (await ask(hub, "GET", one))["next_look_at"] is None
+        await ask(hub, "PATCH", path, {"base_url": "https://another.example"})
+        assert (await known_by()).keys() == first.keys()
+        assert set((await known_by()).values()).isdisjoint(first.values())
+        assert (await ask(hub, "GET", one))["next_look_at"] is not None
+
+
 async def test_nothing_is_sent_where_no_connection_is_any_more(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         connection, one = await unsure(hub)

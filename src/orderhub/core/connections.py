@@ -20,6 +20,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     at_once         hand-overs under way at the same time
     timeout_s       for one call; 0 = as the vendor's client has it
     settle_s        how long after a call that got no answer the vendor may still be at it
+    same_as         what it was known by before its address or login changed, where the account stayed the same
     sends_key       whether an `Idempotency-Key` goes with whatever changes something
     """
 
@@ -35,6 +36,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int = 8
     timeout_s: float = 0.0
     settle_s: float = 30.0
+    same_as: dict[str, str] = {}
     sends_key: bool = True
     is_enabled: bool = True
     created_at: int = 0

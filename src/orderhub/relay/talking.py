@@ -31,8 +31,10 @@ from orderhub.relay.means import Decrypt, Make
 
 End = TypeVar("End")
 
-# In a hand-over's `refs`: where it is, and with whose account.
-_AT = "at"
+# Where orders go, and with whose account as far as that is named: in the `refs` of a hand-over.
+AT = "at"
+# The same with the token, where nothing else says whose account it is.
+_OF = "of"
 ELSEWHERE = "it was placed at another address than the connection has now, or with another account"
 _TOO_MANY, _BROKEN = 429, 500
 _MOST_CALLS = 1_000  # of one talk: a list without an end
@@ -92,22 +94,28 @@ class Line:
         return self._link
 
     @property
+    def known_by(self) -> dict[str, str]:
+        """What tells its account from others; two digests, since one holds the token. See `Connection.same_as`."""
+        url, account = self.connection.base_url, self.client.account_of(self._link)
+        login = account or repr(sorted(self._link.credentials.items()))
+        return self.connection.same_as or {AT: digest(url, account), _OF: digest(url, login)}
+
+    @property
     def there(self) -> dict[str, str]:
-        """Noted with what is placed by this line: the address and the account, as far as it is named. As a digest."""
-        return {_AT: digest(self.connection.base_url, self.client.account_of(self._link))}
+        """Noted with what is placed by this line: the address and the account, as far as it is named."""
+        return {AT: self.known_by[AT]}
 
     def leads_to(self, hand_over: HandOver) -> bool:
         """Whether it is where it was placed: at another address, or with another account, its number is another's."""
         there = self.there
-        return hand_over.refs.get(_AT, there[_AT]) == there[_AT]
+        return hand_over.refs.get(AT, there[AT]) == there[AT]
 
     def sought(self, job: Job) -> str:
-        """What an order is known again by, if by more than its marker: whose account, and what its client says.
+        """What an order is known again by besides its marker: whose account, and what its client says.
 
-        As a digest: it may be who travels, and holds the token where nothing else says whose account it is.
+        As a digest: it may be who travels.
         """
-        account = self.client.account_of(self._link) or repr(sorted(self._link.credentials.items()))
-        return digest(self.connection.base_url, account, self.client.sought(self._link, job))
+        return digest(self.known_by[_OF], self.client.sought(self._link, job))
 
     def forget_session(self) -> None:
         self._good_until_us = 0

@@ -25,6 +25,7 @@ from orderhub.dialects.contract import (
     invalid,
 )
 from orderhub.relay.news import LONGEST_US
+from orderhub.relay.talking import AT
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -132,6 +133,12 @@ class NewConnection(Body, frozen=True, kw_only=True):
 class ConnectionChange(Body, frozen=True, kw_only=True):
     """The members given replace the stored ones; of `credentials` those that are named."""
 
+    same_account: Annotated[
+        bool,
+        msgspec.Meta(
+            description="it is the same account under another address or login: what is there is there still"
+        ),
+    ] = False
     base_url: BaseUrl | None = None
     credentials: Credentials | None = None
     title: Name | None = None
@@ -281,13 +288,15 @@ async def change_connection(call: Call, who: Caller) -> Answer:
         await _refuse_misfit(call, tenant_id, client_of(call, doc.dialect), url, shown, options)
         if given.credentials:
             members["credentials"] = doc.credentials | _encrypted(call, given.credentials)
+        members |= _same_as(call, found, members, is_same=given.same_account)
 
     def answer(accepted: Accepted) -> Answer:
         (after,) = accepted.result
         return Answer(200, encode(_shown(after)), (etag(after.version),))
 
     # Credentials are encrypted otherwise each time: only who saw what stood may put others in its place.
-    version = found.version if found is not None and given.credentials else None
+    is_guarded = given.credentials or "same_as" in members
+    version = found.version if found is not None and is_guarded else None
     command = changing(call, who, tenant_id, RECORD_KIND, found, members, version)
     outcome = await call.submit(command, answer, secret_answer=True)
     if outcome.accepted is not None and not call.is_dry_run:
@@ -296,12 +305,26 @@ async def change_connection(call: Call, who: Caller) -> Answer:
     return outcome.answer
 
 
-async def _asked_anew(call: Call, before: Record | None, after: Record) -> None:
+def _same_as(
+    call: Call, found: Record, members: dict[str, Any], *, is_same: bool
+) -> dict[str, dict[str, str]]:
+    """The member that keeps what it was known by, or lets go of it; none where it is known by the same as before."""
+    doc: Connection = found.doc
+    bare = msgspec.structs.replace(doc, same_as={})
+    after = msgspec.structs.replace(bare, **members)
+    if known_by(call, found, bare) == known_by(call, found, after):
+        return {}
+    return {"same_as": known_by(call, found, doc) if is_same else {}}
+
+
+async def _asked_anew(call: Call, found: Record | None, after: Record) -> None:
     """Where it leads elsewhere, or back again, what was placed is asked about, or says why nobody is."""
-    hub = port(call)
-    if before is not None and there_of(call, before) != there_of(call, after):
+    if found is None:
+        return
+    was, now = known_by(call, found, found.doc), known_by(call, after, after.doc)
+    if was.get(AT) != now.get(AT):
+        hub, ask_anew = port(call), port(call).ledger.relay.ask_anew
         since_us = hub.now_us() - LONGEST_US
-        ask_anew = hub.ledger.relay.ask_anew
         await hub.write(ask_anew, after.tenant_id, after.id, since_us, hub.now_us())
 
 
@@ -394,13 +417,14 @@ def line_to(call: Call, connection: Record) -> Any:
         raise refuse("connection", f"it cannot be used: {error}") from None
 
 
-def there_of(call: Call, connection: Record) -> dict[str, str]:
-    """What is noted with all that is placed there; empty where its credentials cannot be read."""
+def known_by(call: Call, connection: Record, doc: Connection) -> dict[str, str]:
+    """What tells the account of a connection like this from others; empty where its credentials cannot be read."""
+    like = msgspec.structs.replace(connection, doc=doc)
     try:
-        there: dict[str, str] = port(call).relayer.line(connection).there
+        known: dict[str, str] = port(call).relayer.line(like).known_by
     except (ValueError, KeyError):
         return {}
-    return there
+    return known
 
 
 async def found_in(call: Call, tenant_id: int, kind: str) -> Record | None:
