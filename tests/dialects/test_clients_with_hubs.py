@@ -221,7 +221,7 @@ def test_what_cdp_does_not_take_of_a_part_is_told(hub, cdp):
     buyer = Address(recipient="Ann Lee", email="no address", country="US")
     wanted = job({}, order(doc=doc(ship_to=buyer)))
     end = cdp("finish", wanted, cdp("place", wanted))
-    assert end.refs == {"email": "no address is no e-mail address"}
+    assert end.reason == "email: it is no e-mail address"
     shown = hub.operate("GET", f"/hub/v1/orders/{uid_at(hub, 'cdp')}?as=sitecore_cdp")
     assert shown
 
@@ -470,6 +470,15 @@ def test_the_shop_is_paid_from_the_balance_and_asked_for_a_refund(hub, shop):
     assert shop("refund", wanted, placed, {}, None) == Pending("a refund is asked for there")
     operate(hub, "shop", "refund")
     assert [each.kind for each in shop("news", SHOP, (placed,)).news] == ["refunded"]
+
+
+def test_a_payment_that_the_shop_does_not_take_is_told(shop):
+    shop.link = replace(shop.link, options={"pay_way": "nosuch"})
+    wanted = job("188", order(lines=(line(1, units=1),)))
+    placed = shop("place", wanted)
+    end = shop("finish", wanted, placed)
+    assert end.number == placed.number
+    assert end.reason.startswith("it is not paid there: -1: ")
 
 
 def test_the_shop_ships_with_a_tracking_number(hub, shop):

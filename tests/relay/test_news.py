@@ -14,10 +14,13 @@ from orderhub.core.values import Order, Status
 from orderhub.dialects.client import (
     Answers,
     Ask,
+    Finishing,
+    Job,
     Link,
     News,
     Placed,
     Request,
+    Send,
     Telling,
     Told,
     Window,
@@ -341,3 +344,27 @@ def test_a_vendor_without_news_is_never_asked_for_any(ledger: Ledger) -> None:
         assert bench.one.due_at == NEVER
     finally:
         bench.close()
+
+
+class InParts(OneByOne):
+    """Of a vendor that does not take all of an order's parts."""
+
+    def finish(self, link: Link, job: Job, placed: Placed, answers: Answers) -> Finishing:
+        if not answers:
+            return Send(Request(path="/orders", body={"note": "its parts"}))
+        return Placed(placed.number, reason="payment: no such way")
+
+
+def test_what_was_not_taken_of_an_order_is_its_reason_whatever_is_told_later(
+    ledger: Ledger,
+) -> None:
+    bench = bench_of(ledger, InParts())
+    handed(bench, (188, 1), (189, 1), paid=False)
+    assert bench.one.reason.startswith("payment: no such way")
+    tell(bench, "shipped", tracking="T1", units={"V188": 1})
+    hours(bench)
+    assert "is not paid here" in bench.one.reason
+    bench.vendor.news.clear()
+    hours(bench)
+    assert bench.one.reason.startswith("payment: no such way")
+    bench.close()

@@ -29,6 +29,7 @@ from orderhub.core.facts import Accepted, Facts, HandOverLoad, NewIds, OrderLoad
 from orderhub.core.fulfilment import GIVEN_BACK, left
 from orderhub.core.handing import (
     NEVER,
+    NOT_TAKEN,
     HandOver,
     HandOverState,
     Sent,
@@ -264,6 +265,7 @@ def _moved(command: MoveHandOver, before: HandOver, state: HandOverState, order:
             return replace(after, number=number, refs=refs, due_at=command.due_at)
         case HandOverStep.PLACE:
             number, refs = _there_as(command, before)
+            refs |= {NOT_TAKEN: after.reason} if after.reason else {}
             return _placed(replace(after, number=number, refs=refs, asked=0), order, command)
         case HandOverStep.DOUBT:
             return replace(after, candidates=command.candidates)
@@ -301,8 +303,8 @@ def _placed(after: HandOver, order: Order, command: MoveHandOver) -> HandOver:
 def _there_as(command: MoveHandOver, before: HandOver) -> tuple[str, dict[str, str]]:
     """Its number and what its client noted with it; what was noted to find it by is not needed any more."""
     if command.number:
-        return command.number, command.refs
-    return before.number, command.refs or before.refs
+        return command.number, {**command.refs}
+    return before.number, {**(command.refs or before.refs)}
 
 
 def _without_names(reason: str, order: Order) -> str:

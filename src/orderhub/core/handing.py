@@ -14,6 +14,8 @@ from orderhub.core.steps import Units
 
 # `due_at` of what nobody needs to look at.
 NEVER = 2**62
+# In `refs` of what is placed: what of it the vendor did not take. It stays the reason whatever is told of it later.
+NOT_TAKEN = "not taken"
 _BYTES = 16
 _MARKER = re.compile("oh-[a-z2-7]{26}")
 

@@ -150,10 +150,12 @@ class Placed(msgspec.Struct, frozen=True, tag=True):
 
     number  what the vendor calls it: what people say to each other, and what `news`, `cancel` and `refund` are given
     refs    what else this client wants to be told of it later, such as ids of its parts
+    reason  what of it the vendor did not take, in its words: the order stands, and people are told
     """
 
     number: str
     refs: Mapping[str, str] = {}
+    reason: str = ""
 
 
 class Found(msgspec.Struct, frozen=True, tag=True):

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from orderhub.core.commands import ChangeOrder, HandOverStep, MoveHandOver, OrderName, Origin
-from orderhub.core.handing import HandOver, HandOverState, is_asked
+from orderhub.core.handing import NOT_TAKEN, HandOver, HandOverState, is_asked
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.relaying import RelayState
@@ -237,7 +237,8 @@ class Newsreader:
             due_at = 0
         if (wish := hand_over.there.wish) is not None and is_asked(hand_over, self._now):
             due_at = wish.until
-        is_news = bool(set(told) - set(hand_over.told)) or stuck != hand_over.reason
+        reason = stuck or hand_over.refs.get(NOT_TAKEN, "")
+        is_news = bool(set(told) - set(hand_over.told)) or reason != hand_over.reason
         if not is_news and not due_at and hand_over.due_at > self._now:
             return
         command = MoveHandOver(
@@ -248,7 +249,7 @@ class Newsreader:
             if_version=hand_over.version,
             news=known.told,
             there=hand_over.there,
-            reason=stuck,
+            reason=reason,
             due_at=due_at,
         )
         # Whoever moved it meanwhile has it looked at again.
@@ -279,6 +280,6 @@ class Newsreader:
 
 def _is_known(hand_over: HandOver, news: Sequence[News]) -> bool:
     """Whether all of it was followed before: windows overlap, so most of what they tell was told by the last one."""
-    if hand_over.reason:
+    if hand_over.reason != hand_over.refs.get(NOT_TAKEN, ""):
         return False
     return all(each.kind == "shipped" and each.id in hand_over.told for each in news)

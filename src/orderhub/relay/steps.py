@@ -298,7 +298,10 @@ class Steps:
         step = HandOverStep.FIND if done is None else HandOverStep.PLACE
         due_at = self._now if done is None else self._news_at(sending)
         refs = {**((done and done.refs) or placed.refs), **self._line.there}
-        command = self._command(sending, step, number=placed.number, refs=refs, due_at=due_at)
+        command = msgspec.structs.replace(
+            self._command(sending, step, number=placed.number, refs=refs, due_at=due_at),
+            reason=done.reason if done is not None else "",
+        )
         after = await self._means.submit(command)
         if isinstance(after, Rejected):
             if after.reason is Reason.ALREADY_EXISTS:
@@ -335,10 +338,12 @@ class Steps:
         # What was cut off may still arrive there: then it is looked at once it has.
         later_us = max(self._pause_us(sending), self._settle_us)
         match end:
-            case Placed(_, refs):
+            case Placed(_, refs, reason):
                 due_at = self._news_at(sending)
                 there = {**refs, **self._line.there}
-                await self._move(sending, HandOverStep.PLACE, refs=there, due_at=due_at)
+                await self._move(
+                    sending, HandOverStep.PLACE, reason=reason, refs=there, due_at=due_at
+                )
             case Blocked(reason, _, retry_after_s):
                 await self._find(sending, reason, self._pause_us(sending))
                 return Trouble(reason, retry_after_s)

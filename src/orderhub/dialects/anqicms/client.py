@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from orderhub.core.values import MICROSECONDS, Address, Status
 from orderhub.dialects.anqicms.access import DAY_S
 from orderhub.dialects.anqicms.mapping import ADDRESS_MEMBERS, DEFAULT_TYPE
@@ -342,7 +344,7 @@ def _pay(placed: Placed, way: str) -> Acting[Placed | Blocked | Doubt]:
     answer = yield Send(Request(path="/api/order/payment", body=body))
     trouble = _trouble(answer)
     if isinstance(trouble, Refused):
-        return Placed(placed.number, {**placed.refs, "payment": trouble.reason})
+        return replace(placed, reason=f"it is not paid there: {trouble.reason}")
     return trouble or placed
 
 

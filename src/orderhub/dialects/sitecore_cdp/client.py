@@ -242,7 +242,7 @@ def _probe() -> Asking[Learnt | Blocked | Doubt]:
 def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
     """Items are known again by the references that they are given, and the guest by being there.
 
-    The order itself is there: what is refused of its parts is told in `refs`, and not tried for ever.
+    The order itself is there: what is refused of its parts is told, and not tried for ever.
     """
     items = yield from _expanded(f"{_ORDERS}/{ref}/orderItems")
     if not isinstance(items, list):
@@ -261,10 +261,10 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
     contact = _contact(job.order)
     email = "".join(contact.get("emails", ()))
     if email and "@" not in email[1:-1]:
-        not_taken["email"] = f"{email} is no e-mail address"
+        not_taken["email"] = "it is no e-mail address"
         del contact["emails"]
     if not contact:
-        return Placed(ref, not_taken)
+        return _placed_without(ref, not_taken)
     answer = yield Ask(Request(method="GET", path=f"{_ORDERS}/{ref}"))
     stop = _asked(answer)
     if stop is not None:
@@ -279,7 +279,11 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
             not_taken["contact"] = trouble.reason
         elif trouble is not None:
             return trouble
-    return Placed(ref, not_taken)
+    return _placed_without(ref, not_taken)
+
+
+def _placed_without(ref: str, parts: Mapping[str, str]) -> Placed:
+    return Placed(ref, reason="; ".join(f"{part}: {why}" for part, why in parts.items()))
 
 
 def _item(order: Order, line: Line) -> dict[str, Any]:
