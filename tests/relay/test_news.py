@@ -133,7 +133,25 @@ def test_a_parcel_there_is_a_parcel_here_once(bench: Bench) -> None:
     found = now(bench, order)
     assert [each.tracking for each in found.doc.shipments] == ["YW1", "YW2"]
     assert found.status is Status.SHIPPED
-    assert set(bench.one.told) == {"P1", "P2"}
+    assert {each.partition("|")[0] for each in bench.one.told} == {"P1", "P2"}
+
+
+def test_a_number_that_comes_after_its_parcel_comes_here_too(bench: Bench) -> None:
+    """And another one in its place, to that parcel alone."""
+    placed = handed(bench, (188, 2), (189, 1))
+    tell(bench, "shipped", id="P1", carrier="UPS", units={"V189": 1})
+    tell(bench, "shipped", id="P2", carrier="UPS", units={"V188": 2})
+    hours(bench)
+    for number in ("", "T1", "T2"):
+        bench.vendor.news[1]["tracking"] = number
+        bench.vendor.news[1].pop("at_us", None)
+        hours(bench)
+        sent = now(bench, placed).doc.shipments
+        assert [(each.tracking, each.lines) for each in sent] == [("", {2: 1}), (number, {1: 2})]
+    version = now(bench, placed).version
+    hours(bench)
+    assert now(bench, placed).version == version
+    assert now(bench, placed).status is Status.SHIPPED
 
 
 def test_what_comes_in_does_not_wait_until_all_that_is_there_was_asked_about(

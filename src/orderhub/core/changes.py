@@ -19,7 +19,7 @@ from orderhub.core.timers import timers_for, timers_of
 from orderhub.core.values import Event, Line, Move, Order, OrderDoc, Status
 
 # What an AMEND changes of the document itself, beside what is the vendor's.
-_WRITTEN = ("notes", "contact", "ship_to")
+_WRITTEN = ("notes", "contact", "ship_to", "shipments")
 # The canonical members that an action may set besides its own; the life cycle is never among them.
 _SETTABLE = {Action.AMEND: ("total", "currency", "account"), Action.CANCEL: ("account",)}
 # What is kept of when an order took a step.

@@ -49,18 +49,24 @@ def consequence(
     told: list[str] = []
     stuck: list[str] = []
     for each in sorted(news, key=lambda one: _IN_ORDER.index(one.kind)):
-        if strange := _strange(order, job, each):
+        strange = _strange(order, job, each)
+        if strange:
             stuck.append(strange)
-        if each.kind == "shipped" and each.id in hand_over.told:
+        if is_told(hand_over, each):
             continue
-        found = _FOLLOWED[each.kind](order, hand_over, job, each)
+        before = _told_before(hand_over, each)
+        found = (
+            _renumbered(order, job, each, before)
+            if before
+            else _FOLLOWED[each.kind](order, hand_over, job, each)
+        )
         if isinstance(found, str):
             stuck.append(found)
         elif found is not None:
             heard = Heard(
                 order_id=order.id,
                 connection_id=hand_over.connection_id,
-                news=(each.id,) if each.kind == "shipped" else (),
+                news=(_name(each.id, each),) if each.kind == "shipped" else (),
             )
             reason = each.reason or f"{each.kind} at the vendor's, as {each.number}"
             return Change(
@@ -69,7 +75,7 @@ def consequence(
                 )
             )
         elif each.kind == "shipped" and not strange:
-            told.append(each.id)
+            told.append(_name(each.id, each))
     return Known(tuple(told), "; ".join(dict.fromkeys(stuck)))
 
 
@@ -79,7 +85,12 @@ def is_settled(order: Order, hand_over: HandOver, news: Sequence[News]) -> bool:
         return True
     ends = {each.kind for each in news if not each.units}
     is_over = bool(ends & {"completed", "refunded", "cancelled"}) or CALLED_OFF in hand_over.told
-    return is_over and all(each.id in hand_over.told for each in news if each.kind == "shipped")
+    return is_over and all(is_told(hand_over, each) for each in news if each.kind == "shipped")
+
+
+def is_told(hand_over: HandOver, news: News) -> bool:
+    """Whether it is a parcel that is known here, with the carrier and the number that it has by now."""
+    return news.kind == "shipped" and _name(news.id, news) in hand_over.told
 
 
 # --- one kind of news: a change without its origin, a sentence why it cannot be followed, or nothing to do
@@ -110,6 +121,35 @@ def _shipped(order: Order, _hand_over: HandOver, job: Job, news: News) -> Change
     if order.status is Status.PAID and job.is_whole and not any(waiting.values()):
         return _change(order, Action.SHIP, shipment=shipment)
     return None
+
+
+def _name(parcel: str, said: News | Shipment) -> str:
+    """What a parcel is noted by: another number, which may come after it, is told anew."""
+    return f"{parcel}|{said.carrier}|{said.tracking}"
+
+
+def _told_before(hand_over: HandOver, news: News) -> str:
+    """As what a parcel was noted last; empty = it is a new one."""
+    if news.kind != "shipped":
+        return ""
+    names = [each for each in hand_over.told if each.startswith(f"{news.id}|")]
+    return names[-1] if names else ""
+
+
+def _renumbered(order: Order, job: Job, news: News, before: str) -> ChangeOrder | None:
+    """A parcel that is known gets its number, or another one: of those alike it is the one with the same units."""
+    shipments = order.doc.shipments
+    alike = [at for at, each in enumerate(shipments) if _name(news.id, each) == before]
+    if not alike or not news.tracking:
+        return None
+    lines = _handed(order, job)
+    units = _shared(job, lines, news.units, {line.line_no: line.quantity for line in lines})
+    at = next((at for at in alike if shipments[at].lines == units), alike[0])
+    parcel = msgspec.structs.replace(
+        shipments[at], carrier=news.carrier or shipments[at].carrier, tracking=news.tracking
+    )
+    written = (*shipments[:at], parcel, *shipments[at + 1 :])
+    return _change(order, Action.AMEND, changes={"shipments": written})
 
 
 def _completed(

@@ -31,7 +31,7 @@ from orderhub.dialects.client import (
     Window,
 )
 from orderhub.relay import calling_off
-from orderhub.relay.consequences import Change, consequence, is_settled
+from orderhub.relay.consequences import Change, consequence, is_settled, is_told
 from orderhub.relay.jobs import job_there
 from orderhub.relay.means import Means
 from orderhub.relay.steps import ACTOR, FIRST_NEWS_S, OVERLAP_S, SECOND_US, Trouble
@@ -282,4 +282,4 @@ def _is_known(hand_over: HandOver, news: Sequence[News]) -> bool:
     """Whether all of it was followed before: windows overlap, so most of what they tell was told by the last one."""
     if hand_over.reason != hand_over.refs.get(NOT_TAKEN, ""):
         return False
-    return all(each.kind == "shipped" and each.id in hand_over.told for each in news)
+    return all(is_told(hand_over, each) for each in news)
