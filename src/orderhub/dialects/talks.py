@@ -20,6 +20,7 @@ from orderhub.dialects.client import (
     Link,
     Request,
     Send,
+    body_of,
     json_of,
 )
 
@@ -80,6 +81,11 @@ def member(value: Any, *names: str) -> Any:
             return None
         value = value.get(name)
     return value
+
+
+def filled(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that say something."""
+    return {name: value for name, value in members.items() if value not in (None, "", [])}
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
@@ -156,6 +162,25 @@ def option(link: Link, name: str, default: str = "") -> str:
 def goods(job: Job) -> list[Line]:
     """The lines that are things, not a discount or freight."""
     return [line for line in job.lines if line.kind not in EXTRAS]
+
+
+def written_with(line: Line) -> dict[str, Any]:
+    """What the buyer wrote for a line into the form of a shop, by the names of the form."""
+    written = line.data.get("order_extra")
+    return written if isinstance(written, dict) else {}
+
+
+def written_for(job: Job) -> list[str]:
+    """The same of all lines in sentences, for vendors that have no place for it but their notes."""
+    return [
+        f"{line.title or line.sku}: {', '.join(f'{name} {_as_text(each)}' for name, each in said)}"
+        for line in goods(job)
+        if (said := written_with(line).items())
+    ]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else body_of(Request(path="", body=value)).decode()
 
 
 def unlisted(job: Job) -> str:

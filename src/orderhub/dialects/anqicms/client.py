@@ -68,6 +68,7 @@ from orderhub.dialects.talks import (
     too_long,
     unlisted,
     whole_of,
+    written_with,
 )
 
 _ID = re.compile(r"([1-9][0-9]{0,17})(?::([1-9][0-9]{0,17}))?", re.ASCII)
@@ -261,7 +262,9 @@ def _body(job: Job) -> dict[str, Any]:
     for line in goods(job):
         found = _ID.fullmatch(job.listings[line.line_no].id)
         assert found is not None, "unfit has looked"
-        detail = {"goods_id": int(found[1]), "quantity": line.quantity}
+        detail: dict[str, Any] = {"goods_id": int(found[1]), "quantity": line.quantity}
+        if written := written_with(line):
+            detail["order_extra"] = written
         if found[2]:
             detail["goods_sku_id"] = int(found[2])
         details.append(detail)

@@ -65,6 +65,7 @@ from orderhub.dialects.talks import (
     units_by_id,
     unlisted,
     whole_of,
+    written_for,
 )
 
 _PATHS = {"1": "/openapi/v1/order/orders", "2": "/openapi/v2/order/orders"}
@@ -235,8 +236,8 @@ def _place(link: Link, job: Job) -> Acting[Placed | Refused | Blocked | Doubt]:
         "orderItemsList": [{"sku": sku, "quantity": count} for sku, count in units.items()],
         _REFERENCE[version]: job.marker,
     }
-    if job.order.doc.notes:
-        body["remark"] = job.order.doc.notes[:_NOTE]
+    if remark := "\n".join((job.order.doc.notes, *written_for(job))).strip():
+        body["remark"] = remark[:_NOTE]
     if option(link, "sale_platform"):
         body[_PLATFORM[version]] = option(link, "sale_platform")
     if version == "2":

@@ -58,6 +58,7 @@ from orderhub.dialects.talks import (
     Acting,
     Asking,
     blocked,
+    filled,
     goods,
     member,
     objects,
@@ -66,6 +67,7 @@ from orderhub.dialects.talks import (
     step,
     text_of,
     whole_of,
+    written_for,
 )
 
 _BASE = "/api/connector/v1/"
@@ -245,32 +247,69 @@ def _body(link: Link, job: Job) -> dict[str, Any]:
     products, items = [], []
     for line in job.lines:
         listing = job.listings.get(line.line_no)
+        data = {} if listing is None else listing.data
         if listing is None or listing.id == _CUSTOM:
-            title = (listing.title if listing is not None else "") or line.title or line.sku
-            item: dict[str, Any] = {
-                "Name": (title or line.kind.value)[:_NAME],
-                "UnitCount": line.quantity,
-                "UnitAmount": _amount(link, order, line, listing.data if listing else {}),
-            }
-            category = text_of(member(listing.data if listing else {}, "accounting_category_id"))
-            items.append({**item, "AccountingCategoryId": category} if category else item)
+            items.append(_item(link, order, line, listing.title if listing else "", data))
             continue
         product: dict[str, Any] = {"ProductId": listing.id, "Count": line.quantity}
         if option(link, "prices", "ours") == "ours":
-            product["UnitAmount"] = _amount(link, order, line, listing.data)
-        products.append(product)
-    notes = f"{order.doc.notes.strip()[:_NOTES]}\n{job.marker}".strip()
+            product["UnitAmount"] = _amount(link, order, line, data)
+        own = _own(order, line)
+        times = {"StartUtc": utc(own.get("start")), "EndUtc": utc(own.get("end"))}
+        products.append(product | filled({**times, "ExternalIdentifier": own.get("external")}))
+    written = "\n".join((order.doc.notes.strip(), *written_for(job))).strip()
     body: dict[str, Any] = {
         "ServiceId": _service(order, link),
         "AccountId": _account(order, link),
         "ConsumptionUtc": utc(order.service_at or order.occurred_at),
-        "Notes": notes,
+        "Notes": f"{written[:_NOTES]}\n{job.marker}".strip(),
         "ProductOrders": products,
         "Items": items,
     }
     if option(link, "bill_id") and body["AccountId"] == option(link, "account_id"):
         body["BillId"] = option(link, "bill_id")
-    return _of_enterprise(link, body)
+    return _of_enterprise(link, body | _of_order(order))
+
+
+def _of_order(order: Order) -> dict[str, Any]:
+    """What an order of our own Connector door says besides: it names things of the property."""
+    details = order.doc.business
+    if not (_is_of_mews(order) and isinstance(details, ChargeDetails)):
+        return {}
+    is_plain = order.doc.vendor.get("disable_item_grouping")
+    return filled(
+        {
+            "BillId": order.bill,
+            "BusinessSegmentId": details.segment,
+            "LinkedReservationId": details.reservation,
+            "Options": None if is_plain is None else {"DisableItemGrouping": is_plain},
+        }
+    )
+
+
+def _own(order: Order, line: Line) -> Mapping[str, Any]:
+    """What a line of our own Connector door keeps; of another door's, its members mean something else."""
+    return line.data if _is_of_mews(order) else {}
+
+
+def _item(
+    link: Link, order: Order, line: Line, title: str, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A custom item."""
+    own = _own(order, line)
+    item = {
+        "Name": (title or line.title or line.sku or line.kind.value)[:_NAME],
+        "UnitCount": line.quantity,
+        "UnitAmount": _amount(link, order, line, data),
+    }
+    return item | filled(
+        {
+            "AccountingCategoryId": text_of(data.get("accounting_category_id"))
+            or own.get("category"),
+            "Category": own.get("stated_category"),
+            "ExternalIdentifier": own.get("external"),
+        }
+    )
 
 
 def _of_enterprise(link: Link, body: dict[str, Any]) -> dict[str, Any]:
@@ -281,7 +320,9 @@ def _of_enterprise(link: Link, body: dict[str, Any]) -> dict[str, Any]:
 def _amount(link: Link, order: Order, line: Line, data: Mapping[str, Any]) -> dict[str, Any]:
     """The price of a unit as it was sold, on the side of the tax where the enterprise has its prices."""
     codes = data.get("tax_codes")
-    if not isinstance(codes, list):
+    if not isinstance(codes, list) and _is_of_mews(order):
+        codes = [part.code for part in line.taxes]
+    elif not isinstance(codes, list):
         codes = [each.strip() for each in option(link, "tax_codes").split(",") if each.strip()]
     is_net = option(link, "pricing", "Gross") == "Net"
     return {

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from orderhub.core.money import plain, total
-from orderhub.core.values import Line, Order
+from orderhub.core.values import Line, LineKind, Order
 from orderhub.dialects.client import (
     Answer,
     Answers,
@@ -42,12 +42,20 @@ from orderhub.dialects.client import (
 )
 from orderhub.dialects.conforming import basic
 from orderhub.dialects.sitecore_cdp.kinds import CHANNELS, MAX_NAME, MAX_TEXT
-from orderhub.dialects.sitecore_cdp.show import reference_of, status_of
+from orderhub.dialects.sitecore_cdp.mapping import ECHOED, ITEM_DATA
+from orderhub.dialects.sitecore_cdp.show import (
+    is_ours,
+    parts_of,
+    people_in,
+    reference_of,
+    status_of,
+)
 from orderhub.dialects.sitecore_cdp.times import micros_of, time_text
 from orderhub.dialects.talks import (
     Acting,
     Asking,
     blocked,
+    filled,
     listed,
     member,
     objects,
@@ -171,14 +179,14 @@ def _members(link: Link, job: Job) -> dict[str, Any]:
         "orderedAt": _ordered_at(order),
         "price": _price(job),
         "currencyCode": order.currency,
-        "status": status_of(order) or "PENDING",
-    }
-    more = {
-        "pointOfSale": option(link, "point_of_sale"),
-        "channel": option(link, "channel"),
+        "status": status_of(order),
         "paymentType": order.doc.payments[-1].way if order.doc.payments else "",
     }
-    return {**body, **{name: value for name, value in more.items() if value}}
+    if is_ours(order):
+        body |= {name: order.doc.vendor[name] for name in ECHOED if name in order.doc.vendor}
+    for name, said in (("pointOfSale", "point_of_sale"), ("channel", "channel")):
+        body[name] = option(link, said) or body.get(name)
+    return filled(body)
 
 
 def _ordered_at(order: Order) -> str:
@@ -250,7 +258,7 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
     there = {text_of(each.get("referenceId")) for each in items}
     not_taken: dict[str, str] = {}
     for line in job.lines:
-        item = _item(job.order, line)
+        item = _item(job, line)
         if item["referenceId"] not in there:
             answer = yield Send(Request(path=f"{_ORDERS}/{ref}/orderItems", body=item))
             trouble = _trouble(answer, 200, 201)
@@ -258,12 +266,8 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
                 not_taken[f"line {line.line_no}"] = trouble.reason
             elif trouble is not None:
                 return trouble
-    contact = _contact(job.order)
-    email = "".join(contact.get("emails", ()))
-    if email and "@" not in email[1:-1]:
-        not_taken["email"] = "it is no e-mail address"
-        del contact["emails"]
-    if not contact:
+    people = _contacts(job.order, not_taken)
+    if not people:
         return _placed_without(ref, not_taken)
     answer = yield Ask(Request(method="GET", path=f"{_ORDERS}/{ref}"))
     stop = _asked(answer)
@@ -272,7 +276,7 @@ def _finish(job: Job, ref: str) -> Acting[Placed | Blocked | Doubt]:
     contacts = member(json_of(answer), "contacts")
     if not isinstance(contacts, dict):
         return Doubt("the order is not shown with its contacts")
-    if not objects(contacts.get("items")):
+    for contact in people[len(objects(contacts.get("items"))) :]:
         answer = yield Send(Request(path=f"{_ORDERS}/{ref}/contacts", body=contact))
         trouble = _trouble(answer, 200, 201)
         if isinstance(trouble, Refused):
@@ -286,18 +290,49 @@ def _placed_without(ref: str, parts: Mapping[str, str]) -> Placed:
     return Placed(ref, reason="; ".join(f"{part}: {why}" for part, why in parts.items()))
 
 
-def _item(order: Order, line: Line) -> dict[str, Any]:
-    name = line.title or line.sku or f"Line {line.line_no}"
-    return {
-        "name": name[:MAX_NAME],
+def _item(job: Job, line: Line) -> dict[str, Any]:
+    order = job.order
+    item = {
+        "name": (line.title or line.sku or f"Line {line.line_no}")[:MAX_NAME],
         "type": line.kind.value.upper(),
         "productId": (line.sku or str(line.product_id or line.line_no))[:MAX_TEXT],
         "price": plain(line.unit_gross),
         "quantity": line.quantity,
         "currencyCode": order.currency,
-        "referenceId": f"{reference_of(order)[: MAX_TEXT - 8]}-{line.line_no}",
-        "status": "CANCELLED" if line.cancelled else status_of(order) or "PENDING",
+        "status": "CANCELLED" if line.cancelled else status_of(order),
     }
+    if line.kind is LineKind.RECORDED_ITEM:
+        item |= _recorded(line, order.currency)
+    name = line.data.get("referenceId")
+    if not name or [each.data.get("referenceId") for each in job.lines].count(name) > 1:
+        name = f"{reference_of(order)[: MAX_TEXT - 8]}-{line.line_no}"
+    return filled({**item, "referenceId": name})
+
+
+def _recorded(line: Line, currency: str) -> dict[str, Any]:
+    """An item that was recorded through this vendor's own door, as it was stated there."""
+    said = {name: line.data.get(name) for name in ITEM_DATA}
+    status = "CANCELLED" if line.cancelled else said["status"]
+    return {
+        **said,
+        "name": line.title,
+        "productId": line.sku,
+        "quantity": line.data.get("stated_quantity", line.quantity),
+        "currencyCode": said["currencyCode"] or currency,
+        "status": status,
+    }
+
+
+def _contacts(order: Order, not_taken: dict[str, str]) -> list[dict[str, Any]]:
+    """Who bought, as far as the order says, and in `not_taken` what of it cannot be said."""
+    if is_ours(order):
+        return [dict(each["members"]) for _, each in people_in(parts_of(order), "contacts")]
+    contact = _contact(order)
+    email = "".join(contact.get("emails", ()))
+    if email and "@" not in email[1:-1]:
+        not_taken["email"] = "it is no e-mail address"
+        del contact["emails"]
+    return [contact] if contact else []
 
 
 def _contact(order: Order) -> dict[str, Any]:

@@ -65,6 +65,7 @@ from orderhub.dialects.talks import (
     text_of,
     unlisted,
     whole_of,
+    written_with,
 )
 from orderhub.dialects.tours4fun.access import MICROSECONDS, sign
 from orderhub.dialects.tours4fun.words import FAILED, MESSAGES, ORDER_STATUSES
@@ -281,8 +282,7 @@ def _bought(job: Job, data: Mapping[str, Any]) -> dict[str, Any]:
     """Of a shop that sells tours as goods: the day and the place stand in what the buyer wrote for the line."""
     written: dict[str, Any] = {}
     for line in goods(job):
-        extra = line.data.get("order_extra")
-        written |= extra if isinstance(extra, dict) else {}
+        written |= written_with(line)
     day = parse_date(text_of(written.get(_DAY)).strip())
     units = sum(line.quantity for line in goods(job))
     ticket = whole_of(data.get("ticket"))
