@@ -290,6 +290,24 @@ async def test_the_same_account_under_another_address_is_known_as_before(tmp_pat
         assert (await ask(hub, "GET", one))["next_look_at"] is not None
 
 
+async def test_what_waits_for_its_connection_says_so(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        connection = await connected(hub)
+        await routed(hub, connection)
+        await sell(hub, 1)
+        found = await moved(hub, HandOverStep.WAIT, reason="more lines may come")
+        for one in (
+            (await ask(hub, "GET", "handovers"))["items"][0],
+            await ask(hub, "GET", f"handovers/{found.uid}"),
+        ):
+            assert one["reason"] == "the connection is switched off; more lines may come"
+        await moved(hub, HandOverStep.AGAIN)
+        again = await ask(hub, "GET", f"handovers/{found.uid}")
+        assert (again["state"], again["reason"]) == ("planned", "the connection is switched off")
+        await moved(hub, HandOverStep.REFUSE, reason="no")
+        assert (await ask(hub, "GET", f"handovers/{found.uid}"))["reason"] == "no"
+
+
 async def test_nothing_is_sent_where_no_connection_is_any_more(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         connection, one = await unsure(hub)

@@ -15,6 +15,7 @@ from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.relaying import HandOverQuery
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, CommandRejected
+from orderhub.relay.waiting import with_reasons
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.handing_on import BADGES, ONWARD, OPEN, at_most, counts, vendors
 from orderhub.web.desk.inner import ask, file, tell, wanted
@@ -155,8 +156,8 @@ async def one(call: Call, visitor: Visitor, sent: Form) -> Answer:
     titles, tenant_id = titles_of(call), visitor.at.id
 
     def look(reads: Reads) -> OneOnward:
-        found = _named(reads, tenant_id, call.params["uid"])
-        (row,) = _rows(reads, tenant_id, (found,), vendors(reads, tenant_id, titles))
+        found = with_reasons(reads, (_named(reads, tenant_id, call.params["uid"]),))
+        (row,) = _rows(reads, tenant_id, found, vendors(reads, tenant_id, titles))
         return OneOnward(row=row, decides=visitor.may(DECIDES), manages=visitor.may(MANAGES))
 
     return show(call, visitor, "onward_one.html", await call.hub.read(look), sent)

@@ -13,6 +13,7 @@ from orderhub.core.values import Address, Contact, Line, Move, Order
 from orderhub.core.zones import zone_of
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Fault, FaultKind, HTTPFault
+from orderhub.relay.waiting import with_reasons
 from orderhub.web.desk.forms import Form
 from orderhub.web.desk.handing_on import BADGES, ONWARD, told, vendors
 from orderhub.web.desk.language import N_
@@ -106,7 +107,7 @@ async def order(call: Call, visitor: Visitor, _sent: Form) -> Answer:
             group = reads.orders_among(found.tenant_id, groups=(found.group_number,))
         names = actors(reads, {each.actor for each in events})
         told_to = told_of(reads, found, with_path=visitor.may("webhooks"))
-        handed = reads.relay.of_order(found.tenant_id, found.id)
+        handed = with_reasons(reads, reads.relay.of_order(found.tenant_id, found.id))
         goes_to = vendors(reads, found.tenant_id, titles) if handed else {}
         happened = timeline(found, events, moves, told_to, names, channel, visitor)
         onward = _onward(handed, goes_to, visitor)

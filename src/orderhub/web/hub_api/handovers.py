@@ -20,6 +20,7 @@ from orderhub.dialects.client import Answers, Ask, Client, Job, Link, Request, S
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Answer, Call, Caller, CommandRejected, Route
 from orderhub.relay.jobs import comes_back, job_of
+from orderhub.relay.waiting import with_reasons
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -192,7 +193,7 @@ def page_of(
         more = f"{last.created_at}.{last.order_id}.{last.connection_id}"
         if is_first and last.state is HandOverState.UNSURE:
             more += "u"
-    return tuple(found[:limit]), more
+    return with_reasons(reads, found[:limit]), more
 
 
 @guarded(SCOPE)
@@ -200,7 +201,8 @@ async def get_hand_over(call: Call, who: Caller) -> Answer:
     """One hand-over."""
     tenant_id = await tenant_id_of(call, who)
     found = await _found(call, tenant_id)
-    return Answer(200, encode(_shown(found)))
+    (shown,) = await call.hub.read(lambda reads: with_reasons(reads, (found,)))
+    return Answer(200, encode(_shown(shown)))
 
 
 @guarded(SCOPE)
