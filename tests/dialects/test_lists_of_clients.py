@@ -132,3 +132,28 @@ def test_who_bought_is_not_told_twice_where_an_order_is_not_shown():
     assert isinstance(step, Ask)
     assert step.request.path == f"/v2.1/orders/{ACCOUNT}"
     assert isinstance(client.finish(link, wanted, there, (items, answer(200, b"<html>"))), Doubt)
+
+
+def test_a_window_with_too_much_in_it_is_known_to_be_too_long() -> None:
+    """By its total at once, else at the last page that is read."""
+    client, link = client_of("kakaclo"), link_of("kakaclo")
+    (first,) = pages("kakaclo", 50, total=5_200)
+    for end in (
+        client.news(link, SPAN, (), (first,)),
+        client.news(link, SPAN, (), pages("kakaclo", *[50] * 100)),
+    ):
+        assert end == Doubt("the list has more than 100 pages", is_long=True)
+    row = {"ServiceOrderId": ACCOUNT, "AccountingState": "Canceled"}
+    full = answer(200, {"OrderItems": [row] * 100, "Cursor": "on"})
+    mews, there = client_of("mews"), link_of("mews")
+    assert mews.news(there, SPAN, (), (full,) * 100) == Doubt(
+        "the list has more than 100 pages", is_long=True
+    )
+
+
+def test_the_beginning_of_a_long_list_of_things_is_enough() -> None:
+    client, link = client_of("kakaclo"), link_of("kakaclo")
+    said = {"code": 10000, "data": {"list": [{"skuDetails": [{"sku": "S"}]}], "total": 9_999}}
+    end = client.items(link, (answer(200, said),) * 100)
+    assert isinstance(end, Listed)
+    assert len(end.items) == 100

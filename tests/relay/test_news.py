@@ -10,10 +10,12 @@ import pytest
 
 from orderhub.core.commands import Action, OrderName
 from orderhub.core.handing import NEVER, HandOverState
+from orderhub.core.relaying import RelayState
 from orderhub.core.values import Order, Status
 from orderhub.dialects.client import (
     Answers,
     Ask,
+    Doubt,
     Finishing,
     Job,
     Link,
@@ -287,6 +289,94 @@ def test_windows_follow_one_another_without_a_gap(ledger: Ledger) -> None:
         assert all(later[0] < earlier[1] for earlier, later in pairwise(spans))
         assert spans[0][0] <= bench.one.created_at
         assert {each["numbers"] for each in bench.vendor.asked} == {""}
+    finally:
+        bench.close()
+
+
+class TakesFew(InWindows):
+    """Of a vendor that tells of two things at most, and of more that there is too much."""
+
+    def news(
+        self, link: Link, window: Window, placed: tuple[Placed, ...], answers: Answers
+    ) -> Telling:
+        end = super().news(link, window, placed, answers)
+        if isinstance(end, Told) and len(end.news) > 2:
+            return Doubt("the list has more than 2 rows", is_long=True)
+        return end
+
+
+def test_more_than_is_read_at_once_is_read_bit_by_bit(ledger: Ledger) -> None:
+    bench = bench_of(ledger, TakesFew())
+    try:
+        order = handed(bench, (188, 9))
+        bench.run()
+        known = bench.clock()
+        for number in range(8):
+            at_us = known + (number + 1) * 10 * MINUTE
+            tell(
+                bench,
+                "shipped",
+                id=f"P{number}",
+                tracking=f"T{number}",
+                units={"V188": 1},
+                at_us=at_us,
+            )
+        bench.clock.now_us = known + 2 * HOUR
+        bench.run(12)
+        sent = [each.tracking for each in now(bench, order).doc.shipments]
+        assert sent == [f"T{number}" for number in range(8)]
+    finally:
+        bench.close()
+
+
+def test_where_there_is_no_news_to_be_had_orders_go_all_the_same(ledger: Ledger) -> None:
+    bench = bench_of(ledger, TakesFew())
+    try:
+        order = handed(bench)
+        for name in "abc":  # at the same moment, so that no window is short enough
+            tell(bench, "shipped", id=name, tracking=name, at_us=bench.clock.now_us)
+        bench.run(1, every_us=HOUR)
+
+        def state() -> RelayState:
+            found = bench.ledger.read(lambda reads: reads.relay.state(SHOP, 1))
+            assert found is not None
+            return found
+
+        assert (state().reason, state().misses) == ("the list has more than 2 rows", 0)
+        assert state().news_due_at > bench.clock.now_us
+        stuck = state().news_until
+        world.place(ledger, world.basket())
+        bench.run()
+        assert [each.state for each in hand_overs(ledger)] == [HandOverState.PLACED] * 2
+        assert state().reason == "the list has more than 2 rows"
+        bench.vendor.news.pop()
+        hours(bench)
+        assert (state().reason, state().news_until > stuck) == ("", True)
+        assert now(bench, order).status is Status.SHIPPED
+    finally:
+        bench.close()
+
+
+def test_an_order_that_is_not_shown_holds_nothing_up_and_says_so(ledger: Ledger) -> None:
+    class Hidden(OneByOne):
+        def news(
+            self, link: Link, window: Window, placed: tuple[Placed, ...], answers: Answers
+        ) -> Telling:
+            end = super().news(link, window, placed, answers)
+            return Doubt("it is not shown") if isinstance(end, Told) and not end.news else end
+
+    bench = bench_of(ledger, Hidden())
+    try:
+        order = handed(bench)
+        bench.run(1, every_us=2 * MINUTE)
+        assert bench.one.reason == "it is not shown"
+        world.place(ledger, world.basket())
+        bench.run()
+        assert [each.state for each in hand_overs(ledger)] == [HandOverState.PLACED] * 2
+        tell(bench, "shipped", tracking="T1")
+        hours(bench)
+        assert now(bench, order).status is Status.SHIPPED
+        assert hand_overs(ledger, "placed")[0].reason == ""
     finally:
         bench.close()
 

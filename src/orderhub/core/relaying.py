@@ -16,7 +16,7 @@ class RelayState(msgspec.Struct, frozen=True, kw_only=True):
     version    of the connection's record that it was seen to by last
     misses     how often in a row it could not be used
     resume_at  not called before this
-    reason     why it is left alone; empty = it works
+    reason     why it is left alone; without `misses`, why there is no news; empty = it works
     news_until, news_due_at  how far what happened there is known, and when it is asked next
     """
 

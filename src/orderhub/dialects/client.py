@@ -140,9 +140,13 @@ class Blocked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Doubt(msgspec.Struct, frozen=True, tag=True):
-    """The answer does not tell whether anything was done, or cannot be read: it is asked before more is sent."""
+    """The answer does not tell whether anything was done, or cannot be read: it is asked before more is sent.
+
+    is_long  the list has more in it than is read at once: a shorter window has less
+    """
 
     reason: str
+    is_long: bool = False
 
 
 class Placed(msgspec.Struct, frozen=True, tag=True):

@@ -111,7 +111,7 @@ def listed(
     *,
     total: tuple[str, ...] = (),
     size: int = 1,
-    is_past: Callable[[list[dict[str, Any]]], bool] = lambda _: False,
+    is_past: Callable[[list[dict[str, Any]]], bool] | None = None,
     is_whole: bool = True,
 ) -> Asking[list[dict[str, Any]] | Blocked | Doubt]:
     """All rows of a list, page by page.
@@ -133,13 +133,19 @@ def listed(
             return some
         found += some
         said = whole_of(member(json_of(answer), *total)) if total else 0
+        if said > MOST_PAGES * size and is_whole and number == 1 and is_past is None:
+            break
         if len(found) >= said if said else len(some) < size:
             return found
         if not some:
             return Doubt(f"the list ends behind {len(found)} rows, and says that it has {said}")
-        if is_past(some):
+        if is_past is not None and is_past(some):
             return found
-    return Doubt(f"the list has more than {MOST_PAGES} pages") if is_whole else found
+    return too_many() if is_whole else found
+
+
+def too_many() -> Doubt:
+    return Doubt(f"the list has more than {MOST_PAGES} pages", is_long=True)
 
 
 def text_of(value: Any) -> str:

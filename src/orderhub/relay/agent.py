@@ -13,7 +13,7 @@ from orderhub.core.facts import Record
 from orderhub.core.handing import HandOver, HandOverState
 from orderhub.core.queries import Reads
 from orderhub.core.relaying import RelayState
-from orderhub.dialects.client import Job
+from orderhub.dialects.client import Doubt, Job
 from orderhub.relay.jobs import jobs_of
 from orderhub.relay.means import Means, NotDecided
 from orderhub.relay.news import Newsreader
@@ -32,6 +32,7 @@ _AHEAD, _AHEAD_US = 24, 1_000_000
 _BURST_EVERY_S = 1.0
 # What was placed is asked about once in so many turns even while there is enough to be placed.
 _NEWS_EVERY = 4
+_MOST_REASON = 500
 
 Due = tuple[HandOver, Job | str | None]  # what is planned with its job, or what is in the way of it
 
@@ -131,8 +132,14 @@ class Agent:
             await self._against(read)
             return
         # The lease may have been renewed meanwhile.
+        known, why = self.state, ""
+        if isinstance(read, Doubt):  # the vendor is there: what is to be sent goes on
+            read, why = self._news.later(known), read.reason[:_MOST_REASON]
         self.state = msgspec.structs.replace(
-            self.state, news_until=read.news_until, news_due_at=read.news_due_at
+            known,
+            news_until=read.news_until,
+            news_due_at=read.news_due_at,
+            reason=known.reason if known.misses else why,
         )
         state = self.state
         await self._means.in_thread(lambda: self._means.ledger.relay.note(state))
@@ -291,7 +298,7 @@ class Agent:
 
     async def _noted(self, *, misses: int, resume_at: int, reason: str) -> None:
         self.state = msgspec.structs.replace(
-            self.state, misses=misses, resume_at=resume_at, reason=reason[:500]
+            self.state, misses=misses, resume_at=resume_at, reason=reason[:_MOST_REASON]
         )
         state = self.state
         await self._means.in_thread(lambda: self._means.ledger.relay.note(state))

@@ -108,9 +108,9 @@ class Engine:
 
     @property
     def stuck(self) -> int:
-        """How many connections that are switched on could not be used of late."""
+        """How many connections that are switched on could not be used of late, or not asked for news."""
         return sum(
-            each.state is not None and each.state.misses > 0 and self._is_on(name)
+            each.state is not None and each.state.reason != "" and self._is_on(name)
             for name, each in list(self._seen.items())
         )
 

@@ -74,7 +74,7 @@ class Newsreader:
 
     # --- by window
 
-    async def read_on(self, state: RelayState) -> RelayState | Trouble:
+    async def read_on(self, state: RelayState) -> RelayState | Trouble | Doubt:
         """The window since the last one. Returns how far the connection is known by then. Raises NotDecided."""
         now = self._now
         name = (state.tenant_id, state.connection_id)
@@ -84,7 +84,11 @@ class Newsreader:
         since = state.news_until or first
         window = Window(max(since - _OVERLAP_US, now - LONGEST_US), now)
         told = await self._told(window, ())
-        if isinstance(told, Trouble):
+        # More happened than is read at once: what happened first is read first.
+        while isinstance(told, Doubt) and told.is_long and (half := _first_half(window)):
+            window = half
+            told = await self._told(window, ())
+        if isinstance(told, Trouble | Doubt):
             return told
         found = await self._placed_as(name, {each.number for each in told})
         moved = False
@@ -95,7 +99,12 @@ class Newsreader:
         for number, hand_over in found.items():
             if not _is_known(hand_over, news[number]):
                 moved |= await self._follow(hand_over, news[number])
-        return self._read(state, until=now, pause_s=_SOON_S if moved else self._pause_s(state))
+        pause_s = 0.0 if window.until_us < now else _SOON_S if moved else self._pause_s(state)
+        return self._read(state, until=window.until_us, pause_s=pause_s)
+
+    def later(self, state: RelayState) -> RelayState:
+        """How it stands where none could be had: the same window is asked for again."""
+        return self._read(state, until=state.news_until, pause_s=self._pause_s(state))
 
     def _read(self, state: RelayState, *, until: int, pause_s: float) -> RelayState:
         due_at = self._now + round(pause_s * SECOND_US)
@@ -136,26 +145,31 @@ class Newsreader:
     async def of(self, hand_over: HandOver) -> Trouble | None:
         """One order. Raises NotDecided."""
         if not self._line.leads_to(hand_over):
-            await self._elsewhere(hand_over)
+            await self._noted(hand_over, ELSEWHERE)
             return None
         placed = Placed(hand_over.number, hand_over.refs)
-        told: Sequence[News] | Trouble = ()
+        told: Sequence[News] | Trouble | Doubt = ()
         if self.has_news:
             told = await self._told(Window(hand_over.created_at, self._now), (placed,))
+        if isinstance(told, Doubt):
+            await self._noted(hand_over, told.reason)
+            return None
         if isinstance(told, Trouble):
             return told
         await self._follow(hand_over, [each for each in told if each.number == hand_over.number])
         return None
 
-    async def _elsewhere(self, hand_over: HandOver) -> None:
-        """Nobody can be asked about it, until the connection leads there again."""
+    async def _noted(self, hand_over: HandOver, why: str) -> None:
+        """There is no answer about it, and why; it is asked about later."""
         found = await self._standing(hand_over)
         if found is not None:
             order, hand_over, _ = found
-            stuck = "" if is_settled(order, hand_over, ()) else ELSEWHERE
+            stuck = "" if is_settled(order, hand_over, ()) else why
             await self._note(order, hand_over, (), (), stuck)
 
-    async def _told(self, window: Window, placed: tuple[Placed, ...]) -> Sequence[News] | Trouble:
+    async def _told(
+        self, window: Window, placed: tuple[Placed, ...]
+    ) -> Sequence[News] | Trouble | Doubt:
         def step(link: Link, answers: Answers) -> Telling:
             return self._client.news(link, window, placed, answers)
 
@@ -165,8 +179,8 @@ class Newsreader:
                 return news
             case Blocked(reason, _, retry_after_s) | Silence(reason, _, _, retry_after_s):
                 return Trouble(reason, retry_after_s)
-            case Doubt(reason):
-                return Trouble(reason)
+            case Doubt():
+                return end
         return Trouble("the news cannot be read")
 
     # --- what comes of it
@@ -276,6 +290,12 @@ class Newsreader:
     @property
     def _now(self) -> int:
         return self._means.now_us()
+
+
+def _first_half(window: Window) -> Window | None:
+    """None: it is so short that the next one would begin no later."""
+    half_us = (window.until_us - window.since_us) // 2
+    return Window(window.since_us, window.since_us + half_us) if half_us > 2 * _OVERLAP_US else None
 
 
 def _is_known(hand_over: HandOver, news: Sequence[News]) -> bool:

@@ -66,6 +66,7 @@ from orderhub.dialects.talks import (
     rows_of,
     step,
     text_of,
+    too_many,
     whole_of,
     written_for,
 )
@@ -364,7 +365,7 @@ def _every(
         cursor = text_of(member(json_of(answer), "Cursor"))
         if len(rows) < _PAGE or not cursor:
             return found
-    return Doubt(f"{operation} has more than {MOST_PAGES} pages")
+    return too_many()
 
 
 def _items_within(

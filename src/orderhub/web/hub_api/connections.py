@@ -180,7 +180,7 @@ class ConnectionStanding(ConnectionShown, frozen=True, kw_only=True):
     """A connection, and how it goes.
 
     planned, sending, unsure  how many hand-overs are that
-    failing       why it is left alone; null = it works
+    failing       why it is left alone, or why no news of it can be had; null = it works
     resume_at     until when
     messages_path where the vendor may send its webhooks, behind this hub's address; null = it has none
     """
@@ -543,7 +543,7 @@ def _standing(hub: HubPort, reads: Reads, record: Record) -> ConnectionStanding:
         planned=counts.get("planned", 0),
         sending=counts.get("sending", 0),
         unsure=counts.get("unsure", 0),
-        failing=state.reason if state is not None and state.misses else None,
+        failing=state.reason or None if state is not None else None,
         resume_at=exact_instant(state.resume_at) if state and state.resume_at else None,
         messages_path=address_of(hub, record),
     )
