@@ -92,7 +92,7 @@ class RelayMetrics:
         )
         self.stuck = Gauge(
             "orderhub_connections_failing",
-            "Connections, switched on, that could not be used of late",
+            "Connections, switched on, that could not be used of late, or not asked for news",
             registry=registry,
         )
         for outcome in ("placed", "refused", "unsure", "waiting", "doubted"):

@@ -24,8 +24,6 @@ from orderhub.dialects.contract import (
     WireFault,
     invalid,
 )
-from orderhub.relay.news import LONGEST_US
-from orderhub.relay.talking import AT
 from orderhub.web.hub_api.access import guarded, origin_in, tenant_id_asked
 from orderhub.web.hub_api.bodies import (
     Body,
@@ -44,6 +42,7 @@ from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.lists import exports, listed
 from orderhub.web.hub_api.shaping import Instant, Page, Shape, exact_instant
 from orderhub.web.hub_api.tables import columns_of
+from orderhub.web.hub_api.vendor_accounts import asked_anew, same_as
 from orderhub.web.hub_api.vendor_messages import address_of
 from orderhub.web.port import HubPort
 
@@ -288,7 +287,7 @@ async def change_connection(call: Call, who: Caller) -> Answer:
         await _refuse_misfit(call, tenant_id, client_of(call, doc.dialect), url, shown, options)
         if given.credentials:
             members["credentials"] = doc.credentials | _encrypted(call, given.credentials)
-        members |= _same_as(call, found, members, is_same=given.same_account)
+        members |= same_as(call, found, members, is_same=given.same_account)
 
     def answer(accepted: Accepted) -> Answer:
         (after,) = accepted.result
@@ -301,31 +300,8 @@ async def change_connection(call: Call, who: Caller) -> Answer:
     outcome = await call.submit(command, answer, secret_answer=True)
     if outcome.accepted is not None and not call.is_dry_run:
         (after,) = outcome.accepted.result
-        await _asked_anew(call, found, after)
+        await asked_anew(call, found, after)
     return outcome.answer
-
-
-def _same_as(
-    call: Call, found: Record, members: dict[str, Any], *, is_same: bool
-) -> dict[str, dict[str, str]]:
-    """The member that keeps what it was known by, or lets go of it; none where it is known by the same as before."""
-    doc: Connection = found.doc
-    bare = msgspec.structs.replace(doc, same_as={})
-    after = msgspec.structs.replace(bare, **members)
-    if known_by(call, found, bare) == known_by(call, found, after):
-        return {}
-    return {"same_as": known_by(call, found, doc) if is_same else {}}
-
-
-async def _asked_anew(call: Call, found: Record | None, after: Record) -> None:
-    """Where it leads elsewhere, or back again, what was placed is asked about, or says why nobody is."""
-    if found is None:
-        return
-    was, now = known_by(call, found, found.doc), known_by(call, after, after.doc)
-    if was.get(AT) != now.get(AT):
-        hub, ask_anew = port(call), port(call).ledger.relay.ask_anew
-        since_us = hub.now_us() - LONGEST_US
-        await hub.write(ask_anew, after.tenant_id, after.id, since_us, hub.now_us())
 
 
 @guarded(SCOPE)
@@ -415,16 +391,6 @@ def line_to(call: Call, connection: Record) -> Any:
         return port(call).relayer.line(connection)
     except (ValueError, KeyError) as error:
         raise refuse("connection", f"it cannot be used: {error}") from None
-
-
-def known_by(call: Call, connection: Record, doc: Connection) -> dict[str, str]:
-    """What tells the account of a connection like this from others; empty where its credentials cannot be read."""
-    like = msgspec.structs.replace(connection, doc=doc)
-    try:
-        known: dict[str, str] = port(call).relayer.line(like).known_by
-    except (ValueError, KeyError):
-        return {}
-    return known
 
 
 async def found_in(call: Call, tenant_id: int, kind: str) -> Record | None:
