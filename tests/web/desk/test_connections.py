@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orderhub.core.queries import Reads
 from tests.support.hub import HubUnderTest, running_hub
 from tests.support.receivers import Came, Receiver
 from tests.support.receivers import receiver as receiving
@@ -142,6 +143,30 @@ async def test_the_password_is_asked_for_again_where_credentials_are(
         answer = await browser.post(f"{path}/change", moved)
         assert answer.headers["location"].startswith("/desk/again?next=")
         assert (await stored(hub, "connections"))[0]["base_url"] == "http://127.0.0.1:9"
+
+
+async def test_the_same_account_may_have_another_address(tmp_path: Path) -> None:
+    async with running_hub(tmp_path) as hub:
+        browser = await invited(hub, "shop", "manager")
+        path = await made(browser)
+        kept = []
+        for number, more in enumerate(({"same_account": "true"}, {})):
+            form = {"base_url": f"http://127.0.0.1:{10 + number}", "options.country": "US", **more}
+            form["version"] = await version(browser, f"{path}/change")
+            assert "It is the same account" in browser.text
+            assert (await browser.post(f"{path}/change", form)).status_code == 303
+
+            def look(reads: Reads) -> dict[str, str]:
+                tenant = reads.tenant("shop")
+                assert tenant is not None
+                found = reads.record(tenant.id, "connection", "uid", path.rpartition("/")[2])
+                assert found is not None
+                known: dict[str, str] = found.doc.same_as
+                return known
+
+            kept.append(await hub.hub.port.read(look))
+        assert kept[0]
+        assert kept[1] == {}
 
 
 async def test_it_is_tried_and_its_list_is_read(tmp_path: Path) -> None:

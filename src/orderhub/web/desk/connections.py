@@ -52,6 +52,10 @@ class _Version(msgspec.Struct, frozen=True):
     version: int
 
 
+class _Change(_Version, frozen=True):
+    same_account: bool = False
+
+
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
     """`vendors` as (dialect, title)."""
 
@@ -154,12 +158,13 @@ async def changing(call: Call, visitor: Visitor, sent: Form) -> Answer:
 async def change(call: Call, visitor: Visitor, sent: Form) -> Answer:
     """A credential that is left empty stays as it is."""
     connection, _ = await _standing(call, visitor)
-    version = sent.read(_Version).version
+    given = sent.read(_Change)
     body = _body(sent, _clients(call).get(connection.dialect, Client()))
     if not body["credentials"]:
         del body["credentials"]
+    body["same_account"] = given.same_account
     operation, name = connections.change_connection, _name(call)
-    await tell(call, visitor, operation, path=name, body=body, version=version)
+    await tell(call, visitor, operation, path=name, body=body, version=given.version)
     return go(call, f"{PATH}/{connection.id}", done=visitor.say(N_("Saved.")))
 
 
