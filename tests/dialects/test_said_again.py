@@ -55,6 +55,12 @@ def test_where_there_is_no_place_for_it_people_read_it(name: str, member: str) -
     assert "Mug" not in plain
 
 
+def test_in_a_customers_history_it_describes_the_item() -> None:
+    first, second = (each.request.body for each in finishing(job({}, ENGRAVED))[:2])
+    assert first["description"] == IN_WORDS.removeprefix("Mug: ")
+    assert "description" not in second
+
+
 # --- a charge
 
 OTHER_ID = "90eff5aa-36b4-4689-80c0-ab3a00bb412e"

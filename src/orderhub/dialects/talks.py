@@ -176,13 +176,15 @@ def written_with(line: Line) -> dict[str, Any]:
     return written if isinstance(written, dict) else {}
 
 
+def in_words(line: Line) -> str:
+    """The same for people to read, where the vendor has no other place for it; empty = nothing."""
+    return ", ".join(f"{name} {_as_text(each)}" for name, each in written_with(line).items())
+
+
 def written_for(job: Job) -> list[str]:
-    """The same of all lines in sentences, for vendors that have no place for it but their notes."""
-    return [
-        f"{line.title or line.sku}: {', '.join(f'{name} {_as_text(each)}' for name, each in said)}"
-        for line in goods(job)
-        if (said := written_with(line).items())
-    ]
+    """The same of all lines, for a vendor's notes."""
+    said = [(line.title or line.sku, in_words(line)) for line in goods(job)]
+    return [f"{title}: {words}" for title, words in said if words]
 
 
 def _as_text(value: Any) -> str:

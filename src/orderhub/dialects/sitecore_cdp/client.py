@@ -41,7 +41,7 @@ from orderhub.dialects.client import (
     target_of,
 )
 from orderhub.dialects.conforming import basic
-from orderhub.dialects.sitecore_cdp.kinds import CHANNELS, MAX_NAME, MAX_TEXT
+from orderhub.dialects.sitecore_cdp.kinds import CHANNELS, MAX_LONG_TEXT, MAX_NAME, MAX_TEXT
 from orderhub.dialects.sitecore_cdp.mapping import ECHOED, ITEM_DATA
 from orderhub.dialects.sitecore_cdp.show import (
     is_ours,
@@ -56,6 +56,7 @@ from orderhub.dialects.talks import (
     Asking,
     blocked,
     filled,
+    in_words,
     listed,
     member,
     objects,
@@ -294,6 +295,7 @@ def _item(job: Job, line: Line) -> dict[str, Any]:
     order = job.order
     item = {
         "name": (line.title or line.sku or f"Line {line.line_no}")[:MAX_NAME],
+        "description": in_words(line)[:MAX_LONG_TEXT],
         "type": line.kind.value.upper(),
         "productId": (line.sku or str(line.product_id or line.line_no))[:MAX_TEXT],
         "price": plain(line.unit_gross),
