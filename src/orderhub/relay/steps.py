@@ -241,8 +241,6 @@ class Steps:
                 why = "it may be this one, or another order that nobody is sure of either"
                 return await self._unsure(sending, why, free)
             return await self._found(sending, free[0], None, may_call)
-        if not is_as_sent:
-            return await self._unsure(sending, _OTHERWISE, ())
         if self._client.find_delay_s is None:
             return await self._unsure(sending, "the vendor cannot say that it is not there", ())
         if asked_us < sending.sure_at:
@@ -251,6 +249,8 @@ class Steps:
             why = sending.reason or _NOT_YET
             await self._move(sending, HandOverStep.ASK, reason=why, due_at=asked_us + wait_us)
             return None
+        if not is_as_sent:
+            return await self._unsure(sending, _OTHERWISE, ())
         if sending.there.doubts + 1 >= _MOST_DOUBTS:
             why = f"{_MOST_DOUBTS} times sent, and no clear answer: {sending.reason or _NOTHING}"
             await self._move(sending, HandOverStep.REFUSE, reason=why)
