@@ -65,6 +65,12 @@ def test_an_answer_without_its_list_is_a_doubt(name, talk, args, said):
 
 
 @pytest.mark.parametrize("name", EMPTY)
+def test_a_page_of_maintenance_is_no_vendor_that_works(name):
+    for said in (b"<html>maintenance</html>", NO_LISTS[name][0]):
+        assert isinstance(client_of(name).probe(link_of(name), (answer(200, said),)), Doubt)
+
+
+@pytest.mark.parametrize("name", EMPTY)
 def test_an_empty_list_proves_that_nothing_is_there(name):
     client, link, nothing = client_of(name), link_of(name), answer(200, EMPTY[name])
     assert client.find(link, JOBS[name], SPAN, (nothing,)) == Found()

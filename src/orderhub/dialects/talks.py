@@ -104,6 +104,12 @@ def rows_of(answer: Answer, *names: str) -> list[dict[str, Any]] | Doubt:
     return Doubt(f"the answer has no list {'.'.join(names)} that can be read")
 
 
+def not_read(answer: Answer, *names: str) -> Doubt | None:
+    """Why the list cannot be read; None = it can."""
+    rows = rows_of(answer, *names)
+    return rows if isinstance(rows, Doubt) else None
+
+
 def listed(
     page: Callable[[int], Request],
     asked: Callable[[Answer], Blocked | Doubt | None],

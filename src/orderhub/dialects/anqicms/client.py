@@ -315,6 +315,8 @@ def _probe() -> Asking[Learnt | Blocked | Doubt]:
     if trouble is not None:
         return trouble
     user = member(json_of(answer), "data")
+    if not isinstance(user, dict):
+        return Doubt("the answer names no user")
     name = text_of(member(user, "user_name")) or text_of(member(user, "id"))
     return Learnt(f"logged in as {name or 'a user'}", {"user": name})
 

@@ -57,6 +57,7 @@ from orderhub.dialects.talks import (
     goods,
     listed,
     member,
+    not_read,
     objects,
     option,
     step,
@@ -288,7 +289,7 @@ def _probe(link: Link) -> Asking[Learnt | Blocked | Doubt]:
     path = _PATHS[option(link, "version", "2")]
     query = (("pageNumber", "1"), ("pageSize", "1"))
     answer = yield Ask(Request(method="GET", path=path, query=query))
-    trouble = _asked(answer)
+    trouble = _asked(answer) or not_read(answer, *_ROWS)
     if trouble is not None:
         return trouble
     total = whole_of(member(json_of(answer), "data", "total"))

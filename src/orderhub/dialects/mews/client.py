@@ -410,6 +410,8 @@ def _probe(link: Link) -> Asking[Learnt | Blocked | Doubt]:
     if trouble is not None:
         return trouble
     enterprise = member(json_of(answer), "Enterprise")
+    if not isinstance(enterprise, dict):
+        return Doubt("the answer has no Enterprise")
     facts = {
         "enterprise": text_of(member(enterprise, "Name")),
         "enterprise_id": text_of(member(enterprise, "Id")),

@@ -59,6 +59,7 @@ from orderhub.dialects.talks import (
     in_words,
     listed,
     member,
+    not_read,
     objects,
     option,
     person_of,
@@ -241,7 +242,7 @@ def _probe() -> Asking[Learnt | Blocked | Doubt]:
     """Who is nobody's e-mail address is looked up: nothing is made, and only a valid login is answered."""
     query = (("email", "nobody@example.invalid"), ("limit", "1"))
     answer = yield Ask(Request(method="GET", path=_GUESTS, query=query))
-    trouble = _asked(answer)
+    trouble = _asked(answer) or not_read(answer, "items")
     return trouble or Learnt("the client key and the API token are taken")
 
 

@@ -57,6 +57,7 @@ from orderhub.dialects.talks import (
     goods,
     listed,
     member,
+    not_read,
     objects,
     option,
     person_of,
@@ -432,7 +433,7 @@ def _has_upgrades(body: Mapping[str, Any], order: Any) -> bool:
 
 def _probe() -> Asking[Learnt | Blocked | Doubt]:
     answer = yield Ask(Request(path=_LIST, body={"page": 1, "page_size": 1}))
-    trouble = _asked(answer)
+    trouble = _asked(answer) or not_read(answer, "data", "order_list")
     if trouble is not None:
         return trouble
     total = whole_of(member(json_of(answer), "data", "total_num"))
