@@ -165,7 +165,7 @@ class Newsreader:
         if found is not None:
             order, hand_over, _ = found
             stuck = "" if is_settled(order, hand_over, ()) else why
-            await self._note(order, hand_over, (), (), stuck)
+            await self._note(order, hand_over, (), stuck)
 
     async def _told(
         self, window: Window, placed: tuple[Placed, ...]
