@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from orderhub.core.commands import Action
-from orderhub.ledger.check import check_ledger, checked
+from orderhub.ledger.check import check_ledger, checked, repair_ledger
+from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.database import writing
 from orderhub.ledger.ledger import Ledger
 from tests.support import world
@@ -105,6 +106,15 @@ def test_every_planted_breach_is_named(good: Ledger) -> None:
             missed.append((done, law, laws))
     assert missed == []
     assert check_ledger(good.engine).breaches == []
+
+
+def test_what_is_of_a_tenant_whose_own_row_was_lost_is_not_mended_away(good: Ledger) -> None:
+    with writing(good.engine).begin() as connection:
+        connection.execute(text("DELETE FROM tenant WHERE id = 1"))
+    before = world.every_row(good)
+    report = repair_ledger(good.engine, lambda _line: None)
+    assert set(report.broken) == {Law.HAS_TENANT}
+    assert world.every_row(good) == before
 
 
 def test_a_breach_says_whose_it_is_and_what_is_wrong(good: Ledger) -> None:

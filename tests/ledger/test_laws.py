@@ -291,6 +291,14 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
         ["INSERT INTO webhook_state (tenant_id, webhook_id, passed) VALUES (1, 1, 1000)"],
         Law.WEBHOOK_PLACE,
     ),
+    ("a tenant's own row is gone", ["DELETE FROM tenant WHERE id = 5"], Law.HAS_TENANT),
+    (
+        "something of a tenant that was removed",
+        [
+            "INSERT INTO credential (id, tenant_id, kind, name, body) VALUES ('x', 404, 'hub', 'x', '{}')"
+        ],
+        Law.HAS_TENANT,
+    ),
     ("a day has an order more", [f"UPDATE tally SET n = n + 1 {DAYS}"], Law.DAILY),
     ("a day took in more", [f"UPDATE tally SET revenue_millionths = 1 {DAYS}"], Law.DAILY),
     ("a refund is another day's", [f"{DAYS_MOVED} AND refunds > 0"], Law.DAILY),
@@ -483,6 +491,10 @@ REPAIRABLE = [
     ("UPDATE feed_lane SET next = next + 9 WHERE tenant_id = 1", "mended: lane "),
     ("UPDATE feed_lane SET stamp = stamp + 1 WHERE tenant_id = 1", "mended: lane "),
     ("DELETE FROM feed_lane", "mended: lane "),
+    (
+        "INSERT INTO record (tenant_id, kind, id, uid) VALUES (404, 'product', 1, 'x')",
+        "mended: record of tenant 404, which is gone: rows removed: 1",
+    ),
 ]
 _NOT_TO_BE_TOUCHED = (
     *("orders", "order_line", "order_event", "pool_move", "claim", "record"),

@@ -9,6 +9,7 @@ class Law(StrEnum):
     """Each name is a sentence that is true of a good ledger."""
 
     READABLE = "what is stored can be read"
+    HAS_TENANT = "what is a tenant's has its tenant"
     # pools and their moves
     AVAILABLE = "a pool's available is opening + adjusted - drawn + returned, and not below zero"
     POOL_SUM = "a pool is the sum of its moves"

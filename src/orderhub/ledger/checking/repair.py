@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from orderhub.ledger import bulk, tables
 from orderhub.ledger.checking import feed_repair, orders, sums
+from orderhub.ledger.checking import tenants as of_tenants
 from orderhub.ledger.checking.days import DaysChecked
 from orderhub.ledger.checking.laws import Law
 from orderhub.ledger.checking.records import misnamed
@@ -260,6 +261,7 @@ def _record_keys(connection: Connection, tenants: frozenset[int]) -> Iterator[st
 
 
 _MENDS = (
+    Mend((Law.HAS_TENANT,), (), of_tenants.mended),
     Mend((Law.COUNTER,), (), _counters),
     Mend((Law.POOL_SUM, Law.AVAILABLE, Law.MOVE_HAS_POOL), _MOVES, _pools),
     Mend((Law.GROUP,), (Law.FOLD,), _groups),
