@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from orderhub.core import derived as derived_of
+from orderhub.core.access import Tenant
 from orderhub.core.commands import OrderName, PlaceOrder, RecordChange
-from orderhub.core.facts import Accepted, Facts, OrderLoad, Record, RecordKey
+from orderhub.core.facts import Accepted, Facts, OrderLoad, Record, RecordKey, TenantGone
 from orderhub.core.refusals import Reason
+from orderhub.core.values import Settings
 from orderhub.intake.batch import CommandBatch
 from orderhub.intake.uids import Uids
 from orderhub.ledger import kept_records
@@ -189,6 +191,7 @@ def test_what_is_derived_for_all_tenants_together_has_a_bound(ledger: Ledger) ->
     """Each of twenty has all that one may have: the first of them make room."""
     most = derived_of.MOST_OF_ALL // derived_of.MOST
     for tenant_id in range(101, 121):
+        ledger.add_tenant(Tenant(tenant_id, f"of {tenant_id}"), Settings(name="x"))
         assert derives(ledger, tenant_id, "first") == {"first"}
         if tenant_id - 100 <= most:
             assert derives(ledger, tenant_id, "second") == {"first"}, "there is room for it"
@@ -315,9 +318,8 @@ def test_a_tenant_that_is_gone_is_not_remembered(ledger: Ledger) -> None:
     run(ledger, world.sale())
     with ledger.directory("mark") as (_, directory):
         directory.remove_tenant(SHOP)
-    key = RecordKey(SHOP, "settings", "id", "0")
-    with ledger.batch("mark") as batch:
-        assert not recalls(batch, key)
+    with ledger.batch("mark") as batch, pytest.raises(TenantGone):
+        recalls(batch, RecordKey(SHOP, "settings", "id", "0"))
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from orderhub.core.values import Settings
+from orderhub.dialects.contract import Fault, FaultKind, HTTPFault
 from tests.support.hub import HubUnderTest, running_hub
 from tests.web.hub_client import AS_OPERATOR, AS_SHOP, BASE, SHOP
 from tests.web.test_hub_catalogue import ITEMS, bulk, put
@@ -126,3 +127,24 @@ async def test_of_rows_that_cannot_be_written_together_each_is_written_by_itself
         assert (made[3]["reason"], made[5]["field"]) == ("already_exists", "doc.kind")
         again = await bulk(hub, "coupons", *rows[:3], {"id": made[4]["id"], "delete": True})
         assert [each["status"] for each in again] == ["unchanged"] * 3 + ["removed"]
+
+
+async def test_a_row_that_cannot_be_written_says_so_rather_than_that_it_is_wrong(
+    tmp_path, monkeypatch
+):
+    async with running_hub(tmp_path) as hub:
+
+        async def out_of_order(*_args, **_more):
+            raise HTTPFault(Fault(FaultKind.UNAVAILABLE))
+
+        monkeypatch.setattr(hub.hub.port, "submit", out_of_order)
+        row = {"code": "TS_RED_M", "place": "G006", "by": 1, "reason": "x"}
+        told = await hub.post("/hub/v1/tenants/dropship/pools:bulk", row, headers=AS_OPERATOR)
+        assert told.json() == {
+            "line": 1,
+            "status": "refused",
+            "type": "/docs/problems#unavailable",
+            "reason": "unavailable",
+            "field": None,
+            "detail": "The ledger cannot be written right now",
+        }

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -10,6 +11,7 @@ from orderhub.core.feed import FeedPlace
 from orderhub.core.snapshots import KEPT_DAYS, MOST_KEPT
 from orderhub.delivery.feed import CursorUnknown, cursor_of, moved, place_of
 from orderhub.ledger import snapshots
+from orderhub.ledger.check import check_ledger
 from orderhub.ledger.tables import metadata, webhook_state
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 
@@ -311,3 +313,140 @@ def _nothing_left(hub: HubUnderTest, tenant_id: int) -> None:
             if "tenant_id" in table.c and table.name != "request_log":  # written a moment later
                 left = select(func.count()).where(table.c.tenant_id == tenant_id)
                 assert connection.execute(left).scalar_one() == 0, table.name
+
+
+# --- whoever writes looks whether the tenant is still there
+
+# Each way to write for a tenant: batches, the directory, what is kept beside them. `{}` is the sandbox's name.
+WRITES = {
+    "order": ("POST", "/openapi/v1/order/order", ORDER),
+    "item": (
+        "PUT",
+        "/hub/v1/tenants/{}/catalogue/products/7000",
+        {"doc": {"title": "x", "price": "1"}},
+    ),
+    "pool": (
+        "POST",
+        "/hub/v1/tenants/{}/pools/adjust",
+        {"kind": "stock", "subject": "product:1", "place": "G006", "by": 1, "reason": "x"},
+    ),
+    "settings": ("PATCH", "/hub/v1/tenants/{}/settings", {"auto_close_s": 60}),
+    "clock": ("POST", "/hub/v1/tenants/{}/clock", {"action": "freeze"}),
+    "webhook": ("POST", "/hub/v1/webhooks", {"url": "http://127.0.0.1:9/x"}),
+    "credential": (
+        "POST",
+        "/hub/v1/tenants/{}/credentials",
+        {"kind": "hub", "scopes": ["orders:read"]},
+    ),
+    "user": ("POST", "/hub/v1/tenants/{}/users", {"email": "u@x.example", "role": "staff"}),
+    "plan": (
+        "POST",
+        "/hub/v1/plans",
+        {"dialect": "kakaclo", "path": "/openapi/v1/order/order", "body": ORDER},
+    ),
+    "snapshot": ("POST", f"{SANDBOXES}/{{}}/snapshots", None),
+    "reset": ("POST", f"{SANDBOXES}/{{}}/reset", None),
+}
+LOADS = {
+    "catalogue": (
+        "/hub/v1/tenants/{}/catalogue/products:bulk",
+        [{"id": 7000 + n, "doc": {"title": "x", "price": "1"}} for n in range(9)],
+    ),
+    "removals": ("/hub/v1/tenants/{}/catalogue/products:bulk", [{"code": "MUG", "delete": True}]),
+    "pools": (
+        "/hub/v1/tenants/{}/pools:bulk",
+        [{"code": "TS_RED_M", "place": "G006", "by": 1, "reason": "x"}],
+    ),
+}
+
+
+def put_back_before(hub: HubUnderTest, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is written next comes once another process has just put the sandbox back."""
+    port, ledger = hub.hub.port, hub.hub.ledger
+    write, put = port.write, port.intake.put
+    left = [shop.id()]
+
+    def put_back() -> None:
+        if left:
+            with ledger.directory("") as (_, directory):
+                directory.restore(left.pop(), "opened", port.now_us(), moved)
+
+    async def write_late(work, *args, **more):
+        put_back()
+        return await write(work, *args, **more)
+
+    def put_late(*args, **more) -> None:
+        put_back()
+        put(*args, **more)
+
+    monkeypatch.setattr(port, "write", write_late)
+    monkeypatch.setattr(port.intake, "put", put_late)
+
+
+def left_of_nobody(hub: HubUnderTest) -> list[str]:
+    return [str(each) for each in check_ledger(hub.hub.ledger.engine).breaches]
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_what_is_written_for_who_was_put_back_is_told_to_come_again(
+    demo_url, monkeypatch, name
+):
+    method, path, body = WRITES[name]
+    async with running_hub(demo_url) as hub:
+        shop = await opened(hub)
+        headers = {**(shop.vendor if name == "order" else shop.own), "Idempotency-Key": "k"}
+        await hub.get("/hub/v1/orders", headers=headers)
+        with monkeypatch.context() as patched:
+            put_back_before(hub, shop, patched)
+            told = await hub.request(method, path.format(shop.tenant), json=body, headers=headers)
+        assert (told.status_code, told.headers["Retry-After"]) == (503, "1"), told.text
+        assert left_of_nobody(hub) == []
+        again = await hub.request(method, path.format(shop.tenant), json=body, headers=headers)
+        assert again.status_code in (200, 201), again.text
+        assert left_of_nobody(hub) == []
+
+
+@pytest.mark.parametrize("name", LOADS)
+@pytest.mark.parametrize("how", ["reset", "removed"])
+async def test_a_load_that_runs_on_meanwhile_is_told_to_come_again(demo_url, name, how):
+    path, rows = LOADS[name]
+    async with running_hub(demo_url) as hub:
+        shop = await opened(hub)
+
+        async def lines():
+            for _ in range(300):
+                yield msgspec.json.encode(rows[0]) + b"\n"
+            if how == "reset":
+                await shop.reset()
+            else:
+                answer = await hub.request("DELETE", shop.path, headers=operator_headers())
+                assert answer.status_code == 204
+            for row in rows:
+                yield msgspec.json.encode(row) + b"\n"
+
+        told = await hub.request(
+            "POST", path.format(shop.tenant), content=lines(), headers=shop.own
+        )
+        assert (told.status_code, told.headers["Retry-After"]) == (503, "1"), told.text[-300:]
+        assert left_of_nobody(hub) == []
+
+
+async def test_what_was_answered_as_made_is_there_however_often_it_is_reset(demo_url):
+    async with running_hub(demo_url) as hub:
+        shop = await opened(hub)
+        path, made = f"/hub/v1/tenants/{shop.tenant}/credentials", []
+
+        async def create() -> None:
+            for _ in range(12):
+                body = {"kind": "hub", "scopes": ["orders:read"]}
+                answer = await hub.post(path, body, headers=operator_headers())
+                assert answer.status_code in (201, 503), answer.text
+                made.extend([answer.json()["id"]] if answer.status_code == 201 else [])
+
+        async def put_back() -> None:
+            for _ in range(6):
+                await shop.reset()
+
+        await asyncio.gather(put_back(), *(create() for _ in range(4)))
+        listed = await shop.ask("GET", f"{path}?limit=200")
+        assert set(made) <= {each["id"] for each in listed["items"]}

@@ -13,7 +13,7 @@ from orderhub.core.answer import Outcome
 from orderhub.core.commands import Origin
 from orderhub.core.decide import HANDLERS
 from orderhub.core.draws import Draw, draws_of
-from orderhub.core.facts import Accepted, Facts, NewIds, TenantGone
+from orderhub.core.facts import Accepted, Facts, NewIds
 from orderhub.core.refusals import Rejected
 from orderhub.intake.clock import Recording
 from orderhub.intake.ids import Ids
@@ -129,8 +129,6 @@ class Decisions:
                 return _refused(waiting, decision)
             origin, decision = self._recorded(waiting, decision)
             answer = waiting.render(decision)
-        except TenantGone as gone:
-            return Failure("unavailable", type(gone).__name__)
         except Exception:
             # The command changed nothing yet: it fails alone, and its neighbours go on.
             log.exception("a command broke while it was decided")

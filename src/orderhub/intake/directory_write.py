@@ -27,14 +27,21 @@ class _Undone(Exception):
 
 
 def write_directory(
-    ledger: Ledger, work: Work, claim: Claim | None, wall_us: int, *, dry_run: bool
+    ledger: Ledger,
+    work: Work,
+    tenant_id: int,
+    claim: Claim | None,
+    wall_us: int,
+    *,
+    dry_run: bool,
 ) -> Outcome | Rejected:
-    """Do `work` once for a key. Whatever it raises leaves nothing behind.
+    """Do `work`, which writes for this tenant, once for a key. Whatever it raises leaves nothing behind.
 
     Returns its answer, or the first one to a repeat; Rejected for a key that came with other content.
+    Raises TenantGone.
     """
     try:
-        with ledger.directory(secrets.token_hex(8)) as (batch, directory):
+        with ledger.directory(secrets.token_hex(8), tenant_id) as (batch, directory):
             if claim is not None:
                 kept = batch.claim({claim.name: claim.fingerprint}, wall_us).get(claim.name)
                 if kept is not None:

@@ -291,7 +291,9 @@ class Intake:
             self._standing.failed(error)
         elif not alone:
             return None
-        elif not isinstance(error, TenantGone):
+        elif isinstance(error, TenantGone):
+            return Failure("gone")
+        else:
             log.error("a command cannot be written", exc_info=error)
             return Failure("broken", type(error).__name__)
         return Failure("unavailable", type(error).__name__)

@@ -17,7 +17,7 @@ from orderhub.intake.claims import Claim
 class Failure(msgspec.Struct, frozen=True):
     """Nothing became of a command, and nothing was decided: the caller has no answer but their own.
 
-    kind    `unavailable` (the ledger cannot be written) or `broken` (a bug)
+    kind    `unavailable` (the ledger cannot be written), `gone` (the tenant was removed or restored), `broken` (a bug)
     detail  the name of the error
     """
 

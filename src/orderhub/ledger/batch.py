@@ -30,9 +30,9 @@ from orderhub.core.facts import (
 from orderhub.core.values import Order, Pool
 from orderhub.ledger import bulk, citus, draws, feed, relay, rows, tables
 from orderhub.ledger.changeset import ChangeSet
-from orderhub.ledger.directory import STAY
 from orderhub.ledger.driver import Driver, Row
 from orderhub.ledger.kept_records import KeptRecords
+from orderhub.ledger.staying import STAY
 
 
 class ClaimName(msgspec.Struct, frozen=True, order=True):
@@ -158,7 +158,7 @@ class Batch:
         """Lend all that earlier batches loaded of these tenants' records and nobody has written since.
 
         `tenants`: all that the batch has to do with. `presume`: on PostgreSQL, where nobody wrote for long that is not
-        waited for; before anything is decided `records_stand` is to be asked.
+        waited for; before anything is decided `records_stand` is to be asked. Raises TenantGone.
         """
         self._tenants = tenants
         self._kept.see_versions(self._driver, tenants, presume=presume and self._driver.gathers)

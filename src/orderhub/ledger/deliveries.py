@@ -37,6 +37,7 @@ from orderhub.core.deliveries import (
 )
 from orderhub.ledger import bulk, feed_reads
 from orderhub.ledger.driver import Driver
+from orderhub.ledger.staying import stays, writing_for
 from orderhub.ledger.tables import delivery, record, webhook_replay, webhook_state
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -81,7 +82,7 @@ class Deliveries:
     def lease(
         self, state: WebhookState, now_us: int, longest_us: int, version: int
     ) -> WebhookState | None:
-        """Take the webhook for `state.owner` until `state.leased_until`; None: somebody has it.
+        """Take the webhook for `state.owner` until `state.leased_until`; None: somebody has it, or its tenant is gone.
 
         One that was never served begins at `state.cursor`. If its record has another version than when it was served
         last, whatever waits is due now and nothing is held against it.
@@ -95,6 +96,8 @@ class Deliveries:
             table.c.leased_until > now_us + longest_us,
         )
         with self._write.begin() as connection:
+            if not stays(connection, state.tenant_id):
+                return None
             _ensure(connection, state)
             found = connection.execute(
                 update(table)
@@ -151,8 +154,11 @@ class Deliveries:
         return found
 
     def keep(self, begins: WebhookState, deliveries: Sequence[Delivery], now_us: int) -> list[int]:
-        """Add deliveries beside whoever serves the webhook; those that wait are due now. Answers their ids."""
-        with self._write.begin() as connection:
+        """Add deliveries beside whoever serves the webhook; those that wait are due now. Answers their ids.
+
+        Raises TenantGone.
+        """
+        with writing_for(self._write, begins.tenant_id) as connection:
             _ensure(connection, begins)
             first = _advance(connection, begins, len(deliveries)) - len(deliveries)
             ids = list(range(first, first + len(deliveries)))
@@ -169,8 +175,8 @@ class Deliveries:
             return ids
 
     def send_again(self, begins: WebhookState, stretch: Stretch) -> int:
-        """Have a stretch of time sent again, beside whoever serves the webhook. Answers its id."""
-        with self._write.begin() as connection:
+        """Have a stretch of time sent again, beside whoever serves the webhook. Answers its id. Raises TenantGone."""
+        with writing_for(self._write, begins.tenant_id) as connection:
             _ensure(connection, begins)
             number = _advance(connection, begins, 1) - 1
             row = {**msgspec.structs.asdict(stretch), "id": number}

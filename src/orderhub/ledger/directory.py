@@ -14,14 +14,8 @@ from orderhub.ledger import bulk, citus, rows, snapshots, tables
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.kept_records import count_writes
 from orderhub.ledger.people import People
+from orderhub.ledger.staying import LEAVE, refuse_gone
 
-# Batches share it for each of their tenants, and whoever removes or restores one wants it alone.
-_OF_TENANT = "hashtextextended('tenant ' || {}, 0)"
-LEAVE = f"SELECT pg_advisory_xact_lock({_OF_TENANT.format('%s')})"
-STAY = (
-    f"SELECT pg_advisory_xact_lock_shared({_OF_TENANT.format('value')}) "
-    "FROM json_array_elements_text(CAST(%s AS json))"
-)
 # The next tenant's id: beyond every tenant there is, and every one that was removed.
 _NEXT_TENANT = """
 INSERT INTO counter (tenant_id, name, next)
@@ -79,9 +73,9 @@ class Directory:
     def remove_tenant(self, tenant_id: int) -> None:
         """The tenant with everything that is its own. Its id is never given again.
 
-        Portfolios of others no longer reach it; one that reached nothing else is switched off.
+        Portfolios of others no longer reach it; one that reached nothing else is switched off. Raises TenantGone.
         """
-        self._wait_for_batches(tenant_id)
+        self._have_alone(tenant_id)
         # Itself first: whoever writes beside the intake asks for it, waits, and then finds it gone.
         self._connection.execute(delete(tables.tenant).where(tables.tenant.c.id == tenant_id))
         for table in tables.metadata.sorted_tables:
@@ -93,20 +87,22 @@ class Directory:
             change = {"tenants": left} if left else {"enabled": False}
             self.change_credential(msgspec.structs.replace(portfolio, **change))
 
-    def _wait_for_batches(self, tenant_id: int) -> None:
-        """Those that have begun with the tenant end first, and those that come later find it gone: see `stay_with`."""
+    def _have_alone(self, tenant_id: int) -> None:
+        """Batches that have begun with the tenant end first, and who comes later finds it gone. Raises TenantGone."""
         driver = Driver(self._connection)
         if driver.is_citus:
             citus.leave(driver, tenant_id)
         elif driver.is_postgres:
             self._connection.exec_driver_sql(LEAVE, (str(tenant_id),))
+        refuse_gone(self._connection, tenant_id)
 
     # --- snapshots of sandboxes
 
     def keep_snapshot(
         self, tenant_id: int, snapshot_id: str, content: snapshots.Content, at_us: int
     ) -> Snapshot:
-        """Keep what `Ledger.look_at` found of a tenant."""
+        """Keep what `Ledger.look_at` found of a tenant. Raises TenantGone."""
+        refuse_gone(self._connection, tenant_id)
         return snapshots.keep(self._connection, tenant_id, snapshot_id, content, at_us)
 
     def restore(
@@ -114,9 +110,10 @@ class Directory:
     ) -> Snapshot | None:
         """Put a snapshot back, under a new id of the tenant's. None = there is no such snapshot.
 
-        Its credentials stay as they are, but for the faults that their calls were to meet. Raises SnapshotRefused.
+        Its credentials stay as they are, but for the faults that their calls were to meet. Raises SnapshotRefused, or
+        TenantGone.
         """
-        self._wait_for_batches(tenant_id)
+        self._have_alone(tenant_id)
         new_id = self._next_tenant()
         restored = snapshots.restore(
             self._connection, tenant_id, new_id, snapshot_id, now_us, moved

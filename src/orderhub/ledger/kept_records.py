@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from orderhub.core.derived import MOST_OF_ALL, Derived
-from orderhub.core.facts import ById, Named, Record, RecordKey
+from orderhub.core.facts import ById, Named, Record, RecordKey, TenantGone
 from orderhub.ledger import bulk, tables
 from orderhub.ledger.driver import Driver, Row
 
@@ -81,6 +81,7 @@ class KeptRecords:
 
         While a tenant's sum over all kinds is what it was, so is that of each. `presume`: where the sums were the same
         for long they are not waited for, and `presumption_holds` is still to be asked.
+        Raises TenantGone: a tenant's settings are counted when it is made, and the count goes when it does.
         """
         if self._versions is not None:
             return
@@ -101,6 +102,9 @@ class KeptRecords:
             self._versions = {}
             for each in tenants:
                 self._versions.update(known[each][1])
+        for each in tenants:
+            if (each, "settings") not in self._versions:
+                raise TenantGone(each)
         self._looked = self._versions
         if self._seen is None:
             self._seen = self._versions

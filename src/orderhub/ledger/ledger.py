@@ -54,6 +54,7 @@ from orderhub.ledger.files import DatabaseGone
 from orderhub.ledger.kept_records import KeptRecords
 from orderhub.ledger.reads import LedgerReads
 from orderhub.ledger.relay import RelayLeases
+from orderhub.ledger.staying import writing_for
 from orderhub.ledger.turns import DatabaseLocked
 
 T = TypeVar("T")
@@ -183,9 +184,12 @@ class Ledger:
             return open_writer(self._write), KeptRecords()
 
     @contextmanager
-    def directory(self, mark: str) -> Iterator[tuple[Batch, Directory]]:
-        """One transaction beside the writer's: claims are kept in it too, ids and orders are none of its business."""
-        with self._write.begin() as connection:
+    def directory(self, mark: str, tenant_id: int = 0) -> Iterator[tuple[Batch, Directory]]:
+        """One transaction beside the writer's: claims are kept in it too, ids and orders are none of its business.
+
+        `tenant_id`: whose rows are written; 0 = nobody's. Raises TenantGone.
+        """
+        with writing_for(self._write, tenant_id) as connection:
             batch = Batch(Driver(connection), self._codec, KeptRecords(), mark)
             yield batch, Directory(connection)
 
@@ -281,8 +285,8 @@ class Ledger:
             )
 
     def put_credential(self, credential: Credential) -> None:
-        """Write a credential; the one of the same kind and name is replaced."""
-        with self._write.begin() as connection:
+        """Write a credential; the one of the same kind and name is replaced. Raises TenantGone."""
+        with writing_for(self._write, credential.tenant_id) as connection:
             Directory(connection).put_credential(credential)
 
     def remove_credential(self, credential_id: str) -> None:
@@ -374,10 +378,10 @@ class Ledger:
                 connection.execute(update(orders).where(*of_order).values(timers=text))
 
     def keep_answer(self, name: ClaimName, kept: KeptAnswer, older_than_us: int) -> None:
-        """Keep an answer that is asked for by its name; those of the same scope that are older go."""
+        """Keep an answer that is asked for by its name; those of its scope that are older go. Raises TenantGone."""
         claim = tables.claim
         row = {**msgspec.structs.asdict(name), **rows.kept_answer_row(kept)}
-        with self._write.begin() as connection:
+        with writing_for(self._write, name.tenant_id) as connection:
             connection.execute(
                 delete(claim).where(
                     claim.c.tenant_id == name.tenant_id,

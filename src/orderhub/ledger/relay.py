@@ -37,6 +37,7 @@ from orderhub.ledger.leaving import (
     hand_over,
     relay_state,
 )
+from orderhub.ledger.staying import stays
 from orderhub.ledger.tables import orders
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -109,8 +110,9 @@ class RelayLeases:
         self._write = write
 
     def lease(self, wanted: RelayState, now_us: int, longest_us: int) -> RelayState | None:
-        """Take the connection for `wanted.owner` until `wanted.leased_until`; None: somebody has it.
+        """Take the connection for `wanted.owner` until `wanted.leased_until`.
 
+        None: somebody has it, or its tenant is gone.
         Once its record is another than when it was seen to last (`wanted.version`), nothing is held against it and
         all that waits is due. A lease that reaches further than `longest_us` is of a clock that was put back since.
         """
@@ -122,6 +124,8 @@ class RelayLeases:
             table.c.leased_until > now_us + longest_us,
         )
         with self._write.begin() as connection:
+            if not stays(connection, wanted.tenant_id):
+                return None
             row = {"tenant_id": wanted.tenant_id, "connection_id": wanted.connection_id}
             bulk.insert(Driver(connection), table, [row], "DO NOTHING")
             found = connection.execute(

@@ -300,7 +300,10 @@ class HubApp:
         except (Disconnected, Dropped):
             raise
         except Exception as error:  # noqa: BLE001 - the last net: worded, logged
-            if isinstance(error, TenantGone) or self.port.is_outage(error):
+            is_gone = isinstance(error, TenantGone)
+            if is_gone:
+                self.port.forget()  # who comes again is looked up anew
+            if is_gone or self.port.is_outage(error):
                 return self._fault(call, Fault(FaultKind.UNAVAILABLE, retry_after_s=1))
             self._log.error("broken", request_id=call.request_id, path=call.path, exc_info=error)
             return self._fault(call, Fault(FaultKind.BROKEN))

@@ -12,7 +12,7 @@ from orderhub.core.access import Credential, Tenant
 from orderhub.core.answer import Answer, Outcome
 from orderhub.core.calling_off import calls_off
 from orderhub.core.commands import ChangeOrder, Command, PlaceOrder
-from orderhub.core.facts import Accepted, Record
+from orderhub.core.facts import Accepted, Record, TenantGone
 from orderhub.core.queries import Reads
 from orderhub.core.refusals import Rejected
 from orderhub.core.values import MICROSECONDS, Settings
@@ -297,6 +297,8 @@ class HubPort:
         if not bulk:
             call.cause = None
         if isinstance(outcome, Failure):
+            if outcome.kind == "gone":
+                raise TenantGone(command.origin.tenant_id)
             kind = FaultKind.UNAVAILABLE if outcome.kind == "unavailable" else FaultKind.BROKEN
             raise HTTPFault(Fault(kind, retry_after_s=1 if kind is FaultKind.UNAVAILABLE else 0))
         self._note(call, command, outcome, dry_run)
@@ -317,12 +319,14 @@ class HubPort:
         """Have `work` done in a transaction of its own, once for a key of the caller's in the tenant.
 
         What `work` raises undoes it. `secret_answer`: the answer must not be kept, so no key is bound.
+        Raises TenantGone.
         """
         scope = "" if call.caller is None or secret_answer else call.caller.claim_scope
         outcome = await self.write(
             partial(write_directory, dry_run=call.is_dry_run),
             self.ledger,
             work,
+            tenant_id,
             claim_of_key(call, tenant_id, scope),
             self.now_us(),
         )

@@ -169,7 +169,7 @@ async def switch(call: Call, visitor: Visitor, sent: Form) -> Answer:
 
 async def _done(call: Call, visitor: Visitor, work: Callable[[People, Credential], T]) -> T:
     actor = _actor(visitor)
-    return await sessions.change(call, lambda at: work(at, actor))
+    return await sessions.change(call, lambda at: work(at, actor), visitor.at.id)
 
 
 def _actor(visitor: Visitor) -> Credential:

@@ -65,12 +65,12 @@ def is_proven(session: Session, now_us: int) -> bool:
     return now_us - session.proven_at < PROVEN_FOR_S * MICROSECONDS
 
 
-async def change(call: Call, work: Callable[[People], T]) -> T:
-    """Have `work` done in a transaction of its own."""
+async def change(call: Call, work: Callable[[People], T], tenant_id: int = 0) -> T:
+    """Have `work` done in a transaction of its own. `tenant_id`: whose roles it changes. Raises TenantGone."""
     hub = port(call)
 
     def run() -> T:
-        with hub.ledger.directory("") as (_, directory):
+        with hub.ledger.directory("", tenant_id) as (_, directory):
             return work(directory.people)
 
     return await hub.write(run)

@@ -15,6 +15,7 @@ from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import (
     Answer,
     Call,
+    Fault,
     FaultKind,
     HTTPFault,
     Outcome,
@@ -33,7 +34,7 @@ _BUSY_PAUSE_S = 0.05
 
 
 class RefusedRow(Shape, frozen=True, kw_only=True):
-    """The result of a row that was not taken; `type` of one that a rule refused."""
+    """The result of a row that was not taken; `type` of one that has the right shape."""
 
     line: int
     status: Literal["refused"] = "refused"
@@ -76,7 +77,16 @@ async def write_row(
         return Answer(200, _line_of(row))
 
     done = await _written(call, command, answer, refusal)
-    return refused_row(number, done) if isinstance(done, WireFault) else done.answer.body
+    if isinstance(done, Outcome):
+        return done.answer.body
+    row = RefusedRow(
+        line=number,
+        type=f"{TYPES}{done.kind.value}",
+        reason=done.kind.value,
+        field=None,
+        detail=done.message or title_of(done.kind),
+    )
+    return _line_of(row)
 
 
 async def write_together(
@@ -88,7 +98,7 @@ async def write_together(
         return Answer(200, b"".join(map(_line_of, told(accepted))))
 
     done = await _written(call, command, answer, lambda _rejected: Answer(200, b""))
-    if isinstance(done, WireFault) or done.rejected:
+    if not isinstance(done, Outcome) or done.rejected:
         return None
     return done.answer.body.splitlines(keepends=True)
 
@@ -98,15 +108,15 @@ async def _written(
     command: Command,
     answer: Callable[[Accepted], Answer],
     refusal: Callable[[Rejected], Answer],
-) -> Outcome | WireFault:
+) -> Outcome | Fault:
+    """What became of a command; Fault: the hub cannot say. Raises TenantGone, which ends the load."""
     while True:
         try:
             # A load is sent again from its beginning, so no row binds a key.
             return await call.submit(command, answer, refusal, secret_answer=True, bulk=True)
         except HTTPFault as stop:
             if stop.fault.kind is not FaultKind.BUSY:
-                why = stop.fault.message or title_of(stop.fault.kind)
-                return WireFault("", stop.fault.kind.value, why)
+                return stop.fault
             await asyncio.sleep(_BUSY_PAUSE_S)
 
 

@@ -132,7 +132,8 @@ class _Load:
     ids: NextIds
 
     def found(self, reads: Reads, rows: Sequence[Row | WireFault]) -> list[Record | Row | None]:
-        """For each row its item, or itself with an id of its own where the item is new."""
+        """For each row its item, or itself with an id of its own where the item is new. Raises TenantGone."""
+        reads.settings(self.tenant.id)  # of a tenant that is gone nothing would be found
         current = self._current(reads, rows)
         new = [
             index

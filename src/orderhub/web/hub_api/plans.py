@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from orderhub.core.answer import KeptAnswer, Outcome
-from orderhub.core.facts import Accepted
+from orderhub.core.facts import Accepted, TenantGone
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.core.values import Move, Order
 from orderhub.dialects.codec import encode
@@ -207,8 +207,10 @@ def _cause_shape(cause: Rejected | Fault | None) -> dict[str, Any]:
 
 
 async def _tenant_name(call: Call, who: Caller) -> str:
-    tenants = await call.hub.read(lambda reads: reads.tenants())
-    return next(each.name for each in tenants if each.id == who.tenant_id)
+    found = await call.hub.read(lambda reads: reads.tenants_among((who.tenant_id,)))
+    if not found:
+        raise TenantGone(who.tenant_id)
+    return found[0].name
 
 
 def _answer_shape(answer: Answer) -> PlannedAnswer:

@@ -21,7 +21,6 @@ from orderhub.web.hub_api.access import (
     is_operator,
     lacking,
     tenant_in_path,
-    unknown_tenant,
 )
 from orderhub.web.hub_api.bodies import Body, DialectName, body_of, refuse_unless_dialect
 from orderhub.web.hub_api.inner import port
@@ -126,8 +125,6 @@ async def take_snapshot(call: Call, who: Caller) -> Answer:
     name = f"snap_{secrets.token_hex(8)}"
 
     def keep(directory: Directory) -> Answer:
-        if directory.tenant_named(tenant.name) != tenant:  # removed or restored meanwhile
-            raise unknown_tenant(tenant.name)
         kept = directory.keep_snapshot(tenant.id, name, content, call.received_at)
         return Answer(201, encode(_shown(kept)))
 
@@ -162,8 +159,6 @@ async def _restore(call: Call, tenant: Tenant, name: str) -> Answer:
     hub, now = port(call), call.received_at
 
     def work(directory: Directory) -> Answer:
-        if directory.tenant_named(tenant.name) != tenant:  # removed or restored meanwhile
-            raise unknown_tenant(tenant.name)
         try:
             found = directory.restore(tenant.id, name, now, moved)
         except SnapshotRefused as refused:

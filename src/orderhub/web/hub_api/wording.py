@@ -62,7 +62,7 @@ def problem(call: Call, status: int, kind: str, title: str, **more: Any) -> Answ
 
 
 def fault(call: Call, fault: Fault) -> Answer:
-    status, title = _FAULTS[fault.kind]
+    status, title = status_of(fault.kind), title_of(fault.kind)
     details = [
         {"field": each.path, "problem": each.problem, "message": each.message}
         for each in fault.faults
