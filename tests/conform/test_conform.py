@@ -206,10 +206,27 @@ async def test_a_server_that_keeps_one_waiting_is_not_waited_for(answers):
         (b'{"code": 0, "data": {"order_id": NaN}, "OrderId": NaN, "ref": NaN}', {}),
         (b'{"code": 0, "msg": "\\ud800", "data": {"order_id": 1}}', {}),
         (b'{"code": 0, "data": 1e99999999999}', {}),
+        (b'{"code": 0, "data": 1e99999999999999999999}', {}),
+        (
+            b'{"code": 0, "msg": "", "data": {"order_id": 1.5, "id": 1.5}, "OrderId": 1.5, "ref": 1.5}',
+            {},
+        ),
         (b'{"code": "0", "data": {"order_id": null}, "OrderId": null, "ref": null}', {}),
         (b"no gzip", {"content-encoding": "gzip"}),
     ],
-    ids=["empty", "HTML", "null", "deep", "NaN", "surrogate", "huge", "nulls", "gzip"],
+    ids=[
+        "empty",
+        "HTML",
+        "null",
+        "deep",
+        "NaN",
+        "surrogate",
+        "huge",
+        "no number",
+        "with a point",
+        "nulls",
+        "gzip",
+    ],
 )
 @pytest.mark.parametrize("operator", ["", "a token"])
 async def test_what_is_no_answer_of_the_vendors_never_passes_and_never_breaks_the_kit(
@@ -220,9 +237,28 @@ async def test_what_is_no_answer_of_the_vendors_never_passes_and_never_breaks_th
 
     results = await against(strange, DIALECTS, operator_token=operator)
     assert report.counts(results)[PASSED] == 0
+    assert [each for each in results if "the kit broke" in str(each.differences)] == []
     assert all(c.isprintable() for line in report.lines(results) for c in line)
     assert json.dumps(report.as_json(results, "http://stub"), ensure_ascii=False).encode()
     assert len(ET.fromstring(report.as_junit(results))) == len(DIALECTS)
+
+
+async def test_a_case_that_breaks_the_kit_fails_alone():
+    def break_it(*_):
+        raise ZeroDivisionError("a bug")
+
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200))
+    ) as client:
+        client.base_url = "http://stub"
+        case = replace(
+            next(each for each in golden_cases("kakaclo") if each.anywhere), check=break_it
+        )
+        result = await Runner(client).run_one(case)
+    assert (result.outcome, result.differences) == (
+        FAILED,
+        ("the kit broke on it: ZeroDivisionError: a bug",),
+    )
 
 
 async def test_the_reports_for_machines_have_every_case():
@@ -258,6 +294,7 @@ async def test_what_only_developers_are_told_may_be_missing(tmp_path):
     [
         (["--base-url", "127.0.0.1:8080"], "is no address"),
         (["--base-url", "http://127.0.0.1:some"], "is no address"),
+        (["--base-url", "http://127.0.0.1:99999"], "is no address"),
         (["--appkey", "some"], "--appkey and --secret go together"),
         (["--api-token", "some"], "--client-key and --api-token go together"),
         (["--json", "no/such/folder/a.json"], "cannot be written"),

@@ -93,7 +93,7 @@ def _server(url: str) -> str:
 
     with suppress(httpx.InvalidURL):
         parts = httpx.URL(url)
-        if parts.scheme in ("http", "https") and parts.host:
+        if parts.scheme in ("http", "https") and parts.host and (parts.port or 0) < 65_536:
             return url
     raise typer.BadParameter(f"{url!r} is no address such as http://127.0.0.1:8080")
 

@@ -21,6 +21,8 @@ def json_value(body: bytes) -> Any:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except ArithmeticError:
+        raise ValueError("a number is too large") from None
     return value
 
 
