@@ -1,4 +1,4 @@
-"""The documents' commands, run one after another on a fresh demo each, print what the documents say."""
+"""The documents' commands, run one after another on what `orderhub demo` serves, print what the documents say."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 from base64 import b64encode
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
@@ -18,10 +19,11 @@ from typer.testing import CliRunner
 
 from orderhub.cli import session
 from orderhub.cli.commands import app
+from orderhub.cli.server import DEMO_SETTINGS, make_demo
 from orderhub.conform import running
 from orderhub.dialects.finding import find_dialects
 from orderhub.dialects.json_paths import at
-from tests.support.hub import HubUnderTest, running_hub
+from tests.support.hub import SECRET_KEY, HubUnderTest, running_hub
 
 ROOT = Path(__file__).parent.parent
 DIALECTS = sorted(
@@ -56,6 +58,14 @@ def console_steps(text: str) -> list[tuple[str, str]]:
                 command, output = steps[-1]
                 steps[-1] = (command, f"{output}{line}\n")
     return steps
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database that `orderhub demo` serves, to be copied."""
+    file = tmp_path_factory.mktemp("demo") / "hub.sqlite"
+    make_demo(f"sqlite:///{file}", SECRET_KEY)
+    return file
 
 
 async def run_curl(hub: HubUnderTest, command: str) -> str:
@@ -193,19 +203,26 @@ def test_every_command_of_the_documents_is_one_with_these_options() -> None:
 
 @pytest.mark.parametrize(("document", "least"), sorted(RUN.items()))
 def test_the_commands_of_a_document_print_what_it_says(
-    document: str, least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: str, least: int, served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = console_steps((ROOT / document).read_text())
     assert len(steps) >= least
 
+    copyfile(served, tmp_path / "hub.sqlite")
+
     async def run_all() -> None:
-        async with running_hub(tmp_path, base_url="http://127.0.0.1:8080", rate_limits=True) as hub:
+        async with running_hub(tmp_path, base_url="http://127.0.0.1:8080", **DEMO_SETTINGS) as hub:
             shell = Shell(hub, monkeypatch)
             for command, expected in steps:
                 printed = await shell.run(command)
                 assert matches(expected, printed), f"{command}\nprinted {printed}\nnot {expected}"
 
     asyncio.run(run_all())
+
+
+def test_every_document_that_shows_a_console_is_run() -> None:
+    shown = {str(each.relative_to(ROOT)) for each in documents() if _BLOCK.search(each.read_text())}
+    assert shown - {"docs/testing.md"} == set(RUN)  # rehearsed by tests/test_commands.py
 
 
 def test_every_dialect_has_a_readme_whose_commands_are_run() -> None:

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 
@@ -39,6 +39,8 @@ from orderhub.web.edge import Edge, Limits, limits_of, raise_file_limit
 from orderhub.web.metrics import Metrics
 from orderhub.web.metrics_of_all import Shared, forget_gauges
 
+# How the demo is served, whatever the environment says.
+DEMO_SETTINGS: dict[str, Any] = {"rate_limits": False, "errors_in_detail": True}
 _DEMO_DATABASE = "orderhub-demo.sqlite"
 _DEMO_KEY = "orderhub-demo.key"
 _DEMO_FILES = (
@@ -225,9 +227,8 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
         host="127.0.0.1",
         port=port,
         public_url="",
-        rate_limits=False,
-        errors_in_detail=True,
         log_level=_quiet(),
+        **DEMO_SETTINGS,
     )
     limits = limits_of(asked, raise_file_limit())
     with _claimed(asked) as (settings, listener):
@@ -255,11 +256,16 @@ def _demo_files(url: str, data: Path, *, keep: bool) -> str:
             (data / name).unlink(missing_ok=True)
     secret_key = _demo_key(data / _DEMO_KEY)
     if not database.stat().st_size:
-        ledger = Ledger.open(url, RECORD_TYPES)
-        seed(ledger, Cipher(secret_key), find_dialects())
-        live_a_month(ledger, find_dialects())
-        ledger.close()
+        make_demo(url, secret_key)
     return secret_key
+
+
+def make_demo(url: str, secret_key: str) -> None:
+    """What `orderhub demo` serves, written into a new database: its businesses, with a month behind them."""
+    ledger = Ledger.open(url, RECORD_TYPES)
+    seed(ledger, Cipher(secret_key), find_dialects())
+    live_a_month(ledger, find_dialects())
+    ledger.close()
 
 
 def _make_folder(data: Path) -> None:
