@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -135,6 +136,38 @@ def test_a_move_of_the_clock_returns_when_what_came_due_is_done(hub: Hub) -> Non
         shop.clock.advance(61)
         assert [each["status"] for each in shop.orders()] != ["placed"]
         assert len(shop.events()) == 2
+
+
+def test_a_clock_jumps_by_whole_seconds_and_says_so(hub: Hub) -> None:
+    with hub.sandbox("kakaclo") as shop:
+        begun = shop.clock.freeze("2026-01-02T03:04:05Z")
+        assert shop.clock.advance(timedelta(minutes=1)) - begun == timedelta(seconds=60)
+        for part in (timedelta(milliseconds=500), timedelta(seconds=1, microseconds=1)):
+            with pytest.raises(ValueError, match="whole seconds"):
+                shop.clock.advance(part)
+        assert shop.clock.now() - begun == timedelta(seconds=60)
+
+
+def test_orders_are_told_oldest_first(hub: Hub) -> None:
+    with hub.sandbox("kakaclo") as shop:
+        placed = [
+            str(shop.client.post("/openapi/v1/order/order", json=ORDER).json()["data"])
+            for _ in range(3)
+        ]
+        assert [each["number"] for each in shop.orders()] == placed
+
+
+def test_a_sandbox_may_be_removed_twice_and_never_hides_what_went_wrong(hub: Hub) -> None:
+    with hub.sandbox("mews") as shop:
+        shop.remove()
+        shop.remove()
+    with pytest.raises(ZeroDivisionError), hub.sandbox("mews") as shop:  # noqa: PT012
+        operator = {"Authorization": f"Bearer {hub.operator_token}"}
+        gone = http.request(
+            "DELETE", f"{hub.base_url}/hub/v1/sandboxes/{shop.tenant}", headers=operator
+        )
+        assert gone.status_code == 204
+        raise ZeroDivisionError
 
 
 def test_what_is_refused_says_so(hub: Hub) -> None:

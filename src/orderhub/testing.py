@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -137,9 +137,13 @@ class Clock:
         return self._move(action="run", at=at)
 
     def advance(self, by: timedelta | int) -> datetime:
-        """Jump, by so much or so many seconds; a frozen clock stays frozen."""
-        seconds = round(by.total_seconds()) if isinstance(by, timedelta) else by
-        return self._move(action="advance", by_s=seconds)
+        """Jump, by so much or so many seconds; a frozen clock stays frozen. Raises ValueError for parts of a second."""
+        by = by if isinstance(by, timedelta) else timedelta(seconds=by)
+        if by % timedelta(seconds=1):
+            raise ValueError(
+                f"a clock jumps by whole seconds, not by {by}: freeze it at an instant"
+            )
+        return self._move(action="advance", by_s=by // timedelta(seconds=1))
 
     def _move(self, at: datetime | str | None = None, **move: Any) -> datetime:
         if at is not None:
@@ -213,6 +217,7 @@ class Sandbox:
         self.faults = Faults(api, self.tenant)
         self.client = api.lasting_client(self.token)
         self._path = f"/hub/v1/sandboxes/{self.tenant}"
+        self._is_removed = False
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Everything that happened so far in its order, or what is of one kind (`order.placed`). Raises HubRefused."""
@@ -220,8 +225,8 @@ class Sandbox:
         return self._api.rows("/hub/v1/events", query)
 
     def orders(self) -> list[dict[str, Any]]:
-        """The orders, oldest first, each in full."""
-        return self._api.rows("/hub/v1/orders:export", {"tenant": self.tenant})
+        """The orders, oldest first, each in full. Raises HubRefused."""
+        return self._api.rows("/hub/v1/orders:export", {"tenant": self.tenant})[::-1]
 
     def snapshot(self) -> str:
         """Keep it as it is, for `restore`. Ten are kept. Raises HubRefused."""
@@ -237,9 +242,11 @@ class Sandbox:
         self._api.call("POST", f"{self._path}/reset")
 
     def remove(self) -> None:
-        """Nothing of it stays. A hub that ends takes all of its sandboxes along."""
+        """Nothing of it stays; a second time is fine. A hub that ends takes all of its sandboxes along."""
         self.client.close()
-        self._api.call("DELETE", self._path)
+        if not self._is_removed:
+            self._api.call("DELETE", self._path)
+            self._is_removed = True
 
     def __enter__(self) -> Self:
         return self
@@ -250,7 +257,9 @@ class Sandbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.remove()
+        # What went wrong in the block is what is told.
+        with suppress(HubRefused, httpx.HTTPError) if error else nullcontext():
+            self.remove()
 
 
 class Hub:
