@@ -360,16 +360,21 @@ LOADS = {
 }
 
 
+def put_back_elsewhere(hub: HubUnderTest, tenant_id: int) -> None:
+    """Another process puts a sandbox back."""
+    with hub.hub.ledger.directory("") as (_, directory):
+        directory.restore(tenant_id, "opened", hub.hub.port.now_us(), moved)
+
+
 def put_back_before(hub: HubUnderTest, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is written next comes once another process has just put the sandbox back."""
-    port, ledger = hub.hub.port, hub.hub.ledger
+    port = hub.hub.port
     write, put = port.write, port.intake.put
     left = [shop.id()]
 
     def put_back() -> None:
         if left:
-            with ledger.directory("") as (_, directory):
-                directory.restore(left.pop(), "opened", port.now_us(), moved)
+            put_back_elsewhere(hub, left.pop())
 
     async def write_late(work, *args, **more):
         put_back()
@@ -404,6 +409,20 @@ async def test_what_is_written_for_who_was_put_back_is_told_to_come_again(
         again = await hub.request(method, path.format(shop.tenant), json=body, headers=headers)
         assert again.status_code in (200, 201), again.text
         assert left_of_nobody(hub) == []
+
+
+@pytest.mark.parametrize("name", ["item", "pool", "settings", "clock", "credential"])
+async def test_another_process_tells_its_caller_to_come_again_once(tmp_path, name):
+    method, path, body = WRITES[name]
+    async with running_hub(tmp_path) as hub:
+        shop = await opened(hub)
+        await shop.ask("GET", "/hub/v1/orders")
+        put_back_elsewhere(hub, shop.id())
+        told = [
+            await hub.request(method, path.format(shop.tenant), json=body, headers=shop.own)
+            for _ in range(2)
+        ]
+        assert [told[0].status_code, told[1].is_success] == [503, True], told[0].text
 
 
 @pytest.mark.parametrize("name", LOADS)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from orderhub.core.access import Tenant
 from orderhub.core.commands import Origin
+from orderhub.core.facts import TenantGone
 from orderhub.core.people import PEOPLE
+from orderhub.core.queries import Reads
 from orderhub.core.reach import DIALECTS, OPERATOR, holds, is_operator, lacks
 from orderhub.core.refusals import Reason, Rejected
 from orderhub.dialects.auth import bearer, digest
@@ -105,9 +107,21 @@ def unknown_tenant(name: str) -> CommandRejected:
 
 
 async def tenant_of(call: Call, who: Caller, name: str) -> Tenant:
-    """The tenant by name, when the caller reaches it; another's tenant answers like an unknown one."""
-    tenant = await call.hub.read(lambda reads: reads.tenant(name))
-    if tenant is None or (who.tenant_id and who.tenant_id != tenant.id):
+    """The tenant by name, when the caller reaches it; another's tenant answers like an unknown one.
+
+    Raises TenantGone for a caller who was known a moment ago as one of a tenant that was put back since.
+    """
+
+    def find(reads: Reads) -> Tenant | None:
+        tenant = reads.tenant(name)
+        if tenant is None or who.tenant_id in (0, tenant.id):
+            return tenant
+        if not reads.tenants_among((who.tenant_id,)):
+            raise TenantGone(who.tenant_id)
+        return None
+
+    tenant = await call.hub.read(find)
+    if tenant is None:
         raise unknown_tenant(name)
     return tenant
 

@@ -117,7 +117,10 @@ class NewCredential(Body, frozen=True, kw_only=True):
 
 
 class Rotation(Body, frozen=True, kw_only=True):
-    """New random token or secret, unless the new one is given. The old one ends at once."""
+    """New random token or secret, unless the new one is given.
+
+    The old one ends at once; of several processes another may take it for a second more.
+    """
 
     token: Secret | None = None
     secret: Secret | None = None
@@ -326,7 +329,10 @@ async def change_credential(call: Call, who: Caller) -> Answer:
 
 @guarded("credentials")
 async def revoke_credential(call: Call, who: Caller) -> Answer:
-    """It opens nothing from now on; it stays in the list, since orders name it."""
+    """It opens nothing from now on; of several processes another may take it for a second more.
+
+    It stays in the list, since orders name it.
+    """
     tenant = await _tenant(call, who)
 
     def revoke(before: Credential) -> tuple[Credential, dict[str, str]]:
