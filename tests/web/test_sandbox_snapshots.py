@@ -397,7 +397,7 @@ async def test_what_is_written_for_who_was_put_back_is_told_to_come_again(
     demo_url, monkeypatch, name
 ):
     method, path, body = WRITES[name]
-    async with running_hub(demo_url) as hub:
+    async with running_hub(demo_url, errors_in_detail=True) as hub:
         shop = await opened(hub)
         headers = {**(shop.vendor if name == "order" else shop.own), "Idempotency-Key": "k"}
         await hub.get("/hub/v1/orders", headers=headers)
@@ -405,6 +405,7 @@ async def test_what_is_written_for_who_was_put_back_is_told_to_come_again(
             put_back_before(hub, shop, patched)
             told = await hub.request(method, path.format(shop.tenant), json=body, headers=headers)
         assert (told.status_code, told.headers["Retry-After"]) == (503, "1"), told.text
+        assert told.headers["Hub-Detail"] == "the sandbox was put back or removed meanwhile"
         assert left_of_nobody(hub) == []
         again = await hub.request(method, path.format(shop.tenant), json=body, headers=headers)
         assert again.status_code in (200, 201), again.text

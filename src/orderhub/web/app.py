@@ -46,6 +46,7 @@ _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _LONGEST_DETAIL = 1_000
 _LEFT = Why("client_left", "", "the client left before its request was complete")
+_GONE = "the sandbox was put back or removed meanwhile"
 _MOST_AWAY = 16
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
@@ -300,10 +301,10 @@ class HubApp:
         except (Disconnected, Dropped):
             raise
         except Exception as error:  # noqa: BLE001 - the last net: worded, logged
-            is_gone = isinstance(error, TenantGone)
-            if is_gone:
+            if isinstance(error, TenantGone):
                 self.port.forget()  # who comes again is looked up anew
-            if is_gone or self.port.is_outage(error):
+                return self._fault(call, Fault(FaultKind.UNAVAILABLE, _GONE, retry_after_s=1))
+            if self.port.is_outage(error):
                 return self._fault(call, Fault(FaultKind.UNAVAILABLE, retry_after_s=1))
             self._log.error("broken", request_id=call.request_id, path=call.path, exc_info=error)
             return self._fault(call, Fault(FaultKind.BROKEN))
