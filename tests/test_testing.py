@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -136,6 +136,26 @@ def test_a_move_of_the_clock_returns_when_what_came_due_is_done(hub: Hub) -> Non
         shop.clock.advance(61)
         assert [each["status"] for each in shop.orders()] != ["placed"]
         assert len(shop.events()) == 2
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_what_is_due_on_the_way_happens_on_the_way(hub: Hub, *, runs: bool) -> None:
+    with hub.sandbox("anqicms") as shop:
+        begun = (shop.clock.run if runs else shop.clock.freeze)("2024-02-29T04:59:59Z")
+        settings = f"/hub/v1/tenants/{shop.tenant}/settings"
+        assert shop.client.patch(settings, json={"auto_close_s": 60}).is_success
+        request = golden_cases("anqicms")[0].request
+        assert shop.client.post(request.path, json=request.body).json()["code"] == 0
+        shop.clock.advance(timedelta(days=1))
+        placed, cancelled = (
+            datetime.fromisoformat(each["occurred_at"])
+            for each in shop.events()
+            if each["kind"] in ("order.placed", "order.cancelled")
+        )
+        assert cancelled - placed == timedelta(seconds=60)
+        assert placed - begun < timedelta(minutes=1)
+        (order,) = shop.orders()
+        assert datetime.fromisoformat(order["updated_at"]) == cancelled
 
 
 def test_a_clock_jumps_by_whole_seconds_and_says_so(hub: Hub) -> None:

@@ -189,7 +189,7 @@ def _notices(
         yield Notice(
             tenant_id=origin.tenant_id,
             kind=OFF,
-            occurred_at=facts.settings(origin.tenant_id).clock.at(origin.recorded_at),
+            occurred_at=origin.now(facts.settings(origin.tenant_id).clock),
             recorded_at=origin.recorded_at,
             actor=origin.actor,
             data=data,

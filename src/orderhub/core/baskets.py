@@ -180,7 +180,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     assert isinstance(terms, GoodsBasket)
     tenant = command.origin.tenant_id
     settings = facts.settings(tenant)
-    now = settings.clock.at(command.origin.recorded_at)
+    now = command.origin.now(settings.clock)
     shop: Shop = facts.doc(tenant, "shop", "id", 1) or NO_SHOP
     people = _people(terms, tenant, facts, shop, now)
     if isinstance(people, Rejected):

@@ -124,7 +124,7 @@ def bill_name(uid: str) -> LockKey:
 
 
 def _now(command: PlaceOrder, facts: Facts) -> int:
-    return facts.settings(command.origin.tenant_id).clock.at(command.origin.recorded_at)
+    return command.origin.now(facts.settings(command.origin.tenant_id).clock)
 
 
 def _with_bill(record: Record, **members: Any) -> Record:

@@ -148,7 +148,7 @@ def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Eve
     status = _status_after(command, order)
     origin = command.origin
     settings = facts.settings(order.tenant_id)
-    now = settings.clock.at(origin.recorded_at)
+    now = origin.now(settings.clock)
     data = _new_members(command, order, status)
     if isinstance(data, Rejected):
         return data

@@ -129,7 +129,7 @@ def _cancelled(
     command: PlaceOrder, order: Order, numbers: set[int], facts: Facts
 ) -> tuple[Order, Event]:
     settings = facts.settings(order.tenant_id)
-    now = settings.clock.at(command.origin.recorded_at)
+    now = command.origin.now(settings.clock)
     lines = tuple(
         msgspec.structs.replace(line, cancelled=True, data={**line.data, "cancelled_at": now})
         if line.line_no in numbers

@@ -160,7 +160,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
     assert isinstance(terms, AccountCharge)
     tenant = command.origin.tenant_id
     settings = facts.settings(tenant)
-    now = settings.clock.at(command.origin.recorded_at)
+    now = command.origin.now(settings.clock)
     refusal = (
         _refused_parties(terms, facts, tenant)
         or _refused_lines(terms, facts, tenant)

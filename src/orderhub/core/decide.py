@@ -204,7 +204,7 @@ def number_loads(
     """The numbers to look up before time-numbered orders get theirs: empty once each id has a free one."""
     tenant = command.origin.tenant_id
     settings = facts.settings(tenant)
-    now = settings.clock.at(command.origin.recorded_at)
+    now = command.origin.now(settings.clock)
     for order_id in order_ids:
         for lap in range(_MOST_LAPS):
             number = numbering.number_for(command.numbering, settings, now, order_id, "", lap)

@@ -25,7 +25,7 @@ def forget(command: ForgetPerson, facts: Facts, _ids: NewIds) -> Accepted | Reje
     """All orders that it names, and what else was found, or nothing."""
     origin = command.origin
     settings = facts.settings(origin.tenant_id)
-    now = settings.clock.at(origin.recorded_at)
+    now = origin.now(settings.clock)
     cut, events = [], []
     for uid in command.orders:
         found = facts.orders(origin.tenant_id, OrderName("uid", uid))

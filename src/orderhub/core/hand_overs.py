@@ -383,7 +383,7 @@ def _notice(kind: str, after: HandOver, origin: Origin, facts: Facts) -> Notice:
     return Notice(
         tenant_id=origin.tenant_id,
         kind=kind,
-        occurred_at=facts.settings(origin.tenant_id).clock.at(origin.recorded_at),
+        occurred_at=origin.now(facts.settings(origin.tenant_id).clock),
         recorded_at=origin.recorded_at,
         actor=origin.actor,
         data={name: each for name, each in data.items() if each},

@@ -46,7 +46,7 @@ def _notice(kind: str, data: dict[str, Any], origin: Origin, facts: Facts) -> No
     return Notice(
         tenant_id=origin.tenant_id,
         kind=kind,
-        occurred_at=facts.settings(origin.tenant_id).clock.at(origin.recorded_at),
+        occurred_at=origin.now(facts.settings(origin.tenant_id).clock),
         recorded_at=origin.recorded_at,
         actor=origin.actor,
         data=data,

@@ -120,7 +120,7 @@ def composed(
     """The order and its first event. `natural_key`, `group_number`: None = the command's, the draft's."""
     origin, stated = command.origin, draft.stated_total
     settings = facts.settings(origin.tenant_id)
-    now = settings.clock.at(origin.recorded_at)
+    now = origin.now(settings.clock)
     order_id, uid = new_id
     recorded = stated is not None
     order = Order(

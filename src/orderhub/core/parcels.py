@@ -305,7 +305,7 @@ def _parcelled(
     terms, tenant = command.terms, command.origin.tenant_id
     assert isinstance(terms, Dropship)
     settings = facts.settings(tenant)
-    now = settings.clock.at(command.origin.recorded_at)
+    now = command.origin.now(settings.clock)
     group, own_ids = "", ids.orders
     if len(plan.parcels) > 1:
         group_id, group_uid = ids.orders[0]

@@ -58,9 +58,7 @@ def place(command: PlaceOrder, facts: Facts, ids: NewIds) -> Accepted | Rejected
             occurred_at=terms.occurred_at,
             stated_total=kept(terms.total),
             # `occurred_at` is what the caller stated; this is when the hub's tenant learned of it.
-            business=RecordedDetails(
-                stated_at=facts.settings(tenant).clock.at(command.origin.recorded_at)
-            ),
+            business=RecordedDetails(stated_at=command.origin.now(facts.settings(tenant).clock)),
         ),
     )
     if isinstance(composed, Rejected):
@@ -75,7 +73,7 @@ def amend(
     """An AMEND may add lines and change the ones there are; the total stays as stated."""
     if not command.add_lines and not command.line_changes:
         return accepted
-    now = facts.settings(before.tenant_id).clock.at(command.origin.recorded_at)
+    now = command.origin.now(facts.settings(before.tenant_id).clock)
     changed = _changed_lines(command.line_changes, before, now)
     if isinstance(changed, Rejected):
         return changed

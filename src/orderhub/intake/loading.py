@@ -159,7 +159,7 @@ class Loader:
             if HANDLERS[type(command)].is_time_numbered(command):
                 tenant_id = command.origin.tenant_id
                 # By the tenant's seconds: its clock may turn over in the middle of one of ours.
-                now = self._facts.settings(tenant_id).clock.at(command.origin.recorded_at)
+                now = command.origin.now(self._facts.settings(tenant_id).clock)
                 moments[(tenant_id, now // MICROSECONDS)] = command
         if not moments:
             return

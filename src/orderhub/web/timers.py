@@ -87,6 +87,7 @@ class Timers:
                 channel="hub",
                 actor="timer",
                 recorded_at=self._now_us(),
+                due_at=timer.due_at if timer.tenant_id in self._clocks else 0,
             ),
             name=OrderName("id", str(timer.order_id)),
             action=Action.CANCEL,
