@@ -4,15 +4,15 @@ import asyncio
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from orderhub.core.facts import TenantGone
 from orderhub.core.feed import FeedPlace
 from orderhub.core.snapshots import KEPT_DAYS, MOST_KEPT
 from orderhub.delivery.feed import CursorUnknown, cursor_of, moved, place_of
 from orderhub.ledger import snapshots
-from orderhub.ledger.check import check_ledger
-from orderhub.ledger.tables import metadata, webhook_state
+from orderhub.ledger.check import check_ledger, repair_ledger
+from orderhub.ledger.tables import credential, metadata, webhook_state
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 
 SANDBOXES = "/hub/v1/sandboxes"
@@ -424,6 +424,24 @@ async def test_another_process_tells_its_caller_to_come_again_once(tmp_path, nam
             for _ in range(2)
         ]
         assert [told[0].status_code, told[1].is_success] == [503, True], told[0].text
+
+
+async def test_a_token_of_a_tenant_that_is_gone_opens_nothing(demo_url):
+    async with running_hub(demo_url) as hub:
+        shop = await opened(hub)
+        with hub.hub.ledger.engine.begin() as connection:
+            # As an older program left it.
+            connection.execute(
+                update(credential)
+                .where(credential.c.tenant_id == shop.id())
+                .values(tenant_id=404_404)
+            )
+        told = await hub.get("/hub/v1/orders", headers=shop.own)
+        assert told.status_code == 401
+        assert "what is a tenant's has its tenant: tenant 404404, credential" in "".join(
+            left_of_nobody(hub)
+        )
+        repair_ledger(hub.hub.ledger.engine, lambda _line: None)
 
 
 @pytest.mark.parametrize("name", LOADS)

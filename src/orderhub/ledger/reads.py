@@ -162,10 +162,14 @@ class LedgerReads(WebhookReads):
         return None if row is None else rows.to_credential(row)
 
     def credentials_named(self, kinds: tuple[str, ...], name: str) -> tuple[Credential, ...]:
-        """Of each of these kinds the one with this name, in the order of the kinds."""
+        """Of each of these kinds the one with this name, in the order of the kinds; none of a tenant that is gone."""
         if "\x00" in name:
             return ()  # see `credential`
-        found = select(credential).where(credential.c.kind.in_(kinds), credential.c.name == name)
+        found = select(credential).where(
+            credential.c.kind.in_(kinds),
+            credential.c.name == name,
+            or_(credential.c.tenant_id == 0, credential.c.tenant_id.in_(select(tenant.c.id))),
+        )
         of_kind = {row.kind: rows.to_credential(row) for row in self._connection.execute(found)}
         return tuple(of_kind[kind] for kind in kinds if kind in of_kind)
 
