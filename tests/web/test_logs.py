@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from orderhub.web.logs import MOST_WAITING, Lines
+from orderhub.web.logs import LAST_LINES_S, MOST_WAITING, Lines
 
 SAYS = """
 import logging, sys
@@ -95,11 +95,102 @@ def test_where_who_reads_stands_still_what_waits_has_a_bound_and_the_rest_is_cou
     for number in range(MOST_WAITING + 7):
         lines.add(str(number))
     pipe.let.set()
-    lines.flush()
+    assert lines.finish(20)
     told = pipe.getvalue().splitlines()
     assert told[: MOST_WAITING + 1] == ["first", *map(str, range(MOST_WAITING))]
     (last,) = map(json.loads, told[MOST_WAITING + 1 :])
     assert (last["event"], last["lines"]) == ("lines_lost", 7)
     lines.add("on")
-    lines.flush()
+    assert lines.finish(20)
     assert pipe.getvalue().splitlines()[-1] == "on"
+
+
+def test_nobody_waits_for_who_reads() -> None:
+    pipe = Stuck()
+    lines = Lines(pipe)
+    lines.write("first\n")
+    lines.flush()
+    assert pipe.reached.wait(20)
+    lines.write("second\n")
+    lines.flush()  # as handlers of the standard library do behind each line
+    assert not lines.finish(0.01)
+    pipe.let.set()
+    assert lines.finish(20)
+    assert pipe.getvalue() == "first\nsecond\n"
+
+
+UNREAD = """
+import logging, sys, threading, warnings
+import structlog
+from orderhub.web import logs
+logs.configure("info")
+logs.catch_the_rest()
+
+class Broken:
+    def __del__(self):
+        raise ValueError("let go")
+
+def breaks():
+    raise ValueError("in a thread")
+
+for number in range(2_000):
+    logs.Logger("test").info("answered", number=number)
+    logs.Logger("test").warning("refused", number=number)
+    structlog.get_logger("other").error("broken", number=number)
+    logging.getLogger("uvicorn.error").info("on its way")
+    warnings.warn(f"old {number}")
+    Broken()
+thread = threading.Thread(target=breaks)
+thread.start()
+thread.join()
+print("went on", flush=True)
+sys.exit(3)
+"""
+BY_ITSELF = UNREAD[: UNREAD.index("for number")]
+FULL = """
+import os
+from orderhub.web import logs
+os.set_blocking(2, False)
+try:
+    while os.write(2, b"x" * 1_024):
+        pass
+except BlockingIOError:
+    os.set_blocking(2, True)
+logs.Own("info").say("worker died")
+print("went on", flush=True)
+"""
+
+
+def unread(program: str) -> tuple[bytes, int]:
+    """What a program says to its standard output, and how it ends, while nobody reads what it says of errors."""
+    words = [sys.executable, "-W", "always", "-c", program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            status = process.wait(LAST_LINES_S + 20)
+        finally:
+            process.kill()
+        assert process.stdout is not None
+        return process.stdout.read(), status
+
+
+def test_where_nobody_reads_the_program_goes_on_and_ends_all_the_same() -> None:
+    assert unread(UNREAD) == (b"went on\n", 3)
+
+
+def test_a_process_without_a_thread_lets_its_lines_go_where_nobody_reads() -> None:
+    assert unread(FULL) == (b"went on\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("does", "level"),
+    [
+        ("warnings.warn('old')", "warning"),
+        ("Broken()", "error"),
+        ("threading.Thread(target=breaks).start()", "error"),
+    ],
+)
+def test_what_python_says_by_itself_is_a_line_too(does: str, level: str) -> None:
+    words = [sys.executable, "-W", "always", "-c", f"{BY_ITSELF}\n{does}"]
+    done = subprocess.run(words, capture_output=True, check=False)
+    (told,) = map(json.loads, done.stderr.splitlines())
+    assert told["level"] == level

@@ -82,12 +82,16 @@ def _serve_by_many(settings: ProgramSettings, listener: socket.socket, limits: L
 
         def work(number: int, listener: socket.socket) -> None:
             logs.configure(settings.log_level, is_json=asks_json() or None, worker=number)
+            logs.catch_the_rest()
             logging.getLogger("uvicorn").setLevel(logging.WARNING)  # this process says it once
-            metrics = Metrics(Shared(Path(folder), number))
-            hub = build(settings, metrics=metrics, name=f"{name}-{number}", is_apart=True)
-            _settle_memory()
             try:
+                metrics = Metrics(Shared(Path(folder), number))
+                hub = build(settings, metrics=metrics, name=f"{name}-{number}", is_apart=True)
+                _settle_memory()
                 _run(hub, settings, listener, limits, None)
+            except Exception:
+                logging.getLogger("orderhub").exception("a worker broke")
+                sys.exit(1)
             finally:
                 logs.flush()
 
@@ -156,6 +160,7 @@ def _serve(
     ready: Callable[[], None],
 ) -> None:
     logs.configure(settings.log_level, is_json=asks_json() or None)
+    logs.catch_the_rest()
     hub = build(settings, is_apart=True)
     _settle_memory()
     _run(hub, settings, listener, limits, ready)

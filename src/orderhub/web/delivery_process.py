@@ -54,6 +54,7 @@ async def _run(end: socket.socket) -> bool:
     if not isinstance(begin, wire.Begin):
         return False
     logs.configure(**begin.given["logs"])
+    logs.catch_the_rest()
     to_hub = ToHub(line)
     settings = ProgramSettings(**begin.given["settings"])
     sender = Sender(Targets.of(settings.webhook_allow, settings.host))

@@ -1,8 +1,9 @@
 """Structured logs: one JSON line an event, with the request id that the answer carried; on a terminal a line to read.
 
-What is said of every call waits for a moment, and a thread writes many such lines at a time: the event loop does not
-wait for the file or the pipe. Anything else is written at once, behind what waits. None is lost when the program ends,
-but by SIGKILL; where nobody reads on for long, those that come meanwhile are let go and counted (`lines_lost`).
+A thread writes them, many at a time: nobody else ever waits for the file or the pipe, whoever reads it. What is said of
+every call waits for a moment, anything else leaves at once, behind it. Where nobody reads on for long, those that come
+meanwhile are let go and counted (`lines_lost`). None is lost when the program ends, but by SIGKILL, and where nobody
+reads: the end is held up for a short time only.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import select
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from typing import IO, Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 import msgspec
 import structlog
@@ -26,11 +28,34 @@ _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _GATHERED_S = 0.05
 # Where what reads the lines stands still, so many wait for it: under full load those of half a minute.
 MOST_WAITING = 50_000
+# The end of the program waits for the last of them so long at most.
+LAST_LINES_S = 3.0
+_OWN_LINE_S = 0.5
 _CLOCK = "%H:%M:%S"  # of this machine, for who looks on
 
 
 def _as_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
     return _ENCODER.encode(event).decode()
+
+
+class Stderr:
+    """Standard error without a buffer: the lock of one would hold up the end of a program whose reader stands still."""
+
+    def write(self, text: str) -> int:
+        left = memoryview(text.encode(errors="backslashreplace"))
+        while left:
+            left = left[os.write(2, left) :]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+class File(Protocol):
+    """Where lines are written. Raises OSError or ValueError where it is gone."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
 
 
 class Lines:
@@ -42,16 +67,17 @@ class Lines:
 
     def __init__(
         self,
-        file: IO[str],
+        file: File,
         word: Callable[[dict[str, Any]], str] | None = None,
         at_once: int = 0,
     ) -> None:
         self._file = file
         self._word = word or _text
         self._at_once = at_once
-        self._waiting: deque[str | dict[str, Any]] = deque()
+        # An event of threading's stands behind the lines that somebody waits for.
+        self._waiting: deque[str | dict[str, Any] | threading.Event] = deque()
         self._there = threading.Event()
-        self._writing = threading.Lock()
+        self._hurry = threading.Event()
         self._lost = 0
         self._losing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -62,6 +88,9 @@ class Lines:
                 self._lost += 1
             return
         self._waiting.append(line)
+        self._wake()
+
+    def _wake(self) -> None:
         if not self._there.is_set():
             self._there.set()
             if (
@@ -77,21 +106,37 @@ class Lines:
         return len(text)
 
     def flush(self) -> None:
-        """Write all that waits. Where nobody reads on it is gone: no reason to stop taking orders."""
-        with self._writing, suppress(OSError, ValueError):
-            lines: list[str] = []
-            size = 0
-            while self._waiting:
-                line = self._waiting.popleft()
-                text = line if isinstance(line, str) else self._word(line)
-                if self._at_once and lines and size + len(text) >= self._at_once:
-                    self._put(lines)
-                    lines, size = [], 0
-                lines.append(text)
-                size += len(text) + 1
-            if self._lost:
-                lines.append(self._word(self._loss()))
-            self._put(lines)
+        """For who takes this for a stream: what waits is written without delay. Waits for nothing."""
+        self._hurry.set()
+
+    def finish(self, within_s: float) -> bool:
+        """Whether all that was added is written, waiting for so long at most (seconds)."""
+        written = threading.Event()
+        self._waiting.append(written)
+        self._hurry.set()
+        self._wake()
+        return written.wait(within_s)
+
+    def _write_all(self) -> None:
+        waited_for: list[threading.Event] = []
+        lines: list[str] = []
+        size = 0
+        while self._waiting:
+            line = self._waiting.popleft()
+            if isinstance(line, threading.Event):
+                waited_for.append(line)
+                continue
+            text = line if isinstance(line, str) else self._word(line)
+            if self._at_once and lines and size + len(text) >= self._at_once:
+                self._put(lines)
+                lines, size = [], 0
+            lines.append(text)
+            size += len(text) + 1
+        if self._lost:
+            lines.append(self._word(self._loss()))
+        self._put(lines)
+        for each in waited_for:
+            each.set()
 
     def _loss(self) -> dict[str, Any]:
         with self._losing:
@@ -100,16 +145,19 @@ class Lines:
         return {**told, **_always, "timestamp": time.time()}
 
     def _put(self, lines: list[str]) -> None:
-        if lines:
-            self._file.write("\n".join((*lines, "")))
-        self._file.flush()
+        """Where nobody reads on the pipe is gone: no reason to stop taking orders."""
+        with suppress(OSError, ValueError):
+            if lines:
+                self._file.write("\n".join((*lines, "")))
+            self._file.flush()
 
     def _run(self) -> None:
         while True:
             self._there.wait()
-            time.sleep(_GATHERED_S)
+            self._hurry.wait(_GATHERED_S)
+            self._hurry.clear()
             self._there.clear()
-            self.flush()
+            self._write_all()
 
 
 def _text(event: dict[str, Any]) -> str:
@@ -147,9 +195,9 @@ class Logger:
 
 
 def flush() -> None:
-    """Write what waits: before the program ends in any other way than by its last line."""
+    """Write what waits: before the program ends. Where nobody reads, only so long as LAST_LINES_S."""
     if _to is not None:
-        _to.flush()
+        _to.finish(LAST_LINES_S)
 
 
 def _tell_always(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Any:
@@ -177,7 +225,9 @@ def configure(level: str = "info", *, is_json: bool | None = None, **always: Any
         stamper = structlog.processors.TimeStamper(fmt=_CLOCK, utc=False)
         worded = _for_people()
         word = _read_by(worded)
-    _to, _tells_info = Lines(sys.stderr, word, _WHOLE if always else 0), number <= logging.INFO
+    # Whoever put something else in its place, as tests do, reads that.
+    file = Stderr() if sys.stderr is sys.__stderr__ else sys.stderr
+    _to, _tells_info = Lines(file, word, _WHOLE if always else 0), number <= logging.INFO
     _always.clear()
     _always.update(always)
     named = (_tell_always,) if always else ()
@@ -233,8 +283,24 @@ def _read_by(renderer: Any) -> Callable[[dict[str, Any]], str]:
     return word
 
 
+def catch_the_rest() -> None:
+    """What Python itself would write to stderr becomes lines, too: written there by whoever it happens to, it waits."""
+    logging.captureWarnings(capture=True)
+    log = logging.getLogger("orderhub.python")
+
+    def of_thread(broken: threading.ExceptHookArgs) -> None:
+        name = broken.thread.name if broken.thread else "?"
+        log.error("a thread broke: %s", name, exc_info=broken.exc_value)
+
+    def of_nobody(broken: sys.UnraisableHookArgs) -> None:
+        log.error("%s: %r", broken.err_msg or "ignored", broken.object, exc_info=broken.exc_value)
+
+    threading.excepthook = of_thread
+    sys.unraisablehook = of_nobody
+
+
 class Own:
-    """Lines of a process that has no thread, since it forks others: written at once, whole."""
+    """Lines of a process without a thread, since it forks others: written at once and whole, or let go."""
 
     def __init__(self, level: str) -> None:
         self._least = getattr(logging, level.upper(), logging.INFO)
@@ -249,5 +315,7 @@ class Own:
         if getattr(logging, level.upper()) < self._least:
             return
         line = _text({**members, "event": event, "level": level, "timestamp": time.time()})
+        # What may be written to has room for a line of less than _WHOLE.
         with suppress(OSError):
-            os.write(2, f"{line}\n".encode())
+            if select.select((), (2,), (), _OWN_LINE_S)[1]:
+                os.write(2, f"{line}\n".encode())
