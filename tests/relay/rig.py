@@ -229,6 +229,7 @@ class Rig:
             decrypt=lambda text: text.removeprefix("kept:"),
             meter=self.meter,
             now_us=clock,
+            wall_us=clock,
             is_busy=lambda: self.is_busy,
         )
 

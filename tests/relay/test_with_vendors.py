@@ -106,6 +106,7 @@ class There:
             decrypt=lambda text: text.removeprefix("kept:"),
             meter=Meter(),
             now_us=self.now_us,
+            wall_us=self.now_us,
         )
         doc = Connection(
             uid=CONNECTION,

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from standardwebhooks.webhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from orderhub.app import purge_step
+from orderhub.core.connections import Connection
+from orderhub.core.facts import Record
+from orderhub.core.webhook_formats import Message, Terms
+from orderhub.core.webhooks import Webhook, WebhookSecret
+from orderhub.delivery.sender import Reply as Came
+from orderhub.delivery.sender import Sender
+from orderhub.delivery.signing import new_secret
+from orderhub.dialects.client import Answers, Ask, Link, Request, Signed
+from orderhub.web.cipher import Cipher
+from orderhub.web.deliverer import Posts
 from tests.support.calls import Caller, calling
-from tests.support.clocks import DAY, HOUR, MINUTE, Machine
+from tests.support.clocks import DAY, HOUR, MINUTE, SECOND, Machine
+from tests.support.hub import SECRET_KEY
 
 ORDER = {
     "orderedAt": "2024-01-01T16:17:16Z",
@@ -127,3 +142,62 @@ def test_keys_go_once_a_week_has_passed_that_was_lived_through(
     assert purge(hub) == 0
     machine.passes(2 * DAY)
     assert purge(hub) == 1
+
+
+class Sent:
+    """Instead of a sender: keeps what is to leave."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+    async def post(self, _url: str, _body: bytes, sent: dict[str, str], **_more: object) -> Came:
+        self.headers = sent
+        return Came(status=204)
+
+
+async def is_no_sandbox(_tenant_id: int) -> bool:
+    return False
+
+
+def test_after_a_clock_that_was_ahead_webhooks_are_signed_by_the_wall(machine: Machine) -> None:
+    clock, cipher, sent = machine.clock(), Cipher(SECRET_KEY), Sent()
+    clock.saw(machine.true_us + 10 * HOUR)  # as the ledger has it, since the clock is right again
+    secret, old = new_secret(), new_secret()
+    secrets = [WebhookSecret(text=cipher.encrypt(secret), until_us=machine.true_us + 11 * HOUR)]
+    secrets.append(WebhookSecret(text=cipher.encrypt(old), until_us=machine.true_us + HOUR))
+    webhook = Webhook(uid="w", url="https://receiver.example", secrets=tuple(secrets))
+    posts = Posts(clock, cipher, cast(Sender, sent), is_no_sandbox)
+    asyncio.run(posts(1, webhook, Message("evt_1", b"{}"), Terms()))
+    Verifier(secret).verify("{}", sent.headers)
+    # What expires does so by the time that never goes back.
+    with pytest.raises(WebhookVerificationError):
+        Verifier(old).verify("{}", sent.headers)
+
+
+def test_after_a_clock_that_was_ahead_vendors_are_called_by_the_wall(
+    hub: Caller, machine: Machine
+) -> None:
+    port, left = hub.hub.port, []
+    port.clock.saw(machine.true_us + 10 * HOUR)
+
+    async def make(
+        _tenant: int, _connection: Connection, signed: Signed, _timeout_s: float
+    ) -> Came:
+        left.append(signed)
+        return Came(status=200, body=b"{}")
+
+    port.relayer.make = make
+    credentials = {name: port.cipher.encrypt(name) for name in ("appkey", "secret")}
+    doc = Connection(
+        uid="c", dialect="tours4fun", base_url="https://vendor.example", credentials=credentials
+    )
+    line = port.relayer.line(
+        Record(tenant_id=1, kind="connection", id=1, uid="c", code="", doc=doc)
+    )
+
+    def step(_link: Link, answers: Answers) -> Ask | str:
+        return "over" if answers else Ask(Request(path="/orders"))
+
+    assert hub.run(line.talk(step)) == "over"
+    (told,) = parse_qs(urlsplit(left[0].target).query)["t"]
+    assert abs(int(told) - machine.true_us // SECOND) <= 1

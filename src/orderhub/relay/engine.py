@@ -41,6 +41,7 @@ _LAST_WRITES_S = 3.0
 class Engine:
     """Implements Means. For the event loop of its process alone.
 
+    now_us   never goes back; wall_us: what others go by, for signatures
     is_busy  whether those who order want the process for themselves: then each connection does one thing at a time
     """
 
@@ -55,6 +56,7 @@ class Engine:
         decrypt: Decrypt,
         meter: Meter,
         now_us: Callable[[], int],
+        wall_us: Callable[[], int],
         is_busy: Callable[[], bool] = lambda: False,
         is_outage: Callable[[Exception], bool] = Ledger.is_outage,
         is_alone: bool = False,
@@ -68,6 +70,7 @@ class Engine:
         self.decrypt = decrypt
         self.meter = meter
         self.now_us = now_us
+        self._wall_us = wall_us
         self.is_busy = is_busy
         self._is_outage = is_outage
         self._is_alone = is_alone
@@ -104,6 +107,7 @@ class Engine:
             make=self.make,
             decrypt=self.decrypt,
             now_us=self.now_us,
+            wall_us=self._wall_us,
         )
 
     @property

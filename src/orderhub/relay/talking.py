@@ -60,7 +60,7 @@ class NotSent(msgspec.Struct, frozen=True):
 
 
 class Line:
-    """The way to one vendor under one login."""
+    """The way to one vendor under one login. It is signed by `wall_us`: a vendor refuses what is of the future."""
 
     def __init__(
         self,
@@ -71,12 +71,14 @@ class Line:
         make: Make,
         decrypt: Decrypt,
         now_us: Callable[[], int],
+        wall_us: Callable[[], int],
     ) -> None:
         self.tenant_id = tenant_id
         self.connection = connection
         self.client = client
         self._make = make
         self._now_us = now_us
+        self._wall_us = wall_us
         own = (Limit(connection.most_calls, connection.window_s),)
         self._limits = Limits((*client.limits, *own))
         credentials = {name: decrypt(text) for name, text in connection.credentials.items()}
@@ -184,7 +186,7 @@ class Line:
             await asyncio.sleep(wait_s)
 
     async def _called(self, request: Request, key: str) -> Answer | Silence:
-        signed = self.client.signed(self._link, request, self._now_us())
+        signed = self.client.signed(self._link, request, self._wall_us())
         if key and self.connection.sends_key:
             header = ("Idempotency-Key", f"{key}-{_print(request)}")
             signed = msgspec.structs.replace(signed, headers=(*signed.headers, header))

@@ -30,6 +30,7 @@ from orderhub.delivery.sender import Sender
 from orderhub.delivery.signing import headers
 from orderhub.dialects.codec import encode
 from orderhub.dialects.contract import Dialect
+from orderhub.intake.clock import Clock
 from orderhub.intake.outcome import Settled, Waiting
 from orderhub.settings import ProgramSettings
 from orderhub.web import logs
@@ -55,7 +56,7 @@ def deliverer(
     engine = Engine(
         port.ledger,
         port.formats,
-        post=Posts(port.now_us, port.cipher, port.sender, port.is_sandbox),
+        post=Posts(port.clock, port.cipher, port.sender, port.is_sandbox),
         switch_off=_Switch(port),
         meter=told,
         now_us=port.now_us,
@@ -94,16 +95,16 @@ def _spawn(end: socket.socket) -> subprocess.Popen[bytes]:
 
 
 class Posts:
-    """Signs with every secret that is valid, and posts."""
+    """Signs with every secret that is valid, and posts. By the wall, as receivers go: the future is refused."""
 
     def __init__(
         self,
-        now_us: Callable[[], int],
+        clock: Clock,
         cipher: Cipher,
         sender: Sender,
         is_sandbox: Callable[[int], Awaitable[bool]],
     ) -> None:
-        self._now_us = now_us
+        self._clock = clock
         self._cipher = cipher
         self._sender = sender
         self._is_sandbox = is_sandbox
@@ -113,7 +114,7 @@ class Posts:
     ) -> Reply:
         sent = dict(message.headers)
         if terms.is_signed:
-            now = self._now_us()
+            now = self._clock.onward_us()
             try:
                 secrets = [
                     self._cipher.decrypt(each.text)
@@ -122,7 +123,8 @@ class Posts:
                 ]
             except SecretKeyMissing as missing:
                 return Came(error=f"not signed: {missing}")
-            sent |= headers(secrets, message.id, now // 1_000_000, message.body)
+            at = self._clock.now_us() // 1_000_000
+            sent |= headers(secrets, message.id, at, message.body)
         return await self._sender.post(
             webhook.url,
             message.body,

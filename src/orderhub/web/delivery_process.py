@@ -84,7 +84,7 @@ def _engine(owner: str, settings: ProgramSettings, to_hub: ToHub, sender: Sender
         ledger,
         formats_of(find_dialects()),
         post=Posts(
-            clock.onward_us,
+            clock,
             Cipher(settings.secret_key, settings.secret_key_old),
             sender,
             is_sandbox,

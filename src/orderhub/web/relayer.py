@@ -43,6 +43,7 @@ def relayer(port: HubPort) -> Engine:
         decrypt=port.cipher.decrypt,
         meter=told,
         now_us=port.now_us,
+        wall_us=port.clock.now_us,
         is_busy=lambda: port.hands.total >= _BUSY,
         is_outage=port.is_outage,
         is_alone=not port.ledger.is_postgres,  # a SQLite file is served by one process
