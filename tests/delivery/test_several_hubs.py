@@ -22,6 +22,7 @@ from tests.delivery.rig import (
 )
 from tests.support import world
 from tests.support.receivers import PATIENCE_S, Receiver
+from tests.support.world import SHOP
 
 
 @pytest.mark.slow
@@ -161,3 +162,49 @@ def test_a_hub_that_may_not_wait_leaves_what_is_in_flight_to_the_next(
     rigged(ledger, work)
     assert list(dict.fromkeys(ids(sink.taken))) == events_of((order, 2))
     assert_sound(ledger)
+
+
+@pytest.mark.usefixtures("brisk")
+def test_a_webhook_that_has_read_all_is_late_for_nobody_though_nothing_is_for_it(
+    world_url: str, ledger: Ledger, sink: Receiver
+) -> None:
+    put_webhook(ledger, sink.url, kinds=("order.refunded",))
+
+    async def work(first: Rig) -> None:
+        with world.second_process(world_url) as other:
+            second = Rig(other, first.clock)
+            await first.pass_once()
+            for n in range(20):
+                world.place(ledger)
+                for _ in range(10):
+                    first.clock.now_us += SECOND
+                    await first.pass_once()
+                    await second.engine.look()
+                    assert first.engine.lag_s <= 2, n
+                    assert second.engine.lag_s <= 12, n
+            await second.close()
+        for _ in range(6):
+            await first.later(SECOND)
+        standing = ledger.read(lambda reads: reads.webhook_standing(SHOP, 1))
+        assert (standing.behind, sink.calls) == (0, [])
+
+    rigged(ledger, work)
+
+
+def test_a_webhook_that_nobody_reads_on_for_is_later_each_second(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    put_webhook(ledger, sink.url, kinds=("order.refunded",))
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        rig.engine._couriers.clear()  # it died: its lease stands
+        await rig.engine.look()
+        world.place(ledger)
+        rig.engine.owner = "another"
+        for n in range(20):
+            rig.clock.now_us += SECOND
+            await rig.engine.look()
+            assert rig.engine.lag_s == n, n
+
+    rigged(ledger, work)

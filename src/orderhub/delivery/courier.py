@@ -52,8 +52,9 @@ _FLUSH_EVERY_S = 0.25
 _ROUND_S = 0.2
 # While orders want the machine for themselves: a page a second, and the rest once they do not.
 _BUSY_ROUND_S = 1.0
-# A cursor that only passed by what is not for the webhook is written now and then.
+# A cursor that only passed by what is not for the webhook is written now and then: others know it by that alone.
 _PASSED_BY = 1_000
+_PASSED_BY_US = 5_000_000
 _SAFE_US = 1_000_000
 _MOST_PAUSE_S = 86_400.0
 
@@ -119,6 +120,21 @@ class Courier:
     def has_read(self, progress: int) -> bool:
         """Whether it has the webhook and has read all that there is in the feed."""
         return self._has_lease() and self._live.is_end and self._live.progress == progress
+
+    @property
+    def reached(self) -> int:
+        """How many positions of the feed it has read, while it has the webhook."""
+        if not self._has_lease():
+            return 0
+        return sum(place_of(self._live.at, self._name[0]).lanes.values())
+
+    @property
+    def is_to_note(self) -> bool:
+        """Whether how far it has come is to be written, whatever else there is."""
+        passed = self.reached - self.state.passed
+        written_us = self.state.leased_until - LEASE_US
+        is_late = self._means.now_us() - written_us >= _PASSED_BY_US
+        return passed >= _PASSED_BY or (passed > 0 and is_late)
 
     def oldest_us(self) -> int | None:
         """When the first was recorded of what is read and not settled; None: there is nothing of the kind."""
@@ -258,8 +274,7 @@ class Courier:
                     self._outcomes.waits(
                         piece, BEHIND if nth else max(now, self.state.resume_at), now
                     )
-        passed = sum(place_of(self._live.at, self._name[0]).lanes.values()) - self.state.passed
-        if self.state.owner and (self._must_write(None) or passed >= _PASSED_BY):
+        if self.state.owner and (self._must_write(None) or self.is_to_note):
             await self._turn(self._settling(), None)
 
     async def _switch_off(self) -> None:

@@ -84,7 +84,8 @@ class Engine:
         self._seen: dict[tuple[int, int], WebhookLook] = {}
         self._of_tenant: dict[int, list[tuple[int, int]]] = {}
         self._docs: dict[tuple[int, int], tuple[int, Webhook]] = {}
-        self._behind_since: dict[tuple[int, int], int] = {}
+        # How far each was that has not read all, and since when it is there.
+        self._behind: dict[tuple[int, int], tuple[int, int]] = {}
         self._woken = asyncio.Event()
         self._is_leaving = False
         self._gives_way_until_s = 0.0
@@ -166,8 +167,9 @@ class Engine:
     def lag_s(self) -> float:
         """How long the oldest event waits that some webhook, switched on, has not been sent or put aside yet."""
         times = [each.oldest_us() for each in list(self._couriers.values())]
+        times += [since for _, since in list(self._behind.values())]
         oldest = min(
-            (each for each in (*times, *list(self._behind_since.values())) if each is not None),
+            (each for each in times if each is not None),
             default=None,
         )
         return 0.0 if oldest is None else max(0.0, (self.now_us() - oldest) / 1e6)
@@ -223,24 +225,29 @@ class Engine:
             del self._couriers[name]
         for name, seen in self._seen.items():
             self._look_at(name, seen)
-        for name in self._behind_since.keys() - self._seen.keys():
-            del self._behind_since[name]
+        for name in self._behind.keys() - self._seen.keys():
+            del self._behind[name]
 
     def _look_at(self, name: tuple[int, int], seen: WebhookLook) -> None:
         courier, state = self._couriers.get(name), seen.state
         has_read = courier is not None and courier.has_read(seen.progress)
         is_behind = not has_read and (state is None or state.passed != seen.progress)
+        reached = max(state.passed if state else 0, courier.reached if courier else 0)
         if not is_behind or not self._is_on(name):
-            self._behind_since.pop(name, None)
-        else:
-            self._behind_since.setdefault(name, self.now_us())
+            self._behind.pop(name, None)
+        elif (
+            self._behind.get(name, (-1, 0))[0] != reached
+        ):  # what it had not come to then, it has now
+            self._behind[name] = (reached, self.now_us())
         if not self._is_on(name) or not self._is_free(seen):
             return
         now = self.now_us()
         is_changed = state is None or state.version != seen.version
         is_due = state is not None and state.due_at <= now
+        is_to_note = courier is not None and courier.is_to_note
         if is_changed or (
-            (is_behind or is_due or seen.has_replays) and (state is None or state.resume_at <= now)
+            (is_behind or is_due or is_to_note or seen.has_replays)
+            and (state is None or state.resume_at <= now)
         ):
             self._courier(name).told(seen)
             self._start(name)
