@@ -58,6 +58,9 @@ class Outage(Trouble):
     """It is the database's."""
 
 
+_NOTHING = wire.Told({}, [], 0.0, 0, [])
+
+
 class EngineApart:
     """The hub's end. To the hub it looks as an engine does. For its event loop alone, but for `lag_s` and `failing`.
 
@@ -81,7 +84,7 @@ class EngineApart:
         self.child: Child | None = None
         self._line: wire.Line | None = None
         self._serving: set[asyncio.Task[None]] = set()
-        self._told = wire.Told({}, [], 0.0, 0, [])
+        self._told = _NOTHING
         self._told_us = 0
         self._alone_us = 0  # since when there is a webhook and no process; 0 = there is one
         self._tenants: frozenset[int] = frozenset()
@@ -129,12 +132,18 @@ class EngineApart:
 
     async def run(self) -> None:
         """Until it is cancelled or `stop` is called."""
-        pause_s = _FIRST_PAUSE_S
+        pause_s, had_one = _FIRST_PAUSE_S, False
         while not self._is_leaving:
-            if await self._has_webhooks():
+            has_webhooks = await self._has_webhooks()
+            if has_webhooks:
+                if had_one:
+                    self._log.error("the delivery process is gone, and is started again")
+                had_one = True
                 pause_s = await self._serve_once(pause_s)
-            else:
-                await self._wait(LOOK_EVERY_S)
+                continue
+            if has_webhooks is not None:  # nothing waits for a process, nor fails
+                had_one, self._told, self._alone_us = False, _NOTHING, 0
+            await self._wait(LOOK_EVERY_S)
 
     async def stop(self, within_s: float) -> None:
         self._is_leaving = True
@@ -157,7 +166,6 @@ class EngineApart:
         """Answers how long to wait after the next that does not come to serve."""
         has_served = await self._serve()
         if not self._is_leaving:
-            self._log.error("the delivery process is gone, and is started again")
             await self._wait(_FIRST_PAUSE_S if has_served else pause_s)
         return _FIRST_PAUSE_S if has_served else min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -167,7 +175,8 @@ class EngineApart:
                 await self._moved.wait()
         self._moved.clear()
 
-    async def _has_webhooks(self) -> bool:
+    async def _has_webhooks(self) -> bool | None:
+        """None: that cannot be found out for now."""
         engine = self._engine
         try:
             return bool(
@@ -178,7 +187,7 @@ class EngineApart:
         except Exception as error:  # noqa: BLE001 - a later look may succeed
             if not engine.is_outage(error):
                 self._log.warning("webhooks will be looked at again", exc_info=error)
-            return False
+            return None
 
     async def _serve(self) -> bool:
         """One process, from its start to its end. Whether it came to serve."""
