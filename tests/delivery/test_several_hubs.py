@@ -8,6 +8,7 @@ import pytest
 from orderhub.core.deliveries import SENT
 from orderhub.ledger.ledger import Ledger
 from tests.delivery.rig import (
+    HOUR,
     SECOND,
     Rig,
     amend,
@@ -84,6 +85,27 @@ def test_what_a_hub_had_that_died_is_sent_by_another_once_the_lease_has_ended(
     assert set(ids(sink.taken)) == set(wanted)
     assert len(deliveries(ledger, SENT)) == 15
     assert_sound(ledger)
+
+
+@pytest.mark.usefixtures("brisk")
+@pytest.mark.parametrize(("ahead_us", "calls"), [(30 * SECOND, 0), (10 * HOUR, 1)])
+def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_out(
+    world_url: str, ledger: Ledger, sink: Receiver, ahead_us: int, calls: int
+) -> None:
+    put_webhook(ledger, sink.url)
+
+    async def work(first: Rig) -> None:
+        first.clock.now_us += ahead_us
+        await first.pass_once()
+        first.engine._couriers.clear()  # it dies: nothing is given back
+        world.place(ledger)
+        with world.second_process(world_url) as other:
+            second = Rig(other)  # its clock is right
+            await second.pass_once()
+            await second.close()
+
+    rigged(ledger, work)
+    assert len(sink.calls) == calls
 
 
 def test_who_lost_the_lease_writes_nothing(world_url: str, ledger: Ledger, sink: Receiver) -> None:

@@ -506,7 +506,7 @@ def test_a_hub_that_has_the_lease_keeps_others_out(bench: Bench) -> None:
     state = bench.ledger.read(lambda reads: reads.relay.state(world.SHOP, 1))
     assert state is None
     mine = RelayState(
-        tenant_id=world.SHOP, connection_id=1, owner="me", leased_until=now + HOUR, version=1
+        tenant_id=world.SHOP, connection_id=1, owner="me", leased_until=now + 90 * SECOND, version=1
     )
     assert bench.ledger.relay.lease(mine, now, HOUR) is not None
     yours = replace(mine, owner="you")
@@ -516,6 +516,24 @@ def test_a_hub_that_has_the_lease_keeps_others_out(bench: Bench) -> None:
     assert (bench.one.state, bench.vendor.calls) == (HandOverState.PLANNED, [])
     bench.run(1, every_us=2 * HOUR)
     assert bench.one.state is HandOverState.PLACED
+
+
+@pytest.mark.parametrize(("ahead_us", "calls"), [(30 * SECOND, 0), (10 * HOUR, 1)])
+def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_out(
+    bench: Bench, ahead_us: int, calls: int
+) -> None:
+    now = bench.clock()
+    theirs = RelayState(
+        tenant_id=world.SHOP,
+        connection_id=1,
+        owner="they",
+        leased_until=now + 90 * SECOND + ahead_us,
+        version=1,
+    )
+    assert bench.ledger.relay.lease(theirs, now + ahead_us, 90 * SECOND) is not None
+    order(bench)
+    bench.run()
+    assert len(bench.vendor.orders) == calls
 
 
 def test_what_the_tenant_itself_handed_on_is_handed_on_no_more(bench: Bench) -> None:

@@ -31,10 +31,11 @@ from orderhub.core.feed import FedEvent, notice_id
 from orderhub.core.queries import Reads
 from orderhub.core.webhook_formats import Format, Told
 from orderhub.core.webhooks import RECORD_KIND, Webhook
-from orderhub.delivery.courier import Courier
+from orderhub.delivery.courier import LEASE_US, Courier
 from orderhub.delivery.journal import Journal, LedgerJournal
 from orderhub.delivery.means import Meter, Post, SwitchOff, attempt_of
 from orderhub.delivery.replays import beginning
+from orderhub.ledger.leases import is_free
 from orderhub.ledger.ledger import Ledger
 
 T = TypeVar("T")
@@ -259,9 +260,7 @@ class Engine:
     def _is_free(self, seen: WebhookLook) -> bool:
         """Whether nobody else has it, as far as could be seen."""
         state = seen.state
-        if state is None or state.leased_until < self.now_us():
-            return True
-        return state.owner in ("", self.owner)
+        return state is None or is_free(state, self.owner, self.now_us(), LEASE_US)
 
     def _courier(self, name: tuple[int, int]) -> Courier:
         courier = self._couriers.get(name)

@@ -19,7 +19,6 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
-    or_,
     select,
     text,
     update,
@@ -37,6 +36,7 @@ from orderhub.core.deliveries import (
 )
 from orderhub.ledger import bulk, feed_reads
 from orderhub.ledger.driver import Driver
+from orderhub.ledger.leases import free
 from orderhub.ledger.staying import stays, writing_for
 from orderhub.ledger.tables import delivery, record, webhook_replay, webhook_state
 
@@ -86,22 +86,17 @@ class Deliveries:
 
         One that was never served begins at `state.cursor`. If its record has another version than when it was served
         last, whatever waits is due now and nothing is held against it.
-        A lease that reaches further than `longest_us` was made under a clock that was put back since.
+        A lease is taken for `longest_us` at most.
         """
         table = webhook_state
         name = _named(table, state.tenant_id, state.webhook_id)
-        free = or_(
-            table.c.owner.in_(["", state.owner]),
-            table.c.leased_until < now_us,
-            table.c.leased_until > now_us + longest_us,
-        )
         with self._write.begin() as connection:
             if not stays(connection, state.tenant_id):
                 return None
             _ensure(connection, state)
             found = connection.execute(
                 update(table)
-                .where(name, free)
+                .where(name, free(table, state.owner, now_us, longest_us))
                 .values(owner=state.owner, leased_until=state.leased_until)
                 .returning(*table.c)
             ).first()

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Engine,
     and_,
     func,
-    or_,
     select,
     text,
     tuple_,
@@ -29,6 +28,7 @@ from orderhub.core.handing import HandOver, There
 from orderhub.core.relaying import HandOverQuery, RelayLook, RelayState
 from orderhub.ledger import bulk
 from orderhub.ledger.driver import Driver
+from orderhub.ledger.leases import free
 from orderhub.ledger.leaving import (
     HAS_NEWS,
     HAS_NUMBER,
@@ -114,15 +114,10 @@ class RelayLeases:
 
         None: somebody has it, or its tenant is gone.
         Once its record is another than when it was seen to last (`wanted.version`), nothing is held against it and
-        all that waits is due. A lease that reaches further than `longest_us` is of a clock that was put back since.
+        all that waits is due. A lease is taken for `longest_us` at most.
         """
         table = relay_state
         name = _named(table, wanted.tenant_id, wanted.connection_id)
-        free = or_(
-            table.c.owner.in_(["", wanted.owner]),
-            table.c.leased_until < now_us,
-            table.c.leased_until > now_us + longest_us,
-        )
         with self._write.begin() as connection:
             if not stays(connection, wanted.tenant_id):
                 return None
@@ -130,7 +125,7 @@ class RelayLeases:
             bulk.insert(Driver(connection), table, [row], "DO NOTHING")
             found = connection.execute(
                 update(table)
-                .where(name, free)
+                .where(name, free(table, wanted.owner, now_us, longest_us))
                 .values(owner=wanted.owner, leased_until=wanted.leased_until)
                 .returning(*table.c)
             ).first()

@@ -22,12 +22,13 @@ from orderhub.core.refusals import Rejected
 from orderhub.core.relaying import RelayLook, RelayState
 from orderhub.core.values import Order
 from orderhub.dialects.client import Client
+from orderhub.ledger.leases import is_free
 from orderhub.ledger.ledger import Ledger
 from orderhub.relay import calling_off
-from orderhub.relay.agent import Agent
+from orderhub.relay.agent import LEASE_S, Agent
 from orderhub.relay.calling_off import Again, Asking
 from orderhub.relay.means import Change, Decrypt, Make, Meter, Submit
-from orderhub.relay.steps import Trouble
+from orderhub.relay.steps import SECOND_US, Trouble
 from orderhub.relay.talking import Line
 
 T = TypeVar("T")
@@ -211,9 +212,8 @@ class Engine:
 
     def _is_free(self, state: RelayState | None) -> bool:
         """Whether nobody else has it, as far as could be seen."""
-        if state is None or state.owner in ("", self._owner):
-            return True
-        return state.leased_until < self.now_us()
+        longest_us = round(LEASE_S * SECOND_US)
+        return state is None or is_free(state, self._owner, self.now_us(), longest_us)
 
     def _rests(self, name: Name) -> bool:
         """Whether its vendor is left in peace: not even its lease is taken for each order that comes."""
