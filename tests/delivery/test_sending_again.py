@@ -216,3 +216,31 @@ def test_formats_with_many_events_in_a_message_give_them_up_in_the_end(
 
     rigged(ledger, work, formats={"pairs": Pairs()})
     assert_sound(ledger)
+
+
+def test_events_of_one_message_are_given_up_each_by_its_own_count(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    sink.answer = lambda _: 500
+    put_webhook(ledger, sink.url, format="pairs")
+    first = world.place(ledger)
+
+    async def work(rig: Rig) -> None:
+        await rig.pass_once()
+        await rig.later(80 * SECOND)
+        late = world.place(ledger)
+        await rig.pass_once()
+        change_webhook(ledger, title="all that waits is due")
+        await rig.later(SECOND)
+        assert {each: len(sink.calls[-1].json) for each in sink.calls[-1].json} == {
+            event_id(each.uid, 1): 2 for each in (first, late)
+        }
+        rows = {each.event_id: each for each in deliveries(ledger)}
+        gone, waits = (rows[event_id(each.uid, 1)] for each in (first, late))
+        assert (gone.state, gone.attempts) == (DROPPED, 3)
+        assert (waits.state, waits.attempts) == (WAITING, 2)
+        assert 120 * SECOND <= waits.next_at - rig.clock() <= 145 * SECOND
+        assert (rig.meter.outcomes["dropped"], rig.meter.outcomes["failed"]) == (1, 4)
+
+    rigged(ledger, work, formats={"pairs": Pairs()})
+    assert_sound(ledger)

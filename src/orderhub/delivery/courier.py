@@ -56,7 +56,6 @@ _BUSY_ROUND_S = 1.0
 _PASSED_BY = 1_000
 _PASSED_BY_US = 5_000_000
 _SAFE_US = 1_000_000
-_MOST_PAUSE_S = 86_400.0
 
 
 class Courier:
@@ -503,37 +502,36 @@ class Courier:
 
     def _failed(self, pieces: list[Piece], attempt: Attempt, retry_after_s: float) -> None:
         now = self._means.now_us()
-        self.state = retries.after_failure(
-            self.state, now, attempt.status, retry_after_s, self._chance.random()
-        )
+        asked_s = retries.asked_for_s(attempt.status, retry_after_s)
+        self.state = retries.after_failure(self.state, now, asked_s, self._chance.random())
         self._off = self._off or retries.off_why(self.state, now, attempt.status)
-        self._wait_for_it(pieces, attempt, retry_after_s)
+        self._wait_for_it(pieces, attempt, asked_s)
 
-    def _wait_for_it(self, pieces: list[Piece], attempt: Attempt, retry_after_s: float) -> None:
-        """The first of each line is tried again later, and all else of it goes behind; or it is given up."""
-        now, row = self._means.now_us(), pieces[0].row
-        pause_s = retries.pause_s(
-            self._terms, 1 + (row.attempts if row else 0), self._chance.random()
-        )
-        first_at = (row.first_at if row else 0) or attempt.at
-        if pause_s is None or (now - first_at >= retries.MOST_WAITING_US and not self._off):
-            for each in pieces:
-                self._outcomes.tried(each, attempt, DROPPED)
-            self._means.meter.delivered("dropped", len(pieces))
-            self._lines.done(pieces)
-            return
-        next_at = now + round(max(pause_s, min(retry_after_s, _MOST_PAUSE_S)) * 1_000_000)
-        tried: set[str] = set()
+    def _wait_for_it(self, pieces: list[Piece], attempt: Attempt, asked_s: float) -> None:
+        """Each is tried again by its own count, and all else of its line goes behind; or it is given up."""
+        chance, now = self._chance.random(), self._means.now_us()
+        tried: dict[str, int] = {}
+        lost: list[Piece] = []
         for each in pieces:
+            next_at = retries.again_at(
+                self._terms, each.row, now, asked_s, chance, gives_up=not self._off
+            )
+            if next_at is None:
+                self._outcomes.tried(each, attempt, DROPPED)
+                lost.append(each)
+                continue
             self._outcomes.tried(each, attempt, WAITING, BEHIND if each.about in tried else next_at)
-            tried.add(each.about)
+            tried.setdefault(each.about, next_at)
+        self._lines.done([each for each in lost if each.about not in tried])
         for line in tried:
             for each in self._lines.drop(line):
                 if each.row is None and each not in self._outcomes:
                     self._outcomes.waits(each, BEHIND, now)
-        self._stuck |= tried
-        self._due_at = min(self._due_at, next_at)
-        self._means.meter.delivered("failed", len(pieces))
+        self._stuck |= tried.keys()
+        self._due_at = min(self._due_at, *tried.values(), BEHIND)
+        for outcome, count in (("failed", len(pieces) - len(lost)), ("dropped", len(lost))):
+            if count:
+                self._means.meter.delivered(outcome, count)
 
     # --- writing
 

@@ -8,6 +8,7 @@ import msgspec
 
 from orderhub.core.deliveries import MOST_ATTEMPTS, Attempt, Delivery
 from orderhub.delivery.pieces import Piece
+from orderhub.delivery.retries import tried_since
 from orderhub.ledger.deliveries import Settling
 
 Rows = list[tuple[Piece, Delivery]]
@@ -51,7 +52,7 @@ class Outcomes:
             state=state,
             attempts=row.attempts + 1,
             next_at=next_at,
-            first_at=row.first_at or attempt.at,
+            first_at=tried_since(row.first_at, row.last_at, attempt.at),
             last_at=attempt.at,
             log=(*row.log, attempt)[-MOST_ATTEMPTS:],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orderhub.core.deliveries import WebhookState
+from orderhub.core.deliveries import Delivery, WebhookState
 from orderhub.core.webhook_formats import Terms
 from orderhub.core.webhooks import FAILING, GONE
 
@@ -14,6 +14,8 @@ DAY_US = 86_400 * SECOND_US
 MOST_FAILING_US = 3 * DAY_US
 # What a receiver refuses for so long, while it takes other things, is given up.
 MOST_WAITING_US = 30 * DAY_US
+# What was not tried for longer than any pause takes was not refused meanwhile: the webhook was off, or no hub there.
+_NOT_TRIED_US = MOST_FAILING_US + 2 * DAY_US
 # So many failures in a row, whatever was sent: it is down. Then it is asked with one delivery at a time.
 MOST_MISSES = 10
 _MOST_PROBING_S = 30.0
@@ -33,6 +35,40 @@ def pause_s(terms: Terms, attempts: int, chance: float) -> float | None:
     return pauses[attempts - 1] * (1 + _JITTER * chance)
 
 
+def asked_for_s(status: int, retry_after_s: float) -> float:
+    """Seconds for which an answer asks to be left alone; 0 = it asks for nothing."""
+    return min(retry_after_s, _MOST_RETRY_AFTER_S) if status in _ASKS_FOR_TIME else 0.0
+
+
+def tried_since(first_at: int, last_at: int, now_us: int) -> int:
+    """Since when something is tried without a long break; `first_at` 0 = it never was."""
+    return first_at if first_at and now_us - last_at <= _NOT_TRIED_US else now_us
+
+
+def again_at(
+    terms: Terms,
+    row: Delivery | None,
+    now_us: int,
+    asked_s: float,
+    chance: float,
+    *,
+    gives_up: bool,
+) -> int | None:
+    """When to try again what failed just now; None: it is given up.
+
+    row       as it was before; None = that was the first attempt
+    asked_s   for how long the receiver asked to be left alone
+    chance    in [0, 1)
+    gives_up  also what is refused for MOST_WAITING_US
+    """
+    attempts = 1 if row is None else 1 + row.attempts
+    since = now_us if row is None else tried_since(row.first_at, row.last_at, now_us)
+    paused_s = pause_s(terms, attempts, chance)
+    if paused_s is None or (gives_up and now_us - since >= MOST_WAITING_US):
+        return None
+    return now_us + round(max(paused_s, asked_s) * SECOND_US)
+
+
 def is_down(state: WebhookState) -> bool:
     return state.misses >= MOST_MISSES
 
@@ -48,22 +84,18 @@ def after_success(state: WebhookState) -> WebhookState:
     return msgspec.structs.replace(state, failing_since=0, misses=0, resume_at=resume_at)
 
 
-def after_failure(
-    state: WebhookState, now_us: int, status: int, retry_after_s: float, chance: float
-) -> WebhookState:
+def after_failure(state: WebhookState, now_us: int, asked_s: float, chance: float) -> WebhookState:
     """The webhook as it stands after one more failure: for how long it is left alone, whatever waits for it."""
     misses = state.misses + 1
     rest_s = 0.0
     if misses >= MOST_MISSES:
         doubled = 2.0 ** min(misses - MOST_MISSES, 10)
         rest_s = min(_MOST_PROBING_S, doubled) * (1 + _JITTER * chance)
-    if status in _ASKS_FOR_TIME:
-        rest_s = max(rest_s, min(retry_after_s, _MOST_RETRY_AFTER_S))
     return msgspec.structs.replace(
         state,
         failing_since=state.failing_since or now_us,
         misses=misses,
-        resume_at=max(state.resume_at, now_us + round(rest_s * SECOND_US)),
+        resume_at=max(state.resume_at, now_us + round(max(rest_s, asked_s) * SECOND_US)),
     )
 
 
