@@ -465,6 +465,7 @@ class Route:
     public    whether nobody has to say who they are: the call is open, or its address is the credential
     tag       the group of operations it belongs to, for OpenAPI
     probe     whether it is asked every few seconds by machines: its answer times are not measured while all is well
+    waits     whether it may wait for long: it is over once the client has left
     private   whether it is about one person: the request log keeps neither what was sent nor what was answered
     """
 
@@ -484,6 +485,7 @@ class Route:
     optional_body: bool = False
     public: bool = False
     probe: bool = False
+    waits: bool = False
     private: bool = False
     tag: str = ""
     examples: Mapping[str, Any] = field(default_factory=dict)

@@ -37,7 +37,14 @@ from orderhub.web.patience import begin
 from orderhub.web.port import DRY_RUN, HubPort
 from orderhub.web.routing import Match, Router
 from orderhub.web.shares import Crowds
-from orderhub.web.streaming import Receive, Send, Streamed, send_pieces
+from orderhub.web.streaming import (
+    Disconnected,
+    Receive,
+    Send,
+    Streamed,
+    send_pieces,
+    while_there,
+)
 from orderhub.web.turned_away import TURNED_AWAY, TurnedAway
 
 Scope = MutableMapping[str, Any]
@@ -59,10 +66,6 @@ _IN_PATHS = "/:@!$&'()*+,;=~"
 # Of two of these a proxy may have looked at one and the hub at the other. Any other field that comes
 # twice is a list, in the order it came.
 _ONCE = frozenset({"host", "authorization", "idempotency-key", "hub-dry-run", "content-type"})
-
-
-class Disconnected(Exception):
-    """The client left before its request was complete."""
 
 
 class HubApp:
@@ -118,8 +121,14 @@ class HubApp:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         request_id = self._random.randbytes(16).hex()
+        try:
+            await self._served(scope, receive, send, request_id)
+        finally:
+            self.port.places.leave(request_id)
+
+    async def _served(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        started = time.perf_counter()
         is_crowded = self._crowds and self.port.is_crowded
         if is_crowded and await self._crowd_is_told(scope, request_id, send):
             return
@@ -255,7 +264,8 @@ class HubApp:
         try:
             await send_pieces(receive, send, answer.pieces)
         except Exception as error:  # noqa: BLE001 - half an answer is out: whoever reads it must see that
-            if not isinstance(error, HTTPFault) and not self.port.is_outage(error):
+            is_told = isinstance(error, HTTPFault | TenantGone) or self.port.is_outage(error)
+            if not is_told:
                 self._log.error("broken", request_id=call.request_id, exc_info=error)
             await _hang_up(receive, send)
 
@@ -284,7 +294,8 @@ class HubApp:
                     self._bodies.grown(call.request_id, len(body))
             if route.mutates or route.stream:
                 _refuse_unclear_dry_run(call)
-            answer = await route.handler(call)
+            handled = route.handler(call)
+            answer = await (while_there(receive, handled) if route.waits else handled)
             if self.port.faults.may_meet(call):
                 answer = await self.port.faults.after(call, answer)
             return answer

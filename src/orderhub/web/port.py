@@ -53,7 +53,7 @@ from orderhub.web.patience import Overdue, Patience
 from orderhub.web.proxies import TrustedProxies
 from orderhub.web.readiness import Readiness
 from orderhub.web.request_log import RequestLog
-from orderhub.web.shares import Hands
+from orderhub.web.shares import Hands, Places
 from orderhub.web.windows import Windows
 
 T = TypeVar("T")
@@ -111,6 +111,7 @@ class HubPort:
         self.request_log = RequestLog(
             ledger, metrics, settings.request_log, self.lookups.known_settings, self.now_us
         )
+        self.places = Places()
         self.hands = Hands(settings.tenant_calls, in_company=lambda: 2 * intake.shared_batch)
         self.watch = Watch(lambda tenants: self.read(lambda reads: reads.feed_progress(tenants)))
         self.targets = Targets.of(settings.webhook_allow, settings.host)
@@ -198,8 +199,8 @@ class HubPort:
         self.lookups.forget_credentials()
         self.lookups.forget_settings()
 
-    async def was_restored(self, tenant: Tenant) -> None:
-        """The tenant has another id from now on: who waits for the old one asks anew."""
+    async def has_gone(self, tenant: Tenant) -> None:
+        """No tenant has this id any more: it was put back, under another, or removed. Who waits for it asks anew."""
         self.forget()
         self.clock_changed.set()
         self.watch.grew(tenant.id)

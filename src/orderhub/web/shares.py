@@ -108,6 +108,24 @@ class Hands:
         return self._calls.get(tenant_id, 0)
 
 
+class Places:
+    """Which calls wait for something, by tenant, from when they are let wait until they are over. Of the event loop."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[str, int] = {}  # request id -> tenant
+
+    def take(self, request_id: str, tenant_id: int, most: int) -> bool:
+        """Whether there was a place for the call, where a tenant has so many."""
+        if sum(each == tenant_id for each in self._tenants.values()) >= most:
+            return False
+        self._tenants[request_id] = tenant_id
+        return True
+
+    def leave(self, request_id: str) -> None:
+        """The call is over, however it ended; one that never waited is fine."""
+        self._tenants.pop(request_id, None)
+
+
 @dataclass(slots=True)
 class _Refusal:
     dialect: str

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from orderhub.dialects.contract import Answer
 
+T = TypeVar("T")
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Disconnected(Exception):
+    """The client left before its request was complete, or before it was answered."""
 
 
 class Streamed(Answer, frozen=True, kw_only=True):
@@ -43,6 +48,30 @@ async def send_pieces(receive: Receive, send: Send, pieces: AsyncGenerator[bytes
         await pieces.aclose()
     with suppress(OSError):
         await send({"type": "http.response.body", "body": b""})
+
+
+async def while_there(receive: Receive, work: Awaitable[T]) -> T:
+    """What comes of the work, once the whole request is there. Raises Disconnected when the client leaves first."""
+    me, has_left = asyncio.current_task(), False
+    assert me is not None
+
+    def call_off(_gone: asyncio.Future[None]) -> None:
+        nonlocal has_left
+        has_left = True
+        me.cancel()
+
+    gone = asyncio.ensure_future(_until_gone(receive))
+    gone.add_done_callback(call_off)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        # Its own calling off is undone; that of somebody else goes on.
+        if has_left and not me.uncancel():
+            raise Disconnected from None
+        raise
+    finally:
+        gone.remove_done_callback(call_off)
+        gone.cancel()
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 
+from orderhub.core.facts import TenantGone
 from orderhub.core.feed import KINDS, FedEvent
 from orderhub.delivery.feed import CursorUnknown, FeedPage, KindUnknown, page
 from orderhub.dialects.auth import bearer, digest
@@ -40,8 +42,6 @@ MOST_WAITING = 100
 _SCOPE = "orders:read"
 _STREAM = "text/event-stream"
 _STREAM_PAGE = 100
-
-Read = Callable[[str], Awaitable[FeedPage]]
 
 
 class ListEvents(Query, frozen=True, kw_only=True):
@@ -118,11 +118,9 @@ async def list_events(call: Call, who: Caller) -> Answer:
     limit = min(given.limit, _STREAM_PAGE) if is_stream else given.limit
     begin(None)  # each look has a budget of its own, since a waiting call takes many
 
-    async def read(after: str) -> FeedPage:
-        return await call.hub.read(lambda reads: page(reads, tenant_id, after, limit, kinds))
-
+    feed = _Feed(call, given.tenant, tenant_id, limit, kinds)
     try:
-        first = await read(last or given.after)
+        first = await feed.read(last or given.after)
     except CursorUnknown as unknown:
         member = "Last-Event-ID" if last else "after"
         raise refuse(member, f"{member} {unknown}") from None
@@ -130,55 +128,95 @@ async def list_events(call: Call, who: Caller) -> Answer:
         raise refuse("kinds", f"kinds: {unknown}") from None
     if not is_stream and media != JSON:
         most = given.limit if "limit" in call.query else None
-        return streamed("events", media, _up_to_the_end(read, first, most), columns_of(FeedEvent))
+        return streamed("events", media, _up_to_the_end(feed, first, most), columns_of(FeedEvent))
     if is_stream or given.wait:
         _let_wait(call, tenant_id)
     if is_stream:
-        pieces = stream(call, tenant_id, first, read)
+        pieces = stream(feed, first)
         return Streamed(200, b"", (("Cache-Control", "no-store"),), _STREAM, pieces=pieces)
-    found = await _waited(call, tenant_id, first, read, given.wait)
+    found = await _waited(feed, first, given.wait)
     _count(call, "page", found)
     items = tuple(fed_event_shape(each.event) for each in found.items)
     return Answer(200, encode(Events(items=items, next_cursor=found.next_cursor)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """What a call reads on: the feed that its tenant had when it came. `tenant`: the name that it gave, if any."""
+
+    call: Call
+    tenant: str
+    tenant_id: int
+    limit: int
+    kinds: tuple[str, ...]
+
+    async def read(self, after: str) -> FeedPage:
+        """Raises CursorUnknown and KindUnknown."""
+        return await self.call.hub.read(
+            lambda reads: page(reads, self.tenant_id, after, self.limit, self.kinds)
+        )
+
+    async def go_on(self, after: str) -> FeedPage:
+        """A later page. Raises TenantGone: it was put back or removed, or the token may read no more."""
+        if await self._tenant_id() != self.tenant_id:
+            raise TenantGone(self.tenant_id)
+        try:
+            return await self.read(after)
+        except CursorUnknown:
+            raise TenantGone(self.tenant_id) from None
+
+    async def _tenant_id(self) -> int:
+        """Of the tenant that would be meant now; 0: of none."""
+        hub = self.call.hub
+        credential = await hub.credential("hub", digest(bearer(self.call)))
+        if credential is None or not holds(credential, _SCOPE):
+            return 0
+        if credential.tenant_id:
+            return credential.tenant_id
+        found = await hub.read(lambda reads: reads.tenant(self.tenant))
+        return 0 if found is None else found.id
+
+
 def _let_wait(call: Call, tenant_id: int) -> None:
     """A call that waits is no call in hand: it costs the hub nothing. Raises HTTPFault(BUSY) for one too many."""
     hub = port(call)
-    if hub.watch.count(tenant_id) >= MOST_WAITING:
+    if not hub.places.take(call.request_id, tenant_id, MOST_WAITING):
         message = f"at most {MOST_WAITING} calls wait for a tenant's events"
         raise HTTPFault(Fault(FaultKind.BUSY, message, retry_after_s=5))
     hub.hands.put_down(call.request_id)
     call.notes["waits"] = True
 
 
-async def _waited(call: Call, tenant_id: int, found: FeedPage, read: Read, wait_s: int) -> FeedPage:
-    """The first page that holds anything; an empty one at the end of the feed, once the time is up."""
-    watch, now = port(call).watch, asyncio.get_running_loop().time
+async def _waited(feed: _Feed, found: FeedPage, wait_s: int) -> FeedPage:
+    """The first page that holds anything; an empty one at the end of the feed, once the time is up.
+
+    Raises TenantGone as `go_on` does: who calls is told to come again.
+    """
+    watch, now = port(feed.call).watch, asyncio.get_running_loop().time
     until = now() + wait_s
     while not found.items:
         if found.is_end:
             left_s = until - now()
             if left_s <= 0 or watch.is_closed:
                 break
-            await watch.wait(tenant_id, found.progress, left_s)
-        found = await read(found.next_cursor)
+            await watch.wait(feed.tenant_id, found.progress, left_s)
+        found = await feed.go_on(found.next_cursor)
     return found
 
 
 async def stream(
-    call: Call, tenant_id: int, found: FeedPage, read: Read, *, heartbeat_s: float = HEARTBEAT_S
+    feed: _Feed, found: FeedPage, *, heartbeat_s: float = HEARTBEAT_S
 ) -> AsyncGenerator[bytes, None]:
     """Server-Sent Events, whose ids are cursors; without events a heartbeat now and then.
 
-    It ends when the hub leaves or the token may read no more: clients come back by themselves.
+    It ends when the hub leaves, the token may read no more or the feed is another: clients come back by themselves.
     """
-    watch, now = port(call).watch, asyncio.get_running_loop().time
-    with port(call).metrics.feed_streams.track_inprogress():
+    hub, now = port(feed.call), asyncio.get_running_loop().time
+    with hub.metrics.feed_streams.track_inprogress():
         yield b"retry: 2000\n: OrderHub events\n\n"
         beats_at = now() + heartbeat_s
         while True:
-            _count(call, "stream", found)
+            _count(feed.call, "stream", found)
             for each in found.items:
                 shown = encode(fed_event_shape(each.event))
                 head = f"id: {each.cursor}\nevent: {each.event.kind}\ndata: "
@@ -190,10 +228,14 @@ async def stream(
                     # An id alone is remembered, too: of events that were passed over nothing is read again.
                     yield f"id: {found.next_cursor}\n: heartbeat\n\n".encode()
                     beats_at = now() + heartbeat_s
-                await watch.wait(tenant_id, found.progress, max(0.0, beats_at - now()))
-            if watch.is_closed or not await _may_read(call):
+                left_s = max(0.0, beats_at - now())
+                await hub.watch.wait(feed.tenant_id, found.progress, left_s)
+            if hub.watch.is_closed:
                 return
-            found = await read(found.next_cursor)
+            try:
+                found = await feed.go_on(found.next_cursor)
+            except TenantGone:
+                return
 
 
 def _count(call: Call, way: str, found: FeedPage) -> None:
@@ -203,9 +245,9 @@ def _count(call: Call, way: str, found: FeedPage) -> None:
 
 
 async def _up_to_the_end(
-    read: Read, found: FeedPage, left: int | None
+    feed: _Feed, found: FeedPage, left: int | None
 ) -> AsyncGenerator[Sequence[FeedEvent], None]:
-    """All that there is, or so many: in pages, none of which waits for more."""
+    """All that there is, or so many: in pages, none of which waits for more. Raises TenantGone as `go_on` does."""
     while True:
         items = found.items[:left]
         yield [fed_event_shape(each.event) for each in items]
@@ -213,12 +255,7 @@ async def _up_to_the_end(
             left -= len(items)
         if found.is_end or left == 0:
             return
-        found = await read(found.next_cursor)
-
-
-async def _may_read(call: Call) -> bool:
-    credential = await call.hub.credential("hub", digest(bearer(call)))
-    return credential is not None and holds(credential, _SCOPE)
+        found = await feed.go_on(found.next_cursor)
 
 
 ROUTES = (
@@ -229,6 +266,7 @@ ROUTES = (
         "Everything that happened, in order",
         query=ListEvents,
         headers=StreamHeaders,
+        waits=True,
         answers={200: (Events, Media(_STREAM, str), *exports(FeedEvent))},
     ),
 )

@@ -81,7 +81,10 @@ async def remove_sandbox(call: Call, who: Caller) -> Answer:
         directory.remove_tenant(tenant.id)
         return Answer(204, b"")
 
-    return await hub.write_directory(call, who.tenant_id, remove)
+    answer = await hub.write_directory(call, who.tenant_id, remove)
+    if not call.is_dry_run:
+        await hub.has_gone(tenant)
+    return answer
 
 
 # --- as it was
@@ -172,7 +175,7 @@ async def _restore(call: Call, tenant: Tenant, name: str) -> Answer:
     # Keys are kept outside of the tenant: what is put back knows nothing of the call that did it.
     answer = await hub.write_directory(call, 0, work)
     if not call.is_dry_run:
-        await hub.was_restored(tenant)
+        await hub.has_gone(tenant)
     return answer
 
 
