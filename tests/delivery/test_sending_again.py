@@ -244,3 +244,73 @@ def test_events_of_one_message_are_given_up_each_by_its_own_count(
 
     rigged(ledger, work, formats={"pairs": Pairs()})
     assert_sound(ledger)
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize("slots", [1, 3])
+def test_what_is_sent_again_overtakes_nothing_that_was_never_sent(
+    ledger: Ledger, sink: Receiver, is_named: bool, slots: int
+) -> None:
+    put_webhook(ledger, sink.url, is_enabled=False)
+    begin = NOON + 100 * HOUR
+    orders = [placed_at(ledger, begin, slot=n % slots) for n in range(300)]
+    last = orders[-1]
+    for number in (1, 2):
+        at = world.origin(recorded_at=begin + number * HOUR)
+        world.run_all(ledger, world.change(last, Action.AMEND, origin=at))
+
+    async def work(rig: Rig) -> None:
+        rig.clock.now_us = begin + 5 * HOUR
+        if is_named:
+            named = [event_id(last.uid, 3)]
+            assert replays.send_events_again(ledger, webhook(ledger), named, rig.clock()) == ()
+        else:
+            replays.send_stretch_again(ledger, webhook(ledger), begin + 2 * HOUR, begin + 4 * HOUR)
+        change_webhook(ledger, is_enabled=True)
+        for _ in range(4):
+            await rig.later(SECOND)
+
+    rigged(ledger, work)
+    came = [each.id for each in sink.calls]
+    assert sorted(came) == sorted([*first_of(*orders), *(event_id(last.uid, n) for n in (2, 3))])
+    mine = [each for each in came if each.startswith(event_id(last.uid, 1)[:-2])]
+    assert mine == [event_id(last.uid, n) for n in (1, 2, 3)]
+    assert_sound(ledger)
+
+
+def test_what_is_named_is_sent_again_only_where_it_has_come_to_it(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    put_webhook(ledger, sink.url)
+    begin = NOON + 100 * HOUR
+    orders = [placed_at(ledger, begin + n, slot=n % 3) for n in range(40)]
+
+    async def work(rig: Rig) -> None:
+        rig.clock.now_us = begin + HOUR
+        await rig.pass_once()
+        change_webhook(ledger, is_enabled=False)
+        late = [placed_at(ledger, begin + 1_000 + n, slot=n % 3) for n in range(40)]
+        before = len(sink.calls)
+        replays.send_stretch_again(ledger, webhook(ledger), begin, begin + HOUR)
+        named = [*first_of(orders[0]), *first_of(late[0])]
+        made = replays.send_events_again(ledger, webhook(ledger), named, rig.clock())
+        assert [each.event_id for each in made] == named[:1]
+        change_webhook(ledger, is_enabled=True)
+        for _ in range(10):
+            await rig.later(SECOND)
+        came = [each.id for each in sink.calls[before:]]
+        assert set(came) == {*first_of(*orders), *first_of(*late)}
+        assert came.count(named[0]) == 2
+
+    rigged(ledger, work)
+    assert_sound(ledger)
+
+
+def test_what_a_webhook_is_not_for_is_sent_when_it_is_named_though_it_is_behind(
+    ledger: Ledger, sink: Receiver
+) -> None:
+    put_webhook(ledger, sink.url, kinds=("order.paid",), is_enabled=False)
+    order = world.place(ledger)
+    wanted = first_of(order)
+    made = replays.send_events_again(ledger, webhook(ledger), wanted, NOON)
+    assert [each.event_id for each in made] == wanted

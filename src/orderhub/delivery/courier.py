@@ -33,11 +33,11 @@ from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery import retries
 from orderhub.delivery.feed import Item, place_of
 from orderhub.delivery.journal import LeaseLost, Settled
-from orderhub.delivery.looking import Found, Wants, is_for, look
+from orderhub.delivery.looking import Found, Wants, look
 from orderhub.delivery.means import Means, Off, attempt_of
 from orderhub.delivery.outcomes import Outcomes, Written
 from orderhub.delivery.pieces import Lines, Piece, Reading
-from orderhub.delivery.replays import about, beginning
+from orderhub.delivery.replays import about, beginning, is_for
 from orderhub.ledger.deliveries import Settling
 
 LEASE_US = 30_000_000

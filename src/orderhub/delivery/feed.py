@@ -82,15 +82,21 @@ class Feed:
 
 
 def page(
-    reads: Reads, tenant_id: int, cursor: str, limit: int, kinds: Collection[str] = ()
+    reads: Reads,
+    tenant_id: int,
+    cursor: str,
+    limit: int,
+    kinds: Collection[str] = (),
+    until: str = END,
 ) -> FeedPage:
-    """As `Feed.read`, within a look that is taken already."""
+    """As `Feed.read`, within a look that is taken already; nothing that is behind the cursor `until`."""
     for kind in kinds:
         if kind not in KINDS:
             raise KindUnknown(f"{kind} is none of {', '.join(KINDS)}")
     place = reads.feed_end(tenant_id) if cursor == END else place_of(cursor, tenant_id)
     try:
-        found = reads.feed_look(tenant_id, place, limit, kinds)
+        ends = None if until == END else place_of(until, tenant_id)
+        found = reads.feed_look(tenant_id, place, limit, kinds, ends)
     except PlaceAhead:
         raise CursorUnknown("is ahead of this ledger: it is of another one") from None
     return FeedPage(

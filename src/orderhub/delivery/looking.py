@@ -13,7 +13,7 @@ from orderhub.core.queries import Reads
 from orderhub.core.values import Order
 from orderhub.core.webhooks import RECORD_KIND, Webhook
 from orderhub.delivery.feed import FeedPage, Item, event_named, page
-from orderhub.delivery.replays import about, stretch_page
+from orderhub.delivery.replays import about, is_for, stretch_page
 
 
 class Wants(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +52,6 @@ class Found(msgspec.Struct):
     held_up: set[str] = set()
 
 
-def is_for(webhook: Webhook, event: FedEvent) -> bool:
-    """Whether the webhook wants it; of kinds the feed's pages hold only those that are wanted."""
-    return not webhook.channels or event.channel in webhook.channels
-
-
 def look(reads: Reads, tenant_id: int, webhook_id: int, wants: Wants, now_us: int) -> Found:
     record = reads.record(tenant_id, RECORD_KIND, "id", webhook_id)
     if record is None or not record.doc.is_enabled:
@@ -72,7 +67,7 @@ def look(reads: Reads, tenant_id: int, webhook_id: int, wants: Wants, now_us: in
         events += [each.event for each in found.live.items if is_for(webhook, each.event)]
     if wants.again:
         for left in reads.stretches(tenant_id, webhook_id)[:1]:
-            found.stretch = stretch_page(reads, left, wants.limit, webhook.kinds)
+            found.stretch = stretch_page(reads, record, left, wants.limit)
             events += [each.event for each in found.stretch[0] if is_for(webhook, each.event)]
     uids = {each.order_uid for each in events if each.order_uid}
     found.orders = {order.uid: order for order in reads.orders_of_uids(tenant_id, uids)}

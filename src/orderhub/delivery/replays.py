@@ -8,8 +8,9 @@ import msgspec
 
 from orderhub.core.deliveries import BEHIND, REPLAY, Delivery, Stretch, WebhookState
 from orderhub.core.facts import Record
-from orderhub.core.feed import FedEvent, FeedPlace
+from orderhub.core.feed import FedEvent, FeedPlace, named_by
 from orderhub.core.queries import Reads
+from orderhub.core.webhooks import Webhook
 from orderhub.delivery.feed import Item, cursor_of, event_named, page, place_of
 from orderhub.ledger.ledger import Ledger
 
@@ -44,22 +45,40 @@ def beginning(webhook: Record) -> WebhookState:
     )
 
 
+def is_for(webhook: Webhook, event: FedEvent) -> bool:
+    """Whether the webhook wants it."""
+    is_of_kind = not webhook.kinds or event.kind in webhook.kinds
+    return is_of_kind and (not webhook.channels or event.channel in webhook.channels)
+
+
+def _come_to(reads: Reads, webhook: Record) -> str:
+    """The cursor that a webhook has come to."""
+    return (reads.webhook_state(webhook.tenant_id, webhook.id) or beginning(webhook)).cursor
+
+
 def send_events_again(
     ledger: Ledger, webhook: Record, event_ids: Sequence[str], now_us: int
 ) -> tuple[Delivery, ...]:
     """Have these events sent to a webhook, of whatever kind they are. At most MOST_EVENTS.
 
-    Raises EventUnknown; then none is.
+    None of what comes by itself, see `stretch_page`. Raises EventUnknown; then none is.
     """
 
     def found(reads: Reads) -> list[FedEvent]:
-        events = []
+        events: list[FedEvent] = []
         for event_id in dict.fromkeys(event_ids):
             event = event_named(reads, webhook.tenant_id, event_id)
             if event is None:
                 raise EventUnknown(event_id)
             events.append(event)
-        return events
+        names = [name for each in events if (name := named_by(each.id)) is not None]
+        at = place_of(_come_to(reads, webhook), webhook.tenant_id)
+        to_come = reads.feed_to_come(webhook.tenant_id, at, names)
+        return [
+            each
+            for each in events
+            if not (named_by(each.id) in to_come and is_for(webhook.doc, each))
+        ]
 
     wanted = [_again(webhook, event, now_us) for event in ledger.read(found)]
     if not wanted:
@@ -106,22 +125,26 @@ def send_stretch_again(ledger: Ledger, webhook: Record, from_us: int, to_us: int
 
 
 def stretch_page(
-    reads: Reads, stretch: Stretch, limit: int, kinds: Sequence[str] = ()
+    reads: Reads, webhook: Record, stretch: Stretch, limit: int
 ) -> tuple[tuple[Item, ...], Stretch]:
-    """What comes next of a stretch, and what is left of it behind that; with `cursor` empty: nothing is."""
+    """What comes next of a stretch, and what is left of it behind that; with `cursor` empty: nothing is.
+
+    What the webhook has not come to yet comes by itself: sent now it would overtake what is before it.
+    """
+    come_to, kinds = _come_to(reads, webhook), webhook.doc.kinds
     items: tuple[Item, ...] = ()
     for _ in range(_MOST_PAGES):
-        items, stretch = _page(reads, stretch, limit, kinds)
+        items, stretch = _page(reads, stretch, limit, kinds, come_to)
         if items or not stretch.cursor:
             break
     return items, stretch
 
 
 def _page(
-    reads: Reads, stretch: Stretch, limit: int, kinds: Sequence[str]
+    reads: Reads, stretch: Stretch, limit: int, kinds: Sequence[str], come_to: str
 ) -> tuple[tuple[Item, ...], Stretch]:
     tenant_id = stretch.tenant_id
-    found = page(reads, tenant_id, stretch.cursor, limit, kinds)
+    found = page(reads, tenant_id, stretch.cursor, limit, kinds, come_to)
     items = tuple(
         each for each in found.items if stretch.from_at <= each.event.recorded_at < stretch.to_at
     )

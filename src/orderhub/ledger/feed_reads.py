@@ -13,10 +13,11 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import ColumnElement, Connection, Table, literal_column, select, text
 
 from orderhub.core.feed import FedEvent, FeedLook, FeedPlace, PlaceAhead, event_id, notice_id
 from orderhub.ledger import rows
+from orderhub.ledger.tables import feed, notice, order_event, orders
 
 OLD = -1  # the lane of old events
 _EVENT = "e.kind, e.occurred_at, e.recorded_at, e.actor, e.request_id, e.data, o.uid, o.door"
@@ -33,7 +34,7 @@ _LAST_OLD = """
 _LANES = "SELECT lane, next FROM feed_lane WHERE tenant_id = :tenant_id ORDER BY lane"
 _STAMPS = """
     SELECT stamp, lane FROM feed WHERE tenant_id = :tenant_id AND lane = :lane
-      AND position >= :first ORDER BY position LIMIT :limit"""
+      AND position >= :first AND position < :until ORDER BY position"""
 _FED = f"""
     SELECT f.stamp, f.lane, f.position, f.order_id, f.version, {_EVENT} FROM feed f
     LEFT JOIN order_event e ON e.tenant_id = f.tenant_id AND e.order_id = f.order_id
@@ -67,16 +68,21 @@ def look(
     place: FeedPlace,
     limit: int,
     kinds: Collection[str] = (),
+    until: FeedPlace | None = None,
 ) -> FeedLook:
-    """At most `limit` events of these kinds (none = all) behind a place. Raises PlaceAhead."""
+    """At most `limit` events of these kinds (none = all) behind a place, and before `until`. Raises PlaceAhead."""
     lanes = _lanes(connection, tenant_id)
+    progress = sum(lanes.values())
     if any(lanes.get(lane, 0) < position for lane, position in place.lanes.items()):
         raise PlaceAhead
+    if until is not None:
+        lanes = {lane: min(end, until.lanes.get(lane, 0)) for lane, end in lanes.items()}
     wanted, most = frozenset(kinds), _MOST_LOOKED_AT if kinds else limit
     old, positions = place.old, dict(place.lanes)
     found: list[tuple[FedEvent, FeedPlace]] = []
     looked_at, is_cut = 0, False
-    for lane, behind, event in _from(connection, tenant_id, place, lanes, most):
+    old_until = None if until is None else until.old
+    for lane, behind, event in _from(connection, tenant_id, place, lanes, most, old_until):
         if lane == OLD:
             old = behind
         else:
@@ -89,7 +95,7 @@ def look(
                 break
     at = FeedPlace(old, positions)
     is_end = not is_cut and looked_at < most
-    return FeedLook(tuple(found), at, is_end, sum(lanes.values()))
+    return FeedLook(tuple(found), at, is_end, progress)
 
 
 def end(connection: Connection, tenant_id: int) -> FeedPlace:
@@ -122,6 +128,42 @@ def one(connection: Connection, tenant_id: int, uid: str, version: int) -> FedEv
     return None if row is None else _notice(tenant_id, row)
 
 
+def to_come(
+    connection: Connection, tenant_id: int, place: FeedPlace, names: Collection[tuple[str, int]]
+) -> set[tuple[str, int]]:
+    """Those of these events (uid and version of an order's, uid and 0 of a notice) that stand behind the place."""
+    uids = sorted({uid for uid, version in names if version})
+    notices = sorted({uid for uid, version in names if not version})
+    query = select(orders.c.id, orders.c.uid).where(
+        orders.c.tenant_id == tenant_id, orders.c.uid.in_(uids)
+    )
+    known = {row.id: row.uid for row in connection.execute(query)}
+    old = select(order_event.c.recorded_at, order_event.c.order_id, order_event.c.version).where(
+        order_event.c.tenant_id == tenant_id,
+        order_event.c.order_id.in_(sorted(known)),
+        order_event.c.fed == literal_column("0"),
+    )
+    rows = [tuple(row) for row in connection.execute(old)]
+    found = {(known[row[1]], int(row[2])) for row in rows if row > place.old}
+    for lane, end in _lanes(connection, tenant_id).items():
+        first = place.lanes.get(lane, 0)
+        if first >= end:
+            continue
+        fed = select(feed.c.order_id, feed.c.version).where(
+            *_behind(feed, tenant_id, lane, first), feed.c.order_id.in_(sorted(known))
+        )
+        found |= {(known[row.order_id], row.version) for row in connection.execute(fed)}
+        told = select(notice.c.uid).where(
+            *_behind(notice, tenant_id, lane, first), notice.c.uid.in_(notices)
+        )
+        found |= {(uid, 0) for uid in connection.execute(told).scalars()}
+    return found & set(names)
+
+
+def _behind(table: Table, tenant_id: int, lane: int, first: int) -> tuple[ColumnElement[bool], ...]:
+    return table.c.tenant_id == tenant_id, table.c.lane == lane, table.c.position >= first
+
+
 def progress(connection: Connection, tenant_ids: Collection[int]) -> dict[int, int]:
     """How many positions each tenant has given out."""
     return {each: sum(_lanes(connection, each).values()) for each in tenant_ids}
@@ -135,15 +177,25 @@ Found = tuple[int, tuple[int, ...], FedEvent]  # lane, where it goes on behind i
 
 
 def _from(
-    connection: Connection, tenant_id: int, place: FeedPlace, lanes: dict[int, int], most: int
+    connection: Connection,
+    tenant_id: int,
+    place: FeedPlace,
+    lanes: dict[int, int],
+    most: int,
+    old_until: tuple[int, ...] | None,
 ) -> Iterator[Found]:
-    """At most so many, in order."""
+    """At most so many, in order; of the old events those up to `old_until`, None = all."""
     at, order_id, version = place.old or (-(1 << 62), 0, 0)
     given = {"tenant_id": tenant_id, "at": at, "order_id": order_id, "version": version}
     found = 0
-    for row in connection.execute(text(_OLD), {**given, "limit": most}).all():
+    has_old = old_until is None or place.old < old_until
+    query = text(_OLD), {**given, "limit": most}
+    for row in connection.execute(*query).all() if has_old else ():
+        behind = (row.recorded_at, row.order_id, row.version)
+        if old_until is not None and behind > old_until:
+            break
         found += 1
-        yield OLD, (row.recorded_at, row.order_id, row.version), _event(tenant_id, row)
+        yield OLD, behind, _event(tenant_id, row)
     if found < most:
         yield from _merged(connection, tenant_id, place, lanes, most - found)
 
@@ -155,7 +207,7 @@ def _merged(
     until = {lane: min(lanes[lane], first[lane] + most) for lane in lanes}
     open_ = [lane for lane in lanes if first[lane] < until[lane]]
     if len(open_) > 1:  # how many of each are among the first
-        stamps = [_stamps(connection, tenant_id, lane, first[lane], most) for lane in open_]
+        stamps = [_stamps(connection, tenant_id, lane, first[lane], until[lane]) for lane in open_]
         until = dict(first)
         for _, lane in islice(merge(*stamps), most):
             until[lane] += 1
@@ -169,9 +221,9 @@ def _merged(
 
 
 def _stamps(
-    connection: Connection, tenant_id: int, lane: int, first: int, most: int
+    connection: Connection, tenant_id: int, lane: int, first: int, until: int
 ) -> list[tuple[int, int]]:
-    given = {"tenant_id": tenant_id, "lane": lane, "first": first, "limit": most}
+    given = {"tenant_id": tenant_id, "lane": lane, "first": first, "until": until}
     return [(row.stamp, row.lane) for row in connection.execute(text(_STAMPS), given)]
 
 

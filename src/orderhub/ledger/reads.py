@@ -88,10 +88,21 @@ class LedgerReads(WebhookReads):
     # --- the feed
 
     def feed_look(
-        self, tenant_id: int, place: FeedPlace, limit: int, kinds: Collection[str] = ()
+        self,
+        tenant_id: int,
+        place: FeedPlace,
+        limit: int,
+        kinds: Collection[str] = (),
+        until: FeedPlace | None = None,
     ) -> FeedLook:
-        """What the feed holds behind a place. Raises PlaceAhead."""
-        return feed_reads.look(self._connection, tenant_id, place, limit, kinds)
+        """What the feed holds behind a place, and before another. Raises PlaceAhead."""
+        return feed_reads.look(self._connection, tenant_id, place, limit, kinds, until)
+
+    def feed_to_come(
+        self, tenant_id: int, place: FeedPlace, names: Collection[tuple[str, int]]
+    ) -> set[tuple[str, int]]:
+        """Those of these events, each as `feed_event` knows it, that stand behind the place."""
+        return feed_reads.to_come(self._connection, tenant_id, place, names)
 
     def feed_end(self, tenant_id: int) -> FeedPlace:
         return feed_reads.end(self._connection, tenant_id)

@@ -127,7 +127,7 @@ async def replay(call: Call, who: Caller) -> Answer:
     """Events are sent again, whether they arrived or not: under the ids that they have, beside what happens now.
 
     Named events go whatever the webhook is for, of a stretch only those that it is for; each with its order as it
-    is by now.
+    is by now. What the webhook has not come to yet is left out: it comes by itself, in its order.
     """
     tenant_id = await tenant_id_of(call, who)
     name = call.params["id"]
