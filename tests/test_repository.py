@@ -117,6 +117,16 @@ def test_no_text_names_a_machine_or_a_registry() -> None:
     assert not found, report(found)
 
 
+def test_no_path_is_put_into_a_url_of_sqlite_as_it_is() -> None:
+    """`%41` in a folder's name would be read as A, and what stands behind a `?` as no part of the path."""
+    found = [
+        f"{shown(path)} puts a path into a URL as it is: `url_of_file` of ledger/urls.py makes one"
+        for path in python_files("src")
+        if re.search(r"sqlite://(?:/?\{|/?%s|/*[\"'] *(?:\+|\.join|\.format))", path.read_text())
+    ]
+    assert not found, report(found)
+
+
 def test_requirements_are_pinned_and_hashed_and_name_no_address() -> None:
     wrong = []
     for name in ("runtime", "dev"):

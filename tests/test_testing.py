@@ -199,6 +199,14 @@ def test_what_is_refused_says_so(hub: Hub) -> None:
         assert refused.value.status == 404
 
 
+@pytest.mark.parametrize("name", ["feature%2Fx", "q?x=1"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with running_hub(tmp_path / name) as hub:
+        assert http.get(f"{hub.base_url}/health/ready").is_success
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
 def test_a_hub_leaves_nothing_behind_and_a_folder_of_ones_own_stays(tmp_path: Path) -> None:
     with running_hub(tmp_path) as hub:
         url = hub.base_url

@@ -32,6 +32,7 @@ from orderhub.core.decide import RECORD_TYPES
 from orderhub.dialects.finding import conformance_of, dialect_names
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
+from orderhub.ledger.urls import url_of_file
 from orderhub.seeding import Seeder
 from orderhub.settings import ProgramSettings
 from orderhub.web.cipher import Cipher
@@ -296,7 +297,7 @@ def running_hub(folder: Path | None = None) -> Iterator[Hub]:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             operator_token = f"hub_{secrets.token_urlsafe(24)}"
             settings = ProgramSettings(
-                database=f"sqlite:///{where / _FILE}",
+                database=url_of_file(where / _FILE),
                 host="127.0.0.1",
                 port=listener.getsockname()[1],
                 public_url=url,
@@ -327,7 +328,7 @@ def running_hub(folder: Path | None = None) -> Iterator[Hub]:
 def _empty() -> bytes:
     """A ledger with nothing in it, made once: a copy costs nothing."""
     with TemporaryDirectory(prefix="orderhub-") as folder:
-        Ledger.open(f"sqlite:///{folder}/{_FILE}", RECORD_TYPES).close()
+        Ledger.open(url_of_file(Path(folder) / _FILE), RECORD_TYPES).close()
         return (Path(folder) / _FILE).read_bytes()
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from orderhub.cli.commands import app
@@ -18,6 +19,7 @@ from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import open_engine, writing
 from orderhub.ledger.moving import copying
 from orderhub.ledger.tables import metadata
+from orderhub.ledger.urls import url_of_file
 from tests.support import world
 from tests.support.hub_process import serving
 from tests.support.postgres import client_programs, fresh_database
@@ -155,6 +157,50 @@ def test_a_backup_is_restored_only_where_nothing_is(sqlite_url: str, tmp_path: P
     words = ("restore", str(file), "--database", f"sqlite:///{tmp_path / 'new.sqlite'}")
     assert "new.sqlite-wal is there" in run(*words, status=2)
     assert dump(sqlite_url) == before
+
+
+@pytest.mark.parametrize("name", ["p%2Fq", "p%41q", "q?x=1", "ha#sh"])
+def test_a_path_may_be_of_any_characters(sqlite_url: str, tmp_path: Path, name: str) -> None:
+    sold(sqlite_url, 2)
+    folder = tmp_path / name
+    folder.mkdir()
+    file = folder / f"{name.replace('/', '')}.backup"
+    run("backup", str(file), "--database", sqlite_url)
+    there = url_of_file(folder / "again.sqlite")
+    assert HELD in run("restore", str(file), "--database", there)["check"]
+    assert dump(there) == dump(sqlite_url)
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([name, "hub.sqlite"])
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("where", ["user", "query"])
+def test_a_password_is_no_word_of_a_program_and_in_no_message(
+    postgres_url: str, programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The server of the tests asks for none, so that any is taken."""
+    told: list[tuple[list[str], str]] = []
+    real = subprocess.run
+
+    def noted(words: list[str], **more: Any) -> Any:
+        told.append((words, more["env"].get("PGPASSWORD", "")))
+        return real(words, **more)
+
+    monkeypatch.setattr(subprocess, "run", noted)
+    sold(postgres_url, 2)
+    at = make_url(postgres_url).set(drivername="postgresql")
+    at = at.set(password="S3cret") if where == "user" else at
+    at = at if where == "user" else at.update_query_dict({"password": "S3cret"})
+    url, file = at.render_as_string(hide_password=False), tmp_path / "hub.backup"
+    run("backup", str(file), "--database", url)
+    assert "S3cret" not in run("restore", str(file), "--database", url, status=2)
+    engine = open_engine(url)
+    with writing(engine).begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    engine.dispose()
+    assert HELD in run("restore", str(file), "--database", url)["check"]
+    assert [Path(words[0]).name for words, _ in told] == ["pg_dump", "pg_restore"]
+    assert all(password == "S3cret" for _, password in told)
+    assert not [each for words, _ in told for each in words if "S3cret" in each]
 
 
 DAMAGES = {

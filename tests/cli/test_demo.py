@@ -55,6 +55,15 @@ def test_it_listens_on_loopback_only_whatever_the_environment_says(
     assert not settings.rate_limits
 
 
+@pytest.mark.parametrize("name", ["p%41q", "q?x=1"])
+def test_its_folder_may_have_any_name(
+    tmp_path: Path, served: list[ProgramSettings], name: str
+) -> None:
+    demo(tmp_path / name)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / server._DEMO_DATABASE).stat().st_size
+
+
 @pytest.mark.slow
 def test_it_starts_afresh_and_touches_nothing_of_others(
     tmp_path: Path, served: list[ProgramSettings]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, inspect, text
+from sqlalchemy import event, inspect, make_url, text
 from sqlalchemy.pool import Pool
 from typer.testing import CliRunner
 
@@ -69,6 +69,30 @@ def refused(*words: str, **variables: str) -> str:
 )
 def test_a_database_that_cannot_be_used_is_refused(command: str, url: str, says: str) -> None:
     assert says in refused(command, "--database", url)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("order", "list", "--token", "xx"),
+        ("init", "--yes"),
+        ("init", "--empty"),
+        ("migrate", "--plan"),
+        ("token", "list", "nobody"),
+    ],
+)
+def test_no_message_shows_the_password_of_the_database(
+    postgres_url: str, words: tuple[str, ...]
+) -> None:
+    at = make_url(postgres_url).set(password="S3cret", drivername="postgresql")
+    if words[0] == "init":
+        assert CliRunner().invoke(app, [*words, "--database", postgres_url]).exit_code == 0
+    for secret in (at, at.set(port=1), at.set(host="no.invalid", query={"password": "S3cret"})):
+        url = secret.render_as_string(hide_password=False)
+        result = CliRunner().invoke(app, [*words, "--database", url])
+        assert "S3cret" not in result.output
+        assert result.exit_code == (0 if secret is at and "--plan" in words else 2), result.output
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])

@@ -24,6 +24,7 @@ from orderhub.ledger.database import (
 )
 from orderhub.ledger.ledger import Ledger
 from orderhub.ledger.tables import DIRECTORY, metadata, slot
+from orderhub.ledger.urls import url_of_file, without_password
 
 
 @pytest.mark.one_machine
@@ -157,6 +158,7 @@ def test_reading_an_empty_database_says_what_to_do(database_url: str) -> None:
     ("url", "says"),
     [
         ("not a url", "not a database URL"),
+        ("postgresql://u:pw@h:54x2/db", "not a database URL"),
         ("mysql://localhost/x", "mysql is not supported"),
         ("sqlite://", "keeps nothing"),
         ("sqlite:///:memory:", "keeps nothing"),
@@ -171,6 +173,45 @@ def test_a_url_that_may_lose_orders_is_refused(url: str, says: str) -> None:
     with pytest.raises(DatabaseRefused, match=says) as refused:
         open_engine(url)
     assert str(refused.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql//u:S3cret@h/db",
+        "postgresql://u:S3cret@h:port/db",
+        "postgresql://u:p@S3cret@h/db",
+        "postgresql://u:p?w@S3cret@h/db",
+        "postgresql://a/b:S3cret@h/db",
+        "mysql://u:S3cret@h/db",
+    ],
+)
+def test_what_is_refused_as_a_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(DatabaseRefused) as refused:
+        without_password(url)
+    assert "S3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:S3cret@h:5433/db", "postgresql://u:***@h:5433/db"),
+        ("postgresql://u:S3%40cret@/a%40b", "postgresql://u:***@/a%40b"),
+        ("postgres://u@/db?password=S3cret&host=there", "postgresql://u@/db?host=there"),
+        ("postgresql://u@h/db?pasword=S3cret&sslpassword=S3cret", "postgresql://u@h/db"),
+        ("sqlite:////data/hub.sqlite", "sqlite:////data/hub.sqlite"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+    assert without_password(parse_url(url)) == shown
+
+
+@pytest.mark.parametrize(
+    "path", ["/a%2Fb/c%41.sqlite", "/a?x=1/b.sqlite", "/ä b+c#d/x", "x.sqlite"]
+)
+def test_a_path_of_any_characters_is_made_a_url_and_read_from_it(path: str) -> None:
+    assert parse_url(url_of_file(path)).database == path
 
 
 @pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+psycopg"])

@@ -232,6 +232,7 @@ def _emptied(settings: ProgramSettings) -> Any:
     from orderhub.core.decide import RECORD_TYPES
     from orderhub.ledger.database import ServeLock
     from orderhub.ledger.ledger import Ledger
+    from orderhub.ledger.urls import without_password
 
     lock = ServeLock(settings.database)
     lock.take("a command", create=True)
@@ -240,7 +241,7 @@ def _emptied(settings: ProgramSettings) -> Any:
         with within(settings) as send:
             if answer_of(send("GET", _CREDENTIALS))["items"]:
                 raise CommandRefused(
-                    f"{settings.database} has an operator already: "
+                    f"{without_password(settings.database)} has an operator already: "
                     "`orderhub token create operator --scope operator` makes another token."
                 )
             wanted = {"kind": "hub", "scopes": ["operator"], "label": "orderhub init"}
@@ -287,11 +288,13 @@ def _made(settings: ProgramSettings, merchant: Merchant) -> _Made:
 
 def _refuse_tenants(ledger: Any, database: str) -> None:
     from orderhub.cli.session import CommandRefused
+    from orderhub.ledger.urls import without_password
 
     found = ledger.read(lambda reads: reads.tenants(limit=1))
     if found:
         raise CommandRefused(
-            f"{database} has tenants already ({found[0].name}): `orderhub tenant create` adds another."
+            f"{without_password(database)} has tenants already ({found[0].name}): "
+            "`orderhub tenant create` adds another."
         )
 
 

@@ -31,7 +31,7 @@ from orderhub.demo import first_calls, live_a_month, seed
 from orderhub.dialects.finding import find_dialects
 from orderhub.ledger.database import DatabaseRefused, ServeLock
 from orderhub.ledger.ledger import Ledger
-from orderhub.ledger.urls import file_of, parse_url
+from orderhub.ledger.urls import file_of, parse_url, url_of_file
 from orderhub.settings import ProgramSettings, SettingRefused, callable_url, url_of
 from orderhub.web import logs
 from orderhub.web.cipher import Cipher
@@ -226,7 +226,7 @@ def serve_demo(port: int, data: Path, *, keep: bool) -> None:
     Whatever can be refused is refused before anything is removed.
     """
     _make_folder(data)
-    url = f"sqlite:///{data / _DEMO_DATABASE}"
+    url = url_of_file(data / _DEMO_DATABASE)
     asked = ProgramSettings.from_environment(
         database=url,
         host="127.0.0.1",

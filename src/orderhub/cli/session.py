@@ -104,6 +104,7 @@ def _reached(
 @contextmanager
 def _at_database(settings: ProgramSettings, token: str, *, is_reading: bool) -> Iterator[Send]:
     from orderhub.ledger.database import ServeLock
+    from orderhub.ledger.urls import without_password
 
     lock = ServeLock(settings.database)
     served_at = lock.holder()
@@ -120,8 +121,8 @@ def _at_database(settings: ProgramSettings, token: str, *, is_reading: bool) -> 
         return
     if token:
         raise CommandRefused(
-            f"No hub is known to serve {settings.database}, so --token ({_TOKEN}) would have no effect: "
-            "leave it out, or give the --url of the hub."
+            f"No hub is known to serve {without_password(settings.database)}, so --token ({_TOKEN}) would have "
+            "no effect: leave it out, or give the --url of the hub."
         )
     lock.take(_NOTE)  # two that write to one SQLite file would be one too many
     try:

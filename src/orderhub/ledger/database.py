@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orderhub.ledger.driver import Driver
 from orderhub.ledger.files import FileWatch, ServeLock, make_file
 from orderhub.ledger.turns import Turns
-from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url
+from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url, without_password
 
 __all__ = ["DatabaseRefused", "ServeLock", "parse_url"]  # where everyone looks for them
 
@@ -363,9 +363,8 @@ def migrate(engine: Engine, *, create: bool = True) -> None:
     if current == head_revision():
         return
     if current is None and not create:
-        url = engine.url.render_as_string(hide_password=True)
         raise DatabaseRefused(
-            f"There is no ledger in {url}: `orderhub init` or `orderhub serve` makes one."
+            f"There is no ledger in {without_password(engine.url)}: `orderhub init` or `orderhub serve` makes one."
         )
     while _migrated_on(engine) != head_revision():
         pass
@@ -449,5 +448,4 @@ def _current_revision(engine: Engine) -> str | None:
 
 def _cannot_be_opened(engine: Engine, error: Exception) -> DatabaseRefused:
     why = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-    url = engine.url.render_as_string(hide_password=True)
-    return DatabaseRefused(f"The database {url} cannot be opened: {why}.")
+    return DatabaseRefused(f"The database {without_password(engine.url)} cannot be opened: {why}.")

@@ -35,10 +35,12 @@ from orderhub.ledger.moving.archive import (
     put_in_place,
     unpack,
 )
-from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url
+from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url, url_of_file, without_password
 
 _PAGES = 2_048  # at a time, between two words of how far it is
 _SQLITE_FILES = ("", "-wal", "-shm", "-journal")
+# Secrets that PostgreSQL's programs take from no variable of the environment.
+_UNTOLD = {"sslpassword", "oauth_client_secret"}
 
 
 def back_up(url: str, file: Path, advance: Advance, *, is_checked: bool = True) -> Manifest:
@@ -108,7 +110,7 @@ def _save_sqlite(url: str, payload: Path, manifest: Manifest, *, is_checked: boo
             target.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
         raise DatabaseRefused(f"{path} cannot be saved: {error}.") from error
-    engine = open_engine(f"sqlite:///{payload}")
+    engine = open_engine(url_of_file(payload))
     try:
         manifest.schema = check_version(engine, must_be_current=False) or ""
         if not manifest.schema:
@@ -164,12 +166,20 @@ def _program(name: str) -> str:
 
 def _run(url: URL, words: Sequence[str], more: Sequence[str]) -> None:
     """Run one of PostgreSQL's programs on a database. The password is not among its words, which anybody may see."""
+    untold = sorted(_UNTOLD & set(url.query))
+    if untold:
+        raise DatabaseRefused(
+            f"{Path(words[0]).name} could be told {untold[0]} only where everybody sees it: leave it out of the URL."
+        )
     environment = dict(os.environ)
-    if url.password:
-        environment["PGPASSWORD"] = str(url.password)
-    plain = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    password = url.query.get("password", url.password)
+    if password:
+        environment["PGPASSWORD"] = str(password)
+    # `URL.set` takes None for what is to stay.
+    plain = url.set(drivername="postgresql")._replace(password=None)
+    address = plain.difference_update_query(["password"]).render_as_string(hide_password=False)
     done = subprocess.run(  # noqa: S603 - a program of PostgreSQL's, with words of ours
-        [*words, f"--dbname={plain}", *more],
+        [*words, f"--dbname={address}", *more],
         capture_output=True,
         text=True,
         env=environment,
@@ -207,7 +217,7 @@ def _one_sentence(url: str) -> Iterator[None]:
         yield
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise DatabaseRefused(f"{url} cannot be written: {why}.") from None
+        raise DatabaseRefused(f"{without_password(url)} cannot be written: {why}.") from None
     except SQLAlchemyError as error:
         raise DatabaseRefused(f"The database cannot be restored: {reason(error)}.") from None
 
@@ -231,7 +241,7 @@ def _restore_sqlite(file: Path, path: Path, advance: Advance) -> tuple[Manifest,
     part = beside(path, "restored")
     try:
         manifest = unpack(file, part, advance)
-        report = _proven(f"sqlite:///{part}", manifest)
+        report = _proven(url_of_file(part), manifest)
         put_in_place(part, path)
     finally:
         _remove(part)

@@ -31,7 +31,7 @@ from orderhub.ledger.checking.integrity import reason
 from orderhub.ledger.database import COPY_MARK, check_version, migrate, open_engine, writing
 from orderhub.ledger.files import refuse_missing
 from orderhub.ledger.tables import feed_lane, metadata
-from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url
+from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url, without_password
 
 _AT_ONCE = 2_000
 _ROWS_A_COMMIT = 20_000
@@ -69,11 +69,10 @@ def copy(source_url: str, target_url: str, watcher: Watcher) -> Copied:
 
     The target is empty, or holds a copy of the same source that was interrupted.
     """
-    source_at = parse_url(source_url)
     source, target = open_engine(source_url), open_engine(target_url)
     try:
         check_version(source)
-        _begin(target, source_at.render_as_string(hide_password=True))
+        _begin(target, without_password(source_url))
         with _reading(source) as here:
             copied = sum(
                 _copy_table(here, target, each, watcher) for each in metadata.sorted_tables
