@@ -65,7 +65,7 @@ def test_a_hub_is_reached_over_http_from_anywhere(url: str, tmp_path: Path) -> N
     [
         (("--url", "http://127.0.0.1:1", "--token", "x"), "does not answer"),
         (("--url", "hub.example", "--token", "x"), "--url: 'hub.example' is no address"),
-        (("--url", "", "--token", "x"), "--url: '' is no address"),
+        (("--url", "", "--token", "x"), "--url is empty"),
         (("--url", "http://127.0.0.1:1", "--token", "ü"), "--token: a token is ASCII"),
         (("--url", "http://127.0.0.1:1", "--database", "sqlite:///x"), "not both"),
     ],
@@ -118,13 +118,13 @@ def test_a_token_that_nobody_would_see_is_refused(url: str, variables: dict[str,
         (("token", "create", "operator", "--scope", "operator", "--expires-in-days", "-1"),
          "'--expires-in-days'"),
         (("token", "create", "shop", "--scope", "everything"), "--scope: "),
-        (("token", "create", "shop", "--scope", ""), "--scope: "),
+        (("token", "create", "shop", "--scope", ""), "--scope is empty: "),
         (("token", "create", "shop", "--scope", "pools", "--data", "repeat_window_s=0"),
          "--data repeat_window_s: "),
-        (("token", "create", "shop", "--scope", "pools", "--expires-at", ""), "--expires-at: "),
+        (("token", "create", "shop", "--scope", "pools", "--expires-at", ""), "--expires-at is empty: "),
         (("token", "create", "shop", "--scope", "pools", "--name", ""), "--name is empty"),
-        (("token", "create", "shop", "--kind", ""), "--kind: "),
-        (("token", "create", "shop", "--kind", "kakaclo", "--shown", ""), "--shown: "),
+        (("token", "create", "shop", "--kind", ""), "--kind is empty: "),
+        (("token", "create", "shop", "--kind", "kakaclo", "--shown", ""), "--shown is empty: "),
         (("token", "create", "shop", "--kind", "kakaclo", "--secret", "abcd"), "--secret: "),
         (("token", "create", "shop", "--kind", "mews"), "--digest client: "),
         (("token", "list", "shop", "--kind", ""), "--kind is empty"),
@@ -163,6 +163,40 @@ def test_what_was_said_reaches_the_hub_whatever_its_truth(url: str) -> None:
         )
     )
     assert (changed["label"], changed["data"]["note"]) == (None, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("order", step, "") for step in ("show", "pay", "ship", "cancel")),
+        ("order", "refund", " ", "--amount", "1"),
+        ("order", "list", "--status", ""),
+        ("order", "list", "--number", "\t"),
+        ("order", "export", "--tenant", ""),
+        ("order", "export", "--output", ""),
+        ("order", "import", ""),
+        ("catalogue", "list", ""),
+        ("events", "--tenant", ""),
+        ("tail", "--reason", ""),
+        ("person", "forget", "--email", ""),
+        ("person", "export", "--order", "", "--order", "x"),
+        ("pool", "count", "", "3"),
+        ("user", "reset", "", "x"),
+        ("token", "revoke", "shop", ""),
+        ("webhook", "deliveries", ""),
+        ("handover", "list", "--order", ""),
+        ("trigger", "order.paid", "--order", ""),
+        ("demo", "--data", ""),
+        ("serve", "--host", ""),
+        ("conform", "--base-url", ""),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_variable_of_a_shell_names_nothing(words: tuple[str, ...]) -> None:
+    said = refused(*words)
+    assert said.startswith("orderhub: ")
+    assert " is empty: " in said
+    assert said.count("\n") == 1
 
 
 def test_conform_against_nobody_could_not_begin(url: str, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A command whose options are the fields of a dataclass, and options that are known only when a command is met."""
+"""What all commands have in common about their options: an empty one names nothing.
+
+And a command whose options are the fields of a dataclass, and options that are known only when a command is met.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,35 @@ from typer.main import get_command
 
 T = TypeVar("T")
 _GIVEN = "orderhub.cli.options"
+# Texts that say something and name nothing; `after` is a place in a list, whose beginning is empty.
+_MAY_BE_EMPTY = frozenset({"label", "title", "reason", "method", "carrier", "tracking", "after"})
+
+
+class StrictCommand(TyperCommand):
+    """A command that takes no empty text for a name: an empty variable of a shell would name any order, or all."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typed. Leaves with one sentence and exit status 2 where a name is empty."""
+        if not ctx.resilient_parsing:
+            typed, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+            for each in self.get_params(ctx):
+                if each.name not in _MAY_BE_EMPTY and _is_empty(typed.get(each.name)):
+                    is_option = each.param_type_name == "option"
+                    shown = (
+                        max(each.opts, key=len) if is_option else each.metavar or each.name.upper()
+                    )
+                    instead = "leave it out, or say something" if is_option else "it names nothing"
+                    typer.echo(f"orderhub: {shown} is empty: {instead}.", err=True)
+                    raise typer.Exit(2)
+        return list(super().parse_args(ctx, args))
+
+
+def _is_empty(typed: Any) -> bool:
+    """`typed`: a text, several, or none where the option was left out."""
+    return any(
+        isinstance(each, str) and not each.strip()
+        for each in (typed if isinstance(typed, list | tuple) else [typed])
+    )
 
 
 def taking(
@@ -39,7 +71,7 @@ def taking(
     return of
 
 
-class LateCommand(TyperCommand):
+class LateCommand(StrictCommand):
     """A command with more options than it is written with: `late_options` is asked when it is run or explained.
 
     Their values are texts, empty where they are not given.

@@ -85,8 +85,6 @@ def _reached(
 
     Raises CommandRefused, DatabaseRefused or SettingRefused with one clear sentence.
     """
-    if token is not None and not token.strip():
-        raise CommandRefused("--token is empty: leave it out, or give one.")
     token = token or os.environ.get(_TOKEN, "")
     if url is not None and database is not None:
         raise CommandRefused("Either --url or --database, not both: they name two ways to a hub.")
@@ -334,13 +332,6 @@ def texts(option: str, pairs: list[str] | None) -> dict[str, str] | None:
 def given(**members: Any) -> dict[str, Any]:
     """The members that were said: whatever is not None, so that 0, an empty text or a no reaches the hub."""
     return {name: each for name, each in members.items() if each is not None}
-
-
-def not_empty(option: str, text: str | None) -> str | None:
-    """Raises BadParameter for a text that was given and says nothing: an empty variable of a shell."""
-    if text is not None and not text.strip():
-        raise typer.BadParameter(f"{option} is empty: leave it out, or say something")
-    return text
 
 
 def own_tenant(send: Send, said: str | None) -> str:

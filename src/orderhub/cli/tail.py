@@ -34,7 +34,7 @@ class TailOptions:
     channel: Annotated[str | None, typer.Option(help="A dialect, or hub.")] = None
     path: Annotated[str | None, typer.Option(help="As it was called, whole.")] = None
     status: Annotated[int | None, typer.Option(help="An HTTP status; 0 = no answer.")] = None
-    reason: Annotated[str | None, typer.Option(help="Why it was refused.")] = None
+    refusal: Annotated[str | None, typer.Option("--reason", help="Why it was refused.")] = None
     credential: Annotated[str | None, typer.Option(help="The id of a credential.")] = None
     request_id: Annotated[str | None, typer.Option(help="The Request-Id of an answer.")] = None
     from_: Annotated[
@@ -61,7 +61,7 @@ class TailOptions:
             "channel": self.channel,
             "path": self.path,
             "status": self.status,
-            "reason": self.reason,
+            "reason": self.refusal,
             "credential": self.credential,
             "request_id": self.request_id,
             "from": self.from_,

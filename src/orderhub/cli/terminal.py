@@ -17,11 +17,13 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
+from orderhub.cli.options import StrictCommand
+
 _JSON = "orderhub.cli.terminal.json"
 _is_json: ContextVar[bool] = ContextVar(_JSON, default=False)
 
 
-class Printing(TyperCommand):
+class Printing(StrictCommand):
     """A command that takes `--json` besides its own options, unless it has one that says more."""
 
     def get_params(self, ctx: Any) -> list[Any]:

@@ -94,11 +94,11 @@ def create(  # noqa: PLR0913, PLR0917 - one for each option
     token: Token = None,
 ) -> None:
     """Make a credential and show its token or secret: now, and never again."""
-    from orderhub.cli.session import given, members, not_empty, texts
+    from orderhub.cli.session import given, members, texts
 
     body = given(
         kind=kind,
-        name=not_empty("--name", name),
+        name=name,
         token=shown,
         secret=secret,
         scopes=scope or None,
@@ -121,10 +121,10 @@ def list_(
     token: Token = None,
 ) -> None:
     """Every credential of a tenant and when it was last used."""
-    from orderhub.cli.session import every, given, not_empty
+    from orderhub.cli.session import every, given
     from orderhub.cli.terminal import show
 
-    wanted = given(kind=not_empty("--kind", kind))
+    wanted = given(kind=kind)
     columns = ("id", "kind", "name", "label", "scopes", "enabled", "expires_at", "last_used_at")
     show(every(_path(tenant), wanted, database=database, url=url, token=token), columns)
 
