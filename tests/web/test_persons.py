@@ -199,6 +199,25 @@ def test_a_guest_is_forgotten_with_what_the_guest_book_says(either: Caller) -> N
     lawful(either)
 
 
+@pytest.mark.parametrize("is_escaped", [False, True], ids=["plain", "escaped"])
+def test_the_case_of_a_letter_beyond_ascii_does_not_count(either: Caller, is_escaped: bool) -> None:
+    """A database may know the case of ASCII alone, and what is escaped tells it (`\\u00d6`, `%C3%96`)."""
+    guest = {"guestType": "customer", "lastName": "Xyz", "email": "JÖRGEN@Example.com"}
+    case = next(each for each in goldens("sitecore_cdp") if each.request.path == "/v2.1/guests")
+    headers = {**case.request.headers, "idempotency-key": "guest"}
+    body = json.dumps(guest, ensure_ascii=is_escaped).encode()
+    assert either.send("POST", "/v2.1/guests", None, headers, body).status == 201
+    asked = "/v2.1/guests?email=J%C3%96RGEN%40Example.com"
+    assert either.send("GET", asked, None, dict(case.request.headers)).status == 200
+    assert any("rgen@" in row for row in kept(either))
+    done = persons(either, "forget", "cdp", "jörgen@example.com")
+    assert (done["claims"], len(done["records"])) == (1, 1)
+    assert done["requests"] >= 2
+    kept_of_it = [row for row in kept(either) if "rgen@" in row or "rgen%40" in row]
+    assert [row for row in kept_of_it if "persons/forget" not in row] == []
+    lawful(either)
+
+
 def logged_in(hub: Caller, login: dict[str, str]) -> bool:
     case = next(each for each in goldens("anqicms") if each.request.path == "/api/login")
     headers = {**case.request.headers, "content-type": "application/json"}

@@ -6,6 +6,8 @@ since the writer is waited for by everybody.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -34,6 +36,7 @@ from orderhub.ledger.tables import (
 )
 
 GONE = "[redacted]"
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ASKED = 500  # names in one question
 _ATTEMPTS = msgspec.json.Decoder(tuple[Attempt, ...]).decode
 _ENCODE = msgspec.json.Encoder().encode
@@ -150,14 +153,22 @@ class PersonReads:
 
 
 def _said(email: str) -> Words:
-    """The e-mail as texts have it, and as paths and forms do."""
-    return Words((email, quote(email), quote(email, safe="+")))
+    """The e-mail as texts have it, and as paths, forms and escaped JSON do, whose codes tell the case of a letter."""
+    cases = (email, email.lower(), email.upper())
+    escaped = (json.dumps(each)[1:-1] for each in cases)
+    twice = [each.replace("\\", "\\\\") for each in escaped]  # a body within a document
+    quoted = [spelled for each in cases for spelled in (quote(each), quote(each, safe="+"))]
+    return Words((*cases, *quoted, *twice))
 
 
 def _holds(column: Any, *words: str) -> ColumnElement[bool]:
-    """Whether a text may hold one of the words, in any case: what holds it as a part of a longer one, does too."""
+    """Whether a text may hold one of the words, in any case: what holds it as a part of a longer one, does too.
+
+    A database may know the case of ASCII alone: the longest such part of a word is looked for, and `Words` decides.
+    """
     text = func.lower(column)
-    return or_(*(text.contains(each.lower(), autoescape=True) for each in words))
+    parts = {max(_NOT_ASCII.split(each), key=len).lower() for each in words}
+    return or_(*(text.contains(each, autoescape=True) for each in sorted(parts)))
 
 
 def _parts(names: Sequence[Any]) -> Iterator[list[Any]]:
