@@ -20,6 +20,8 @@ from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.cipher import Cipher
+from orderhub.web.order_sheets import mapped
+from orderhub.web.sheets import Unreadable
 from tests.support.hub_process import serving
 
 SECRET = "a key for tests"
@@ -269,6 +271,89 @@ def test_a_table_of_anybodys_comes_in_by_a_mapping(database_url: str, tmp_path: 
         events = send("GET", "/hub/v1/events", params={"tenant": "shop"}).json()["items"]
         assert [each["kind"] for each in events] == ["order.paid"]
     must_hold(database_url)
+
+
+HEADS = 'number = "Order"\ncurrency = { value = "EUR" }\noccurred_at = "Date"\n"line.title" = "Product"\n'
+WHOLE = f"""{HEADS}"line.unit_gross" = "Price"
+[status]
+column = "State"
+values = {{ Done = "completed", Open = "pending" }}
+"""
+WRONG_ROWS = {
+    "a cell too many": "A2,2024-03-05T14:30:00Z,Cap,5,Done,more",
+    "a cell too many before the number": "more,A2,2024-03-05T14:30:00Z,Cap,5,Done",
+    "a cell too few": "A2,2024-03-05T14:30:00Z,Cap,5",
+    "a word for none": "A2,2024-03-05T14:30:00Z,Cap,5,done",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_ROWS)
+@pytest.mark.parametrize("is_first", [False, True])
+def test_an_order_of_which_a_row_is_refused_is_not_imported(
+    sqlite_url: str, tmp_path: Path, wrong: str, is_first: bool
+) -> None:
+    """Once it were there without its line, no repeat would bring the line in."""
+    seeded(sqlite_url)
+    (tmp_path / "map.toml").write_text(WHOLE)
+    good = [f"A{n},2024-03-05T14:30:00Z,Hat,19,Done" for n in (1, 2, 3)]
+    rows = [WRONG_ROWS[wrong], *good] if is_first else [*good, WRONG_ROWS[wrong]]
+    file = tmp_path / "part.csv"
+    file.write_text("\n".join(["Order,Date,Product,Price,State", *rows]) + "\n")
+    words = ("--mapping", str(tmp_path / "map.toml"), "--tenant", "shop")
+    counted, said = taken_in(sqlite_url, file, *words, status=1)
+    assert counted == {"imported": 2, "unchanged": 0, "refused": 2}
+    bad, order = (2, 4) if is_first else (5, 3)
+    assert f"{file}:{order}: order: line {bad} is or may be a row of it, and is refused" in said
+    mended = "A2,2024-03-05T14:30:00Z,Cap,5,Done"
+    file.write_text(file.read_text().replace(WRONG_ROWS[wrong], mended))
+    assert taken_in(sqlite_url, file, *words)[0] == {"imported": 1, "unchanged": 2, "refused": 0}
+    with api(sqlite_url) as send:
+        asked = {"tenant": "shop", "number": "A2"}
+        (found,) = send("GET", "/hub/v1/orders", params=asked).json()["items"]
+    assert found["total"] == "24"
+
+
+def test_rows_of_one_uid_are_one_order_without_a_number(tmp_path: Path) -> None:
+    uid = "0190aaaa-0000-7000-8000-000000001000"
+    rows = "".join(f"shop,{uid},{title}\n" for title in ("Hat", "Cap"))
+    found = mapped(f"tenant,uid,line.title\n{rows}".encode(), "")
+    assert [(line, [each["title"] for each in order["lines"]]) for line, order in found] == [
+        (2, ["Hat", "Cap"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("member", "says"),
+    [
+        ('occurred_at = { column = "a", form = "%d.%d.%Y" }', "form %d.%d.%Y cannot be read"),
+        ('occurred_at = { column = "a", form = "%Q" }', "form %Q cannot be read"),
+        ('occurred_at = { column = "a", form = "%d%" }', "form %d% cannot be read"),
+        ('occurred_at = { column = "a", form = "%d", zone = "Europe" }', "zone Europe is unknown"),
+    ],
+)
+def test_a_mapping_that_cannot_be_followed_is_refused_as_a_whole(member: str, says: str) -> None:
+    with pytest.raises(Unreadable, match=says):
+        mapped(b"a,b\n1,2\n", member)
+
+
+def test_a_member_and_its_own_members_from_two_columns_refuse_the_row() -> None:
+    for both in (("contact", "contact.email"), ("contact.email", "contact")):
+        sources = "".join(
+            f'"{name}" = "{column}"\n' for name, column in zip(both, "ab", strict=True)
+        )
+        ((line, fault),) = mapped(b"a,b\n1,2\n", sources)
+        assert line == 2
+        assert "contact" in str(fault)
+        assert "other column" in str(fault) or "another column" in str(fault)
+
+
+def test_a_file_may_begin_with_blank_lines(sqlite_url: str, tmp_path: Path) -> None:
+    seeded(sqlite_url)
+    file = tmp_path / "blank.ndjson"
+    file.write_text(f"\n \n{json.dumps({**GOOD, 'tenant': 'shop'})}\nno JSON\n")
+    counted, said = taken_in(sqlite_url, file, status=1)
+    assert (counted["imported"], counted["refused"]) == (1, 1)
+    assert said[0].startswith(f"{file}:4: ")
 
 
 GOOD = {

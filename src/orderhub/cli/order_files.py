@@ -18,6 +18,7 @@ app = typer.Typer(help="Orders: out to files, and in from elsewhere.", no_args_i
 _EXPORT = "/hub/v1/orders:export"
 _IMPORT = "/hub/v1/orders:import"
 _PAGE = "200"
+_AROUND = b"\xef\xbb\xbf \t\r\n"
 _ROWS, _BYTES = 2_000, 8 * 1024 * 1024  # of one request at most
 _FILTERS = (
     *("tenant", "dialect", "status", "owner", "account", "reference", "number", "email"),
@@ -218,12 +219,14 @@ def _rows_of(file: Path, mapping: Path | None) -> Iterator[Iterator[tuple[int, A
             if str(file) == "-"
             else file.open("rb") as source
         ):
-            first = source.readline()
-            if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and mapping is None:
-                yield _objects(first, source)
+            begin = [source.readline()]
+            while begin[-1] and not begin[-1].strip(_AROUND):  # blank lines
+                begin.append(source.readline())
+            if begin[-1].lstrip(_AROUND).startswith(b"{") and mapping is None:
+                yield _objects(begin, source)
             else:
                 text = "" if mapping is None else mapping.read_text(encoding="utf-8")
-                yield iter(mapped(first + source.read(), text))
+                yield iter(mapped(b"".join(begin) + source.read(), text))
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise CommandRefused(f"{error.filename or file} cannot be read: {why}.") from None
@@ -233,11 +236,11 @@ def _rows_of(file: Path, mapping: Path | None) -> Iterator[Iterator[tuple[int, A
         raise CommandRefused(f"{file}{wrong}") from None
 
 
-def _objects(first: bytes, source: IO[bytes]) -> Iterator[tuple[int, Any]]:
+def _objects(begin: list[bytes], source: IO[bytes]) -> Iterator[tuple[int, Any]]:
     """The lines as they are: the hub reads them."""
     import itertools
 
-    for line, text in enumerate(itertools.chain((first,), source), 1):
+    for line, text in enumerate(itertools.chain(begin, source), 1):
         text = text.strip().removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - the same without its ends
         if text:
             yield line, text

@@ -7,14 +7,16 @@ strptime; `decimal`, the sign before the cents.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from orderhub.core.zones import zone_of
 from orderhub.web.hub_api import tables
 from orderhub.web.hub_api.order_records import PastLine, PastOrder
 from orderhub.web.sheets import FileRow, RowFault, Unreadable, as_json, nested, read
@@ -102,37 +104,64 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 at = datetime.strptime(said, self.form)  # noqa: DTZ007 - its zone comes next
             except ValueError:
                 raise RowFault(self.column, f"{said} is not of the form {self.form}") from None
-            at = at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(self.zone))
+            at = at if at.tzinfo is not None else at.replace(tzinfo=zone_of(self.zone))
             return at.isoformat()
         if self.decimal:
             said = said.replace("." if self.decimal == "," else ",", "").replace(self.decimal, ".")
         return str(said)
 
+    def known_of(self, row: Mapping[str, Any]) -> str | None:
+        """The member's text; the cell's own where it is wrong, which tells rows that have it from the others."""
+        try:
+            return self.of(row)
+        except RowFault:
+            return str(row[self.column])
+
 
 def mapped(data: bytes, mapping: str) -> list[tuple[int, Any]]:
     """(line, order as NDJSON has it, or the RowFault) of each order of a table: rows of one number are one order.
 
-    Without a mapping the columns are those of the export. Raises Unreadable.
+    An order of which a row is wrong is refused whole: no repeat would bring the row in. Without a mapping the columns
+    are those of the export. Raises Unreadable.
     """
     table = read(data)
     if not table.is_csv:
         raise Unreadable(": a mapping is for CSV, and this is NDJSON.")
     sources = _sources(mapping, table.columns)
-    orders: dict[tuple[Any, ...], tuple[int, dict[str, Any]]] = {}
-    found: list[tuple[int, Any]] = []
+    orders: dict[_Key, tuple[int, dict[str, Any]]] = {}
+    faults: list[tuple[int, RowFault]] = []
+    wrong: dict[_Key, int] = {}
     for row in table.rows:
+        keys = [_key(row.line, each, sources) for each in row.readings or (row.values,)]
         try:
             order, line = _row(row, sources)
         except RowFault as fault:
-            found.append((row.line, fault))
+            faults.append((row.line, fault))
+            for each in keys:
+                wrong.setdefault(each, row.line)
             continue
-        key = (order.get("tenant"), order.get("uid"), order.get("number", row.line))
-        if key not in orders:
-            orders[key] = (row.line, order)
-            found.append(orders[key])
+        _, told = orders.setdefault(keys[0], (row.line, order))
         if line:
-            orders[key][1].setdefault("lines", []).append(line)
-    return found
+            told.setdefault("lines", []).append(line)
+    found: list[tuple[int, Any]] = [
+        (line, RowFault("order", f"line {wrong[key]} is or may be a row of it, and is refused"))
+        if key in wrong
+        else (line, order)
+        for key, (line, order) in orders.items()
+    ]
+    return sorted([*found, *faults], key=itemgetter(0))
+
+
+_Key = tuple[object, ...]
+
+
+def _key(line: int, values: Mapping[str, Any], sources: Mapping[str, Source]) -> _Key:
+    """Which order a row is of, whatever else is wrong with it: one without a name is of none but its own."""
+    tenant, uid, number = (
+        sources[each].known_of(values) if each in sources else None
+        for each in ("tenant", "uid", "number")
+    )
+    return (tenant, uid, number) if uid or number else (tenant, line)
 
 
 def _sources(text: str, columns: tuple[str, ...]) -> dict[str, Source]:
@@ -156,10 +185,23 @@ def _sources(text: str, columns: tuple[str, ...]) -> dict[str, Source]:
         if source.column and source.column not in columns:
             raise Unreadable(f": there is no column {source.column}, which the mapping names.")
         try:
-            ZoneInfo(source.zone)
-        except (ZoneInfoNotFoundError, ValueError):
+            zone_of(source.zone)
+        except ValueError:
             raise Unreadable(f": the mapping's zone {source.zone} is unknown.") from None
+        if not _is_form(source.form):
+            raise Unreadable(f": the mapping's form {source.form} cannot be read.")
     return given
+
+
+def _is_form(form: str) -> bool:
+    """Whether strptime knows it, whatever text it is of."""
+    try:
+        datetime.strptime("", form)  # noqa: DTZ007 - no time comes of it
+    except re.error:  # a part that is there twice
+        return False
+    except ValueError as error:
+        return str(error).startswith("time data")
+    return True
 
 
 def _flat(table: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:

@@ -44,11 +44,15 @@ class RowFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One row: the line it begins in, and its values. `fault` is what the file itself has wrong."""
+    """One row: the line it begins in, and its values. `fault` is what the file itself has wrong.
+
+    `readings` of a row with too many or too few cells: what they are, counted from the first, and from the last.
+    """
 
     line: int
     values: dict[str, Any] = field(default_factory=dict)
     fault: str = ""
+    readings: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,18 @@ def _header(cells: list[str]) -> tuple[str, ...]:
 
 
 def _row(line: int, columns: tuple[str, ...], cells: list[str]) -> FileRow:
-    if len(cells) != len(columns):
-        return FileRow(line, fault=f"{len(cells)} cells, but {len(columns)} columns")
-    if any(_NUL in cell for cell in cells):
-        return FileRow(line, fault="U+0000 is not allowed")
-    values = {
-        name: text_of(cell.strip()) or None for name, cell in zip(columns, cells, strict=True)
-    }
-    return FileRow(line, values)
+    if len(cells) == len(columns):
+        values = _values(columns, cells)
+        if any(_NUL in cell for cell in cells):
+            return FileRow(line, fault="U+0000 is not allowed", readings=(values,))
+        return FileRow(line, values)
+    ends = _values(columns, cells), _values(columns[::-1], cells[::-1])
+    fault = f"{len(cells)} cells, but {len(columns)} columns"
+    return FileRow(line, fault=fault, readings=ends)
+
+
+def _values(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    return {name: text_of(cell.strip()) or None for name, cell in zip(columns, cells, strict=False)}
 
 
 # --- what a cell holds
@@ -182,13 +190,21 @@ def _types(kind: msgspec.inspect.Type, path: list[str]) -> list[msgspec.inspect.
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`data.image` as `{"data": {"image": …}}`."""
+    """`data.image` as `{"data": {"image": …}}`. Raises RowFault where `data` is said whole beside it."""
     whole: dict[str, Any] = {}
+    made = {id(whole)}
     for name, value in values.items():
         *outer, last = name.split(".")
         inner = whole
         for each in outer:
-            inner = inner.setdefault(each, {})
+            if each not in inner:
+                inner[each] = {}
+                made.add(id(inner[each]))
+            inner = inner[each]
+            if id(inner) not in made:
+                raise RowFault(name, f"{each} is said whole by another column")
+        if last in inner:
+            raise RowFault(name, "its members are said by other columns")
         inner[last] = value
     return whole
 
