@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from orderhub.cli import order_files
 from orderhub.cli.commands import app
-from orderhub.cli.session import reached
+from orderhub.cli.session import reached, whence_of
 from orderhub.core.decide import RECORD_TYPES
 from orderhub.demo import live_a_month, seed
 from orderhub.dialects.finding import find_dialects
@@ -199,6 +199,56 @@ def test_an_export_into_a_file_that_broke_off_goes_on_where_it_was(
     monkeypatch.setattr(order_files._Pages, "behind", behind)
     assert exported(month, file) == whole
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith("part")] == ["part"]
+
+
+def broken_off(month: str, file: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """An export of which a page is there."""
+    behind = order_files._Pages.behind
+
+    def breaks(self: Any, cursor: str) -> Iterator[tuple[bytes, str]]:
+        pages = behind(self, cursor)
+        yield next(pages)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(order_files._Pages, "behind", breaks)
+        run("export", "--database", month, "-o", str(file), *words, status=130)
+
+
+@pytest.mark.parametrize("text", ["", '{"of": {"form', "[]", "null"])
+def test_an_export_whose_mark_is_not_whole_begins_anew(
+    month: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    whole, file = exported(month, tmp_path / "whole"), tmp_path / "part"
+    broken_off(month, file, monkeypatch)
+    mark = tmp_path / "part.part.json"
+    assert mark.read_text()
+    mark.write_text(text)
+    assert exported(month, file) == whole
+
+
+def test_an_export_from_elsewhere_is_no_part_of_this_one(
+    month: str, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "part"
+    broken_off(month, file, monkeypatch)
+    seeded(sqlite_url)
+    assert exported(sqlite_url, file) == exported(sqlite_url, tmp_path / "whole")
+    broken_off(month, file, monkeypatch)
+    cursor = json.loads((tmp_path / "part.part.json").read_text())["after"]
+    broken_off(month, file, monkeypatch, "--after", cursor)
+    assert exported(month, file) == exported(month, tmp_path / "whole")
+
+
+def test_what_an_export_is_of_has_no_secret_in_it() -> None:
+    asked = {"database": "postgresql://u:S3cret@h/db", "url": None, "token": "S3cret"}
+    found = whence_of(**asked)
+    assert found["at"] == "postgresql://u:***@h/db"
+    assert found["by"]
+    assert "S3cret" not in str(found)
+    hub = whence_of(database=None, url="https://hub.example", token="S3cret")
+    assert hub == {"at": "https://hub.example", "by": found["by"]}
+    assert whence_of(database=None, url="https://hub.example", token="other") != hub
 
 
 def test_csv_has_a_row_a_line_and_comes_in_again(

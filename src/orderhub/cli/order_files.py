@@ -67,7 +67,7 @@ class ExportOptions:
 @taking(ExportOptions)
 def export_orders(given: ExportOptions, _more: dict[str, str]) -> None:
     """Write orders, newest first. An export into a file that broke off goes on where it was when it is repeated."""
-    from orderhub.cli.session import CommandRefused, one_sentence, read_from
+    from orderhub.cli.session import CommandRefused, one_sentence, read_from, whence_of
 
     with one_sentence():
         if given.format not in ("ndjson", "csv"):
@@ -78,7 +78,8 @@ def export_orders(given: ExportOptions, _more: dict[str, str]) -> None:
             if given.output is None:
                 _to_stdout(pages, given.after)
             else:
-                _to_file(pages, given.output, given.after)
+                whence = whence_of(database=given.database, url=given.url, token=given.token)
+                _to_file(pages, given.output, given.after, whence)
 
 
 class _Pages:
@@ -134,22 +135,25 @@ def _to_stdout(pages: _Pages, after: str) -> None:
         raise
 
 
-def _to_file(pages: _Pages, file: Path, after: str) -> None:
-    """Into a file beside it, which takes the name once it is whole; how far it is stands beside that."""
-    import json
+def _to_file(pages: _Pages, file: Path, after: str, whence: dict[str, str]) -> None:
+    """Into a file beside it, which takes the name once it is whole; how far it is stands beside that.
+
+    `whence` says where the orders come from: the part of an export from elsewhere is no part of this one.
+    """
     import os
 
     from orderhub.cli.session import CommandRefused
     from orderhub.cli.terminal import show
 
     part, mark = file.with_name(f"{file.name}.part"), file.with_name(f"{file.name}.part.json")
-    wanted = {"format": pages.form, **pages.asked}
+    wanted = {"format": pages.form, **pages.asked, **whence, "from": after}
+    known = _known(mark)
     cursor, size, count = after, 0, 0
-    if part.exists() and mark.exists():
-        known = json.loads(mark.read_text())
-        if known["of"] == wanted and not after and part.stat().st_size >= known["bytes"]:
-            cursor, size, count = known["after"], known["bytes"], known["orders"]
+    if known.get("of") == wanted and part.exists() and part.stat().st_size >= known["bytes"]:
+        cursor, size, count = known["after"], known["bytes"], known["orders"]
     try:
+        if not size:
+            mark.unlink(missing_ok=True)  # of another export, it must not be taken for this one's
         with part.open("r+b" if size else "wb") as out:
             out.truncate(size)
             out.seek(size)
@@ -160,7 +164,7 @@ def _to_file(pages: _Pages, file: Path, after: str) -> None:
                     out.flush()
                     os.fsync(out.fileno())
                     told = {"of": wanted, "after": following, "bytes": out.tell()}
-                    mark.write_text(json.dumps({**told, "orders": pages.count}))
+                    _keep(mark, {**told, "orders": pages.count})
             out.flush()
             os.fsync(out.fileno())
         part.replace(file)
@@ -169,6 +173,29 @@ def _to_file(pages: _Pages, file: Path, after: str) -> None:
         why = (error.strerror or str(error)).lower()
         raise CommandRefused(f"{file} cannot be written: {why}.") from None
     show({"orders": pages.count, "file": str(file)})
+
+
+def _known(mark: Path) -> dict[str, Any]:
+    """What a mark says; nothing where there is none, or it is not whole."""
+    import json
+
+    try:
+        return dict(json.loads(mark.read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _keep(mark: Path, told: dict[str, Any]) -> None:
+    """Either the mark that was or the new one stands, whole."""
+    import json
+    import os
+
+    new = mark.with_name(f"{mark.name}.new")
+    with new.open("w") as out:
+        out.write(json.dumps(told))
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(mark)
 
 
 @app.command("import")

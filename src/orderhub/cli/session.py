@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import os
 import re
 import secrets
@@ -85,11 +86,7 @@ def _reached(
 
     Raises CommandRefused, DatabaseRefused or SettingRefused with one clear sentence.
     """
-    token = token or os.environ.get(_TOKEN, "")
-    if url is not None and database is not None:
-        raise CommandRefused("Either --url or --database, not both: they name two ways to a hub.")
-    if url is None and database is None:
-        url = os.environ.get(_URL) or None
+    token, url = _as_chosen(database, url, token)
     if url is not None:
         with _over_http(address("--url", url), token, f"give its --token, or {_TOKEN}") as send:
             yield send
@@ -97,6 +94,31 @@ def _reached(
     settings = ProgramSettings.from_environment(database=database)
     with _at_database(settings, token, is_reading=is_reading) as send:
         yield send
+
+
+def _as_chosen(database: str | None, url: str | None, token: str | None) -> tuple[str, str | None]:
+    """The token, empty for none, and the URL of the hub, None where a database is meant. Raises CommandRefused."""
+    if url is not None and database is not None:
+        raise CommandRefused("Either --url or --database, not both: they name two ways to a hub.")
+    if url is None and database is None:
+        url = os.environ.get(_URL) or None
+    return token or os.environ.get(_TOKEN, ""), url
+
+
+def whence_of(*, database: str | None, url: str | None, token: str | None) -> dict[str, str]:
+    """Which hub or database is read, and on whose behalf, so that it may stand in a file: no secret is in it.
+
+    Raises CommandRefused, DatabaseRefused or SettingRefused with one clear sentence.
+    """
+    from orderhub.ledger.urls import file_of, parse_url, without_password
+
+    token, url = _as_chosen(database, url, token)
+    if url is not None:
+        at = address("--url", url)
+    else:
+        given = ProgramSettings.from_environment(database=database).database
+        at = str(file_of(parse_url(given)) or without_password(given))
+    return {"at": at, "by": hashlib.sha256(token.encode()).hexdigest()[:16] if token else ""}
 
 
 @contextmanager
