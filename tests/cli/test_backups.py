@@ -1,6 +1,7 @@
 """orderhub backup, restore and copy: a ledger saved while it is served, brought back, and moved elsewhere."""
 
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -229,6 +230,31 @@ def test_a_damaged_backup_is_refused_and_leaves_nothing(
     assert said.count("\n") == 1
     assert "Traceback" not in said
     assert sorted(each.name for each in tmp_path.iterdir()) == ["hub.backup", "hub.sqlite"]
+
+
+@pytest.mark.postgres
+def test_a_backup_of_a_newer_version_leaves_no_trace(
+    postgres_url: str, programs: None, tmp_path: Path
+) -> None:
+    file, older = tmp_path / "hub.backup", tmp_path / "older.backup"
+    sold(postgres_url, 2)
+    run("backup", str(older), "--database", postgres_url)
+    tamper(postgres_url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    with tarfile.open(older) as archive, tarfile.open(file, "w:gz") as newer:
+        for member in archive:
+            source = archive.extractfile(member)
+            assert source is not None
+            content = source.read()
+            if member.name == "manifest.json":
+                manifest = json.loads(content)
+                content = json.dumps({**manifest, "schema": "9999"}).encode()
+            member.size = len(content)
+            newer.addfile(member, io.BytesIO(content))
+    said = run("restore", str(file), "--database", postgres_url, status=2)
+    assert "hub.backup is at schema 9999" in said
+    assert "newer OrderHub" in said
+    told = run("restore", str(older), "--database", postgres_url)  # nothing was written
+    assert HELD in told["check"]
 
 
 def test_a_ledger_that_breaks_a_law_is_saved_and_said_to(sqlite_url: str, tmp_path: Path) -> None:

@@ -404,19 +404,24 @@ def _migrated_on(engine: Engine) -> str:
 
 def check_version(engine: Engine, *, must_be_current: bool = True) -> str | None:
     """The schema, None for none; refused when it is newer than the program, or (where asked) older or none."""
-    known = {revision.revision for revision in _script().walk_revisions()}
     current = _current_revision(engine)
-    if current is not None and current not in known:
-        raise DatabaseRefused(
-            f"The database is at schema {current}, which this program ({head_revision()}) does not know: "
-            "it was written by a newer OrderHub, so run that one."
-        )
+    if current is not None:
+        refuse_newer("The database", current)
     if must_be_current and current != head_revision():
         raise DatabaseRefused(
             f"The database is at schema {current or 'none'}, this program needs {head_revision()}: "
             "start `orderhub serve` once to migrate it."
         )
     return current
+
+
+def refuse_newer(what: str, schema: str) -> None:
+    """Raises DatabaseRefused for a schema that this program does not know."""
+    if schema not in {revision.revision for revision in _script().walk_revisions()}:
+        raise DatabaseRefused(
+            f"{what} is at schema {schema}, which this program ({head_revision()}) does not know: "
+            "it was written by a newer OrderHub, so run that one."
+        )
 
 
 def refuse_unfinished_copy(engine: Engine) -> None:

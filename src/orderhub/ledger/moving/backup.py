@@ -24,7 +24,7 @@ from orderhub import __version__
 from orderhub.ledger.check import check_ledger, checked, looking
 from orderhub.ledger.checking.integrity import reason, refuse_unsound
 from orderhub.ledger.checking.report import Report
-from orderhub.ledger.database import check_version, head_revision, open_engine
+from orderhub.ledger.database import check_version, head_revision, open_engine, refuse_newer
 from orderhub.ledger.files import refuse_missing
 from orderhub.ledger.moving.archive import (
     Advance,
@@ -200,6 +200,7 @@ def restore(file: Path, url: str, advance: Advance) -> tuple[Manifest, Report | 
     The report is None for a ledger of an older version: `orderhub serve` migrates it.
     """
     manifest = manifest_of(file)
+    refuse_newer(str(file), manifest.schema)  # before anything is written: PostgreSQL keeps it
     path = file_of(parse_url(url))
     if (manifest.kind == "sqlite") != (path is not None):
         raise DatabaseRefused(
@@ -225,7 +226,6 @@ def _one_sentence(url: str) -> Iterator[None]:
 def _proven(url: str, manifest: Manifest) -> Report | None:
     engine = open_engine(url)
     try:
-        check_version(engine, must_be_current=False)  # of a newer program: refused
         return check_ledger(engine) if _can_check(manifest, is_checked=True) else None
     finally:
         engine.dispose()
