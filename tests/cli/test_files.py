@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orderhub.demo import OPERATOR_TOKEN
 from tests.support.calls import copied
 from tests.support.hub_process import (
     Served,
@@ -41,6 +42,17 @@ def orders(file: Path) -> int:
 
 def names(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.iterdir())
+
+
+def test_a_command_on_the_same_machine_does_not_go_by_the_public_address(
+    file: Path, tmp_path: Path
+) -> None:
+    """Which may not be reached from here, and would be sent the token."""
+    url = f"sqlite:///{file}"
+    with serving(url, tmp_path / "log", ORDERHUB_PUBLIC_URL="https://hub.invalid") as served:
+        assert file.with_name(f"{file.name}.lock").read_text() == served.url
+        found = orderhub("tenant", "list", "--database", url, "--token", OPERATOR_TOKEN)
+    assert found.returncode == 0, found.stderr
 
 
 # --- one hub's

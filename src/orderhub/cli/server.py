@@ -117,13 +117,14 @@ def _settle_memory() -> None:
 def _claimed(settings: ProgramSettings) -> Iterator[tuple[ProgramSettings, socket.socket]]:
     """The database's lock and the socket, before anything else is begun; the settings with the socket's port."""
     lock = ServeLock(settings.database)
-    lock.take(settings.public_url or callable_url(settings.host, settings.port), create=True)
+    lock.take(callable_url(settings.host, settings.port), create=True)
     try:
         with listen(settings.host, settings.port) as listener:
             port = listener.getsockname()[1]
-            url = settings.public_url or callable_url(settings.host, port)
-            lock.note(url)
-            yield dataclasses.replace(settings, port=port, public_url=url), listener
+            here = callable_url(settings.host, port)
+            lock.note(here)  # of this machine, which may not reach the public address
+            public_url = settings.public_url or here
+            yield dataclasses.replace(settings, port=port, public_url=public_url), listener
     finally:
         lock.release()
 
