@@ -299,6 +299,29 @@ class Interrupted(Exception):
     """As by Ctrl-C."""
 
 
+@pytest.mark.parametrize("step", ["migrate", "_is_ours"])
+def test_a_copy_cut_short_at_its_beginning_is_repeated_and_never_served(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """As by kill -9 once the step was done."""
+    source = sold(url_of_file(tmp_path / "source.sqlite"), 3)
+    real = getattr(copying, step)
+
+    def dies(*words: Any) -> None:
+        real(*words)
+        raise Interrupted
+
+    words = ("copy", "--from", source, "--to", database_url)
+    with monkeypatch.context() as patched:
+        patched.setattr(copying, step, dies)
+        assert isinstance(CliRunner().invoke(app, list(words)).exception, Interrupted)
+    if step == "migrate":
+        served = CliRunner().invoke(app, ["tenant", "list", "--database", database_url])
+        assert "not finished" in served.stderr
+    assert run(*words)["rows"]["orders"] == 3
+    assert dump(database_url) == dump(source)
+
+
 def test_a_copy_that_was_interrupted_goes_on_where_it_was(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

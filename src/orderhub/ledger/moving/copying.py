@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orderhub.ledger.checking.integrity import reason
 from orderhub.ledger.database import COPY_MARK, check_version, migrate, open_engine, writing
-from orderhub.ledger.files import refuse_missing
+from orderhub.ledger.files import make_file, refuse_missing
 from orderhub.ledger.tables import feed_lane, metadata
 from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url, without_password
 
@@ -101,21 +101,24 @@ def _reading(engine: Engine) -> Connection:
 
 
 def _begin(target: Engine, source: str) -> None:
-    """The target's tables, and the mark that it is a copy under way. Raises DatabaseRefused for any other ledger."""
+    """The mark that it is a copy under way, and the target's tables. Raises DatabaseRefused for any other ledger.
+
+    The mark is first: tables without it would be a ledger, empty and ready to be served.
+    """
     path = file_of(target.url)
-    is_there = path is None or path.exists()
-    if is_there and not _is_ours(target, source):
+    if path is not None:
+        make_file(path)
+    if not _is_ours(target, source):
         with target.connect() as connection:
             tables = sorted(inspect(connection).get_table_names())
         if tables:
             raise DatabaseRefused(
                 f"The database --to is not empty (there is {tables[0]}): a copy is made where nothing is."
             )
-    migrate(target)
-    with writing(target).begin() as connection:
-        if not inspect(connection).has_table(_MARK.name):
+        with writing(target).begin() as connection:
             _MARK.create(connection)
             connection.execute(insert(_MARK).values(source=source))
+    migrate(target)
 
 
 def _is_ours(target: Engine, source: str) -> bool:
