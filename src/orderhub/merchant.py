@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -62,19 +63,23 @@ def begin(
     merchant: Merchant,
     dialects: tuple[Dialect, ...],
     base_url: str,
-) -> Begun:
-    """Write the merchant into a ledger that nobody serves and that has no tenant."""
+    show: Callable[[Begun], None],
+) -> None:
+    """Write the merchant into a ledger that nobody serves and that has no tenant.
+
+    What is shown once is handed to `show` before anything is written: if it raises, nothing is.
+    """
     setup = _setup(merchant, base_url)
     doors = [(each, _door(each, setup)) for each in dialects if each.name in merchant.doors]
+    has_operator = bool(ledger.read(lambda reads: reads.credentials(0)))
+    token, operator_token = drawn(HUB_KIND), "" if has_operator else drawn(HUB_KIND)
+    show(Begun(operator_token, token, tuple((dialect.title, door) for dialect, door in doors)))
     seeder = Seeder(ledger, cipher)
     tenant_id = ledger.new_tenant(merchant.name, "", _settings(merchant, doors)).id
     seeder.business(tenant_id, _business(merchant, setup, doors))
-    token, operator_token = drawn(HUB_KIND), ""
     seeder.hub_token(tenant_id, token, {})
-    if not ledger.read(lambda reads: reads.credentials(0)):
-        operator_token = drawn(HUB_KIND)
+    if operator_token:
         seeder.hub_token(0, operator_token, {})
-    return Begun(operator_token, token, tuple((dialect.title, door) for dialect, door in doors))
 
 
 def _door(dialect: Dialect, setup: Setup) -> Door:

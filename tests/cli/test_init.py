@@ -219,6 +219,24 @@ def test_whatever_goes_wrong_leaves_no_new_file(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_nothing_is_made_while_it_cannot_be_shown(database_url: str, tmp_path: Path) -> None:
+    """Its secrets are kept under a key that is shown now and never again."""
+    words = [*PROGRAM, "init", "--yes", "--database", database_url]
+    before = sorted(tmp_path.iterdir())
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, env=environment(), text=True, check=False
+        )
+    assert done.returncode == 2
+    said = (
+        "orderhub: The tokens cannot be shown, so that nothing is made: no space left on device.\n"
+    )
+    assert done.stderr == said
+    assert sorted(tmp_path.iterdir()) == before
+    again = CliRunner().invoke(app, ["init", "--yes", "--database", database_url])
+    assert again.exit_code == 0, again.output
+
+
 def test_without_a_terminal_nothing_is_guessed(sqlite_url: str) -> None:
     said = refused(sqlite_url, "--name", "acme")
     assert said.endswith(

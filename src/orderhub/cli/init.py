@@ -77,7 +77,7 @@ def init(options: InitOptions, _late: dict[str, str]) -> None:
     On a terminal what is not said is asked for. Tokens and secrets are shown now and never again.
     """
     from orderhub.cli.session import address, one_sentence
-    from orderhub.cli.terminal import asks_json, show, show_json
+    from orderhub.cli.terminal import show
     from orderhub.settings import ProgramSettings
 
     public_url = options.public_url
@@ -92,11 +92,7 @@ def init(options: InitOptions, _late: dict[str, str]) -> None:
             show(_emptied(settings))
             return
         answers = _answers(options.said, is_quiet=options.yes)
-        made = _made(settings, _merchant(answers, has_samples=not options.no_samples))
-    if asks_json():
-        show_json(made.as_document())
-    else:
-        typer.echo(made.as_script(), nl=False)
+        _make(settings, _merchant(answers, has_samples=not options.no_samples))
 
 
 def _refuse_beside_empty(said: dict[str, str | None]) -> None:
@@ -250,8 +246,8 @@ def _emptied(settings: ProgramSettings) -> Any:
         lock.release()
 
 
-def _made(settings: ProgramSettings, merchant: Merchant) -> _Made:
-    """The business, and what is shown of it. Whatever goes wrong leaves no new file behind."""
+def _make(settings: ProgramSettings, merchant: Merchant) -> None:
+    """Show the business, then make it. Whatever goes wrong leaves no new file behind."""
     from orderhub.cli.session import address_of
     from orderhub.core.decide import RECORD_TYPES
     from orderhub.dialects.finding import find_dialects
@@ -274,7 +270,10 @@ def _made(settings: ProgramSettings, merchant: Merchant) -> _Made:
         try:
             _refuse_tenants(ledger, settings.database)
             cipher = Cipher(new_key or settings.secret_key)
-            begun = begin(ledger, cipher, merchant, dialects, where)
+            begin(
+                *(ledger, cipher, merchant, dialects, where),
+                lambda begun: _Made(settings.database, merchant, begun, new_key, where).show(),
+            )
         finally:
             ledger.close()
     except BaseException:
@@ -283,7 +282,6 @@ def _made(settings: ProgramSettings, merchant: Merchant) -> _Made:
         raise
     finally:
         lock.release()
-    return _Made(settings.database, merchant, begun, new_key, where)
 
 
 def _refuse_tenants(ledger: Any, database: str) -> None:
@@ -307,6 +305,25 @@ class _Made:
     begun: Begun
     new_key: str
     where: str
+
+    def show(self) -> None:
+        """On the standard output, and out of this program. Raises CommandRefused where it cannot be written."""
+        from orderhub.cli.session import CommandRefused
+        from orderhub.cli.terminal import asks_json, show_json
+
+        try:
+            if asks_json():
+                show_json(self.as_document())
+            else:
+                typer.echo(self.as_script(), nl=False)
+            sys.stdout.flush()
+        except OSError as error:
+            with suppress(OSError):  # what is left would be tried again when the program ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            why = (error.strerror or str(error)).lower()
+            raise CommandRefused(
+                f"The tokens cannot be shown, so that nothing is made: {why}."
+            ) from None
 
     def as_document(self) -> dict[str, Any]:
         """For programs."""
