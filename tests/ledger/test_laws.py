@@ -306,6 +306,18 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
     ("an event counts on another day", [f"{EVENT_DAY} = '2001-01-01' {of(TOUR)}"], Law.DAILY),
     ("an event counts no longer", [f"{EVENT_DAY} = '' {of(TOUR)}"], Law.DAILY),
     ("a document that is none", [order(TOUR, "doc = 'x'")], Law.READABLE),
+    ("a line's data that are none", ["UPDATE order_line SET data = 'x'"], Law.READABLE),
+    (
+        "a product that is none",
+        ["UPDATE record SET doc = doc || 'x' WHERE kind = 'product'"],
+        Law.READABLE,
+    ),
+    (
+        "settings that are none",
+        ["UPDATE record SET doc = 'x' WHERE kind = 'settings'"],
+        Law.READABLE,
+    ),
+    ("an answer's headers that are none", ["UPDATE claim SET headers = 'x'"], Law.READABLE),
     ("an event that is none", [f"UPDATE order_event SET data = '[]' {of(TOUR)}"], Law.READABLE),
     (
         "an amount that is none",
@@ -318,6 +330,7 @@ TAMPERINGS: list[tuple[str, list[str], Law]] = [
 OUT_OF_REACH = {
     "a stored answer": "UPDATE claim SET body = 'x', headers = '[]'",
     "an actor of a later event": f"UPDATE order_event SET actor = 'x' {of(PARTS)} AND version = 2",
+    "what a key came with first": "UPDATE claim SET fingerprint = 'x'",
     "a raw request": "UPDATE order_event SET request = 'x', request_id = 'x'",
     "a catalogue price": "UPDATE record SET doc = replace(doc, '\"price\":', '\"price\":1') WHERE kind = 'product'",
     "a line's title and data": "UPDATE order_line SET title = 'x', data = ''",

@@ -9,7 +9,16 @@ from itertools import chain
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orderhub.ledger.checking import feed, orders, records, repair, sums, tenants, webhooks
+from orderhub.ledger.checking import (
+    feed,
+    orders,
+    readable,
+    records,
+    repair,
+    sums,
+    tenants,
+    webhooks,
+)
 from orderhub.ledger.checking.integrity import reason, refuse_unsound
 from orderhub.ledger.checking.report import Breach, Report
 from orderhub.ledger.database import DatabaseRefused, writing
@@ -72,7 +81,8 @@ def checked(connection: Connection) -> Report:
     for name, table in (("pools", "pool"), ("moves", "pool_move")):
         counted = connection.execute(text(f"SELECT count(*) FROM {table}"))
         report.counts[name] = int(counted.scalar_one())
-    found = (each.breaches(connection) for each in (tenants, sums, records, feed, webhooks))
+    parts = (tenants, sums, records, readable, feed, webhooks)
+    found = (each.breaches(connection) for each in parts)
     for breach in chain.from_iterable(found):
         report.add(breach)
     return report

@@ -278,8 +278,13 @@ def to_line(row: Any) -> Line:
         refunded=row.refunded,
         counted=row.counted,
         taxes=_TAXES(row.taxes) if row.taxes else (),
-        data=_ANY(row.data) if row.data else {},
+        data=line_data(row.data),
     )
+
+
+def line_data(text: str) -> Any:
+    """What a line carries beside its columns."""
+    return _ANY(text) if text else {}
 
 
 def to_event(row: Any) -> Event:
@@ -420,8 +425,13 @@ def kept_answer_row(kept: KeptAnswer) -> dict[str, Any]:
     }
 
 
+def answer_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Of an answer that is kept."""
+    return _PAIRS(text)
+
+
 def to_kept_answer(row: Any) -> KeptAnswer:
-    headers = _PAIRS(row.headers) if row.headers else ()
+    headers = answer_headers(row.headers) if row.headers else ()
     media_type = next((value for name, value in headers if name == _CONTENT_TYPE), _JSON)
     own = tuple(pair for pair in headers if pair[0] != _CONTENT_TYPE)
     answer = Answer(row.status, row.body.encode(), own, media_type)

@@ -31,7 +31,7 @@ _ORDERS = """
     ORDER BY o.tenant_id, o.id"""
 _LINES = """
     SELECT tenant_id, order_id, line_no, kind, product_id, variant_id, sku, quantity, unit_net,
-           unit_gross, net, tax, gross, cancelled, shipped, refunded, counted, taxes
+           unit_gross, net, tax, gross, cancelled, shipped, refunded, counted, taxes, data
     FROM order_line ORDER BY tenant_id, order_id, line_no"""
 _EVENTS = """
     SELECT tenant_id, order_id, version, kind, occurred_at, recorded_at, actor, data, fed, day
@@ -132,6 +132,8 @@ def _standing(
     terms: list[Any],
     fed: list[Any],
 ) -> Standing:
+    for line in lines:
+        rows.line_data(line.data)  # no law has a use for it, and who reads the order needs it
     return Standing(
         order,
         rows.order_doc(order.doc),
