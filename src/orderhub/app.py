@@ -24,7 +24,7 @@ from orderhub.ledger.ledger import Ledger
 from orderhub.sandboxes import open_sandbox
 from orderhub.settings import DAY_S, ProgramSettings
 from orderhub.web.app import HubApp
-from orderhub.web.cipher import Cipher, SecretKeyMissing
+from orderhub.web.cipher import Cipher
 from orderhub.web.deliverer import deliverer
 from orderhub.web.desk import desk
 from orderhub.web.desk.sessions import IDLE_S
@@ -147,7 +147,7 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 def _check_key(ledger: Ledger, cipher: Cipher) -> None:
     try:
         cipher.check(ledger.read(_secrets_of_directory) + _of_webhooks(ledger))
-    except SecretKeyMissing:
+    except BaseException:
         ledger.close()
         raise
 

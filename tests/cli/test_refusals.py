@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import event, inspect, make_url, text
 from sqlalchemy.pool import Pool
@@ -69,6 +70,28 @@ def refused(*words: str, **variables: str) -> str:
 )
 def test_a_database_that_cannot_be_used_is_refused(command: str, url: str, says: str) -> None:
     assert says in refused(command, "--database", url)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("words", [("list",), ("export",), ("show", "A-1")])
+def test_a_database_that_goes_away_under_a_command_is_one_sentence(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    Ledger.open(postgres_url, RECORD_TYPES).close()
+    read = Ledger.read
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    )
+
+    def goes_away(self: Ledger, ask: Callable[..., object]) -> object:
+        with self.engine.connect(), psycopg.connect(postgres_url) as other:
+            other.execute(f"{cut} AND pid <> pg_backend_pid()")
+        return read(self, ask)
+
+    monkeypatch.setattr(Ledger, "read", goes_away)
+    key = {"ORDERHUB_SECRET_KEY": "k" * 32}
+    said = refused("order", *words, "--database", postgres_url, **key)
+    assert "The database went away under the command: " in said
 
 
 @pytest.mark.postgres

@@ -315,6 +315,15 @@ def one_sentence() -> Iterator[None]:
     except (CommandRefused, DatabaseRefused, SettingRefused, SecretKeyMissing) as refused:
         typer.echo(f"orderhub: {refused}", err=True)
         raise typer.Exit(2) from None
+    except Exception as error:
+        from orderhub.ledger.checking.integrity import reason
+        from orderhub.ledger.ledger import Ledger
+
+        if not Ledger.is_outage(error):
+            raise
+        why = reason(error).removesuffix(".")
+        typer.echo(f"orderhub: The database went away under the command: {why}.", err=True)
+        raise typer.Exit(2) from None
 
 
 def path_of(*parts: str) -> str:
