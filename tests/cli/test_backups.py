@@ -1,11 +1,14 @@
 """orderhub backup, restore and copy: a ledger saved while it is served, brought back, and moved elsewhere."""
 
+import errno
+import fcntl
 import gzip
 import io
 import json
 import os
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +21,7 @@ from typer.testing import CliRunner
 from orderhub.cli.commands import app
 from orderhub.ledger.check import check_ledger
 from orderhub.ledger.database import open_engine, writing
-from orderhub.ledger.moving import copying
+from orderhub.ledger.moving import archive, backup, copying
 from orderhub.ledger.tables import metadata
 from orderhub.ledger.urls import url_of_file
 from tests.support import world
@@ -72,6 +75,17 @@ def must_hold(url: str) -> None:
     finally:
         engine.dispose()
     assert not report.total, [str(each) for each in report.breaches[:5]]
+
+
+def noting(folders: set[Path]) -> Callable[..., Any]:
+    """`beside`, which tells the folders it is asked for."""
+    real = archive.beside
+
+    def beside(file: Path, what: str) -> Any:
+        folders.add(file.parent)
+        return real(file, what)
+
+    return beside
 
 
 def tamper(url: str, statement: str) -> None:
@@ -230,6 +244,62 @@ def test_a_damaged_backup_is_refused_and_leaves_nothing(
     assert said.count("\n") == 1
     assert "Traceback" not in said
     assert sorted(each.name for each in tmp_path.iterdir()) == ["hub.backup", "hub.sqlite"]
+
+
+def test_what_a_killed_backup_or_restore_left_goes_with_the_next_one(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """As large as the ledger, and of a name that nobody looks for."""
+    sold(sqlite_url, 2)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    left = [
+        f".monday.backup.29926.{each}" for each in ("ledger", "ledger-wal", "ledger-shm", "part")
+    ]
+    kept = [".tuesday.backup.29927.ledger", ".wednesday.29928.restored", ".notes.7.txt", "x.ledger"]
+    for name in (*left, *kept):
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    os.utime(folder / kept[1])  # somebody has only just made it
+    with (folder / kept[0]).open() as held:  # somebody is at work on it
+        fcntl.flock(held, fcntl.LOCK_EX)
+        run("backup", str(folder / "today.backup"), "--database", sqlite_url)
+    assert sorted(each.name for each in folder.iterdir()) == sorted([*kept, "today.backup"])
+
+
+def test_where_a_backup_cannot_be_unpacked_is_said(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold(sqlite_url, 2)
+    file = tmp_path / "hub.backup"
+    run("backup", str(file), "--database", sqlite_url)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    there = url_of_file(tmp_path / "new.sqlite")
+    said = run("restore", str(file), "--database", there, status=2)
+    assert said == f"orderhub: The folder {tmp_path} cannot be written: no space left on device.\n"
+
+
+@pytest.mark.postgres
+def test_a_backup_in_a_folder_that_is_only_read_is_restored(
+    postgres_url: str, programs: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold(postgres_url, 2)
+    (tmp_path / "read").mkdir()
+    file = tmp_path / "read" / "hub.backup"
+    run("backup", str(file), "--database", postgres_url)
+    tamper(postgres_url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    may, only_read = os.access, file.parent
+    monkeypatch.setattr(
+        os, "access", lambda path, *more, **named: path != only_read and may(path, *more, **named)
+    )
+    made: set[Path] = set()
+    monkeypatch.setattr(backup, "beside", noting(made))
+    assert HELD in run("restore", str(file), "--database", postgres_url)["check"]
+    assert made == {Path(tempfile.gettempdir())}
 
 
 @pytest.mark.postgres

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
+import re
 import tarfile
+import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +25,10 @@ _PAYLOADS = {"sqlite": "ledger.sqlite", "postgresql": "ledger.pgdump"}
 _CHUNK = 1 << 20
 _LEVEL = 3  # more takes twice the time for a tenth less
 _UNREADABLE = (tarfile.TarError, zlib.error, EOFError, msgspec.DecodeError, OSError)
+SQLITE_FILES = ("", "-wal", "-shm", "-journal")
+# What `beside` names, and for how long it may be there without its lock.
+_LEFT = re.compile(r"\..+\.[0-9]+\.(?:ledger|part|restored)")
+_YOUNG_S = 60
 Advance = Callable[[float], None]
 
 
@@ -58,10 +66,8 @@ def pack(payload: Path, manifest: Manifest, file: Path, advance: Advance) -> Non
         while piece := source.read(_CHUNK):
             digest.update(piece)
     manifest.bytes, manifest.sha256 = payload.stat().st_size, digest.hexdigest()
-    part = beside(file, "part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor
+    with beside(file, "part") as part:
+        with part.open("wb") as out:
             with tarfile.open(fileobj=out, mode="w:gz", compresslevel=_LEVEL) as archive:
                 text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
                 _add(archive, _MANIFEST, io.BytesIO(text), len(text))
@@ -71,8 +77,6 @@ def pack(payload: Path, manifest: Manifest, file: Path, advance: Advance) -> Non
             out.flush()
             os.fsync(out.fileno())
         put_in_place(part, file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Told:
@@ -125,27 +129,77 @@ def _read(file: Path, take: Callable[[IO[bytes], int], str] | None) -> Manifest:
                     raise DatabaseRefused(f"{file} is damaged: the ledger is not in it.")
                 if take(source, member.size) != manifest.sha256:
                     raise DatabaseRefused(f"{file} is damaged: its content is not what was saved.")
-    except _UNREADABLE as error:
+    except (*_UNREADABLE, _Unreadable) as error:
         raise DatabaseRefused(f"{file} cannot be read as a backup: {error}.") from None
     return manifest
 
 
+class _Unreadable(Exception):
+    """What is wrong with a backup, and not with where it is unpacked to."""
+
+
+def _pieces(source: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while piece := source.read(_CHUNK):
+            yield piece
+    except _UNREADABLE as error:
+        raise _Unreadable(str(error)) from None
+
+
 def _copied(source: IO[bytes], size: int, payload: Path, advance: Advance) -> str:
     digest = hashlib.sha256()
-    descriptor = os.open(payload, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor
-        while piece := source.read(_CHUNK):
-            digest.update(piece)
-            out.write(piece)
-            advance(len(piece))
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with payload.open("wb") as out:
+            for piece in _pieces(source):
+                digest.update(piece)
+                out.write(piece)
+                advance(len(piece))
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        raise _unwritable(payload.parent, error) from None
     return digest.hexdigest() if payload.stat().st_size == size else ""
 
 
-def beside(file: Path, what: str) -> Path:
-    """A file for a while in the folder of another one: no file system lies between."""
-    return file.with_name(f".{file.name}.{os.getpid()}.{what}")
+def _unwritable(folder: Path, error: OSError) -> DatabaseRefused:
+    why = (error.strerror or str(error)).lower()
+    return DatabaseRefused(f"The folder {folder} cannot be written: {why}.")
+
+
+@contextmanager
+def beside(file: Path, what: str) -> Iterator[Path]:
+    """A file for a while in the folder of another one, its owner's alone: no file system lies between.
+
+    It is locked as long as it is there: what is not was left by a process that was killed, and goes with the next one.
+    """
+    with suppress(OSError):
+        _clear(file.parent)
+    path = file.with_name(f".{file.name}.{os.getpid()}.{what}")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unwritable(file.parent, error) from None
+    try:
+        with suppress(OSError):  # a file system that knows no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield path
+    finally:
+        _remove(path)
+        os.close(descriptor)
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if _LEFT.fullmatch(path.name) and time.time() - path.stat().st_mtime > _YOUNG_S:
+                with path.open("rb") as left:
+                    fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for each in SQLITE_FILES:
+        Path(f"{path}{each}").unlink(missing_ok=True)
 
 
 def put_in_place(part: Path, file: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from orderhub.ledger.checking.report import Report
 from orderhub.ledger.database import check_version, head_revision, open_engine, refuse_newer
 from orderhub.ledger.files import refuse_missing
 from orderhub.ledger.moving.archive import (
+    SQLITE_FILES,
     Advance,
     Manifest,
     beside,
@@ -38,7 +40,6 @@ from orderhub.ledger.moving.archive import (
 from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url, url_of_file, without_password
 
 _PAGES = 2_048  # at a time, between two words of how far it is
-_SQLITE_FILES = ("", "-wal", "-shm", "-journal")
 # Secrets that PostgreSQL's programs take from no variable of the environment.
 _UNTOLD = {"sslpassword", "oauth_client_secret"}
 
@@ -59,18 +60,16 @@ def back_up(url: str, file: Path, advance: Advance, *, is_checked: bool = True) 
         schema="",
         began_at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
     )
-    payload = beside(file, "ledger")
     save = _save_sqlite if manifest.kind == "sqlite" else _save_postgres
     try:
-        report = save(url, payload, manifest, is_checked=is_checked)
-        if report is not None:
-            _note(manifest, report)
-        pack(payload, manifest, file, advance)
+        with beside(file, "ledger") as payload:
+            report = save(url, payload, manifest, is_checked=is_checked)
+            if report is not None:
+                _note(manifest, report)
+            pack(payload, manifest, file, advance)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise DatabaseRefused(f"{file} cannot be written: {why}.") from None
-    finally:
-        _remove(payload)
     return manifest
 
 
@@ -82,18 +81,12 @@ def _note(manifest: Manifest, report: Report) -> None:
         manifest.newest = newest.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _remove(payload: Path) -> None:
-    for each in _SQLITE_FILES:
-        Path(f"{payload}{each}").unlink(missing_ok=True)
-
-
 # --- SQLite
 
 
 def _save_sqlite(url: str, payload: Path, manifest: Manifest, *, is_checked: bool) -> Report | None:
     path = file_of(parse_url(url))
     assert path is not None
-    os.close(os.open(payload, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with (
             closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as source,
@@ -146,7 +139,6 @@ def _save_postgres(
                 (program, "--format=custom", "--compress=0", "--no-owner", "--no-privileges"),
                 (f"--snapshot={snapshot}", f"--file={payload}"),
             )
-            payload.chmod(0o600)
             if not _can_check(manifest, is_checked=is_checked):
                 return None
             refuse_unsound(connection)
@@ -234,17 +226,14 @@ def _proven(url: str, manifest: Manifest) -> Report | None:
 def _restore_sqlite(file: Path, path: Path, advance: Advance) -> tuple[Manifest, Report | None]:
     if not path.parent.is_dir():
         raise DatabaseRefused(f"There is no folder {path.parent}.")
-    for each in _SQLITE_FILES:
+    for each in SQLITE_FILES:
         found = Path(f"{path}{each}")
         if found.exists():
             raise DatabaseRefused(f"{found} is there: a backup is restored where nothing is.")
-    part = beside(path, "restored")
-    try:
+    with beside(path, "restored") as part:
         manifest = unpack(file, part, advance)
         report = _proven(url_of_file(part), manifest)
         put_in_place(part, path)
-    finally:
-        _remove(part)
     return manifest, report
 
 
@@ -260,11 +249,10 @@ def _restore_postgres(file: Path, url: str, advance: Advance) -> tuple[Manifest,
         raise DatabaseRefused(
             f"The database is not empty (there is {min(tables)}): a backup is restored where nothing is."
         )
-    part = beside(file, "restored")
-    try:
+    # What a backup is kept on may be there to be read alone.
+    room = file if os.access(file.parent, os.W_OK) else Path(tempfile.gettempdir(), file.name)
+    with beside(room, "restored") as part:
         manifest = unpack(file, part, advance)
         words = (program, "--no-owner", "--no-privileges", "--single-transaction")
         _run(parse_url(url), (*words, "--exit-on-error"), (str(part),))
-    finally:
-        _remove(part)
     return manifest, _proven(url, manifest)
