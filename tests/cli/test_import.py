@@ -67,6 +67,18 @@ def test_a_repeat_changes_nothing(files: Files) -> None:
     assert files.items(HATS.replace(",12,", ",500,")) == again
 
 
+def test_a_row_that_cannot_be_sent_is_refused_alone(files: Files) -> None:
+    """One beyond the hub's limit would end the request of all; two columns may say one member."""
+    titles = {"A": "Hat", "B": "x" * 9_000_000, "C": "Cap"}
+    docs = [{"code": code, "doc": {"title": title, "price": "1"}} for code, title in titles.items()]
+    status, done, said = files.items("\n".join(map(json.dumps, docs)))
+    assert (status, done) == (1, {"created": 2, "refused": 1})
+    assert said == ["2: a row of more than 262144 bytes"]
+    status, done, said = files.items('code,data,data.image\nA,"{}",x\n')
+    assert (status, done) == (1, {"refused": 1})
+    assert said == ["2: data.image: data is said whole by another column"]
+
+
 def test_members_without_a_column_stay_and_an_empty_cell_is_an_absent_member(
     files: Files, url: str, tmp_path: Path
 ) -> None:

@@ -471,6 +471,17 @@ def test_each_row_that_cannot_stand_is_refused_alone(sqlite_url: str, tmp_path: 
     must_hold(sqlite_url)
 
 
+def test_an_order_beyond_the_limit_is_refused_on_its_line(sqlite_url: str, tmp_path: Path) -> None:
+    seeded(sqlite_url)
+    file = tmp_path / "huge.ndjson"
+    orders = [{**GOOD, "tenant": "shop", "number": f"H{n}"} for n in (1, 2, 3)]
+    orders[1]["notes"] = "x" * 5_000_000
+    file.write_text("\n".join(map(json.dumps, orders)))
+    counted, said = taken_in(sqlite_url, file, status=1)
+    assert counted == {"imported": 2, "unchanged": 0, "refused": 1}
+    assert said == [f"{file}:2: an order of more than 4194304 bytes"]
+
+
 # (state, the moments that are told) -> the steps that led to it
 HISTORIES = [
     ("pending", (), ()),
