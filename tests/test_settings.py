@@ -35,6 +35,13 @@ def test_settings_come_from_the_environment_and_the_command_line_wins() -> None:
         ("ORDERHUB_KEY_RETENTION_DAYS", "0", "ORDERHUB_KEY_RETENTION_DAYS must be 1 to"),
         ("ORDERHUB_LOG_LEVEL", "loud", "ORDERHUB_LOG_LEVEL must be one of debug, info"),
         ("ORDERHUB_PUBLIC_URL", "hub.example", "ORDERHUB_PUBLIC_URL must be a URL"),
+        *(
+            ("ORDERHUB_PUBLIC_URL", value, "ORDERHUB_PUBLIC_URL must be a URL")
+            for value in (
+                *("http://", "https://a b", "http://x#f", "http://x/?q=1", "https://[::1"),
+                *("https://x:port", "ftp://x", "https://:80"),
+            )
+        ),
         ("ORDERHUB_WEBHOOK_ALLOW", "10.0.0.1/8", "ORDERHUB_WEBHOOK_ALLOW must be IP"),
         ("ORDERHUB_TRUSTED_PROXIES", "10.0.0.1, proxy", "ORDERHUB_TRUSTED_PROXIES must be IP"),
     ],
@@ -45,6 +52,13 @@ def test_an_unknown_setting_or_a_wrong_value_is_refused_in_one_sentence(
     with pytest.raises(SettingRefused, match=sentence) as refused:
         ProgramSettings.from_environment({variable: value})
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["http://127.0.0.1:8080", "https://hub.example/shop", "http://[::1]:1"]
+)
+def test_a_public_url_may_have_a_port_and_a_path(value: str) -> None:
+    assert ProgramSettings.from_environment({"ORDERHUB_PUBLIC_URL": value}).public_url == value
 
 
 def test_variables_of_others_are_none_of_our_business() -> None:

@@ -130,6 +130,12 @@ def test_a_file_that_is_no_database_of_ours_is_refused(
     assert says in refused(command, "--database", sqlite_url)
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_a_host_that_is_no_name_is_refused(sqlite_url: str, host: str) -> None:
+    said = refused("serve", "--database", sqlite_url, "--host", host)
+    assert said.endswith(f"'{host}' is no address to listen on.")
+
+
 @pytest.mark.parametrize("command", ["serve", "check"])
 def test_an_unknown_setting_is_refused(sqlite_url: str, command: str) -> None:
     said = refused(command, "--database", sqlite_url, ORDERHUB_PROT="1")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 
@@ -175,9 +175,16 @@ _PLAIN_HEADERS = frozenset(
 _PAIR = re.compile(r'("(?P<name>[^"\\]{1,100})"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s,{}\[\]"]+)')
 # What is within a secret object or list ends where nobody can tell.
 _OPENED = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*[{\[]')
-_FIELD = re.compile(r"((?<![\w.\[\]-])(?P<name>[\w.\[\]-]++)=)(\"[^\"]*\"?|[^&\s\"',;]+)")
+_FIELD = re.compile(r"((?<![\w.%\[\]-])(?P<name>[\w.%\[\]-]++)=)(\"[^\"]*\"?|[^&\s\"',;]+)")
+# In whatever form that none of these knows, a name stands before what it names: what is behind it is no secret that was
+# cut out, and not nothing.
+_CALLED = re.compile(
+    r"(?<![\w.%\[\]-])(?P<name>[\w.%\[\]-]++)[\\\"']*+\s*+[:=](?!\s*+\"?\[secret\]|&|\s*+\Z)"
+    r"(?=\s*+(?P<number>[\d-]?))"
+)
+_TAG = re.compile(r"<(?:[\w.-]++:)?(?P<name>[\w.-]++)")
 # A part of a form has its name in its head, which an empty line ends; behind that stands the value.
-_NAMED = re.compile(r'name="([^"]{1,100})"')
+_NAMED = re.compile(r'name=(?:"([^"]{1,100})"|([^\s";]{1,100}))')
 _EMPTY_LINE = re.compile(r"(\r?\n\r?\n)")
 _LINE = re.compile(r"[^\r\n]+")
 # Each with what no match is without: to look for fields takes four times as long as for pairs.
@@ -242,8 +249,8 @@ class Mask:
 
     def query(self, text: str) -> str:
         pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
-        shown = ((name, self._member(name, value)) for name, value in pairs)
-        return "&".join(f"{quote(name, safe='')}={_quoted(value)}" for name, value in shown)
+        shown = ((self._name(name), self._member(name, value)) for name, value in pairs)
+        return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in shown)
 
     def answer(self, raw: bytes, media_type: str, *, is_whole: bool) -> str:
         """The text of an answer. Its words are the hub's own, which other texts may use too."""
@@ -266,7 +273,8 @@ class Mask:
                 # Of a member that is sent twice only the last was looked at: the text may know more.
                 is_same = shown == value and self._text(text) == text
                 return text if is_same else _ENCODE(shown).decode()
-        return self._text(text)
+        text = self._text(text)
+        return UNREADABLE if self._still_calls(text) else text
 
     def _text(self, text: str) -> str:
         """What only looks like JSON or a form, or is one line of it for each."""
@@ -276,7 +284,7 @@ class Mask:
             return UNREADABLE
 
         def shown(match: re.Match[str]) -> str:
-            if not self._is_secret(match["name"], is_text=match[3].startswith('"')):
+            if not self._is_called(match["name"], is_text=match[3].startswith('"')):
                 return match[0]
             self._keep(match[3].strip('"'))
             return f'{match[1]}"{MASKED}"' if match[3].startswith('"') else f"{match[1]}{MASKED}"
@@ -288,7 +296,20 @@ class Mask:
         for sign, pattern in _LOOKED_FOR:
             if sign in text:
                 text = pattern.sub(shown, text)
-        return self._parts(text) if 'name="' in text else text
+        return self._parts(text) if "name=" in text else text
+
+    def _still_calls(self, text: str) -> bool:
+        """Whether something is called a secret in a form that is not known, so that it stands there still."""
+        found = {(each["name"], not each["number"]) for each in _CALLED.finditer(text)}
+        found |= {(each["name"], True) for each in _TAG.finditer(text)}
+        return any(
+            name != MASKED and self._is_called(name, is_text=is_text) for name, is_text in found
+        )
+
+    def _is_called(self, name: str, *, is_text: bool) -> bool:
+        """As `_is_secret`, of a name in a text: some of its characters may be written as `%6F`."""
+        spellings = {name, unquote(name), *name.split("%")} if "%" in name else (name,)
+        return any(self._is_secret(each, is_text=is_text) for each in spellings)
 
     def _parts(self, text: str) -> str:
         """The values of a form's parts, each the line behind a head."""
@@ -300,7 +321,7 @@ class Mask:
         pieces = _EMPTY_LINE.split(text)
         is_secret = False
         for at in range(0, len(pieces), 2):
-            names = _NAMED.findall(pieces[at])
+            names = [quoted or bare for quoted, bare in _NAMED.findall(pieces[at])]
             if is_secret and _LINE.match(pieces[at]):
                 pieces[at] = _LINE.sub(shown, pieces[at], count=1)
             is_secret = any(self._is_secret(name, is_text=True) for name in names)
@@ -326,7 +347,10 @@ class Mask:
     def _name(self, name: Any) -> str:
         """Members may be named by what is theirs, such as an e-mail."""
         text = str(name)
-        return text if self._is_sandbox or _CODE.fullmatch(text) else PERSONAL
+        if self._is_sandbox or _CODE.fullmatch(text):
+            return text
+        self._add_person(text)
+        return PERSONAL
 
     def _member(self, name: str, value: Any) -> Any:
         if _says_nothing(value):
@@ -340,9 +364,12 @@ class Mask:
             return f"{address}?{shown}" if MASKED in shown else value
         if self._is_sandbox or _is_harmless(name, value):
             return value
-        if len(str(value)) >= _LEAST_PERSONAL:
-            self._people.add(str(value))
+        self._add_person(str(value))
         return PERSONAL
+
+    def _add_person(self, text: str) -> None:
+        if len(text) >= _LEAST_PERSONAL:
+            self._people.add(text)
 
     def _is_secret(self, name: str, *, is_text: bool) -> bool:
         plain = _plain(name.rpartition(".")[2])
