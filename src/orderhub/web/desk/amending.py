@@ -127,13 +127,12 @@ def _said(order: Order, sent: Form) -> Form:
     to = order.doc.ship_to
     stands = {name: getattr(to, name) for name in LABELS} if to is not None else {}
     stands["notes"] = order.doc.notes
-    return Form(
-        {
-            name: texts
-            for name, texts in sent.members.items()
-            if name not in stands or texts[0].strip() != _drawn(stands[name])
-        }
-    )
+    changed = {
+        name: texts
+        for name, texts in sent.members.items()
+        if name not in stands or texts[0].strip() != _drawn(stands[name])
+    }
+    return msgspec.structs.replace(sent, members=changed)
 
 
 def _drawn(text: str) -> str:
