@@ -43,6 +43,7 @@ class Dropshipper:
         self.loses_creates = False
         self.is_blind = False
         self.decides = "refund_successfully"
+        self.lists_refunds = True
         self.meanwhile: Any = None
 
     async def make(self, _tenant: int, _connection: Any, signed: Signed, _timeout_s: float) -> Came:
@@ -72,6 +73,8 @@ class Dropshipper:
         if "/refund/" in path:
             numbers = range(1, len(self.refunds) + 1)
             rows = [{"refundNo": str(no), "refundStatus": self.decides} for no in numbers]
+            if not self.lists_refunds:
+                return said(None)
         else:
             ids = re.search(r"ids=(\d+)", query)
             rows = [each for no, each in self.orders.items() if ids is None or no == ids[1]]
@@ -454,6 +457,13 @@ def test_what_the_vendor_decides_later_is_asked_for_once(shop: Shop) -> None:
     assert "refuses it" in str(shop.refund(uid).body)
     assert len(shop.vendor.refunds) == 2, "a no is an end: asked again, it is another wish"
     assert (shop.refunded(uid), shop.vendor.off(number)) == (0, 0)
+
+
+def test_refunds_that_are_not_listed_are_no_proof_that_none_was_asked_for(shop: Shop) -> None:
+    uid, _ = shop.sold(3)
+    shop.vendor.lists_refunds = False
+    assert shop.refund(uid).status == 503
+    assert shop.vendor.refunds == []
 
 
 def test_nothing_is_left_to_look_at_once_all_is_known(shop: Shop) -> None:

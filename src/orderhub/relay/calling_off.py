@@ -90,7 +90,10 @@ async def first(
             continue
         vendor = record.doc.title or record.doc.dialect
         if not record.doc.is_enabled:
-            why = f"{vendor} has it as {hand_over.number}, and the connection is switched off"
+            why = (
+                f"{vendor} has it as {hand_over.number}, and the connection is switched off:"
+                " switch it on first, or remove it"
+            )
             return Rejected(Reason.TRANSITION_NOT_ALLOWED, "status", why)
         try:
             line = line_to(record)

@@ -437,8 +437,12 @@ def _refunds(version: str, number: str) -> Asking[dict[str, str] | Blocked | Dou
     trouble = _asked(answer)
     if trouble is not None:
         return trouble
-    rows = objects(member(json_of(answer), "data", "list"))
-    return {text_of(each.get("refundNo")): text_of(each.get("refundStatus")) for each in rows}
+    rows = member(json_of(answer), "data", "list")
+    if not isinstance(rows, list):
+        return Doubt("the refunds of the order are not listed")
+    return {
+        text_of(each.get("refundNo")): text_of(each.get("refundStatus")) for each in objects(rows)
+    }
 
 
 def _refund_items(
