@@ -116,7 +116,6 @@ async def _agreed(
     if isinstance(job, str):
         await _answered(means, wished, asking.by, None)
         return Trouble(job)
-    was_sent = False
     try:
         is_paid = before.status is not Status.PENDING
         must, end, was_sent = await _asked(line, job, wished, before, is_paid=is_paid)
