@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -118,6 +119,20 @@ def test_headers_that_only_sound_like_secrets_stay():
         f'--x\r\nContent-Disposition: form-data;\r\n name="password"\r\n\r\n{KEY}\r\n--x--',
         'x; name="password"\n' + "y: z\n" * 20 + f"\n{KEY}\n--x--",
         'x; name="a"\n' + "b: c\n" * 20 + f'd; name="password"\n\n{KEY}\n--x--',
+        f"{{'password':'{KEY}'}}",  # as Python shows a dict
+        f"{{'a': 1, 'password' : '{KEY}'}}",
+        f"{{\\'password\\': \\'{KEY}\\'}}",
+        f"password: {KEY}",
+        f"password = {KEY}",
+        f"a: b\r\nX-Api-Key:{KEY}\r\n",
+        f"<password>{KEY}</password>",
+        f'<a:password type="b">\n{KEY}\n</a:password>',
+        f'<password type="b">{KEY}',
+        f"passw%6Frd={KEY}",
+        f"a=1&user%5Bpassw%6frd%5D={KEY}",
+        f"a=1%26password={KEY}",
+        f"--x\r\nContent-Disposition: form-data; name=password\r\n\r\n{KEY}\r\n--x--",
+        f"--x\nContent-Disposition: form-data; name='password'\n\n{KEY}\n--x--",
         f'{{"pass\\u0077ord": "{KEY}"',
         f'{{"pass\\u0077ord": "{KEY}"}}',
     ],
@@ -126,6 +141,21 @@ def test_what_is_no_json_keeps_no_secret_either(text):
     told = body(mask_of(), text.encode(), "text/plain")
     assert KEY not in told
     assert MASKED in told or told in (UNREADABLE, '{"password":""}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token is unknown, said the hub",
+        '{"a": "Tokens are sold at the desk", "b": "no password',
+        "sku,token\n1,2\n",
+        "token=&a=1",
+        '{"token":',
+        "a: b\n<c>d</c>",
+    ],
+)
+def test_a_text_that_only_speaks_of_secrets_stays(text):
+    assert body(mask_of(), text.encode(), "text/plain") == text
 
 
 def test_a_status_that_is_called_as_a_secret_is_told_in_an_answer_and_no_text_is():
@@ -253,6 +283,11 @@ def test_outside_a_sandbox_queries_headers_and_sentences_are_cut_too():
     assert told == {"x-forwarded-for": PERSONAL, "accept": "text/html"}
     assert mask.cut("c@d.example has an order") == f"{PERSONAL} has an order"
     assert body(mask, b"Ada Lovelace, London", "text/plain") == PERSONAL
+    for name in ("Jane Roe", "jane.roe@x.example"):
+        mask, form = mask_of(is_sandbox=False), "application/x-www-form-urlencoded"
+        assert mask.query(f"{quote(name)}=1&page=2") == f"{PERSONAL}={PERSONAL}&page=2"
+        assert body(mask, f"{quote(name)}=1".encode(), form) == f"{PERSONAL}={PERSONAL}"
+        assert mask.cut(f"{name} is not a parameter") == f"{PERSONAL} is not a parameter"
 
 
 # The plain way to say what an address is; it takes the square of the time that a text is long.
@@ -278,6 +313,16 @@ LONG = [
     "content-disposition: " + 'name="a"' * 25_000,
     '"a":"' * 40_000,
     '"a"' + " " * 200_000 + "=",
+    "token" + " " * 200_000 + "x",
+    "token" + "'" * 200_000 + "x",
+    "token: " * 30_000,
+    "<token" * 30_000,
+    "<" + "a.b-" * 50_000,
+    ("token:" + " " * 500) * 400 + "x",
+    "token:" + " " * 200_000 + '"',
+    "%6F" * 66_000 + "=",
+    "name=" * 40_000,
+    "name=a;" * 28_000,
 ]
 
 
