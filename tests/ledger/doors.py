@@ -49,3 +49,18 @@ def _newest(hub: Caller, tenant: str) -> str:
 def _step(hub: Caller, uid: str, action: str, body: Any = None) -> None:
     answer = hub.ask("POST", f"/hub/v1/orders/{uid}/{action}", body)
     assert answer.status == 200, answer
+
+
+# --- the orders, by what they sold
+
+CDP = "tenant_id = 4 AND {} = (SELECT min(id) FROM orders WHERE tenant_id = 4)"
+PARCEL = "tenant_id = 2 AND {} = (SELECT min(id) FROM orders WHERE tenant_id = 2)"
+CHARGE = "tenant_id = 3 AND {} = (SELECT min(id) FROM orders WHERE tenant_id = 3)"
+BASKET = "tenant_id = 1 AND {} = (SELECT min(id) FROM orders WHERE tenant_id = 1)"
+PARTS = "tenant_id = 1 AND {} = (SELECT min(id) + 1 FROM orders WHERE tenant_id = 1)"
+SENT = "tenant_id = 1 AND {} = (SELECT max(id) FROM orders WHERE tenant_id = 1)"
+TOUR = "tenant_id = 5 AND {} = (SELECT min(id) FROM orders WHERE tenant_id = 5)"
+
+
+def of(which: str, column: str = "order_id") -> str:
+    return f"WHERE {which.format(column)}"
