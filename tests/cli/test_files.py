@@ -55,6 +55,30 @@ def test_a_command_on_the_same_machine_does_not_go_by_the_public_address(
     assert found.returncode == 0, found.stderr
 
 
+@pytest.mark.parametrize("is_folder_read_only", [False, True])
+def test_who_may_only_read_a_ledger_saves_checks_and_copies_it(
+    file: Path, tmp_path: Path, is_folder_read_only: bool
+) -> None:
+    before = names(file.parent)
+    file.chmod(0o444)
+    if is_folder_read_only:
+        file.parent.chmod(0o555)
+    url, other = f"sqlite:///{file}", f"sqlite:///{tmp_path / 'copy.sqlite'}"
+    try:
+        for words in (
+            ("backup", str(tmp_path / "hub.backup"), "--database", url),
+            ("check", "--database", url),
+            ("migrate", "--plan", "--database", url),
+            ("copy", "--from", url, "--to", other),
+        ):
+            done = orderhub(*words, before=bound_by_modes)
+            assert done.returncode == 0, (words, done.stderr)
+        assert names(file.parent) == before
+    finally:
+        file.parent.chmod(0o755)
+    assert "every law holds" in orderhub("check", "--database", other).stdout
+
+
 # --- one hub's
 
 

@@ -24,7 +24,14 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from orderhub.ledger.driver import Driver
-from orderhub.ledger.files import FileWatch, ServeLock, make_file
+from orderhub.ledger.files import (
+    OPEN,
+    OPEN_TO_READ,
+    FileWatch,
+    ServeLock,
+    hold_to_read,
+    make_file,
+)
 from orderhub.ledger.turns import Turns
 from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url, without_password
 
@@ -108,13 +115,17 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
     arguments = {"timeout": wait_s, "check_same_thread": False, "uri": True}
     engine = create_engine(parsed, connect_args=arguments, **pool)
     watch, turns = FileWatch(path), Turns()
+    held = hold_to_read(path)
+    how = OPEN if held is None else OPEN_TO_READ
 
     def connect(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
         watch.check()
-        arguments[0] = f"file:{quote(str(path))}?mode=rw"  # never makes a file
+        arguments[0] = f"file:{quote(str(path))}?{how}"
 
     def prepare(connection: Any, record: Any) -> None:
         try:
+            if held is None:
+                _make_log(connection)
             _prepare_sqlite(connection, wait_s, _KEPT_KIB if limit_s is None else _KEPT_BESIDE_KIB)
         except BaseException:
             connection.close()
@@ -152,21 +163,29 @@ def _sqlite_engine(parsed: URL, path: Path, limit_s: float | None, pool: dict[st
     event.listen(engine, "begin", begin)
     event.listen(engine, "checkin", lambda _connection, record: leave_turn(record))
     event.listen(engine, "commit", lambda _connection: watch.check())
+    if held is not None:
+        event.listen(engine, "engine_disposed", lambda _engine: os.close(held), once=True)
     return engine
 
 
 def _prepare_sqlite(connection: Any, wait_s: float, kept_kib: int) -> None:
     connection.isolation_level = None  # transactions are begun by us, explicitly
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.execute(f"PRAGMA cache_size=-{kept_kib}")
+    cursor.close()
+
+
+def _make_log(connection: Any) -> None:
+    """WAL and FULL, which are as durable as it gets. Raises DatabaseRefused where they cannot be had."""
+    cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     mode = cursor.fetchone()[0]
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA synchronous")
     level = cursor.fetchone()[0]
-    cursor.execute(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
-    cursor.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
-    cursor.execute("PRAGMA temp_store=MEMORY")
-    cursor.execute(f"PRAGMA cache_size=-{kept_kib}")
     cursor.close()
     if mode != "wal" or level != _FULL:
         raise DatabaseRefused(

@@ -17,6 +17,8 @@ from orderhub.ledger.urls import DatabaseRefused, file_of, parse_url
 
 _Identity = tuple[int, int]  # device, inode
 _TRIES = 10
+# How SQLite opens a file: never one that it makes; and one of `hold_to_read`.
+OPEN, OPEN_TO_READ = "mode=rw", "mode=ro&immutable=1"
 
 
 class DatabaseGone(Exception):
@@ -87,6 +89,27 @@ def make_file(path: Path) -> bool:
             ) from None
         raise _unusable(path, "made", error) from None
     return True
+
+
+def hold_to_read(path: Path) -> int | None:
+    """A descriptor that keeps servers away as long as it is open, of a file that may only be read.
+
+    Such a file is read as one that nobody changes, for SQLite would write beside it else. None for one that may be
+    written, that is served, or that has a log beside it.
+    """
+    if not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        return None
+    log = Path(f"{path}-wal")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if not (log.exists() and log.stat().st_size):
+            return descriptor
+    os.close(descriptor)
+    return None
 
 
 def refuse_missing(url: str) -> None:

@@ -26,7 +26,7 @@ from orderhub.ledger.check import check_ledger, checked, looking
 from orderhub.ledger.checking.integrity import reason, refuse_unsound
 from orderhub.ledger.checking.report import Report
 from orderhub.ledger.database import check_version, head_revision, open_engine, refuse_newer
-from orderhub.ledger.files import refuse_missing
+from orderhub.ledger.files import OPEN, OPEN_TO_READ, hold_to_read, refuse_missing
 from orderhub.ledger.moving.archive import (
     SQLITE_FILES,
     Advance,
@@ -87,9 +87,11 @@ def _note(manifest: Manifest, report: Report) -> None:
 def _save_sqlite(url: str, payload: Path, manifest: Manifest, *, is_checked: bool) -> Report | None:
     path = file_of(parse_url(url))
     assert path is not None
+    held = hold_to_read(path)
+    how = OPEN if held is None else OPEN_TO_READ
     try:
         with (
-            closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as source,
+            closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as source,
             closing(sqlite3.connect(payload)) as target,
         ):
             source.execute("PRAGMA busy_timeout = 30000")
@@ -103,6 +105,9 @@ def _save_sqlite(url: str, payload: Path, manifest: Manifest, *, is_checked: boo
             target.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as error:
         raise DatabaseRefused(f"{path} cannot be saved: {error}.") from error
+    finally:
+        if held is not None:
+            os.close(held)
     engine = open_engine(url_of_file(payload))
     try:
         manifest.schema = check_version(engine, must_be_current=False) or ""
