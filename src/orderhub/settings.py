@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 PREFIX = "ORDERHUB_"
 DAY_S = 86_400
@@ -41,8 +42,19 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 def _web_address(value: str) -> str:
-    usable = not value or value.startswith(("http://", "https://"))
-    return "" if usable else "a URL that begins with http:// or https://"
+    if not value or _is_web_address(value):
+        return ""
+    return "a URL that begins with http:// or https:// and a host, without query, fragment or blank"
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises for one that is none
+    except ValueError:
+        return False
+    is_plain = value.isprintable() and not set(value) & set(" ?#")
+    return is_plain and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _addresses(value: str) -> str:

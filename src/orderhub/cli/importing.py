@@ -218,6 +218,8 @@ class _Import:
                 advance(len(chunk))
 
     def _chunks(self, rows: Sequence[FileRow]) -> Iterator[list[tuple[int, Any]]]:
+        from orderhub.web.hub_api.bulk import MAX_ROW
+
         chunk: list[tuple[int, Any]] = []
         size = 0
         for row in rows:
@@ -229,8 +231,12 @@ class _Import:
             except RowFault as fault:
                 self.load.refuse(row.line, str(fault))
                 continue
+            weight = len(encode(ready))
+            if weight > MAX_ROW:  # it would end the whole request
+                self.load.refuse(row.line, f"a row of more than {MAX_ROW} bytes")
+                continue
             chunk.append((row.line, ready))
-            size += len(encode(ready))
+            size += weight
             if len(chunk) == _ROWS or size > _BYTES:
                 yield chunk
                 chunk, size = [], 0

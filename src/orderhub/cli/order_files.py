@@ -295,6 +295,7 @@ class _Import:
 
     def run(self, rows: Iterator[tuple[int, Any]]) -> None:
         from orderhub.cli.terminal import progress, show
+        from orderhub.web.hub_api.order_files import MAX_ORDER
 
         chunk: list[tuple[int, bytes]] = []
         size = 0
@@ -304,6 +305,9 @@ class _Import:
                     self._refuse(line, str(row))
                     continue
                 text = self._ready(row)
+                if len(text) > MAX_ORDER:  # it would end the whole request
+                    self._refuse(line, f"an order of more than {MAX_ORDER} bytes")
+                    continue
                 chunk.append((line, text))
                 size += len(text)
                 if len(chunk) == _ROWS or size > _BYTES:

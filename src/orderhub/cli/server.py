@@ -140,6 +140,8 @@ def listen(host: str, port: int, *, is_one_of_many: bool = False) -> socket.sock
         return socket.create_server(
             address[:2], family=family, backlog=_BACKLOG, reuse_port=is_one_of_many
         )
+    except UnicodeError:  # of getaddrinfo, which knows a part of a name by its length
+        raise SettingRefused(f"{host!r} is no address to listen on.") from None
     except OSError as error:
         why = (error.strerror or str(error)).lower().partition(" (")[0]
         raise SettingRefused(f"Cannot listen on {host} port {port}: {why}.") from error
