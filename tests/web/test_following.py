@@ -16,6 +16,8 @@ from tests.web.hub_client import AS_CDP
 from tests.web.test_hub_events import EVENTS, ask, pieces_of, tenant_id, waits
 from tests.web.test_sandbox_snapshots import Shop, opened
 
+PATIENCE_S = 20.0  # less than any of these calls would wait by itself
+
 
 class Client:
     """A call by hand, as an ASGI server would bring it: its client may leave, or stop reading."""
@@ -46,7 +48,8 @@ class Client:
             await self.reads.wait()
 
     def calls(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.app(self.scope, self.receive, self.send))
+        called = self.app(self.scope, self.receive, self.send)
+        return asyncio.create_task(asyncio.wait_for(called, PATIENCE_S))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
