@@ -21,7 +21,7 @@ from orderhub.ledger.database import open_engine
 from orderhub.ledger.ledger import Ledger
 from orderhub.web.cipher import Cipher
 from orderhub.web.order_sheets import mapped
-from orderhub.web.sheets import Unreadable
+from orderhub.web.sheets import RowFault, Unreadable
 from tests.support.hub_process import serving
 
 SECRET = "a key for tests"
@@ -335,6 +335,13 @@ WRONG_ROWS = {
     "a cell too few": "A2,2024-03-05T14:30:00Z,Cap,5",
     "a word for none": "A2,2024-03-05T14:30:00Z,Cap,5,done",
 }
+
+
+def test_a_constant_that_its_own_mapping_does_not_take_is_said_of_each_row() -> None:
+    mapping = WHOLE.replace('number = "Order"', 'number = { value = "A", values = { B = "B" } }')
+    rows = b"Order,Date,Product,Price,State\nA1,2024-03-05T14:30:00Z,Hat,19,Done\n"
+    ((_, refused),) = mapped(rows, mapping)
+    assert isinstance(refused, RowFault)
 
 
 @pytest.mark.parametrize("wrong", WRONG_ROWS)

@@ -91,7 +91,7 @@ def test_a_database_that_goes_away_under_a_command_is_one_sentence(
     monkeypatch.setattr(Ledger, "read", goes_away)
     key = {"ORDERHUB_SECRET_KEY": "k" * 32}
     said = refused("order", *words, "--database", postgres_url, **key)
-    assert "The database went away under the command: " in said
+    assert "The database cannot be used any more: " in said
 
 
 @pytest.mark.postgres

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from orderhub.web.hub_api import events
+from orderhub.web.streaming import Disconnected, while_there
 from tests.support.hub import HubUnderTest, operator_headers, running_hub
 from tests.support.waiting import until
-from tests.web.hub_client import AS_CDP
+from tests.web.hub_client import AS_CDP, new_token
 from tests.web.test_hub_events import EVENTS, ask, pieces_of, tenant_id, waits
 from tests.web.test_sandbox_snapshots import Shop, opened
 
@@ -142,3 +143,51 @@ async def test_a_feed_that_is_another_by_now_is_told_of_nothing_more(
             await stream
             answer = await waiting
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"scopes": ["pools"]}])
+async def test_whose_token_ends_is_told_so_and_nothing_of_a_sandbox(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    async with running_hub(tmp_path) as hub:
+        made = await new_token(hub, "cdp", "orders:read")
+        headers = {"Authorization": f"Bearer {made['token']}"}
+        stream = asyncio.create_task(pieces_of(hub, 1_000_000, headers))
+        waiting = asyncio.create_task(
+            hub.get(EVENTS, params={"after": "end", "wait": 60}, headers=headers)
+        )
+        await waits(hub, await tenant_id(hub, "cdp"), 2)
+        path = f"/hub/v1/tenants/cdp/credentials/{made['id']}"
+        changed = await hub.request("PATCH", path, json=change, headers=operator_headers())
+        assert changed.status_code == 200, changed.text
+        hub.hub.port.watch.grew(await tenant_id(hub, "cdp"))
+        answer = await waiting
+        assert answer.status_code == (403 if "scopes" in change else 401), answer.text
+        await stream
+
+
+async def test_a_client_that_leaves_as_the_work_ends_calls_nothing_off() -> None:
+    ends = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await ends.wait()
+        return {"type": "http.disconnect"}
+
+    async def work() -> str:
+        await ends.wait()
+        return "done"
+
+    async def call() -> str:
+        found = await while_there(receive, work())
+        for _ in range(3):
+            await asyncio.sleep(0)  # whatever was to be called by then has been
+        return found
+
+    for _ in range(10):
+        ends.clear()
+        task = asyncio.create_task(call())
+        await asyncio.sleep(0.01)
+        ends.set()
+        with suppress(Disconnected):
+            assert await task == "done"
+        assert not task.cancelled()

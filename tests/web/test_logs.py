@@ -194,3 +194,22 @@ def test_what_python_says_by_itself_is_a_line_too(does: str, level: str) -> None
     done = subprocess.run(words, capture_output=True, check=False)
     (told,) = map(json.loads, done.stderr.splitlines())
     assert told["level"] == level
+
+
+def test_what_is_said_while_a_program_ends_is_written_though_no_thread_may_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Python has it from 3.12 on."""
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    pipe = Pipe()
+    lines = Lines(pipe)
+    assert lines.finish(LAST_LINES_S)
+    assert pipe.getvalue() == "", "who has said nothing needs no thread"
+    lines.add("the last word")
+    assert lines.finish(LAST_LINES_S)
+    lines.add("and another")
+    assert pipe.getvalue() == "the last word\nand another\n"

@@ -322,7 +322,7 @@ def one_sentence() -> Iterator[None]:
         if not Ledger.is_outage(error):
             raise
         why = reason(error).removesuffix(".")
-        typer.echo(f"orderhub: The database went away under the command: {why}.", err=True)
+        typer.echo(f"orderhub: The database cannot be used any more: {why}.", err=True)
         raise typer.Exit(2) from None
 
 

@@ -171,10 +171,16 @@ class People:
         self.end_links(link.person)
         self._insert(person_link, msgspec.structs.asdict(link))
 
-    def end_links(self, uid: str) -> bool:
-        """Whether there was any: of two who use one link at once, one sees it gone."""
-        gone = delete(person_link).where(person_link.c.person == uid)
-        return bool(self._connection.execute(gone).rowcount)
+    def use_link(self, link_id: str, uid: str) -> bool:
+        """Whether it was there; all others of the person end with it. Of two who use it at once, one sees it gone."""
+        used = delete(person_link).where(person_link.c.id == link_id, person_link.c.person == uid)
+        was_there = bool(self._connection.execute(used).rowcount)
+        if was_there:
+            self.end_links(uid)
+        return was_there
+
+    def end_links(self, uid: str) -> None:
+        self._connection.execute(delete(person_link).where(person_link.c.person == uid))
 
     def guess(self, limits: Mapping[str, int], window_us: int, now_us: int) -> int:
         """Count a try under each of these names, of which each has a limit within the window.

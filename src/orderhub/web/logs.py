@@ -97,7 +97,13 @@ class Lines:
                 self._thread is None or not self._thread.is_alive()
             ):  # none yet, or none since a fork
                 self._thread = threading.Thread(target=self._run, name="orderhub-log", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except (
+                    RuntimeError
+                ):  # of Python 3.12 and later, once the program ends: nobody else writes then
+                    self._there.clear()
+                    self._write_all()
 
     def write(self, text: str) -> int:
         """For who takes this for a stream: whole lines, or their ends."""
@@ -111,6 +117,8 @@ class Lines:
 
     def finish(self, within_s: float) -> bool:
         """Whether all that was added is written, waiting for so long at most (seconds)."""
+        if self._thread is None and not self._waiting:
+            return True
         written = threading.Event()
         self._waiting.append(written)
         self._hurry.set()
@@ -289,6 +297,8 @@ def catch_the_rest() -> None:
     log = logging.getLogger("orderhub.python")
 
     def of_thread(broken: threading.ExceptHookArgs) -> None:
+        if isinstance(broken.exc_value, SystemExit):
+            return  # as Python's own hook has it: a thread that ends by it is not broken
         name = broken.thread.name if broken.thread else "?"
         log.error("a thread broke: %s", name, exc_info=broken.exc_value)
 

@@ -115,7 +115,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             return self.of(row)
         except RowFault:
-            return str(row[self.column])
+            return str(row.get(self.column, self.value))
 
 
 def mapped(data: bytes, mapping: str) -> list[tuple[int, Any]]:

@@ -52,11 +52,13 @@ async def send_pieces(receive: Receive, send: Send, pieces: AsyncGenerator[bytes
 
 async def while_there(receive: Receive, work: Awaitable[T]) -> T:
     """What comes of the work, once the whole request is there. Raises Disconnected when the client leaves first."""
-    me, has_left = asyncio.current_task(), False
+    me, has_left, is_over = asyncio.current_task(), False, False
     assert me is not None
 
     def call_off(_gone: asyncio.Future[None]) -> None:
         nonlocal has_left
+        if is_over:
+            return  # it left as the work ended, when this was to be called already
         has_left = True
         me.cancel()
 
@@ -70,6 +72,7 @@ async def while_there(receive: Receive, work: Awaitable[T]) -> T:
             raise Disconnected from None
         raise
     finally:
+        is_over = True
         gone.remove_done_callback(call_off)
         gone.cancel()
 

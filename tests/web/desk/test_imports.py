@@ -243,6 +243,15 @@ async def item_of_code(hub: HubUnderTest, code: str) -> dict[str, Any]:
     return dict(found)
 
 
+async def test_of_two_rows_of_one_item_the_first_is_its_first_count(tmp_path: Path) -> None:
+    file = b"id,code,title,price,stock,place\n700,TWICE,Twice,1,5,MAIN\n700,TWICE,Twice,1,7,MAIN\n"
+    async with running_hub(tmp_path) as hub:
+        browser = await signed_in(hub)
+        await sent(browser, ITEMS, file, kind="products")
+        assert browser.text.count("Counted first") == 1
+        assert await hub.pool(SHOP, "stock", "product:700", "MAIN") == 5
+
+
 async def test_a_first_count_that_is_refused_is_said_beside_its_item(tmp_path: Path) -> None:
     async with running_hub(tmp_path) as hub:
         browser = await signed_in(hub)

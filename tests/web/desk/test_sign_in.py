@@ -318,6 +318,22 @@ async def test_a_link_opens_once_and_not_for_ever(tmp_path: Path) -> None:
         assert (await Browser(hub).get(link)).status_code == 404
 
 
+async def test_a_link_that_another_one_followed_uses_nothing_up(tmp_path: Path) -> None:
+    """It may be made while the bearer of the first one has a password hashed."""
+    async with running_hub(tmp_path) as hub:
+        invited = {"email": "new@shop.test", "role": "staff"}
+        path = "/hub/v1/tenants/shop/users"
+        made = await hub.post(path, invited, headers=operator_headers())
+        again = await hub.post(f"{path}/new@shop.test/reset", headers=operator_headers())
+        first, second = (each.json()["link"].split("=")[1] for each in (made, again))
+        uid = person(hub, "new@shop.test").uid
+        with hub.hub.ledger.directory("") as (_, directory):
+            assert not directory.people.use_link(digest(first), uid)
+            assert not directory.people.use_link(digest(second), "somebody else")
+            assert directory.people.use_link(digest(second), uid)
+            assert not directory.people.use_link(digest(second), uid)
+
+
 # --- forms
 
 

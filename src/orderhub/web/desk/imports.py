@@ -179,18 +179,23 @@ async def _counted_first(
     A dry run counts no new item, which is not there to be counted.
     """
     results: list[dict[str, Any]] = [msgspec.json.decode(each) for each in told]
-    commands = {
-        index: AdjustPool(
+    commands: dict[int, AdjustPool] = {}
+    counted: set[tuple[str, str | None]] = set()
+    for index, count in enumerate(counts):
+        if count is None or "version" not in results[index]:
+            continue
+        subject = f"{record}:{results[index]['id']}"
+        if (subject, count.place) in counted:  # the first row of an item is its first count
+            continue
+        counted.add((subject, count.place))
+        commands[index] = AdjustPool(
             origin=origin(call, visitor),
             kind="stock",
-            subject=f"{record}:{results[index]['id']}",
+            subject=subject,
             place=count.place,
             count=count.count,
             reason=visitor.say(N_("Counted by a file")),
         )
-        for index, count in enumerate(counts)
-        if count is not None and "version" in results[index]
-    }
     new = [index for index in commands if results[index]["status"] == "created"]
     stand = [index for index in commands if results[index]["status"] != "created"]
     tried = _each([commands[index] for index in stand])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Annotated
 
 import msgspec
@@ -33,6 +34,7 @@ _PAGE = 50
 # So many pools, those with the least left, are put into order at a time. The next ones follow after these.
 STRETCH = 250
 _LONGEST = 200
+_MOST_SUBJECTS = 30_000  # of what one text names: a statement takes no more parameters
 
 Short = Annotated[str, msgspec.Meta(max_length=_LONGEST)]
 # Total over POOL_KINDS: a test fails when one has no row.
@@ -203,7 +205,8 @@ def subjects_of(reads: Reads, tenant_id: int, text: str) -> tuple[str, ...]:
         ids = [each.id for each in reads.records(query)]
         found += [f"{kind}:{each}" for each in ids]
         if kind == "product":
-            found += (each.doc.subject for each in _all_variants(reads, tenant_id, ids))
+            variants = _all_variants(reads, tenant_id, ids)
+            found += (each.doc.subject for each in islice(variants, _MOST_SUBJECTS))
     return tuple(dict.fromkeys(found))
 
 

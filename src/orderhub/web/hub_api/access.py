@@ -85,17 +85,17 @@ async def _caller(call: Call, scope: str) -> Caller:
     token = bearer(call)
     credential = await call.hub.credential("hub", digest(token)) if token else None
     if credential is None:
-        raise HTTPFault(
-            Fault(
-                FaultKind.UNAUTHENTICATED,
-                "Authorization: Bearer <hub token> is missing or unknown",
-            )
-        )
+        raise unknown_token()
     await limits.count(call, credential)
     if not holds(credential, scope):
         raise lacking(scope)
     assert call.caller is not None
     return call.caller
+
+
+def unknown_token() -> HTTPFault:
+    message = "Authorization: Bearer <hub token> is missing or unknown"
+    return HTTPFault(Fault(FaultKind.UNAUTHENTICATED, message))
 
 
 def lacking(scope: str) -> HTTPFault:

@@ -24,7 +24,13 @@ from orderhub.dialects.contract import (
     Media,
     Route,
 )
-from orderhub.web.hub_api.access import guarded, holds, tenant_id_asked
+from orderhub.web.hub_api.access import (
+    guarded,
+    holds,
+    lacking,
+    tenant_id_asked,
+    unknown_token,
+)
 from orderhub.web.hub_api.bodies import Query, query_of, refuse, up_to
 from orderhub.web.hub_api.inner import port
 from orderhub.web.hub_api.lists import JSON, exports, media_of, streamed
@@ -157,7 +163,7 @@ class _Feed:
         )
 
     async def go_on(self, after: str) -> FeedPage:
-        """A later page. Raises TenantGone: it was put back or removed, or the token may read no more."""
+        """A later page. Raises TenantGone: it was put back or removed; HTTPFault: the token may read no more."""
         if await self._tenant_id() != self.tenant_id:
             raise TenantGone(self.tenant_id)
         try:
@@ -170,7 +176,10 @@ class _Feed:
         hub = self.call.hub
         credential = await hub.credential("hub", digest(bearer(self.call)))
         if credential is None or not holds(credential, _SCOPE):
-            return 0
+            # A sandbox takes its tokens with it.
+            if not await hub.read(lambda reads: reads.tenants_among((self.tenant_id,))):
+                return 0
+            raise unknown_token() if credential is None else lacking(_SCOPE)
         if credential.tenant_id:
             return credential.tenant_id
         found = await hub.read(lambda reads: reads.tenant(self.tenant))
@@ -190,7 +199,7 @@ def _let_wait(call: Call, tenant_id: int) -> None:
 async def _waited(feed: _Feed, found: FeedPage, wait_s: int) -> FeedPage:
     """The first page that holds anything; an empty one at the end of the feed, once the time is up.
 
-    Raises TenantGone as `go_on` does: who calls is told to come again.
+    Raises TenantGone, with which who calls is told to come again, and HTTPFault as `go_on` does.
     """
     watch, now = port(feed.call).watch, asyncio.get_running_loop().time
     until = now() + wait_s
@@ -234,7 +243,7 @@ async def stream(
                 return
             try:
                 found = await feed.go_on(found.next_cursor)
-            except TenantGone:
+            except (TenantGone, HTTPFault):
                 return
 
 
@@ -247,7 +256,7 @@ def _count(call: Call, way: str, found: FeedPage) -> None:
 async def _up_to_the_end(
     feed: _Feed, found: FeedPage, left: int | None
 ) -> AsyncGenerator[Sequence[FeedEvent], None]:
-    """All that there is, or so many: in pages, none of which waits for more. Raises TenantGone as `go_on` does."""
+    """All that there is, or so many: in pages, none of which waits for more. Raises as `go_on` does."""
     while True:
         items = found.items[:left]
         yield [fed_event_shape(each.event) for each in items]
