@@ -253,10 +253,14 @@ def test_what_a_killed_backup_or_restore_left_goes_with_the_next_one(
     sold(sqlite_url, 2)
     folder = tmp_path / "backups"
     folder.mkdir()
-    left = [
-        f".monday.backup.29926.{each}" for each in ("ledger", "ledger-wal", "ledger-shm", "part")
+    kinds = ("ledger", "ledger-wal", "ledger-shm", "part")
+    left = [f".monday.backup.orderhub-0123abcd.{each}" for each in kinds]
+    kept = [
+        ".tuesday.backup.orderhub-1123abcd.ledger",
+        ".wednesday.orderhub-2123abcd.restored",
+        ".of-another-program.29926.part",
+        "x.ledger",
     ]
-    kept = [".tuesday.backup.29927.ledger", ".wednesday.29928.restored", ".notes.7.txt", "x.ledger"]
     for name in (*left, *kept):
         (folder / name).touch()
         os.utime(folder / name, (0, 0))

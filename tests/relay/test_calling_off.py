@@ -39,6 +39,7 @@ class Dropshipper:
         self.orders: dict[str, dict[str, Any]] = {}
         self.refunds: list[dict[str, Any]] = []  # as they were asked for
         self.is_down = False
+        self.is_closed = False  # for refunds
         self.loses_answers = False
         self.loses_creates = False
         self.is_blind = False
@@ -58,6 +59,8 @@ class Dropshipper:
         if refund is None:
             number = self._made(body)
             return Came(500) if self.loses_creates else said(number)
+        if self.is_closed:
+            return Came(405)
         self.refunds.append(body)
         if self.decides == "refund_successfully":
             self._refunded(refund[1], body)
@@ -275,6 +278,31 @@ def test_what_closed_goes_on_until_it_is_known(shop: Shop) -> None:
     shop.run(6, minutes=20)
     assert shop.vendor.orders[number]["status"] == "cancel"
     assert len(shop.vendor.refunds) == 1
+
+
+def test_what_is_owed_to_a_vendor_stays_due_however_old_the_order_is(shop: Shop) -> None:
+    uid, number = shop.sold()
+    shop.run(minutes=60 * 24 * 91)
+    shop.vendor.is_closed = True
+    shop.hub.run(shop.close(uid))
+    shop.run(2, minutes=10)
+    shop.vendor.is_closed = False
+    shop.run(4, minutes=400)
+    assert shop.vendor.orders[number]["status"] == "cancel"
+
+
+def test_what_is_owed_to_a_vendor_stays_due_though_the_order_is_completed(shop: Shop) -> None:
+    uid, number = shop.sold()
+    shop.ask("POST", f"orders/{uid}/ship", {})
+    shop.ask("POST", f"orders/{uid}/complete", {})
+    shop.vendor.is_closed = True
+    refund = Refund(lines={1: 1})
+    shop.hub.run(shop.close(uid, Action.REFUND_PART, refund=refund))
+    shop.run(2, minutes=10)
+    assert (shop.order(uid)["status"], shop.vendor.off(number)) == ("completed", 0)
+    shop.vendor.is_closed = False
+    shop.run(4, minutes=400)
+    assert shop.vendor.off(number) == 1
 
 
 def test_units_given_back_while_it_was_in_doubt_are_called_off_once_it_is_there(shop: Shop) -> None:

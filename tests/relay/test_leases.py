@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from orderhub.core.handing import HandOverState
+from orderhub.core.handing import HandOverState, There, Wish, is_asked
 from orderhub.core.relaying import RelayState
 from orderhub.dialects.client import Answers, Finishing, Job, Link, Placed, Request, Send
 from orderhub.ledger.ledger import Ledger
@@ -119,3 +119,23 @@ def test_a_lease_of_a_clock_that_was_ahead_keeps_nobody_out(
     order(bench)
     bench.run()
     assert len(bench.vendor.orders) == calls
+
+
+@pytest.mark.parametrize(
+    ("until_us", "by", "asked"),
+    [
+        (60 * SECOND, "", True),
+        (HOUR, "me", True),
+        (60 * SECOND, "they", False),
+        (0, "", False),
+        (10 * HOUR, "", False),
+    ],
+)
+def test_a_wish_keeps_others_out_until_it_ends_unless_a_clock_was_ahead(
+    bench: Bench, until_us: int, by: str, *, asked: bool
+) -> None:
+    order(bench)
+    now = bench.clock()
+    wish = Wish(name="", by="they", off={1: 1}, seq=1, until=now + until_us)
+    wished = replace(bench.one, there=There(wish=wish))
+    assert is_asked(wished, now, by) is asked

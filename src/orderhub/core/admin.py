@@ -21,7 +21,7 @@ _NOBODY = Record(tenant_id=0, kind="", id=0, uid="", code="", doc=None)
 
 
 def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
-    if _unkept(command) is not None:
+    if _unusable_name(command) is not None:
         return []  # it is refused, and some databases take no such names in a question
     tenant = command.origin.tenant_id
     keys = [RecordKey(tenant, change.kind, "id", str(change.id)) for change in command.changes]
@@ -34,7 +34,7 @@ def put_loads(command: PutRecords, _facts: Facts) -> list[RecordKey]:
 
 def put_lock_keys(command: PutRecords) -> tuple[LockKey, ...]:
     """Who writes a route, or removes a connection, decides upon all of them."""
-    if _unkept(command) is not None:
+    if _unusable_name(command) is not None:
         return ()
     return (*command.unique, *(((routes.RECORD_KIND, "all", ""),) * _concerns_routes(command)))
 
@@ -63,7 +63,7 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     `result` is every record as it stands afterwards, but for the removed ones.
     """
     tenant = command.origin.tenant_id
-    unkept = _unkept(command)
+    unkept = _unusable_name(command) or _unkept_text(command)
     if unkept is not None:
         return unkept
     for kind, by, value in command.exists:
@@ -108,13 +108,19 @@ def put(command: PutRecords, facts: Facts, ids: NewIds) -> Accepted | Rejected:
     )
 
 
-def _unkept(command: PutRecords) -> Rejected | None:
-    """The refusal of a text that no database keeps, by whatever way it came."""
+def _unusable_name(command: PutRecords) -> Rejected | None:
+    """The refusal of a name that no database finds anything by."""
     for change in command.changes:
         for by, name in (("uid", change.uid), ("code", change.code), *change.keys):
             says = texts.fault_of_name(name)
             if says:
                 return Rejected(Reason.TEXT_INVALID, by, f"{by} {says}")
+    return None
+
+
+def _unkept_text(command: PutRecords) -> Rejected | None:
+    """The refusal of a document with a text that no database keeps, by whatever way it came."""
+    for change in command.changes:
         refused = _with_nul(change.doc if change.members is None else change.members, "doc")
         if refused is not None:
             return refused

@@ -132,7 +132,7 @@ def _told_before(hand_over: HandOver, news: News) -> str:
     """As what a parcel was noted last; empty = it is a new one."""
     if news.kind != "shipped":
         return ""
-    names = [each for each in hand_over.told if each.startswith(f"{news.id}|")]
+    names = [each for each in hand_over.told if each == news.id or each.startswith(f"{news.id}|")]
     return names[-1] if names else ""
 
 

@@ -45,6 +45,8 @@ _LAST_S, _LONGER = 21_600.0, 1.5
 # What was placed so long ago is waited for no more.
 LONGEST_US = 90 * _DAY_US
 _OVERLAP_US = round(OVERLAP_S * SECOND_US)
+# 90 days of them, six hours apart.
+_MOST_TOLD = 400
 _MOST_STEPS = 50  # that one order takes at once
 
 
@@ -246,8 +248,8 @@ class Newsreader:
         """When it is asked for next, and why what was told could not be followed."""
         known = msgspec.structs.replace(hand_over, told=(*hand_over.told, *told))
         is_owed = calling_off.is_owed(self._client, known, order)
-        due_at = self._next(hand_over, bool(stuck) or is_owed)
-        if is_settled(order, known, news):
+        due_at = self._next(hand_over, bool(stuck), is_owed=is_owed)
+        if is_settled(order, known, news) and not is_owed:
             due_at = 0
         if (wish := hand_over.there.wish) is not None and is_asked(hand_over, self._now):
             due_at = wish.until
@@ -269,15 +271,17 @@ class Newsreader:
         # Whoever moved it meanwhile has it looked at again.
         await self._means.submit(command)
 
-    def _next(self, hand_over: HandOver, is_open: bool) -> int:
+    def _next(self, hand_over: HandOver, is_stuck: bool, *, is_owed: bool) -> int:
         """When one order is asked for again; 0 = its windows tell, or nobody waits for it any more.
 
-        is_open  whether something of it could not be followed yet, or has to be said there
+        is_stuck  whether something of it could not be followed yet
+        is_owed   whether something has to be said there, however old it is: so often it is tried
         """
         now = self._now
-        if now - hand_over.created_at > LONGEST_US:
+        is_old = now - hand_over.created_at > LONGEST_US
+        if is_old and not (is_owed and hand_over.asked < _MOST_TOLD):
             return 0
-        if not is_open and self._client.tells_windows:
+        if not (is_stuck or is_owed) and self._client.tells_windows:
             return 0
         pause_s = min(FIRST_NEWS_S * _LONGER ** min(hand_over.asked, 50), _LAST_S)
         return now + round(pause_s * SECOND_US)

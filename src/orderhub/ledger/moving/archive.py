@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+import secrets
 import tarfile
 import time
 import zlib
@@ -27,7 +28,7 @@ _LEVEL = 3  # more takes twice the time for a tenth less
 _UNREADABLE = (tarfile.TarError, zlib.error, EOFError, msgspec.DecodeError, OSError)
 SQLITE_FILES = ("", "-wal", "-shm", "-journal")
 # What `beside` names, and for how long it may be there without its lock.
-_LEFT = re.compile(r"\..+\.[0-9]+\.(?:ledger|part|restored)")
+_LEFT = re.compile(r"\..+\.orderhub-[0-9a-f]{8}\.(?:ledger|part|restored)")
 _YOUNG_S = 60
 Advance = Callable[[float], None]
 
@@ -174,7 +175,7 @@ def beside(file: Path, what: str) -> Iterator[Path]:
     """
     with suppress(OSError):
         _clear(file.parent)
-    path = file.with_name(f".{file.name}.{os.getpid()}.{what}")
+    path = file.with_name(f".{file.name}.orderhub-{secrets.token_hex(4)}.{what}")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
