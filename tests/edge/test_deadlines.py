@@ -50,8 +50,7 @@ def test_what_never_comes_is_not_waited_for(hurried: Served) -> None:
         assert all(wire.is_closed() for wire in wires.values())
     late = [each.json() for each in replies.values() if each.status == 408]
     assert {each["type"] for each in late} == {"/docs/problems#timeout"}
-    logged = {e.get("request_id"): e for e in hurried.lines()}
-    assert all(logged[each["request_id"]]["kind"] == "timeout" for each in late)
+    assert all(hurried.line_of(each["request_id"])["kind"] == "timeout" for each in late)
 
 
 def dripping(wire: Wire, data: bytes, pause_s: float) -> bool:

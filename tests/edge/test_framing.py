@@ -51,7 +51,7 @@ def test_odd_framing_is_refused_and_the_connection_closed(server: Served, sent: 
     problem = reply.json()
     assert (problem["status"], problem["type"]) == (400, "/docs/problems#malformed")
     assert problem["request_id"] == reply.headers["request-id"]
-    (line,) = [e for e in server.lines() if e.get("request_id") == problem["request_id"]]
+    line = server.line_of(problem["request_id"])
     assert (line["event"], line["kind"], line["client"]) == ("refused", "malformed", "127.0.0.1")
 
 

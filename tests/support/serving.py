@@ -64,6 +64,16 @@ class Served:
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(each) for each in self.log.read_text().splitlines()]
 
+    def line_of(self, request_id: str) -> dict[str, Any]:
+        """The log's line about a request, which a thread writes a moment after its answer left."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if found := [each for each in self.lines() if each.get("request_id") == request_id]:
+                (line,) = found
+                return line
+            time.sleep(0.02)
+        raise AssertionError(f"nothing is said of {request_id}")
+
     def memory_kb(self, what: str = "VmRSS") -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split(f"{what}:")[1].split()[0])

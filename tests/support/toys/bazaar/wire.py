@@ -8,7 +8,7 @@ import msgspec
 
 from orderhub.dialects.codec import decode_object
 from orderhub.dialects.contract import WireFault, invalid
-from orderhub.dialects.scalars import as_meant
+from orderhub.dialects.scalars import as_meant, is_usable
 
 
 class Sale(msgspec.Struct, forbid_unknown_fields=False):
@@ -24,6 +24,8 @@ def read_sale(body: bytes, longest_item: int) -> Sale:
         sale = msgspec.convert(as_meant(members, Sale), Sale)
     except msgspec.ValidationError as error:
         raise invalid(WireFault("", "type", str(error))) from None
+    if not is_usable(sale.price):
+        raise invalid(WireFault("price", "value", "a number that can be computed with"))
     if len(sale.item) > longest_item:
         raise invalid(WireFault("item", "length", f"at most {longest_item} characters"))
     return sale
