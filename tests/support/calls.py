@@ -72,9 +72,12 @@ class Caller:
             "client": (client, 50_000),
         }
         sent: list[Any] = []
+        asked = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            if not asked:
+                await asyncio.Event().wait()  # this client stays until it is answered
+            return asked.pop()
 
         async def collect(message: Any) -> None:
             sent.append(message)

@@ -170,7 +170,7 @@ def _taken(command: ChangeOrder, order: Order, facts: Facts) -> tuple[Order, Eve
         actor=origin.actor,
         data={
             **data,
-            **_amended(order, after),
+            **(_amended(order, after) if command.action is Action.AMEND else {}),
             **fulfilment.told(command),
             **({"reason": command.reason} if command.reason else {}),
         },
