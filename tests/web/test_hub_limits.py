@@ -100,6 +100,7 @@ BESIDES = {
     *((f"post {CREDENTIALS}", name) for name in ("kind", "token", "expires_at", "digests.EUR")),
     *((f"post {CREDENTIALS}/{{id}}/rotate", name) for name in ("token", "secret", "digests.EUR")),
     (f"put {CATALOGUE}/coupons/{{id}}", "doc.percent"),
+    *((f"put {CATALOGUE}/{kind}/{{id}}", "doc.code") for kind in ("products", "variants")),
     (f"put {CATALOGUE}/tours/{{id}}", "doc.pickups[0].end_time"),
     (f"put {CATALOGUE}/services/{{id}}", "doc.uid"),
     (f"put {CATALOGUE}/reservations/{{id}}", "doc.uid"),
