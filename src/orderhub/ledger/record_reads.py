@@ -139,29 +139,21 @@ def _not_walked(column: Any) -> Any:
 
 def _bearers(query: RecordQuery) -> Select[Any]:
     """The ids of the records that bear one of these keys, each once."""
-    return (
-        select(_not_walked(record_key.c.id).label("id"))
-        .distinct()
-        .where(
-            record_key.c.tenant_id == query.tenant_id,
-            record_key.c.kind == query.kind,
-            record_key.c.name == query.by,
-            record_key.c.value.in_(query.values),
-        )
-    )
+    return select(_not_walked(record_key.c.id).label("id")).distinct().where(*_is_borne(query))
 
 
 def _bears(query: RecordQuery) -> ColumnElement[bool]:
     """Whether a record bears one of these keys: counted, so that no planner looks for the bearers first."""
-    count = (
-        select(func.count())
-        .select_from(record_key)
-        .where(
-            record_key.c.tenant_id == query.tenant_id,
-            record_key.c.kind == query.kind,
-            record_key.c.name == query.by,
-            record_key.c.value.in_(query.values),
-            record_key.c.id == record.c.id,
-        )
+    count = select(func.count()).select_from(record_key)
+    of_record = count.where(*_is_borne(query), record_key.c.id == record.c.id)
+    return of_record.scalar_subquery() > 0
+
+
+def _is_borne(query: RecordQuery) -> tuple[ColumnElement[bool], ...]:
+    """What is true of a key that is asked for."""
+    return (
+        record_key.c.tenant_id == query.tenant_id,
+        record_key.c.kind == query.kind,
+        record_key.c.name == query.by,
+        record_key.c.value.in_(query.values),
     )
-    return count.scalar_subquery() > 0
