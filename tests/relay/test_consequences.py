@@ -149,6 +149,12 @@ def test_the_rest_of_a_parcel_with_something_strange_is_followed_and_it_is_shown
     assert "GIFT" in follow(sent, parcel, known=("P1||",)).stuck
 
 
+def test_a_parcel_that_was_told_under_its_bare_name_is_not_shipped_again():
+    """As it was noted before its number was noted with it."""
+    sent = two(Status.PAID, replace(MUGS, shipped=1), HOODS)
+    assert follow(sent, SHIPPED, known=("P1",)) == Known((P1,))
+
+
 def test_units_given_back_before_it_went_are_none_that_the_vendor_gave_back():
     """Three were ordered, one was refunded, two were sent: the vendor's first refund is another unit."""
     of = two(Status.PAID, replace(HOODS, refunded=1))

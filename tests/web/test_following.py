@@ -174,6 +174,8 @@ async def test_a_client_that_leaves_as_the_work_ends_calls_nothing_off() -> None
         return {"type": "http.disconnect"}
 
     async def work() -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)  # who waits for the client waits first, and is told first
         await ends.wait()
         return "done"
 

@@ -34,21 +34,12 @@ def sent(order: Order, hand_over: HandOver) -> Mapping[int, Sent]:
     """What went there, by line number; as it was ordered, where that was not kept."""
     if hand_over.there.sent:
         return hand_over.there.sent
-    lines, before = hand_over.lines, _back_before(order, hand_over)
+    lines = hand_over.lines
     return {
-        each.line_no: Sent(each.quantity - before.get(each.line_no, 0))
+        each.line_no: Sent(each.quantity)
         for each in order.lines
         if not lines or each.line_no in lines
     }
-
-
-def _back_before(order: Order, hand_over: HandOver) -> Units:
-    """Units that were refunded before it was sent first, and so were not."""
-    found: Units = {}
-    for refund in order.doc.refunds:
-        if refund.at is not None and refund.at < hand_over.started_at:
-            found = together(found, refund.lines)
-    return found
 
 
 def wanted(order: Order, hand_over: HandOver) -> Units:
@@ -102,22 +93,15 @@ def _off(order: Order, line: Line, units: int) -> int:
 
 
 def calls_off(command: Command) -> TypeGuard[PlaceOrder | ChangeOrder]:
-    """Whether units may be given back by it, so that vendors who have them are asked first."""
+    """Whether units may be given back by it."""
     if isinstance(command, ChangeOrder):
         return command.action in _ACTIONS
     return isinstance(command, PlaceOrder) and bool(command.terms.gives_back)
 
 
-def _gives_back(command: Command) -> TypeGuard[PlaceOrder | ChangeOrder]:
-    """Whether less may stand afterwards. Nobody is asked before lines of a record are put right: it is told then."""
-    if isinstance(command, ChangeOrder) and command.action is Action.AMEND:
-        return bool(command.line_changes)
-    return calls_off(command)
-
-
 def loads(command: Command, facts: Facts) -> Loads:
     """The hand-overs of the orders that it may give back, of a tenant who has connections."""
-    if not _gives_back(command):
+    if not calls_off(command):
         return
     tenant = command.origin.tenant_id
     all_there_are = RecordKey(tenant, connections.RECORD_KIND, "all")
@@ -132,7 +116,7 @@ def noted(accepted: Accepted, command: Command, facts: Facts) -> Accepted | Reje
 
     Rejected: a vendor was asked first, and about something else than this would be.
     """
-    if not accepted.changed or not _gives_back(command):
+    if not accepted.changed or not calls_off(command):
         return accepted
     before = {each.id: each for each in _named(command, facts)}
     moved = {each.name: each for each in accepted.hand_overs}
